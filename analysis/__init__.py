@@ -1,0 +1,1 @@
+"""Reads run folders: statistics, failure maps, reports. Knows neither Ray nor Optuna."""

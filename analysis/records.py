@@ -1,0 +1,251 @@
+"""The contract between a search and everything that reads it: the run folder and what a trial leaves behind."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+Outcome = Literal["learned", "failed", "censored", "errored"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+#: Why the study began a trial: to try the default recipe, to try another one, or to confirm on fresh
+#: seeds a recipe that was chosen among several.
+Purpose = Literal["default", "explore", "confirm"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where everything of one run lies."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name: its folder's."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration, complete."""
+        return self.path / "config.yaml"
+
+    @property
+    def provenance(self) -> Path:
+        """Command, code revision, versions, hardware, and every session's start and end."""
+        return self.path / "provenance.json"
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's journal: the truth about every decision."""
+        return self.path / "journal.log"
+
+    @property
+    def lock(self) -> Path:
+        """Names the driver that writes this run: host, process, start time."""
+        return self.path / "driver.lock"
+
+    @property
+    def stop(self) -> Path:
+        """Exists while workers are asked to checkpoint and stop."""
+        return self.path / "stop"
+
+    @property
+    def costs(self) -> Path:
+        """Estimated seconds of one trial in each cell, on the machine of the last session."""
+        return self.path / "costs.json"
+
+    @property
+    def table(self) -> Path:
+        """All records, one row a trial."""
+        return self.path / "trials.parquet"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the report."""
+        return self.path / "report"
+
+    @property
+    def trials(self) -> Path:
+        """The folder of the trials' folders."""
+        return self.path / "trials"
+
+    def trial(self, number: int) -> "TrialFolder":
+        """Where one trial's files lie."""
+        return TrialFolder(self.trials / str(number))
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """Where everything of one trial lies."""
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        """What the driver says of the trial: a TrialRecord as JSON."""
+        return self.path / "record.json"
+
+    @property
+    def history(self) -> Path:
+        """What the worker measured: one Evaluation as JSON a line."""
+        return self.path / "history.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """From where the training goes on."""
+        return self.path / "checkpoint"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One measurement on validation data.
+
+    Attributes:
+        update: optimizer steps done.
+        seconds: training time until now, over all attempts.
+        train_loss: mean over the updates since the last evaluation; None where not finite.
+        validation_loss: None where not finite.
+        metric: accuracy or mean squared error on validation data; None where not finite.
+        score: skill, 0 at chance, 1 perfect, never below -1; always finite.
+        signals: what the probes measured, by name (docs/signals.md); None stands for not finite.
+    """
+
+    update: int
+    seconds: float
+    train_loss: float | None
+    validation_loss: float | None
+    metric: float | None
+    score: float
+    signals: dict[str, Any] = field(default_factory=dict)
+
+    def to_line(self) -> str:
+        """One line of history.jsonl, without its newline."""
+        return json.dumps(asdict(self), separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_line(cls, line: str) -> "Evaluation":
+        """Reads a line of history.jsonl. Raises ValueError where it is not one."""
+        try:
+            return cls(**json.loads(line))
+        except TypeError as error:
+            raise ValueError(f"not an evaluation: {error}") from None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a training ended, as the worker tells it.
+
+    Attributes:
+        outcome: None for a training that was interrupted and can go on.
+        reason: one line: 'criterion met', 'update budget spent', 'not finite: ...', the error's text.
+        updates: optimizer steps done.
+        seconds: training time over all attempts.
+        score: at the last evaluation.
+        best_score: at the best evaluation.
+        target_score: the criterion as a score.
+        metric: what the task is measured in, and
+        chance_metric, target_metric: what blind guessing gets of it, and the criterion.
+        chance_loss: expected loss of blind guessing under the task's natural loss.
+        num_parameters: of the network.
+        first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
+        test_metric, test_score: only where the run asked for them.
+    """
+
+    outcome: Outcome | None
+    reason: str
+    updates: int = 0
+    seconds: float = 0.0
+    score: float = 0.0
+    best_score: float = 0.0
+    target_score: float = math.nan
+    metric: str = ""
+    chance_metric: float = math.nan
+    target_metric: float = math.nan
+    chance_loss: float = math.nan
+    num_parameters: int = 0
+    first_nonfinite: dict[str, Any] | None = None
+    test_metric: float | None = None
+    test_score: float | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What the driver writes of a trial, after the journal.
+
+    Attributes:
+        number: Optuna's, unique in the run.
+        attempt: how often the trial was started, from 1.
+        config: the TrialConfig, complete.
+        cell: map axes and facet by dotted path.
+        recipe: all other axes by dotted path; a joint choice by its axis' name, as one line.
+        recipe_index: 0 for the default recipe.
+        purpose: why the study began it.
+        seed: the trial's.
+        started, ended: ISO 8601 with zone; ended is None while it runs or waits to be resumed.
+        summary: None until it has ended.
+    """
+
+    number: int
+    attempt: int
+    config: dict[str, Any]
+    cell: dict[str, Any]
+    recipe: dict[str, Any]
+    recipe_index: int
+    purpose: Purpose
+    seed: int
+    started: str
+    ended: str | None = None
+    host: str | None = None
+    summary: Summary | None = None
+
+    def to_json(self) -> str:
+        """The text of record.json."""
+        return json.dumps(_finite(asdict(self)), indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrialRecord":
+        """Reads record.json. Raises ValueError where it is not one."""
+        try:
+            values = json.loads(text)
+            summary = values.pop("summary")
+            if summary is not None:
+                missing = {
+                    key: math.nan
+                    for key in ("target_score", "chance_metric", "target_metric", "chance_loss")
+                    if summary.get(key) is None
+                }
+                summary = Summary(**{**summary, **missing})
+            return cls(**values, summary=summary)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not a trial's record: {error}") from None
+
+
+def read_history(path: Path) -> Iterator[Evaluation]:
+    """The evaluations in a history.jsonl; a torn last line, of a worker that was killed, is left out.
+
+    Raises:
+        ValueError: a line before the last is not an evaluation; the line is named.
+    """
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith("\n"):
+                return
+            try:
+                yield Evaluation.from_line(line)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from None
+
+
+def _finite(value: Any) -> Any:
+    """The same value with None for every float that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value

@@ -1,0 +1,105 @@
+"""The contract of a task: what it shows, what it asks, and what blind guessing gets."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from datasets.config import TaskConfig
+
+#: Streams of random numbers that never meet: training, validation, test.
+TRAIN, VALIDATION, TEST = 0, 1, 2
+
+
+class SealedError(RuntimeError):
+    """The test set was asked for without breaking its seal."""
+
+
+class Batch(NamedTuple):
+    """Sequences of one length and their targets.
+
+    `targets` are whole numbers 0 .. output_size - 1 (int64) for a category, floats for a number or a
+    binary label (0.0 or 1.0); one a sequence, or one a step where supervision is at every step.
+    """
+
+    inputs: Float[Tensor, "batch time features"]
+    targets: Shaped[Tensor, "batch *time"]
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What the best predictor that is blind to the input gets, exactly.
+
+    `metric` is its accuracy, or its mean squared error; `loss` its expected loss under the task's natural
+    loss (cross-entropy in nats for labels, mean squared error for numbers).
+    """
+
+    metric: float
+    loss: float
+
+
+class Task(ABC):
+    """One task on one device. Stateless: a batch is a function of seed and update alone.
+
+    Attributes:
+        input_size: features of one time step.
+        output_size: outputs that a network needs: classes of a category, 1 otherwise.
+        chance: what blind guessing gets on the validation set.
+        target_metric: the criterion: the accuracy to reach, or the mean squared error to get below.
+        target_range: the least and the largest target of a number (0 and 1 for a binary label).
+        target_moments: mean and standard deviation of the targets.
+        num_train: sequences in a finite training set, None where they are drawn anew.
+    """
+
+    input_size: int
+    output_size: int
+    chance: Chance
+    target_metric: float
+    target_range: tuple[float, float] = (0.0, 1.0)
+    target_moments: tuple[float, float] = (0.5, 0.5)
+    num_train: int | None = None
+    #: A metric of this value is perfect.
+    perfect_metric: ClassVar[float] = 1.0
+
+    def __init__(self, config: TaskConfig, device: torch.device | None = None) -> None:
+        self.config = config
+        self.device = device or torch.device("cpu")
+        self._sealed = True
+
+    @abstractmethod
+    def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
+        """The training batch of one update.
+
+        Args:
+            seed: the trial's seed.
+            update: which update, from 0.
+            batch_size: sequences.
+            progress: share of the update budget that is spent, 0 to 1: what a curriculum goes by.
+        """
+
+    @abstractmethod
+    def validation_set(self) -> Batch:
+        """The fixed validation sequences, the same for every seed."""
+
+    def test_set(self) -> Batch:
+        """The fixed test sequences. Raises SealedError before `unseal()`."""
+        if self._sealed:
+            raise SealedError("the test set is sealed: call unseal() once the search is over")
+        return self._test_set()
+
+    @abstractmethod
+    def _test_set(self) -> Batch: ...
+
+    def unseal(self) -> None:
+        """Opens the test set, for the one look after the search."""
+        self._sealed = False
+
+    def generator(self, seed: int, stream: int, index: int) -> torch.Generator:
+        """A generator on this task's device, seeded by a hash of all three: no two share a stream."""
+        digest = blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
+        generator = torch.Generator(device=self.device)
+        return generator.manual_seed(int.from_bytes(digest, "little") >> 1)

@@ -1,0 +1,1 @@
+"""The driver's side: what to try next, and when to stop."""

@@ -1,0 +1,73 @@
+"""What a run is asked for: key=value words and YAML groups, merged and validated into a RunConfig."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from search.space import Space
+from search.trial.config import Config
+
+
+class Budget(Config):
+    """When a run ends, and how far a cell is followed."""
+
+    name: str = "custom"
+    minutes: float | None = Field(
+        default=None, gt=0, description="wall-clock minutes of a session; none: no limit"
+    )
+    trials: int | None = Field(default=None, ge=1, description="finished trials of the run; none: no limit")
+    seeds: int = Field(
+        default=4, ge=1, description="seeds of each recipe in each cell; four decide, if they agree"
+    )
+    max_seeds: int = Field(default=8, ge=1, description="seeds of a recipe whose first ones did not decide")
+    recipes: int = Field(default=1, ge=1, description="recipes of each cell, the default one included")
+    facets: int | None = Field(default=None, ge=1, description="how many facets, from the first; none: all")
+
+
+class Cluster(Config):
+    """Where trials run."""
+
+    name: str = "custom"
+    address: str = Field(default="local", description="local: a Ray of its own; else a running Ray's address")
+    cpus: int | None = Field(
+        default=None, ge=1, description="CPUs of the local Ray; none: all that there are"
+    )
+    cpus_per_trial: int = Field(default=1, ge=1, description="CPUs, and torch threads, of one trial")
+    gpus_per_trial: float | None = Field(
+        default=None,
+        ge=0,
+        le=64,
+        description="GPUs of one trial, fractions allowed; none: 1 where there is one",
+    )
+
+
+class Halving(Config):
+    """Per-cell successive halving (Jamieson and Talwalkar 2016), among explored recipes of one cell only."""
+
+    factor: int = Field(default=3, ge=2, description="of the trials at a rung, one in so many goes on")
+    first_rung: int = Field(default=4, ge=1, description="evaluations before the first rung")
+    exempt_share: float = Field(
+        default=0.1, ge=0, le=1, description="share of trials never stopped, to measure what stopping costs"
+    )
+
+
+class RunConfig(Config):
+    """One run, complete: it can be repeated from this alone."""
+
+    run: str = Field(description="the run's name, its folder's under storage")
+    storage: str = Field(default="runs", description="folder that holds runs")
+    seed: int = Field(
+        default=0, ge=0, description="of the run: samplers, exemptions, and the trials' first seed"
+    )
+    space: Space
+    budget: Budget = Budget()
+    cluster: Cluster = Cluster()
+    sampler: Literal["grid", "sobol", "random", "tpe"] = Field(
+        default="grid", description="who fills in recipes"
+    )
+    pruner: Literal["none", "halving"] = Field(
+        default="none", description="who stops explored recipes by rank"
+    )
+    halving: Halving = Halving()
+    keep: Literal["none", "learned", "all"] = Field(default="none", description="whose weights are kept")
+    test: bool = Field(default=False, description="look at the test set once, at each trial's end")

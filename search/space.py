@@ -1,0 +1,239 @@
+"""A search space: the task, the axes, the two axes of the map, and every configuration a trial may have."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from search.trial.config import Config, TrialConfig
+
+
+class Axis(Config):
+    """One dotted path of a trial's configuration and the values it may take.
+
+    Either `values`, or `low` and `high`. A joint choice has the path of a group (`output`) and mappings as
+    values, each of which sets several fields at once.
+    """
+
+    path: str
+    values: tuple[Any, ...] | None = Field(default=None, min_length=1)
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    integer: bool = False
+    default: Any = None
+    points: int = Field(
+        default=5, ge=2, le=1000, description="values of a range on a grid, its ends included"
+    )
+    when: dict[str, Any] = Field(default_factory=dict, description="other axes' values it is there for")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_is_first(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("values") and values.get("default") is None:
+            return {**values, "default": values["values"][0]}
+        return values
+
+    @model_validator(mode="after")
+    def _is_a_choice_or_a_range(self) -> "Axis":
+        if (self.values is None) == (self.low is None) or (self.low is None) != (self.high is None):
+            raise ValueError("an axis has either values, or low and high")
+        if self.values is not None:
+            if len({repr(value) for value in self.values}) < len(self.values):
+                raise ValueError("a value stands twice on the axis")
+            if self.default not in self.values:
+                raise ValueError(f"the default {self.default} is not among the values")
+            return self
+        assert self.low is not None
+        assert self.high is not None
+        if not self.low < self.high:
+            raise ValueError(f"low={self.low} must be less than high={self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range must begin above 0, not at {self.low}")
+        if self.default is None:
+            raise ValueError("a range needs a default: the value of the default recipe")
+        if not self.low <= self.default <= self.high:
+            raise ValueError(f"the default {self.default} lies outside {self.low} to {self.high}")
+        return self
+
+    @property
+    def is_range(self) -> bool:
+        """True for low and high, False for a list of values."""
+        return self.values is None
+
+    @property
+    def is_joint(self) -> bool:
+        """True where a value sets several fields at once."""
+        return self.values is not None and isinstance(self.values[0], Mapping)
+
+    def label(self, value: Any) -> Any:
+        """The value as tables and maps show it: a joint choice as one line, anything else as it is."""
+        if isinstance(value, Mapping):
+            return " ".join(f"{key}={inner}" for key, inner in value.items())
+        return value
+
+    def assignments(self, value: Any) -> dict[str, Any]:
+        """Which dotted paths a value sets, and to what."""
+        if isinstance(value, Mapping):
+            return {f"{self.path}.{key}": inner for key, inner in value.items()}
+        return {self.path: value}
+
+    def is_active(self, assigned: Mapping[str, Any]) -> bool:
+        """Whether the axis is there, given what other axes (and fixed fields) are set to."""
+        return all(
+            assigned.get(path) in (wanted if isinstance(wanted, list | tuple) else (wanted,))
+            for path, wanted in self.when.items()
+        )
+
+    def from_unit(self, unit: float) -> Any:
+        """The value at a share 0 <= unit < 1 of the axis: quantile of a uniform or log-uniform draw."""
+        if self.values is not None:
+            return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
+        assert self.low is not None
+        assert self.high is not None
+        if self.integer and not self.log:
+            return min(int(self.low + unit * (self.high - self.low + 1)), int(self.high))
+        if self.log:
+            value = math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
+        else:
+            value = self.low + unit * (self.high - self.low)
+        value = min(max(value, self.low), self.high)
+        return round(value) if self.integer else value
+
+    def grid(self) -> list[Any]:
+        """The values of a grid, the default first, the others by their distance from it."""
+        if self.values is not None:
+            return [self.default, *(value for value in self.values if value != self.default)]
+        values = {self.from_unit(point / (self.points - 1)) for point in range(self.points)} - {self.default}
+        scale = math.log if self.log else float
+        return [self.default, *sorted(values, key=lambda value: abs(scale(value) - scale(self.default)))]
+
+
+class MapAxes(Config):
+    """The paths of a map's two axes, and of the facet that it is drawn once for each value of."""
+
+    x: str
+    y: str
+    facet: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All of them, the facet last."""
+        return (self.x, self.y) if self.facet is None else (self.x, self.y, self.facet)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the map's two axes and its facet: (path, label) pairs."""
+
+    labels: tuple[tuple[str, Any], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The labels by path."""
+        return dict(self.labels)
+
+    def __str__(self) -> str:
+        return " ".join(f"{path.rpartition('.')[2]}={label}" for path, label in self.labels)
+
+
+class Space(Config):
+    """What is searched. `base` is a trial's configuration as nested mappings, less what the axes set."""
+
+    name: str
+    question: str = ""
+    map: MapAxes
+    axes: tuple[Axis, ...]
+    base: dict[str, Any]
+    fail_after_recipes: int = Field(
+        default=1, ge=1, description="recipes, the default one included, that must fail before a cell 'fails'"
+    )
+
+    def axis(self, path: str) -> Axis:
+        """The axis of a path."""
+        return next(axis for axis in self.axes if axis.path == path)
+
+    @property
+    def map_axes(self) -> tuple[Axis, ...]:
+        """x, y and the facet."""
+        return tuple(self.axis(path) for path in self.map.paths)
+
+    @property
+    def recipe_axes(self) -> tuple[Axis, ...]:
+        """All that a cell leaves open but the seed, conditions after what they depend on."""
+        return tuple(axis for axis in self.axes if axis.path not in self.map.paths)
+
+    def cells(self) -> Iterator[Cell]:
+        """Every cell, facet by facet, each row by row."""
+        x, y, *facet = self.map_axes
+        for values in itertools.product(*(axis.values or () for axis in (*facet, y, x))):
+            pairs = {axis.path: axis.label(value) for axis, value in zip((*facet, y, x), values, strict=True)}
+            yield Cell(tuple((path, pairs[path]) for path in self.map.paths))
+
+    def default_recipe(self, cell: Cell) -> dict[str, Any]:
+        """The default of every recipe axis that is there in this cell, by path."""
+        return self.complete(cell, {})
+
+    def complete(self, cell: Cell, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """A recipe of a cell: the chosen values, defaults for the rest, and nothing that is not there."""
+        assigned = self._fixed_by(cell)
+        recipe: dict[str, Any] = {}
+        for axis in self.recipe_axes:
+            if axis.is_active(assigned):
+                recipe[axis.path] = chosen.get(axis.path, axis.default)
+                assigned.update(axis.assignments(recipe[axis.path]))
+        return recipe
+
+    def recipe_labels(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """A recipe as tables show it."""
+        return {path: self.axis(path).label(value) for path, value in recipe.items()}
+
+    def trial_values(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
+        """A trial's configuration as nested mappings, not validated."""
+        values = _copy(self.base)
+        for path, label in cell.labels:
+            axis = self.axis(path)
+            value = next(value for value in axis.values or () if axis.label(value) == label)
+            for target, inner in axis.assignments(value).items():
+                _assign(values, target, inner)
+        for path, value in recipe.items():
+            for target, inner in self.axis(path).assignments(value).items():
+                _assign(values, target, inner)
+        return {**values, "seed": seed}
+
+    def trial_config(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> TrialConfig:
+        """The configuration of one trial. Raises pydantic's ValidationError where none may have it."""
+        return TrialConfig.model_validate(self.trial_values(cell, recipe, seed))
+
+    def _fixed_by(self, cell: Cell) -> dict[str, Any]:
+        """What the base and the cell set, by dotted path."""
+        assigned = dict(_flatten(self.base))
+        for path, label in cell.labels:
+            axis = self.axis(path)
+            value = next(value for value in axis.values or () if axis.label(value) == label)
+            assigned.update(axis.assignments(value))
+        return assigned
+
+
+def _assign(values: dict[str, Any], path: str, value: Any) -> None:
+    """Sets a dotted path in nested mappings."""
+    *groups, last = path.split(".")
+    for group in groups:
+        values = values.setdefault(group, {})
+    values[last] = value
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths and values of nested mappings."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings, copied so deep that setting a path changes no original."""
+    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in values.items()}

@@ -1,0 +1,1 @@
+"""The worker's side: one training. Knows neither Ray nor Optuna."""
