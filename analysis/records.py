@@ -1,8 +1,8 @@
-"""The contract between a search and everything that reads it: the run folder and what a trial leaves behind."""
+"""The contract between a search and its readers: the run folder and what a trial leaves behind."""
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,6 +13,9 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 #: Why the study began a trial: to try the default recipe, to try another one, or to confirm on fresh
 #: seeds a recipe that was chosen among several.
 Purpose = Literal["default", "explore", "confirm"]
+
+#: What a summary says as NaN where nobody knows it, and JSON as null.
+_NAN_WHERE_UNKNOWN = ("target_score", "chance_metric", "target_metric", "chance_loss")
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ class TrialFolder:
     def record(self) -> Path:
         """What the driver says of the trial: a TrialRecord as JSON."""
         return self.path / "record.json"
+
+    @property
+    def attempt(self) -> Path:
+        """Which start of the trial may write here: a number."""
+        return self.path / "attempt"
 
     @property
     def history(self) -> Path:
@@ -169,6 +177,17 @@ class Summary:
     test_metric: float | None = None
     test_score: float | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Its values by name, for JSON: None stands for what is not finite."""
+        values: dict[str, Any] = _finite(asdict(self))
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Summary":
+        """The inverse of `to_dict`. Raises TypeError for unknown or missing names."""
+        unknown = {name: math.nan for name in _NAN_WHERE_UNKNOWN if values.get(name) is None}
+        return cls(**{**values, **unknown})
+
 
 @dataclass(frozen=True)
 class TrialRecord:
@@ -211,12 +230,7 @@ class TrialRecord:
             values = json.loads(text)
             summary = values.pop("summary")
             if summary is not None:
-                missing = {
-                    key: math.nan
-                    for key in ("target_score", "chance_metric", "target_metric", "chance_loss")
-                    if summary.get(key) is None
-                }
-                summary = Summary(**{**summary, **missing})
+                summary = Summary.from_dict(summary)
             return cls(**values, summary=summary)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a trial's record: {error}") from None

@@ -1,0 +1,113 @@
+"""The failure map: where learning works, where it fails, and where nobody knows yet."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analysis.load import CellKey, Run
+from analysis.records import OUTCOMES, Outcome
+from analysis.title import MapTitle, map_title
+from analysis.verdict import STATES, CellVerdict, State, TrialResult, judge
+from analysis.wording import label_text, path_words, setting_words
+
+
+@dataclass(frozen=True)
+class MapCell:
+    """One cell and what its trials say.
+
+    Attributes:
+        labels: the texts of its labels, in the order of the map's paths: x, y, facet.
+        verdict: what is known of it.
+        recipe: the verdict's best recipe in words, '' where no trial counts.
+        numbers: its trials.
+        cost_seconds: estimated seconds to run it: one trial's for every seed; None where nobody estimated.
+    """
+
+    labels: CellKey
+    verdict: CellVerdict
+    recipe: str
+    numbers: tuple[int, ...]
+    cost_seconds: float | None
+
+
+@dataclass(frozen=True)
+class FailureMap:
+    """Every cell of a run's map, the ones not reached included.
+
+    Attributes:
+        title: what the map must say of itself.
+        paths: of x, y and the facet, if there is one.
+        labels: the texts of each axis' labels, in order.
+        cells: by the texts of their labels.
+        outcomes: how many trials ended how; unfinished ones count as censored.
+    """
+
+    title: MapTitle
+    paths: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    cells: dict[CellKey, MapCell]
+    outcomes: dict[Outcome, int]
+
+    @property
+    def states(self) -> dict[State, int]:
+        """How many cells are in each state."""
+        counts = Counter(cell.verdict.state for cell in self.cells.values())
+        return {state: counts[state] for state in STATES}
+
+    @property
+    def facets(self) -> tuple[tuple[str, ...], ...]:
+        """What ends the keys of each panel's cells: a label of the facet, or nothing."""
+        return tuple((label,) for label in self.labels[2]) if len(self.paths) == 3 else ((),)
+
+    def facet_words(self, facet: tuple[str, ...]) -> str:
+        """A panel's heading: 'hidden size 32', '' where the map has no facet."""
+        return f"{path_words(self.paths[2])} {facet[0]}" if facet else ""
+
+    def rows(self, facet: tuple[str, ...]) -> Iterator[tuple[str, list[MapCell]]]:
+        """A panel's rows from the bottom up: the label of y, and its cells from left to right."""
+        xs, ys = self.labels[:2]
+        for y in ys:
+            yield y, [self.cells[(x, y, *facet)] for x in xs]
+
+
+def build_map(run: Run) -> FailureMap:
+    """Judges every cell of a run."""
+    config = run.config
+    results: dict[CellKey, list[TrialResult]] = defaultdict(list)
+    numbers: dict[CellKey, list[int]] = defaultdict(list)
+    recipes: dict[tuple[CellKey, int], str] = {}
+    outcomes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
+    labels = {path: dict.fromkeys(map(label_text, config.map_values[path])) for path in config.map_paths}
+    for record in run.records:
+        key = run.cell_key(record.cell)
+        outcome = record.summary.outcome if record.summary else None
+        results[key].append(TrialResult(record.recipe_index, record.purpose, outcome))
+        numbers[key].append(record.number)
+        recipes.setdefault((key, record.recipe_index), recipe_words(record.recipe))
+        outcomes[outcome or "censored"] += 1
+        for path, label in zip(config.map_paths, key, strict=True):
+            labels[path].setdefault(label)
+
+    def cell(key: CellKey) -> MapCell:
+        verdict = judge(results[key], config.fail_after_recipes)
+        recipe = "" if verdict.best_recipe is None else recipes[key, verdict.best_recipe]
+        cost = run.costs.get(key)
+        return MapCell(
+            key, verdict, recipe, tuple(numbers[key]), None if cost is None else cost * config.seeds
+        )
+
+    keys: list[CellKey] = [()]
+    for path in config.map_paths:
+        keys = [(*key, label) for key in keys for label in labels[path]]
+    return FailureMap(
+        title=map_title(run),
+        paths=config.map_paths,
+        labels=tuple(tuple(labels[path]) for path in config.map_paths),
+        cells={key: cell(key) for key in keys},
+        outcomes=outcomes,
+    )
+
+
+def recipe_words(recipe: dict[str, object]) -> str:
+    """A recipe's labels in words."""
+    return ", ".join(setting_words(path, value) for path, value in recipe.items()) or "as configured"

@@ -1,0 +1,123 @@
+"""A run folder in memory: its configuration, its records, and one table of all trials."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.errors import UserError, nearest
+from analysis.files import write_atomically
+from analysis.records import Evaluation, RunFolder, TrialRecord, read_history
+from analysis.run_config import RunConfig, read_config
+from analysis.table import build_table
+from analysis.wording import label_text
+
+#: A cell by the texts of its labels, in the order of the map's paths. Texts, for a label may be unhashable.
+CellKey = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a run left behind, less the histories, which are read when asked for.
+
+    Attributes:
+        folder: where it lies.
+        config: what was asked for.
+        records: every trial, by number.
+        costs: estimated seconds of one trial by cell, where the search wrote them.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    records: tuple[TrialRecord, ...]
+    costs: Mapping[CellKey, float]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a trial; columns in `analysis.table`."""
+        return build_table(self.records, self.config.axis_paths, self._last_evaluation)
+
+    def history(self, number: int) -> list[Evaluation]:
+        """Every evaluation of a trial. Raises UserError where a line is none."""
+        path = self.folder.trial(number).history
+        try:
+            return list(read_history(path))
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not text: {error}") from None
+        except ValueError as error:
+            raise UserError(str(error)) from None
+
+    def cell_key(self, labels: Mapping[str, Any]) -> CellKey:
+        """The key of a cell's labels."""
+        return cell_key(labels, self.config.map_paths)
+
+    def write_table(self) -> Path:
+        """Writes trials.parquet, whole or not at all."""
+        buffer = BytesIO()
+        self.table.to_parquet(buffer, index=False)
+        write_atomically(self.folder.table, buffer.getvalue())
+        return self.folder.table
+
+    def _last_evaluation(self, number: int) -> tuple[Evaluation | None, float | None]:
+        """The last evaluation of a trial that has not ended, and its best score."""
+        history = self.history(number)
+        return (history[-1], max(one.score for one in history)) if history else (None, None)
+
+
+def cell_key(labels: Mapping[str, Any], paths: Iterable[str]) -> CellKey:
+    """The key of a cell's labels, in the order of the paths."""
+    return tuple(label_text(labels.get(path)) for path in paths)
+
+
+def find_run(name: str, storage: str | Path = "runs") -> RunFolder:
+    """The folder of a run. Raises UserError with the nearest existing name where there is none."""
+    folder = RunFolder(Path(storage) / name)
+    if folder.config.is_file():
+        return folder
+    if folder.path.is_dir() and name:
+        raise UserError(f"{folder.path}: not a run: it has no {folder.config.name}")
+    known = [path.parent.name for path in sorted(Path(storage).glob(f"*/{folder.config.name}"))]
+    hint = nearest(name, known) or f"; {storage} holds no run"
+    raise UserError(f"no run {name!r} in {storage}{hint}")
+
+
+def load_run(folder: RunFolder) -> Run:
+    """Reads a run. Raises UserError, one line that names file and line, where a file of it is corrupt."""
+    config = read_config(folder.config)
+    return Run(folder, config, tuple(_read_records(folder)), _read_costs(folder.costs, config.map_paths))
+
+
+def _read_records(folder: RunFolder) -> list[TrialRecord]:
+    """By number. A folder without a record belongs to a trial that the driver has not written down yet."""
+    if not folder.trials.is_dir():
+        return []
+    numbers = sorted(int(path.name) for path in folder.trials.iterdir() if path.name.isdecimal())
+    records = []
+    for number in numbers:
+        path = folder.trial(number).record
+        try:
+            records.append(TrialRecord.from_json(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            continue
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from None
+        except ValueError as error:
+            raise UserError(f"{path}, line 1: {error}") from None
+    return records
+
+
+def _read_costs(path: Path, paths: Iterable[str]) -> dict[CellKey, float]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {cell_key(entry["cell"], paths): float(entry["seconds_per_trial"]) for entry in entries}
+    except FileNotFoundError:
+        return {}
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a list of costs: {type(error).__name__}: {error}") from None

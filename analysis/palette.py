@@ -1,0 +1,40 @@
+"""The colours of a failure map, one set for the picture and the report, on light and on dark paper.
+
+Blue and orange are told apart by people who see no red or no green (Okabe and Ito 2008).
+"""
+
+from analysis.verdict import CellVerdict, State
+
+LEARNS = "#1f5fa8"
+FAILS = "#b8480c"
+_PALE_LEARNS = (196, 219, 243)
+_PALE_MIDDLE = (233, 229, 222)
+_PALE_FAILS = (250, 215, 190)
+
+#: How each state is called in legends.
+STATE_WORDS: dict[State, str] = {
+    "learns": "learns",
+    "fails": "fails",
+    "unknown": "unknown",
+    "not_run": "not run",
+}
+
+
+def cell_colour(verdict: CellVerdict) -> str | None:
+    """The colour of a cell as '#rrggbb': full where decided, pale and graded by k / n where not.
+
+    None for a cell that was not run.
+    """
+    if verdict.state == "not_run":
+        return None
+    if verdict.state == "unknown":
+        return unknown_colour(verdict.tally.share if verdict.tally.trials else 0.5)
+    return LEARNS if verdict.state == "learns" else FAILS
+
+
+def unknown_colour(share: float) -> str:
+    """The pale tone of an unknown cell in which this share of seeds learned."""
+    low, high = (_PALE_FAILS, _PALE_MIDDLE) if share < 0.5 else (_PALE_MIDDLE, _PALE_LEARNS)
+    part = share * 2 % 1 if share < 1 else 1.0
+    mixed = (round(a + (b - a) * part) for a, b in zip(low, high, strict=True))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)

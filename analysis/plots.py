@@ -1,0 +1,159 @@
+"""Pictures of what was found. The only module that knows matplotlib."""
+
+import textwrap
+from io import BytesIO
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from analysis.failure_map import FailureMap, MapCell
+from analysis.files import write_atomically
+from analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
+from analysis.wording import duration_text, path_words
+
+_INK = "#1d2430"
+_FAINT = "#6b7280"
+_GRID = "#c9ced6"
+#: Inches. A cell's text needs this much room; panels stand side by side up to the widest figure.
+_CELL = (0.92, 0.66)
+_WIDEST = 20.0
+_GAP, _LEFT, _RIGHT, _BOTTOM = 0.75, 0.85, 0.3, 1.25
+_LINE = 0.21
+_DOTS_PER_INCH = 130
+
+
+def draw_failure_map(failure_map: FailureMap) -> Figure:
+    """One panel for each facet: x across, y upwards, so that short and shallow lies at the lower left."""
+    num_x, num_y = (len(labels) for labels in failure_map.labels[:2])
+    panel_width, panel_height = max(num_x, 2) * _CELL[0], num_y * _CELL[1]
+    facets = failure_map.facets
+    room = _WIDEST - _LEFT - _RIGHT + _GAP
+    across = min(len(facets), max(1, int(room / (panel_width + _GAP))))
+    down = -(-len(facets) // across)
+    width = max(_LEFT + across * (panel_width + _GAP) - _GAP + _RIGHT, 7.0)
+    heading = textwrap.wrap(failure_map.title.question, int(width * 7.2)) or [""]
+    lines = [line for text in failure_map.title.lines for line in textwrap.wrap(text, int(width * 14))]
+    panel_head = 0.4 if facets[0] else 0.1
+    top = 0.3 + len(heading) * 0.3 + len(lines) * _LINE + 0.12
+    row_height = panel_height + panel_head + 0.62
+    height = top + down * row_height + _BOTTOM - 0.62
+
+    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, facecolor="white")
+    FigureCanvasAgg(figure)
+    _write_title(figure, heading, lines)
+    for index, facet in enumerate(facets):
+        left = _LEFT + index % across * (panel_width + _GAP)
+        bottom = height - top - (index // across) * row_height - panel_head - panel_height
+        axes = figure.add_axes((left / width, bottom / height, panel_width / width, panel_height / height))
+        _draw_panel(axes, failure_map, facet)
+    _draw_legend(figure)
+    return figure
+
+
+def write_failure_map(failure_map: FailureMap, path: Path) -> Path:
+    """Draws the map and writes it as a PNG, whole or not at all."""
+    buffer = BytesIO()
+    draw_failure_map(failure_map).savefig(buffer, format="png")
+    write_atomically(path, buffer.getvalue())
+    return path
+
+
+def _write_title(figure: Figure, heading: list[str], lines: list[str]) -> None:
+    width, height = figure.get_size_inches()
+    down = 0.3
+    for line in heading:
+        _text(figure, 0.22 / width, 1 - down / height, line, size=14, weight="bold", colour=_INK)
+        down += 0.3
+    for line in lines:
+        _text(figure, 0.22 / width, 1 - down / height, line, size=9.5, weight="normal", colour=_FAINT)
+        down += _LINE
+
+
+def _text(figure: Figure, x: float, y: float, text: str, *, size: float, weight: str, colour: str) -> None:
+    # A question may hold dollar signs: they are the user's, not mathematics.
+    figure.text(x, y, text, fontsize=size, fontweight=weight, color=colour, va="center", parse_math=False)
+
+
+def _draw_panel(axes: Axes, failure_map: FailureMap, facet: tuple[str, ...]) -> None:
+    xs, ys = failure_map.labels[:2]
+    axes.set(xlim=(0, len(xs)), ylim=(0, len(ys)))
+    for row, (_, cells) in enumerate(failure_map.rows(facet)):
+        for column, cell in enumerate(cells):
+            _draw_cell(axes, column, row, cell)
+    axes.set_xticks([position + 0.5 for position in range(len(xs))], xs)
+    axes.set_yticks([position + 0.5 for position in range(len(ys))], ys)
+    axes.tick_params(length=0, labelsize=9.5, colors=_INK)
+    for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        text.set_parse_math(False)
+    axes.set_xlabel(path_words(failure_map.paths[0]), fontsize=10.5, color=_INK, parse_math=False)
+    axes.set_ylabel(path_words(failure_map.paths[1]), fontsize=10.5, color=_INK, parse_math=False)
+    heading = failure_map.facet_words(facet)
+    axes.set_title(heading, fontsize=11, loc="left", color=_INK, fontweight="bold", parse_math=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
+    verdict = cell.verdict
+    colour = cell_colour(verdict)
+    box = (column + 0.02, row + 0.025)
+    if colour is None:
+        axes.add_patch(
+            Rectangle(box, 0.96, 0.95, facecolor="white", edgecolor=_GRID, hatch="////", linewidth=0.6)
+        )
+        told = "not run" if cell.cost_seconds is None else f"not run\n≈ {duration_text(cell.cost_seconds)}"
+        axes.text(
+            column + 0.5, row + 0.5, told, ha="center", va="center", fontsize=7.5, color=_FAINT,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip
+        return
+    axes.add_patch(Rectangle(box, 0.96, 0.95, facecolor=colour, edgecolor="none"))
+    ink = _INK if verdict.state == "unknown" else "white"
+    lines = [(f"{verdict.tally.learned}/{verdict.tally.trials}", 12.0)]
+    if verdict.tally.trials:
+        low, high = verdict.interval
+        lines.append((f"{low:.2f} to {high:.2f}", 7.2))
+    if verdict.tally.censored:
+        lines.append((f"{verdict.tally.censored} censored", 6.2))
+    if verdict.num_errored:
+        lines.append((f"{verdict.num_errored} errored", 6.2))
+    if verdict.best_recipe:
+        lines.append((f"recipe {verdict.best_recipe}", 6.2))
+    _stack(axes, column + 0.5, row + 0.5, lines, ink)
+
+
+def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: str) -> None:
+    """Lines of text with their sizes in points, one below the other around a point; the first is bold."""
+    heights = [size * 1.4 / 72 / _CELL[1] for _, size in lines]
+    down = y + sum(heights) / 2
+    for (text, size), height in zip(lines, heights, strict=True):
+        weight = "bold" if size == lines[0][1] else "normal"
+        axes.text(
+            x, down - height / 2, text, ha="center", va="center_baseline",
+            fontsize=size, fontweight=weight, color=ink,
+        )  # fmt: skip
+        down -= height
+
+
+def _draw_legend(figure: Figure) -> None:
+    width, height = figure.get_size_inches()
+    swatches = [
+        Patch(facecolor=LEARNS, label="learns: P(learn) surely above ½"),
+        Patch(facecolor=FAILS, label="fails: surely below ½"),
+        Patch(facecolor=unknown_colour(0.75), label="unknown, most seeds learned"),
+        Patch(facecolor=unknown_colour(0.0), label="unknown, no seed learned"),
+        Patch(facecolor="white", edgecolor=_GRID, hatch="////", label="not run, ≈ cost"),
+    ]
+    columns = 5 if width > 10.5 else 3
+    figure.legend(
+        handles=swatches, loc="lower left", bbox_to_anchor=(0.15 / width, 0.27 / height), ncols=columns,
+        fontsize=8, frameon=False, labelcolor=_INK, handlelength=1.3, handleheight=1.1, columnspacing=1.4,
+    )  # fmt: skip
+    _text(
+        figure, 0.22 / width, 0.17 / height,
+        "k/n: seeds that learned, of those tried; below it the 95 % interval of P(learn)",
+        size=8, weight="normal", colour=_FAINT,
+    )  # fmt: skip

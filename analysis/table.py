@@ -1,0 +1,126 @@
+"""All records as one table, one row a trial, that Parquet can hold whatever an axis' values are."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.diagnosis import diagnose
+from analysis.records import Evaluation, TrialRecord
+from analysis.wording import label_text
+
+#: Finds the last evaluation and the best score of a trial that has not ended.
+LastEvaluation = Callable[[int], tuple[Evaluation | None, float | None]]
+
+#: Columns that every table has, in this order, and what they hold.
+COLUMNS: dict[str, str] = {
+    "number": "int64",
+    "seed": "Int64",
+    "outcome": "string",
+    "cause": "string",
+    "updates": "Int64",
+    "seconds": "float64",
+    "score": "float64",
+    "best_score": "float64",
+    "chance_score": "float64",
+    "target_score": "float64",
+    "reason": "string",
+    "purpose": "string",
+    "recipe_index": "int64",
+    "attempt": "int64",
+    "metric": "string",
+    "chance_metric": "float64",
+    "target_metric": "float64",
+    "chance_loss": "float64",
+    "num_parameters": "Int64",
+    "test_metric": "float64",
+    "test_score": "float64",
+}
+
+
+def build_table(
+    records: Sequence[TrialRecord], axis_paths: Sequence[str], last_evaluation: LastEvaluation
+) -> pd.DataFrame:
+    """One row a trial: `COLUMNS`, then one for each axis, then one for each path that differs among trials.
+
+    An unfinished trial stands as censored, with what its history tells. `chance_score` is 0 by the definition
+    of skill. A column whose values are not all numbers, or not all true and false, holds text; None in it
+    is 'none'. A missing entry means that the trial has no such field.
+    """
+    fixed: dict[str, list[Any]] = {column: [] for column in COLUMNS}
+    settings = []
+    for record in records:
+        for column, value in _fixed_values(record, last_evaluation).items():
+            fixed[column].append(value)
+        settings.append({**record.cell, **record.recipe, **dict(flatten(record.config))})
+    columns = {column: pd.Series(fixed[column], dtype=dtype) for column, dtype in COLUMNS.items()}
+    for path in (*axis_paths, *_differing_paths(settings)):
+        if path not in columns:
+            columns[path] = _series(settings, path)
+    return pd.DataFrame(columns)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths and values of nested mappings."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _fixed_values(record: TrialRecord, last_evaluation: LastEvaluation) -> dict[str, Any]:
+    summary = record.summary
+    values: dict[str, Any] = {
+        "number": record.number,
+        "seed": record.seed,
+        "outcome": "censored",
+        "cause": diagnose(record),
+        "chance_score": 0.0,
+        "reason": "not ended",
+        "purpose": record.purpose,
+        "recipe_index": record.recipe_index,
+        "attempt": record.attempt,
+    }
+    if summary is None:
+        last, best_score = last_evaluation(record.number)
+        if last is not None:
+            values |= {"updates": last.update, "seconds": last.seconds, "score": last.score}
+        values["best_score"] = best_score
+    else:
+        values |= {column: getattr(summary, column) for column in COLUMNS if hasattr(summary, column)}
+        values["outcome"] = summary.outcome or "censored"
+    return {column: values.get(column) for column in COLUMNS}
+
+
+def _differing_paths(settings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Paths that not every trial has, or has at the same value; in the order in which they are met."""
+    first: dict[str, str] = {}
+    differing: dict[str, None] = {}
+    for position, mapping in enumerate(settings):
+        for path, value in mapping.items():
+            text = repr(value)
+            if path not in first:
+                first[path] = text
+                if position:
+                    differing[path] = None
+            elif first[path] != text:
+                differing[path] = None
+        if len(mapping) < len(first):
+            differing |= dict.fromkeys(path for path in first if path not in mapping)
+    return list(differing)
+
+
+def _series(settings: Sequence[Mapping[str, Any]], path: str) -> pd.Series:
+    values = [mapping[path] for mapping in settings if path in mapping]
+    types = {type(value) for value in values}
+    if types and types <= {bool}:
+        dtype = "boolean"
+    elif types and types <= {int}:
+        dtype = "Int64"
+    elif types and types <= {int, float}:
+        dtype = "float64"
+    else:
+        texts = [label_text(mapping[path]) if path in mapping else None for mapping in settings]
+        return pd.Series(texts, dtype="string")
+    return pd.Series([mapping.get(path) for mapping in settings], dtype=dtype)

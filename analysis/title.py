@@ -1,0 +1,148 @@
+"""What stands above a failure map: without budget and criterion 'fails' would mean nothing."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.load import CellKey, Run
+from analysis.records import Summary, TrialRecord
+from analysis.table import flatten
+from analysis.wording import count_words, label_text, name_words, number_word, setting_words
+
+
+@dataclass(frozen=True)
+class MapTitle:
+    """The parts of a map's title, each in words.
+
+    Attributes:
+        question: what the space was made to answer, or its name.
+        subject: network and task.
+        criterion: when a trial has learned, with the update budget.
+        recipes: the default recipe, and how many were tried and must fail.
+    """
+
+    question: str
+    subject: str
+    criterion: str
+    recipes: str
+
+    @property
+    def lines(self) -> tuple[str, str, str]:
+        """All but the question."""
+        return self.subject, self.criterion, self.recipes
+
+
+def map_title(run: Run) -> MapTitle:
+    """Puts a run's title together from its records, and where it has none from its configuration."""
+    settings = _Settings(run)
+    summaries = [record.summary for record in run.records if record.summary and record.summary.metric]
+    network, task = (name_words_of(settings.texts(f"{part}.name")) for part in ("model", "task"))
+    return MapTitle(
+        question=run.config.question or run.config.space,
+        subject=f"{network} on the task {task}",
+        criterion=f"learned: {_criterion(summaries, settings)}, within {_update_budget(settings)}",
+        recipes=_recipes(run, settings),
+    )
+
+
+def name_words_of(names: Iterable[str]) -> str:
+    """Several names in words."""
+    return " or ".join(map(name_words, names)) or "unnamed"
+
+
+class _Settings:
+    """What the trials of a run are set to, by dotted path."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._flat = [dict(flatten(record.config)) for record in run.records]
+
+    def values(self, path: str) -> list[Any]:
+        """Every value that trials have, or will have where none has begun; without duplicates."""
+        config = self.run.config
+        values = list(config.map_values.get(path, ()))
+        values = values or [flat[path] for flat in self._flat if path in flat]
+        if not values:
+            default = config.recipe_defaults.get(path, config.setting(path))
+            values = [] if default is None else [default]
+        return list({label_text(value): value for value in values}.values())
+
+    def texts(self, path: str) -> list[str]:
+        """The same as texts."""
+        return [label_text(value) for value in self.values(path)]
+
+
+def _criterion(summaries: list[Summary], settings: _Settings) -> str:
+    count = settings.values("criterion.in_a_row") or [2]
+    in_a_row = " or ".join(number_word(int(value)) for value in sorted(count))
+    plural = "s in a row" if count != [1] else ""
+    return f"{_target(summaries, settings)} at {in_a_row} evaluation{plural}"
+
+
+def _target(summaries: list[Summary], settings: _Settings) -> str:
+    """The criterion's threshold, in the words of the task's metric."""
+    metrics = sorted({summary.metric for summary in summaries})
+    if len(metrics) != 1:
+        scores = settings.texts("criterion.score")
+        wanted = " or ".join(text for text in scores if text != "none")
+        return f"a score of at least {wanted}" if wanted else "the task's own criterion"
+    if metrics == ["mean_squared_error"]:
+        shares = _range(summaries, lambda summary: summary.target_metric / summary.chance_metric)
+        return f"mean squared error below {shares} of chance"
+    return f"{name_words(metrics[0])} at least {_range(summaries, lambda summary: summary.target_metric)}"
+
+
+def _range(summaries: list[Summary], value: Callable[[Summary], float]) -> str:
+    """'5 %', or '5 to 10 %' where trials differ."""
+    shares = {f"{100 * value(summary):.4g}" for summary in summaries if summary.chance_metric}
+    ordered = sorted((share for share in shares if math.isfinite(float(share))), key=float)
+    if not ordered:
+        return "the task's share"
+    return f"{ordered[0]} %" if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]} % (an axis)"
+
+
+def _update_budget(settings: _Settings) -> str:
+    budgets = sorted(settings.values("train.max_updates"))
+    if not budgets:
+        return "the default update budget"
+    if len(budgets) == 1:
+        return count_words(budgets[0], "update")
+    return f"{budgets[0]:,} to {budgets[-1]:,} updates (an axis)"
+
+
+def _recipes(run: Run, settings: _Settings) -> str:
+    config = run.config
+    paths = dict.fromkeys(("train.optimizer", "train.learning_rate", *config.recipe_defaults))
+    first = next((record for record in run.records if record.recipe_index == 0), None)
+    chosen = _default_settings(first, settings)
+    words = [
+        setting_words(path, chosen[path])
+        for path in paths
+        if chosen.get(path) is not None and path not in config.map_paths
+    ]
+    most = _most_recipes(run)
+    tried = {0: "no recipe", 1: "1 recipe"}.get(most, f"up to {most} recipes")
+    others = config.fail_after_recipes - 1
+    must = f" and at least {count_words(others, 'other')} do" if others else " does"
+    return (
+        f"default recipe: {', '.join(words) or 'as configured'}; {tried} tried in a cell, "
+        f"which fails when the default{must}"
+    )
+
+
+def _default_settings(first: TrialRecord | None, settings: _Settings) -> dict[str, Any]:
+    """What the default recipe sets: as its first trial has it, or as base and axes have it."""
+    if first is not None:
+        return {**dict(flatten(first.config)), **first.recipe}
+    config = settings.run.config
+    return {**dict(flatten(config.base)), **config.recipe_defaults}
+
+
+def _most_recipes(run: Run) -> int:
+    """The largest number of recipes that any cell was tried with."""
+    seen: dict[CellKey, set[int]] = defaultdict(set)
+    for record in run.records:
+        seen[run.cell_key(record.cell)].add(record.recipe_index)
+    return max(map(len, seen.values()), default=0)
