@@ -1,5 +1,6 @@
 """Tasks: inputs, targets, chance, criterion and splits. They know no network."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -8,18 +9,17 @@ if TYPE_CHECKING:
     from datasets.config import TaskConfig
     from datasets.task import Task
 
+#: The module and class of each task; imported when it is built, for they bring torch along.
+TASKS = {
+    "parity": ("datasets.parity", "Parity"),
+    "adding": ("datasets.adding", "Adding"),
+    "delayed_recall": ("datasets.delayed_recall", "DelayedRecall"),
+    "mnist": ("datasets.mnist", "Mnist"),
+}
+
 
 def build_task(config: "TaskConfig", device: "torch.device | None" = None) -> "Task":
     """The task that a configuration names, on a device (the CPU unless told)."""
-    from datasets.adding import Adding
-    from datasets.delayed_recall import DelayedRecall
-    from datasets.mnist import Mnist
-    from datasets.parity import Parity
-
-    tasks: dict[str, type[Task]] = {
-        "parity": Parity,
-        "adding": Adding,
-        "delayed_recall": DelayedRecall,
-        "mnist": Mnist,
-    }
-    return tasks[config.name](config, device)
+    module, name = TASKS[config.name]
+    task: Task = getattr(import_module(module), name)(config, device)
+    return task

@@ -1,0 +1,64 @@
+"""Finds what became not finite first, by training the last stretch again with every tensor watched."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from search.trial.checkpoint import Snapshot
+from search.trial.training import Training
+
+
+@dataclass(frozen=True)
+class FirstNonfinite:
+    """A tensor by name, and the update (counted from 1) in which it was first seen not finite."""
+
+    tensor: str
+    update: int
+
+
+def first_nonfinite(training: Training, before: Snapshot, end: int) -> FirstNonfinite | None:
+    """Repeats the updates from a snapshot to `end`, looking at every tensor in the order they are made.
+
+    Returns None where all of them stay finite. The training is left where the search ended.
+    """
+    before.restore(training.model, training.optimizer)
+    first = before.progress.update
+    training.begin_interval(first)
+    for update in range(first, end):
+        name = _watched_update(training, update)
+        if name is not None:
+            return FirstNonfinite(name, update + 1)
+    return None
+
+
+def _watched_update(training: Training, update: int) -> str | None:
+    """One update as training makes it; the name of its first tensor that is not finite."""
+    model = training.model
+    inputs, targets = training.batch(update)
+    states = model.hidden_states(inputs)
+    for index, layer_states in enumerate(states):
+        if not _is_finite(layer_states):
+            return f"states of layers.{index}"
+    outputs = model.read(states[-1])
+    if not _is_finite(outputs):
+        return "outputs"
+    loss = training.objective.loss(outputs, targets)
+    if not _is_finite(loss):
+        return "loss"
+    training.optimizer.zero_grad()
+    loss.backward()
+    # Backward goes from the readout down, so the last layer's gradients come first.
+    for name, parameter in reversed(list(model.named_parameters())):
+        if parameter.grad is not None and not _is_finite(parameter.grad):
+            return f"gradient of {name}"
+    training.clip()
+    training.step(update)
+    for name, parameter in model.named_parameters():
+        if not _is_finite(parameter):
+            return name
+    return None
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())

@@ -1,0 +1,39 @@
+"""The file that a worker appends its evaluations to."""
+
+from collections.abc import Callable
+
+from analysis.files import cut_torn_line, write_atomically
+from analysis.records import Evaluation, TrialFolder, read_history
+
+
+class SupersededError(RuntimeError):
+    """A later attempt of the same trial has begun elsewhere: this one must not write any more."""
+
+
+class History:
+    """Appends evaluations to history.jsonl, for as long as this attempt is the trial's latest.
+
+    Args:
+        folder: the trial's.
+        is_current: says whether this attempt is still the latest.
+        update: the checkpoint's: evaluations after it are cut off, for they will be made again.
+    """
+
+    def __init__(self, folder: TrialFolder, is_current: Callable[[], bool], update: int) -> None:
+        self.folder = folder
+        self.is_current = is_current
+        self._require_current()
+        path = folder.history
+        cut_torn_line(path)
+        kept = [evaluation.to_line() for evaluation in read_history(path) if evaluation.update <= update]
+        write_atomically(path, "".join(f"{line}\n" for line in kept))
+
+    def append(self, evaluation: Evaluation) -> None:
+        """Adds one line. Raises SupersededError, and writes nothing, if a later attempt has begun."""
+        self._require_current()
+        with self.folder.history.open("a", encoding="utf-8") as file:
+            file.write(f"{evaluation.to_line()}\n")
+
+    def _require_current(self) -> None:
+        if not self.is_current():
+            raise SupersededError(f"another attempt of trial {self.folder.path.name} has begun")

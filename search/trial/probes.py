@@ -1,0 +1,121 @@
+"""What is measured at an evaluation besides loss and score. docs/signals.md lists names and units.
+
+The last update before an evaluation is the instrumented one: its own gradients are read, and its inputs take
+a gradient too, so that probing costs no forward or backward pass of its own.
+"""
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from models.recurrent import RecurrentNetwork, gate_activations
+
+#: Time steps at most for which a gradient norm is recorded.
+MAX_STEPS = 32
+#: Validation sequences whose gates are looked at.
+MAX_GATE_SEQUENCES = 16
+#: A gate below or above these counts as saturated (Karpathy, Johnson and Fei-Fei 2015).
+SATURATED_BELOW, SATURATED_ABOVE = 0.1, 0.9
+
+Signals = dict[str, Any]
+
+
+def groups(model: RecurrentNetwork) -> dict[str, list[nn.Parameter]]:
+    """The parameters of each layer and of the readout, by name, from the bottom up."""
+    layers = {f"layers.{index}": list(layer.parameters()) for index, layer in enumerate(model.layers)}
+    return {**layers, "readout": list(model.readout.parameters())}
+
+
+class UpdateProbe:
+    """Measures one update: gradients before clipping, and how far the weights moved against their size."""
+
+    def __init__(self, model: RecurrentNetwork) -> None:
+        self.model = model
+        self.groups = groups(model)
+        self.before = [parameter.detach().clone() for parameter in model.parameters()]
+        self.tensors: dict[str, Tensor] = {}
+
+    def after_backward(self, inputs: Float[Tensor, "batch time features"]) -> None:
+        """Reads the gradients, before they are clipped."""
+        for name, parameters in self.groups.items():
+            self.tensors[f"gradient/{name}"] = _norm([p.grad for p in parameters if p.grad is not None])
+        if inputs.grad is not None:
+            self.tensors["by_step"] = inputs.grad.norm(dim=(0, 2))[shown_steps(inputs.shape[1])]
+
+    def after_step(self) -> None:
+        """Reads the weights, once the optimizer has moved them."""
+        moved = dict(zip(self.model.parameters(), self.before, strict=True))
+        for name, parameters in self.groups.items():
+            weight = _norm([parameter.detach() for parameter in parameters])
+            change = _norm([parameter.detach() - moved[parameter] for parameter in parameters])
+            self.tensors[f"weight/{name}"] = weight
+            self.tensors[f"ratio/{name}"] = change / weight
+
+    def signals(self, num_steps: int) -> Signals:
+        """What was measured, brought to the host."""
+        by_layer = {
+            kind: {name: _plain(self.tensors[f"{kind}/{name}"]) for name in self.groups}
+            for kind in ("gradient", "weight", "ratio")
+        }
+        norms = [norm if norm is not None else math.nan for norm in by_layer["gradient"].values()]
+        signals: Signals = {
+            "gradient_norm": _finite(math.hypot(*norms)),
+            "gradient_norm_by_layer": by_layer["gradient"],
+            "weight_norm_by_layer": by_layer["weight"],
+            "update_ratio_by_layer": by_layer["ratio"],
+        }
+        if "by_step" in self.tensors:
+            signals["gradient_norm_by_step"] = [_finite(norm) for norm in self.tensors["by_step"].tolist()]
+            signals["gradient_steps"] = shown_steps(num_steps)
+        return signals
+
+
+@torch.no_grad()
+def saturation(
+    model: RecurrentNetwork,
+    inputs: Float[Tensor, "batch time features"],
+    states: list[Float[Tensor, "batch time hidden"]],
+) -> dict[str, dict[str, float | None]]:
+    """Share of gate activations near 0 or 1, by layer and gate, over the first sequences of a batch.
+
+    `states` are the layers' own, of the same sequences and without dropout.
+    """
+    below = inputs[:MAX_GATE_SEQUENCES]
+    shares: dict[str, dict[str, float | None]] = {}
+    for index, (layer, above) in enumerate(zip(model.layers, states, strict=True)):
+        above = above[:MAX_GATE_SEQUENCES]
+        gates = gate_activations(layer, below, above)
+        if gates:
+            shares[f"layers.{index}"] = {
+                name: _plain(((gate < SATURATED_BELOW) | (gate > SATURATED_ABOVE)).double().mean())
+                for name, gate in gates.items()
+            }
+        below = above
+    return shares
+
+
+def shown_steps(num_steps: int) -> list[int]:
+    """At most MAX_STEPS time steps, from the first to the last, evenly apart."""
+    if num_steps <= MAX_STEPS:
+        return list(range(num_steps))
+    return [round(index * (num_steps - 1) / (MAX_STEPS - 1)) for index in range(MAX_STEPS)]
+
+
+def _norm(tensors: list[Tensor]) -> Tensor:
+    """The Euclidean norm of all entries together."""
+    if not tensors:
+        return torch.zeros(())
+    norm: Tensor = torch.stack([tensor.norm() for tensor in tensors]).norm()
+    return norm
+
+
+def _plain(value: Tensor) -> float | None:
+    return _finite(value.item())
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for what is not finite: None."""
+    return value if math.isfinite(value) else None

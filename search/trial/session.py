@@ -1,0 +1,199 @@
+"""One trial on one device: trains to the next evaluation, writes it down, and knows when it is decided."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from time import monotonic, perf_counter
+from typing import Any
+
+import torch
+
+from analysis.records import Evaluation, Outcome, Summary, TrialFolder
+from search.trial.checkpoint import Snapshot, save_weights
+from search.trial.config import TrialConfig
+from search.trial.criterion import Criterion, Decision, Progress
+from search.trial.evaluation import Measurement, measure
+from search.trial.forensics import first_nonfinite
+from search.trial.history import History
+from search.trial.optimization import learning_rate
+from search.trial.training import Interval, Training
+
+#: Share of the training time that checkpoints may take.
+CHECKPOINT_SHARE = 0.02
+#: Seconds from one look at the stop flag to the next.
+STOP_POLL_SECONDS = 0.2
+
+
+class TrialSession:
+    """Trains one configuration, from its checkpoint if it has one.
+
+    Args:
+        config: what to train.
+        folder: the trial's; history and checkpoint are written there, the driver writes the record.
+        device: where to train.
+        is_current: whether this attempt is still the trial's latest; if not, nothing may be written.
+        is_stop_asked: whether the session should save itself and end; looked at between updates.
+        keep: whose weights stay after the end.
+        test: look at the test set once, at the end.
+
+    Attributes:
+        summary: how the trial ended; None while it goes on. An outcome of None stands for interrupted.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        folder: TrialFolder,
+        device: torch.device,
+        *,
+        is_current: Callable[[], bool] = lambda: True,
+        is_stop_asked: Callable[[], bool] = lambda: False,
+        keep: str = "none",
+        test: bool = False,
+    ) -> None:
+        self.config = config
+        self.folder = folder
+        self.keep = keep
+        self.test = test
+        self.summary: Summary | None = None
+        self.training = Training(config, device)
+        self.validation = self.training.task.validation_set()
+        self.progress = Progress()
+        stored = Snapshot.load(folder.checkpoint, device)
+        if stored is not None:
+            stored.restore(self.training.model, self.training.optimizer)
+            self.progress = Progress(**asdict(stored.progress))
+        objective = self.training.objective
+        self.criterion = Criterion(
+            target_score=config.criterion.score or objective.score(self.training.task.target_metric),
+            in_a_row=config.criterion.in_a_row,
+            max_updates=config.train.max_updates,
+        )
+        self.history = History(folder, is_current, self.progress.update)
+        self._is_stop_asked = _polled(is_stop_asked)
+        self._saved_at = self.progress.seconds
+        self._save_seconds = 0.0
+
+    def advance(self) -> Evaluation | None:
+        """Trains to the next evaluation and appends it to the history.
+
+        Returns None if the session was told to stop: its state at the last evaluation is saved then, and
+        `summary.outcome` is None. Raises SupersededError if a later attempt of the trial has begun.
+        """
+        assert self.summary is None, "the trial has ended"
+        started = perf_counter()
+        before = Snapshot.take(self.training.model, self.training.optimizer, self.progress)
+        self._save_when_due(before)
+        train = self.config.train
+        first = self.progress.update
+        end = min((first // train.evaluate_every + 1) * train.evaluate_every, train.max_updates)
+        interval = self.training.run(first, end, self._is_stop_asked)
+        if interval is None:
+            before.save(self.folder.checkpoint)
+            self.summary = self.summarise(None, "interrupted")
+            return None
+        measurement = measure(self.training.model, self.training.objective, self.validation)
+        score = self.training.objective.score(measurement.metric)
+        self.progress.update = end
+        self.progress.seconds += perf_counter() - started
+        evaluation = self._evaluation(interval, measurement, score)
+        self.history.append(evaluation)
+        decision = self.criterion.judge(
+            self.progress,
+            score,
+            moved=not before.same_weights(self.training.model),
+            finite=self._is_finite(interval, measurement),
+        )
+        if decision is not None:
+            self._decide(decision, before, end)
+        return evaluation
+
+    def _evaluation(self, interval: Interval, measurement: Measurement, score: float) -> Evaluation:
+        """What is written down of this evaluation."""
+        signals = {
+            "learning_rate": learning_rate(self.config.train, self.progress.update - 1),
+            **interval.probe.signals(self.validation.inputs.shape[1]),
+            "saturation_by_layer": measurement.saturation_by_layer,
+        }
+        num_train = self.training.task.num_train
+        if num_train is not None:
+            signals["epoch"] = self.progress.update * self.config.train.batch_size / num_train
+        return Evaluation(
+            update=self.progress.update,
+            seconds=round(self.progress.seconds, 4),
+            train_loss=_finite(interval.losses.double().mean().item()),
+            validation_loss=_finite(measurement.loss),
+            metric=_finite(measurement.metric),
+            score=score,
+            signals=signals,
+        )
+
+    def _is_finite(self, interval: Interval, measurement: Measurement) -> bool:
+        """Whether every loss since the last evaluation, and the validation loss, is finite."""
+        return math.isfinite(measurement.loss) and bool(torch.isfinite(interval.losses).all())
+
+    def _decide(self, decision: Decision, before: Snapshot, end: int) -> None:
+        """Ends the trial with an outcome, and with what only the worker can still tell."""
+        reason, extra = decision.reason, dict[str, Any]()
+        if decision.reason == "not finite":
+            found = first_nonfinite(self.training, before, end)
+            if found is not None:
+                reason = f"not finite: {found.tensor} at update {found.update}"
+                extra["first_nonfinite"] = asdict(found)
+        elif self.test:
+            self.training.task.unseal()
+            tested = measure(self.training.model, self.training.objective, self.training.task.test_set())
+            extra["test_metric"] = tested.metric
+            extra["test_score"] = self.training.objective.score(tested.metric)
+        if self.keep == "all" or self.keep == decision.outcome:
+            save_weights(self.training.model, self.folder.path)
+        self.summary = self.summarise(decision.outcome, reason, **extra)
+
+    def summarise(self, outcome: Outcome | None, reason: str, **extra: Any) -> Summary:
+        """The trial as it stands, under a given outcome."""
+        task, objective = self.training.task, self.training.objective
+        return Summary(
+            outcome=outcome,
+            reason=reason,
+            updates=self.progress.update,
+            seconds=round(self.progress.seconds, 4),
+            score=self.progress.score,
+            best_score=self.progress.best_score,
+            target_score=self.criterion.target_score,
+            metric=task.config.metric,
+            chance_metric=task.chance.metric,
+            target_metric=task.target_metric,
+            chance_loss=objective.chance_loss,
+            num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
+            **extra,
+        )
+
+    def _save_when_due(self, snapshot: Snapshot) -> None:
+        """Saves so often that saving takes a bounded share of the training time."""
+        trained = self.progress.seconds - self._saved_at
+        if self.progress.update == 0 or trained * CHECKPOINT_SHARE < self._save_seconds:
+            return
+        started = perf_counter()
+        snapshot.save(self.folder.checkpoint)
+        self._save_seconds = perf_counter() - started
+        self._saved_at = self.progress.seconds
+
+
+def _polled(flag: Callable[[], bool]) -> Callable[[], bool]:
+    """The same flag, looked at no more often than every STOP_POLL_SECONDS: it may lie on a network."""
+    next_look = monotonic()
+
+    def is_raised() -> bool:
+        nonlocal next_look
+        now = monotonic()
+        if now < next_look:
+            return False
+        next_look = now + STOP_POLL_SECONDS
+        return flag()
+
+    return is_raised
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for what is not finite: None."""
+    return value if math.isfinite(value) else None

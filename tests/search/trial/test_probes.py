@@ -1,0 +1,85 @@
+"""Signals against what autograd and plain arithmetic say."""
+
+import pytest
+import torch
+from torch import nn
+
+from models import build_model
+from models.config import GRUConfig, LSTMConfig
+from search.trial.probes import UpdateProbe, saturation, shown_steps
+
+
+def probed_update(
+    learning_rate: float = 0.5,
+) -> tuple[UpdateProbe, nn.Module, torch.Tensor, list[torch.Tensor]]:
+    torch.manual_seed(0)
+    model = build_model(LSTMConfig(depth=2, hidden_size=4), 3, 1, every_step=False)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    inputs = torch.randn(5, 40, 3).requires_grad_()
+    probe = UpdateProbe(model)
+    model(inputs).square().sum().backward()
+    probe.after_backward(inputs)
+    torch.optim.SGD(model.parameters(), learning_rate).step()
+    probe.after_step()
+    return probe, model, inputs, before
+
+
+def test_gradient_norms_by_layer_add_up_to_the_whole() -> None:
+    probe, model, _, _ = probed_update()
+    signals = probe.signals(40)
+    whole = torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).norm().item()  # type: ignore[union-attr]
+    assert signals["gradient_norm"] == pytest.approx(whole)
+    assert list(signals["gradient_norm_by_layer"]) == ["layers.0", "layers.1", "readout"]
+    readout = torch.cat([parameter.grad.flatten() for parameter in model.readout.parameters()]).norm().item()
+    assert signals["gradient_norm_by_layer"]["readout"] == pytest.approx(readout)
+
+
+def test_update_ratios_are_change_over_size() -> None:
+    probe, model, _, before = probed_update()
+    signals = probe.signals(40)
+    change = torch.cat(
+        [(after.detach() - b).flatten() for after, b in zip(model.parameters(), before, strict=True)][-2:]
+    ).norm()
+    size = torch.cat([parameter.detach().flatten() for parameter in model.parameters()][-2:]).norm()
+    assert signals["weight_norm_by_layer"]["readout"] == pytest.approx(size.item())
+    assert signals["update_ratio_by_layer"]["readout"] == pytest.approx((change / size).item())
+
+
+def test_gradient_by_step_is_the_norm_of_the_inputs_gradient() -> None:
+    probe, _, inputs, _ = probed_update()
+    signals = probe.signals(40)
+    steps = signals["gradient_steps"]
+    assert steps[0] == 0
+    assert steps[-1] == 39
+    assert inputs.grad is not None
+    for step, norm in zip(steps, signals["gradient_norm_by_step"], strict=True):
+        assert norm == pytest.approx(inputs.grad[:, step].norm().item())
+
+
+def test_what_is_not_finite_is_none() -> None:
+    probe, _, _, _ = probed_update(learning_rate=float("inf"))
+    assert probe.signals(40)["weight_norm_by_layer"]["readout"] is None
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 31, 32, 33, 100, 784])
+def test_shown_steps_go_from_first_to_last_without_repeats(num_steps: int) -> None:
+    steps = shown_steps(num_steps)
+    assert steps == sorted(set(steps))
+    assert len(steps) == min(num_steps, 32)
+    assert {0, num_steps - 1} == {steps[0], steps[-1]}
+
+
+def test_saturation_counts_gates_near_their_ends() -> None:
+    model = build_model(LSTMConfig(depth=2, hidden_size=4, forget_bias=20.0), 3, 1, every_step=False)
+    model.eval()
+    inputs = torch.randn(3, 7, 3)
+    shares = saturation(model, inputs, model.hidden_states(inputs))
+    assert list(shares) == ["layers.0", "layers.1"]
+    assert shares["layers.1"]["forget"] == 1.0
+    assert shares["layers.1"]["input"] == 0.0
+
+
+def test_a_gru_has_its_own_gates() -> None:
+    model = build_model(GRUConfig(), 3, 1, every_step=False)
+    inputs = torch.randn(3, 7, 3)
+    assert set(saturation(model, inputs, model.hidden_states(inputs))["layers.0"]) == {"reset", "update"}

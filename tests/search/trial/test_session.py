@@ -1,0 +1,190 @@
+"""One trial from beginning to end: bit-exact after any interruption, and honest about how it ended."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from analysis.records import TrialFolder, read_history
+from search.trial.config import TrialConfig
+from search.trial.history import SupersededError
+from search.trial.session import TrialSession
+
+CPU = torch.device("cpu")
+TINY = {"name": "adding", "sequence_length": 6, "test_size": 64}
+
+
+def config(**parts: Any) -> TrialConfig:
+    train = {"max_updates": 24, "evaluate_every": 4, "batch_size": 8, **parts.pop("train", {})}
+    return TrialConfig.model_validate({"task": TINY, "model": {"name": "lstm"}, "train": train, **parts})
+
+
+def run(trial: TrialConfig, folder: Path, **settings: Any) -> TrialSession:
+    session = TrialSession(trial, TrialFolder(folder), CPU, **settings)
+    while session.summary is None:
+        session.advance()
+    return session
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
+
+
+class StopAfter:
+    """Asks to stop once it was looked at so often."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def __call__(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+CONFIGURATIONS = {
+    "lstm adam dropout": config(model={"name": "lstm", "depth": 2, "dropout": 0.3}),
+    "gru adamw cosine": config(
+        model={"name": "gru"}, train={"optimizer": "adamw", "schedule": "cosine", "weight_decay": 0.1}
+    ),
+    "rnn sgd momentum clip": config(
+        model={"name": "rnn"}, train={"optimizer": "sgd", "momentum": 0.9, "clip_norm": 0.1}
+    ),
+    "rmsprop momentum warm-up": config(
+        train={"optimizer": "rmsprop", "momentum": 0.5, "warmup_updates": 6, "learning_rate": 1e-3}
+    ),
+    "sgd without a state": config(train={"optimizer": "sgd"}),
+    "curriculum": config(task={**TINY, "length_distribution": "curriculum"}),
+    "every step of parity": config(task={"name": "parity", "supervision": "every_step", "test_size": 64}),
+    "digits across an epoch": config(
+        task={"name": "mnist", "sequence_length": 4}, train={"batch_size": 1000, "max_updates": 8}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_interrupted_anywhere_it_goes_on_to_the_last_bit(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.trial.session.STOP_POLL_SECONDS", 0.0)
+    trial = CONFIGURATIONS[name]
+    whole = run(trial, tmp_path / "whole")
+    moments = random.Random(name)
+    reasons = []
+    while "interrupted" in (reasons or ["interrupted"])[-1]:
+        reasons.append(
+            run(trial, tmp_path / "torn", is_stop_asked=StopAfter(moments.randint(3, 12))).summary.reason  # type: ignore[union-attr]
+        )
+
+    assert len(reasons) > 1, "never interrupted"
+    assert history(tmp_path / "torn") == history(tmp_path / "whole")
+    assert whole.summary is not None
+    assert reasons[-1] == whole.summary.reason
+
+
+def test_killed_between_checkpoint_and_history_it_repeats_what_was_not_saved(tmp_path: Path) -> None:
+    trial = CONFIGURATIONS["lstm adam dropout"]
+    run(trial, tmp_path / "whole")
+    session = TrialSession(trial, TrialFolder(tmp_path / "torn"), CPU)
+    for _ in range(4):
+        session.advance()
+    with (tmp_path / "torn" / "history.jsonl").open("a") as file:
+        file.write('{"update": 20, "seco')
+    run(trial, tmp_path / "torn")
+    assert history(tmp_path / "torn") == history(tmp_path / "whole")
+
+
+def test_a_damaged_checkpoint_means_starting_again(tmp_path: Path) -> None:
+    trial = config()
+    run(trial, tmp_path / "whole")
+    session = TrialSession(trial, TrialFolder(tmp_path / "torn"), CPU)
+    session.advance()
+    session.advance()
+    state = tmp_path / "torn" / "checkpoint" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:100])
+    run(trial, tmp_path / "torn")
+    assert history(tmp_path / "torn") == history(tmp_path / "whole")
+
+
+def test_the_seed_decides_and_nothing_else(tmp_path: Path) -> None:
+    torch.manual_seed(123)
+    run(config(seed=1), tmp_path / "a")
+    torch.manual_seed(321)
+    run(config(seed=1), tmp_path / "b")
+    run(config(seed=2), tmp_path / "c")
+    assert history(tmp_path / "a") == history(tmp_path / "b") != history(tmp_path / "c")
+
+
+def test_a_task_that_can_be_learned_is_learned(tmp_path: Path) -> None:
+    task = {"name": "delayed_recall", "sequence_length": 3, "test_size": 256}
+    session = run(config(task=task, train={"learning_rate": 0.03, "max_updates": 400}), tmp_path, test=True)
+    summary = session.summary
+    assert summary is not None
+    assert (summary.outcome, summary.reason) == ("learned", "criterion met")
+    assert summary.updates < 400
+    assert summary.best_score >= summary.target_score
+    assert summary.test_score is not None
+    assert summary.test_score > 0.9
+
+
+def test_a_budget_that_is_too_small_fails_with_its_reason(tmp_path: Path) -> None:
+    summary = run(config(), tmp_path).summary
+    assert summary is not None
+    assert (summary.outcome, summary.reason, summary.updates) == ("failed", "update budget spent", 24)
+    assert summary.chance_metric == pytest.approx(1 / 6)
+    assert summary.test_score is None
+
+
+def test_evaluations_come_as_often_as_asked_and_at_the_end(tmp_path: Path) -> None:
+    run(config(train={"max_updates": 10}), tmp_path)
+    evaluations = list(read_history(tmp_path / "history.jsonl"))
+    assert [evaluation.update for evaluation in evaluations] == [4, 8, 10]
+    assert all(
+        later.seconds > earlier.seconds for earlier, later in zip(evaluations, evaluations[1:], strict=False)
+    )
+
+
+def test_a_diverging_training_is_told_with_tensor_and_update(tmp_path: Path) -> None:
+    summary = run(config(train={"optimizer": "sgd", "learning_rate": 900.0}), tmp_path).summary
+    assert summary is not None
+    assert summary.outcome == "failed"
+    assert summary.score == -1
+    assert summary.first_nonfinite is not None
+    assert 1 <= summary.first_nonfinite["update"] <= summary.updates
+    found = summary.first_nonfinite
+    assert summary.reason == f"not finite: {found['tensor']} at update {found['update']}"
+    last = history(tmp_path)[-1]
+    assert last["train_loss"] is None
+
+
+def test_weights_that_cannot_move_are_told(tmp_path: Path) -> None:
+    # Steps of 1e-30 are lost in the rounding of a float32.
+    summary = run(config(train={"optimizer": "sgd", "learning_rate": 1e-30}), tmp_path).summary
+    assert summary is not None
+    assert (summary.outcome, summary.reason) == ("failed", "stuck: no weight changes any more")
+    assert summary.updates == 8
+
+
+def test_an_attempt_that_was_superseded_writes_nothing(tmp_path: Path) -> None:
+    current = True
+    session = TrialSession(config(), TrialFolder(tmp_path), CPU, is_current=lambda: current)
+    session.advance()
+    before = history(tmp_path)
+    current = False
+    with pytest.raises(SupersededError):
+        session.advance()
+    assert history(tmp_path) == before
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("none", False), ("learned", False), ("all", True)])
+def test_weights_stay_as_asked(keep: str, kept: bool, tmp_path: Path) -> None:
+    session = run(config(), tmp_path, keep=keep)
+    assert (tmp_path / "weights.safetensors").exists() == kept
+    if kept:
+        stored = load_file(tmp_path / "weights.safetensors")
+        assert stored.keys() == session.training.model.state_dict().keys()
+        assert torch.equal(stored["readout.weight"], session.training.model.readout.weight)
