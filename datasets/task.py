@@ -1,7 +1,6 @@
 """The contract of a task: what it shows, what it asks, and what blind guessing gets."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import ClassVar, NamedTuple
 
@@ -9,10 +8,11 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from datasets.chance import Chance as Chance
 from datasets.config import TaskConfig
 
-#: Streams of random numbers that never meet: training, validation, test.
-TRAIN, VALIDATION, TEST = 0, 1, 2
+#: Streams of random numbers, told apart by a hash: training, validation, test, lengths in training.
+TRAIN, VALIDATION, TEST, LENGTH = range(4)
 
 
 class SealedError(RuntimeError):
@@ -28,18 +28,6 @@ class Batch(NamedTuple):
 
     inputs: Float[Tensor, "batch time features"]
     targets: Shaped[Tensor, "batch *time"]
-
-
-@dataclass(frozen=True)
-class Chance:
-    """What the best predictor that is blind to the input gets, exactly.
-
-    `metric` is its accuracy, or its mean squared error; `loss` its expected loss under the task's natural
-    loss (cross-entropy in nats for labels, mean squared error for numbers).
-    """
-
-    metric: float
-    loss: float
 
 
 class Task(ABC):
@@ -99,7 +87,11 @@ class Task(ABC):
         self._sealed = False
 
     def generator(self, seed: int, stream: int, index: int) -> torch.Generator:
-        """A generator on this task's device, seeded by a hash of all three: no two share a stream."""
-        digest = blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
-        generator = torch.Generator(device=self.device)
-        return generator.manual_seed(int.from_bytes(digest, "little") >> 1)
+        """A generator on this task's device, seeded by a hash of all three."""
+        return torch.Generator(device=self.device).manual_seed(hashed_seed(seed, stream, index))
+
+
+def hashed_seed(seed: int, stream: int, index: int) -> int:
+    """63 bits that look random, the same on every machine for the same three numbers."""
+    digest = blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1

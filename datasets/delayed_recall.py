@@ -1,0 +1,33 @@
+"""A symbol is shown at the first step and asked for at the last: memory, and nothing else."""
+
+import torch
+
+from datasets.config import DelayedRecallConfig
+from datasets.generated import GeneratedTask
+from datasets.task import Batch
+
+
+class DelayedRecall(GeneratedTask):
+    """Which of K symbols stood at the first step.
+
+    Features: the symbol as one of K at the first step and blanks after it, then a cue that is 1 at the last
+    step. At every step the target is the same symbol.
+    """
+
+    config: DelayedRecallConfig
+
+    def __init__(self, config: DelayedRecallConfig, device: torch.device | None = None) -> None:
+        super().__init__(config, device)
+        self.input_size = config.num_symbols + 1
+        self.output_size = config.num_symbols
+
+    def draw(self, generator: torch.Generator, batch_size: int, length: int) -> Batch:
+        """Independent, equally likely symbols."""
+        device = generator.device
+        symbols = torch.randint(self.output_size, (batch_size, 1), generator=generator, device=device)
+        inputs = torch.zeros(batch_size, length, self.input_size, device=device)
+        inputs[:, 0].scatter_(1, symbols, 1.0)
+        inputs[:, -1, -1] = 1.0
+        if self.config.supervision_is_every_step:
+            return Batch(inputs, symbols.repeat(1, length))
+        return Batch(inputs, symbols.squeeze(1))

@@ -1,0 +1,251 @@
+"""What every task must keep to, whatever it shows and asks."""
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datasets import build_task
+from datasets.config import TASK_CONFIGS, TaskConfig
+from datasets.criterion import check_criterion
+from datasets.task import Batch, SealedError, Task
+
+LENGTH = 7
+SUPERVISIONS = ("last", "every_step")
+LENGTH_DISTRIBUTIONS = ("fixed", "uniform", "curriculum")
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "parity": {"name": "parity"},
+    "parity of 3": {"name": "parity", "number_range": 3},
+    "parity of 10": {"name": "parity", "number_range": 10},
+    "adding": {"name": "adding"},
+    "recall of 2": {"name": "delayed_recall"},
+    "recall of 5": {"name": "delayed_recall", "num_symbols": 5},
+}
+GENERATED = [
+    pytest.param({**variant, "supervision": supervision}, id=f"{name}, {supervision}")
+    for name, variant in VARIANTS.items()
+    for supervision in SUPERVISIONS
+]
+ALL = [*GENERATED, pytest.param({"name": "mnist"}, id="mnist")]
+
+
+def config_of(variant: dict[str, Any], **values: Any) -> TaskConfig:
+    return TASK_CONFIGS[variant["name"]].model_validate({"sequence_length": LENGTH, **variant, **values})
+
+
+def build(variant: dict[str, Any], **values: Any) -> Task:
+    return build_task(config_of(variant, **values))
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return torch.equal(one.inputs, other.inputs) and torch.equal(one.targets, other.targets)
+
+
+def check_form(task: Task, batch: Batch, num_sequences: int) -> None:
+    """The shapes, types and ranges that a network and a loss rely on."""
+    num, length, features = batch.inputs.shape
+    assert (num, features) == (num_sequences, task.input_size)
+    assert batch.inputs.dtype == torch.float32
+    labelled = (num, length) if task.config.supervision_is_every_step else (num,)
+    assert batch.targets.shape == labelled
+    if task.config.target_kind == "category":
+        assert batch.targets.dtype == torch.int64
+        assert 0 <= batch.targets.min() <= batch.targets.max() < task.output_size
+    else:
+        low, high = task.target_range
+        assert batch.targets.dtype == torch.float32
+        assert low <= batch.targets.min() <= batch.targets.max() <= high
+        assert task.output_size == 1
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_batches_and_sets_have_the_promised_form(variant: dict[str, Any]) -> None:
+    task = build(variant, test_size=200)
+    task.unseal()
+    check_form(task, task.train_batch(seed=0, update=0, batch_size=16, progress=0.0), 16)
+    check_form(task, task.validation_set(), 100)
+    check_form(task, task.test_set(), 200)
+    assert task.validation_set().inputs.shape[1] == task.test_set().inputs.shape[1] == LENGTH
+
+
+@pytest.mark.parametrize("variant", GENERATED)
+@pytest.mark.parametrize("lengths", LENGTH_DISTRIBUTIONS)
+def test_training_never_sees_more_than_the_full_length(variant: dict[str, Any], lengths: str) -> None:
+    task = build(variant, length_distribution=lengths, curriculum_share=0.5)
+    seen = set()
+    for update in range(100):
+        batch = task.train_batch(seed=3, update=update, batch_size=2, progress=update / 100)
+        check_form(task, batch, 2)
+        seen.add(batch.inputs.shape[1])
+    shortest = 2 if variant["name"] == "adding" else 1
+    assert seen == ({LENGTH} if lengths == "fixed" else set(range(shortest, LENGTH + 1)))
+
+
+@pytest.mark.parametrize("variant", GENERATED)
+@pytest.mark.parametrize("lengths", LENGTH_DISTRIBUTIONS)
+def test_the_shortest_sequences_work(variant: dict[str, Any], lengths: str) -> None:
+    shortest = 2 if variant["name"] == "adding" else 1
+    task = build(variant, sequence_length=shortest, length_distribution=lengths)
+    check_form(task, task.train_batch(seed=0, update=0, batch_size=8, progress=0.3), 8)
+
+
+@pytest.mark.parametrize("variant", ALL)
+@settings(max_examples=10, deadline=None)
+@given(
+    seed=st.integers(0, 2**40),
+    update=st.integers(0, 10**6),
+    progress=st.floats(0, 1),
+    other=st.integers(1, 10**6),
+)
+def test_a_batch_is_a_function_of_seed_and_update(
+    variant: dict[str, Any], seed: int, update: int, progress: float, other: int
+) -> None:
+    values = {} if variant["name"] == "mnist" else {"length_distribution": "curriculum"}
+    task, again = build(variant, **values), build(variant, **values)
+    batch = task.train_batch(seed, update, 64, progress)
+    different_update = task.train_batch(seed, update + other, 64, progress)
+    different_seed = task.train_batch(seed + other, update, 64, progress)
+
+    again.train_batch(seed + 1, update + 1, 3, 0.0)
+    assert same(batch, again.train_batch(seed, update, 64, progress))
+    assert same(batch, task.train_batch(seed, update, 64, progress))
+    if batch.inputs.shape[1] == LENGTH:  # a few bits agree by accident
+        assert not same(batch, different_update)
+        assert not same(batch, different_seed)
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_validation_and_test_stay_as_they_are(variant: dict[str, Any]) -> None:
+    task, other = build(variant), build(variant)
+    for seed in range(3):
+        other.train_batch(seed, 0, 8, 0.0)
+    assert same(task.validation_set(), other.validation_set())
+    assert task.validation_set().inputs is task.validation_set().inputs, "made once"
+    task.unseal()
+    other.unseal()
+    assert same(task.test_set(), other.test_set())
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_training_validation_and_test_differ(variant: dict[str, Any]) -> None:
+    task = build(variant, sequence_length=28)
+    task.unseal()
+    parts = [
+        task.train_batch(0, 0, 100, 0.0).inputs,
+        task.validation_set().inputs[:100],
+        task.test_set().inputs[:100],
+    ]
+    assert not torch.equal(parts[0], parts[1])
+    assert not torch.equal(parts[0], parts[2])
+    assert not torch.equal(parts[1], parts[2])
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_the_test_set_is_sealed_until_unsealed(variant: dict[str, Any]) -> None:
+    task = build(variant)
+    with pytest.raises(SealedError, match="unseal"):
+        task.test_set()
+    task.unseal()
+    assert len(task.test_set().targets) == task.config.test_size
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("variant", ALL)
+def test_a_gpu_never_waits_for_the_host_within_an_epoch(variant: dict[str, Any]) -> None:
+    task = build_task(config_of(variant), torch.device("cuda"))
+    torch.testing.assert_close(task.validation_set().inputs.cpu(), build(variant).validation_set().inputs)
+    first = task.train_batch(0, 0, 64, 0.0)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        task.train_batch(0, 1, 64, 0.0)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert same(first, task.train_batch(0, 0, 64, 0.0))
+
+
+def odd(variant: dict[str, Any], sequence: Sequence[Sequence[float]]) -> list[float]:
+    largest = variant.get("number_range", 2) - 1
+    return [float(total % 2) for total in accumulate(round(step[0] * largest) for step in sequence)]
+
+
+def marked_sum(variant: dict[str, Any], sequence: Sequence[Sequence[float]]) -> list[float]:
+    return list(accumulate(number for number, mark in sequence for number in [number if mark == 1 else 0.0]))
+
+
+def first_symbol(variant: dict[str, Any], sequence: Sequence[Sequence[float]]) -> list[float]:
+    *symbols, _ = sequence[0]
+    return [symbols.index(1.0)] * len(sequence)
+
+
+DEFINITIONS = {"parity": odd, "adding": marked_sum, "delayed_recall": first_symbol}
+
+
+@pytest.mark.parametrize("variant", GENERATED)
+def test_targets_follow_from_the_inputs(variant: dict[str, Any]) -> None:
+    task = build(variant, length_distribution="uniform")
+    for batch in [task.validation_set(), *(task.train_batch(1, update, 32, 0.0) for update in range(5))]:
+        expected = [DEFINITIONS[variant["name"]](variant, sequence) for sequence in batch.inputs.tolist()]
+        if not task.config.supervision_is_every_step:
+            expected = [targets[-1] for targets in expected]
+        torch.testing.assert_close(batch.targets.double(), torch.tensor(expected, dtype=torch.float64))
+
+
+def blind_guess(task: Task, seen: torch.Tensor, asked: torch.Tensor) -> tuple[float, float]:
+    """Metric and loss of guessing, at each labelled step, what was most frequent (or the mean) there."""
+    if task.config.metric == "mean_squared_error":
+        error = (asked - seen.mean(0)).square().mean().item()
+        return error, error
+    num_classes = max(2, task.output_size)
+    shares = torch.nn.functional.one_hot(seen.long(), num_classes).double().mean(0)
+    shares = shares.expand(*asked.shape, num_classes)
+    right = (shares.argmax(-1) == asked).double().mean().item()
+    nats = -shares.gather(-1, asked.long().unsqueeze(-1)).log().mean().item()
+    return right, nats
+
+
+@pytest.mark.parametrize("variant", GENERATED)
+def test_chance_is_what_a_blind_guess_gets(variant: dict[str, Any]) -> None:
+    num_sequences = 50_000
+    task = build(variant, test_size=2 * num_sequences)
+    seen = torch.cat([task.train_batch(0, update, num_sequences, 0.0).targets for update in range(2)])
+    metric, loss = blind_guess(task, seen, task.validation_set().targets)
+    # Hoeffding: an average of values in a range of 1 strays further once in 10^9.
+    strays = math.sqrt(math.log(2e9) / (2 * num_sequences))
+    squared_range = 1.0 if task.config.metric == "accuracy" else task.target_range[1]
+    assert metric == pytest.approx(task.chance.metric, abs=strays * squared_range)
+    assert loss == pytest.approx(task.chance.loss, abs=2 * strays)
+
+
+@pytest.mark.parametrize("variant", [case for case in GENERATED if "recall" not in str(case.id)])
+def test_moments_are_those_of_the_targets(variant: dict[str, Any]) -> None:
+    task = build(variant, test_size=100_000)
+    targets = task.validation_set().targets.double()
+    mean, deviation = task.target_moments
+    assert targets.mean().item() == pytest.approx(mean, abs=0.02)
+    assert targets.std().item() == pytest.approx(deviation, abs=0.02)
+
+
+@pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("length", [2, 10, 200])
+def test_the_criterion_is_beyond_chance_and_short_of_perfection(variant: dict[str, Any], length: int) -> None:
+    task = build(variant, sequence_length=length)
+    check_criterion(task.config, num_evaluations=1000, chance=task.chance)
+    skill = (task.target_metric - task.chance.metric) / (task.perfect_metric - task.chance.metric)
+    assert 0.5 < skill < 1
+
+
+@pytest.mark.parametrize("variant", ALL)
+def test_no_constant_guess_meets_the_criterion_on_the_validation_set(variant: dict[str, Any]) -> None:
+    task = build(variant)
+    targets = task.validation_set().targets
+    best, _ = blind_guess(task, targets, targets)
+    if task.config.metric == "accuracy":
+        assert best < task.target_metric
+    else:
+        assert best > task.target_metric
