@@ -1,4 +1,4 @@
-"""What a run is asked for: key=value words and YAML groups, merged and validated into a RunConfig."""
+"""What a run is asked for, complete. `search.loading` makes it from key=value words and YAML groups."""
 
 from typing import Literal
 
@@ -57,7 +57,10 @@ class RunConfig(Config):
     run: str = Field(description="the run's name, its folder's under storage")
     storage: str = Field(default="runs", description="folder that holds runs")
     seed: int = Field(
-        default=0, ge=0, description="of the run: samplers, exemptions, and the trials' first seed"
+        default=0,
+        ge=0,
+        le=2**31 - 1,
+        description="of the run: samplers, exemptions, and the trials' first seed",
     )
     space: Space
     budget: Budget = Budget()

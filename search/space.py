@@ -8,7 +8,11 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from analysis.errors import nearest
 from search.trial.config import Config, TrialConfig
+
+#: A map of more cells can be neither searched nor read.
+MAX_CELLS = 10_000
 
 
 class Axis(Config):
@@ -69,11 +73,29 @@ class Axis(Config):
         """True where a value sets several fields at once."""
         return self.values is not None and isinstance(self.values[0], Mapping)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every dotted path that some value sets, in order."""
+        if self.values is None:
+            return (self.path,)
+        return tuple(dict.fromkeys(path for value in self.values for path in self.assignments(value)))
+
+    def values_at(self, path: str) -> list[Any]:
+        """What the axis' values set a path to. Empty for a range."""
+        assigned = [self.assignments(value) for value in self.values or ()]
+        return [fields[path] for fields in assigned if path in fields]
+
     def label(self, value: Any) -> Any:
         """The value as tables and maps show it: a joint choice as one line, anything else as it is."""
         if isinstance(value, Mapping):
             return " ".join(f"{key}={inner}" for key, inner in value.items())
         return value
+
+    def value_of(self, label: Any) -> Any:
+        """The value that a label shows. Raises StopIteration where none does: our own mistake."""
+        if not self.is_joint:
+            return label
+        return next(value for value in self.values or () if self.label(value) == label)
 
     def assignments(self, value: Any) -> dict[str, Any]:
         """Which dotted paths a value sets, and to what."""
@@ -107,7 +129,8 @@ class Axis(Config):
         """The values of a grid, the default first, the others by their distance from it."""
         if self.values is not None:
             return [self.default, *(value for value in self.values if value != self.default)]
-        values = {self.from_unit(point / (self.points - 1)) for point in range(self.points)} - {self.default}
+        units = [point / (self.points - 1) for point in range(self.points)]
+        values = {_tidy(self.from_unit(unit)) for unit in units} - {self.default}
         scale = math.log if self.log else float
         return [self.default, *sorted(values, key=lambda value: abs(scale(value) - scale(self.default)))]
 
@@ -155,6 +178,31 @@ class Space(Config):
         """The axis of a path."""
         return next(axis for axis in self.axes if axis.path == path)
 
+    @model_validator(mode="after")
+    def _map_can_be_drawn(self) -> "Space":
+        problems = list(self._map_problems())
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _map_problems(self) -> Iterator[str]:
+        axes = {axis.path: axis for axis in self.axes}
+        num_cells = 1
+        for key, path in self.map.model_dump(exclude_none=True).items():
+            axis = axes.get(path)
+            if self.map.paths.count(path) > 1:
+                yield f"map.{key}={path}: stands twice on the map"
+            elif axis is None:
+                yield f"map.{key}={path}: is no axis{nearest(path, axes)}"
+            elif axis.values is None:
+                yield f"map.{key}={path}: is a range, and a map needs a list of values"
+            elif axis.when:
+                yield f"map.{key}={path}: has a condition (when); a map's axis must be there in every cell"
+            else:
+                num_cells *= len(axis.values)
+        if num_cells > MAX_CELLS:
+            yield f"map: has {num_cells:,} cells, more than {MAX_CELLS:,}: give its axes fewer values"
+
     @property
     def map_axes(self) -> tuple[Axis, ...]:
         """x, y and the facet."""
@@ -190,13 +238,16 @@ class Space(Config):
         """A recipe as tables show it."""
         return {path: self.axis(path).label(value) for path, value in recipe.items()}
 
+    def recipe_values(self, labels: Mapping[str, Any]) -> dict[str, Any]:
+        """The recipe that tables show so: the inverse of `recipe_labels`."""
+        return {path: self.axis(path).value_of(label) for path, label in labels.items()}
+
     def trial_values(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
         """A trial's configuration as nested mappings, not validated."""
         values = _copy(self.base)
         for path, label in cell.labels:
             axis = self.axis(path)
-            value = next(value for value in axis.values or () if axis.label(value) == label)
-            for target, inner in axis.assignments(value).items():
+            for target, inner in axis.assignments(axis.value_of(label)).items():
                 _assign(values, target, inner)
         for path, value in recipe.items():
             for target, inner in self.axis(path).assignments(value).items():
@@ -212,9 +263,13 @@ class Space(Config):
         assigned = dict(_flatten(self.base))
         for path, label in cell.labels:
             axis = self.axis(path)
-            value = next(value for value in axis.values or () if axis.label(value) == label)
-            assigned.update(axis.assignments(value))
+            assigned.update(axis.assignments(axis.value_of(label)))
         return assigned
+
+
+def _tidy(value: Any) -> Any:
+    """A value without the noise of its last digits, so that 0.001 is not 0.0009999999999999998."""
+    return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def _assign(values: dict[str, Any], path: str, value: Any) -> None:

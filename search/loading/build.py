@@ -1,0 +1,143 @@
+"""From a draft to a Space: every path, value, condition and combination checked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from analysis.errors import nearest
+from search.loading.checker import Checker
+from search.loading.combinations import impossible_combinations
+from search.loading.defaults import complete_base
+from search.loading.draft import Draft
+from search.loading.fields import check_fields, model_problems, shown
+from search.loading.order import OrderError, in_order_of_conditions
+from search.loading.paths import KINDS, Chosen
+from search.space import Axis, MapAxes, Space
+
+
+def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | None:
+    """The space that a draft asks for, or None where problems were added.
+
+    Args:
+        draft: what the file and the words ask for.
+        problems: mistakes are added here.
+        notes: what was left out because nothing could use it is added here.
+    """
+    before = len(problems)
+    chosen = _chosen(draft, problems)
+    checker = Checker(draft, chosen, problems)
+    map_values = check_fields(MapAxes, draft.map, "map.", problems)
+    problems += (f"map.{key}: is missing: which axis?" for key in ("x", "y") if draft.map.get(key) is None)
+    texts = {"question": draft.question, "fail_after_recipes": draft.fail_after_recipes}
+    others = check_fields(Space, texts, "", problems)
+    for path in [*draft.fixed, *draft.axes]:
+        if chosen.is_open(path):
+            checker.spelling(path)
+    fixed = {
+        path: checker.value(path, value) for path, value in draft.fixed.items() if not chosen.is_open(path)
+    }
+    axes = [
+        axis for path in draft.axes if not chosen.is_open(path) and (axis := checker.axis(path)) is not None
+    ]
+    problems += _conflicts(axes, fixed)
+    if len(problems) > before:
+        return None
+    base = complete_base(chosen, fixed, axes)
+    axes = _without_idle(axes, base, notes)
+    try:
+        ordered = tuple(in_order_of_conditions(axes))
+        space = Space(name=draft.name, map=MapAxes(**map_values), axes=ordered, base=base, **others)
+    except OrderError as error:
+        problems.append(str(error))
+        return None
+    except ValidationError as error:
+        problems += model_problems(error)
+        return None
+    problems += impossible_combinations(space)
+    return space if len(problems) == before else None
+
+
+def drop_what_the_choice_lacks(
+    draft: Draft, switched: set[str], own: set[str], problems: list[str], notes: list[str]
+) -> None:
+    """Leaves out what the file says of a task or network that a word has exchanged for another.
+
+    Args:
+        draft: changed in place.
+        switched: the groups, task or model, that a word has chosen.
+        own: paths that words set; never dropped, so that their mistake is told.
+        problems: a mistake is added where the map would lose an axis.
+        notes: what is left out is added here.
+    """
+    chosen = Chosen(draft.names("task"), draft.names("model"))
+    on_map = {path: key for key, path in draft.map.items() if isinstance(path, str)}
+    for path in [*draft.fixed, *draft.axes]:
+        group, _, field = path.partition(".")
+        if group not in switched or not field or path in own or chosen.is_open(path) or chosen.bears(path):
+            continue
+        draft.fixed.pop(path, None)
+        draft.axes.pop(path, None)
+        names = ", ".join(chosen.names[group])
+        if path in on_map:
+            key = on_map[path]
+            problems.append(f"map.{key}={path}: no setting of {names}: name another axis, as map.{key}=...")
+        else:
+            notes.append(f"{path} is left out: it is no setting of {names}")
+
+
+def _chosen(draft: Draft, problems: list[str]) -> Chosen:
+    """The tasks and networks of a draft; a group is empty where one of its names is unknown."""
+    known: dict[str, list[str]] = {}
+    for group, kinds in KINDS.items():
+        names = draft.names(group)
+        unknown = [name for name in names if name not in kinds]
+        problems += (f"{group}={name}: no such {group}{nearest(name, kinds)}" for name in unknown)
+        if not names:
+            wrong = draft.fixed.get(f"{group}.name")
+            problems.append(
+                f"{group}={shown(wrong)}: no such {group}{nearest('', kinds)}"
+                if wrong is not None
+                else f"{group}: is missing{nearest('', kinds)}"
+            )
+        known[group] = [] if unknown else names
+    return Chosen(known["task"], known["model"])
+
+
+def _conflicts(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
+    """Fields that more than one axis, or an axis and a fixed value, would set."""
+    setters: dict[str, list[str]] = {}
+    for axis in axes:
+        for path in axis.paths:
+            setters.setdefault(path, []).append(f"the axis {axis.path}")
+    for path, value in fixed.items():
+        if path in setters:
+            setters[path].append(f"the value {shown(value)}")
+    return [
+        f"{path}: is set by {' and by '.join(both)}: leave one out"
+        for path, both in setters.items()
+        if len(both) > 1
+    ]
+
+
+def _without_idle(axes: Sequence[Axis], base: Mapping[str, Any], notes: list[str]) -> list[Axis]:
+    """Leaves out axes whose condition can never hold."""
+    setters = {path: axis for axis in axes for path in axis.paths}
+    kept = []
+    for axis in axes:
+        for path, wanted in axis.when.items():
+            group, _, field = path.partition(".")
+            possible = [base.get(group, {}).get(field)]
+            if path in setters:
+                possible += setters[path].values_at(path)
+            is_open = path in setters and setters[path].is_range
+            if not is_open and not _meet(possible, wanted):
+                notes.append(f"{axis.path} is left out: {path} is never {shown(wanted)}")
+                break
+        else:
+            kept.append(axis)
+    return kept
+
+
+def _meet(possible: Sequence[Any], wanted: Any) -> bool:
+    return any(value in (wanted if isinstance(wanted, list | tuple) else (wanted,)) for value in possible)

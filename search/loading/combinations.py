@@ -1,0 +1,104 @@
+"""Tries every combination that a run could ask a trial to have, before anything starts."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from datasets.config import TaskConfig
+from datasets.criterion import check_criterion
+from search.loading.fields import model_problems, shown
+from search.space import Axis, Cell, Space
+
+#: More combinations than this are not tried all: then each recipe value alone, in every cell.
+MAX_COMBINATIONS = 20_000
+
+
+def impossible_combinations(space: Space) -> list[str]:
+    """One line for each mistake that only some values make together, with the first such values."""
+    first: dict[str, str] = {}
+    failed: dict[str, int] = {}
+    tried = 0
+    for cell, recipe in _combinations(space):
+        tried += 1
+        for problem in _problems(space, cell, recipe):
+            first.setdefault(problem, _as_words(space, cell, recipe))
+            failed[problem] = failed.get(problem, 0) + 1
+    return [
+        problem
+        if failed[problem] == tried
+        else f"{problem} (with {first[problem]}); keep such values apart with `when:` or a joint choice"
+        for problem in first
+    ]
+
+
+def _problems(space: Space, cell: Cell, recipe: dict[str, Any]) -> list[str]:
+    """Why no trial may have a recipe in a cell."""
+    try:
+        config = space.trial_config(cell, recipe, seed=0)
+    except ValidationError as error:
+        return list(model_problems(error))
+    num_evaluations = math.ceil(config.train.max_updates / config.train.evaluate_every)
+    problem = _criterion_problem(config.task, config.criterion.score, num_evaluations)
+    return [problem] if problem else []
+
+
+@lru_cache(maxsize=1024)
+def _criterion_problem(task: TaskConfig, score: float | None, num_evaluations: int) -> str | None:
+    """Why chance alone could meet a task's criterion. Kept, for most combinations share their task."""
+    try:
+        check_criterion(task, num_evaluations, score)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    """Every cell with every recipe; where those are too many, with each recipe value alone."""
+    cells = list(space.cells())
+    choices = [_values_to_try(axis) for axis in space.recipe_axes]
+    paths = [axis.path for axis in space.recipe_axes]
+    num_recipes = math.prod(map(len, choices))
+    every_recipe = (dict(zip(paths, values, strict=True)) for values in itertools.product(*choices))
+    if len(cells) * num_recipes <= MAX_COMBINATIONS:
+        for chosen in every_recipe:
+            yield from ((cell, space.complete(cell, chosen)) for cell in cells)
+        return
+    one_by_one = [
+        _where_it_is_there(space, axis) | {axis.path: value}
+        for axis, values in zip(space.recipe_axes, choices, strict=True)
+        for value in values
+    ]
+    for cell in cells:
+        yield from ((cell, space.complete(cell, chosen)) for chosen in ({}, *one_by_one))
+    if num_recipes <= MAX_COMBINATIONS:
+        yield from ((cells[0], space.complete(cells[0], chosen)) for chosen in every_recipe)
+
+
+def _values_to_try(axis: Axis) -> list[Any]:
+    """All values of a choice; both ends and the default of a range."""
+    if axis.values is not None:
+        return list(axis.values)
+    low, high = (int(end) if axis.integer else end for end in (axis.low or 0, axis.high or 0))
+    return list(dict.fromkeys([axis.default, low, high]))
+
+
+def _where_it_is_there(space: Space, axis: Axis) -> dict[str, Any]:
+    """Values of other recipe axes under which a conditional axis is there."""
+    others = {other.path for other in space.recipe_axes}
+    return {
+        path: wanted[0] if isinstance(wanted, list | tuple) else wanted
+        for path, wanted in axis.when.items()
+        if path in others
+    }
+
+
+def _as_words(space: Space, cell: Cell, recipe: dict[str, Any]) -> str:
+    """The combination as words: the cell's, and of the recipe what is not the default."""
+    default = space.default_recipe(cell)
+    unusual = {path: value for path, value in recipe.items() if default.get(path, value) != value}
+    labels = cell.as_dict() | space.recipe_labels(unusual)
+    return " ".join(f"{path}={shown(value)}" for path, value in labels.items())

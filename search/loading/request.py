@@ -1,0 +1,167 @@
+"""What the command line asks for: a run's configuration, and whether only to plan it."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from analysis.errors import UserError, nearest
+from search.config import Budget, Cluster, Halving, RunConfig
+from search.loading.build import build_space, drop_what_the_choice_lacks
+from search.loading.draft import Draft, apply_word, draft_from_file
+from search.loading.fields import FieldError, check_field, check_fields, shown
+from search.loading.groups import Group, GroupError, read_group
+from search.loading.paths import GROUPS, KINDS, Chosen, nearest_path
+from search.loading.words import Word, read_words
+from search.names import made_up_name, name_problem
+
+DEFAULT_SPACE = "lstm_depth"
+
+#: Keys of a run that are single values.
+RUN_KEYS = ("run", "storage", "seed", "sampler", "pruner", "keep", "test")
+#: Groups of settings of a run.
+RUN_GROUPS: dict[str, type[BaseModel]] = {"budget": Budget, "cluster": Cluster, "halving": Halving}
+#: Keys of a space that a word may change.
+SPACE_KEYS = ("map.x", "map.y", "map.facet", "fail_after_recipes")
+#: Words that choose a task or a network.
+CHOICE_KEYS = {key for group in KINDS for key in (group, f"{group}.name")}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A validated command line.
+
+    Attributes:
+        config: the run's.
+        plan: only show what would be done.
+        notes: what was left out, a line each, to be told before the run begins.
+    """
+
+    config: RunConfig
+    plan: bool
+    notes: tuple[str, ...] = ()
+
+
+def load(words: Sequence[str]) -> RunConfig:
+    """The configuration that the command line's words ask for.
+
+    Raises:
+        UserError: with a line for each mistake.
+    """
+    return read_request(words).config
+
+
+def read_request(words: Sequence[str]) -> Request:
+    """What the command line's words ask for.
+
+    Raises:
+        UserError: with a line for each mistake.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    read = read_words(words, problems)
+    plan = _boolean(read.pop("plan", None), problems)
+    trial_words = [word for word in read.values() if _is_about_trials(word.key)]
+    draft, changed = _draft(read, trial_words, problems, notes)
+    _refuse_unknown(read, draft, problems)
+    space = build_space(draft, problems, notes) if draft is not None else None
+    values = run_values(read, problems)
+    defaults: dict[Group, str] = {"budget": default_budget(), "cluster": "local"}
+    for group, default in defaults.items():
+        choice = read.get(group, Word(group, default, default))
+        values[group] = group_values(group, choice, problems) | values.get(group, {})
+    if problems or space is None:
+        raise UserError(*dict.fromkeys(problems))
+    if "run" not in values:
+        others = [word for word in read.values() if word.key in ("seed", "sampler", "pruner", "test")]
+        storage = Path(values.get("storage", "runs"))
+        values["run"] = made_up_name(
+            space.name, [(word.key, word.text) for word in [*changed, *others]], storage
+        )
+    return Request(RunConfig(space=space, **values), plan, tuple(notes))
+
+
+def default_budget() -> str:
+    """`hour` where there is a GPU, else `quick`. Looked for without torch, which takes a second to import."""
+    has_gpu = Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
+    return "hour" if has_gpu else "quick"
+
+
+def run_values(read: Mapping[str, Word], problems: list[str]) -> dict[str, Any]:
+    """The checked values of all words that are about the run: single ones, and groups as mappings."""
+    values: dict[str, Any] = {}
+    for key in RUN_KEYS:
+        if key in read:
+            try:
+                values[key] = check_field(RunConfig, key, read[key].value)
+            except FieldError as error:
+                problems.append(f"{key}={shown(read[key].value)}: {error}")
+    if "run" in values and (problem := name_problem(values["run"])):
+        problems.append(f"run={values['run']}: {problem}")
+    for group, model in RUN_GROUPS.items():
+        prefix = f"{group}."
+        own = {key.removeprefix(prefix): word.value for key, word in read.items() if key.startswith(prefix)}
+        if own:
+            values[group] = check_fields(model, own, prefix, problems)
+    return values
+
+
+def _draft(
+    read: Mapping[str, Word], trial_words: Sequence[Word], problems: list[str], notes: list[str]
+) -> tuple[Draft | None, list[Word]]:
+    """The space's draft with the words applied, and the words that changed it."""
+    choice = read["space"].text if "space" in read else DEFAULT_SPACE
+    try:
+        name, content = read_group("space", choice)
+    except GroupError as error:
+        problems.append(str(error))
+        return None, []
+    draft = draft_from_file(name, content, problems, f"space {choice}")
+    changed = []
+    for word in sorted(trial_words, key=lambda word: not word.key.startswith("map.")):
+        before = (dict(draft.map), dict(draft.axes), dict(draft.fixed), draft.fail_after_recipes)
+        apply_word(draft, word)
+        if before != (draft.map, draft.axes, draft.fixed, draft.fail_after_recipes):
+            changed.append(word)
+    switched = {word.key.partition(".")[0] for word in changed if word.key in CHOICE_KEYS}
+    own = {path for path in draft.origins if not draft.origins[path]}
+    drop_what_the_choice_lacks(draft, switched, own, problems, notes)
+    return draft, changed
+
+
+def group_values(group: Group, choice: Word, problems: list[str]) -> dict[str, Any]:
+    """The checked values of the file that `budget=` or `cluster=` picks."""
+    try:
+        name, content = read_group(group, choice.text)
+    except GroupError as error:
+        problems.append(str(error))
+        return {}
+    return {"name": name} | check_fields(RUN_GROUPS[group], content, f"{choice}: ", problems)
+
+
+def _boolean(word: Word | None, problems: list[str]) -> bool:
+    if word is None:
+        return False
+    if not isinstance(word.value, bool):
+        problems.append(f"{word}: must be true or false")
+    return bool(word.value)
+
+
+def _is_about_trials(key: str) -> bool:
+    return key in SPACE_KEYS or key.partition(".")[0] in GROUPS
+
+
+def _refuse_unknown(read: Mapping[str, Word], draft: Draft | None, problems: list[str]) -> None:
+    """Tells words that set nothing, each with the nearest that does."""
+    chosen = Chosen(draft.names("task"), draft.names("model")) if draft else Chosen.anything()
+    settings = [f"{group}.{name}" for group, model in RUN_GROUPS.items() for name in model.model_fields]
+    own = ["space", "budget", "cluster", "plan", *RUN_KEYS, *SPACE_KEYS, *KINDS, *settings]
+    for word in read.values():
+        group, dot, _ = word.key.partition(".")
+        if word.key not in own and not _is_about_trials(word.key) and not (dot and group in RUN_GROUPS):
+            hint = nearest(word.key, own)
+            hint = hint if hint.startswith("; did") else nearest_path(word.key, chosen)
+            problems.append(f"{word}: unknown key{hint}")

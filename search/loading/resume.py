@@ -1,0 +1,125 @@
+"""What a stored run goes on with: its own configuration, with other limits, places or more values."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from analysis.errors import UserError, nearest
+from analysis.records import RunFolder
+from search.config import RunConfig
+from search.loading.checker import Checker
+from search.loading.combinations import impossible_combinations
+from search.loading.draft import Draft
+from search.loading.fields import model_problems, shown
+from search.loading.groups import Group
+from search.loading.paths import KINDS, Chosen
+from search.loading.request import group_values, run_values
+from search.loading.stored import flat
+from search.loading.words import Word, read_words
+from search.names import name_problem
+from search.space import Space
+
+#: What a run may be resumed with, beside more values on an axis.
+_GROUPS: tuple[Group, ...] = ("budget", "cluster")
+
+
+def locate(words: Sequence[str]) -> tuple[RunFolder, list[str]]:
+    """The folder of the run that `run=` and `storage=` name, and the words that are left.
+
+    Raises:
+        UserError: no run is named, or there is none of that name; the nearest name is told.
+    """
+    named = dict(word.partition("=")[::2] for word in words if word.startswith(("run=", "storage=")))
+    others = [word for word in words if not word.startswith(("run=", "storage="))]
+    storage = Path(named.get("storage", "runs"))
+    runs = sorted(path.parent.name for path in storage.glob("*/config.yaml"))
+    if "run" not in named:
+        raise UserError(f"run: is missing: which run in {storage}?{nearest('', runs)}")
+    if problem := name_problem(named["run"]):
+        raise UserError(f"run={named['run']}: {problem}")
+    if named["run"] not in runs:
+        raise UserError(f"run={named['run']}: no such run in {storage}{nearest(named['run'], runs)}")
+    return RunFolder(storage / named["run"]), others
+
+
+def resume_config(stored: RunConfig, words: Sequence[str]) -> RunConfig:
+    """The stored configuration with other `budget.*`, `cluster.*`, `keep`, and more values on its axes.
+
+    Values are added behind those that an axis has, so that defaults and the order of cells stay.
+
+    Raises:
+        UserError: with a line for each mistake, and for each difference that would make it another run.
+    """
+    problems: list[str] = []
+    read = read_words(words, problems)
+    allowed = {
+        key: word for key, word in read.items() if key == "keep" or key.startswith(("budget.", "cluster."))
+    }
+    changes = run_values(allowed, problems)
+    for group in _GROUPS:
+        old = getattr(stored, group).model_dump()
+        chosen = group_values(group, read.pop(group), problems) if group in read else old
+        changes[group] = chosen | changes.get(group, {})
+    rest = {key: word for key, word in read.items() if key not in allowed}
+    grown = {axis.path: rest.pop(axis.path) for axis in stored.space.axes if axis.path in rest}
+    problems += _refusals(stored, rest)
+    space = _with_more_values(stored.space, grown, problems) if grown else stored.space
+    if problems:
+        raise UserError(*dict.fromkeys(problems))
+    return RunConfig.model_validate({**dict(stored), **changes, "space": space})
+
+
+def _refusals(stored: RunConfig, words: Mapping[str, Word]) -> list[str]:
+    """What words would change that a run cannot change."""
+    old = dict(flat(stored))
+    refusals = []
+    for key, word in words.items():
+        path = f"{key}.name" if key in KINDS else key
+        if path not in old:
+            alike = nearest(key, old)
+            hint = alike if alike.startswith("; did") else "; see --help for what a run is resumed with"
+            refusals.append(f"{word}: unknown key{hint}")
+        elif old[path] != shown(word.value):
+            refusals.append(
+                f"{key}: {old[path]} -> {shown(word.value)}: that is another run; start it with search.run"
+            )
+    return refusals
+
+
+def _with_more_values(space: Space, words: Mapping[str, Word], problems: list[str]) -> Space:
+    draft = Draft(space.name, axes={axis.path: _description(axis.values, axis.when) for axis in space.axes})
+    draft.fixed = {
+        f"{group}.name": space.base[group]["name"] for group in KINDS if "name" in space.base[group]
+    }
+    axes = {axis.path: axis for axis in space.axes}
+    for path, word in words.items():
+        draft.axes[path] = _description(tuple(word.values), axes[path].when)
+    checker = Checker(draft, Chosen(draft.names("task"), draft.names("model")), problems)
+    for path in words:
+        old, new = axes[path], checker.axis(path)
+        if new is None:
+            continue
+        missing = [value for value in old.values or () if value not in (new.values or ())]
+        if missing or old.values is None:
+            lost = shown(missing) if missing else "its range"
+            problems.append(
+                f"{words[path]}: lacks {lost} of the axis: that is another run; start it with search.run"
+            )
+            continue
+        added = tuple(value for value in new.values or () if value not in old.values)
+        axes[path] = old.model_copy(update={"values": old.values + added})
+    if problems:
+        return space
+    try:
+        larger = Space.model_validate({**dict(space), "axes": tuple(axes.values())})
+    except ValidationError as error:
+        problems += model_problems(error)
+        return space
+    problems += impossible_combinations(larger)
+    return larger
+
+
+def _description(values: Any, when: Mapping[str, Any]) -> dict[str, Any]:
+    return {"values": list(values or ()), "when": dict(when)}

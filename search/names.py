@@ -1,0 +1,62 @@
+"""Names of runs: readable, safe as a folder's, and unique in their storage."""
+
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+MAX_LENGTH = 80
+
+_ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def name_problem(name: str) -> str | None:
+    """Why a name cannot be a run's, or None where it can."""
+    if len(name) > MAX_LENGTH:
+        return f"a run's name has at most {MAX_LENGTH} characters"
+    if not _ALLOWED.fullmatch(name) or ".." in name:
+        return "a run's name is letters, digits and . _ + - , begins with a letter or digit, and has no '..'"
+    return None
+
+
+def made_up_name(space: str, differences: Sequence[tuple[str, str]], storage: Path) -> str:
+    """A name that says the space and what differs from its default: `lstm_depth-parity-depth_1_2`.
+
+    Args:
+        space: the space's name.
+        differences: keys and texts of the words that change what the run is.
+        storage: folder in which no run of the name may lie yet; -2, -3, ... is added until none does.
+    """
+    parts = (_part(key, text) for key, text in sorted(differences, key=_rank))
+    name = "-".join(_safe(part) for part in (space, *parts))
+    name = _shortened(name.lstrip("._+-") or "run")
+    unique, count = name, 1
+    while (storage / unique).exists():
+        count += 1
+        unique = f"{name}-{count}"
+    return unique
+
+
+def _part(key: str, text: str) -> str:
+    """`model.depth`, `1,2` becomes `depth_1_2`; a task's or network's name speaks for itself."""
+    key = key.removesuffix(".name")
+    return text if key in ("task", "model") else f"{key.partition('.')[2] or key}_{text}"
+
+
+def _rank(difference: tuple[str, str]) -> tuple[bool, bool, str]:
+    """Task and network first, then what concerns trials, then what concerns the run."""
+    key, _ = difference
+    return key.removesuffix(".name") not in ("task", "model"), "." not in key, key
+
+
+def _safe(part: str) -> str:
+    return re.sub(r"_+", "_", re.sub(r"\.{2,}|[^A-Za-z0-9.+-]", "_", part)).strip("_")
+
+
+def _shortened(name: str) -> str:
+    """Leaves room for a suffix; what is cut off is told by a short hash."""
+    room = MAX_LENGTH - len("-9999")
+    if len(name) <= room:
+        return name
+    digest = blake2b(name.encode(), digest_size=4).hexdigest()
+    return f"{name[: room - len(digest) - 1].rstrip('._+-')}-{digest}"
