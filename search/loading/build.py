@@ -52,7 +52,8 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
         problems.append(str(error))
         return None
     except ValidationError as error:
-        problems += model_problems(error)
+        told = {problem.partition(": ")[0] for problem in problems}
+        problems += (line for line in model_problems(error) if line.partition(": ")[0] not in told)
         return None
     problems += impossible_combinations(space)
     return space if len(problems) == before else None

@@ -100,5 +100,4 @@ def _as_words(space: Space, cell: Cell, recipe: dict[str, Any]) -> str:
     """The combination as words: the cell's, and of the recipe what is not the default."""
     default = space.default_recipe(cell)
     unusual = {path: value for path, value in recipe.items() if default.get(path, value) != value}
-    labels = cell.as_dict() | space.recipe_labels(unusual)
-    return " ".join(f"{path}={shown(value)}" for path, value in labels.items())
+    return " ".join(f"{path}={shown(value)}" for path, value in (cell.as_dict() | unusual).items())

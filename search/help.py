@@ -1,0 +1,166 @@
+"""Help texts, made from the configuration models, so that they cannot be wrong about keys and defaults."""
+
+import textwrap
+from collections.abc import Iterator
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from search.config import RunConfig
+from search.loading.fields import shown
+from search.loading.groups import Group, question_of, read_group, shipped
+from search.loading.paths import KINDS, PARTS
+from search.loading.request import DEFAULT_SPACE, RUN_GROUPS, RUN_KEYS, default_budget
+from search.space import Space
+
+WIDTH = 100
+_INDENT = 30
+
+
+def run_help() -> str:
+    """The help of `python -m search.run`."""
+    return "\n".join(
+        [
+            "python -m search.run key=value ...",
+            "",
+            "Searches where recurrent networks stop learning, and draws a failure map of it.",
+            "",
+            "Examples:",
+            f"  python -m search.run                              the default: space={DEFAULT_SPACE}",
+            "  python -m search.run plan=true                    shows what would be done and its cost",
+            "  python -m search.run task=parity task.supervision=last budget.minutes=10",
+            "  python -m search.run model.depth=1,2,5 train.learning_rate=3e-3,1e-3 seed=1",
+            "  python -m search.run train.learning_rate.low=1e-4 train.learning_rate.high=1e-1 "
+            "train.learning_rate.log=true",
+            "  python -m search.run space=my_space.yaml budget=hour run=first_try",
+            "",
+            "A key with one value sets it. With several it is an axis, the first value its default.",
+            "A key that is an axis of the space already takes the axis' place.",
+            "",
+            *_run_keys(),
+            *_trial_keys(),
+        ]
+    )
+
+
+def resume_help() -> str:
+    """The help of `python -m search.resume`."""
+    return "\n".join(
+        [
+            "python -m search.resume run=NAME key=value ...",
+            "",
+            "Goes on with a run: finished trials stay, interrupted ones go on from their checkpoints.",
+            "",
+            "Examples:",
+            "  python -m search.resume run=lstm_depth",
+            "  python -m search.resume run=lstm_depth budget.minutes=30 budget.facets=none",
+            "  python -m search.resume run=lstm_depth train.learning_rate=3e-3,1e-3,1e-2,3e-2",
+            "",
+            "What a run can be resumed with, beside more values on an axis; anything else is another run:",
+            *_lines("storage", RunConfig.model_fields["storage"]),
+            *_lines("keep", RunConfig.model_fields["keep"]),
+            "",
+            *_groups_of_files("budget"),
+            *_groups_of_files("cluster"),
+        ]
+    )
+
+
+def status_help() -> str:
+    """The help of `python -m search.status`."""
+    return "\n".join(
+        [
+            "python -m search.status run=NAME",
+            "",
+            "Shows how far a run is: its map and its outcomes. Changes nothing.",
+            "",
+            *_lines("storage", RunConfig.model_fields["storage"]),
+        ]
+    )
+
+
+def _run_keys() -> Iterator[str]:
+    """Keys of the run, its files by name first."""
+    yield "Spaces (space=NAME, or a path that ends in .yaml):"
+    for name in shipped("space"):
+        yield from _wrapped(name, question_of(name) + " (default)" * (name == DEFAULT_SPACE))
+    yield ""
+    yield "The run:"
+    for key in RUN_KEYS:
+        yield from _lines(key, RunConfig.model_fields[key])
+    yield from _wrapped("plan", "only show what would be done (true or false; default false)")
+    yield from _wrapped(
+        "map.x, map.y, map.facet", "which axes the map has (dotted paths); map.facet=none for no facet"
+    )
+    yield from _lines("fail_after_recipes", Space.model_fields["fail_after_recipes"])
+    yield ""
+    yield from _groups_of_files("budget")
+    yield from _groups_of_files("cluster")
+    yield "Early stopping by rank (pruner=halving):"
+    yield from _model_lines("halving", RUN_GROUPS["halving"])
+    yield ""
+
+
+def _groups_of_files(group: Group) -> Iterator[str]:
+    """The files of a group with what they set, then its keys."""
+    default = default_budget() if group == "budget" else "local"
+    yield f"{group.capitalize()} ({group}=NAME, or a path that ends in .yaml):"
+    for name in shipped(group):
+        content = ", ".join(f"{key}={shown(value)}" for key, value in read_group(group, name)[1].items())
+        yield from _wrapped(name, content + " (default here)" * (name == default))
+    yield from _model_lines(group, RUN_GROUPS[group])
+    yield ""
+
+
+def _trial_keys() -> Iterator[str]:
+    """Keys of a trial: those that all tasks or networks share once, then each one's own."""
+    for group, kinds in KINDS.items():
+        yield f"{group.capitalize()} ({group}=NAME, one of {', '.join(kinds)}):"
+        bearers: dict[tuple[str, str], list[str]] = {}
+        for kind, model in kinds.items():
+            for name, field in model.model_fields.items():
+                if name != "name":
+                    bearers.setdefault((name, _meaning(field)), []).append(kind)
+        for (name, meaning), having in bearers.items():
+            note = f" [{', '.join(having)}]" if len(having) < len(kinds) else ""
+            yield from _wrapped(f"{group}.{name}", meaning + note)
+        yield ""
+    for group, part in PARTS.items():
+        yield f"{group.capitalize()}:"
+        yield from _model_lines(group, part)
+        yield ""
+
+
+def _model_lines(group: str, model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if name != "name":
+            yield from _lines(f"{group}.{name}", field)
+
+
+def _lines(key: str, field: FieldInfo) -> Iterator[str]:
+    yield from _wrapped(key, _meaning(field))
+
+
+def _wrapped(key: str, text: str) -> Iterator[str]:
+    """A key and what it means, in two columns."""
+    first = f"  {key}".ljust(_INDENT - 1) + " "
+    yield from textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * _INDENT)
+
+
+def _meaning(field: FieldInfo) -> str:
+    """What a field is for, which values it takes, and its default."""
+    default = "" if field.default is PydanticUndefined else f"; default {shown(field.default)}"
+    return f"{field.description or ''} ({_kind(field.annotation)}{default})".lstrip()
+
+
+def _kind(annotation: Any) -> str:
+    """What values a field takes, in words."""
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join(_kind(part) for part in get_args(annotation))
+    words = {int: "whole number", float: "number", bool: "true or false", str: "text", NoneType: "none"}
+    return words[annotation]

@@ -1,0 +1,162 @@
+"""What a run would do, and what of it the budget will cover. Starts nothing and makes no folder."""
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from search.agenda import cells_in_order
+from search.config import RunConfig
+from search.cost import machine_factor, relative_cost
+from search.loading.fields import shown
+from search.space import Axis, Cell, Space
+
+#: A wider map than this is told by its ends, not drawn.
+MAX_COLUMNS = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of a run.
+
+    Attributes:
+        seconds: of one trial with the default recipe that does not learn, in each cell, on one slot.
+        order: the cells that the budget reaches, in the order in which they are begun.
+        num_covered: how many of them the default recipe's first seeds are done in within the budget.
+        num_recipes: recipes of each cell, as many as the space has and the budget allows.
+        num_slots: trials at a time.
+    """
+
+    seconds: dict[Cell, float]
+    order: list[Cell]
+    num_covered: int
+    num_recipes: int
+    num_slots: int
+
+    @property
+    def total_seconds(self) -> float:
+        """Slot-seconds of the default recipe alone, in the cells that the budget reaches, for one seed."""
+        return sum(self.seconds[cell] for cell in self.order)
+
+
+def make_plan(config: RunConfig, factor: float) -> Plan:
+    """The plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
+    space, budget = config.space, config.budget
+    seconds = {
+        cell: factor * relative_cost(space.trial_config(cell, space.default_recipe(cell), config.seed))
+        for cell in space.cells()
+    }
+    order = cells_in_order(config, relative_cost)
+    slots = num_slots(config)
+    covered, spent = 0, 0.0
+    for cell in order:
+        spent += budget.seeds * seconds[cell] / slots
+        begun = (covered + 1) * budget.seeds
+        if spent > 60 * (budget.minutes or math.inf) or begun > (budget.trials or math.inf):
+            break
+        covered += 1
+    recipes = math.prod(len(axis.grid()) for axis in space.recipe_axes)
+    has_range = any(axis.is_range for axis in space.recipe_axes) and config.sampler != "grid"
+    num_recipes = budget.recipes if has_range else min(budget.recipes, recipes)
+    return Plan(seconds, order, covered, num_recipes, slots)
+
+
+def num_slots(config: RunConfig) -> int:
+    """Trials at a time on the CPUs of this machine."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, (config.cluster.cpus or usable) // config.cluster.cpus_per_trial)
+
+
+def show_plan(config: RunConfig, console: Console | None = None, factor: float | None = None) -> None:
+    """Prints the plan. Unless `factor` says how fast this machine is, trains for a second to learn it."""
+    plan = make_plan(config, machine_factor() if factor is None else factor)
+    (console or Console()).print(render_plan(config, plan))
+
+
+def render_plan(config: RunConfig, plan: Plan) -> RenderableType:
+    """The plan as rich shows it."""
+    space = config.space
+    heading = Text(f"{config.run}: {space.question}", style="bold")
+    return Group(heading, _axes_table(space), *_cost_tables(space, plan), Text(_summary(config, plan)))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that suits them."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.2g} s"
+
+
+def _axes_table(space: Space) -> Table:
+    table = Table("axis", "on the map", "values, the default first")
+    roles: dict[str, Any] = {path: role for role, path in space.map.model_dump(exclude_none=True).items()}
+    for axis in space.axes:
+        table.add_row(axis.path, roles.get(axis.path, "recipe"), _values(axis))
+    return table
+
+
+def _values(axis: Axis) -> str:
+    if axis.is_range:
+        scale = ", logarithmic" * axis.log + ", whole numbers" * axis.integer
+        text = f"{shown(axis.default)}, {shown(axis.low)} to {shown(axis.high)}{scale}"
+    else:
+        text = ", ".join(shown(axis.label(value)) for value in axis.grid())
+    when = " and ".join(f"{path} is {shown(wanted)}" for path, wanted in axis.when.items())
+    return f"{text} (when {when})" if when else text
+
+
+def _cost_tables(space: Space, plan: Plan) -> list[RenderableType]:
+    """A table of seconds for each facet; what the budget covers is bold."""
+    x, y = space.axis(space.map.x), space.axis(space.map.y)
+    facet = None if space.map.facet is None else space.axis(space.map.facet)
+    covered = set(plan.order[: plan.num_covered])
+    tables: list[RenderableType] = []
+    for value in (None,) if facet is None else facet.values or ():
+        of_facet = {
+            (cell.as_dict()[x.path], cell.as_dict()[y.path]): cell
+            for cell in plan.seconds
+            if facet is None or cell.as_dict()[facet.path] == facet.label(value)
+        }
+        where = "" if facet is None else f", {facet.path}={facet.label(value)}"
+        title = f"cost of one trial that does not learn{where}; *: the budget covers the cell"
+        if len(x.values or ()) > MAX_COLUMNS:
+            costs = [plan.seconds[cell] for cell in of_facet.values()]
+            tables.append(Text(f"{title}: {duration(min(costs))} to {duration(max(costs))}"))
+            continue
+        columns = [x.label(column) for column in x.values or ()]
+        table = Table(f"{_short(y)} \\ {_short(x)}", *map(str, columns))
+        for row in reversed([y.label(row) for row in y.values or ()]):
+            cells = [of_facet[column, row] for column in columns]
+            table.add_row(
+                str(row), *(duration(plan.seconds[cell]) + " *" * (cell in covered) for cell in cells)
+            )
+        tables += [Text(title), table]
+    return tables
+
+
+def _short(axis: Axis) -> str:
+    return axis.path.removesuffix(".name").rpartition(".")[2]
+
+
+def _summary(config: RunConfig, plan: Plan) -> str:
+    budget = config.budget
+    num_cells, num_reached = len(plan.seconds), len(plan.order)
+    limit = "without a time limit" if budget.minutes is None else f"in {shown(budget.minutes)} minutes"
+    whole = plan.total_seconds * budget.seeds
+    return "\n".join(
+        [
+            f"{num_cells} cells, of which budget={budget.name} reaches {num_reached}; in each of them "
+            f"{plan.num_recipes} recipe{'s' * (plan.num_recipes > 1)} "
+            f"x {budget.seeds} to {max(budget.seeds, budget.max_seeds)} seeds.",
+            f"If nothing learned, the default recipe would take {duration(whole / plan.num_slots)} on "
+            f"{plan.num_slots} slots, all recipes {duration(whole * plan.num_recipes / plan.num_slots)}; "
+            "trials that learn end earlier.",
+            f"The budget covers at least {plan.num_covered} of {num_reached} cells {limit}.",
+            "Nothing was started. Leave plan=true out to begin.",
+        ]
+    )

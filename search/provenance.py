@@ -1,0 +1,191 @@
+"""Under which code, versions and hardware a run was made: provenance.json, one entry a session."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from analysis.files import write_atomically
+from analysis.records import RunFolder
+
+PACKAGES = ("torch", "ray", "optuna", "numpy")
+MAX_DIFF_BYTES = 1_000_000
+MAX_UNTRACKED = 1000
+CODE_ROOT = Path(__file__).parent.parent
+
+
+def begin_session(folder: RunFolder, command: Sequence[str], code_root: Path = CODE_ROOT) -> list[str]:
+    """Appends a session to provenance.json.
+
+    Args:
+        folder: the run's.
+        command: the command line's words, the program first.
+        code_root: the folder whose git revision counts.
+
+    Returns:
+        A line for each way in which code or versions differ from the session before; none for the first.
+    """
+    stored, warnings = _read(folder.provenance)
+    code = describe_code(code_root)
+    digest = blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
+    session = {
+        "command": list(command),
+        "code": digest,
+        "versions": versions(),
+        "hardware": hardware(),
+        "started": _now(),
+        "ended": None,
+    }
+    if stored["sessions"]:
+        before = stored["sessions"][-1]
+        warnings += _code_warnings(stored["codes"].get(before["code"], {}), code)
+        warnings += _version_warnings(before["versions"], versions())
+    stored["codes"][digest] = code
+    stored["sessions"].append(session)
+    _write(folder.provenance, stored)
+    return warnings
+
+
+def end_session(folder: RunFolder) -> None:
+    """Writes down when the last session ended. A session that was killed keeps no end."""
+    stored, _ = _read(folder.provenance)
+    if stored["sessions"]:
+        stored["sessions"][-1]["ended"] = _now()
+        _write(folder.provenance, stored)
+
+
+def describe_code(root: Path) -> dict[str, Any]:
+    """Git revision, uncommitted diff (cut where it is long, and said so), and names of untracked files.
+
+    All None or empty where the code lies in no git checkout of its own, or git is missing.
+    """
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if top is None or Path(top.decode().strip()).resolve() != root.resolve():
+        return {"revision": None, "diff": "", "diff_is_cut": False, "untracked": []}
+    revision = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    diff = _git(root, "diff", "--no-color", "--no-ext-diff", "HEAD") or b""
+    untracked = _git(root, "ls-files", "--others", "--exclude-standard") or b""
+    return {
+        "revision": revision.decode().strip() if revision else None,
+        "diff": diff[:MAX_DIFF_BYTES].decode("utf-8", "replace"),
+        "diff_is_cut": len(diff) > MAX_DIFF_BYTES,
+        "untracked": untracked.decode("utf-8", "replace").splitlines()[:MAX_UNTRACKED],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide results; nothing is imported for it."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Host, cores, memory in bytes, the CPU's model and the GPUs' names."""
+    import psutil
+
+    return {
+        "host": platform.node(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "cpu": _cpu_model(),
+        "gpus": _gpu_names(),
+    }
+
+
+def _code_warnings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    old, new = before.get("revision"), now["revision"]
+    if old != new:
+        return [f"the code has changed since the last session: revision {_short(old)}, now {_short(new)}"]
+    if before != now:
+        return [f"the code has changed since the last session: other uncommitted changes on {_short(new)}"]
+    return []
+
+
+def _version_warnings(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    changed = [
+        f"{name} {before.get(name, 'unknown')} -> {version}"
+        for name, version in now.items()
+        if before.get(name) != version
+    ]
+    return [f"versions have changed since the last session: {', '.join(changed)}"] if changed else []
+
+
+def _short(revision: str | None) -> str:
+    return revision[:10] if revision else "unknown"
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """What is stored. An unreadable file is set aside, and told: a run must not end for its diary."""
+    if not path.exists():
+        return {"codes": {}, "sessions": []}, []
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        for session in stored["sessions"]:
+            _ = session["code"], session["versions"]
+        return {"codes": dict(stored["codes"]), "sessions": list(stored["sessions"])}, []
+    except (ValueError, KeyError, TypeError):
+        aside = path.with_name(f"{path.name}.unreadable")
+        path.replace(aside)
+        return {"codes": {}, "sessions": []}, [f"{path} could not be read and is now {aside.name}"]
+
+
+def _write(path: Path, stored: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(stored, indent=1))
+
+
+def _git(root: Path, *arguments: str) -> bytes | None:
+    """What git prints, at most a byte more than a diff may have; None where it fails or is missing."""
+    try:
+        with subprocess.Popen(
+            ["git", "-C", str(root), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        ) as process:
+            assert process.stdout is not None
+            output = process.stdout.read(MAX_DIFF_BYTES + 1)
+            if len(output) > MAX_DIFF_BYTES:
+                process.kill()
+                return output
+    except OSError:
+        return None
+    return output if process.returncode == 0 else None
+
+
+def _cpu_model() -> str:
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor()
+
+
+def _gpu_names() -> list[str]:
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return listed.stdout.splitlines()
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")

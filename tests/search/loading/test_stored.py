@@ -1,0 +1,161 @@
+"""A run's configuration on disk, what differs between two, and what a run is resumed with."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.errors import UserError
+from search.config import RunConfig
+from search.loading import (
+    differences,
+    from_yaml,
+    load,
+    locate,
+    resume_config,
+    to_yaml,
+    unresumable_differences,
+)
+
+BASE = ["budget=quick", "train.optimizer=adam,sgd"]
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    learning_rates=st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=4, unique=True),
+    depths=st.lists(st.integers(1, 100), min_size=1, max_size=4, unique=True),
+    storage=st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1).filter(
+        lambda t: "${" not in t
+    ),
+    minutes=st.floats(1e-3, 1e6) | st.none(),
+)
+def test_what_is_stored_is_read_back_exactly(
+    learning_rates: list[float], depths: list[int], storage: str, minutes: float | None
+) -> None:
+    config = load(
+        [
+            f"train.learning_rate={learning_rates}",
+            f"model.depth={depths}",
+            f"storage={storage}",
+            f"budget.minutes={'none' if minutes is None else minutes}",
+            "train.momentum={values: [0.9], when: {train.optimizer: sgd}}",
+            "train.optimizer=adam,sgd",
+        ]
+    )
+    assert from_yaml(to_yaml(config)) == config
+
+
+def test_a_path_is_read_as_a_file(tmp_path: Path) -> None:
+    config = load(BASE)
+    (tmp_path / "config.yaml").write_text(to_yaml(config))
+    assert from_yaml(tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{run: a, spce: 1}", "spce: unknown key"),
+        ("a: [", "not YAML"),
+        ("[]", "must be a mapping"),
+        ("", "space: is missing"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_told_in_lines(text: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        from_yaml(text)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        from_yaml(tmp_path / "config.yaml")
+
+
+def test_differences_are_told_by_dotted_path() -> None:
+    other = load([*BASE, "train.clip_norm=5", "model.depth=1,2", "budget.minutes=10"])
+    assert differences(load(BASE), other) == [
+        "budget.minutes: 5 -> 10",
+        "train.clip_norm: 1 -> 5",
+        "model.depth: 1,2,3,4,5 -> 1,2",
+    ]
+    assert unresumable_differences(load(BASE), other) == [
+        "train.clip_norm: 1 -> 5",
+        "model.depth: 1,2,3,4,5 -> 1,2",
+    ]
+
+
+def test_where_a_run_lies_is_no_difference() -> None:
+    assert differences(load(BASE), load([*BASE, "run=other", "storage=elsewhere"])) == []
+
+
+class TestResume:
+    def resumed(self, *words: str) -> RunConfig:
+        return resume_config(load(BASE), words)
+
+    def test_no_words_change_nothing(self) -> None:
+        assert self.resumed() == load(BASE)
+
+    def test_budget_cluster_and_kept_weights_may_change(self) -> None:
+        config = self.resumed("budget.minutes=10", "cluster.cpus=1", "keep=learned")
+        assert (config.budget.minutes, config.cluster.cpus, config.keep) == (10, 1, "learned")
+        assert config.budget.facets == 1
+        assert unresumable_differences(load(BASE), config) == []
+
+    def test_another_budget_takes_the_place_of_the_whole_budget(self) -> None:
+        assert (
+            self.resumed("budget=hour", "budget.seeds=6").budget
+            == load(["budget=hour", "budget.seeds=6"]).budget
+        )
+
+    def test_values_are_added_behind_those_that_are_there(self) -> None:
+        config = self.resumed("train.learning_rate=1e-1,1e-3,3e-3,1e-2", "model.depth=1,2,3,4,5,6")
+        assert config.space.axis("train.learning_rate").values == (3e-3, 1e-3, 1e-2, 1e-1)
+        assert config.space.axis("train.learning_rate").default == 3e-3
+        assert config.space.axis("model.depth").values == (1, 2, 3, 4, 5, 6)
+        assert unresumable_differences(load(BASE), config) == []
+
+    def test_the_same_value_again_is_no_difference(self) -> None:
+        assert self.resumed("train.clip_norm=1.0", "seed=0", "task=adding") == load(BASE)
+
+    @pytest.mark.parametrize(
+        ("word", "told"),
+        [
+            ("train.clip_norm=2", "train.clip_norm: 1 -> 2: that is another run"),
+            ("task=parity", "task: adding -> parity: that is another run"),
+            ("seed=7", "seed: 0 -> 7: that is another run"),
+            ("model.depth=1,2", "lacks 3,4,5 of the axis"),
+            ("model.depth=1,2,3,4,5,0", "model.depth=0: must be at least 1"),
+            ("budget.minuts=3", "budget.minuts: unknown key; did you mean budget.minutes?"),
+            ("train.optimiser=adam", "did you mean train.optimizer?"),
+            ("foo", "not a word of the form key=value"),
+            ("train.learning_rate={low: 1e-4, high: 1e-1}", "learning_rate"),
+        ],
+    )
+    def test_anything_else_is_another_run(self, word: str, told: str) -> None:
+        with pytest.raises(UserError) as error:
+            self.resumed(word)
+        assert told in str(error.value)
+
+
+class TestLocate:
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Path:
+        (tmp_path / "smoke").mkdir()
+        (tmp_path / "smoke" / "config.yaml").touch()
+        return tmp_path
+
+    def test_a_run_is_found_and_the_other_words_are_left(self, storage: Path) -> None:
+        folder, words = locate(["run=smoke", "budget.minutes=1", f"storage={storage}"])
+        assert (folder.path, words) == (storage / "smoke", ["budget.minutes=1"])
+
+    def test_the_nearest_run_is_told(self, storage: Path) -> None:
+        with pytest.raises(UserError, match=r"no such run in .*; did you mean smoke\?"):
+            locate(["run=smok", f"storage={storage}"])
+
+    def test_the_runs_there_are_are_told_where_none_is_named(self, storage: Path) -> None:
+        with pytest.raises(UserError, match=r"run: is missing: which run in .*; known: smoke"):
+            locate([f"storage={storage}"])
+
+    def test_a_name_cannot_leave_the_storage(self, storage: Path) -> None:
+        with pytest.raises(UserError, match="a run's name is"):
+            locate(["run=../smoke", f"storage={storage}"])

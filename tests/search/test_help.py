@@ -1,0 +1,39 @@
+"""Help texts name every key, with its default."""
+
+from search.help import WIDTH, resume_help, run_help, status_help
+from search.loading.groups import shipped
+from search.loading.paths import Chosen
+
+
+def test_every_key_of_a_trial_is_told() -> None:
+    text = run_help()
+    assert [
+        path for path in Chosen.anything().paths() if path.partition(".")[2] != "name" and path not in text
+    ] == []
+
+
+def test_every_space_and_budget_is_told() -> None:
+    text = run_help()
+    assert all(f"  {name} " in text for name in [*shipped("space"), *shipped("budget"), *shipped("cluster")])
+    assert "Which optimizers learn at which learning rates?" in text
+
+
+def test_defaults_and_units_are_told() -> None:
+    text = run_help()
+    assert "update budget of one trial (whole number; default 1500)" in text
+    assert "wall-clock minutes of a session" in text
+
+
+def test_settings_of_one_task_say_whose_they_are() -> None:
+    assert "(whole number or\n                              none; default none) [parity]" in run_help()
+
+
+def test_resume_says_what_may_change() -> None:
+    assert "budget.minutes" in resume_help()
+    assert "train.clip_norm" not in resume_help()
+    assert "run=NAME" in status_help()
+
+
+def test_lines_fit_a_terminal() -> None:
+    keys = [line for line in run_help().split("\n") if not line.startswith("  python")]
+    assert max(map(len, keys)) <= WIDTH

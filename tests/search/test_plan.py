@@ -1,0 +1,55 @@
+"""The plan of a run: what it costs and what the budget covers."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from search.loading import load
+from search.plan import duration, make_plan, show_plan
+
+WORDS = ["cluster.cpus=2", "model.depth=1,3", "task.sequence_length=10,100"]
+
+
+def test_cells_are_covered_cheap_ones_first() -> None:
+    plan = make_plan(load([*WORDS, "budget=quick", "budget.minutes=1"]), factor=1.0)
+    costs = [plan.seconds[cell] for cell in plan.order]
+    assert costs == sorted(costs)
+    assert len(plan.order) == 4
+    spent = sum(costs[: plan.num_covered]) * 4 / 2
+    assert spent <= 60 < spent + costs[plan.num_covered] * 4 / 2
+
+
+def test_without_a_limit_everything_is_covered() -> None:
+    plan = make_plan(load([*WORDS, "budget=full", "train.optimizer=adam,sgd"]), factor=1.0)
+    assert plan.num_covered == len(plan.order) == len(plan.seconds) == 12
+    assert plan.num_recipes == 3
+
+
+def test_a_limit_of_trials_covers_what_it_has_seeds_for() -> None:
+    assert (
+        make_plan(
+            load([*WORDS, "budget=quick", "budget.minutes=none", "budget.trials=11"]), factor=1.0
+        ).num_covered
+        == 2
+    )
+
+
+def test_the_plan_is_shown_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    console = Console(file=io.StringIO(), width=100)
+    show_plan(load([*WORDS, "budget=quick", "model.hidden_size=32"]), console, factor=1.0)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == snapshot
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.5, "0.5 s"), (59, "59 s"), (600, "10 min"), (7200, "2 h"), (1e6, "11.6 d")]
+)
+def test_a_duration_is_told_in_its_unit(seconds: float, told: str) -> None:
+    assert duration(seconds) == told

@@ -1,0 +1,108 @@
+"""Under which code and versions a run was made."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from analysis.records import RunFolder
+from search import provenance
+from search.provenance import begin_session, describe_code, end_session
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    root = tmp_path / "code"
+    root.mkdir()
+    git(root, "init", "-q")
+    (root / "file.py").write_text("a = 1\n")
+    git(root, "add", "file.py")
+    git(root, "commit", "-qm", "first")
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "run")
+
+
+def stored(folder: RunFolder) -> dict[str, list[dict[str, str]]]:
+    read: dict[str, list[dict[str, str]]] = json.loads(folder.provenance.read_text())
+    return read
+
+
+def test_every_session_is_appended_with_start_and_end(folder: RunFolder, checkout: Path) -> None:
+    assert begin_session(folder, ["search.run", "seed=1"], checkout) == []
+    end_session(folder)
+    assert begin_session(folder, ["search.resume"], checkout) == []
+    first, second = stored(folder)["sessions"]
+    assert first["command"] == ["search.run", "seed=1"]
+    assert first["started"] <= first["ended"]
+    assert second["ended"] is None
+    assert len(stored(folder)["codes"]) == 1
+
+
+def test_the_revision_and_the_uncommitted_diff_are_kept(checkout: Path) -> None:
+    (checkout / "file.py").write_text("a = 2\n")
+    (checkout / "new.py").touch()
+    code = describe_code(checkout)
+    assert len(code["revision"]) == 40
+    assert "+a = 2" in code["diff"]
+    assert code["untracked"] == ["new.py"]
+    assert not code["diff_is_cut"]
+
+
+def test_other_changes_and_another_revision_are_told(folder: RunFolder, checkout: Path) -> None:
+    begin_session(folder, ["run"], checkout)
+    (checkout / "file.py").write_text("a = 2\n")
+    assert "other uncommitted changes" in begin_session(folder, ["resume"], checkout)[0]
+    git(checkout, "commit", "-qam", "second")
+    assert "revision" in begin_session(folder, ["resume"], checkout)[0]
+
+
+def test_other_versions_are_told(folder: RunFolder, checkout: Path) -> None:
+    begin_session(folder, ["run"], checkout)
+    old = stored(folder)
+    old["sessions"][0]["versions"]["torch"] = "1.0"
+    folder.provenance.write_text(json.dumps(old))
+    (warning,) = begin_session(folder, ["resume"], checkout)
+    assert warning.startswith("versions have changed since the last session: torch 1.0 -> ")
+
+
+def test_a_long_diff_is_cut_and_said_to_be(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "MAX_DIFF_BYTES", 100)
+    (checkout / "file.py").write_text("b = 1\n" * 1000)
+    code = describe_code(checkout)
+    assert len(code["diff"]) == 100
+    assert code["diff_is_cut"]
+
+
+def test_outside_a_checkout_there_is_no_revision(tmp_path: Path, checkout: Path) -> None:
+    assert describe_code(tmp_path)["revision"] is None
+    inside = checkout / "vendored"
+    inside.mkdir()
+    assert describe_code(inside)["revision"] is None
+
+
+def test_a_checkout_without_a_commit_has_no_revision(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    assert describe_code(tmp_path)["revision"] is None
+
+
+def test_an_unreadable_file_is_set_aside_and_told(folder: RunFolder, checkout: Path) -> None:
+    begin_session(folder, ["run"], checkout)
+    folder.provenance.write_text('{"sessions": [')
+    (warning,) = begin_session(folder, ["resume"], checkout)
+    assert "provenance.json.unreadable" in warning
+    assert len(stored(folder)["sessions"]) == 1
+
+
+def test_versions_name_what_decides_results() -> None:
+    assert set(provenance.versions()) == {"python", "torch", "ray", "optuna", "numpy"}
+    assert provenance.hardware()["memory_bytes"] > 2**20
