@@ -22,19 +22,23 @@ def evaluations(
     fall = 0.85 if outcome == "learned" else 0.995
     layers = [f"layers.{layer}" for layer in range(depth)]
     history = []
-    for index in range(1, count + 1):
-        loss = CHANCE * fall**index
+    for evaluation in range(1, count + 1):
+        loss = CHANCE * fall**evaluation
         signals = {
             "learning_rate": 3e-3,
-            "gradient_norm": 0.1 * fall**index,
+            "gradient_norm": 0.1 * fall**evaluation,
             "gradient_norm_by_layer": {
-                **{layer: 0.1 * 4.0**-below for below, layer in enumerate(reversed(layers))},
+                **{layer: 0.1 * 4.0 ** (index - depth) for index, layer in enumerate(layers)},
                 "readout": 0.3,
             },
             "gradient_norm_by_step": [1e-3 * 0.5 ** (steps - step) for step in range(steps)],
             "gradient_steps": list(range(steps)),
         }
-        history.append(Evaluation(50 * index, 0.1 * index, loss * 1.1, loss, loss, 1 - fall**index, signals))
+        history.append(
+            Evaluation(
+                50 * evaluation, 0.1 * evaluation, loss * 1.1, loss, loss, 1 - fall**evaluation, signals
+            )
+        )
     return history
 
 
@@ -167,8 +171,10 @@ class RunWriter:
 
     def trials(self, learned: int, failed: int, *place: Any, **more: Any) -> None:
         """Writes trials of one cell and recipe, without histories."""
-        for outcome in ("learned",) * learned + ("failed",) * failed:
-            self.trial(outcome, *place, **more)  # type: ignore[arg-type]
+        for _ in range(learned):
+            self.trial("learned", *place, **more)
+        for _ in range(failed):
+            self.trial("failed", *place, **more)
 
 
 MakeRun = Callable[..., RunWriter]

@@ -1,0 +1,95 @@
+"""Writes a run's report: python -m analysis.report run=NAME."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.errors import UserError, command, nearest
+from analysis.failure_map import FailureMap, build_map
+from analysis.files import write_atomically
+from analysis.load import find_run, load_run
+from analysis.page import render
+from analysis.plots import write_failure_map
+from analysis.records import RunFolder
+
+HELP = """Reads a run and writes its table and its report. Starts no training.
+
+usage: python -m analysis.report run=NAME [storage=FOLDER]
+
+  run=NAME        the run's name: its folder's under storage (required)
+  storage=FOLDER  folder that holds runs (default: runs)
+
+Writes into the run's folder:
+  trials.parquet           all records, one row a trial (times in seconds of training)
+  report/index.html        self-contained: the failure map, and the curves behind every cell
+  report/failure_map.png   the map as a picture
+  report/trials.csv        the same rows as trials.parquet
+  report/cells.csv         one row a cell: state, counts, 95 % interval of P(learn), estimated seconds
+"""
+
+_KEYS = ("run", "storage")
+
+
+def build(folder: RunFolder) -> Path:
+    """Writes table, picture and report of a run, and returns the report's path.
+
+    Raises:
+        UserError: a file of the run is corrupt, or the folder cannot be written.
+    """
+    run = load_run(folder)
+    failure_map = build_map(run)
+    page = folder.report / "index.html"
+    try:
+        run.write_table()
+        write_atomically(folder.report / "trials.csv", run.table.to_csv(index=False))
+        write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
+        write_failure_map(failure_map, folder.report / "failure_map.png")
+        write_atomically(page, render(run, failure_map))
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or folder.report}: cannot be written: {error.strerror or error}"
+        ) from None
+    return page
+
+
+def cells_csv(failure_map: FailureMap) -> str:
+    """One row a cell."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    counts = ("state", "learned", "trials", "censored", "errored", "low", "high", "recipe_index", "recipe")
+    rows.writerow((*failure_map.paths, *counts, "reason", "cost_seconds"))
+    for cell in failure_map.cells.values():
+        verdict, tally = cell.verdict, cell.verdict.tally
+        seen = (verdict.state, tally.learned, tally.trials, tally.censored, verdict.num_errored)
+        recipe = (verdict.best_recipe, cell.recipe)
+        rows.writerow((*cell.labels, *seen, *verdict.interval, *recipe, verdict.reason, cell.cost_seconds))
+    return text.getvalue()
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the program over its words. Raises UserError for words that it does not know."""
+    if {"--help", "-h"} & set(words):
+        print(HELP, end="")
+        return 0
+    settings, problems = {"storage": "runs"}, []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            problems.append(f"{word!r} is not key=value")
+        elif key not in _KEYS:
+            problems.append(f"unknown key {key!r}{nearest(key, _KEYS)}")
+        else:
+            settings[key] = value
+    if "run" not in settings and not problems:
+        known = [path.parent.name for path in sorted(Path(settings["storage"]).glob("*/config.yaml"))]
+        there = f"; in {settings['storage']}: {', '.join(known)}" if known else ""
+        problems.append(f"run=NAME is missing{there}")
+    if problems:
+        raise UserError(*problems)
+    print(f"report: {build(find_run(settings['run'], settings['storage']))}")
+    return 0
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,68 @@
+from typing import Any
+
+import pytest
+
+from analysis.curves import MAX_POINTS, shown_trials, thinned, trial_curves
+from analysis.failure_map import build_map
+from analysis.load import load_run
+from analysis.records import Evaluation
+
+
+def curves(run: Any, number: int = 0) -> dict[str, Any]:
+    loaded = load_run(run.folder)
+    told = trial_curves(loaded, loaded.records[number])
+    assert told is not None
+    return told
+
+
+@pytest.mark.parametrize("count", [1, 2, MAX_POINTS, MAX_POINTS + 1, 1000])
+def test_a_thinned_history_keeps_its_order_its_first_and_its_last(history: Any, count: int) -> None:
+    full = history("failed", count=count)
+    kept = thinned(full)
+    updates = [one.update for one in kept]
+    assert len(kept) == min(count, MAX_POINTS)
+    assert updates == sorted(set(updates))
+    assert (kept[0], kept[-1]) == (full[0], full[-1])
+
+
+def test_curves_have_one_value_an_evaluation_and_layer(make_run: Any, history: Any) -> None:
+    run = make_run()
+    run.trial("learned", history=history("learned", depth=2, count=5))
+    told = curves(run)
+    assert told["update"] == [50, 100, 150, 200, 250]
+    assert list(told["by_layer"]) == ["layers.0", "layers.1", "readout"]
+    assert [one["update"] for one in told["by_step"]] == [50, 150, 250]
+    assert told["by_step"][0]["step"] == list(range(10))
+
+
+def test_probes_that_are_absent_or_not_finite_leave_gaps(make_run: Any) -> None:
+    run = make_run()
+    partly = {"gradient_norm_by_layer": {"layers.0": None}, "gradient_norm_by_step": [None, 1.0]}
+    steps = [Evaluation(50, 0.1, None, None, None, -1.0), Evaluation(100, 0.2, 1.0, 1.0, 1.0, 0.0, partly)]
+    run.trial("failed", history=steps)
+    told = curves(run)
+    assert told["train_loss"] == [None, 1.0]
+    assert told["by_layer"] == {"layers.0": [None, None]}
+    assert told["by_step"] == [{"update": 100, "step": [0, 1], "norm": [None, 1.0]}]
+
+
+def test_levels_stand_only_where_the_loss_is_in_the_tasks_units(make_run: Any, history: Any) -> None:
+    run = make_run()
+    mse = {"activation": "none", "target_range": "task", "loss": "mse"}
+    run.trial("learned", history=history("learned"), config={"output": mse})
+    run.trial("learned", history=history("learned"), config={"output": {**mse, "loss": "huber"}})
+    run.trial("learned", history=history("learned"), config={"output": {**mse, "target_range": "zero_one"}})
+    assert curves(run, 0)["chance_loss"] == pytest.approx(1 / 6, rel=1e-3)
+    assert curves(run, 0)["target_loss"] == pytest.approx(0.05 / 6, rel=1e-3)
+    for number in (1, 2):
+        assert curves(run, number)["chance_loss"] is curves(run, number)["target_loss"] is None
+        assert curves(run, number)["target_score"] == 0.95
+
+
+def test_where_not_all_trials_can_be_shown_every_cell_shows_some(make_run: Any) -> None:
+    run = make_run()
+    for length, depth in ((5, 1), (20, 1), (5, 2)):
+        run.trials(3, 0, length, depth)
+    shown = shown_trials(build_map(load_run(run.folder)), limit=4)
+    assert len(shown) == 4
+    assert {number // 3 for number in shown} == {0, 1, 2}

@@ -1,0 +1,105 @@
+from typing import Any
+
+import pytest
+
+from analysis.failure_map import FailureMap, build_map
+from analysis.load import load_run
+
+
+def built(run: Any) -> FailureMap:
+    return build_map(load_run(run.folder))
+
+
+def test_every_cell_is_there_whether_it_was_reached_or_not(make_run: Any) -> None:
+    run = make_run(facets=(32, 128))
+    run.write_costs(40)
+    run.trials(4, 0, 5, 1, 32)
+    run.trials(0, 4, 20, 2, 32)
+    failure_map = built(run)
+    assert failure_map.states == {"learns": 1, "fails": 1, "unknown": 0, "not_run": 6}
+    assert failure_map.cells["5", "1", "32"].numbers == (0, 1, 2, 3)
+    assert failure_map.cells["5", "1", "128"].cost_seconds == 4 * 40
+
+
+def test_rows_go_from_the_bottom_up(make_run: Any) -> None:
+    rows = list(built(make_run(facets=(32, 128))).rows(("32",)))
+    assert [y for y, _ in rows] == ["1", "2"]
+    assert [cell.labels for cell in rows[0][1]] == [("5", "1", "32"), ("20", "1", "32")]
+
+
+def test_a_label_that_the_configuration_does_not_know_still_gets_its_cell(make_run: Any) -> None:
+    run = make_run()
+    run.trials(4, 0, 50, 1)
+    assert built(run).cells["50", "1"].verdict.state == "learns"
+
+
+def test_labels_of_any_kind_are_told_apart(make_run: Any) -> None:
+    run = make_run(lengths=(None, 1, 0.5, {"loss": "mse", "activation": "none"}))
+    run.trials(4, 0, None, 1)
+    run.trials(0, 4, "loss=mse activation=none", 1)
+    failure_map = built(run)
+    assert failure_map.labels[0] == ("none", "1", "0.5", "loss=mse activation=none")
+    assert failure_map.cells["none", "1"].verdict.state == "learns"
+    assert failure_map.cells["loss=mse activation=none", "1"].verdict.state == "fails"
+
+
+def test_outcomes_are_counted_with_unfinished_trials_as_censored(make_run: Any) -> None:
+    run = make_run()
+    for outcome in ("learned", "failed", "errored", "censored", None):
+        run.trial(outcome)
+    assert built(run).outcomes == {"learned": 1, "failed": 1, "censored": 2, "errored": 1}
+
+
+def test_the_title_states_task_network_criterion_budget_and_recipes(make_run: Any) -> None:
+    run = make_run(fail_after_recipes=3)
+    run.trials(0, 4)
+    run.trials(0, 4, recipe_index=1, purpose="explore", recipe={"train.learning_rate": 0.1})
+    title = built(run).title
+    assert title.question == "Up to which length does a deep LSTM learn to add?"
+    assert title.lines == (
+        "LSTM on the task adding",
+        "learned: mean squared error below 5 % of chance at two evaluations in a row, within 1,500 updates",
+        "default recipe: adam, learning rate 0.003; up to 2 recipes tried in a cell, "
+        "which fails when the default and at least 2 others do",
+    )
+
+
+def test_the_title_speaks_of_accuracy_where_the_task_does(make_run: Any) -> None:
+    run = make_run()
+    run.trial("learned", metric="accuracy", chance_metric=0.5, target_metric=0.99)
+    assert built(run).title.criterion.startswith("learned: accuracy at least 99 % at two evaluations")
+
+
+def test_the_title_says_where_budget_or_criterion_are_axes(make_run: Any) -> None:
+    run = make_run(axes=[{"path": "train.max_updates", "values": [500, 1500], "default": 500}])
+    for max_updates, share in ((500, 0.05), (1500, 0.1)):
+        run.trial(
+            "learned", recipe={"train.max_updates": max_updates}, max_updates=max_updates,
+            target_metric=share / 6, config={"criterion": {"score": 1 - share, "in_a_row": 1}},
+        )  # fmt: skip
+    assert built(run).title.criterion == (
+        "learned: mean squared error below 5 to 10 % (an axis) of chance at one evaluation, "
+        "within 500 to 1,500 updates (an axis)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("criterion", "told"),
+    [({}, "the task's own criterion"), ({"score": 0.9}, "a score of at least 0.9")],
+)
+def test_an_empty_run_has_a_title_from_its_configuration(
+    make_run: Any, criterion: dict[str, Any], told: str
+) -> None:
+    base = {
+        "task": {"name": "delayed_recall"},
+        "model": {"name": "gru"},
+        "train": {"optimizer": "sgd", "max_updates": 800},
+        "criterion": criterion,
+    }
+    title = built(make_run(base=base)).title
+    assert title.lines == (
+        "GRU on the task delayed recall",
+        f"learned: {told} at two evaluations in a row, within 800 updates",
+        "default recipe: sgd, learning rate 0.003; no recipe tried in a cell, "
+        "which fails when the default does",
+    )

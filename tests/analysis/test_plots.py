@@ -1,0 +1,59 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib import image
+
+from analysis.failure_map import build_map
+from analysis.load import load_run
+from analysis.plots import draw_failure_map, write_failure_map
+
+
+def texts(run: Any) -> list[str]:
+    figure = draw_failure_map(build_map(load_run(run.folder)))
+    return [text.get_text() for axes in figure.axes for text in axes.texts] + [
+        text.get_text() for text in figure.texts
+    ]
+
+
+def test_every_cell_shows_counts_interval_and_what_else_is_known(make_run: Any) -> None:
+    run = make_run()
+    run.write_costs(40)
+    run.trials(4, 0, 5, 1)
+    run.trials(0, 4, 20, 1)
+    run.trials(1, 0, 5, 2)
+    run.trial("censored", 5, 2)
+    run.trial("errored", 5, 2)
+    assert {"4/4", "0.51 to 1.00", "0/4", "0.00 to 0.49", "1/2", "1 censored", "1 errored"} <= set(texts(run))
+    assert "not run\n≈ 2.7 min" in texts(run)
+
+
+def test_a_cell_that_another_recipe_solved_names_it(make_run: Any) -> None:
+    run = make_run()
+    run.trials(0, 4)
+    run.trials(4, 0, recipe_index=2, purpose="confirm")
+    assert "recipe 2" in texts(run)
+
+
+def test_the_title_is_wrapped_and_complete(make_run: Any) -> None:
+    question = "Why " + "so very long " * 20 + "and with $dollars$ and _all_ that?"
+    run = make_run(question=question)
+    assert " ".join(" ".join(texts(run)).split()).count(question) == 1
+
+
+@pytest.mark.parametrize(("num_x", "num_y", "num_facets"), [(1, 1, 1), (6, 5, 3), (12, 8, 2)])
+def test_panels_keep_inside_the_picture_and_apart(
+    make_run: Any, num_x: int, num_y: int, num_facets: int, tmp_path: Path
+) -> None:
+    run = make_run(lengths=range(1, num_x + 1), depths=range(1, num_y + 1), facets=range(1, num_facets + 1))
+    failure_map = build_map(load_run(run.folder))
+    boxes = [axes.get_position() for axes in draw_failure_map(failure_map).axes]
+    assert len(boxes) == num_facets
+    assert all(0 < box.x0 < box.x1 < 1 and 0 < box.y0 < box.y1 < 1 for box in boxes)
+    assert not any(
+        one.x0 < other.x1 and other.x0 < one.x1 and one.y0 < other.y1 and other.y0 < one.y1
+        for index, one in enumerate(boxes)
+        for other in boxes[:index]
+    )
+    path = write_failure_map(failure_map, tmp_path / "map.png")
+    assert image.imread(path).shape[2] == 4

@@ -1,0 +1,188 @@
+import csv
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from analysis.errors import UserError
+from analysis.report import build, main
+
+HOSTILE = """</script><script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7*7 }}<!--"""
+
+
+class Page(HTMLParser):
+    """Elements and their attributes, and the text of the embedded data."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.data = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][1].get("id") == "data":
+            self.data += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def page(run: Any) -> Page:
+    return Page(build(run.folder).read_text())
+
+
+def test_a_report_writes_table_picture_page_and_rows(make_run: Any) -> None:
+    run = make_run()
+    run.trials(4, 0, 5, 1)
+    run.trials(0, 4, 20, 2)
+    assert build(run.folder) == run.folder.report / "index.html"
+    assert len(pd.read_parquet(run.folder.table)) == 8
+    assert len(pd.read_csv(run.folder.report / "trials.csv")) == 8
+    assert (run.folder.report / "failure_map.png").read_bytes().startswith(b"\x89PNG")
+    with (run.folder.report / "cells.csv").open() as file:
+        cells = list(csv.DictReader(file))
+    assert [cell["state"] for cell in cells] == ["learns", "not_run", "not_run", "fails"]
+    assert cells[0]["task.sequence_length"] == "5"
+    assert cells[0]["recipe"] == "learning rate 0.003"
+
+
+def test_every_cell_is_a_button_that_says_what_it_is(make_run: Any) -> None:
+    run = make_run()
+    run.write_costs(40)
+    run.trials(4, 0, 5, 1)
+    labels = [button["aria-label"] for button in page(run).all("button") if "aria-label" in button]
+    assert labels == [
+        "sequence length 5, depth 2: not run: no trial, estimated cost 2.7 min",
+        "sequence length 20, depth 2: not run: no trial, estimated cost 2.7 min",
+        "sequence length 5, depth 1: learns: 4 of 4 seeds learned, P(learn) from 0.51 to 1.00; "
+        "recipe: learning rate 0.003",
+        "sequence length 20, depth 1: not run: no trial, estimated cost 2.7 min",
+    ]
+
+
+def test_every_trial_of_a_cell_has_its_curves_in_the_page(make_run: Any, history: Any) -> None:
+    run = make_run()
+    for _ in range(4):
+        run.trial("failed", history=history("failed", count=200))
+    data = json.loads(page(run).data)
+    assert data["cells"][0]["trials"] == [0, 1, 2, 3]
+    assert all(len(data["trials"][str(number)]["curves"]["score"]) == 60 for number in range(4))
+
+
+def test_names_from_the_configuration_are_only_ever_text(make_run: Any, history: Any) -> None:
+    run = make_run(
+        question=HOSTILE,
+        lengths=(HOSTILE, 20),
+        axes=[{"path": f"train.{HOSTILE}", "values": [HOSTILE, "b"], "default": HOSTILE}],
+        base={"task": {"name": HOSTILE}, "model": {"name": HOSTILE}},
+    )
+    recipe = {f"train.{HOSTILE}": HOSTILE}
+    run.trial("failed", HOSTILE, 1, recipe=recipe, reason=HOSTILE, history=history("failed", count=2))
+    run.trials(0, 3, HOSTILE, 1, recipe=recipe)
+    run.folder.provenance.write_text(HOSTILE)
+    read = page(run)
+    text = (run.folder.report / "index.html").read_text()
+    assert len(read.all("script")) == 2
+    assert read.all("img") == []
+    assert not any(name.startswith("on") for _, attributes in read.elements for name in attributes)
+    assert "49" not in re.findall(r"<h1>(.*?)</h1>", text, re.DOTALL)[0], (
+        "a template in a name is no template"
+    )
+    assert json.loads(read.data)["trials"]["0"]["reason"] == HOSTILE
+
+
+def test_a_page_asks_for_nothing_from_outside(make_run: Any) -> None:
+    read = page(make_run())
+    addresses = [
+        value
+        for _, attributes in read.elements
+        for name, value in attributes.items()
+        if name in ("src", "href", "action", "data")
+    ]
+    assert addresses == ["data:,"]
+
+
+def test_an_empty_run_has_a_report(make_run: Any) -> None:
+    text = build(make_run().folder).read_text()
+    assert "0 trials" in text
+    assert "4 cells without a finished trial" in text
+
+
+def test_what_is_unknown_is_told_with_its_reason_and_the_way_on(make_run: Any) -> None:
+    run = make_run("my run")
+    run.trials(3, 1)
+    text = build(run.folder).read_text()
+    assert "the default recipe learned on 3 of 4 seeds: P(learn) from 0.30 to 0.95" in text
+    storage = run.folder.path.parent
+    assert f"python -m search.resume &#39;run=my run&#39; storage={storage} budget.max_seeds=16" in text
+
+
+def test_curves_that_are_left_out_are_counted(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.page.MAX_TRIALS", 2)
+    run = make_run()
+    run.trials(5, 0)
+    assert "The curves of 3 trials are left out" in build(run.folder).read_text()
+
+
+def test_a_long_file_is_cut_and_the_cut_is_told(make_run: Any) -> None:
+    run = make_run()
+    run.folder.provenance.write_text("x" * 200_007)
+    assert "... 7 more characters stand in the file" in build(run.folder).read_text()
+
+
+def test_a_report_is_the_same_however_often_it_is_built(make_run: Any) -> None:
+    run = make_run()
+    run.trials(3, 1)
+    names = ("index.html", "trials.csv", "cells.csv", "failure_map.png")
+    build(run.folder)
+    first = [(run.folder.report / name).read_bytes() for name in names]
+    build(run.folder)
+    assert [(run.folder.report / name).read_bytes() for name in names] == first
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "run=NAME is missing"),
+        (["rnu=first"], "unknown key 'rnu'; did you mean run?"),
+        (["first"], "'first' is not key=value"),
+    ],
+)
+def test_mistaken_words_are_told_in_one_line(words: list[str], told: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=re.escape(told)) as error:
+        main([*words, f"storage={tmp_path}"])
+    assert len(error.value.problems) == 1
+
+
+def test_a_missing_run_name_lists_the_runs_there_are(make_run: Any) -> None:
+    storage = make_run("first").folder.path.parent
+    with pytest.raises(UserError, match=r"run=NAME is missing; in .*: first"):
+        main([f"storage={storage}"])
+
+
+def test_help_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "storage=FOLDER" in capsys.readouterr().out
+
+
+def test_the_program_ends_with_status_2_and_one_line(make_run: Any) -> None:
+    storage = make_run("first").folder.path.parent
+    program = [sys.executable, "-m", "analysis.report", f"storage={storage}"]
+    wrong = subprocess.run([*program, "run=frist"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr == f"error: no run 'frist' in {storage}; did you mean first?\n"
+
+
+def test_the_program_prints_where_the_report_lies(make_run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_run("first").folder
+    assert main(["run=first", f"storage={folder.path.parent}"]) == 0
+    assert capsys.readouterr().out == f"report: {folder.report / 'index.html'}\n"

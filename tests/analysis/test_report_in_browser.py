@@ -1,0 +1,110 @@
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.report import build
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Any]:
+    """A page of Debian's Chromium that fails its test on any error or request."""
+    if not CHROMIUM.exists():
+        reason = f"{CHROMIUM} is missing: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    troubles: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: troubles.append(dialog.message))
+        page.on("request", lambda request: troubles.append(request.url))
+        yield page
+        browser.close()
+    # The page itself is the one request.
+    assert [trouble for trouble in troubles if not trouble.startswith("file://")] == []
+    assert len(troubles) == 1
+
+
+def open_report(page: Any, run: Any) -> None:
+    page.goto(build(run.folder).as_uri())
+
+
+def test_a_click_on_a_cell_shows_the_curves_of_its_trials(
+    browser_page: Any, make_run: Any, history: Any
+) -> None:
+    run = make_run()
+    for outcome in ("learned", "learned", "failed", None):
+        run.trial(outcome, 20, 2, history=history(outcome))
+    open_report(browser_page, run)
+    assert not browser_page.locator("#detail").is_visible()
+    browser_page.get_by_role("button", name="sequence length 20, depth 2: unknown").first.click()
+    assert browser_page.locator("#detail-title").text_content() == "sequence length 20, depth 2"
+    charts = browser_page.locator("figure.chart")
+    titles = [title.split(" trial")[0] for title in charts.locator("figcaption").all_text_contents()]
+    assert titles == [
+        "Loss train and validation",
+        "Score 0 at chance, 1 perfect",
+        "Gradient norm by layer",
+        "Gradient norm by time step",
+    ]
+    assert charts.nth(0).locator("path.curve").count() == 8, "train and validation of four trials"
+    assert charts.nth(0).locator("text.level-name").all_text_contents() == ["chance", "criterion"]
+    assert charts.nth(1).locator("path.curve").count() == 4
+    assert charts.nth(2).locator("path.curve").count() == 3, "two layers and the readout"
+    assert charts.nth(3).locator("path.curve").count() == 3, "first, middle and last evaluation"
+    rows = browser_page.locator("#trials tbody tr")
+    assert [row.locator("td").nth(4).text_content() for row in rows.all()] == [
+        "learned", "learned", "failed", "censored",
+    ]  # fmt: skip
+
+
+def test_a_cell_can_be_chosen_and_a_trial_followed_by_keyboard(
+    browser_page: Any, make_run: Any, history: Any
+) -> None:
+    run = make_run()
+    for _ in range(2):
+        run.trial("failed", history=history("failed"))
+    open_report(browser_page, run)
+    cell = browser_page.get_by_role("button", name="sequence length 5, depth 1").first
+    cell.focus()
+    browser_page.keyboard.press("Enter")
+    assert cell.get_attribute("aria-pressed") == "true"
+    browser_page.get_by_role("button", name="show the gradients of trial 1").press("Enter")
+    assert "trial 1," in browser_page.locator("figure.chart figcaption").nth(2).text_content()
+
+
+def test_hostile_names_stay_text_when_they_are_shown(browser_page: Any, make_run: Any, history: Any) -> None:
+    hostile = "</script><img src=x onerror=alert(1)>"
+    run = make_run(question=hostile, lengths=(hostile, 5))
+    told = [replace(one, signals={"gradient_norm_by_layer": {hostile: 1.0}}) for one in history("failed")]
+    run.trial("failed", hostile, 1, reason=hostile, recipe={hostile: hostile}, history=told)
+    open_report(browser_page, run)
+    browser_page.locator("button.cell").filter(has_text="0/1").click()
+    assert hostile in browser_page.locator("#detail-title").text_content()
+    assert hostile in browser_page.locator("#trials tbody").text_content()
+    assert hostile in browser_page.locator("#charts .key").nth(2).text_content()
+    assert browser_page.locator("img").count() == 0
+
+
+def test_curves_that_are_nowhere_finite_say_so(browser_page: Any, make_run: Any, history: Any) -> None:
+    run = make_run()
+    lost = [replace(one, train_loss=None, validation_loss=None, signals={}) for one in history("failed")]
+    run.trial("failed", history=lost)
+    run.trial("failed")
+    open_report(browser_page, run)
+    browser_page.locator("button.cell").filter(has_text="0/2").click()
+    assert "No finite loss was recorded." in browser_page.locator("#charts").text_content()
+    assert browser_page.locator("#detail-left-out").text_content().endswith("trials 1.")
