@@ -45,8 +45,7 @@ def test_learned_means_the_last_two_reached_it(scores: list[float]) -> None:
         decision = CRITERION.judge(progress, score, moved=True, finite=True)
         assert progress.best_score == max(scores[: index + 1])
         if decision is not None:
-            assert (decision == Decision("learned", "criterion met")) == (
-                min(scores[index - 1 : index + 1]) >= 0.9
-            )
+            met = index > 0 and min(scores[index - 1 : index + 1]) >= 0.9
+            assert (decision == Decision("learned", "criterion met")) == met
             return
         assert index == 0 or min(scores[index - 1 : index + 1]) < 0.9

@@ -1,6 +1,7 @@
 """Optimizers and schedules against torch's own."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def test_warm_up_is_torchs_and_then_the_schedule_begins() -> None:
     cosine = rates(warmup_updates=10, schedule="cosine")
     assert cosine[:10] == found[:10]
     assert cosine[10] == 0.4
-    assert all(later < earlier for earlier, later in zip(cosine[10:], cosine[11:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(cosine[10:]))
 
 
 def test_constant_stays() -> None:

@@ -2,16 +2,16 @@
 
 import pytest
 import torch
-from torch import nn
 
 from models import build_model
 from models.config import GRUConfig, LSTMConfig
+from models.recurrent import RecurrentNetwork
 from search.trial.probes import UpdateProbe, saturation, shown_steps
 
 
 def probed_update(
     learning_rate: float = 0.5,
-) -> tuple[UpdateProbe, nn.Module, torch.Tensor, list[torch.Tensor]]:
+) -> tuple[UpdateProbe, RecurrentNetwork, torch.Tensor, list[torch.Tensor]]:
     torch.manual_seed(0)
     model = build_model(LSTMConfig(depth=2, hidden_size=4), 3, 1, every_step=False)
     before = [parameter.detach().clone() for parameter in model.parameters()]

@@ -1,0 +1,43 @@
+# Failmap. `make run` and `make test` set up .venv by themselves; nothing else is needed but Python 3.11+ and make.
+#   make run                                            the main job: a failure map of space=lstm_depth
+#   make run space=mnist_length args="budget.minutes=2" another space, and words passed on
+#   make test                                           lint, types, import arrows, tests
+#   make bench                                          the figures in benchmarks/results, anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+space ?= lstm_depth
+args ?=
+workers ?= 2
+
+.PHONY: run test bench setup clean
+
+run: $(VENV)/run.stamp
+	@$(BIN)/python -m search.run space=$(space) $(args)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n $(workers) --dist loadgroup
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.all
+
+setup: $(VENV)/dev.stamp
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (once; a minute or two, and longer where torch brings CUDA along) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@echo "Adding what the tests need to $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,111 @@
+"""Peak memory of driver and worker, and whether a worker's stays flat: python -m benchmarks.memory.
+
+A worker process runs 50 trials one after the other, and then one trial of 10,000 updates; its resident memory is
+read on the way. The driver's peak is that of a run of 300 trials.
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import torch
+
+from analysis.records import TrialFolder
+from benchmarks.results_file import write_results
+from search.trial.config import TrialConfig
+from search.trial.session import TrialSession
+
+MEGABYTE = 2**20
+
+
+def trial(max_updates: int, seed: int) -> TrialConfig:
+    """The default space's network at length 20; a criterion that cannot be met."""
+    return TrialConfig.model_validate(
+        {
+            "task": {"name": "adding", "sequence_length": 20},
+            "model": {"name": "lstm", "depth": 2, "hidden_size": 32},
+            "train": {"max_updates": max_updates, "evaluate_every": 50, "clip_norm": 1.0},
+            "criterion": {"score": 1.0, "in_a_row": 100},
+            "seed": seed,
+        }
+    )
+
+
+def resident() -> float:
+    """This process' resident memory in MB."""
+    return psutil.Process().memory_info().rss / MEGABYTE
+
+
+def run(config: TrialConfig) -> list[float]:
+    """Trains to the end; resident memory after every evaluation."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = TrialSession(config, TrialFolder(Path(folder)), torch.device("cpu"))
+        seen = []
+        while session.summary is None:
+            session.advance()
+            seen.append(resident())
+    return seen
+
+
+def worker_rows() -> list[tuple[str, str]]:
+    """What a worker's memory does over 50 trials and over 10,000 updates."""
+    torch.set_num_threads(1)
+    by_trial = [run(trial(100, seed))[-1] for seed in range(50)]
+    by_evaluation = run(trial(10_000, 0))
+    tenth = len(by_evaluation) // 10
+    return [
+        ("worker, peak over all", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"),
+        (
+            "worker, after trials 5 / 25 / 50",
+            " / ".join(f"{by_trial[n - 1]:.1f}" for n in (5, 25, 50)) + " MB",
+        ),
+        (
+            "worker, first and last tenth of 10,000 updates",
+            f"{statistics.median(by_evaluation[:tenth]):.1f} / {statistics.median(by_evaluation[-tenth:]):.1f} MB",
+        ),
+    ]
+
+
+def driver_rows(trials: int = 300) -> list[tuple[str, str]]:
+    """The driver's peak, as the operating system counts it for a child process that has ended."""
+    peaks = []
+    for count in (10, trials):
+        with tempfile.TemporaryDirectory() as storage:
+            words = [
+                "space=smoke",
+                "task.sequence_length=5",
+                "model.depth=1",
+                "train.max_updates=5",
+                f"budget.seeds={count}",
+                f"budget.max_seeds={count}",
+                "budget.minutes=20",
+                f"storage={storage}",
+            ]
+            code = (
+                "import resource, sys; from search.run import main; main(sys.argv[1:]); "
+                "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", code, *words], check=True, capture_output=True, text=True
+            )
+            peaks.append(int(done.stdout.split()[-1]) / 1024)
+    more = (peaks[1] - peaks[0]) / (trials - 10) * 1024
+    return [
+        (f"driver, peak, {trials} trials", f"{peaks[1]:.0f} MB"),
+        ("driver, more for each trial, report included", f"{more:.0f} kB"),
+    ]
+
+
+def main() -> None:
+    """Measures worker and driver."""
+    rows = [*worker_rows(), *driver_rows()]
+    table = "\n".join(["| what | memory |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+    write_results("memory", "Memory of driver and worker", table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""What a trial costs beyond its training, beside plain Ray Tune: python -m benchmarks.overhead [trials=300].
+
+Three ways to run the same one-evaluation trainings on the same local Ray, one after the other: a `tune.Tuner`
+with a function trainable as Ray's own tutorial has it, one that is tuned (a class trainable whose actors are
+reused, one torch thread, no loggers), and Failmap.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from analysis.load import load_run
+from analysis.records import RunFolder, TrialFolder
+from benchmarks.results_file import write_results
+from search.executor import execute
+from search.loading import load, to_yaml
+from search.study import Study
+
+#: Ten updates of a small network and one evaluation.
+TRIAL: dict[str, Any] = {
+    "task": {"name": "adding", "sequence_length": 5, "test_size": 128},
+    "model": {"name": "lstm", "hidden_size": 8},
+    "train": {"max_updates": 10, "evaluate_every": 10, "batch_size": 16},
+}
+
+
+def train(seed: int) -> tuple[float, float]:
+    """One training in a folder of its own: score, and the seconds it took."""
+    import torch
+
+    from search.trial.config import TrialConfig
+    from search.trial.session import TrialSession
+
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        config = TrialConfig.model_validate({**TRIAL, "seed": seed})
+        session = TrialSession(config, TrialFolder(Path(folder)), torch.device("cpu"))
+        session.advance()
+        assert session.summary is not None
+        return session.summary.score, time.perf_counter() - started
+
+
+def plain_tune(trials: int) -> float:
+    """Ray's tutorial: a function trainable that reports once. Returns the seconds of training alone."""
+    from ray import tune
+
+    def trainable(config: dict[str, Any]) -> None:
+        score, seconds = train(config["seed"])
+        tune.report({"score": score, "seconds": seconds})
+
+    with tempfile.TemporaryDirectory() as scratch:
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"seed": tune.grid_search(list(range(trials)))},
+            run_config=tune.RunConfig(storage_path=scratch, verbose=0),
+        )
+        return sum(result.metrics["seconds"] for result in tuner.fit())
+
+
+def tuned_tune(trials: int) -> float:
+    """The same with reused actors and one thread."""
+    import torch
+    from ray import tune
+
+    class Trainable(tune.Trainable):
+        def setup(self, config: dict[str, Any]) -> None:
+            torch.set_num_threads(1)
+            self.seed = config["seed"]
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self.seed = new_config["seed"]
+            return True
+
+        def step(self) -> dict[str, Any]:
+            score, seconds = train(self.seed)
+            return {"score": score, "seconds": seconds, "done": True}
+
+    with tempfile.TemporaryDirectory() as scratch:
+        tuner = tune.Tuner(
+            Trainable,
+            param_space={"seed": tune.grid_search(list(range(trials)))},
+            tune_config=tune.TuneConfig(reuse_actors=True),
+            run_config=tune.RunConfig(
+                storage_path=scratch,
+                verbose=0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        return sum(result.metrics["seconds"] for result in tuner.fit())
+
+
+def failmap(trials: int) -> float:
+    """A run of one cell with as many seeds."""
+    with tempfile.TemporaryDirectory() as storage:
+        config = load(
+            [
+                "space=smoke",
+                f"storage={storage}",
+                "task.sequence_length=5",
+                "model.depth=1",
+                "task.test_size=128",
+                "model.hidden_size=8",
+                "train.max_updates=10",
+                "train.evaluate_every=10",
+                "train.batch_size=16",
+                f"budget.seeds={trials}",
+                f"budget.max_seeds={trials}",
+                "budget.minutes=30",
+            ]
+        )
+        folder = RunFolder(Path(storage) / config.run)
+        study = Study.open(config, folder, print)
+        folder.config.write_text(to_yaml(config), encoding="utf-8")
+        execute(study, config, folder, deadline=None, on_tick=lambda: None)
+        study.close()
+        records = load_run(folder).records
+        assert len(records) == trials
+        return sum(record.summary.seconds for record in records if record.summary is not None)
+
+
+def measure(way: Callable[[int], float], trials: int) -> tuple[float, float]:
+    """Wall seconds of `trials` trials, and seconds of training in them; Ray's start is in both runs' wall."""
+    started = time.perf_counter()
+    training = way(trials)
+    return time.perf_counter() - started, training
+
+
+def main() -> None:
+    """Runs the three ways, each with one trial and with all, so that what is paid once cancels out."""
+    import ray
+
+    trials = int(dict(word.split("=") for word in sys.argv[1:]).get("trials", 300))
+    cores = os.cpu_count() or 1
+    rows = []
+    for name, way in (
+        ("plain tune.Tuner", plain_tune),
+        ("tuned tune.Tuner", tuned_tune),
+        ("Failmap", failmap),
+    ):
+        few = min(20, trials) if way is plain_tune else trials
+        measure(way, 2 * cores)
+        ray.shutdown()
+        once, training_once = measure(way, 2 * cores)
+        ray.shutdown()
+        wall, training = measure(way, few)
+        ray.shutdown()
+        beyond = (wall - once - (training - training_once) / cores) / (few - 2 * cores)
+        rows.append((name, few, wall, statistics.fmean([training / few]), beyond))
+    ours = rows[-1][-1]
+    lines = [
+        "| way | trials | wall, s | training, s a trial | beyond training, s a trial | against Failmap |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, count, wall, training, beyond in rows:
+        lines.append(
+            f"| {name} | {count} | {wall:.1f} | {training:.4f} | {beyond:.4f} | {beyond / ours:.1f} |"
+        )
+    remarks = (
+        "Wall time divided by trials, less training divided by cores; a run of a few trials on the same machine "
+        "is subtracted, so that Ray's start and the workers' imports do not count. Failmap's trials are in a "
+        "journal, with record and history on the disk; those of the other two ways leave Tune's own files."
+    )
+    write_results("overhead", "What a trial costs beyond its training", f"{remarks}\n\n" + "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Writes a benchmark's table where it is committed, with what one must know to believe it."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def write_results(theme: str, title: str, body: str, hardware: str | None = None) -> Path:
+    """Writes results/<theme>_<hardware>_<date>.md and prints it.
+
+    Args:
+        theme: what was measured, one word.
+        title: the same in a sentence.
+        body: tables and remarks, Markdown.
+        hardware: one word for the machine; the number of CPUs where left out.
+    """
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    words = hardware or f"{os.cpu_count()}cpu"
+    command = " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    text = f"""# {title}
+
+{body.strip()}
+
+Command: `{command}`
+Date: {today}. Revision: {_revision()}.
+Hardware: {_cpu()}, {os.cpu_count()} cores. {_versions()}.
+"""
+    path = RESULTS / f"{theme}_{re.sub(r'[^A-Za-z0-9]+', '-', words)}_{today}.md"
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(text)
+    return path
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _versions() -> str:
+    told = [f"Python {platform.python_version()}"]
+    for name in ("torch", "ray", "optuna"):
+        try:
+            told.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(told)
+
+
+def _revision() -> str:
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", *words], capture_output=True, text=True, check=False, cwd=RESULTS.parent
+        )
+        return done.stdout.strip()
+
+    changed = " with uncommitted changes" if git("status", "--porcelain", "--", "*.py") else ""
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + changed

@@ -1,0 +1,160 @@
+"""The terminal view: the map filling in. On a pipe, one plain line every few seconds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from analysis.palette import STATE_WORDS, cell_colour
+from analysis.verdict import CellVerdict, State, TrialResult, judge
+from analysis.wording import count_words, duration_text, label_text, path_words
+from search.agenda import cells_in_order
+from search.config import RunConfig
+from search.cost import relative_cost
+from search.space import Cell
+from search.study import Results
+from search.wants import TrialNote
+
+#: Seconds from one plain line to the next, and from one picture to the next.
+PLAIN_SECONDS, PICTURE_SECONDS = 5.0, 0.25
+#: What stands for a state where there is no colour.
+MARKS: dict[State, str] = {"learns": "+", "fails": "-", "unknown": "?", "not_run": "."}
+
+
+class LiveView:
+    """Shows a search while it goes on.
+
+    Args:
+        config: of the run.
+        results: asks the study what is known.
+        seconds_left: estimated seconds until the search ends by itself; None where nobody knows.
+        console: where to draw.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        results: Callable[[], Results],
+        seconds_left: Callable[[Results], float | None],
+        console: Console,
+    ) -> None:
+        self.config = config
+        self.results = results
+        self.seconds_left = seconds_left
+        self.console = console
+        self.started = monotonic()
+        self.ended_before = sum(results().outcomes.values())
+        self._next = self.started
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+
+    def __enter__(self) -> "LiveView":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.update(Text(""), refresh=True)
+            self._live.stop()
+
+    def tick(self) -> None:
+        """Draws anew if it is time to; called as often as one likes."""
+        if monotonic() < self._next:
+            return
+        results = self.results()
+        if self._live is None:
+            self._next = monotonic() + PLAIN_SECONDS
+            self.console.print(self.status_line(results), highlight=False, soft_wrap=True)
+        else:
+            self._next = monotonic() + PICTURE_SECONDS
+            picture = Group(map_picture(self.config, results.cells), Text(self.status_line(results)))
+            self._live.update(picture, refresh=True)
+
+    def status_line(self, results: Results) -> str:
+        """Counts of outcomes, decided cells, trials a minute and time left, in one line."""
+        seconds = monotonic() - self.started
+        ended = sum(results.outcomes.values())
+        counts = [
+            f"{results.outcomes.get('learned', 0)} learned",
+            f"{results.outcomes.get('failed', 0)} failed",
+        ]
+        for rare in ("censored", "errored"):
+            if results.outcomes.get(rare):
+                counts.append(f"{results.outcomes[rare]} {rare}")
+        verdicts = judge_cells(self.config, results.cells)
+        decided = sum(verdict.state in ("learns", "fails") for verdict in verdicts.values())
+        left = self.seconds_left(results)
+        parts = [
+            duration_text(seconds),
+            f"{count_words(ended, 'trial')}: {', '.join(counts)}; {results.num_unfinished} running",
+            f"{decided} of {count_words(len(verdicts), 'cell')} decided",
+            f"{(ended - self.ended_before) / max(seconds, 1) * 60:.0f} trials/min",
+            "no estimate of the time left" if left is None else f"{duration_text(left)} left",
+        ]
+        return " · ".join(parts)
+
+
+def judge_cells(config: RunConfig, cells: Mapping[Cell, Sequence[TrialNote]]) -> dict[Cell, CellVerdict]:
+    """What is known of every cell that the budget reaches, by the rules of the failure map."""
+    return {
+        cell: judge(
+            [TrialResult(note.recipe_index, note.purpose, note.outcome) for note in cells.get(cell, ())],
+            config.space.fail_after_recipes,
+        )
+        for cell in dict.fromkeys([*cells_in_order(config, relative_cost), *cells])
+    }
+
+
+def map_picture(config: RunConfig, cells: Mapping[Cell, Sequence[TrialNote]]) -> RenderableType:
+    """The map as a table a facet: rows from the top down, k of n in each cell, its state by colour and mark."""
+    verdicts = judge_cells(config, cells)
+    x, y, *facet = config.space.map_axes
+    panels: list[RenderableType] = []
+    for facet_value in facet[0].values or () if facet else (None,):
+        facet_labels = {facet[0].path: facet[0].label(facet_value)} if facet else {}
+        if not any(facet_labels.items() <= cell.as_dict().items() for cell in verdicts):
+            continue
+        table = Table(box=None, padding=(0, 0), pad_edge=False, show_header=False)
+        table.add_column(justify="right", style="bold")
+        for _ in x.values or ():
+            table.add_column(justify="center", min_width=7)
+        for y_value in reversed(y.values or ()):
+            row = [Text(f"{label_text(y.label(y_value))} ")]
+            for x_value in x.values or ():
+                labels = {x.path: x.label(x_value), y.path: y.label(y_value), **facet_labels}
+                cell = Cell(tuple((path, labels[path]) for path in config.space.map.paths))
+                row.append(_cell_text(verdicts[cell], cells.get(cell, ())))
+            table.add_row(*row)
+        table.add_row("", *(Text(label_text(x.label(value)), style="bold") for value in x.values or ()))
+        heading = f"{path_words(y.path)} (up) by {path_words(x.path)} (across)"
+        if facet:
+            heading += f", {path_words(facet[0].path)} {label_text(facet[0].label(facet_value))}"
+        panels += [Text(heading), table]
+    panels.append(_legend())
+    return Group(*panels)
+
+
+def _cell_text(verdict: CellVerdict, notes: Sequence[TrialNote]) -> Text:
+    """k/n of the recipe that says most, a mark for the state, and how many trials are under way."""
+    tally, running = verdict.tally, verdict.num_unfinished
+    ended = tally.trials - sum(
+        note.outcome is None for note in notes if note.recipe_index == verdict.best_recipe
+    )
+    known = f"{tally.learned}/{ended}{MARKS[verdict.state]}" if ended else MARKS[verdict.state]
+    background = cell_colour(verdict)
+    style = ""
+    if background is not None:
+        ink = "black" if verdict.state == "unknown" else "white"
+        style = f"{ink} on {background}"
+    return Text(f" {known}{'…' if running else ' '}".center(7), style=style)
+
+
+def _legend() -> Text:
+    words = ", ".join(f"{mark} {STATE_WORDS[state]}" for state, mark in MARKS.items())
+    return Text(f"k/n: k of n seeds learned; {words}; … under way", style="dim")

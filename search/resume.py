@@ -1,0 +1,30 @@
+"""Goes on with a run: python -m search.resume run=NAME budget.minutes=30 ..."""
+
+from collections.abc import Sequence
+from time import monotonic
+
+from rich.console import Console
+
+from analysis.errors import command
+from search.loading import from_yaml, locate, resume_config
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the program over its words. Raises UserError for a user's mistakes."""
+    started = monotonic()
+    if {"--help", "-h"} & set(words):
+        from search.help import resume_help
+
+        print(resume_help(), end="")
+        return 0
+    folder, changes = locate(words)
+    config = resume_config(from_yaml(folder.config), changes)
+    # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
+    from search.driver import drive
+
+    typed = ["python", "-m", "search.resume", *words]
+    return drive(config, folder, command=typed, started=started, console=Console())
+
+
+if __name__ == "__main__":
+    command(main)
