@@ -106,16 +106,20 @@ def next_commands(run: Run, failure_map: FailureMap) -> list[tuple[str, str]]:
         words.append(f"storage={run.folder.path.parent}")
     name = shlex.join(words)
     resume = f"python -m search.resume {name}"
-    states = failure_map.states
+    states, budget = failure_map.states, run.config.budget
+    recipes, max_seeds = int(budget.get("recipes") or 1), int(budget.get("max_seeds") or 8)
+    facets = budget.get("facets")
     commands = []
-    if states["not_run"]:
+    if states["not_run"] or any(record.summary is None for record in run.records):
         commands.append(("go on where the budget ended", f"{resume} budget.minutes=30"))
+    if facets and len(failure_map.facets) > facets:
+        commands.append(("the next facet, too", f"{resume} budget.facets={facets + 1} budget.minutes=120"))
     if states["unknown"]:
-        commands.append(("more seeds for what is unknown", f"{resume} budget.max_seeds=16 budget.minutes=30"))
+        more = f"{resume} budget.max_seeds={2 * max_seeds} budget.minutes=30"
+        commands.append(("more seeds for what is unknown", more))
     if run.config.recipe_defaults and states["fails"] + states["unknown"]:
-        commands.append(
-            ("other recipes where the default fails", f"{resume} budget.recipes=4 budget.minutes=60")
-        )
+        more = f"{resume} budget.recipes={recipes + 2} budget.minutes=60"
+        commands.append(("more recipes where the default one fails", more))
     commands.append(("write this report anew", f"python -m analysis.report {name}"))
     return commands
 

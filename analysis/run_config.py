@@ -24,7 +24,7 @@ class RunConfig:
         recipe_defaults: the default of every other axis by path.
         base: a trial's configuration as nested mappings, less what the axes set.
         fail_after_recipes: how many recipes must fail before a cell fails.
-        seeds: how many seeds a recipe gets at first.
+        budget: how far a cell is followed: seeds, max_seeds, recipes, facets, ...
     """
 
     run: str
@@ -38,12 +38,17 @@ class RunConfig:
     recipe_defaults: dict[str, Any]
     base: dict[str, Any]
     fail_after_recipes: int
-    seeds: int
+    budget: dict[str, Any]
 
     @property
     def map_paths(self) -> tuple[str, ...]:
         """x, y and the facet, where there is one."""
         return (self.x, self.y) if self.facet is None else (self.x, self.y, self.facet)
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds a recipe gets at first."""
+        return int(self.budget.get("seeds") or 4)
 
     @property
     def axis_paths(self) -> tuple[str, ...]:
@@ -79,7 +84,7 @@ def read_config(path: Path) -> RunConfig:
             recipe_defaults={name: axis.get("default") for name, axis in axes.items() if name not in paths},
             base=dict(space.get("base") or {}),
             fail_after_recipes=int(space.get("fail_after_recipes", 1)),
-            seeds=int((values.get("budget") or {}).get("seeds", 4)),
+            budget=dict(values.get("budget") or {}),
         )
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None

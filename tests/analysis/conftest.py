@@ -56,6 +56,7 @@ class RunWriter:
         {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True, "default": 3e-3},
     )
     base: dict[str, Any] = field(default_factory=dict)
+    budget: dict[str, Any] = field(default_factory=lambda: {"name": "quick", "seeds": 4})
     num_trials: int = 0
 
     def write_config(self) -> None:
@@ -83,7 +84,7 @@ class RunWriter:
                 "base": self.base or {"task": {"name": "adding"}, "model": {"name": "lstm"}},
                 "fail_after_recipes": self.fail_after_recipes,
             },
-            "budget": {"name": "quick", "seeds": 4},
+            "budget": self.budget,
         }
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.folder.config.write_text(yaml.safe_dump(config, sort_keys=False))

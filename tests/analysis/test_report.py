@@ -126,6 +126,15 @@ def test_what_is_unknown_is_told_with_its_reason_and_the_way_on(make_run: Any) -
     assert f"python -m search.resume &#39;run=my run&#39; storage={storage} budget.max_seeds=16" in text
 
 
+def test_the_way_on_goes_beyond_the_budget_that_there_was(make_run: Any) -> None:
+    run = make_run(facets=(32, 128), budget={"seeds": 4, "max_seeds": 8, "recipes": 2, "facets": 1})
+    run.trials(0, 4, 5, 1, 32)
+    text = build(run.folder).read_text()
+    assert "budget.facets=2" in text
+    assert "budget.recipes=4" in text
+    assert "budget.max_seeds" not in text, "nothing is unknown"
+
+
 def test_curves_that_are_left_out_are_counted(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.page.MAX_TRIALS", 2)
     run = make_run()
