@@ -179,7 +179,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Its values by name, for JSON: None stands for what is not finite."""
-        values: dict[str, Any] = _finite(asdict(self))
+        values: dict[str, Any] = _finite(vars(self))
         return values
 
     @classmethod
@@ -221,7 +221,8 @@ class TrialRecord:
 
     def to_json(self) -> str:
         """The text of record.json."""
-        return json.dumps(_finite(asdict(self)), indent=1, allow_nan=False)
+        summary = None if self.summary is None else self.summary.to_dict()
+        return json.dumps(_finite({**vars(self), "summary": summary}), indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "TrialRecord":

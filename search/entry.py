@@ -1,0 +1,98 @@
+"""What the journal holds of one trial, and how it is read back."""
+
+from datetime import datetime
+from typing import Any, cast
+
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from analysis.records import Outcome, Summary, TrialRecord
+from search.agenda import Job
+from search.samplers.distributions import distributions
+from search.space import Cell, Space
+from search.trial.config import TrialConfig
+from search.wants import TrialNote
+
+#: The exact outcome is in the summary: Optuna's states are fewer.
+STATES: dict[Outcome, TrialState] = {
+    "learned": TrialState.COMPLETE,
+    "failed": TrialState.COMPLETE,
+    "censored": TrialState.PRUNED,
+    "errored": TrialState.FAIL,
+}
+
+
+def new_entry(space: Space, job: Job, config: TrialConfig, *, is_exempt: bool) -> FrozenTrial:
+    """A trial that begins, with all that is known of it, so that the journal takes it as one record."""
+    cell, recipe = job.cell.as_dict(), space.recipe_labels(job.recipe)
+    return create_trial(
+        state=TrialState.RUNNING,
+        params={**cell, **recipe},
+        distributions=distributions(space, {**cell, **recipe}),
+        user_attrs={
+            "cell": cell,
+            "recipe": recipe,
+            "recipe_index": job.recipe_index,
+            "purpose": job.purpose,
+            "seed": job.seed,
+            "attempt": 1,
+            "exempt": is_exempt,
+            "config": config.model_dump(mode="json"),
+        },
+    )
+
+
+def config_of(trial: FrozenTrial) -> TrialConfig:
+    """The very configuration that the trial was begun with."""
+    return TrialConfig.model_validate(trial.user_attrs["config"])
+
+
+def summary_of(trial: FrozenTrial) -> Summary | None:
+    """How it ended; None where it has not."""
+    values = trial.user_attrs.get("summary")
+    return None if values is None else Summary.from_dict(values)
+
+
+def values_told(summary: Summary) -> list[float] | None:
+    """What Optuna is told beside the state: the score of a trial that went to its end."""
+    return None if summary.outcome == "errored" else [summary.score]
+
+
+def note_of(trial: FrozenTrial, space: Space) -> TrialNote:
+    """What the driver keeps of it."""
+    attributes = trial.user_attrs
+    note = TrialNote(
+        trial.number,
+        Cell(tuple((path, attributes["cell"][path]) for path in space.map.paths)),
+        attributes["recipe_index"],
+        attributes["purpose"],
+        attributes["seed"],
+    )
+    summary = summary_of(trial)
+    if summary is not None:
+        note.outcome, note.score = summary.outcome, summary.score
+    elif trial.last_step is not None:
+        note.score = trial.intermediate_values[trial.last_step]
+    return note
+
+
+def record_of(trial: FrozenTrial) -> TrialRecord:
+    """What its record.json must say: a function of the journal alone."""
+    attributes: dict[str, Any] = trial.user_attrs
+    return TrialRecord(
+        number=trial.number,
+        attempt=attributes["attempt"],
+        config=attributes["config"],
+        cell=attributes["cell"],
+        recipe=attributes["recipe"],
+        recipe_index=attributes["recipe_index"],
+        purpose=attributes["purpose"],
+        seed=attributes["seed"],
+        started=_with_zone(cast(datetime, trial.datetime_start)),
+        ended=None if trial.datetime_complete is None else _with_zone(trial.datetime_complete),
+        summary=summary_of(trial),
+    )
+
+
+def _with_zone(local: datetime) -> str:
+    """Optuna keeps local times without their zone."""
+    return local.astimezone().isoformat(timespec="milliseconds")

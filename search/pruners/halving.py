@@ -1,0 +1,53 @@
+"""Successive halving (Jamieson and Talwalkar 2016), asynchronous (Li et al. 2020), within one cell."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from optuna.trial import FrozenTrial
+
+from search.pruners.base import Pruner
+
+#: Tells these random numbers from other streams of the run's seed.
+_EXEMPTION_STREAM = 1
+
+
+class HalvingPruner(Pruner):
+    """At each rung the best share of the explored trials goes on.
+
+    Rungs stand at first_rung * factor^k evaluations. Trials of other cells are never compared: a deep or
+    long cell is slow, and would lose to an easy one. Trials of the default recipe and of confirmations are
+    the evidence that a map is drawn from, and are never stopped.
+    """
+
+    def is_exempt(self, number: int) -> bool:
+        """A random share of all numbers."""
+        draw = np.random.default_rng([self.config.seed, _EXEMPTION_STREAM, number]).random()
+        return bool(draw < self.config.halving.exempt_share)
+
+    def judges_at(self, trial: FrozenTrial, update: int) -> bool:
+        """At a rung of an explored trial; an exempt one is still somebody to compare with."""
+        evaluate_every = trial.user_attrs["config"]["train"]["evaluate_every"]
+        if trial.user_attrs["purpose"] != "explore" or update % evaluate_every:
+            return False
+        rung = self.config.halving.first_rung
+        while rung * evaluate_every < update:
+            rung *= self.config.halving.factor
+        return bool(rung * evaluate_every == update)
+
+    def stops(self, trial: FrozenTrial, rivals: Sequence[FrozenTrial]) -> bool:
+        """Whether the trial's last report is not among the best share of its cell at that rung.
+
+        The best one of a few always goes on. Ties go on, too: equal scores are no reason to stop one of them.
+        """
+        attributes = trial.user_attrs
+        if attributes["purpose"] != "explore" or attributes["exempt"] or trial.last_step is None:
+            return False
+        rung = trial.last_step
+        scores = [
+            rival.intermediate_values[rung]
+            for rival in rivals
+            if rung in rival.intermediate_values and rival.user_attrs["purpose"] == "explore"
+        ]
+        num_better = sum(score > trial.intermediate_values[rung] for score in scores)
+        num_going_on = max(1, len(scores) // self.config.halving.factor)
+        return num_better >= num_going_on

@@ -1,0 +1,16 @@
+"""Who fills in the recipe of a trial."""
+
+from search.samplers.base import Sampler, Tried
+from search.samplers.grid import GridSampler
+from search.samplers.sequences import RandomSampler, SobolSampler
+from search.samplers.tpe import TpeSampler
+
+__all__ = ["SAMPLERS", "Sampler", "Tried"]
+
+#: Every sampler by its name in a run's configuration.
+SAMPLERS: dict[str, type[Sampler]] = {
+    "grid": GridSampler,
+    "sobol": SobolSampler,
+    "random": RandomSampler,
+    "tpe": TpeSampler,
+}

@@ -1,0 +1,76 @@
+"""The tree-structured Parzen estimator (Bergstra et al. 2011), cell by cell."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from search.samplers.base import Sampler, Tried, recipe_key
+from search.samplers.distributions import distributions
+from search.samplers.grid import GridSampler
+from search.space import Axis, Cell
+
+#: Draws that may hit a recipe that was tried already, before the grid's next one is taken.
+_NUM_DRAWS = 8
+
+
+class TpeSampler(Sampler):
+    """Optuna's TPE over the ended trials of one cell, rebuilt for each proposal.
+
+    The seed of a draw is a function of the run's seed and the number of recipes tried in the cell, so that
+    the random ones it begins with are the same in every cell.
+    """
+
+    learns_from_scores = True
+
+    def candidates(self, cell: Cell, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
+        """Some draws, and then the grid, for spaces that are small enough to be exhausted."""
+        ended = [self._as_optuna_trial(trial, trial.score) for trial in tried if trial.score is not None]
+        num_recipes = len({recipe_key(trial.recipe) for trial in tried})
+        for draw in range(_NUM_DRAWS):
+            entropy = np.random.SeedSequence([self.seed, num_recipes, draw])
+            sampler = optuna.samplers.TPESampler(seed=int(entropy.generate_state(1)[0]))
+            yield self._draw(cell, sampler, ended)
+        yield from GridSampler(self.space, self.seed).candidates(cell, tried)
+
+    def _as_optuna_trial(self, trial: Tried, score: float) -> optuna.trial.FrozenTrial:
+        labels = dict(trial.recipe)
+        known = distributions(self.space, labels)
+        if trial.is_stopped:
+            return optuna.trial.create_trial(
+                state=TrialState.PRUNED,
+                params=labels,
+                distributions=known,
+                intermediate_values={0: score},
+            )
+        return optuna.trial.create_trial(value=score, params=labels, distributions=known)
+
+    def _draw(
+        self,
+        cell: Cell,
+        sampler: optuna.samplers.TPESampler,
+        ended: Sequence[optuna.trial.FrozenTrial],
+    ) -> dict[str, Any]:
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.add_trials(ended)
+        trial = study.ask()
+        chosen: dict[str, Any] = {}
+        recipe = self.space.complete(cell, chosen)
+        while missing := [path for path in recipe if path not in chosen]:
+            # One axis at a time: what it is set to may bring others in.
+            axis = self.space.axis(missing[0])
+            chosen[axis.path] = _suggest(trial, axis)
+            recipe = self.space.complete(cell, chosen)
+        return recipe
+
+
+def _suggest(trial: optuna.Trial, axis: Axis) -> Any:
+    if axis.values is not None:
+        return axis.value_of(trial.suggest_categorical(axis.path, [axis.label(v) for v in axis.values]))
+    assert axis.low is not None
+    assert axis.high is not None
+    if axis.integer:
+        return trial.suggest_int(axis.path, int(axis.low), int(axis.high), log=axis.log)
+    return trial.suggest_float(axis.path, axis.low, axis.high, log=axis.log)

@@ -1,0 +1,48 @@
+"""The run folder on a disk: making it, and how trouble with the disk is told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from analysis.errors import UserError
+from analysis.records import RunFolder
+from search.lock import release_lock, take_lock
+
+__all__ = ["create_run_folder", "disk_errors_told", "release_lock", "resume_command", "take_lock"]
+
+
+def resume_command(folder: RunFolder) -> str:
+    """The command that goes on with a run."""
+    storage = "" if str(folder.path.parent) == "runs" else f" storage={folder.path.parent}"
+    return f"python -m search.resume run={folder.name}{storage}"
+
+
+def create_run_folder(folder: RunFolder) -> None:
+    """Makes the folder of a new run.
+
+    Raises:
+        UserError: it exists already, or cannot be made.
+    """
+    if folder.journal.exists() or folder.config.exists():
+        raise UserError(
+            f"{folder.path} exists already: go on with it by {resume_command(folder)}, "
+            "or name this run otherwise by run=NAME"
+        )
+    with disk_errors_told(folder):
+        folder.trials.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def disk_errors_told(folder: RunFolder) -> Iterator[None]:
+    """Turns an error of the file system into one line that says how to go on.
+
+    Raises:
+        UserError: the disk is full, the folder cannot be written, or the like.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder.path
+        raise UserError(
+            f"cannot write {where}: {error.strerror or error}; nothing that was finished is lost. "
+            f"Once that is mended, go on with {resume_command(folder)}"
+        ) from error

@@ -1,0 +1,260 @@
+"""The one owner of decisions: what to try next, whether to stop, and how trials ended."""
+
+import math
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.trial import FrozenTrial
+
+from analysis.files import write_atomically
+from analysis.records import Outcome, RunFolder, Summary, TrialFolder, TrialRecord
+from search.agenda import Agenda, Cost
+from search.config import RunConfig
+from search.entry import STATES, config_of, new_entry, note_of, record_of, summary_of, values_told
+from search.journal import JournalFile, open_journal
+from search.lock import release_lock, take_lock
+from search.pruners import PRUNERS
+from search.samplers import SAMPLERS
+from search.space import Cell
+from search.storage import disk_errors_told
+from search.trial.attempt import begin_attempt
+from search.trial.config import TrialConfig
+from search.wants import TrialNote
+
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trial to start, or to go on with where `attempt` is above 1."""
+
+    number: int
+    attempt: int
+    config: TrialConfig
+    folder: TrialFolder
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is known so far, for the live view.
+
+    Attributes:
+        cells: every trial that was begun, by cell; one that has not ended has its last known score.
+        outcomes: how many trials ended in each way.
+        num_unfinished: trials that were begun and have not ended.
+    """
+
+    cells: Mapping[Cell, Sequence[TrialNote]]
+    outcomes: Mapping[Outcome, int]
+    num_unfinished: int
+
+
+class Study:
+    """A run's decisions, kept in its journal.
+
+    A trial is created by one record, and ended by two: its summary, then Optuna's state. The files under
+    trials/ follow the journal, and are mended from it where a crash came between.
+    """
+
+    def __init__(
+        self, config: RunConfig, folder: RunFolder, journal: JournalFile, storage: JournalStorage, cost: Cost
+    ) -> None:
+        """Use `Study.open`."""
+        self._config, self._folder = config, folder
+        self._journal, self._storage = journal, storage
+        self._study = optuna.create_study(
+            storage=storage, study_name=folder.name, direction="maximize", load_if_exists=True
+        )
+        self._study_id = storage.get_study_id_from_name(folder.name)
+        self._pruner = PRUNERS[config.pruner](config)
+        self._agenda = Agenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
+        self._notes: list[TrialNote] = []
+        self._by_cell: dict[Cell, list[TrialNote]] = defaultdict(list)
+        self._ids: list[int] = []
+        self._unfinished: list[int] = []
+        self._running: set[int] = set()
+        self._interrupted: set[int] = set()
+
+    @classmethod
+    def open(cls, config: RunConfig, folder: RunFolder, notice: Notice, cost: Cost | None = None) -> "Study":
+        """Begins a run, or goes on with it.
+
+        Args:
+            config: the run's; with a journal that exists it must have the same space, or more of it.
+            folder: the run's; made where it is missing.
+            notice: is told of every repair.
+            cost: relative cost of a trial, for the order of the cells; search.cost's where left out.
+
+        Raises:
+            UserError: another driver is at work; the journal is corrupt; the folder cannot be written.
+        """
+        if cost is None:
+            from search.cost import relative_cost
+
+            cost = relative_cost
+        with disk_errors_told(folder):
+            folder.trials.mkdir(parents=True, exist_ok=True)
+            take_lock(folder, notice)
+            try:
+                study = cls(config, folder, *open_journal(folder.journal, notice), cost)
+                study._read(notice)
+            except BaseException:
+                release_lock(folder)
+                raise
+        return study
+
+    def ask(self) -> Start | None:
+        """The next trial to start; None: none now, and perhaps later, when running ones have ended.
+
+        Raises:
+            UserError: the disk is full or the like.
+        """
+        with disk_errors_told(self._folder):
+            if self._unfinished:
+                start = self._go_on(self._unfinished[0])
+                del self._unfinished[0]
+            else:
+                begun = self._begin()
+                if begun is None:
+                    return None
+                start = begun
+            begin_attempt(start.folder, start.attempt)
+            self._write_record(self._trial(start.number))
+        self._running.add(start.number)
+        return start
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing runs, waits to be resumed, or will ever be asked under this budget."""
+        waiting = self._running or self._interrupted or self._unfinished
+        return not waiting and self._agenda.next() is None
+
+    def report(self, number: int, update: int, score: float) -> bool:
+        """Takes an evaluation's score.
+
+        Returns:
+            Whether to stop this trial by its rank. It is then told with the outcome 'censored'.
+
+        Raises:
+            UserError: the disk is full or the like.
+        """
+        assert math.isfinite(score), f"trial {number} reports a score of {score}"
+        self._notes[number].score = score
+        trial = self._trial(number)
+        if not self._pruner.judges_at(trial, update):
+            return False
+        with disk_errors_told(self._folder):
+            self._storage.set_trial_intermediate_value(self._ids[number], update, score)
+        rivals = [self._trial(note.number) for note in self._by_cell[self._notes[number].cell]]
+        return self._pruner.stops(self._trial(number), rivals)
+
+    def tell(self, number: int, summary: Summary) -> None:
+        """Takes how a trial ended. One that was interrupted is asked again after a resume, before all others.
+
+        Raises:
+            UserError: the disk is full or the like.
+        """
+        assert number in self._running, f"trial {number} does not run"
+        self._running.remove(number)
+        if summary.outcome is None:
+            self._interrupted.add(number)
+            return
+        assert math.isfinite(summary.score), f"trial {number} ended with a score of {summary.score}"
+        with disk_errors_told(self._folder):
+            self._storage.set_trial_user_attr(self._ids[number], "summary", summary.to_dict())
+            self._end(number, summary)
+            self._write_record(self._trial(number))
+        self._agenda.end(self._notes[number], summary.outcome, summary.score)
+
+    def results(self) -> Results:
+        """What is known so far."""
+        outcomes = Counter(note.outcome for note in self._notes if note.outcome is not None)
+        return Results(self._by_cell, outcomes, len(self._notes) - outcomes.total())
+
+    def close(self) -> None:
+        """Gives back the run's lock. Trials that run stay unfinished, and are asked first after a resume."""
+        release_lock(self._folder)
+
+    def _begin(self) -> Start | None:
+        job = self._agenda.next()
+        if job is None:
+            return None
+        number = len(self._notes)
+        config = self._config.space.trial_config(job.cell, job.recipe, job.seed)
+        is_exempt = job.purpose == "explore" and self._pruner.is_exempt(number)
+        # After a power loss files may lie here of a trial that the journal has forgotten.
+        folder = self._folder.trial(number)
+        if folder.path.exists():
+            shutil.rmtree(folder.path)
+        entry = new_entry(self._config.space, job, config, is_exempt=is_exempt)
+        self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
+        self._journal.sync()
+        trial = self._trial(number)
+        assert trial.number == number, f"{trial.number}: somebody else writes this journal"
+        self._take_in(trial)
+        return Start(number, 1, config, folder, job.cell)
+
+    def _go_on(self, number: int) -> Start:
+        """Starts an unfinished trial of an earlier session anew, from its own checkpoint."""
+        trial = self._trial(number)
+        attempt = trial.user_attrs["attempt"] + 1
+        self._storage.set_trial_user_attr(self._ids[number], "attempt", attempt)
+        self._journal.sync()
+        folder, cell = self._folder.trial(number), self._notes[number].cell
+        return Start(number, attempt, config_of(trial), folder, cell)
+
+    def _read(self, notice: Notice) -> None:
+        """Takes in what earlier sessions did, and mends what they left undone."""
+        num_mended = 0
+        for trial in self._study.get_trials(deepcopy=False):
+            self._ids.append(
+                self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number)
+            )
+            self._take_in(trial)
+            if not trial.state.is_finished():
+                summary = summary_of(trial)
+                if summary is None:
+                    self._unfinished.append(trial.number)
+                else:
+                    self._end(trial.number, summary)
+            num_mended += self._mend_record(trial.number)
+        if num_mended:
+            notice(f"{num_mended} trial records were behind the journal, and were written again from it")
+
+    def _end(self, number: int, summary: Summary) -> None:
+        assert summary.outcome is not None
+        self._storage.set_trial_state_values(self._ids[number], STATES[summary.outcome], values_told(summary))
+        self._journal.sync()
+
+    def _mend_record(self, number: int) -> bool:
+        """Writes a record again that is not what the journal says. Returns whether it did."""
+        trial = self._trial(number)
+        path = self._folder.trial(number).record
+        try:
+            written, right = TrialRecord.from_json(path.read_text(encoding="utf-8")), record_of(trial)
+            if (written.attempt, written.ended) == (right.attempt, right.ended):
+                return False
+        except (FileNotFoundError, ValueError):
+            pass  # none at all, or torn by a power loss
+        self._write_record(trial)
+        return True
+
+    def _write_record(self, trial: FrozenTrial) -> None:
+        # The journal, which is on the disk by now, brings a record back that a power loss takes.
+        path = self._folder.trial(trial.number).record
+        write_atomically(path, record_of(trial).to_json(), survives_power_loss=False)
+
+    def _take_in(self, trial: FrozenTrial) -> None:
+        note = note_of(trial, self._config.space)
+        self._notes.append(note)
+        self._by_cell[note.cell].append(note)
+        self._agenda.begin(note, trial.user_attrs["recipe"])
+
+    def _trial(self, number: int) -> FrozenTrial:
+        """What the journal holds of it. Optuna replaces this object whenever the trial changes."""
+        return self._storage.get_trial(self._ids[number])

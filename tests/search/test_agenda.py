@@ -1,0 +1,203 @@
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.records import Outcome
+from search.agenda import Agenda, Job, cells_in_order
+from search.config import RunConfig
+from search.samplers import SAMPLERS
+from search.space import Cell
+from search.trial.config import TrialConfig
+from search.wants import TrialNote
+
+MakeConfig = Callable[..., RunConfig]
+Rule = Callable[[Job], Outcome]
+
+
+def cost(config: TrialConfig) -> float:
+    return config.task.sequence_length * config.model.depth
+
+
+def new_agenda(config: RunConfig) -> Agenda:
+    return Agenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
+
+
+def begin(agenda: Agenda, config: RunConfig, job: Job, number: int) -> TrialNote:
+    note = TrialNote(number, job.cell, job.recipe_index, job.purpose, job.seed)
+    agenda.begin(note, config.space.recipe_labels(job.recipe))
+    return note
+
+
+def run_one_by_one(config: RunConfig, rule: Rule) -> list[Job]:
+    """All jobs of a run in which every trial ends before the next begins."""
+    agenda, jobs = new_agenda(config), []
+    while (job := agenda.next()) is not None:
+        jobs.append(job)
+        agenda.end(begin(agenda, config, job, len(jobs)), rule(job), 0.5)
+    return jobs
+
+
+def size(cell: Cell) -> int:
+    labels = cell.as_dict()
+    return int(labels["task.sequence_length"] * labels["model.depth"])
+
+
+def seeds_by_cell(jobs: list[Job]) -> Iterator[tuple[int, list[int]]]:
+    for cell, group in itertools.groupby(jobs, key=lambda job: job.cell):
+        yield size(cell), [job.seed for job in group]
+
+
+def test_cheap_cells_come_first_and_four_seeds_that_agree_decide(make_config: MakeConfig) -> None:
+    config = make_config(lengths=[10, 5, 100], depths=[1, 3])
+    jobs = run_one_by_one(config, lambda job: "learned" if size(job.cell) < 20 else "failed")
+    assert list(seeds_by_cell(jobs)) == [(n, [0, 1, 2, 3]) for n in (5, 10, 15, 30, 100, 300)]
+    assert {job.purpose for job in jobs} == {"default"}
+
+
+def test_facets_come_one_after_the_other_and_only_as_many_as_the_budget_has(make_config: MakeConfig) -> None:
+    config = make_config(widths=[512, 32, 128], budget={"facets": 2})
+    widths = [cell.as_dict()["model.hidden_size"] for cell in cells_in_order(config, cost)]
+    assert widths == [512] * 4 + [32] * 4
+
+
+@pytest.mark.parametrize(("num_learning", "num_seeds"), [(0, 4), (1, 8), (2, 8), (3, 8), (4, 4)])
+def test_seeds_that_do_not_decide_are_followed_by_more(
+    make_config: MakeConfig, num_learning: int, num_seeds: int
+) -> None:
+    config = make_config(lengths=[5], depths=[1])
+    jobs = run_one_by_one(config, lambda job: "learned" if job.seed < num_learning else "failed")
+    assert [job.seed for job in jobs] == list(range(num_seeds))
+
+
+def test_the_run_s_seed_is_the_first_trial_s(make_config: MakeConfig) -> None:
+    config = make_config(lengths=[5], depths=[1], seed=100)
+    assert [job.seed for job in run_one_by_one(config, lambda _: "failed")] == [100, 101, 102, 103]
+
+
+def test_an_errored_trial_is_replaced_but_not_for_ever(make_config: MakeConfig) -> None:
+    config = make_config(lengths=[5], depths=[1])
+    jobs = run_one_by_one(config, lambda job: "errored" if job.seed in (0, 2) else "learned")
+    assert [job.seed for job in jobs] == list(range(6))
+    assert len(run_one_by_one(config, lambda _: "errored")) == 4 + 8
+
+
+def test_no_dearer_cell_begins_before_the_seeds_of_the_cheaper_are_asked(make_config: MakeConfig) -> None:
+    config = make_config()
+    agenda = new_agenda(config)
+    cells = []
+    while (job := agenda.next()) is not None:
+        begin(agenda, config, job, len(cells))
+        cells.append(size(job.cell))
+    assert cells == [5] * 4 + [10] * 8 + [20] * 4
+
+
+def test_seeds_that_follow_come_before_a_cell_that_is_not_begun(make_config: MakeConfig) -> None:
+    config = make_config()
+    agenda = new_agenda(config)
+    notes: list[TrialNote] = []
+    for outcome in ("learned", "learned", "failed", "failed"):
+        job = agenda.next()
+        assert job is not None
+        note = begin(agenda, config, job, len(notes))
+        agenda.end(note, outcome, 0.5)
+    job = agenda.next()
+    assert job is not None
+    assert (size(job.cell), job.seed) == (5, 4)
+
+
+def test_other_recipes_are_tried_only_where_the_default_one_does_not_learn(make_config: MakeConfig) -> None:
+    config = make_config(budget={"recipes": 3})
+    jobs = run_one_by_one(config, lambda job: "learned" if size(job.cell) < 20 else "failed")
+    explored = [job for job in jobs if job.purpose == "explore"]
+    assert {size(job.cell) for job in explored} == {20}
+    assert [(job.recipe_index, job.seed) for job in explored] == [(r, s) for r in (1, 2) for s in range(4)]
+    assert jobs.index(explored[0]) == len(jobs) - len(explored)
+
+
+def test_a_promising_recipe_is_confirmed_on_seeds_that_did_not_choose_it(make_config: MakeConfig) -> None:
+    config = make_config(lengths=[5], depths=[1], budget={"recipes": 9})
+    jobs = run_one_by_one(config, lambda job: "learned" if job.recipe_index == 2 else "failed")
+    assert [(job.recipe_index, job.seed) for job in jobs if job.purpose == "confirm"] == [
+        (2, 4),
+        (2, 5),
+        (2, 6),
+        (2, 7),
+    ]
+    assert jobs[-1].purpose == "confirm", "once the cell learns, no more recipes there"
+    assert max(job.recipe_index for job in jobs) == 2
+
+
+def test_a_recipe_that_is_not_confirmed_is_followed_by_others(make_config: MakeConfig) -> None:
+    config = make_config(lengths=[5], depths=[1], budget={"recipes": 4})
+    jobs = run_one_by_one(config, lambda job: "learned" if job.purpose == "explore" else "failed")
+    assert [(job.recipe_index, job.purpose) for job in jobs[4::4]] == [
+        (recipe, purpose) for recipe in (1, 2, 3) for purpose in ("explore", "confirm")
+    ]
+
+
+def test_a_grid_that_is_exhausted_ends_the_cell(make_config: MakeConfig) -> None:
+    config = make_config(lengths=[5], depths=[1], budget={"recipes": 1000, "seeds": 1, "max_seeds": 1})
+    jobs = run_one_by_one(config, lambda _: "failed")
+    num_rates, num_optimizers_and_momenta, num_outputs = 6, 3, 2
+    assert len(jobs) == num_rates * num_optimizers_and_momenta * num_outputs
+
+
+def test_where_there_is_nothing_but_to_wait_the_next_recipe_is_begun_ahead(make_config: MakeConfig) -> None:
+    config = make_config(lengths=[5], depths=[1], budget={"recipes": 3})
+    agenda = new_agenda(config)
+    notes = [begin(agenda, config, job, n) for n in range(4) if (job := agenda.next())]
+    assert agenda.next() is None, "the default recipe may learn yet"
+    for note in notes:
+        agenda.end(note, "failed", 0.0)
+    indices = []
+    while (job := agenda.next()) is not None:
+        indices.append(job.recipe_index)
+        begin(agenda, config, job, len(indices))
+    assert indices == [1] * 4 + [2] * 4
+
+
+def test_the_cap_on_trials_counts_all_that_were_begun(make_config: MakeConfig) -> None:
+    assert len(run_one_by_one(make_config(budget={"trials": 6}), lambda _: "failed")) == 6
+
+
+@settings(deadline=None, max_examples=40)
+@given(sampler=st.sampled_from(sorted(SAMPLERS)), seed=st.integers(0, 2**32), num_slots=st.integers(1, 9))
+def test_any_run_in_any_order(make_config: MakeConfig, sampler: str, seed: int, num_slots: int) -> None:
+    """Trials end in any order with any outcome; every moment's decision is the one a rebuilt agenda takes."""
+    chance = random.Random(seed)
+    recipes = 2 if sampler == "tpe" else 4
+    config = make_config(sampler=sampler, budget={"recipes": recipes, "trials": 90})
+    warm = new_agenda(config)
+    begun: list[tuple[Job, TrialNote]] = []
+    running: list[TrialNote] = []
+    while True:
+        job = warm.next()
+        if chance.random() < 0.1:
+            cold = new_agenda(config)
+            for earlier, note in begun:
+                cold.begin(note, config.space.recipe_labels(earlier.recipe))
+            assert cold.next() == job
+        if job is not None and len(running) < num_slots:
+            note = begin(warm, config, job, len(begun))
+            begun.append((job, note))
+            running.append(note)
+        elif running:
+            note = running.pop(chance.randrange(len(running)))
+            outcomes: list[Outcome] = ["learned", "failed", "errored"]
+            if note.purpose == "explore":
+                outcomes.append("censored")
+            warm.end(note, chance.choice(outcomes), chance.random())
+        else:
+            break
+    assert max(Counter((job.cell, job.recipe_index, job.seed) for job, _ in begun).values()) == 1
+    recipe_of: dict[tuple[Cell, int], object] = {}
+    for job, _ in begun:
+        assert recipe_of.setdefault((job.cell, job.recipe_index), job.recipe) == job.recipe
+    for cell in config.space.cells():
+        recipes_here = [recipe for (where, _), recipe in recipe_of.items() if where == cell]
+        assert all(a != b for a, b in itertools.combinations(recipes_here, 2))

@@ -1,0 +1,94 @@
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from analysis.errors import UserError
+from search.journal import open_journal
+
+
+def begin(path: Path) -> tuple[JournalStorage, int]:
+    _, storage = open_journal(path, print)
+    return storage, storage.create_new_study([StudyDirection.MAXIMIZE], "run")
+
+
+@contextmanager
+def disk_that_is_full_after(num_bytes: int) -> Iterator[None]:
+    """No file can grow beyond this many bytes: the write that crosses the line is done in part."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_optuna_reads_it_by_its_own_means(tmp_path: Path) -> None:
+    storage, study_id = begin(tmp_path / "journal.log")
+    trial_id = storage.create_new_trial(study_id)
+    storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [0.5])
+    backend = JournalFileBackend(str(tmp_path / "journal.log"))
+    study = optuna.load_study(study_name=None, storage=JournalStorage(backend))
+    assert study.best_value == 0.5
+
+
+def test_what_is_written_is_what_is_read_back(tmp_path: Path) -> None:
+    storage, study_id = begin(tmp_path / "journal.log")
+    for number in range(3):
+        trial_id = storage.create_new_trial(study_id)
+        storage.set_trial_user_attr(trial_id, "seed", number)
+        storage.set_trial_intermediate_value(trial_id, 50, number / 2)
+    _, reopened = open_journal(tmp_path / "journal.log", print)
+    assert reopened.get_all_trials(study_id) == storage.get_all_trials(study_id)
+
+
+@pytest.mark.parametrize("line", ["{torn\n", "[]\n", '{"op_code": "four"}\n', '{"op_code": 4}\n', "\0\0\n"])
+def test_a_corrupt_line_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "journal.log"
+    storage, study_id = begin(path)
+    storage.create_new_trial(study_id)
+    first, second = path.read_text().splitlines(keepends=True)
+    path.write_text(first + line + second)
+    with pytest.raises(UserError, match="line 2 is corrupt"):
+        open_journal(path, print)
+    assert path.read_text() == first + line + second
+
+
+def test_a_torn_last_line_is_cut_off_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    begin(path)
+    whole = path.read_text()
+    path.write_text(whole + '{"op_code": 4, "stu')
+    told: list[str] = []
+    open_journal(path, told.append)
+    assert path.read_text() == whole
+    assert ["19 bytes" in line for line in told] == [True]
+
+
+def test_a_full_disk_leaves_the_journal_whole(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    storage, study_id = begin(path)
+    trial_id = storage.create_new_trial(study_id)
+    whole = path.read_text()
+    with disk_that_is_full_after(len(whole) + 20), pytest.raises(OSError, match="File too large"):
+        storage.set_trial_user_attr(trial_id, "summary", "x" * 100)
+    assert path.read_text() == whole
+    storage.set_trial_user_attr(trial_id, "summary", "there is room again")
+    _, reopened = open_journal(path, print)
+    assert reopened.get_trial(trial_id).user_attrs == {"summary": "there is room again"}
+
+
+def test_every_line_is_json_that_all_programs_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    storage, study_id = begin(path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        storage.set_study_user_attr(study_id, "score", float("nan"))
+    assert [json.loads(line)["op_code"] for line in path.read_text().splitlines()] == [0]
