@@ -59,6 +59,13 @@ class FailureMap:
         """What ends the keys of each panel's cells: a label of the facet, or nothing."""
         return tuple((label,) for label in self.labels[2]) if len(self.paths) == 3 else ((),)
 
+    @property
+    def begun_facets(self) -> tuple[tuple[str, ...], ...]:
+        """The facets in which some trial was begun."""
+        return tuple(
+            facet for facet in self.facets if any(cell.numbers for _, row in self.rows(facet) for cell in row)
+        )
+
     def facet_words(self, facet: tuple[str, ...]) -> str:
         """A panel's heading: 'hidden size 32', '' where the map has no facet."""
         return f"{path_words(self.paths[2])} {facet[0]}" if facet else ""

@@ -1,7 +1,6 @@
 """The report as one page of HTML: it needs no network, no server and no other file."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from markupsafe import Markup
 from analysis.curves import MAX_POINTS, short, shown_trials, trial_curves
 from analysis.failure_map import FailureMap, MapCell, recipe_words
 from analysis.load import Run
+from analysis.next_steps import next_steps
 from analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
 from analysis.records import TrialRecord
 from analysis.wording import count_words, duration_text, path_words
@@ -69,7 +69,7 @@ def render(run: Run, failure_map: FailureMap) -> str:
             for cell in cells
             if cell.verdict.state == "unknown"
         ],
-        commands=next_commands(run, failure_map),
+        steps=next_steps(run, failure_map),
         files=[_text_file(run.folder.config), _text_file(run.folder.provenance)],
         data=script_safe_json(data),
         style=Markup(_source("report.css")),
@@ -97,31 +97,6 @@ def told(cell: MapCell) -> str:
     censored = f", {tally.censored} censored" if tally.censored else ""
     learned = f"{tally.learned} of {count_words(tally.trials, 'seed')} learned{censored}"
     return f"{STATE_WORDS[verdict.state]}: {learned}, P(learn) from {low:.2f} to {high:.2f}{errored}{recipe}"
-
-
-def next_commands(run: Run, failure_map: FailureMap) -> list[tuple[str, str]]:
-    """What to do next, and the command that does it."""
-    words = [f"run={run.folder.name}"]
-    if run.folder.path.parent != Path("runs"):
-        words.append(f"storage={run.folder.path.parent}")
-    name = shlex.join(words)
-    resume = f"python -m search.resume {name}"
-    states, budget = failure_map.states, run.config.budget
-    recipes, max_seeds = int(budget.get("recipes") or 1), int(budget.get("max_seeds") or 8)
-    facets = budget.get("facets")
-    commands = []
-    if states["not_run"] or any(record.summary is None for record in run.records):
-        commands.append(("go on where the budget ended", f"{resume} budget.minutes=30"))
-    if facets and len(failure_map.facets) > facets:
-        commands.append(("the next facet, too", f"{resume} budget.facets={facets + 1} budget.minutes=120"))
-    if states["unknown"]:
-        more = f"{resume} budget.max_seeds={2 * max_seeds} budget.minutes=30"
-        commands.append(("more seeds for what is unknown", more))
-    if run.config.recipe_defaults and states["fails"] + states["unknown"]:
-        more = f"{resume} budget.recipes={recipes + 2} budget.minutes=60"
-        commands.append(("more recipes where the default one fails", more))
-    commands.append(("write this report anew", f"python -m analysis.report {name}"))
-    return commands
 
 
 def script_safe_json(data: Any) -> Markup:

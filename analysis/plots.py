@@ -26,10 +26,10 @@ _DOTS_PER_INCH = 130
 
 
 def draw_failure_map(failure_map: FailureMap) -> Figure:
-    """One panel for each facet: x across, y upwards, so that short and shallow lies at the lower left."""
+    """One panel for each facet that was begun: x across, y upwards, short and shallow at the lower left."""
     num_x, num_y = (len(labels) for labels in failure_map.labels[:2])
     panel_width, panel_height = max(num_x, 2) * _CELL[0], num_y * _CELL[1]
-    facets = failure_map.facets
+    facets = failure_map.begun_facets or failure_map.facets
     room = _WIDEST - _LEFT - _RIGHT + _GAP
     across = min(len(facets), max(1, int(room / (panel_width + _GAP))))
     down = -(-len(facets) // across)
@@ -49,7 +49,7 @@ def draw_failure_map(failure_map: FailureMap) -> Figure:
         bottom = height - top - (index // across) * row_height - panel_head - panel_height
         axes = figure.add_axes((left / width, bottom / height, panel_width / width, panel_height / height))
         _draw_panel(axes, failure_map, facet)
-    _draw_legend(figure)
+    _draw_legend(figure, _footnote(failure_map, facets))
     return figure
 
 
@@ -138,7 +138,14 @@ def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: 
         down -= height
 
 
-def _draw_legend(figure: Figure) -> None:
+def _footnote(failure_map: FailureMap, drawn: tuple[tuple[str, ...], ...]) -> str:
+    """How a cell is read, and which facets are not drawn because nothing was begun in them."""
+    words = "k/n: seeds that learned, of those tried; below it the 95 % interval of P(learn)"
+    left_out = [failure_map.facet_words(facet) for facet in failure_map.facets if facet not in drawn]
+    return f"{words}. Not begun: {', '.join(left_out)}" if left_out else words
+
+
+def _draw_legend(figure: Figure, footnote: str) -> None:
     width, height = figure.get_size_inches()
     swatches = [
         Patch(facecolor=LEARNS, label="learns: P(learn) surely above ½"),
@@ -154,6 +161,6 @@ def _draw_legend(figure: Figure) -> None:
     )  # fmt: skip
     _text(
         figure, 0.22 / width, 0.17 / height,
-        "k/n: seeds that learned, of those tried; below it the 95 % interval of P(learn)",
+        footnote,
         size=8, weight="normal", colour=_FAINT,
     )  # fmt: skip

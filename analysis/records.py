@@ -157,6 +157,7 @@ class Summary:
         chance_metric, target_metric: what blind guessing gets of it, and the criterion.
         chance_loss: expected loss of blind guessing under the task's natural loss.
         num_parameters: of the network.
+        host: name of the machine that trained it.
         first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
         test_metric, test_score: only where the run asked for them.
     """
@@ -173,6 +174,7 @@ class Summary:
     target_metric: float = math.nan
     chance_loss: float = math.nan
     num_parameters: int = 0
+    host: str = ""
     first_nonfinite: dict[str, Any] | None = None
     test_metric: float | None = None
     test_score: float | None = None
@@ -216,7 +218,6 @@ class TrialRecord:
     seed: int
     started: str
     ended: str | None = None
-    host: str | None = None
     summary: Summary | None = None
 
     def to_json(self) -> str:

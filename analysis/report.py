@@ -3,12 +3,13 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import UserError, command, nearest
 from analysis.failure_map import FailureMap, build_map
 from analysis.files import write_atomically
-from analysis.load import find_run, load_run
+from analysis.load import Run, find_run, load_run
 from analysis.page import render
 from analysis.plots import write_failure_map
 from analysis.records import RunFolder
@@ -31,8 +32,17 @@ Writes into the run's folder:
 _KEYS = ("run", "storage")
 
 
-def build(folder: RunFolder) -> Path:
-    """Writes table, picture and report of a run, and returns the report's path.
+@dataclass(frozen=True)
+class Report:
+    """What was written, and what it was written from."""
+
+    page: Path
+    run: Run
+    failure_map: FailureMap
+
+
+def build(folder: RunFolder) -> Report:
+    """Writes table, picture and report of a run.
 
     Raises:
         UserError: a file of the run is corrupt, or the folder cannot be written.
@@ -50,7 +60,7 @@ def build(folder: RunFolder) -> Path:
         raise UserError(
             f"{error.filename or folder.report}: cannot be written: {error.strerror or error}"
         ) from None
-    return page
+    return Report(page, run, failure_map)
 
 
 def cells_csv(failure_map: FailureMap) -> str:
@@ -87,7 +97,7 @@ def main(words: Sequence[str]) -> int:
         problems.append(f"run=NAME is missing{there}")
     if problems:
         raise UserError(*problems)
-    print(f"report: {build(find_run(settings['run'], settings['storage']))}")
+    print(f"report: {build(find_run(settings['run'], settings['storage'])).page}")
     return 0
 
 

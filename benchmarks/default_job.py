@@ -1,9 +1,11 @@
-"""The default job: cells decided over time, and how busy the cores are: python -m benchmarks.default_job [minutes=10].
+"""The default job: cells decided over time, and how busy the cores are.
 
-One run of space=lstm_depth with the default budget but for its minutes. When a cell was decided is read from the
-records: the moment its last trial ended that the verdict needed.
+python -m benchmarks.default_job [minutes=10]: one run of space=lstm_depth with the default budget but for its
+minutes. When a cell was decided is read from the records: the moment its last trial ended that the verdict
+needed.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -52,10 +54,7 @@ def main() -> None:
         wall = time.monotonic() - clock
         run = load_run(RunFolder(Path(storage) / "job"))
     cells = decided_at(run, began)
-    first = [axis for axis in run.config.map_paths]
-    num_cells = 1
-    for path in first[:2]:
-        num_cells *= len(run.config.map_values[path])
+    num_cells = math.prod(len(run.config.map_values[path]) for path in run.config.map_paths[:2])
     lines = ["| after, min | cells decided | learns | fails | of |", "|---|---|---|---|---|"]
     for moment in (moment for moment in MOMENTS if moment <= minutes):
         states = [state for seconds, state in cells if seconds <= 60 * moment]
@@ -68,7 +67,8 @@ def main() -> None:
     )
     remarks = (
         f"One run of {wall:.0f} s, start-up and report included; {len(run.records)} trials. "
-        f"Seconds in training / (cores x wall seconds): {seconds / (cores * wall):.2f}; a trial has one thread."
+        f"Seconds in training / (cores x wall seconds): {seconds / (cores * wall):.2f}; "
+        "a trial has one thread."
     )
     write_results("default_job", "The default job", f"{remarks}\n\n" + "\n".join(lines))
 

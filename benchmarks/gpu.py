@@ -1,7 +1,7 @@
 """Our training loop beside a bare torch loop on a GPU: python -m benchmarks.gpu [pairs=20].
 
-Needs torch, pydantic, jaxtyping and safetensors; neither Ray nor Optuna. Where there is no GPU the file that it
-writes says so.
+Needs torch, pydantic, jaxtyping and safetensors; neither Ray nor Optuna. Where there is no GPU the file that
+it writes says so.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Peak memory of driver and worker, and whether a worker's stays flat: python -m benchmarks.memory.
 
-A worker process runs 50 trials one after the other, and then one trial of 10,000 updates; its resident memory is
-read on the way. The driver's peak is that of a run of 300 trials.
+A worker process runs 50 trials one after the other, and then one trial of 10,000 updates; its resident memory
+is read on the way. The driver's peak is that of a run of 300 trials.
 """
 
 import resource
@@ -65,7 +65,10 @@ def worker_rows() -> list[tuple[str, str]]:
         ),
         (
             "worker, first and last tenth of 10,000 updates",
-            f"{statistics.median(by_evaluation[:tenth]):.1f} / {statistics.median(by_evaluation[-tenth:]):.1f} MB",
+            " / ".join(
+                f"{statistics.median(part):.1f}" for part in (by_evaluation[:tenth], by_evaluation[-tenth:])
+            )
+            + " MB",
         ),
     ]
 

@@ -161,8 +161,9 @@ def main() -> None:
             f"| {name} | {count} | {wall:.1f} | {training:.4f} | {beyond:.4f} | {beyond / ours:.1f} |"
         )
     remarks = (
-        "Wall time divided by trials, less training divided by cores; a run of a few trials on the same machine "
-        "is subtracted, so that Ray's start and the workers' imports do not count. Failmap's trials are in a "
+        "Wall time divided by trials, less training divided by cores; a run of a few trials on the same "
+        "machine is subtracted, so that Ray's start and the workers' imports do not count. Failmap's trials are "
+        "in a "
         "journal, with record and history on the disk; those of the other two ways leave Tune's own files."
     )
     write_results("overhead", "What a trial costs beyond its training", f"{remarks}\n\n" + "\n".join(lines))

@@ -7,12 +7,12 @@ from rich.text import Text
 
 from analysis.files import write_atomically
 from analysis.load import load_run
+from analysis.next_steps import next_steps
 from analysis.records import RunFolder
 from analysis.report import build
 from search.config import RunConfig
 from search.live import LiveView, map_picture
 from search.loading import to_yaml
-from search.next_steps import next_steps
 from search.pace import Pace, write_costs
 from search.provenance import begin_session, end_session
 from search.storage import disk_errors_told, resume_command
@@ -67,11 +67,11 @@ def drive(
     notice(view.status_line(results))
     with disk_errors_told(folder):
         write_costs(config, folder, load_run(folder).records)
-    page = build(folder)
+    report = build(folder)
     if ended_by == "interrupt":
         notice(f"Stopped; what was under way is saved. Go on with\n  {resume_command(folder)}")
     else:
-        for purpose, words in next_steps(config, folder):
+        for purpose, words in next_steps(report.run, report.failure_map):
             notice(f"{purpose}\n  {words}")
-    notice(f"report: {page}")
+    notice(f"report: {report.page}")
     return INTERRUPTED if ended_by == "interrupt" else DONE

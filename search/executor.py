@@ -147,7 +147,7 @@ class TrialActor(tune.Trainable):
     """A worker process, reused from trial to trial: one step is one evaluation."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Starts the first trial."""
+        """Makes the process ready, and touches no trial: Tune may hand it to another actor meanwhile."""
         self.worker = Worker(
             RunFolder(Path(config["folder"])),
             device=config["device"],
@@ -155,15 +155,18 @@ class TrialActor(tune.Trainable):
             keep=config["keep"],
             test=config["test"],
         )
-        self.worker.begin(config["number"], config["attempt"])
+        self.is_begun = False
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Starts the next trial in the same process."""
-        self.worker.begin(new_config["number"], new_config["attempt"])
+        """The next trial comes to the same process."""
+        self.is_begun = False
         return True
 
     def step(self) -> dict[str, Any]:
         """Trains to the next evaluation. Through Tune travel only a few numbers, and the end."""
+        if not self.is_begun:
+            self.worker.begin(self.config["number"], self.config["attempt"])
+            self.is_begun = True
         return self.worker.advance()
 
 

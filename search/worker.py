@@ -1,7 +1,8 @@
 """What a worker process does: one trial after the other, and whatever goes wrong becomes a result."""
 
 import json
-from dataclasses import asdict
+import socket
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -86,7 +87,7 @@ def _result(evaluation: Evaluation | None, summary: Summary, *, done: bool) -> d
         "update": None if evaluation is None else evaluation.update,
         "score": None if evaluation is None else evaluation.score,
         "done": done,
-        "summary": json.dumps(asdict(summary)),
+        "summary": json.dumps(asdict(replace(summary, host=socket.gethostname()))),
     }
 
 

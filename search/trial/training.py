@@ -19,6 +19,9 @@ class Training:
     """A task, a network, an objective and an optimizer, seeded and on one device."""
 
     def __init__(self, config: TrialConfig, device: torch.device) -> None:
+        # Vanishing gradients become denormal numbers, on which a CPU is 7 to 10 times slower. Below 1e-38 they
+        # count as zero. Set here, for it holds for a thread and decides last bits.
+        torch.set_flush_denormal(True)
         self.config = config
         self.device = device
         self.task = build_task(config.task, device)

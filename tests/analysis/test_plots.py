@@ -57,3 +57,11 @@ def test_panels_keep_inside_the_picture_and_apart(
     )
     path = write_failure_map(failure_map, tmp_path / "map.png")
     assert image.imread(path).shape[2] == 4
+
+
+def test_facets_that_were_not_begun_are_named_and_not_drawn(make_run: Any) -> None:
+    run = make_run(facets=(32, 128, 512))
+    run.trials(4, 0, 5, 1, facet=32)
+    figure = draw_failure_map(build_map(load_run(run.folder)))
+    assert len(figure.axes) == 1
+    assert any("Not begun: hidden size 128, hidden size 512" in text.get_text() for text in figure.texts)

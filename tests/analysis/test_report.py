@@ -37,14 +37,14 @@ class Page(HTMLParser):
 
 
 def page(run: Any) -> Page:
-    return Page(build(run.folder).read_text())
+    return Page(build(run.folder).page.read_text())
 
 
 def test_a_report_writes_table_picture_page_and_rows(make_run: Any) -> None:
     run = make_run()
     run.trials(4, 0, 5, 1)
     run.trials(0, 4, 20, 2)
-    assert build(run.folder) == run.folder.report / "index.html"
+    assert build(run.folder).page == run.folder.report / "index.html"
     assert len(pd.read_parquet(run.folder.table)) == 8
     assert len(pd.read_csv(run.folder.report / "trials.csv")) == 8
     assert (run.folder.report / "failure_map.png").read_bytes().startswith(b"\x89PNG")
@@ -112,7 +112,7 @@ def test_a_page_asks_for_nothing_from_outside(make_run: Any) -> None:
 
 
 def test_an_empty_run_has_a_report(make_run: Any) -> None:
-    text = build(make_run().folder).read_text()
+    text = build(make_run().folder).page.read_text()
     assert "0 trials" in text
     assert "4 cells without a finished trial" in text
 
@@ -120,7 +120,7 @@ def test_an_empty_run_has_a_report(make_run: Any) -> None:
 def test_what_is_unknown_is_told_with_its_reason_and_the_way_on(make_run: Any) -> None:
     run = make_run("my run")
     run.trials(3, 1)
-    text = build(run.folder).read_text()
+    text = build(run.folder).page.read_text()
     assert "the default recipe learned on 3 of 4 seeds: P(learn) from 0.30 to 0.95" in text
     storage = run.folder.path.parent
     assert f"python -m search.resume &#39;run=my run&#39; storage={storage} budget.max_seeds=16" in text
@@ -129,7 +129,7 @@ def test_what_is_unknown_is_told_with_its_reason_and_the_way_on(make_run: Any) -
 def test_the_way_on_goes_beyond_the_budget_that_there_was(make_run: Any) -> None:
     run = make_run(facets=(32, 128), budget={"seeds": 4, "max_seeds": 8, "recipes": 2, "facets": 1})
     run.trials(0, 4, 5, 1, 32)
-    text = build(run.folder).read_text()
+    text = build(run.folder).page.read_text()
     assert "budget.facets=2" in text
     assert "budget.recipes=4" in text
     assert "budget.max_seeds" not in text, "nothing is unknown"
@@ -139,13 +139,13 @@ def test_curves_that_are_left_out_are_counted(make_run: Any, monkeypatch: pytest
     monkeypatch.setattr("analysis.page.MAX_TRIALS", 2)
     run = make_run()
     run.trials(5, 0)
-    assert "The curves of 3 trials are left out" in build(run.folder).read_text()
+    assert "The curves of 3 trials are left out" in build(run.folder).page.read_text()
 
 
 def test_a_long_file_is_cut_and_the_cut_is_told(make_run: Any) -> None:
     run = make_run()
     run.folder.provenance.write_text("x" * 200_007)
-    assert "... 7 more characters stand in the file" in build(run.folder).read_text()
+    assert "... 7 more characters stand in the file" in build(run.folder).page.read_text()
 
 
 def test_a_report_is_the_same_however_often_it_is_built(make_run: Any) -> None:

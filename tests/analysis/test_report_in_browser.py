@@ -39,7 +39,7 @@ def browser_page() -> Iterator[Any]:
 
 
 def open_report(page: Any, run: Any) -> None:
-    page.goto(build(run.folder).as_uri())
+    page.goto(build(run.folder).page.as_uri())
 
 
 def test_a_click_on_a_cell_shows_the_curves_of_its_trials(
