@@ -5,9 +5,6 @@ from contextlib import contextmanager
 
 from analysis.errors import UserError
 from analysis.records import RunFolder
-from search.lock import release_lock, take_lock
-
-__all__ = ["create_run_folder", "disk_errors_told", "release_lock", "resume_command", "take_lock"]
 
 
 def resume_command(folder: RunFolder) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,10 +68,12 @@ class Study:
         """Use `Study.open`."""
         self._config, self._folder = config, folder
         self._journal, self._storage = journal, storage
+        # A folder may have been renamed since: the journal's own name counts.
+        name = next((study.study_name for study in storage.get_all_studies()), folder.name)
         self._study = optuna.create_study(
-            storage=storage, study_name=folder.name, direction="maximize", load_if_exists=True
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )
-        self._study_id = storage.get_study_id_from_name(folder.name)
+        self._study_id = storage.get_study_id_from_name(name)
         self._pruner = PRUNERS[config.pruner](config)
         self._agenda = Agenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
         self._notes: list[TrialNote] = []
@@ -78,7 +81,6 @@ class Study:
         self._ids: list[int] = []
         self._unfinished: list[int] = []
         self._running: set[int] = set()
-        self._interrupted: set[int] = set()
 
     @classmethod
     def open(cls, config: RunConfig, folder: RunFolder, notice: Notice, cost: Cost | None = None) -> "Study":
@@ -130,9 +132,8 @@ class Study:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing runs, waits to be resumed, or will ever be asked under this budget."""
-        waiting = self._running or self._interrupted or self._unfinished
-        return not waiting and self._agenda.next() is None
+        """Whether nothing runs, waits to be gone on with, or will ever be asked under this budget."""
+        return not self._running and not self._unfinished and self._agenda.next() is None
 
     def report(self, number: int, update: int, score: float) -> bool:
         """Takes an evaluation's score.
@@ -154,7 +155,10 @@ class Study:
         return self._pruner.stops(self._trial(number), rivals)
 
     def tell(self, number: int, summary: Summary) -> None:
-        """Takes how a trial ended. One that was interrupted is asked again after a resume, before all others.
+        """Takes how a trial ended. One that was interrupted is asked again before all others.
+
+        That happens in this session, for a worker that died must not cost its trial; a driver that is about
+        to stop asks no more, and leaves it to a resume.
 
         Raises:
             UserError: the disk is full or the like.
@@ -162,13 +166,14 @@ class Study:
         assert number in self._running, f"trial {number} does not run"
         self._running.remove(number)
         if summary.outcome is None:
-            self._interrupted.add(number)
+            insort(self._unfinished, number)
             return
         assert math.isfinite(summary.score), f"trial {number} ended with a score of {summary.score}"
         with disk_errors_told(self._folder):
             self._storage.set_trial_user_attr(self._ids[number], "summary", summary.to_dict())
             self._end(number, summary)
             self._write_record(self._trial(number))
+            self._drop_checkpoint(number)
         self._agenda.end(self._notes[number], summary.outcome, summary.score)
 
     def results(self) -> Results:
@@ -200,7 +205,7 @@ class Study:
         return Start(number, 1, config, folder, job.cell)
 
     def _go_on(self, number: int) -> Start:
-        """Starts an unfinished trial of an earlier session anew, from its own checkpoint."""
+        """Starts an unfinished trial anew; its worker goes on from its checkpoint."""
         trial = self._trial(number)
         attempt = trial.user_attrs["attempt"] + 1
         self._storage.set_trial_user_attr(self._ids[number], "attempt", attempt)
@@ -222,6 +227,8 @@ class Study:
                     self._unfinished.append(trial.number)
                 else:
                     self._end(trial.number, summary)
+            if note.outcome is not None:
+                self._drop_checkpoint(trial.number)
             num_mended += self._mend_record(trial.number)
         if num_mended:
             notice(f"{num_mended} trial records were behind the journal, and were written again from it")
@@ -230,6 +237,10 @@ class Study:
         assert summary.outcome is not None
         self._storage.set_trial_state_values(self._ids[number], STATES[summary.outcome], values_told(summary))
         self._journal.sync()
+
+    def _drop_checkpoint(self, number: int) -> None:
+        """A trial that has ended goes on from nowhere."""
+        shutil.rmtree(self._folder.trial(number).checkpoint, ignore_errors=True)
 
     def _mend_record(self, number: int) -> bool:
         """Writes a record again that is not what the journal says. Returns whether it did."""

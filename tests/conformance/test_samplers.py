@@ -1,0 +1,178 @@
+"""What every sampler must do, whichever way it chooses."""
+
+import itertools
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.config import RunConfig
+from search.samplers import SAMPLERS, Tried
+from search.samplers.base import recipe_key
+from search.space import Axis, Cell, Space
+
+RANGES: list[dict[str, Any]] = [
+    {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True, "default": 3e-3},
+    {"path": "train.batch_size", "low": 16, "high": 256, "log": True, "integer": True, "default": 64},
+    {"path": "model.dropout", "low": 0.0, "high": 0.5, "default": 0.0},
+]
+CHOICES: list[dict[str, Any]] = [
+    {"path": "train.optimizer", "values": ["adam", "sgd", "rmsprop"]},
+    {"path": "train.momentum", "values": [0.0, 0.5, 0.9], "when": {"train.optimizer": ["sgd", "rmsprop"]}},
+    {"path": "train.clip_norm", "values": [None, 1.0]},
+    {
+        "path": "output",
+        "values": [{"activation": "none", "loss": "mse"}, {"activation": "none", "loss": "huber"}],
+    },
+]
+#: adam has no momentum, sgd and rmsprop three; two clip norms, two losses.
+NUM_CHOICES = 7 * 2 * 2
+
+
+def space_of(axes: list[dict[str, Any]]) -> Space:
+    return Space.model_validate(
+        {
+            "name": "tiny",
+            "map": {"x": "task.sequence_length", "y": "model.depth"},
+            "axes": [
+                {"path": "task.sequence_length", "values": [5, 10]},
+                {"path": "model.depth", "values": [1, 2]},
+                *axes,
+            ],
+            "base": {"task": {"name": "adding"}, "model": {"name": "lstm"}},
+        }
+    )
+
+
+MIXED, DISCRETE = space_of(RANGES + CHOICES), space_of(CHOICES)
+CELLS = list(MIXED.cells())
+every_sampler = pytest.mark.parametrize("name", sorted(SAMPLERS))
+
+
+def propose_many(name: str, space: Space, seed: int, cell: Cell, num_recipes: int) -> list[dict[str, Any]]:
+    """Recipes of a cell whose trials end one after the other."""
+    tried: list[Tried] = []
+    recipes: list[dict[str, Any]] = []
+    for index in range(num_recipes):
+        recipe = SAMPLERS[name](space, seed).propose(cell, tried)
+        if recipe is None:
+            break
+        recipes.append(recipe)
+        tried.append(Tried(space.recipe_labels(recipe), score=index % 7 / 7, is_stopped=index % 5 == 4))
+    return recipes
+
+
+def test_every_sampler_can_be_named() -> None:
+    assert set(SAMPLERS) == set(get_args(RunConfig.model_fields["sampler"].annotation))
+
+
+@every_sampler
+def test_the_default_recipe_comes_first(name: str) -> None:
+    assert SAMPLERS[name](MIXED, 0).propose(CELLS[0], []) == MIXED.default_recipe(CELLS[0])
+
+
+@every_sampler
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 2**31 - 1), cell=st.sampled_from(CELLS))
+def test_proposals_are_whole_valid_and_never_the_same(name: str, seed: int, cell: Cell) -> None:
+    recipes = propose_many(name, MIXED, seed, cell, 15)
+    assert len(recipes) == 15
+    for recipe in recipes:
+        assert recipe == MIXED.complete(cell, recipe), "an axis that is not there has no value"
+        MIXED.trial_config(cell, recipe, seed=1)
+        for path, value in recipe.items():
+            assert contains(MIXED.axis(path), value)
+    assert all(a != b for a, b in itertools.combinations(recipes, 2))
+
+
+def contains(axis: Axis, value: Any) -> bool:
+    if axis.values is not None:
+        return value in axis.values
+    assert axis.low is not None
+    assert axis.high is not None
+    return axis.low <= value <= axis.high and (not axis.integer or isinstance(value, int))
+
+
+@every_sampler
+def test_a_sampler_that_is_rebuilt_proposes_the_same(name: str) -> None:
+    kept = SAMPLERS[name](MIXED, 7)
+    tried: list[Tried] = []
+    for index in range(15):
+        recipe = kept.propose(CELLS[3], tried)
+        assert recipe == SAMPLERS[name](MIXED, 7).propose(CELLS[3], tried)
+        assert recipe is not None
+        tried.append(Tried(MIXED.recipe_labels(recipe), score=None if index % 3 == 2 else index / 15))
+
+
+@every_sampler
+def test_a_trial_that_errored_or_runs_is_not_tried_again(name: str) -> None:
+    default = MIXED.default_recipe(CELLS[0])
+    tried = [Tried(MIXED.recipe_labels(default), score=None)]
+    assert SAMPLERS[name](MIXED, 0).propose(CELLS[0], tried) not in (None, default)
+
+
+@every_sampler
+@settings(deadline=None, max_examples=3)
+@given(seed=st.integers(0, 2**31 - 1))
+def test_a_small_space_is_used_up_and_then_exhausted(name: str, seed: int) -> None:
+    recipes = propose_many(name, DISCRETE, seed, CELLS[0], 2 * NUM_CHOICES)
+    labels = {recipe_key(DISCRETE.recipe_labels(recipe)) for recipe in recipes}
+    assert len(labels) == len(recipes) == NUM_CHOICES
+
+
+@every_sampler
+def test_without_axes_there_is_the_default_recipe_and_no_other(name: str) -> None:
+    bare = space_of([])
+    sampler = SAMPLERS[name](bare, 0)
+    assert sampler.propose(CELLS[0], []) == {}
+    assert sampler.propose(CELLS[0], [Tried({}, 0.5)]) is None
+
+
+@every_sampler
+def test_values_that_do_not_fit_together_are_passed_over(name: str) -> None:
+    """Momentum is nothing that adam has, and here no condition says so."""
+    space = space_of([{k: v for k, v in axis.items() if k != "when"} for axis in CHOICES])
+    recipes = propose_many(name, space, 0, CELLS[0], 2 * NUM_CHOICES)
+    assert len(recipes) == NUM_CHOICES
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SAMPLERS if not SAMPLERS[n].learns_from_scores))
+def test_cells_get_the_same_recipes_so_that_they_can_be_compared(name: str) -> None:
+    assert propose_many(name, MIXED, 3, CELLS[0], 20) == propose_many(name, MIXED, 3, CELLS[3], 20)
+
+
+@pytest.mark.parametrize("name", ["sobol", "random", "tpe"])
+def test_another_seed_gives_other_recipes(name: str) -> None:
+    assert propose_many(name, MIXED, 0, CELLS[0], 3)[1:] != propose_many(name, MIXED, 1, CELLS[0], 3)[1:]
+
+
+def test_the_grid_changes_one_axis_before_two() -> None:
+    default = MIXED.default_recipe(CELLS[0])
+    recipes = propose_many("grid", MIXED, 0, CELLS[0], 80)
+    num_changed = [sum(default.get(path, 0.0) != value for path, value in r.items()) for r in recipes]
+    assert num_changed == sorted(num_changed)
+    assert num_changed[0] == 0
+    assert num_changed[-1] == 2
+
+
+def test_sobol_fills_a_range_evenly() -> None:
+    """64 points of a Sobol' sequence: four in each sixteenth of an axis. Independent ones miss some."""
+    space = space_of([{"path": "model.dropout", "low": 0.0, "high": 0.5, "default": 0.25}])
+    values = [recipe["model.dropout"] for recipe in propose_many("sobol", space, 5, CELLS[0], 65)[1:]]
+    counts = [sum(int(value / 0.5 * 16) == bin_ for value in values) for bin_ in range(16)]
+    assert counts == [4] * 16
+
+
+def test_tpe_draws_near_what_scored_well() -> None:
+    space = space_of([{"path": "model.dropout", "low": 0.0, "high": 0.5, "default": 0.0}])
+    tried = [Tried({"model.dropout": n / 60}, score=-abs(n / 60 - 0.4)) for n in range(30)]
+    draws = [SAMPLERS["tpe"](space, seed).propose(CELLS[0], tried) for seed in range(20)]
+    mean_distance = sum(abs(draw["model.dropout"] - 0.4) for draw in draws if draw) / 20
+    assert mean_distance < 0.08, "uniform draws lie 0.17 away"
+
+
+def test_the_grid_lists_each_recipe_once() -> None:
+    recipes = list(SAMPLERS["grid"](DISCRETE, 0).candidates(CELLS[0], []))
+    assert len(recipes) == NUM_CHOICES
+    assert len({recipe_key(DISCRETE.recipe_labels(recipe)) for recipe in recipes}) == NUM_CHOICES
