@@ -171,7 +171,7 @@ class TrialActor(tune.Trainable):
 
 
 class _NotPickled:
-    """Tune pickles what it is given, to restore it some day. Ours is never restored: the journal has it all."""
+    """Tune pickles what it is given, to restore it some day. Ours never is: the journal has it all."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.palette import STATE_WORDS, cell_colour
+from analysis.records import Outcome
 from analysis.verdict import CellVerdict, State, TrialResult, judge
 from analysis.wording import count_words, duration_text, label_text, path_words
 from search.agenda import cells_in_order
@@ -84,9 +85,8 @@ class LiveView:
             f"{results.outcomes.get('learned', 0)} learned",
             f"{results.outcomes.get('failed', 0)} failed",
         ]
-        for rare in ("censored", "errored"):
-            if results.outcomes.get(rare):
-                counts.append(f"{results.outcomes[rare]} {rare}")
+        rare: tuple[Outcome, ...] = ("censored", "errored")
+        counts += [f"{results.outcomes[one]} {one}" for one in rare if results.outcomes.get(one)]
         verdicts = judge_cells(self.config, results.cells)
         decided = sum(verdict.state in ("learns", "fails") for verdict in verdicts.values())
         left = self.seconds_left(results)
@@ -112,7 +112,7 @@ def judge_cells(config: RunConfig, cells: Mapping[Cell, Sequence[TrialNote]]) ->
 
 
 def map_picture(config: RunConfig, cells: Mapping[Cell, Sequence[TrialNote]]) -> RenderableType:
-    """The map as a table a facet: rows from the top down, k of n in each cell, its state by colour and mark."""
+    """The map, a table for each facet: k of n in each cell, its state by colour and mark."""
     verdicts = judge_cells(config, cells)
     x, y, *facet = config.space.map_axes
     panels: list[RenderableType] = []

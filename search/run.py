@@ -51,7 +51,8 @@ def _refuse_another_run(config: RunConfig, folder: RunFolder) -> None:
     changed = differences(from_yaml(folder.config), config)
     if not changed:
         raise UserError(
-            f"{folder.path} exists already, with this configuration: go on with it by {resume_command(folder)}"
+            f"{folder.path} exists already, with this configuration: "
+            f"go on with it by {resume_command(folder)}"
         )
     raise UserError(
         f"{folder.path} exists already, with another configuration; name this run otherwise by run=NAME. "

@@ -227,7 +227,7 @@ class Study:
                     self._unfinished.append(trial.number)
                 else:
                     self._end(trial.number, summary)
-            if note.outcome is not None:
+            if self._notes[trial.number].outcome is not None:
                 self._drop_checkpoint(trial.number)
             num_mended += self._mend_record(trial.number)
         if num_mended:

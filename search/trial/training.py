@@ -19,8 +19,8 @@ class Training:
     """A task, a network, an objective and an optimizer, seeded and on one device."""
 
     def __init__(self, config: TrialConfig, device: torch.device) -> None:
-        # Vanishing gradients become denormal numbers, on which a CPU is 7 to 10 times slower. Below 1e-38 they
-        # count as zero. Set here, for it holds for a thread and decides last bits.
+        # Vanishing gradients become denormal numbers, on which a CPU is 7 to 10 times slower: below 1e-38
+        # they count as zero. Set here, for it holds for a thread and decides last bits.
         torch.set_flush_denormal(True)
         self.config = config
         self.device = device

@@ -1,0 +1,116 @@
+"""Drivers as a user starts them: processes of their own, on a local Ray of their own."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from analysis.load import load_run
+from analysis.records import RunFolder, TrialRecord
+
+ROOT = Path(__file__).parents[3]
+
+#: Some seconds of training in trials of half a second, with dropout, on two slots.
+WORDS = (
+    "space=smoke",
+    "task.sequence_length=10,20",
+    "model.depth=1,2",
+    "model.hidden_size=16",
+    "model.dropout=0.1",
+    "train.max_updates=300",
+    "train.evaluate_every=20",
+    "cluster.cpus=2",
+)
+
+
+class Driver:
+    """A search in a process of its own, and what it has printed until now."""
+
+    def __init__(self, module: str, *words: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        )
+        self.output = ""
+        self._grown = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._grown:
+                self.output += line
+                self._grown.notify_all()
+        with self._grown:
+            self._grown.notify_all()
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Waits until the condition holds, looking whenever a line is printed and a few times a second."""
+        with self._grown:
+            for _ in range(1200):
+                if condition():
+                    return
+                assert self.process.poll() is None, self.output
+                self._grown.wait(timeout=0.1)
+        raise AssertionError(f"it never came to that:\n{self.output}")
+
+    def end(self) -> int:
+        """Waits for the end and returns the exit status."""
+        status = self.process.wait(timeout=180)
+        self._reader.join(timeout=10)
+        return status
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes of its trials."""
+        return [
+            child
+            for child in psutil.Process(self.process.pid).children(recursive=True)
+            if "TrialActor" in " ".join(child.cmdline())
+        ]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Driver]]:
+    """Starts drivers; those still alive at the end are killed."""
+    drivers: list[Driver] = []
+
+    def begin(module: str, *words: str) -> Driver:
+        drivers.append(Driver(module, *words))
+        return drivers[-1]
+
+    yield begin
+    for driver in drivers:
+        driver.process.kill()
+        driver.process.wait()
+
+
+def records(folder: RunFolder) -> list[TrialRecord]:
+    """Every record that is there."""
+    return load_run(folder).records if folder.config.exists() else []
+
+
+def ended(folder: RunFolder) -> dict[int, str]:
+    """The outcomes of the trials that have ended, by number."""
+    return {
+        record.number: record.summary.outcome
+        for record in records(folder)
+        if record.summary is not None and record.summary.outcome is not None
+    }
+
+
+def history(folder: RunFolder, number: int) -> list[dict[str, Any]]:
+    """A trial's evaluations without their timings."""
+    lines = folder.trial(number).history.read_text(encoding="utf-8").splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]

@@ -1,0 +1,135 @@
+"""The main job and its faults, with real processes. Few, for each starts a Ray."""
+
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from analysis.records import RunFolder, TrialFolder
+from search.trial.config import TrialConfig
+from search.trial.session import TrialSession
+from tests.search.processes.conftest import WORDS, Driver, ended, history, records
+
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
+
+Start = Callable[..., Driver]
+
+
+def assert_every_history_is_undisturbed(folder: RunFolder, scratch: Path) -> None:
+    """Trains every trial again in this process, without interruption, and compares to the last bit."""
+    for record in records(folder):
+        undisturbed = RunFolder(scratch)
+        session = TrialSession(
+            TrialConfig.model_validate(record.config),
+            TrialFolder(undisturbed.trial(record.number).path),
+            torch.device("cpu"),
+        )
+        while session.summary is None:
+            session.advance()
+        assert history(folder, record.number) == history(undisturbed, record.number), record.number
+
+
+def assert_nothing_lost_nothing_repeated(folder: RunFolder) -> None:
+    keys = Counter(
+        (tuple(record.cell.values()), record.recipe_index, record.seed) for record in records(folder)
+    )
+    assert set(keys.values()) == {1}
+    assert [record.number for record in records(folder)] == list(range(len(keys)))
+    for record in records(folder):
+        assert record.summary is not None
+        assert history(folder, record.number)[-1]["update"] == record.summary.updates
+        assert not folder.trial(record.number).checkpoint.exists(), "finished trials keep no checkpoint"
+
+
+def test_a_search_from_its_first_trial_to_its_report(start: Start, tmp_path: Path) -> None:
+    driver = start("search.run", *WORDS, f"storage={tmp_path}", "run=whole")
+    folder = RunFolder(tmp_path / "whole")
+    assert driver.end() == 0, driver.output
+
+    assert "4 of 4 cells decided" in driver.output
+    assert f"report: {folder.report / 'index.html'}" in driver.output
+    assert "Traceback" not in driver.output
+    assert_nothing_lost_nothing_repeated(folder)
+    assert set(ended(folder).values()) <= {"learned", "failed"}
+    table = pd.read_parquet(folder.table)
+    assert len(table) == len(records(folder)) >= 16
+    assert {"number", "seed", "outcome", "cause", "updates", "seconds", "score", "best_score"} <= set(table)
+    assert {"chance_score", "target_score", "task.sequence_length", "model.depth"} <= set(table)
+    assert (folder.report / "failure_map.png").stat().st_size > 10_000
+    assert not folder.stop.exists()
+    assert not folder.lock.exists()
+    both = [(record.started, record.ended) for record in records(folder)]
+    assert any(one[0] < other[0] < (one[1] or "") for one in both for other in both), "both slots work"
+
+    again = start("search.run", *WORDS, f"storage={tmp_path}", "run=whole", "train.clip_norm=1.0")
+    assert again.end() == 2
+    assert "train.clip_norm: none -> 1" in again.output
+
+
+def test_ctrl_c_saves_what_runs_and_resume_goes_on(start: Start, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "torn")
+    driver = start("search.run", *WORDS, f"storage={tmp_path}", "run=torn")
+    driver.wait_for(lambda: len(ended(folder)) >= 2)
+
+    second = start("search.resume", f"storage={tmp_path}", "run=torn")
+    assert second.end() == 2
+    assert f"process {driver.process.pid} on host" in second.output
+
+    driver.process.send_signal(signal.SIGINT)
+    assert driver.end() == 130
+    assert f"python -m search.resume run=torn storage={tmp_path}" in driver.output
+    assert "Traceback" not in driver.output
+    before = ended(folder)
+    assert any(record.summary is None for record in records(folder)), "nothing was under way"
+
+    resumed = start("search.resume", f"storage={tmp_path}", "run=torn")
+    assert resumed.end() == 0, resumed.output
+    assert before.items() <= ended(folder).items()
+    assert_nothing_lost_nothing_repeated(folder)
+    assert_every_history_is_undisturbed(folder, tmp_path / "undisturbed")
+    assert any(record.attempt > 1 for record in records(folder))
+
+
+def test_a_killed_driver_loses_nothing_and_a_killed_worker_costs_an_attempt(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "torn")
+    driver = start("search.run", *WORDS, f"storage={tmp_path}", "run=torn")
+    driver.wait_for(lambda: len(ended(folder)) >= 1)
+    driver.process.kill()
+    driver.end()
+    before = ended(folder)
+
+    driver = start("search.resume", f"storage={tmp_path}", "run=torn")
+    driver.wait_for(lambda: len(ended(folder)) > len(before))
+    driver.workers()[0].kill()
+    assert driver.end() == 0, driver.output
+    assert "took over the lock of a driver that died" in driver.output
+    assert before.items() <= ended(folder).items()
+    assert set(ended(folder).values()) <= {"learned", "failed"}
+    assert_nothing_lost_nothing_repeated(folder)
+    assert_every_history_is_undisturbed(folder, tmp_path / "undisturbed")
+
+
+def test_a_budget_of_minutes_ends_in_time_and_errors_are_no_failures(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "digits").mkdir()
+    driver = start(
+        "search.run",
+        "space=smoke",
+        "task=mnist",
+        f"task.folder={tmp_path / 'digits'}",
+        "task.sequence_length=4,7",
+        "budget.minutes=5",
+        "cluster.cpus=1",
+        f"storage={tmp_path}",
+        "run=errors",
+    )
+    assert driver.end() == 0, driver.output
+    folder = RunFolder(tmp_path / "errors")
+    assert set(ended(folder).values()) == {"errored"}
+    assert "0 of 4 cells decided" in driver.output
+    assert all("train-images" in record.summary.reason for record in records(folder) if record.summary)
