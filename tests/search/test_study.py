@@ -217,6 +217,22 @@ def test_a_crash_between_summary_and_state_loses_nothing(make_config: MakeConfig
     assert optuna_trials(folder)[0].state == TrialState.COMPLETE
 
 
+def test_an_ended_trial_leaves_no_checkpoint_even_after_a_crash(
+    make_config: MakeConfig, folder: RunFolder
+) -> None:
+    study = open_study(make_config(), folder)
+    ended, unfinished = ask(study), ask(study)
+    for start in (ended, unfinished):
+        start.folder.checkpoint.mkdir()
+    study.tell(ended.number, LEARNED)
+    assert not ended.folder.checkpoint.exists()
+    ended.folder.checkpoint.mkdir()
+    crash(folder)
+    open_study(make_config(), folder)
+    assert not ended.folder.checkpoint.exists()
+    assert unfinished.folder.checkpoint.exists()
+
+
 def test_files_of_a_trial_that_the_journal_forgot_are_cleared(
     make_config: MakeConfig, folder: RunFolder
 ) -> None:
