@@ -44,6 +44,7 @@ def render(run: Run, failure_map: FailureMap) -> str:
             for record in run.records
         },
     }
+    begun = failure_map.begun_facets or failure_map.facets
     tones = ", ".join(unknown_colour(share) for share in (0.0, 0.5, 1.0))
     return _TEMPLATES.get_template("report.html").render(
         run=run,
@@ -51,6 +52,7 @@ def render(run: Run, failure_map: FailureMap) -> str:
         panels=[
             (
                 failure_map.facet_words(facet),
+                facet in begun,
                 [
                     (y, [_button(failure_map, cell, identifiers[cell.labels]) for cell in row])
                     for y, row in reversed(list(failure_map.rows(facet)))

@@ -122,14 +122,15 @@ def _recipes(run: Run, settings: _Settings) -> str:
         for path in paths
         if chosen.get(path) is not None and path not in config.map_paths
     ]
+    told = [f"default recipe: {', '.join(words) or 'as configured'}"]
     most = _most_recipes(run)
-    tried = {0: "no recipe", 1: "1 recipe"}.get(most, f"up to {most} recipes")
-    others = config.fail_after_recipes - 1
-    must = f" and at least {count_words(others, 'other')} do" if others else " does"
-    return (
-        f"default recipe: {', '.join(words) or 'as configured'}; {tried} tried in a cell, "
-        f"which fails when the default{must}"
-    )
+    if most > 1:
+        told.append(f"up to {most} recipes tried in a cell")
+    if config.fail_after_recipes > 1:
+        told.append(f"a cell fails when {number_word(config.fail_after_recipes)} recipes do")
+    elif most <= 1:
+        told.append("no other tried")
+    return "; ".join(told)
 
 
 def _default_settings(first: TrialRecord | None, settings: _Settings) -> dict[str, Any]:
