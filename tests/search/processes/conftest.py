@@ -69,15 +69,23 @@ class Driver:
     def end(self) -> int:
         """Waits for the end and returns the exit status."""
         status = self.process.wait(timeout=180)
-        self._reader.join(timeout=10)
+        self.close()
         return status
+
+    def close(self) -> None:
+        """Kills it if it is alive, and lets its output go."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(timeout=30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def workers(self) -> list[psutil.Process]:
         """The processes of its trials."""
         return [
             child
             for child in psutil.Process(self.process.pid).children(recursive=True)
-            if "TrialActor" in " ".join(child.cmdline())
+            if "Trainable" in " ".join(child.cmdline())
         ]
 
 
@@ -92,8 +100,7 @@ def start() -> Iterator[Callable[..., Driver]]:
 
     yield begin
     for driver in drivers:
-        driver.process.kill()
-        driver.process.wait()
+        driver.close()
 
 
 def records(folder: RunFolder) -> list[TrialRecord]:
