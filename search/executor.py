@@ -5,17 +5,12 @@ Trainable actors that are reused from trial to trial. Everything that must survi
 the run folder; Tune's own files lie in a temporary folder and are never read back.
 """
 
-import json
 import logging
 import os
-import signal
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
-from types import FrameType
 from typing import Any
 
 # Read by Ray when it is imported: no telemetry, no loggers, no output or files of its own.
@@ -37,38 +32,12 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from analysis.errors import UserError
-from analysis.records import RunFolder, Summary
+from analysis.records import RunFolder
 from search.config import Cluster, RunConfig
+from search.desk import Desk, NotPickled
+from search.interruption import Interruption, interrupted_by_signals
 from search.study import Study
 from search.worker import Worker
-
-#: Starts of one trial whose worker died, before the trial counts as errored.
-MAX_STARTS = 4
-
-
-class Interruption:
-    """Asks every worker of a run to save itself and stop, by a file that all of them see.
-
-    Attributes:
-        reason: None while the run goes on.
-    """
-
-    def __init__(self, folder: RunFolder, deadline: float | None) -> None:
-        self.folder = folder
-        self.deadline = deadline
-        self.reason: str | None = None
-        folder.stop.unlink(missing_ok=True)
-
-    def ask(self, reason: str) -> None:
-        """Raises the flag; the first reason stays."""
-        if self.reason is None:
-            self.reason = reason
-            self.folder.stop.touch()
-
-    def look_at_the_clock(self) -> None:
-        """Raises the flag once the run's time is spent."""
-        if self.deadline is not None and monotonic() >= self.deadline:
-            self.ask("time")
 
 
 def execute(
@@ -93,7 +62,7 @@ def execute(
     """
     interruption = Interruption(folder, deadline)
     try:
-        with _ray(config.cluster), _interrupted_by_signals(interruption):
+        with _ray(config.cluster), interrupted_by_signals(interruption):
             _fit(study, config, folder, interruption, on_tick)
     finally:
         folder.stop.unlink(missing_ok=True)
@@ -111,7 +80,7 @@ def _fit(
     slots = _slots(config.cluster, gpus)
     # A custom searcher gets one pending trial by default, which leaves the other slots idle.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
-    desk = _Desk(study, interruption)
+    desk = Desk(study, interruption)
     session = {
         "folder": str(folder.path.absolute()),
         "keep": config.keep,
@@ -170,81 +139,10 @@ class TrialActor(tune.Trainable):
         return self.worker.advance()
 
 
-class _NotPickled:
-    """Tune pickles what it is given, to restore it some day. Ours never is: the journal has it all."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-class _Desk(_NotPickled):
-    """Where Tune's trials and the study's meet: which is which, and what became of each.
-
-    Tune logs and swallows what its searcher raises. A fault of ours (a full disk, say) is kept here instead,
-    ends the search, and is raised again once Tune has returned.
-    """
-
-    def __init__(self, study: Study, interruption: Interruption) -> None:
-        self.study = study
-        self.interruption = interruption
-        self.numbers: dict[str, int] = {}
-        self.starts: Counter[int] = Counter()
-        self.fault: Exception | None = None
-
-    @contextmanager
-    def _keeping_faults(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self.fault = self.fault or error
-            self.interruption.ask("fault")
-
-    def begin(self, trial_id: str) -> dict[str, Any] | None:
-        """The next trial's number and attempt, or None where there is none now."""
-        with self._keeping_faults():
-            start = self.study.ask()
-            if start is not None:
-                self.numbers[trial_id] = start.number
-                self.starts[start.number] += 1
-                return {"number": start.number, "attempt": start.attempt}
-        return None
-
-    def report(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Hands an evaluation to the study; True if the trial is to stop by rank, and is told so."""
-        with self._keeping_faults():
-            number = self.numbers[trial_id]
-            if self.study.report(number, result["update"], result["score"]):
-                del self.numbers[trial_id]
-                self.study.tell(number, _summary(result, outcome="censored", reason="stopped by rank"))
-                return True
-        return False
-
-    def end(self, trial_id: str, result: dict[str, Any] | None) -> None:
-        """Tells the study how a trial ended, unless it knows."""
-        number = self.numbers.pop(trial_id, None)
-        if number is None:
-            return
-        with self._keeping_faults():
-            if result is not None:
-                if result.get("update") is not None:
-                    self.study.report(number, result["update"], result["score"])
-                self.study.tell(number, _summary(result))
-            elif self.interruption.reason is not None or self.starts[number] < MAX_STARTS:
-                self.study.tell(number, Summary(outcome=None, reason="worker lost"))
-            else:
-                reason = f"worker died {MAX_STARTS} times (out of memory, or the node was lost)"
-                self.study.tell(number, Summary(outcome="errored", reason=reason))
-
-
-def _summary(result: dict[str, Any], **changes: Any) -> Summary:
-    """The summary in a worker's result."""
-    return Summary(**{**json.loads(result["summary"]), **changes})
-
-
 class _AskTheStudy(Searcher):
     """Tune's searcher: the study's ask and tell."""
 
-    def __init__(self, desk: _Desk, slots: int) -> None:
+    def __init__(self, desk: Desk, slots: int) -> None:
         super().__init__()
         self.desk = desk
         self.slots = slots
@@ -279,7 +177,7 @@ class _ReportToTheStudy(TrialScheduler):
 
     _supports_buffered_results = False
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.desk = desk
 
@@ -310,7 +208,7 @@ class _ReportToTheStudy(TrialScheduler):
         return "reports to the study"
 
 
-class _Ticker(_NotPickled, tune.Callback):
+class _Ticker(NotPickled, tune.Callback):
     """Looks at the clock and refreshes the view between Tune's steps."""
 
     def __init__(self, interruption: Interruption, on_tick: Callable[[], None]) -> None:
@@ -339,23 +237,6 @@ def _ray(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-@contextmanager
-def _interrupted_by_signals(interruption: Interruption) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks the workers to save themselves; the second ends at once."""
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if interruption.reason == "interrupt":
-            raise KeyboardInterrupt
-        interruption.ask("interrupt")
-
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _gpus_per_trial(cluster: Cluster) -> float:
