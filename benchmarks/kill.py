@@ -23,6 +23,7 @@ from benchmarks.results_file import write_results
 #: Some dozens of trials of about half a second, with dropout, so that kills fall into trainings.
 WORDS = [
     "space=smoke",
+    "task=adding",
     "task.sequence_length=10,20,30",
     "model.depth=1,2,3",
     "model.hidden_size=16",

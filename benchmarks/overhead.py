@@ -100,6 +100,7 @@ def failmap(trials: int) -> float:
         config = load(
             [
                 "space=smoke",
+                "task=adding",
                 f"storage={storage}",
                 "task.sequence_length=5",
                 "model.depth=1",

@@ -7,6 +7,7 @@ the run folder; Tune's own files lie in a temporary folder and are never read ba
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ from search.desk import Desk, NotPickled
 from search.interruption import Interruption, interrupted_by_signals
 from search.study import Study
 from search.worker import Worker
+
+#: How long a cluster may take to answer at all.
+CONNECT_SECONDS = 10.0
 
 
 def execute(
@@ -228,15 +232,27 @@ def _ray(cluster: Cluster) -> Iterator[None]:
     if cluster.address == "local":
         ray.init(num_cpus=cluster.cpus, include_dashboard=False, **common)
     else:
+        _refuse_silence(cluster.address)
         try:
             ray.init(address=cluster.address, **common)
-        except ConnectionError as error:
+        except (ConnectionError, ValueError) as error:
             raise UserError(f"cluster.address={cluster.address}: no Ray answers there ({error})") from None
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _refuse_silence(address: str) -> None:
+    """Raises UserError where nothing listens at a host and port: Ray would wait for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UserError(f"cluster.address={address}: no Ray answers there ({error})") from None
 
 
 def _gpus_per_trial(cluster: Cluster) -> float:

@@ -24,8 +24,12 @@ def create_run_folder(folder: RunFolder) -> None:
             f"{folder.path} exists already: go on with it by {resume_command(folder)}, "
             "or name this run otherwise by run=NAME"
         )
-    with disk_errors_told(folder):
+    try:
         folder.trials.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot make {folder.path}: {error.strerror or error}; name another folder by storage="
+        ) from error
 
 
 @contextmanager

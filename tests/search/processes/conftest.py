@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 #: Some seconds of training in trials of half a second, with dropout, on two slots.
 WORDS = (
     "space=smoke",
+    "task=adding",
     "task.sequence_length=10,20",
     "model.depth=1,2",
     "model.hidden_size=16",
