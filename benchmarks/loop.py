@@ -14,7 +14,7 @@ def main() -> None:
     pairs = int(dict(word.split("=") for word in sys.argv[1:]).get("pairs", 20))
     device = torch.device("cpu")
     results = [
-        compare(case, device, max(3, pairs // 4) if case.hidden_size > 128 else pairs) for case in CASES
+        compare(case, device, max(3, pairs // 6) if case.hidden_size > 128 else pairs) for case in CASES
     ]
     remarks = (
         "Adding problem, T=50, batch 64, one thread. In turn, an interval at a time: 50 updates and an "

@@ -125,7 +125,7 @@ class Result:
     ratios: tuple[float, ...]
 
 
-def compare(case: Case, device: torch.device, pairs: int, warm_up: int = 2) -> Result:
+def compare(case: Case, device: torch.device, pairs: int, warm_up: int = 1) -> Result:
     """Runs both loops in turn."""
     bare, ours = bare_intervals(case, device), our_intervals(case, device)
     timed = [(_seconds(bare, device), _seconds(ours, device)) for _ in range(warm_up + pairs)][warm_up:]

@@ -2,11 +2,10 @@
 
 Three ways to run the same one-evaluation trainings on the same local Ray, one after the other: a `tune.Tuner`
 with a function trainable as Ray's own tutorial has it, one that is tuned (a class trainable whose actors are
-reused, one torch thread, no loggers), and Failmap.
+reused, one torch thread), and Failmap.
 """
 
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -17,9 +16,6 @@ from typing import Any
 from analysis.load import load_run
 from analysis.records import RunFolder, TrialFolder
 from benchmarks.results_file import write_results
-from search.executor import execute
-from search.loading import load, to_yaml
-from search.study import Study
 
 #: Ten updates of a small network and one evaluation.
 TRIAL: dict[str, Any] = {
@@ -96,6 +92,11 @@ def tuned_tune(trials: int) -> float:
 
 def failmap(trials: int) -> float:
     """A run of one cell with as many seeds."""
+    # Imported last: the executor switches Tune's loggers off, and the other ways are to run as they come.
+    from search.executor import execute
+    from search.loading import load, to_yaml
+    from search.study import Study
+
     with tempfile.TemporaryDirectory() as storage:
         config = load(
             [
@@ -151,7 +152,7 @@ def main() -> None:
         wall, training = measure(way, few)
         ray.shutdown()
         beyond = (wall - once - (training - training_once) / cores) / (few - 2 * cores)
-        rows.append((name, few, wall, statistics.fmean([training / few]), beyond))
+        rows.append((name, few, wall, training / few, beyond))
     ours = rows[-1][-1]
     lines = [
         "| way | trials | wall, s | training, s a trial | beyond training, s a trial | against Failmap |",
