@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from analysis.errors import UserError
 from analysis.records import Summary
 from search.interruption import Interruption
 from search.study import Study
@@ -40,8 +41,11 @@ class Desk(NotPickled):
         try:
             yield
         except Exception as error:
-            self.fault = self.fault or error
-            self.interruption.ask("fault")
+            self._take_fault(error)
+
+    def _take_fault(self, error: Exception) -> None:
+        self.fault = self.fault or error
+        self.interruption.ask("fault")
 
     def begin(self, trial_id: str) -> dict[str, Any] | None:
         """The next trial's number and attempt, or None where there is none now."""
@@ -70,6 +74,8 @@ class Desk(NotPickled):
             return
         with self._keeping_faults():
             if result is not None:
+                if result["fault"] is not None:
+                    self._take_fault(UserError(f"{result['fault']}; nothing that was finished is lost"))
                 if result.get("update") is not None:
                     self.study.report(number, result["update"], result["score"])
                 self.study.tell(number, _summary(result))

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from types import FrameType
 
@@ -26,7 +26,9 @@ class Interruption:
         """Raises the flag; the first reason stays."""
         if self.reason is None:
             self.reason = reason
-            self.folder.stop.touch()
+            # On a full disk there is no room for the flag, and none is needed: every worker meets the same.
+            with suppress(OSError):
+                self.folder.stop.touch()
 
     def look_at_the_clock(self) -> None:
         """Raises the flag once the run's time is spent."""

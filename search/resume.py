@@ -6,6 +6,7 @@ from time import monotonic
 from rich.console import Console
 
 from analysis.errors import command
+from search.data import check_files
 from search.loading import from_yaml, locate, resume_config
 
 
@@ -19,6 +20,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     folder, changes = locate(words)
     config = resume_config(from_yaml(folder.config), changes)
+    check_files(config)
     # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
     from search.driver import drive
 

@@ -11,6 +11,7 @@ from analysis.errors import UserError, command
 from analysis.files import write_atomically
 from analysis.records import RunFolder
 from search.config import RunConfig
+from search.data import check_files
 from search.loading import differences, from_yaml, read_request, to_yaml
 from search.storage import create_run_folder, disk_errors_told, resume_command
 
@@ -34,6 +35,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     folder = RunFolder(Path(request.config.storage) / request.config.run)
     _refuse_another_run(request.config, folder)
+    check_files(request.config)
     create_run_folder(folder)
     with disk_errors_told(folder):
         write_atomically(folder.config, to_yaml(request.config))

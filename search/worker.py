@@ -60,8 +60,9 @@ class Worker:
         """Trains to the next evaluation.
 
         Returns:
-            update and score (None where there was no evaluation), done, and the summary as it stands, as JSON
-            (Tune flattens nested results): its outcome is None while the trial goes on, or was interrupted.
+            update and score (None where there was no evaluation), done, fault (what is wrong with the
+            storage, or None), and the summary as it stands, as JSON (Tune flattens nested results): its
+            outcome is None while the trial goes on, or was interrupted.
         """
         try:
             if self.failure is not None:
@@ -71,6 +72,11 @@ class Worker:
             evaluation = self.session.advance()
         except SupersededError as error:
             return _result(None, Summary(outcome=None, reason=str(error)), done=True)
+        except OSError as error:
+            # The storage failed, not the trial: it stays unfinished, and the driver ends the search.
+            where = error.filename or self.run.path
+            fault = f"a worker on {socket.gethostname()} cannot write {where}: {error.strerror or error}"
+            return _result(None, Summary(outcome=None, reason=fault), done=True, fault=fault)
         except Exception as error:
             # As above; the trial is recorded as errored.
             if isinstance(error, torch.cuda.OutOfMemoryError):
@@ -82,11 +88,14 @@ class Worker:
         return _result(evaluation, summary, done=True)
 
 
-def _result(evaluation: Evaluation | None, summary: Summary, *, done: bool) -> dict[str, Any]:
+def _result(
+    evaluation: Evaluation | None, summary: Summary, *, done: bool, fault: str | None = None
+) -> dict[str, Any]:
     return {
         "update": None if evaluation is None else evaluation.update,
         "score": None if evaluation is None else evaluation.score,
         "done": done,
+        "fault": fault,
         "summary": json.dumps(asdict(replace(summary, host=socket.gethostname()))),
     }
 

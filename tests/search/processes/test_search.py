@@ -65,7 +65,8 @@ def test_a_search_from_its_first_trial_to_its_report(start: Start, tmp_path: Pat
     both = [(record.started, record.ended) for record in records(folder)]
     assert any(one[0] < other[0] < (one[1] or "") for one in both for other in both), "both slots work"
 
-    again = start("search.run", "space=smoke", "cluster.cpus=2", f"storage={tmp_path}", "run=whole", "train.clip_norm=1.0")
+    words = ("space=smoke", "cluster.cpus=2", f"storage={tmp_path}", "run=whole", "train.clip_norm=1.0")
+    again = start("search.run", *words)
     assert again.end() == 2
     assert "train.clip_norm: none -> 1" in again.output
 
@@ -115,21 +116,17 @@ def test_a_killed_driver_loses_nothing_and_a_killed_worker_costs_an_attempt(
     assert_every_history_is_undisturbed(folder, tmp_path / "undisturbed")
 
 
-def test_a_budget_of_minutes_ends_in_time_and_errors_are_no_failures(start: Start, tmp_path: Path) -> None:
+def test_files_that_are_not_digits_are_told_before_anything_starts(start: Start, tmp_path: Path) -> None:
     (tmp_path / "digits").mkdir()
-    driver = start(
-        "search.run",
+    words = (
         "space=smoke",
         "task=mnist",
         f"task.folder={tmp_path / 'digits'}",
-        "task.sequence_length=4,7",
-        "budget.minutes=5",
-        "cluster.cpus=1",
         f"storage={tmp_path}",
-        "run=errors",
+        "run=no",
     )
-    assert driver.end() == 0, driver.output
-    folder = RunFolder(tmp_path / "errors")
-    assert set(ended(folder).values()) == {"errored"}
-    assert "0 of 4 cells decided" in driver.output
-    assert all("train-images" in record.summary.reason for record in records(folder) if record.summary)
+    driver = start("search.run", *words)
+    assert driver.end() == 2
+    assert "train-images" in driver.output
+    assert "Traceback" not in driver.output
+    assert not (tmp_path / "no").exists()

@@ -1,0 +1,110 @@
+"""What a worker makes of trials that end well, break, are superseded, or meet a disk that fails."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.records import RunFolder, Summary, TrialRecord, read_history
+from search.trial.attempt import begin_attempt
+from search.trial.config import TrialConfig
+from search.worker import Worker
+
+RECORD = TrialRecord(
+    number=0,
+    attempt=1,
+    config=TrialConfig.model_validate(
+        {
+            "task": {"name": "adding", "sequence_length": 4, "test_size": 64},
+            "model": {"name": "lstm", "hidden_size": 4},
+            "train": {"max_updates": 4, "evaluate_every": 2, "batch_size": 4},
+        }
+    ).model_dump(mode="json"),
+    cell={},
+    recipe={},
+    recipe_index=0,
+    purpose="default",
+    seed=0,
+    started="2026-01-01T00:00:00+00:00",
+)
+
+Place = Callable[..., RunFolder]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Makes a run of trials as the driver leaves them to a worker."""
+
+    def make(*configs: dict[str, Any]) -> RunFolder:
+        run = RunFolder(tmp_path / "run")
+        for number, config in enumerate(configs or (RECORD.config,)):
+            folder = run.trial(number)
+            folder.path.mkdir(parents=True)
+            folder.record.write_text(replace(RECORD, number=number, config=config).to_json())
+            begin_attempt(folder, 1)
+        return run
+
+    return make
+
+
+def worker(run: RunFolder) -> Worker:
+    return Worker(run, device="cpu", num_threads=1, keep="none", test=False)
+
+
+def ended(work: Worker, number: int = 0) -> tuple[dict[str, Any], Summary]:
+    """The last result of a trial."""
+    work.begin(number, 1)
+    result = work.advance()
+    while not result["done"]:
+        assert json.loads(result["summary"])["outcome"] is None
+        result = work.advance()
+    return result, Summary(**json.loads(result["summary"]))
+
+
+def test_a_trial_is_trained_to_its_end(place: Place) -> None:
+    run = place()
+    result, summary = ended(worker(run))
+    assert (summary.outcome, summary.updates, result["update"]) == ("failed", 4, 4)
+    assert result["fault"] is None
+    assert summary.host
+    assert [evaluation.update for evaluation in read_history(run.trial(0).history)] == [2, 4]
+
+
+def test_a_trial_that_breaks_is_errored_and_the_next_one_runs(place: Place) -> None:
+    broken = {**RECORD.config, "task": {"name": "mnist", "folder": "/nowhere", "sequence_length": 4}}
+    broken["output"] = {"loss": "cross_entropy"}
+    run = place(broken, RECORD.config)
+    work = worker(run)
+    _, summary = ended(work, 0)
+    assert summary.outcome == "errored"
+    assert summary.reason.startswith("TaskError: ")
+    assert "\n" not in summary.reason
+    assert ended(work, 1)[1].outcome == "failed"
+
+
+def test_a_stop_that_was_asked_for_leaves_the_trial_unfinished(place: Place) -> None:
+    run = place()
+    run.stop.touch()
+    assert ended(worker(run))[1].outcome is None
+    assert not run.trial(0).history.exists()
+
+
+def test_a_superseded_attempt_writes_nothing(place: Place) -> None:
+    run = place()
+    begin_attempt(run.trial(0), 2)
+    _, summary = ended(worker(run))
+    assert summary.outcome is None
+    assert "another attempt" in summary.reason
+    assert not run.trial(0).history.exists()
+
+
+def test_a_disk_that_fails_is_a_fault_of_the_run_and_not_of_the_trial(place: Place) -> None:
+    run = place()
+    run.trial(0).history.mkdir()
+    result, summary = ended(worker(run))
+    assert summary.outcome is None
+    assert "cannot write" in result["fault"]
+    assert str(run.trial(0).history) in result["fault"]
