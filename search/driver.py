@@ -11,7 +11,7 @@ from analysis.next_steps import next_steps
 from analysis.records import RunFolder
 from analysis.report import build
 from search.config import RunConfig
-from search.live import LiveView, map_picture
+from search.live import LiveView
 from search.loading import to_yaml
 from search.pace import Pace, write_costs
 from search.provenance import begin_session, end_session
@@ -63,8 +63,7 @@ def drive(
         study.close()
 
     results = study.results()
-    console.print(map_picture(config, results.cells))
-    notice(view.status_line(results))
+    view.show_map(results)
     with disk_errors_told(folder):
         write_costs(config, folder, load_run(folder).records)
     report = build(folder)

@@ -1,6 +1,6 @@
 """The terminal view: the map filling in. On a pipe, one plain line every few seconds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 
@@ -47,6 +47,7 @@ class LiveView:
         self.results = results
         self.seconds_left = seconds_left
         self.console = console
+        self.reached = cells_in_order(config, relative_cost)
         self.started = monotonic()
         self.ended_before = sum(results().outcomes.values())
         self._next = self.started
@@ -64,6 +65,11 @@ class LiveView:
             self._live.update(Text(""), refresh=True)
             self._live.stop()
 
+    def show_map(self, results: Results) -> None:
+        """Prints the map and the counts, to stay."""
+        self.console.print(map_picture(self.config, self.reached, results.cells))
+        self.console.print(self.status_line(results), highlight=False, soft_wrap=True)
+
     def tick(self) -> None:
         """Draws anew if it is time to; called as often as one likes."""
         if monotonic() < self._next:
@@ -74,8 +80,10 @@ class LiveView:
             self.console.print(self.status_line(results), highlight=False, soft_wrap=True)
         else:
             self._next = monotonic() + PICTURE_SECONDS
-            picture = Group(map_picture(self.config, results.cells), Text(self.status_line(results)))
-            self._live.update(picture, refresh=True)
+            picture = Group(
+                map_picture(self.config, self.reached, results.cells), Text(self.status_line(results))
+            )
+            self._live.update(Group(picture, Text(self.status_line(results))), refresh=True)
 
     def status_line(self, results: Results) -> str:
         """Counts of outcomes, decided cells, trials a minute and time left, in one line."""
@@ -87,7 +95,7 @@ class LiveView:
         ]
         rare: tuple[Outcome, ...] = ("censored", "errored")
         counts += [f"{results.outcomes[one]} {one}" for one in rare if results.outcomes.get(one)]
-        verdicts = judge_cells(self.config, results.cells)
+        verdicts = judge_cells(self.config, self.reached, results.cells)
         decided = sum(verdict.state in ("learns", "fails") for verdict in verdicts.values())
         left = self.seconds_left(results)
         parts = [
@@ -100,20 +108,24 @@ class LiveView:
         return " · ".join(parts)
 
 
-def judge_cells(config: RunConfig, cells: Mapping[Cell, Sequence[TrialNote]]) -> dict[Cell, CellVerdict]:
-    """What is known of every cell that the budget reaches, by the rules of the failure map."""
+def judge_cells(
+    config: RunConfig, reached: Iterable[Cell], cells: Mapping[Cell, Sequence[TrialNote]]
+) -> dict[Cell, CellVerdict]:
+    """What is known of every cell that the budget reaches or has trials, by the rules of the failure map."""
     return {
         cell: judge(
             [TrialResult(note.recipe_index, note.purpose, note.outcome) for note in cells.get(cell, ())],
             config.space.fail_after_recipes,
         )
-        for cell in dict.fromkeys([*cells_in_order(config, relative_cost), *cells])
+        for cell in dict.fromkeys([*reached, *cells])
     }
 
 
-def map_picture(config: RunConfig, cells: Mapping[Cell, Sequence[TrialNote]]) -> RenderableType:
+def map_picture(
+    config: RunConfig, reached: Iterable[Cell], cells: Mapping[Cell, Sequence[TrialNote]]
+) -> RenderableType:
     """The map, a table for each facet: k of n in each cell, its state by colour and mark."""
-    verdicts = judge_cells(config, cells)
+    verdicts = judge_cells(config, reached, cells)
     x, y, *facet = config.space.map_axes
     panels: list[RenderableType] = []
     for facet_value in facet[0].values or () if facet else (None,):

@@ -30,6 +30,8 @@ def main(words: Sequence[str]) -> int:
 def _show(folder: RunFolder, console: Console) -> None:
     # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
     from analysis.load import load_run
+    from search.agenda import cells_in_order
+    from search.cost import relative_cost
     from search.live import map_picture
     from search.space import Cell
     from search.wants import TrialNote
@@ -47,7 +49,7 @@ def _show(folder: RunFolder, console: Console) -> None:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     console.print(Text(f"run {folder.name}: {driver_words(folder)}"), soft_wrap=True)
     console.print(Text(f"{count_words(outcomes.total(), 'trial')}: {counts or 'none yet'}"), soft_wrap=True)
-    console.print(map_picture(config, cells))
+    console.print(map_picture(config, cells_in_order(config, relative_cost), cells))
 
 
 def driver_words(folder: RunFolder) -> str:

@@ -22,7 +22,7 @@ class History:
     def __init__(self, folder: TrialFolder, is_current: Callable[[], bool], update: int) -> None:
         self.folder = folder
         self.is_current = is_current
-        self._require_current()
+        self.require_current()
         path = folder.history
         cut_torn_line(path)
         kept = [evaluation.to_line() for evaluation in read_history(path) if evaluation.update <= update]
@@ -30,10 +30,11 @@ class History:
 
     def append(self, evaluation: Evaluation) -> None:
         """Adds one line. Raises SupersededError, and writes nothing, if a later attempt has begun."""
-        self._require_current()
+        self.require_current()
         with self.folder.history.open("a", encoding="utf-8") as file:
             file.write(f"{evaluation.to_line()}\n")
 
-    def _require_current(self) -> None:
+    def require_current(self) -> None:
+        """Raises SupersededError if a later attempt has begun: whoever is about to write asks first."""
         if not self.is_current():
             raise SupersededError(f"another attempt of trial {self.folder.path.name} has begun")

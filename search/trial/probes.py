@@ -37,13 +37,15 @@ class UpdateProbe:
         self.groups = groups(model)
         self.before = [parameter.detach().clone() for parameter in model.parameters()]
         self.tensors: dict[str, Tensor] = {}
+        self.steps: list[int] = []
 
     def after_backward(self, inputs: Float[Tensor, "batch time features"]) -> None:
         """Reads the gradients, before they are clipped."""
         for name, parameters in self.groups.items():
             self.tensors[f"gradient/{name}"] = _norm([p.grad for p in parameters if p.grad is not None])
         if inputs.grad is not None:
-            self.tensors["by_step"] = inputs.grad.norm(dim=(0, 2))[shown_steps(inputs.shape[1])]
+            self.steps = shown_steps(inputs.shape[1])
+            self.tensors["by_step"] = inputs.grad.norm(dim=(0, 2))[self.steps]
 
     def after_step(self) -> None:
         """Reads the weights, once the optimizer has moved them."""
@@ -54,7 +56,7 @@ class UpdateProbe:
             self.tensors[f"weight/{name}"] = weight
             self.tensors[f"ratio/{name}"] = change / weight
 
-    def signals(self, num_steps: int) -> Signals:
+    def signals(self) -> Signals:
         """What was measured, brought to the host."""
         by_layer = {
             kind: {name: _plain(self.tensors[f"{kind}/{name}"]) for name in self.groups}
@@ -69,7 +71,7 @@ class UpdateProbe:
         }
         if "by_step" in self.tensors:
             signals["gradient_norm_by_step"] = [_finite(norm) for norm in self.tensors["by_step"].tolist()]
-            signals["gradient_steps"] = shown_steps(num_steps)
+            signals["gradient_steps"] = self.steps
         return signals
 
 

@@ -89,7 +89,7 @@ class TrialSession:
         end = min((first // train.evaluate_every + 1) * train.evaluate_every, train.max_updates)
         interval = self.training.run(first, end, self._is_stop_asked)
         if interval is None:
-            before.save(self.folder.checkpoint)
+            self._save(before)
             self.summary = self.summarise(None, "interrupted")
             return None
         measurement = measure(self.training.model, self.training.objective, self.validation)
@@ -112,7 +112,7 @@ class TrialSession:
         """What is written down of this evaluation."""
         signals = {
             "learning_rate": learning_rate(self.config.train, self.progress.update - 1),
-            **interval.probe.signals(self.validation.inputs.shape[1]),
+            **interval.probe.signals(),
             "saturation_by_layer": measurement.saturation_by_layer,
         }
         num_train = self.training.task.num_train
@@ -174,9 +174,13 @@ class TrialSession:
         if self.progress.update == 0 or trained * CHECKPOINT_SHARE < self._save_seconds:
             return
         started = perf_counter()
-        snapshot.save(self.folder.checkpoint)
+        self._save(snapshot)
         self._save_seconds = perf_counter() - started
         self._saved_at = self.progress.seconds
+
+    def _save(self, snapshot: Snapshot) -> None:
+        self.history.require_current()
+        snapshot.save(self.folder.checkpoint)
 
 
 def _polled(flag: Callable[[], bool]) -> Callable[[], bool]:

@@ -26,7 +26,7 @@ def probed_update(
 
 def test_gradient_norms_by_layer_add_up_to_the_whole() -> None:
     probe, model, _, _ = probed_update()
-    signals = probe.signals(40)
+    signals = probe.signals()
     whole = torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).norm().item()  # type: ignore[union-attr]
     assert signals["gradient_norm"] == pytest.approx(whole)
     assert list(signals["gradient_norm_by_layer"]) == ["layers.0", "layers.1", "readout"]
@@ -36,7 +36,7 @@ def test_gradient_norms_by_layer_add_up_to_the_whole() -> None:
 
 def test_update_ratios_are_change_over_size() -> None:
     probe, model, _, before = probed_update()
-    signals = probe.signals(40)
+    signals = probe.signals()
     change = torch.cat(
         [(after.detach() - b).flatten() for after, b in zip(model.parameters(), before, strict=True)][-2:]
     ).norm()
@@ -47,7 +47,7 @@ def test_update_ratios_are_change_over_size() -> None:
 
 def test_gradient_by_step_is_the_norm_of_the_inputs_gradient() -> None:
     probe, _, inputs, _ = probed_update()
-    signals = probe.signals(40)
+    signals = probe.signals()
     steps = signals["gradient_steps"]
     assert steps[0] == 0
     assert steps[-1] == 39
@@ -58,7 +58,7 @@ def test_gradient_by_step_is_the_norm_of_the_inputs_gradient() -> None:
 
 def test_what_is_not_finite_is_none() -> None:
     probe, _, _, _ = probed_update(learning_rate=float("inf"))
-    assert probe.signals(40)["weight_norm_by_layer"]["readout"] is None
+    assert probe.signals()["weight_norm_by_layer"]["readout"] is None
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 31, 32, 33, 100, 784])

@@ -187,3 +187,10 @@ def test_weights_stay_as_asked(keep: str, kept: bool, tmp_path: Path) -> None:
         stored = load_file(tmp_path / "weights.safetensors")
         assert stored.keys() == session.training.model.state_dict().keys()
         assert torch.equal(stored["readout.weight"], session.training.model.readout.weight)
+
+
+def test_a_shorter_training_sequence_names_its_own_time_steps(tmp_path: Path) -> None:
+    run(CONFIGURATIONS["curriculum"], tmp_path)
+    first, *_, last = (line["signals"] for line in history(tmp_path))
+    assert len(first["gradient_steps"]) == len(first["gradient_norm_by_step"]) < TINY["sequence_length"]
+    assert len(last["gradient_steps"]) == len(last["gradient_norm_by_step"]) <= TINY["sequence_length"]
