@@ -1,0 +1,103 @@
+"""The terminal view: in a terminal a picture, on a pipe plain lines."""
+
+from collections.abc import Sequence
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from analysis.records import Outcome
+from search.live import LiveView
+from search.loading import load
+from search.space import Cell
+from search.study import Results
+from search.wants import TrialNote
+
+CONFIG = load(["space=smoke", "budget=quick", "model.depth=1,2,4"])
+CELLS = {
+    (cell.as_dict()["task.sequence_length"], cell.as_dict()["model.depth"]): cell
+    for cell in CONFIG.space.cells()
+}
+
+
+def results(**outcomes: Sequence[Outcome | None]) -> Results:
+    """Trials of the default recipe by cell: T3_D1=['learned', None]."""
+    cells: dict[Cell, list[TrialNote]] = {}
+    counts: dict[Outcome, int] = {}
+    for name, ends in outcomes.items():
+        length, depth = name.removeprefix("T").split("_D")
+        cell = CELLS[int(length), int(depth)]
+        cells[cell] = [TrialNote(i, cell, 0, "default", i, outcome) for i, outcome in enumerate(ends)]
+        for outcome in ends:
+            if outcome is not None:
+                counts[outcome] = counts.get(outcome, 0) + 1
+    unfinished = sum(outcome is None for ends in outcomes.values() for outcome in ends)
+    return Results(cells, counts, unfinished)
+
+
+FILLED = results(
+    T3_D1=["learned"] * 4,
+    T30_D1=["failed"] * 4,
+    T3_D2=["learned", "failed", None],
+    T30_D2=["errored"],
+    T3_D4=[None],
+)
+
+
+def shown(found: Results, *, terminal: bool, seconds_left: float | None = 42.0) -> str:
+    file = StringIO()
+    console = Console(
+        file=file, force_terminal=terminal, width=100, color_system="truecolor" if terminal else None
+    )
+    with LiveView(CONFIG, lambda: found, lambda _: seconds_left, console) as view:
+        view.tick()
+        view.tick()
+    return file.getvalue()
+
+
+def finished(found: Results) -> list[str]:
+    file = StringIO()
+    LiveView(CONFIG, lambda: found, lambda _: None, Console(file=file, width=200)).show_map(found)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_a_pipe_gets_one_plain_line_every_few_seconds() -> None:
+    text = shown(FILLED, terminal=False)
+    assert text.count("\n") == 1
+    assert "11 trials: 5 learned, 5 failed, 1 errored; 2 running" in text
+    assert "2 of 6 cells decided" in text
+    assert "42 s left" in text
+    assert "\x1b" not in text
+
+
+def test_a_terminal_gets_the_map_in_colours() -> None:
+    text = shown(FILLED, terminal=True)
+    assert "4/4+" in text
+    assert "48;2;31;95;168m" in text, "the blue of what learns"
+    assert "48;2;184;72;12m" in text, "the orange of what fails"
+
+
+def test_the_map_stands_with_the_shallow_row_at_the_bottom() -> None:
+    heading, *rows = finished(FILLED)[:5]
+    assert heading == "depth (up) by sequence length (across)"
+    assert [row.split() for row in rows] == [
+        ["4", ".…", "."],
+        ["2", "1/2?…", "?"],
+        ["1", "4/4+", "0/4-"],
+        ["3", "30"],
+    ]
+
+
+def test_nothing_known_is_no_error() -> None:
+    lines = finished(results())
+    assert "0 trials: 0 learned, 0 failed; 0 running" in lines[-1]
+    assert "no estimate of the time left" in lines[-1]
+
+
+@pytest.mark.parametrize("facets", ["1", "none"])
+def test_only_facets_that_the_budget_reaches_are_shown(facets: str) -> None:
+    config = load(["space=lstm_depth", "budget=quick", f"budget.facets={facets}"])
+    file = StringIO()
+    view = LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=200))
+    view.show_map(results())
+    assert file.getvalue().count("hidden size") == (1 if facets == "1" else 3)
