@@ -46,14 +46,15 @@ def _elsewhere(run: Run) -> list[Step]:
         return []
     longest = label_text(lengths[-1])
     wide = f"model.hidden_size=512 model.depth=5 task.sequence_length={longest}"
+    supervised = "map.facet=task.supervision task.supervision=every_step,last model.hidden_size=32"
     return [
         (
             f"512 units, 5 layers, length {longest}, 5 seeds, on a GPU cluster:",
             f"python -m search.run budget=full {wide} cluster.address=auto",
         ),
         (
-            "Odd or even: a label at the last step only, beside one at every step:",
-            "python -m search.run space=supervision",
+            "The same map of odd or even, a label at every step beside one at the last step only:",
+            f"python -m search.run task=parity {supervised} budget.facets=2 budget.minutes=15",
         ),
     ]
 
