@@ -13,7 +13,7 @@ from search.trial.checkpoint import Snapshot, save_weights
 from search.trial.config import TrialConfig
 from search.trial.criterion import Criterion, Decision, Progress
 from search.trial.evaluation import Measurement, measure
-from search.trial.forensics import first_nonfinite
+from search.trial.forensics import FirstNonfinite, first_nonfinite
 from search.trial.history import History
 from search.trial.optimization import learning_rate
 from search.trial.training import Interval, Training
@@ -136,10 +136,9 @@ class TrialSession:
         """Ends the trial with an outcome, and with what only the worker can still tell."""
         reason, extra = decision.reason, dict[str, Any]()
         if decision.reason == "not finite":
-            found = first_nonfinite(self.training, before, end)
-            if found is not None:
-                reason = f"not finite: {found.tensor} at update {found.update}"
-                extra["first_nonfinite"] = asdict(found)
+            found = first_nonfinite(self.training, before, end) or FirstNonfinite("validation loss", end)
+            reason = f"not finite: {found.tensor} at update {found.update}"
+            extra["first_nonfinite"] = asdict(found)
         elif self.test:
             self.training.task.unseal()
             tested = measure(self.training.model, self.training.objective, self.training.task.test_set())
