@@ -80,9 +80,7 @@ class LiveView:
             self.console.print(self.status_line(results), highlight=False, soft_wrap=True)
         else:
             self._next = monotonic() + PICTURE_SECONDS
-            picture = Group(
-                map_picture(self.config, self.reached, results.cells), Text(self.status_line(results))
-            )
+            picture = map_picture(self.config, self.reached, results.cells)
             self._live.update(Group(picture, Text(self.status_line(results))), refresh=True)
 
     def status_line(self, results: Results) -> str:

@@ -72,6 +72,7 @@ def test_a_pipe_gets_one_plain_line_every_few_seconds() -> None:
 
 def test_a_terminal_gets_the_map_in_colours() -> None:
     text = shown(FILLED, terminal=True)
+    assert text.count("2 of 6 cells decided") == 1
     assert "4/4+" in text
     assert "48;2;31;95;168m" in text, "the blue of what learns"
     assert "48;2;184;72;12m" in text, "the orange of what fails"
