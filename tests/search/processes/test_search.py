@@ -130,3 +130,37 @@ def test_files_that_are_not_digits_are_told_before_anything_starts(start: Start,
     assert "train-images" in driver.output
     assert "Traceback" not in driver.output
     assert not (tmp_path / "no").exists()
+
+
+def test_other_recipes_are_sampled_and_stopped_by_rank_in_their_cell(start: Start, tmp_path: Path) -> None:
+    driver = start(
+        "search.run",
+        "space=smoke",
+        "task=adding",
+        "task.sequence_length=20",
+        "model.depth=1",
+        "train.learning_rate.low=1e-5",
+        "train.learning_rate.high=1e-1",
+        "train.learning_rate.log=true",
+        "train.learning_rate.default=1e-4",
+        "sampler=tpe",
+        "pruner=halving",
+        "halving.first_rung=1",
+        "halving.factor=2",
+        "halving.exempt_share=0",
+        "budget.recipes=6",
+        "cluster.cpus=1",
+        f"storage={tmp_path}",
+        "run=halving",
+    )
+    assert driver.end() == 0, driver.output
+    folder = RunFolder(tmp_path / "halving")
+    told = [(record.purpose, record.summary) for record in records(folder) if record.summary is not None]
+    assert {purpose for purpose, _ in told} >= {"default", "explore"}
+    stopped = [(purpose, summary) for purpose, summary in told if summary.outcome == "censored"]
+    assert stopped
+    assert {purpose for purpose, _ in stopped} == {"explore"}
+    assert {summary.reason for _, summary in stopped} == {"stopped by rank"}
+    assert all(0 < summary.updates < 50 for _, summary in stopped)
+    rates = {record.recipe["train.learning_rate"] for record in records(folder)}
+    assert len(rates) == 6
