@@ -23,7 +23,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def command(main: Callable[[Sequence[str]], int]) -> None:
-    """Runs a program's `main` over the command line's words, and tells a user's mistakes as lines."""
+    """Runs a program's `main` over the command line's words; a user's mistakes and Ctrl-C end it in a line."""
     try:
         status = main(sys.argv[1:])
     except UserError as error:
@@ -32,4 +32,7 @@ def command(main: Callable[[Sequence[str]], int]) -> None:
         status = 2
     except BrokenPipeError:
         status = 0
+    except KeyboardInterrupt:
+        print("stopped at once", file=sys.stderr)
+        status = 130
     sys.exit(status)

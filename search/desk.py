@@ -73,7 +73,8 @@ class Desk(NotPickled):
         if number is None:
             return
         with self._keeping_faults():
-            if result is not None:
+            # Tune hands on an empty result of a trial that it ended before the first one came.
+            if result:
                 if result["fault"] is not None:
                     self._take_fault(UserError(f"{result['fault']}; nothing that was finished is lost"))
                 if result.get("update") is not None:
