@@ -23,7 +23,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def command(main: Callable[[Sequence[str]], int]) -> None:
-    """Runs a program's `main` over the command line's words; a user's mistakes and Ctrl-C end it in a line."""
+    """Runs a program's `main` over the command line's words; mistakes and Ctrl-C end it in a line."""
     try:
         status = main(sys.argv[1:])
     except UserError as error:

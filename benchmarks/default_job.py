@@ -53,6 +53,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "search.run", *words], check=True, stdout=subprocess.DEVNULL)
         wall = time.monotonic() - clock
         run = load_run(RunFolder(Path(storage) / "job"))
+        histories = [run.history(record.number) for record in run.records]
     cells = decided_at(run, began)
     num_cells = math.prod(len(run.config.map_values[path]) for path in run.config.map_paths[:2])
     lines = ["| after, min | cells decided | learns | fails | of |", "|---|---|---|---|---|"]
@@ -62,9 +63,7 @@ def main() -> None:
             f"| {moment} | {len(states)} | {states.count('learns')} | {states.count('fails')} | {num_cells} |"
         )
     cores = os.cpu_count() or 1
-    seconds = sum(
-        evaluations[-1].seconds for record in run.records if (evaluations := run.history(record.number))
-    )
+    seconds = sum(history[-1].seconds for history in histories if history)
     remarks = (
         f"One run of {wall:.0f} s, start-up and report included; {len(run.records)} trials. "
         f"Seconds in training / (cores x wall seconds): {seconds / (cores * wall):.2f}; "

@@ -219,6 +219,11 @@ class _Ticker(NotPickled, tune.Callback):
         self.interruption = interruption
         self.on_tick = on_tick
 
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Frees the averages of metrics that Tune keeps of every trial: 27 of 62 kB."""
+        trial.run_metadata.metric_analysis.clear()
+        trial.run_metadata.metric_n_steps.clear()
+
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """After every turn of Tune's loop: about ten times a second, and after every result."""
         self.interruption.look_at_the_clock()
