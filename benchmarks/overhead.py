@@ -164,9 +164,9 @@ def main() -> None:
         )
     remarks = (
         "Wall time divided by trials, less training divided by cores; a run of a few trials on the same "
-        "machine is subtracted, so that Ray's start and the workers' imports do not count. Failmap's trials "
-        "are in a "
-        "journal, with record and history on the disk; those of the other two ways leave Tune's own files."
+        "machine is subtracted, so that Ray's start does not count. In the plain way every trial has a new "
+        "process that imports torch, which is in its training here. Failmap's trials are in a journal, with "
+        "record and history on the disk; those of the other two ways leave Tune's own files."
     )
     write_results("overhead", "What a trial costs beyond its training", f"{remarks}\n\n" + "\n".join(lines))
 
