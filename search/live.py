@@ -68,7 +68,7 @@ class LiveView:
     def show_map(self, results: Results) -> None:
         """Prints the map and the counts, to stay."""
         self.console.print(map_picture(self.config, self.reached, results.cells))
-        self.console.print(self.status_line(results), highlight=False, soft_wrap=True)
+        self.console.print(self.status_line(results, "unfinished"), highlight=False, soft_wrap=True)
 
     def tick(self) -> None:
         """Draws anew if it is time to; called as often as one likes."""
@@ -83,8 +83,11 @@ class LiveView:
             picture = map_picture(self.config, self.reached, results.cells)
             self._live.update(Group(picture, Text(self.status_line(results))), refresh=True)
 
-    def status_line(self, results: Results) -> str:
-        """Counts of outcomes, decided cells, trials a minute and time left, in one line."""
+    def status_line(self, results: Results, others: str = "running") -> str:
+        """Counts of outcomes, decided cells, trials a minute and time left, in one line.
+
+        `others` is what trials are called that have not ended.
+        """
         seconds = monotonic() - self.started
         ended = sum(results.outcomes.values())
         counts = [
@@ -98,7 +101,7 @@ class LiveView:
         left = self.seconds_left(results)
         parts = [
             duration_text(seconds),
-            f"{count_words(ended, 'trial')}: {', '.join(counts)}; {results.num_unfinished} running",
+            f"{count_words(ended, 'trial')}: {', '.join(counts)}; {results.num_unfinished} {others}",
             f"{decided} of {count_words(len(verdicts), 'cell')} decided",
             f"{(ended - self.ended_before) / max(seconds, 1) * 60:.0f} trials/min",
             "no estimate of the time left" if left is None else f"{duration_text(left)} left",

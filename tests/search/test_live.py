@@ -91,7 +91,7 @@ def test_the_map_stands_with_the_shallow_row_at_the_bottom() -> None:
 
 def test_nothing_known_is_no_error() -> None:
     lines = finished(results())
-    assert "0 trials: 0 learned, 0 failed; 0 running" in lines[-1]
+    assert "0 trials: 0 learned, 0 failed; 0 unfinished" in lines[-1]
     assert "no estimate of the time left" in lines[-1]
 
 

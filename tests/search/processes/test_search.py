@@ -1,6 +1,7 @@
 """The main job and its faults, with real processes. Few, for each starts a Ray."""
 
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -164,3 +165,24 @@ def test_other_recipes_are_sampled_and_stopped_by_rank_in_their_cell(start: Star
     assert all(0 < summary.updates < 50 for _, summary in stopped)
     rates = {record.recipe["train.learning_rate"] for record in records(folder)}
     assert len(rates) == 6
+
+
+def test_a_full_disk_is_told_and_resume_goes_on_once_there_is_room(start: Start, tmp_path: Path) -> None:
+    disk = tmp_path / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "tmpfs", str(disk), "-o"]
+    if subprocess.run([*mount, "size=120k"], check=False, capture_output=True).returncode:
+        pytest.skip("making a small disk needs root")
+    try:
+        words = ("space=smoke", "cluster.cpus=2", f"storage={disk}", "run=full")
+        driver = start("search.run", *words)
+        assert driver.end() == 2
+        assert "No space left on device; nothing that was finished is lost" in driver.output
+        assert "Traceback" not in driver.output
+        subprocess.run([*mount, "remount,size=20m"], check=True)
+        resumed = start("search.resume", "run=full", f"storage={disk}")
+        assert resumed.end() == 0, resumed.output
+        assert_nothing_lost_nothing_repeated(RunFolder(disk / "full"))
+        assert "4 of 4 cells decided" in resumed.output
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
