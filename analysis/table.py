@@ -1,11 +1,12 @@
 """All records as one table, one row a trial, that Parquet can hold whatever an axis' values are."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from analysis.diagnosis import diagnose
+from analysis.paths import flatten
 from analysis.records import Evaluation, TrialRecord
 from analysis.wording import label_text
 
@@ -58,15 +59,6 @@ def build_table(
         if path not in columns:
             columns[path] = _series(settings, path)
     return pd.DataFrame(columns)
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted paths and values of nested mappings."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _fixed_values(record: TrialRecord, last_evaluation: LastEvaluation) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.load import CellKey, Run
+from analysis.paths import flatten
 from analysis.records import Summary, TrialRecord
-from analysis.table import flatten
 from analysis.wording import count_words, label_text, name_words, number_word, setting_words
 
 

@@ -38,10 +38,10 @@ class Interruption:
 
 @contextmanager
 def interrupted_by_signals(interruption: Interruption) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks the workers to save themselves; the second ends at once."""
+    """The first Ctrl-C or SIGTERM asks the workers to save themselves; one while they do so ends at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if interruption.reason == "interrupt":
+        if interruption.reason is not None:
             raise KeyboardInterrupt
         interruption.ask("interrupt")
 

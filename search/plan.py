@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from analysis.wording import duration_text
 from search.agenda import cells_in_order
 from search.config import RunConfig
 from search.cost import machine_factor, relative_cost
@@ -84,14 +85,6 @@ def render_plan(config: RunConfig, plan: Plan) -> RenderableType:
     return Group(heading, _axes_table(space), *_cost_tables(space, plan), Text(_summary(config, plan)))
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the unit that suits them."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.2g} s"
-
-
 def _axes_table(space: Space) -> Table:
     table = Table("axis", "on the map", "values, the default first")
     roles: dict[str, Any] = {path: role for role, path in space.map.model_dump(exclude_none=True).items()}
@@ -126,14 +119,14 @@ def _cost_tables(space: Space, plan: Plan) -> list[RenderableType]:
         title = f"cost of one trial that does not learn{where}; *: the budget covers the cell"
         if len(x.values or ()) > MAX_COLUMNS:
             costs = [plan.seconds[cell] for cell in of_facet.values()]
-            tables.append(Text(f"{title}: {duration(min(costs))} to {duration(max(costs))}"))
+            tables.append(Text(f"{title}: {duration_text(min(costs))} to {duration_text(max(costs))}"))
             continue
         columns = [x.label(column) for column in x.values or ()]
         table = Table(f"{_short(y)} \\ {_short(x)}", *map(str, columns))
         for row in reversed([y.label(row) for row in y.values or ()]):
             cells = [of_facet[column, row] for column in columns]
             table.add_row(
-                str(row), *(duration(plan.seconds[cell]) + " *" * (cell in covered) for cell in cells)
+                str(row), *(duration_text(plan.seconds[cell]) + " *" * (cell in covered) for cell in cells)
             )
         tables += [Text(title), table]
     return tables
@@ -153,8 +146,9 @@ def _summary(config: RunConfig, plan: Plan) -> str:
             f"{num_cells} cells, of which budget={budget.name} reaches {num_reached}; in each of them "
             f"{plan.num_recipes} recipe{'s' * (plan.num_recipes > 1)} "
             f"x {budget.seeds} to {max(budget.seeds, budget.max_seeds)} seeds.",
-            f"If nothing learned, the default recipe would take {duration(whole / plan.num_slots)} on "
-            f"{plan.num_slots} slots, all recipes {duration(whole * plan.num_recipes / plan.num_slots)}; "
+            f"If nothing learned, the default recipe would take {duration_text(whole / plan.num_slots)} on "
+            f"{plan.num_slots} slots, all recipes "
+            f"{duration_text(whole * plan.num_recipes / plan.num_slots)}; "
             "trials that learn end earlier.",
             f"The budget covers at least {plan.num_covered} of {num_reached} cells {limit}.",
             "Nothing was started. Leave plan=true out to begin.",

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from analysis.errors import nearest
+from analysis.paths import flatten
 from search.trial.config import Config, TrialConfig
 
 #: A map of more cells can be neither searched nor read.
@@ -260,7 +261,7 @@ class Space(Config):
 
     def _fixed_by(self, cell: Cell) -> dict[str, Any]:
         """What the base and the cell set, by dotted path."""
-        assigned = dict(_flatten(self.base))
+        assigned = dict(flatten(self.base))
         for path, label in cell.labels:
             axis = self.axis(path)
             assigned.update(axis.assignments(axis.value_of(label)))
@@ -278,15 +279,6 @@ def _assign(values: dict[str, Any], path: str, value: Any) -> None:
     for group in groups:
         values = values.setdefault(group, {})
     values[last] = value
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted paths and values of nested mappings."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _copy(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from pydantic import ValidationError
 
 from analysis.errors import UserError
+from analysis.paths import flatten
 from search.config import RunConfig
 from search.loading.fields import model_problems, shown
 from search.loading.yaml_text import MAX_CHARACTERS, YamlError, parse_yaml
@@ -77,22 +78,18 @@ def flat(config: RunConfig) -> Iterator[tuple[str, str]]:
     """Dotted paths, as words have them, and values as a user would write them."""
     values = config.model_dump(mode="json", exclude={"space": {"axes", "base"}})
     space = values.pop("space")
-    yield from _flatten({key: value for key, value in values.items() if key not in _PLACE})
+    yield from _told({key: value for key, value in values.items() if key not in _PLACE})
     yield "space", space.pop("name")
-    yield from _flatten(space)
-    yield from _flatten(config.space.base)
+    yield from _told(space)
+    yield from _told(config.space.base)
     for axis in config.space.axes:
         described = axis.model_dump(mode="json", exclude={"path"}, exclude_defaults=True)
         is_plain = axis.values is not None and not axis.when and axis.default == axis.values[0]
         yield axis.path, shown(axis.values if is_plain else described)
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", shown(value)
+def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return ((path, shown(value)) for path, value in flatten(values))
 
 
 def _read(path: Path) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from search.loading import load
-from search.plan import duration, make_plan, show_plan
+from search.plan import make_plan, show_plan
 
 WORDS = ["cluster.cpus=2", "model.depth=1,3", "task.sequence_length=10,100"]
 
@@ -46,10 +46,3 @@ def test_the_plan_is_shown_and_nothing_is_made(
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue() == snapshot
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"), [(0.5, "0.5 s"), (59, "59 s"), (600, "10 min"), (7200, "2 h"), (1e6, "11.6 d")]
-)
-def test_a_duration_is_told_in_its_unit(seconds: float, told: str) -> None:
-    assert duration(seconds) == told
