@@ -14,6 +14,11 @@ TASKS = {
     "parity": ("datasets.parity", "Parity"),
     "adding": ("datasets.adding", "Adding"),
     "delayed_recall": ("datasets.delayed_recall", "DelayedRecall"),
+    "marked_xor": ("datasets.marked_xor", "MarkedXor"),
+    "sum_regression": ("datasets.sum_regression", "SumRegression"),
+    "copy_memory": ("datasets.copy_memory", "CopyMemory"),
+    "temporal_order": ("datasets.temporal_order", "TemporalOrder"),
+    "moving_mnist": ("datasets.moving_mnist", "MovingMnist"),
     "mnist": ("datasets.mnist", "Mnist"),
 }
 

@@ -41,6 +41,6 @@ class Adding(GeneratedTask):
         second = torch.randint(half, length, (batch_size, 1), generator=generator, device=device)
         marked = torch.cat((first, second), dim=1)
         marks.scatter_(1, marked, 1.0)
-        if self.config.supervision_is_every_step:
+        if self.config.target_layout == "step":
             return Batch(inputs, (numbers * marks).cumsum(1))
         return Batch(inputs, numbers.gather(1, marked).sum(1))

@@ -34,7 +34,7 @@ def odd_probabilities(config: ParityConfig) -> list[float]:
     num_values = config.number_range or 2
     even_surplus = 1 - 2 * (num_values // 2) / num_values
     length = config.sequence_length
-    first = 1 if config.supervision_is_every_step else length
+    first = 1 if config.target_layout == "step" else length
     return [(1 - even_surplus**step) / 2 for step in range(first, length + 1)]
 
 
@@ -56,7 +56,7 @@ def running_sum_moments(config: AddingConfig) -> list[tuple[float, float]]:
     """
     length = config.sequence_length
     moments = []
-    for step in range(1 if config.supervision_is_every_step else length, length + 1):
+    for step in range(1 if config.target_layout == "step" else length, length + 1):
         marked = _marked(step, length)
         moments.append((sum(p / 2 for p in marked), sum(p / 3 - p * p / 4 for p in marked)))
     return moments
@@ -132,7 +132,7 @@ def least_error_of_chance(config: AddingConfig, num_sequences: int, probability:
         The bound, 0.0 where there are too few sequences for any.
     """
     length = config.sequence_length
-    steps = range(1 if config.supervision_is_every_step else length, length + 1)
+    steps = range(1 if config.target_layout == "step" else length, length + 1)
     num_guesses = round(2 / _GUESS_GAP) + 1
     log_share = math.log(probability / (num_guesses * len(steps))) / num_sequences
     bounds = []

@@ -28,6 +28,6 @@ class DelayedRecall(GeneratedTask):
         inputs = torch.zeros(batch_size, length, self.input_size, device=device)
         inputs[:, 0].scatter_(1, symbols, 1.0)
         inputs[:, -1, -1] = 1.0
-        if self.config.supervision_is_every_step:
+        if self.config.target_layout == "step":
             return Batch(inputs, symbols.repeat(1, length))
         return Batch(inputs, symbols.squeeze(1))

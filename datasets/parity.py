@@ -37,6 +37,6 @@ class Parity(GeneratedTask):
             device=generator.device,
             dtype=torch.int32,
         )
-        sums = numbers.cumsum(1) if self.config.supervision_is_every_step else numbers.sum(1)
+        sums = numbers.cumsum(1) if self.config.target_layout == "step" else numbers.sum(1)
         inputs = torch.true_divide(numbers, self._num_values - 1).unsqueeze(-1)
         return Batch(inputs, (sums & 1).float())

@@ -1,11 +1,12 @@
 """The contract of a task: what it shows, what it asks, and what blind guessing gets."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from datasets.chance import Chance as Chance
@@ -22,12 +23,39 @@ class SealedError(RuntimeError):
 class Batch(NamedTuple):
     """Sequences of one length and their targets.
 
-    `targets` are whole numbers 0 .. output_size - 1 (int64) for a category, floats for a number or a
-    binary label (0.0 or 1.0); one a sequence, or one a step where supervision is at every step.
+    Attributes:
+        inputs: of one length, or padded with zeros at their ends.
+        targets: whole numbers 0 .. output_size - 1 (int64) for a category, else floats (0.0 or 1.0 for a
+            binary one): (batch,) for one of a sequence, (batch, time) for one at every step or decoded
+            after the input. Where output_size is more than 1 and the target is no category, a last
+            dimension of that size follows: the pixels of a frame.
+        lengths: the length of each sequence where they are padded; on the host.
     """
 
     inputs: Float[Tensor, "batch time features"]
-    targets: Shaped[Tensor, "batch *time"]
+    targets: Shaped[Tensor, "batch *label"]
+    lengths: Int64[Tensor, "batch"] | None = None
+
+    def split(self, size: int) -> "Iterator[Batch]":
+        """The same sequences in batches of at most `size`."""
+        for start in range(0, len(self.inputs), size):
+            part = slice(start, start + size)
+            lengths = None if self.lengths is None else self.lengths[part]
+            yield Batch(self.inputs[part], self.targets[part], lengths)
+
+
+class PartialSolution(NamedTuple):
+    """A level at which a network gets stuck that has understood a part of the task.
+
+    Attributes:
+        name: what it has understood, in a few words: 'knows one of the two numbers'.
+        metric: the task's metric at that level.
+        loss: the natural loss, as in `Chance`.
+    """
+
+    name: str
+    metric: float
+    loss: float
 
 
 class Task(ABC):
@@ -35,12 +63,16 @@ class Task(ABC):
 
     Attributes:
         input_size: features of one time step.
-        output_size: outputs that a network needs: classes of a category, 1 otherwise.
+        output_size: numbers of one output: classes of a category, pixels of a frame, 1 otherwise.
         chance: what blind guessing gets on the validation set.
         target_metric: the criterion: the accuracy to reach, or the mean squared error to get below.
         target_range: the least and the largest target of a number (0 and 1 for a binary label).
         target_moments: mean and standard deviation of the targets.
         num_train: sequences in a finite training set, None where they are drawn anew.
+        counted_from: the first label that the metric counts: 0 but for the copy task, whose blanks are
+            trained and not counted.
+        partial_solutions: known levels between chance and perfection, the worst first.
+        notes: what a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
 
     input_size: int
@@ -50,6 +82,9 @@ class Task(ABC):
     target_range: tuple[float, float] = (0.0, 1.0)
     target_moments: tuple[float, float] = (0.5, 0.5)
     num_train: int | None = None
+    counted_from: int = 0
+    partial_solutions: tuple[PartialSolution, ...] = ()
+    notes: tuple[str, ...] = ()
     #: A metric of this value is perfect.
     perfect_metric: ClassVar[float] = 1.0
 

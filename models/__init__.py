@@ -1,16 +1,28 @@
 """Networks. They know neither tasks nor training."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.config import RecurrentConfig
-    from models.recurrent import RecurrentNetwork
+    from models.config import NetworkConfig
+    from models.network import Interface, Network
+
+#: The module and class of each network; imported when it is built, for they bring torch along.
+MODELS = {
+    "rnn": ("models.recurrent", "RecurrentNetwork"),
+    "gru": ("models.recurrent", "RecurrentNetwork"),
+    "lstm": ("models.recurrent", "RecurrentNetwork"),
+    "encoder_decoder": ("models.encoder_decoder", "EncoderDecoder"),
+    "cnn_lstm": ("models.cnn_lstm", "CnnLSTM"),
+    "conv_lstm": ("models.conv_lstm", "ConvLSTM"),
+    "mlp": ("models.mlp", "MLP"),
+    "convolution": ("models.convolution", "ConvolutionNetwork"),
+    "attention": ("models.attention", "AttentionNetwork"),
+}
 
 
-def build_model(
-    config: "RecurrentConfig", input_size: int, output_size: int, *, every_step: bool
-) -> "RecurrentNetwork":
+def build_model(config: "NetworkConfig", interface: "Interface") -> "Network":
     """The network that a configuration names, initialized from torch's global generator, on the CPU."""
-    from models.recurrent import RecurrentNetwork
-
-    return RecurrentNetwork(config, input_size, output_size, every_step=every_step)
+    module, name = MODELS[config.name]
+    network: Network = getattr(import_module(module), name)(config, interface)
+    return network

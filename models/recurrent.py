@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from models.config import LSTMConfig, RecurrentConfig, RNNConfig
+from models.network import Interface, LayerTrace, Network, Teacher, Trace
 
 #: The gates of each kind of layer in torch's order; None stands for the candidate, which is no gate.
 GATES: dict[type[nn.Module], tuple[str | None, ...]] = {
@@ -16,7 +17,7 @@ GATES: dict[type[nn.Module], tuple[str | None, ...]] = {
 }
 
 
-class RecurrentNetwork(nn.Module):
+class RecurrentNetwork(Network):
     """`depth` recurrent layers, one above the other, and a linear readout.
 
     Each layer is a one-layer `nn.RNN`, `nn.GRU` or `nn.LSTM`: as fast as one module of several layers (2 % on
@@ -24,41 +25,45 @@ class RecurrentNetwork(nn.Module):
 
     Args:
         config: kind, depth, width, dropout.
-        input_size: features of one time step.
-        output_size: outputs of the readout.
-        every_step: read out at every time step instead of at the last one only.
+        interface: what goes in and out.
     """
 
-    def __init__(
-        self, config: RecurrentConfig, input_size: int, output_size: int, *, every_step: bool
-    ) -> None:
+    def __init__(self, config: RecurrentConfig, interface: Interface) -> None:
         super().__init__()
-        self.every_step = every_step
-        widths = [input_size] + [config.hidden_size] * config.depth
+        self.interface = interface
+        self.widths = config.layer_widths
+        widths = [interface.input_size, *self.widths]
         self.layers = nn.ModuleList(_layer(config, below, above) for below, above in pairwise(widths))
         self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(config.hidden_size, output_size)
+        self.readout = nn.Linear(widths[-1], interface.output_size)
 
-    def hidden_states(
-        self, inputs: Float[Tensor, "batch time features"]
-    ) -> list[Float[Tensor, "batch time hidden"]]:
-        """Every layer's states at every time step, from the lowest layer up; dropout comes between them."""
-        states: list[Tensor] = []
+    def trace(
+        self,
+        inputs: Float[Tensor, "batch time features"],
+        lengths: Int64[Tensor, "batch"] | None = None,
+        teacher: Teacher | None = None,
+    ) -> Trace:
+        """One pass; dropout comes between the layers."""
+        layers: list[LayerTrace] = []
         below = inputs
-        for layer in self.layers:
+        for name, layer in self._named_layers():
             above, _ = layer(below)
-            states.append(above)
+            layers.append(LayerTrace(name, layer, below, above))
             below = self.dropout(above)
-        return states
+        top = layers[-1].states
+        outputs = self.readout(top if self.interface.layout == "step" else top[:, -1])
+        return Trace(outputs, layers)
 
-    def read(self, top: Float[Tensor, "batch time hidden"]) -> Float[Tensor, "batch *time outputs"]:
-        """The readout of the top layer's states, at every step or at the last."""
-        outputs: Tensor = self.readout(top if self.every_step else top[:, -1])
-        return outputs
+    def parts(self) -> dict[str, nn.Module]:
+        """The layers, and the readout."""
+        return {**dict(self._named_layers()), "readout": self.readout}
 
-    def forward(self, inputs: Float[Tensor, "batch time features"]) -> Float[Tensor, "batch *time outputs"]:
-        """The readout at every step, or at the last."""
-        return self.read(self.hidden_states(inputs)[-1])
+    def state_entries(self, num_steps: int) -> int:
+        """All states of all layers."""
+        return num_steps * sum(self.widths)
+
+    def _named_layers(self) -> list[tuple[str, nn.Module]]:
+        return [(f"layers.{index}", layer) for index, layer in enumerate(self.layers)]
 
 
 def gate_activations(
@@ -71,7 +76,7 @@ def gate_activations(
     No recurrence is run again: with h_{t-1} known, all pre-activations W x_t + b + U h_{t-1} + c are two
     matrix products. LSTM: input, forget and output gate; GRU: reset and update gate; plain RNN: none.
     """
-    names = GATES[type(layer)]
+    names = GATES.get(type(layer), ())
     if not names:
         return {}
     previous = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)

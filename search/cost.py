@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import process_time
 
 from datasets.config import NUM_PIXELS, DelayedRecallConfig, GeneratedTaskConfig, MnistConfig, TaskConfig
-from models.config import RecurrentConfig
+from models.config import NetworkConfig
 from search.trial.config import TrialConfig
 
 #: Updates of each calibration trial: together about a second.
@@ -108,7 +108,7 @@ def _stack_milliseconds(config: TrialConfig, num_sequences: int, *, is_update: b
     )
 
 
-def _layer_inputs(task: TaskConfig, model: RecurrentConfig) -> Iterator[int]:
+def _layer_inputs(task: TaskConfig, model: NetworkConfig) -> Iterator[int]:
     """What each layer's matrices are multiplied with: its inputs and its own last output."""
     yield _input_size(task) + model.hidden_size
     for _ in range(model.depth - 1):

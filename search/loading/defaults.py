@@ -39,9 +39,10 @@ def complete_base(
             path.partition(".")[2]: value for path, value in fixed.items() if path.startswith(f"{group}.")
         }
         base[group] = {name: value for name, value in values.items() if f"{group}.{name}" not in always_set}
-    targets = {TASK_CONFIGS[name].target_kind for name in chosen.names["task"]}
-    if base["output"].get("loss", "") is None and len(targets) == 1:
-        base["output"]["loss"] = NATURAL_LOSS[targets.pop()]
+    targets = {TASK_CONFIGS[name].kind for name in chosen.names["task"]}
+    kind = targets.pop() if len(targets) == 1 else None
+    if base["output"].get("loss", "") is None and kind is not None:
+        base["output"]["loss"] = NATURAL_LOSS[kind]
     return base
 
 

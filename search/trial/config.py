@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from datasets.config import TASK_CONFIGS, AnyTaskConfig, TargetKind
 from models.config import AnyModelConfig
@@ -14,12 +14,14 @@ NATURAL_LOSS: dict[TargetKind, Loss] = {
     "binary": "bce_with_logits",
     "category": "cross_entropy",
     "number": "mse",
+    "share": "bce_with_logits",
 }
 #: The losses that can train a kind of target at all.
 FITTING_LOSSES: dict[TargetKind, tuple[Loss, ...]] = {
     "binary": ("bce_with_logits", "bce", "mse", "huber"),
     "category": ("cross_entropy",),
     "number": ("mse", "huber", "bce", "bce_with_logits"),
+    "share": ("bce_with_logits", "bce", "mse", "huber"),
 }
 
 
@@ -101,7 +103,11 @@ class TrialConfig(Config):
         output = values.get("output") or {}
         if task is None or not isinstance(output, dict) or output.get("loss") is not None:
             return values
-        return {**values, "output": {**output, "loss": NATURAL_LOSS[task.target_kind]}}
+        try:
+            kind = task.model_validate(values["task"]).target_kind
+        except ValidationError:
+            return values
+        return {**values, "output": {**output, "loss": NATURAL_LOSS[kind]}}
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "TrialConfig":
@@ -112,6 +118,16 @@ class TrialConfig(Config):
                 f"output.loss={output.loss} cannot train task {self.task.name}: its target is a {kind}; "
                 f"fitting: {fitting}"
             )
+        model = self.model
+        if self.task.target_layout not in model.layouts:
+            raise ValueError(
+                f"model={model.name} has no output at every step of its input, as task {self.task.name} asks "
+                "for here; set task.supervision=last, or take model=lstm"
+            )
+        if model.needs_frames and self.task.frame_shape is None:
+            raise ValueError(
+                f"model={model.name} sees pictures, and task {self.task.name} has none; task=moving_mnist has"
+            )
         if kind == "category" and (output.activation != "none" or output.target_range != "task"):
             raise ValueError(
                 "output.activation and output.target_range must stay none and task for "
@@ -120,7 +136,7 @@ class TrialConfig(Config):
         if output.loss == "bce" and output.activation != "sigmoid":
             raise ValueError("output.loss=bce needs output.activation=sigmoid: it takes probabilities")
         inside_zero_one = output.target_range == "zero_one" or (
-            output.target_range == "task" and kind == "binary"
+            output.target_range == "task" and kind in ("binary", "share")
         )
         if output.loss in ("bce", "bce_with_logits") and not inside_zero_one:
             raise ValueError(

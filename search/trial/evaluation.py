@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from datasets.task import Batch
-from models.recurrent import RecurrentNetwork
+from models.network import Network
 from search.trial.objective import Objective
 from search.trial.probes import saturation
 
@@ -25,21 +25,19 @@ class Measurement:
 
 
 @torch.no_grad()
-def measure(model: RecurrentNetwork, objective: Objective, batch: Batch) -> Measurement:
+def measure(model: Network, objective: Objective, batch: Batch) -> Measurement:
     """Measures a network without dropout, in as many chunks as memory asks for."""
     model.eval()
-    num_sequences, num_steps, _ = batch.inputs.shape
-    entries = num_steps * model.readout.in_features * len(model.layers)
-    size = min(num_sequences, max(1, MAX_STATE_ENTRIES // entries))
+    num_sequences, num_steps = batch.inputs.shape[:2]
+    size = min(num_sequences, max(1, MAX_STATE_ENTRIES // model.state_entries(num_steps)))
     losses: list[Tensor] = []
     metrics: list[Tensor] = []
     saturated: dict[str, Any] = {}
-    for inputs, targets in zip(batch.inputs.split(size), batch.targets.split(size), strict=True):
-        states = model.hidden_states(inputs)
-        outputs = model.read(states[-1])
-        weight = len(inputs) / num_sequences
-        losses.append(objective.loss(outputs, targets).double() * weight)
-        metrics.append(objective.metric(outputs, targets) * weight)
-        saturated = saturated or saturation(model, inputs, states)
+    for part in batch.split(size):
+        trace = model.trace(part.inputs, part.lengths)
+        weight = objective.num_labels(part) / objective.num_labels(batch)
+        losses.append(objective.loss(trace.outputs, part).double() * weight)
+        metrics.append(objective.metric(trace.outputs, part) * weight)
+        saturated = saturated or saturation(trace)
     model.train()
     return Measurement(torch.stack(losses).sum().item(), torch.stack(metrics).sum().item(), saturated)

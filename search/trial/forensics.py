@@ -35,15 +35,14 @@ def first_nonfinite(training: Training, before: Snapshot, end: int) -> FirstNonf
 def _watched_update(training: Training, update: int) -> str | None:
     """One update as training makes it; the name of its first tensor that is not finite."""
     model = training.model
-    inputs, targets = training.batch(update)
-    states = model.hidden_states(inputs)
-    for index, layer_states in enumerate(states):
-        if not _is_finite(layer_states):
-            return f"states of layers.{index}"
-    outputs = model.read(states[-1])
-    if not _is_finite(outputs):
+    batch = training.batch(update)
+    trace = model.trace(batch.inputs, batch.lengths, training.teacher(batch, update))
+    for layer in trace.layers:
+        if not _is_finite(layer.states):
+            return f"states of {layer.name}"
+    if not _is_finite(trace.outputs):
         return "outputs"
-    loss = training.objective.loss(outputs, targets)
+    loss = training.objective.loss(trace.outputs, batch)
     if not _is_finite(loss):
         return "loss"
     training.optimizer.zero_grad()

@@ -7,7 +7,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.task import Task
+from datasets.task import Batch, Task
 from search.trial.config import NATURAL_LOSS, OutputConfig
 
 
@@ -32,10 +32,9 @@ class Objective:
         }[output.target_range]
         self.middle = (low + high) / 2
 
-    def loss(
-        self, outputs: Float[Tensor, "batch *time outputs"], targets: Shaped[Tensor, "batch *time"]
-    ) -> Float[Tensor, ""]:
+    def loss(self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Float[Tensor, ""]:
         """The mean loss over all labels, as `output.loss` names it."""
+        outputs, targets = self._labelled(outputs, batch)
         if self.output.loss == "cross_entropy":
             return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
         predicted = self._activated(outputs)
@@ -50,19 +49,32 @@ class Objective:
             case _:
                 return functional.mse_loss(predicted, wanted)
 
-    def metric(
-        self, outputs: Float[Tensor, "batch *time outputs"], targets: Shaped[Tensor, "batch *time"]
-    ) -> Float[Tensor, ""]:
+    def metric(self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Float[Tensor, ""]:
         """The task's metric: accuracy, or the mean squared error in the task's own units."""
+        outputs, targets = self._labelled(outputs, batch)
+        if self.task.counted_from:
+            outputs, targets = outputs[:, self.task.counted_from :], targets[:, self.task.counted_from :]
         if self.kind == "category":
             return (outputs.argmax(dim=-1) == targets).double().mean()
-        activated = self._activated(outputs)
-        if self.output.loss == "bce_with_logits":
-            activated = torch.sigmoid(activated)
-        predicted = (activated - self.offset) / self.scale
+        predicted = self.predict(outputs)
         if self.kind == "binary":
             return ((predicted > self.middle) == (targets > self.middle)).double().mean()
         return (predicted.double() - targets.double()).square().mean()
+
+    def predict(self, outputs: Float[Tensor, "batch *label outputs"]) -> Float[Tensor, "batch *prediction"]:
+        """What the outputs say, in the task's own units: probabilities of classes, numbers, or shares."""
+        if self.kind == "category":
+            return outputs.softmax(dim=-1)
+        activated = self._activated(outputs)
+        if self.output.loss == "bce_with_logits":
+            activated = torch.sigmoid(activated)
+        return (activated - self.offset) / self.scale
+
+    def num_labels(self, batch: Batch) -> int:
+        """Labels of a batch: what its mean loss is a mean over."""
+        if batch.lengths is None or self.task.config.target_layout != "step":
+            return batch.targets[..., :1].numel() if batch.targets.ndim > 2 else batch.targets.numel()
+        return int(batch.lengths.sum())
 
     def score(self, metric: float) -> float:
         """Skill: 0 at chance, 1 perfect; never below -1, so that it stays finite."""
@@ -84,9 +96,21 @@ class Objective:
             return self.task.chance.metric * self.scale**2
         return math.nan
 
-    def _activated(self, outputs: Float[Tensor, "batch *time 1"]) -> Float[Tensor, "batch *time"]:
-        """The single output after its activation."""
-        raw = outputs.squeeze(-1)
+    def _labelled(
+        self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch
+    ) -> tuple[Float[Tensor, "labels *rest outputs"], Shaped[Tensor, "labels *rest"]]:
+        """Outputs and targets without the steps that only fill sequences up."""
+        if batch.lengths is None or self.task.config.target_layout != "step":
+            return outputs, batch.targets
+        num_steps = batch.inputs.shape[1]
+        is_label = torch.arange(num_steps) < batch.lengths[:, None]
+        (rows,) = is_label.flatten().nonzero(as_tuple=True)
+        rows = rows.to(outputs.device)
+        return outputs.flatten(0, 1)[rows], batch.targets.flatten(0, 1)[rows]
+
+    def _activated(self, outputs: Float[Tensor, "batch *label outputs"]) -> Float[Tensor, "batch *activated"]:
+        """The outputs after their activation; a single one without its dimension."""
+        raw = outputs.squeeze(-1) if self.task.output_size == 1 else outputs
         match self.output.activation:
             case "sigmoid":
                 return torch.sigmoid(raw)

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.recurrent import RecurrentNetwork, gate_activations
+from models.network import Network, Trace
+from models.recurrent import gate_activations
 
 #: Time steps at most for which a gradient norm is recorded.
 MAX_STEPS = 32
@@ -23,16 +24,19 @@ SATURATED_BELOW, SATURATED_ABOVE = 0.1, 0.9
 Signals = dict[str, Any]
 
 
-def groups(model: RecurrentNetwork) -> dict[str, list[nn.Parameter]]:
-    """The parameters of each layer and of the readout, by name, from the bottom up."""
-    layers = {f"layers.{index}": list(layer.parameters()) for index, layer in enumerate(model.layers)}
-    return {**layers, "readout": list(model.readout.parameters())}
+def groups(model: Network) -> dict[str, list[nn.Parameter]]:
+    """The parameters of each part that trains, by name, from the bottom up."""
+    trained = {
+        name: [parameter for parameter in part.parameters() if parameter.requires_grad]
+        for name, part in model.parts().items()
+    }
+    return {name: parameters for name, parameters in trained.items() if parameters}
 
 
 class UpdateProbe:
     """Measures one update: gradients before clipping, and how far the weights moved against their size."""
 
-    def __init__(self, model: RecurrentNetwork) -> None:
+    def __init__(self, model: Network) -> None:
         self.model = model
         self.groups = groups(model)
         self.before = [parameter.detach().clone() for parameter in model.parameters()]
@@ -76,26 +80,16 @@ class UpdateProbe:
 
 
 @torch.no_grad()
-def saturation(
-    model: RecurrentNetwork,
-    inputs: Float[Tensor, "batch time features"],
-    states: list[Float[Tensor, "batch time hidden"]],
-) -> dict[str, dict[str, float | None]]:
-    """Share of gate activations near 0 or 1, by layer and gate, over the first sequences of a batch.
-
-    `states` are the layers' own, of the same sequences and without dropout.
-    """
-    below = inputs[:MAX_GATE_SEQUENCES]
+def saturation(trace: Trace) -> dict[str, dict[str, float | None]]:
+    """Share of gate activations near 0 or 1, by layer and gate, over a pass' first sequences."""
     shares: dict[str, dict[str, float | None]] = {}
-    for index, (layer, above) in enumerate(zip(model.layers, states, strict=True)):
-        above = above[:MAX_GATE_SEQUENCES]
-        gates = gate_activations(layer, below, above)
+    for name, layer, inputs, states in trace.layers:
+        gates = gate_activations(layer, inputs[:MAX_GATE_SEQUENCES], states[:MAX_GATE_SEQUENCES])
         if gates:
-            shares[f"layers.{index}"] = {
-                name: _plain(((gate < SATURATED_BELOW) | (gate > SATURATED_ABOVE)).double().mean())
-                for name, gate in gates.items()
+            shares[name] = {
+                gate: _plain(((values < SATURATED_BELOW) | (values > SATURATED_ABOVE)).double().mean())
+                for gate, values in gates.items()
             }
-        below = above
     return shares
 
 

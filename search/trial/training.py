@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from datasets import build_task
 from datasets.task import Batch
 from models import build_model
+from models.network import Interface, Teacher
 from search.trial.config import TrialConfig
 from search.trial.objective import Objective
 from search.trial.optimization import build_optimizer, learning_rate, set_learning_rate
@@ -29,17 +30,23 @@ class Training:
         torch.manual_seed(_stream(config.seed, "initialization"))
         self.model = build_model(
             config.model,
-            self.task.input_size,
-            self.task.output_size,
-            every_step=config.task.supervision_is_every_step,
+            Interface(
+                input_size=self.task.input_size,
+                output_size=self.task.output_size,
+                num_steps=config.task.num_steps,
+                layout=config.task.target_layout,
+                decoded_steps=config.task.decoded_steps,
+                frame_shape=config.task.frame_shape,
+            ),
         ).to(device)
-        self.parameters = list(self.model.parameters())
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = build_optimizer(config.train, self.parameters)
         self.objective = Objective(config.output, self.task)
+        self.model.feed_back_through(self.objective.predict)
 
     def begin_interval(self, update: int) -> None:
-        """Seeds the dropout of the updates from here to the next evaluation."""
-        if self.config.model.dropout:
+        """Seeds the dropout, and whatever else is drawn, of the updates from here to the next evaluation."""
+        if self.config.model.draws_randomly:
             torch.manual_seed(_stream(self.config.seed, f"dropout/{update}"))
 
     def batch(self, update: int) -> Batch:
@@ -48,6 +55,10 @@ class Training:
         return self.task.train_batch(
             self.config.seed, update, train.batch_size, progress=update / train.max_updates
         )
+
+    def teacher(self, batch: Batch, update: int) -> Teacher:
+        """The true sequences, for a decoder that is shown them."""
+        return Teacher(batch.targets, update / self.config.train.max_updates)
 
     def run(self, first: int, end: int, is_stopped: Callable[[], bool]) -> "Interval | None":
         """Runs the updates first .. end - 1, the last one with probes; None if told to stop on the way."""
@@ -73,14 +84,16 @@ class Training:
 
     def _update(self, update: int, probe: UpdateProbe | None) -> Tensor:
         """One update; its loss, left on the device."""
-        inputs, targets = self.batch(update)
+        batch = self.batch(update)
         if probe is not None:
-            inputs = inputs.requires_grad_()
-        loss = self.objective.loss(self.model(inputs), targets)
+            batch = batch._replace(inputs=batch.inputs.requires_grad_())
+        loss = self.objective.loss(
+            self.model(batch.inputs, batch.lengths, self.teacher(batch, update)), batch
+        )
         self.optimizer.zero_grad()
         loss.backward()
         if probe is not None:
-            probe.after_backward(inputs)
+            probe.after_backward(batch.inputs)
         self.clip()
         self.step(update)
         if probe is not None:

@@ -52,7 +52,7 @@ def check_form(task: Task, batch: Batch, num_sequences: int) -> None:
     num, length, features = batch.inputs.shape
     assert (num, features) == (num_sequences, task.input_size)
     assert batch.inputs.dtype == torch.float32
-    labelled = (num, length) if task.config.supervision_is_every_step else (num,)
+    labelled = (num, length) if task.config.target_layout == "step" else (num,)
     assert batch.targets.shape == labelled
     if task.config.target_kind == "category":
         assert batch.targets.dtype == torch.int64
@@ -191,7 +191,7 @@ def test_targets_follow_from_the_inputs(variant: dict[str, Any]) -> None:
     task = build(variant, length_distribution="uniform")
     for batch in [task.validation_set(), *(task.train_batch(1, update, 32, 0.0) for update in range(5))]:
         expected = [DEFINITIONS[variant["name"]](variant, sequence) for sequence in batch.inputs.tolist()]
-        if not task.config.supervision_is_every_step:
+        if task.config.target_layout != "step":
             expected = [targets[-1] for targets in expected]
         torch.testing.assert_close(batch.targets.double(), torch.tensor(expected, dtype=torch.float64))
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from models import build_model
 from models.config import MODEL_CONFIGS
+from models.network import Interface
 from models.recurrent import RecurrentNetwork, gate_activations
 
 KINDS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -15,7 +16,7 @@ def network(
     name: str, depth: int = 2, hidden_size: int = 5, *, every_step: bool = False, **settings: object
 ) -> RecurrentNetwork:
     config = MODEL_CONFIGS[name].model_validate({"depth": depth, "hidden_size": hidden_size, **settings})
-    return build_model(config, input_size=3, output_size=2, every_step=every_step)
+    return build_model(config, Interface(3, 2, num_steps=7, layout="step" if every_step else "sequence"))
 
 
 def copy_into(reference: nn.RNNBase, ours: RecurrentNetwork) -> None:
@@ -31,7 +32,7 @@ def test_a_stack_computes_what_torchs_module_of_several_layers_does(name: str) -
     copy_into(reference, ours)
     inputs = torch.randn(4, 7, 3)
 
-    assert torch.equal(ours.hidden_states(inputs)[-1], reference(inputs)[0])
+    assert torch.equal(ours.trace(inputs).layers[-1].states, reference(inputs)[0])
     assert torch.equal(ours(inputs), ours.readout(reference(inputs)[0][:, -1]))
 
 
@@ -41,7 +42,7 @@ def test_its_gradients_are_those_of_torchs_module(name: str) -> None:
     reference = KINDS[name](3, 5, 2, batch_first=True)
     copy_into(reference, ours)
     inputs = torch.randn(4, 7, 3)
-    ours.hidden_states(inputs)[-1].square().sum().backward()
+    ours.trace(inputs).layers[-1].states.square().sum().backward()
     reference(inputs)[0].square().sum().backward()
 
     theirs = reference.get_parameter("weight_hh_l1").grad

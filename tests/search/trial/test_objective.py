@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from datasets import build_task
+from datasets.task import Batch
 from search.trial.config import TrialConfig
 from search.trial.objective import Objective
 
@@ -16,13 +17,18 @@ def objective(task: str, **output: object) -> Objective:
     return Objective(config.output, build_task(config.task))
 
 
+def labelled(targets: torch.Tensor) -> Batch:
+    return Batch(torch.zeros(len(targets), 5, 1), targets)
+
+
 def test_the_natural_losses_are_torchs() -> None:
     raw = torch.randn(8, 1)
     bits = torch.randint(0, 2, (8,)).float()
-    assert objective("parity").loss(raw, bits) == functional.binary_cross_entropy_with_logits(raw[:, 0], bits)
-    assert objective("adding").loss(raw, bits) == functional.mse_loss(raw[:, 0], bits)
+    natural = functional.binary_cross_entropy_with_logits(raw[:, 0], bits)
+    assert objective("parity").loss(raw, labelled(bits)) == natural
+    assert objective("adding").loss(raw, labelled(bits)) == functional.mse_loss(raw[:, 0], bits)
     scores, classes = torch.randn(8, 5, 2), torch.randint(0, 2, (8, 5))
-    assert objective("delayed_recall").loss(scores, classes) == functional.cross_entropy(
+    assert objective("delayed_recall").loss(scores, labelled(classes)) == functional.cross_entropy(
         scores.reshape(-1, 2), classes.reshape(-1)
     )
 
@@ -32,9 +38,9 @@ def test_metrics_stay_in_the_tasks_units_whatever_is_trained(target_range: str) 
     adding = objective("adding", target_range=target_range)
     sums = torch.tensor([0.0, 0.5, 2.0])
     outputs = (sums * adding.scale + adding.offset).unsqueeze(-1)
-    assert adding.loss(outputs, sums).item() == pytest.approx(0, abs=1e-12)
-    assert adding.metric(outputs, sums).item() == pytest.approx(0, abs=1e-12)
-    assert adding.metric(outputs, sums + 0.5).item() == pytest.approx(0.25)
+    assert adding.loss(outputs, labelled(sums)).item() == pytest.approx(0, abs=1e-12)
+    assert adding.metric(outputs, labelled(sums)).item() == pytest.approx(0, abs=1e-12)
+    assert adding.metric(outputs, labelled(sums + 0.5)).item() == pytest.approx(0.25)
 
 
 def test_a_range_maps_its_ends() -> None:
@@ -58,14 +64,14 @@ def test_accuracy_counts_right_labels_under_every_output(output: dict[str, objec
     parity = objective("parity", **output)
     labels = torch.tensor([0.0, 1.0, 1.0, 0.0])
     raw = torch.tensor([[-3.0], [3.0], [3.0], [3.0]])
-    assert parity.metric(raw, labels).item() == 0.75
+    assert parity.metric(raw, labelled(labels)).item() == 0.75
 
 
 def test_a_sigmoid_before_a_logits_loss_always_says_one() -> None:
     doubled = objective("parity", activation="sigmoid", loss="bce_with_logits")
     labels = torch.tensor([0.0, 1.0])
-    assert doubled.metric(torch.tensor([[-9.0], [9.0]]), labels).item() == 0.5
-    assert doubled.loss(torch.tensor([[-9.0], [9.0]]), labels).item() > 0.5
+    assert doubled.metric(torch.tensor([[-9.0], [9.0]]), labelled(labels)).item() == 0.5
+    assert doubled.loss(torch.tensor([[-9.0], [9.0]]), labelled(labels)).item() > 0.5
 
 
 def test_score_is_skill() -> None:

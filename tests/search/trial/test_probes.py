@@ -5,6 +5,7 @@ import torch
 
 from models import build_model
 from models.config import GRUConfig, LSTMConfig
+from models.network import Interface
 from models.recurrent import RecurrentNetwork
 from search.trial.probes import UpdateProbe, saturation, shown_steps
 
@@ -13,7 +14,7 @@ def probed_update(
     learning_rate: float = 0.5,
 ) -> tuple[UpdateProbe, RecurrentNetwork, torch.Tensor, list[torch.Tensor]]:
     torch.manual_seed(0)
-    model = build_model(LSTMConfig(depth=2, hidden_size=4), 3, 1, every_step=False)
+    model = build_model(LSTMConfig(depth=2, hidden_size=4), Interface(3, 1, num_steps=40))
     before = [parameter.detach().clone() for parameter in model.parameters()]
     inputs = torch.randn(5, 40, 3).requires_grad_()
     probe = UpdateProbe(model)
@@ -70,16 +71,16 @@ def test_shown_steps_go_from_first_to_last_without_repeats(num_steps: int) -> No
 
 
 def test_saturation_counts_gates_near_their_ends() -> None:
-    model = build_model(LSTMConfig(depth=2, hidden_size=4, forget_bias=20.0), 3, 1, every_step=False)
+    model = build_model(LSTMConfig(depth=2, hidden_size=4, forget_bias=20.0), Interface(3, 1, num_steps=40))
     model.eval()
     inputs = torch.randn(3, 7, 3)
-    shares = saturation(model, inputs, model.hidden_states(inputs))
+    shares = saturation(model.trace(inputs))
     assert list(shares) == ["layers.0", "layers.1"]
     assert shares["layers.1"]["forget"] == 1.0
     assert shares["layers.1"]["input"] == 0.0
 
 
 def test_a_gru_has_its_own_gates() -> None:
-    model = build_model(GRUConfig(), 3, 1, every_step=False)
+    model = build_model(GRUConfig(), Interface(3, 1, num_steps=40))
     inputs = torch.randn(3, 7, 3)
-    assert set(saturation(model, inputs, model.hidden_states(inputs))["layers.0"]) == {"reset", "update"}
+    assert set(saturation(model.trace(inputs))["layers.0"]) == {"reset", "update"}

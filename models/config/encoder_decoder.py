@@ -1,0 +1,88 @@
+"""What encoder-decoders may be asked for: networks that read a sequence and then say another one."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from models.config.base import NetworkConfig, OutputLayout
+
+Recurrence = Literal["rnn", "gru", "lstm"]
+
+
+class DecodingConfig(NetworkConfig):
+    """An encoder, and a decoder for each sequence that is asked for (Srivastava et al. 2015)."""
+
+    layouts: ClassVar[tuple[OutputLayout, ...]] = ("sequence", "decoded")
+
+    decoder_input: Literal["zero", "own", "true"] = Field(
+        default="own",
+        description="what a decoder sees at each step: nothing, its own last output, or in training the true "
+        "last frame (its own in validation)",
+    )
+    true_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="decoder_input=true: share of true frames as training begins (Bengio et al. 2015)",
+    )
+    final_true_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="decoder_input=true: that share at the end of training; it changes linearly",
+    )
+
+    @property
+    def draws_randomly(self) -> bool:
+        """Whether a pass in training draws random numbers."""
+        shares = {self.true_share, self.final_true_share}
+        return self.dropout > 0 or (self.decoder_input == "true" and shares not in ({0.0}, {1.0}))
+
+
+class EncoderDecoderConfig(DecodingConfig):
+    """Recurrent layers on each side, with one or two linear layers between them and the frames."""
+
+    name: Literal["encoder_decoder"] = "encoder_decoder"
+    recurrence: Recurrence = Field(default="lstm", description="kind of the recurrent layers")
+    input_layers: int = Field(
+        default=1, ge=0, le=2, description="linear layers from a frame to the recurrence; 0: none"
+    )
+    output_layers: int = Field(
+        default=1, ge=1, le=2, description="linear layers from the recurrence to a frame"
+    )
+    linear_size: int | None = Field(
+        default=None, ge=1, le=65_536, description="units of those linear layers; none: hidden_size"
+    )
+    forget_bias: float | None = Field(
+        default=None, description="of an LSTM: what the forget gate's two biases add up to; none: torch's"
+    )
+
+
+class CnnLSTMConfig(DecodingConfig):
+    """A convolutional encoder of frames below an LSTM, and its mirror above it."""
+
+    needs_frames: ClassVar[bool] = True
+
+    name: Literal["cnn_lstm"] = "cnn_lstm"
+    channels: int = Field(
+        default=16, ge=1, le=4096, description="channels after the first convolution; the second has twice"
+    )
+    features: Literal["flat", "spatial"] = Field(
+        default="flat",
+        description="what the recurrence sees: all features flattened, or a map of them, over which a "
+        "convolutional LSTM of hidden_size channels runs",
+    )
+    kernel_size: int = Field(default=3, ge=1, le=15, description="of the convolutions; odd")
+
+
+class ConvLSTMConfig(DecodingConfig):
+    """A convolutional LSTM right on the frames (Shi et al. 2015); hidden_size counts channels."""
+
+    needs_frames: ClassVar[bool] = True
+
+    name: Literal["conv_lstm"] = "conv_lstm"
+    hidden_size: int = Field(default=16, ge=1, le=65_536, description="channels of each layer")
+    kernel_size: int = Field(default=3, ge=1, le=15, description="of the convolutions; odd")
+    patch_size: int = Field(
+        default=1, ge=1, le=64, description="pixels, across and down, that become one position's channels"
+    )

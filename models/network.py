@@ -1,0 +1,119 @@
+"""The contract of a network: what it is built for, and what a pass through it leaves to be looked at."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor, nn
+
+from models.config import OutputLayout
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What goes into a network and what comes out: all that it knows of a task.
+
+    Attributes:
+        input_size: features of one time step.
+        output_size: numbers of one output.
+        num_steps: time steps of the longest input.
+        layout: where outputs stand: one for a sequence, one at every step, or decoded after the input.
+        decoded_steps: steps of each sequence that is decoded; empty for the other layouts.
+        frame_shape: channels, height and width where the features of a step are a picture.
+    """
+
+    input_size: int
+    output_size: int
+    num_steps: int
+    layout: OutputLayout = "sequence"
+    decoded_steps: tuple[int, ...] = ()
+    frame_shape: tuple[int, int, int] | None = None
+
+
+class Teacher(NamedTuple):
+    """The true sequences, for a decoder that is shown them in training.
+
+    Attributes:
+        targets: of the batch, in the units of the inputs.
+        progress: share of the update budget that is spent, 0 to 1.
+    """
+
+    targets: Shaped[Tensor, "batch *label"]
+    progress: float
+
+
+class LayerTrace(NamedTuple):
+    """What one layer was given and what states it went through.
+
+    Attributes:
+        name: as in `Network.parts()`.
+        layer: the module; `gate_activations` knows those that have gates.
+        inputs: what it was given.
+        states: what it made of them; for a convolutional layer channels, height and width are flattened.
+    """
+
+    name: str
+    layer: nn.Module
+    inputs: Float[Tensor, "batch time below"]
+    states: Float[Tensor, "batch time hidden"]
+
+
+class Trace(NamedTuple):
+    """A pass through a network: its outputs, and its layers from the bottom up."""
+
+    outputs: Float[Tensor, "batch *label outputs"]
+    layers: list[LayerTrace]
+
+
+class Network(nn.Module, ABC):
+    """A network on one interface. In training mode dropout is on, as torch has it."""
+
+    interface: Interface
+
+    @abstractmethod
+    def trace(
+        self,
+        inputs: Float[Tensor, "batch time features"],
+        lengths: Int64[Tensor, "batch"] | None = None,
+        teacher: Teacher | None = None,
+    ) -> Trace:
+        """One pass.
+
+        Args:
+            inputs: sequences of one length, or padded at their ends.
+            lengths: the length of each where they are padded; on the host.
+            teacher: in training, what a decoder may be shown.
+
+        Returns:
+            Outputs (batch, outputs) for the layout `sequence`, of the last step of each; (batch, time,
+            outputs) for `step`; (batch, sum of decoded_steps, outputs) for `decoded`.
+        """
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch time features"],
+        lengths: Int64[Tensor, "batch"] | None = None,
+        teacher: Teacher | None = None,
+    ) -> Float[Tensor, "batch *label outputs"]:
+        """The outputs of one pass (see `trace`)."""
+        return self.trace(inputs, lengths, teacher).outputs
+
+    @abstractmethod
+    def parts(self) -> dict[str, nn.Module]:
+        """Its layers by name, from the bottom up, the last one being what makes the outputs.
+
+        Every parameter is in exactly one of them.
+        """
+
+    @abstractmethod
+    def state_entries(self, num_steps: int) -> int:
+        """Numbers that a pass over one sequence keeps, about: what a batch's memory goes by."""
+
+    def feed_back_through(self, predict: Callable[[Tensor], Tensor]) -> None:
+        """Says how outputs become inputs again, for a decoder that sees its own.
+
+        Args:
+            predict: from outputs to predictions in the units of the inputs.
+        """
