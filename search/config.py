@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from datasets.config import Config
 from search.space import Space
-from search.trial.config import Config
 
 
 class Budget(Config):

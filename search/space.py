@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 
 from analysis.errors import nearest
 from analysis.paths import flatten
-from search.trial.config import Config, TrialConfig
+from datasets.config import Config
+from search.trial.config import TrialConfig
 
 #: A map of more cells can be neither searched nor read.
 MAX_CELLS = 10_000

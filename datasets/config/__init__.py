@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from datasets.config.base import Metric, TargetKind, TargetLayout, TaskConfig
+from datasets.config.base import Config, Metric, TargetKind, TargetLayout, TaskConfig
 from datasets.config.digits import (
     DIGIT_WIDTH,
     NUM_PACKAGED_DIGITS,
@@ -56,6 +56,7 @@ __all__ = [
     "TASK_CONFIGS",
     "AddingConfig",
     "AnyTaskConfig",
+    "Config",
     "CopyMemoryConfig",
     "DelayedRecallConfig",
     "GeneratedTaskConfig",

@@ -6,7 +6,7 @@ from typing import Any
 from datasets.config import TASK_CONFIGS
 from search.loading.paths import GROUPS, Chosen
 from search.space import Axis
-from search.trial.config import NATURAL_LOSS
+from search.trial.output_config import NATURAL_LOSS
 
 
 def default_of(chosen: Chosen, path: str) -> Any:

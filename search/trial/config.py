@@ -1,77 +1,13 @@
 """One training, completely described. Knows no torch, so that a mistake is told within a second."""
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from datasets.config import TASK_CONFIGS, AnyTaskConfig, TargetKind
+from datasets.config import TASK_CONFIGS, AnyTaskConfig, Config
 from models.config import AnyModelConfig
-
-Loss = Literal["bce_with_logits", "bce", "cross_entropy", "mse", "huber"]
-
-#: The loss that trains a kind of target unless another is named.
-NATURAL_LOSS: dict[TargetKind, Loss] = {
-    "binary": "bce_with_logits",
-    "category": "cross_entropy",
-    "number": "mse",
-    "share": "bce_with_logits",
-}
-#: The losses that can train a kind of target at all.
-FITTING_LOSSES: dict[TargetKind, tuple[Loss, ...]] = {
-    "binary": ("bce_with_logits", "bce", "mse", "huber"),
-    "category": ("cross_entropy",),
-    "number": ("mse", "huber", "bce", "bce_with_logits"),
-    "share": ("bce_with_logits", "bce", "mse", "huber"),
-}
-
-
-class Config(BaseModel):
-    """A frozen configuration that takes no unknown key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class OutputConfig(Config):
-    """The output head: an activation, a range of targets and a loss, which must be able to meet."""
-
-    activation: Literal["none", "sigmoid", "tanh"] = Field(
-        default="none", description="what the last linear layer's output goes through"
-    )
-    target_range: Literal["task", "zero_one", "minus_one_one", "standardised"] = Field(
-        default="task",
-        description="what the targets are mapped to for training; metrics stay in the task's own units",
-    )
-    loss: Loss | None = Field(
-        default=None, description="what training minimises; none: the natural one of the task's targets"
-    )
-
-
-class TrainConfig(Config):
-    """How one trial is trained. An update is one optimizer step."""
-
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field(default="adam", description="torch.optim's")
-    learning_rate: float = Field(default=3e-3, gt=0, le=1e3, description="at the schedule's highest point")
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="of sgd and rmsprop")
-    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty; decoupled for adamw")
-    schedule: Literal["constant", "step", "exponential", "cosine"] = Field(
-        default="constant", description="how the learning rate falls over the update budget"
-    )
-    final_share: float = Field(
-        default=0.1,
-        ge=0,
-        le=1,
-        description="share of the learning rate left at the end (step, exponential, cosine)",
-    )
-    step_count: int = Field(default=3, ge=1, description="equal falls of the step schedule")
-    warmup_updates: int = Field(
-        default=0, ge=0, description="updates over which the learning rate rises from 0"
-    )
-    clip_norm: float | None = Field(
-        default=None, gt=0, description="largest gradient norm; none: not clipped"
-    )
-    batch_size: int = Field(default=64, ge=1, le=1_000_000, description="sequences of one update")
-    max_updates: int = Field(default=1500, ge=1, le=100_000_000, description="update budget of one trial")
-    evaluate_every: int = Field(default=50, ge=1, description="updates from one evaluation to the next")
+from search.trial.output_config import FITTING_LOSSES, NATURAL_LOSS, OutputConfig
+from search.trial.train_config import TrainConfig
 
 
 class CriterionConfig(Config):

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from datasets.task import Batch, Task
-from search.trial.config import NATURAL_LOSS, OutputConfig
+from search.trial.output_config import NATURAL_LOSS, OutputConfig
 
 
 class Objective:

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from search.trial.config import TrainConfig
 from search.trial.optimization import build_optimizer, learning_rate, set_learning_rate
+from search.trial.train_config import TrainConfig
 
 BUDGET = 60
 
