@@ -1,14 +1,16 @@
 """What the controls may be asked for: networks without recurrence, to tell a hard task from a failing one."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from models.config.base import NetworkConfig
+from models.config.base import NetworkConfig, OutputLayout
 
 
 class MLPConfig(NetworkConfig):
-    """Linear layers and ReLU on the flattened sequence."""
+    """Linear layers and ReLU on the flattened sequence; no output at every step, for it sees all of them."""
+
+    layouts: ClassVar[tuple[OutputLayout, ...]] = ("sequence", "decoded")
 
     name: Literal["mlp"] = "mlp"
 
