@@ -2,9 +2,12 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datasets.config import TASK_CONFIGS
+from models.config import MODEL_CONFIGS
 from search.cost import machine_factor, relative_cost
 from search.trial.config import TrialConfig
 
@@ -45,6 +48,29 @@ def test_shorter_training_sequences_cost_less() -> None:
         update={"task": fixed.task.model_copy(update={"length_distribution": "uniform"})}
     )
     assert relative_cost(uniform) < relative_cost(fixed)
+
+
+@pytest.mark.parametrize("model", MODEL_CONFIGS)
+def test_every_network_has_a_cost_that_grows_with_what_it_does(model: str) -> None:
+    def cost(length: int = 6, **settings: int) -> float:
+        return relative_cost(
+            TrialConfig.model_validate(
+                {
+                    "task": {"name": "moving_mnist", "sequence_length": length, "frame_size": 32},
+                    "model": {"name": model, "depth": 2, "hidden_size": 16, **settings},
+                }
+            )
+        )
+
+    assert 0 < cost() < cost(length=7)
+    assert cost() < cost(depth=3)
+    assert cost() < cost(hidden_size=32)
+
+
+@pytest.mark.parametrize("task", TASK_CONFIGS)
+def test_every_task_has_a_cost(task: str) -> None:
+    config = TrialConfig.model_validate({"task": {"name": task}, "model": {"name": "lstm"}})
+    assert relative_cost(config) > 0
 
 
 def test_this_machine_is_measured_within_two_orders_of_magnitude() -> None:
