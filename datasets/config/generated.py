@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from datasets.config.base import Metric, TargetKind, TargetLayout, TaskConfig
+from datasets.config.base import TargetKind, TargetLayout, TaskConfig
 
 Supervision = Literal["last", "every_step"]
 LengthDistribution = Literal["fixed", "uniform", "curriculum"]
@@ -55,7 +55,6 @@ class ParityConfig(GeneratedTaskConfig):
     """Odd or even: of the number of ones among bits, or of the sum of whole numbers."""
 
     kind: ClassVar[TargetKind | None] = "binary"
-    metric: ClassVar[Metric] = "accuracy"
 
     name: Literal["parity"] = "parity"
     number_range: int | None = Field(
@@ -67,7 +66,6 @@ class MarkedXorConfig(GeneratedTaskConfig):
     """Whether the two marked bits differ (Hochreiter and Schmidhuber 1997 have such tasks in section 5)."""
 
     kind: ClassVar[TargetKind | None] = "binary"
-    metric: ClassVar[Metric] = "accuracy"
 
     name: Literal["marked_xor"] = "marked_xor"
 
@@ -82,7 +80,6 @@ class AddingConfig(GeneratedTaskConfig):
     """The adding problem (Hochreiter and Schmidhuber 1997): the sum of the two marked numbers."""
 
     kind: ClassVar[TargetKind | None] = "number"
-    metric: ClassVar[Metric] = "mean_squared_error"
 
     name: Literal["adding"] = "adding"
 
@@ -97,7 +94,6 @@ class SumRegressionConfig(GeneratedTaskConfig):
     """The sum of all numbers: of U(0, 1), or of bits and whole numbers, the same inputs as parity has."""
 
     kind: ClassVar[TargetKind | None] = "number"
-    metric: ClassVar[Metric] = "mean_squared_error"
 
     name: Literal["sum_regression"] = "sum_regression"
     number_range: int | None = Field(
@@ -109,7 +105,6 @@ class DelayedRecallConfig(GeneratedTaskConfig):
     """A symbol is shown at the first step and asked for at the last."""
 
     kind: ClassVar[TargetKind | None] = "category"
-    metric: ClassVar[Metric] = "accuracy"
 
     name: Literal["delayed_recall"] = "delayed_recall"
     num_symbols: int = Field(default=2, ge=2, le=1000, description="how many different symbols there are")
@@ -122,7 +117,6 @@ class CopyMemoryConfig(GeneratedTaskConfig):
     """
 
     kind: ClassVar[TargetKind | None] = "category"
-    metric: ClassVar[Metric] = "accuracy"
 
     name: Literal["copy_memory"] = "copy_memory"
     supervision: Literal["every_step"] = Field(default="every_step", description="always at every step")
@@ -139,7 +133,6 @@ class TemporalOrderConfig(GeneratedTaskConfig):
     """In which order the marks X and Y appeared (Hochreiter and Schmidhuber 1997, experiment 6)."""
 
     kind: ClassVar[TargetKind | None] = "category"
-    metric: ClassVar[Metric] = "accuracy"
 
     name: Literal["temporal_order"] = "temporal_order"
     num_marks: Literal[2, 3] = Field(default=2, description="marks in a sequence: 4 or 8 classes")

@@ -33,7 +33,7 @@ class Training:
             Interface(
                 input_size=self.task.input_size,
                 output_size=self.task.output_size,
-                num_steps=config.task.num_steps,
+                num_steps=self.task.num_steps,
                 layout=config.task.target_layout,
                 decoded_steps=config.task.decoded_steps,
                 frame_shape=config.task.frame_shape,
