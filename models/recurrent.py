@@ -1,20 +1,16 @@
 """Stacks of recurrent layers on torch's own kernels, with a linear readout."""
 
-from itertools import pairwise
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from models.config import LSTMConfig, RecurrentConfig, RNNConfig
+from models.config import RecurrentConfig
+from models.initialization import initialize
+from models.layers import RecurrentLayer
+from models.layouts import states_to_read, with_blank_steps
 from models.network import Interface, LayerTrace, Network, Teacher, Trace
-
-#: The gates of each kind of layer in torch's order; None stands for the candidate, which is no gate.
-GATES: dict[type[nn.Module], tuple[str | None, ...]] = {
-    nn.RNN: (),
-    nn.GRU: ("reset", "update", None),
-    nn.LSTM: ("input", "forget", None, "output"),
-}
 
 
 class RecurrentNetwork(Network):
@@ -24,18 +20,33 @@ class RecurrentNetwork(Network):
     a CPU), and every layer's states can be looked at.
 
     Args:
-        config: kind, depth, width, dropout.
+        config: kind, depth, widths, and what stands around the layers.
         interface: what goes in and out.
+
+    Attributes:
+        num_reused_layers: lower layers that began with the weights of another network.
     """
 
     def __init__(self, config: RecurrentConfig, interface: Interface) -> None:
         super().__init__()
         self.interface = interface
-        self.widths = config.layer_widths
-        widths = [interface.input_size, *self.widths]
-        self.layers = nn.ModuleList(_layer(config, below, above) for below, above in pairwise(widths))
-        self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(widths[-1], interface.output_size)
+        self.num_blanks = max(sum(interface.decoded_steps) - 1, 0)
+        self.bidirectional = config.bidirectional
+        self.reads_all_layers = config.readout_from == "all"
+        self.widths = [width * (1 + config.bidirectional) for width in config.layer_widths]
+        self.layers = nn.ModuleList(
+            RecurrentLayer(config, below, units, is_lowest=index == 0)
+            for index, (below, units) in enumerate(
+                zip([interface.input_size, *self.widths[:-1]], config.layer_widths, strict=True)
+            )
+        )
+        read = sum(self.widths) if self.reads_all_layers else self.widths[-1]
+        self.readout = nn.Linear(read, interface.output_size)
+        recurrences = [layer.recurrence for layer in self._layers()]
+        initialize(recurrences, self.readout, config, interface.num_steps + self.num_blanks)
+        for layer in self._layers()[: config.frozen_layers]:
+            layer.freeze()
+        self.num_reused_layers = 0
 
     def trace(
         self,
@@ -43,74 +54,43 @@ class RecurrentNetwork(Network):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass; dropout comes between the layers."""
+        """One pass. Outputs that are decoded are made while blank steps follow the input."""
+        below = with_blank_steps(inputs, self.interface)
+        num_inside = None if lengths is None else lengths + self.num_blanks
         layers: list[LayerTrace] = []
-        below = inputs
-        for name, layer in self._named_layers():
-            above, _ = layer(below)
-            layers.append(LayerTrace(name, layer, below, above))
-            below = self.dropout(above)
-        top = layers[-1].states
-        outputs = self.readout(top if self.interface.layout == "step" else top[:, -1])
-        return Trace(outputs, layers)
+        passed_on: list[Tensor] = []
+        for index, layer in enumerate(self._layers()):
+            layer_pass = layer(below, num_inside)
+            layers.append(
+                LayerTrace(f"layers.{index}", layer.recurrence, layer_pass.inputs, layer_pass.states)
+            )
+            below = layer_pass.outputs
+            passed_on.append(below)
+        seen = passed_on if self.reads_all_layers else passed_on[-1:]
+        read = [self._to_read(outputs, lengths) for outputs in seen]
+        return Trace(self.readout(torch.cat(read, dim=-1) if len(read) > 1 else read[0]), layers)
 
     def parts(self) -> dict[str, nn.Module]:
-        """The layers, and the readout."""
-        return {**dict(self._named_layers()), "readout": self.readout}
+        """The layers, each with its norm and its bypass, and the readout."""
+        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
+        return {**layers, "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
-        """All states of all layers."""
-        return num_steps * sum(self.widths)
+        """All states of all layers, at blank steps too."""
+        return (num_steps + self.num_blanks) * sum(self.widths)
 
-    def _named_layers(self) -> list[tuple[str, nn.Module]]:
-        return [(f"layers.{index}", layer) for index, layer in enumerate(self.layers)]
+    def _layers(self) -> list[RecurrentLayer]:
+        return [cast(RecurrentLayer, layer) for layer in self.layers]
 
+    def _to_read(
+        self, outputs: Float[Tensor, "batch longer hidden"], lengths: Int64[Tensor, "batch"] | None
+    ) -> Float[Tensor, "batch *label hidden"]:
+        """What the readout sees of a layer.
 
-def gate_activations(
-    layer: nn.Module,
-    inputs: Float[Tensor, "batch time features"],
-    states: Float[Tensor, "batch time hidden"],
-) -> dict[str, Float[Tensor, "batch time hidden"]]:
-    """A layer's gates at every time step, from the states that it went through.
-
-    No recurrence is run again: with h_{t-1} known, all pre-activations W x_t + b + U h_{t-1} + c are two
-    matrix products. LSTM: input, forget and output gate; GRU: reset and update gate; plain RNN: none.
-    """
-    names = GATES.get(type(layer), ())
-    if not names:
-        return {}
-    previous = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)
-    from_inputs = _linear(layer, "ih", inputs).chunk(len(names), dim=-1)
-    from_states = _linear(layer, "hh", previous).chunk(len(names), dim=-1)
-    return {
-        name: torch.sigmoid(from_input + from_state)
-        for name, from_input, from_state in zip(names, from_inputs, from_states, strict=True)
-        if name is not None
-    }
-
-
-def _linear(layer: nn.Module, which: str, values: Tensor) -> Tensor:
-    """A layer's affine map of its inputs (ih) or of its previous states (hh), all gates together."""
-    return nn.functional.linear(
-        values, layer.get_parameter(f"weight_{which}_l0"), layer.get_parameter(f"bias_{which}_l0")
-    )
-
-
-def _layer(config: RecurrentConfig, input_size: int, hidden_size: int) -> nn.RNNBase:
-    """One recurrent layer, batch first."""
-    if isinstance(config, RNNConfig):
-        return nn.RNN(input_size, hidden_size, nonlinearity=config.nonlinearity, batch_first=True)
-    if isinstance(config, LSTMConfig):
-        lstm = nn.LSTM(input_size, hidden_size, batch_first=True)
-        if config.forget_bias is not None:
-            _set_forget_bias(lstm, config.forget_bias)
-        return lstm
-    return nn.GRU(input_size, hidden_size, batch_first=True)
-
-
-@torch.no_grad()
-def _set_forget_bias(lstm: nn.LSTM, value: float) -> None:
-    """Sets the sum of the forget gate's two biases (torch orders the gates input, forget, cell, output)."""
-    forget = slice(lstm.hidden_size, 2 * lstm.hidden_size)
-    lstm.get_parameter("bias_ih_l0")[forget] = value
-    lstm.get_parameter("bias_hh_l0")[forget] = 0.0
+        For one output a sequence, that is where each direction ends: the one that reads backwards has seen
+        all of the sequence at its first step.
+        """
+        if self.bidirectional and self.interface.layout == "sequence":
+            forward, backward = outputs.chunk(2, dim=-1)
+            return torch.cat([states_to_read(forward, lengths, self.interface), backward[:, 0]], dim=-1)
+        return states_to_read(outputs, lengths, self.interface)

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.gates import gate_activations
 from models.network import Network, Trace
-from models.recurrent import gate_activations
 
 #: Time steps at most for which a gradient norm is recorded.
 MAX_STEPS = 32

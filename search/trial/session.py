@@ -16,6 +16,7 @@ from search.trial.evaluation import Measurement, measure
 from search.trial.forensics import FirstNonfinite, first_nonfinite
 from search.trial.history import History
 from search.trial.optimization import learning_rate
+from search.trial.reuse import start_from_stored
 from search.trial.training import Interval, Training
 
 #: Share of the training time that checkpoints may take.
@@ -63,6 +64,8 @@ class TrialSession:
         if stored is not None:
             stored.restore(self.training.model, self.training.optimizer)
             self.progress = Progress(**asdict(stored.progress))
+        else:
+            start_from_stored(self.training.model, config.model, folder)
         objective = self.training.objective
         self.criterion = Criterion(
             target_score=config.criterion.score or objective.score(self.training.task.target_metric),

@@ -7,7 +7,7 @@ from torch import nn
 from models import build_model
 from models.config import MODEL_CONFIGS
 from models.network import Interface
-from models.recurrent import RecurrentNetwork, gate_activations
+from models.recurrent import RecurrentNetwork
 
 KINDS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -21,7 +21,7 @@ def network(
 
 def copy_into(reference: nn.RNNBase, ours: RecurrentNetwork) -> None:
     for index, layer in enumerate(ours.layers):
-        for name, parameter in layer.named_parameters():
+        for name, parameter in layer.recurrence.named_parameters():
             reference.get_parameter(name.replace("_l0", f"_l{index}")).data.copy_(parameter.data)
 
 
@@ -46,7 +46,7 @@ def test_its_gradients_are_those_of_torchs_module(name: str) -> None:
     reference(inputs)[0].square().sum().backward()
 
     theirs = reference.get_parameter("weight_hh_l1").grad
-    assert torch.allclose(ours.layers[1].get_parameter("weight_hh_l0").grad, theirs, rtol=1e-5)
+    assert torch.allclose(ours.layers[1].recurrence.get_parameter("weight_hh_l0").grad, theirs, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -74,7 +74,7 @@ def test_outputs_depend_on_no_later_input(name: str) -> None:
 
 def test_a_deep_wide_stack_is_built_as_asked() -> None:
     model = network("lstm", depth=5, hidden_size=512)
-    assert [layer.input_size for layer in model.layers] == [3, 512, 512, 512, 512]
+    assert [layer.recurrence.input_size for layer in model.layers] == [3, 512, 512, 512, 512]
     assert sum(parameter.numel() for parameter in model.parameters()) == (
         4 * 512 * (3 + 512 + 2) + 4 * 4 * 512 * (512 + 512 + 2) + 512 * 2 + 2
     )
@@ -91,58 +91,80 @@ def test_dropout_acts_between_layers_in_training_only() -> None:
     assert torch.equal(single(inputs), single(inputs)), "one layer has nothing between layers"
 
 
-def test_the_forget_bias_is_the_sum_of_both_biases() -> None:
-    for layer in network("lstm", forget_bias=2.5).layers:
-        total = layer.get_parameter("bias_ih_l0") + layer.get_parameter("bias_hh_l0")
-        assert (total[5:10] == 2.5).all()
-        assert (total[:5].abs() <= 2 / 5**0.5).all(), "the other gates keep torch's default"
+@pytest.mark.parametrize("name", KINDS)
+def test_a_seed_draws_what_torchs_modules_draw_one_after_the_other(name: str) -> None:
+    torch.manual_seed(5)
+    ours = network(name, depth=2)
+    torch.manual_seed(5)
+    modules = [KINDS[name](3, 5), KINDS[name](5, 5), nn.Linear(5, 2)]
+    theirs = [parameter for module in modules for parameter in module.parameters()]
+
+    for one, other in zip(ours.parameters(), theirs, strict=True):
+        assert torch.equal(one, other)
 
 
-def test_the_forget_bias_leaves_the_other_weights_as_they_were() -> None:
-    torch.manual_seed(3)
-    plain = network("lstm")
-    torch.manual_seed(3)
-    biased = network("lstm", forget_bias=1.0)
-    assert torch.equal(
-        plain.layers[0].get_parameter("weight_hh_l0"), biased.layers[0].get_parameter("weight_hh_l0")
-    )
+def test_each_layer_has_its_own_width() -> None:
+    model = network("gru", depth=3, widths="8-4-2")
+    assert [layer.states.shape[-1] for layer in model.trace(torch.randn(1, 7, 3)).layers] == [8, 4, 2]
 
 
-def test_lstm_gates_reproduce_the_states_step_by_step() -> None:
-    layer = nn.LSTM(3, 4, batch_first=True)
-    inputs = torch.randn(2, 9, 3)
-    states = layer(inputs)[0].detach()
-    gates = gate_activations(layer, inputs, states)
-    previous = torch.cat([torch.zeros(2, 1, 4), states[:, :-1]], dim=1)
-    candidate = torch.tanh(
-        inputs @ layer.weight_ih_l0[8:12].T
-        + layer.bias_ih_l0[8:12]
-        + previous @ layer.weight_hh_l0[8:12].T
-        + layer.bias_hh_l0[8:12]
-    )
-    cell = torch.zeros(2, 4)
-    for step in range(9):
-        cell = gates["forget"][:, step] * cell + gates["input"][:, step] * candidate[:, step]
-        assert torch.allclose(gates["output"][:, step] * torch.tanh(cell), states[:, step], atol=1e-6)
+def test_a_readout_from_all_layers_sees_them_side_by_side() -> None:
+    model = network("lstm", depth=3, widths="8-4-2", readout_from="all")
+    trace = model.trace(torch.randn(4, 7, 3))
+    side_by_side = torch.cat([layer.states[:, -1] for layer in trace.layers], dim=-1)
+
+    assert side_by_side.shape == (4, 14)
+    assert torch.equal(trace.outputs, model.readout(side_by_side))
 
 
-def test_gru_gates_reproduce_the_states_step_by_step() -> None:
-    layer = nn.GRU(3, 4, batch_first=True)
-    inputs = torch.randn(2, 9, 3)
-    states = layer(inputs)[0].detach()
-    gates = gate_activations(layer, inputs, states)
-    previous = torch.zeros(2, 4)
-    for step in range(9):
-        candidate = torch.tanh(
-            inputs[:, step] @ layer.weight_ih_l0[8:].T
-            + layer.bias_ih_l0[8:]
-            + gates["reset"][:, step] * (previous @ layer.weight_hh_l0[8:].T + layer.bias_hh_l0[8:])
-        )
-        update = gates["update"][:, step]
-        previous = (1 - update) * candidate + update * previous
-        assert torch.allclose(previous, states[:, step], atol=1e-6)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_bidirectional_stack_computes_what_torchs_does(name: str) -> None:
+    ours = network(name, depth=2, bidirectional=True, every_step=True)
+    reference = KINDS[name](3, 5, 2, batch_first=True, bidirectional=True)
+    copy_into(reference, ours)
+    inputs = torch.randn(4, 7, 3)
+
+    assert torch.equal(ours(inputs), ours.readout(reference(inputs)[0]))
 
 
-def test_a_plain_rnn_has_no_gates() -> None:
-    layer = nn.RNN(3, 4, batch_first=True)
-    assert gate_activations(layer, torch.randn(2, 5, 3), torch.randn(2, 5, 4)) == {}
+@pytest.mark.parametrize("name", ["rnn", "gru"])
+def test_one_output_is_read_where_each_direction_ends(name: str) -> None:
+    ours = network(name, depth=1, bidirectional=True)
+    inputs = torch.randn(4, 7, 3)
+    _, ends = ours.layers[0].recurrence(inputs)
+
+    assert torch.allclose(ours(inputs), ours.readout(torch.cat([ends[0], ends[1]], dim=-1)))
+
+
+def test_what_is_decoded_is_read_from_the_last_input_on_while_blanks_follow() -> None:
+    config = MODEL_CONFIGS["gru"].model_validate({"hidden_size": 5})
+    model = build_model(config, Interface(3, 2, num_steps=4, layout="decoded", decoded_steps=(2, 3)))
+    inputs = torch.randn(6, 4, 3)
+    followed = torch.cat([inputs, torch.zeros(6, 4, 3)], dim=1)
+    states, _ = model.layers[0].recurrence(followed)
+
+    assert torch.allclose(model(inputs), model.readout(states[:, 3:]))
+
+
+def test_a_vector_becomes_a_sequence() -> None:
+    config = MODEL_CONFIGS["lstm"].model_validate({})
+    model = build_model(config, Interface(3, 2, num_steps=1, layout="decoded", decoded_steps=(6,)))
+    outputs = model(torch.randn(4, 1, 3))
+    assert outputs.shape == (4, 6, 2)
+    assert len(outputs[0].unique(dim=0)) == 6, "the state goes on although the input is blank"
+
+
+def test_frozen_layers_keep_their_weights_and_the_readout_trains() -> None:
+    model = network("lstm", depth=2, frozen_layers=2, batch_norm=True)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
+    model(torch.randn(4, 7, 3)).square().sum().backward()
+    optimizer.step()
+
+    changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed == {"readout.weight", "readout.bias"}
+
+
+def test_layers_above_frozen_ones_train() -> None:
+    model = network("gru", depth=3, frozen_layers=1)
+    assert [all(p.requires_grad for p in layer.parameters()) for layer in model.layers] == [False, True, True]

@@ -1,0 +1,74 @@
+"""The gates of torch's recurrent modules: which rows of their matrices they are, and how open they stand."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+#: The gates of each kind of layer in torch's order; None stands for the candidate, which is no gate.
+GATES: dict[type[nn.Module], tuple[str | None, ...]] = {
+    nn.RNN: (),
+    nn.GRU: ("reset", "update", None),
+    nn.LSTM: ("input", "forget", None, "output"),
+}
+
+
+def num_blocks(layer: nn.RNNBase) -> int:
+    """How many maps, each of `hidden_size` rows, stand one above the other in the layer's matrices."""
+    return max(1, len(GATES[type(layer)]))
+
+
+def block_of(layer: nn.RNNBase, gate: str) -> slice:
+    """The rows of one gate in the layer's matrices and biases."""
+    index = GATES[type(layer)].index(gate)
+    return slice(index * layer.hidden_size, (index + 1) * layer.hidden_size)
+
+
+def directions(layer: nn.RNNBase) -> tuple[str, ...]:
+    """How the names of a one-layer module's parameters end: forward first, then backward if it has that."""
+    return ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",)
+
+
+def from_inputs(
+    layer: nn.RNNBase, direction: str, inputs: Float[Tensor, "*batch below"]
+) -> Float[Tensor, "*batch rows"]:
+    """W x + b, all gates of one direction together."""
+    weight, bias = (layer.get_parameter(f"{name}_ih{direction}") for name in ("weight", "bias"))
+    return functional.linear(inputs, weight, bias)
+
+
+def from_states(
+    layer: nn.RNNBase, direction: str, previous: Float[Tensor, "*batch hidden"]
+) -> Float[Tensor, "*batch rows"]:
+    """U h_{t-1} + c, all gates of one direction together."""
+    weight, bias = (layer.get_parameter(f"{name}_hh{direction}") for name in ("weight", "bias"))
+    return functional.linear(previous, weight, bias)
+
+
+def gate_activations(
+    layer: nn.Module,
+    inputs: Float[Tensor, "batch time features"],
+    states: Float[Tensor, "batch time hidden"],
+) -> dict[str, Float[Tensor, "batch time hidden"]]:
+    """A layer's gates at every time step, from the states that it went through.
+
+    No recurrence is run again: with h_{t-1} known, all pre-activations W x_t + b + U h_{t-1} + c are two
+    matrix products. LSTM: input, forget and output gate; GRU: reset and update gate; any other module: none.
+    Of a bidirectional layer both directions' gates stand side by side, as their states do.
+    """
+    names = GATES.get(type(layer), ())
+    if not names or not isinstance(layer, nn.RNNBase):
+        return {}
+    of_directions = []
+    for direction, own in zip(directions(layer), states.split(layer.hidden_size, dim=-1), strict=True):
+        if direction.endswith("_reverse"):
+            previous = functional.pad(own[:, 1:], (0, 0, 0, 1))
+        else:
+            previous = functional.pad(own[:, :-1], (0, 0, 1, 0))
+        of_directions.append(from_inputs(layer, direction, inputs) + from_states(layer, direction, previous))
+    blocks = zip(*(summed.chunk(len(names), dim=-1) for summed in of_directions), strict=True)
+    return {
+        name: torch.sigmoid(torch.cat(block, dim=-1))
+        for name, block in zip(names, blocks, strict=True)
+        if name is not None
+    }

@@ -1,0 +1,103 @@
+"""How the weights of recurrent layers begin, by name."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from models.config import GRUConfig, LSTMConfig, RecurrentConfig
+from models.gates import block_of, directions, num_blocks
+
+
+def initialize(
+    layers: Iterable[nn.RNNBase], readout: nn.Linear, config: RecurrentConfig, num_steps: int
+) -> None:
+    """Draws weights as the configuration names them, from torch's global generator.
+
+    Matrices of several gates count as one matrix a gate; biases, but for the gates' own rules, are zero. The
+    readout begins as input weights do. For `torch` nothing is drawn: the layers are as torch made them.
+
+    Args:
+        layers: from the bottom up.
+        readout: makes the outputs.
+        config: names the initialization, and says what the gates' biases are to be.
+        num_steps: steps of the longest pass, which chrono biases are made for.
+    """
+    layers = list(layers)
+    if config.initialization == "uniform":
+        for module in (*layers, readout):
+            _fill_uniformly(module, config.uniform_range)
+    elif config.initialization != "torch":
+        for layer in layers:
+            _fill_by_gate(layer, *WEIGHTS[config.initialization])
+        WEIGHTS[config.initialization][0](readout.weight)
+        nn.init.zeros_(readout.bias)
+    for layer in layers:
+        if isinstance(config, LSTMConfig | GRUConfig) and config.chrono:
+            set_chrono_biases(layer, num_steps)
+        if isinstance(config, LSTMConfig) and config.forget_bias is not None:
+            set_gate_bias(layer, "forget", config.forget_bias)
+
+
+@torch.no_grad()
+def set_gate_bias(layer: nn.RNNBase, gate: str, value: float | Tensor) -> None:
+    """Sets the sum of a gate's two biases, in every direction."""
+    rows = block_of(layer, gate)
+    for direction in directions(layer):
+        layer.get_parameter(f"bias_ih{direction}")[rows] = value
+        layer.get_parameter(f"bias_hh{direction}")[rows] = 0.0
+
+
+def set_chrono_biases(layer: nn.RNNBase, num_steps: int) -> None:
+    """Biases for memories of every length up to `num_steps` (Tallec and Ollivier 2018, section 2.3).
+
+    LSTM: b_forget ~ log U(1, T - 1) and b_input = -b_forget. GRU: the gate that keeps takes the same biases;
+    it is `update` in torch, whose sense is the opposite of the paper's. T below 3 leaves no room: the biases
+    are 0 then. Both directions of a layer get the same ones.
+    """
+    longest = max(num_steps - 1, 1)
+    biases = torch.empty(layer.hidden_size).uniform_(1.0, longest).log()
+    if isinstance(layer, nn.GRU):
+        set_gate_bias(layer, "update", biases)
+    else:
+        set_gate_bias(layer, "forget", biases)
+        set_gate_bias(layer, "input", -biases)
+
+
+@torch.no_grad()
+def _fill_uniformly(module: nn.Module, half_width: float) -> None:
+    """All weights and biases from U(-half_width, half_width), as Sutskever et al. (2014) have it."""
+    for parameter in module.parameters():
+        parameter.uniform_(-half_width, half_width)
+
+
+@torch.no_grad()
+def _fill_by_gate(
+    layer: nn.RNNBase, fill_input: Callable[[Tensor], object], fill_recurrent: Callable[[Tensor], object]
+) -> None:
+    """Fills the matrices gate by gate; biases are zero."""
+    for direction in directions(layer):
+        for which, fill in (("ih", fill_input), ("hh", fill_recurrent)):
+            for block in layer.get_parameter(f"weight_{which}{direction}").chunk(num_blocks(layer)):
+                fill(block)
+            layer.get_parameter(f"bias_{which}{direction}").zero_()
+
+
+def _fill_he(weight: Tensor) -> None:
+    """N(0, 2 / fan-in) (He et al. 2015)."""
+    nn.init.kaiming_normal_(weight, nonlinearity="relu")
+
+
+def _fill_identity(weight: Tensor) -> None:
+    """The identity (Le et al. 2015)."""
+    weight.copy_(torch.eye(len(weight)))
+
+
+#: How input and recurrent weights are drawn (Glorot and Bengio 2010; He et al. 2015; Saxe et al. 2014; Le et
+#: al. 2015).
+WEIGHTS: dict[str, tuple[Callable[[Tensor], object], Callable[[Tensor], object]]] = {
+    "glorot": (nn.init.xavier_uniform_, nn.init.xavier_uniform_),
+    "he": (_fill_he, _fill_he),
+    "orthogonal": (nn.init.xavier_uniform_, nn.init.orthogonal_),
+    "identity": (nn.init.xavier_uniform_, _fill_identity),
+}

@@ -1,0 +1,137 @@
+"""One recurrent layer on torch's own kernel, with what may stand around it."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from models.config import RecurrentConfig, RNNConfig
+from models.variational import draw_masks, step_by_step
+
+#: A highway gate begins by letting mostly what came in pass (Srivastava et al. 2015).
+HIGHWAY_BIAS = -1.0
+
+
+class LayerPass(NamedTuple):
+    """What a layer's recurrence was given, the states it went through, and what the layer passes on."""
+
+    inputs: Float[Tensor, "batch time below"]
+    states: Float[Tensor, "batch time hidden"]
+    outputs: Float[Tensor, "batch time hidden"]
+
+
+class RecurrentLayer(nn.Module):
+    """A recurrence, a norm of its states, and a way around both.
+
+    With z = norm(recurrence(dropout(x))), it passes on
+
+        z                                                   as it comes,
+        x + z                                               residual (He et al. 2016),
+        g z + (1 - g) x,  g = sigmoid(W x + b)              highway (Srivastava et al. 2015).
+
+    What goes around is neither dropped nor normalised, so that a path from top to bottom stays the identity:
+    dropout as in GNMT's residual stack (Wu et al. 2016), the norm as in res-post-norm (Liu et al. 2022).
+
+    Args:
+        config: kind, norm, bypass and dropout.
+        input_size: features of one step.
+        hidden_size: units of each direction.
+        is_lowest: the layer that sees the inputs has neither bypass nor dropout.
+    """
+
+    def __init__(
+        self, config: RecurrentConfig, input_size: int, hidden_size: int, *, is_lowest: bool
+    ) -> None:
+        super().__init__()
+        width = hidden_size * (1 + config.bidirectional)
+        self.dropout = nn.Dropout(0.0 if is_lowest else config.dropout)
+        self.recurrence = build_recurrence(config, input_size, hidden_size)
+        self.norm = _build_norm(config, width)
+        self.is_residual = config.residual and not is_lowest
+        self.highway_gate = nn.Linear(width, width) if config.highway and not is_lowest else None
+        if self.highway_gate is not None:
+            nn.init.constant_(self.highway_gate.bias, HIGHWAY_BIAS)
+        self.variational_dropout = config.variational_dropout
+        self.is_frozen = False
+
+    def forward(
+        self, below: Float[Tensor, "batch time below"], lengths: Int64[Tensor, "batch"] | None = None
+    ) -> LayerPass:
+        """One pass over sequences of one length, or padded at their ends to it."""
+        inputs = self.dropout(below)
+        states = self._states(inputs, lengths)
+        outputs = states if self.norm is None else _normalised(self.norm, states, lengths)
+        if self.is_residual:
+            outputs = below + outputs
+        elif self.highway_gate is not None:
+            outputs = torch.lerp(below, outputs, torch.sigmoid(self.highway_gate(below)))
+        return LayerPass(inputs, states, outputs)
+
+    def freeze(self) -> None:
+        """Keeps its parameters, and what its norm has seen, as they are."""
+        self.requires_grad_(False)
+        self.is_frozen = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "RecurrentLayer":
+        """Turns training mode on or off; a frozen norm stays in evaluation mode.
+
+        The recurrence does not: on a GPU its kernel has gradients for its inputs in training mode only.
+        """
+        super().train(mode)
+        if self.is_frozen and self.norm is not None:
+            self.norm.eval()
+        return self
+
+    def _states(
+        self, inputs: Float[Tensor, "batch time below"], lengths: Int64[Tensor, "batch"] | None
+    ) -> Float[Tensor, "batch time hidden"]:
+        """The recurrence's states at every step, by the fused kernel wherever it can serve."""
+        recurrence = self.recurrence
+        if self.training and self.variational_dropout > 0:
+            masks = draw_masks(recurrence, inputs, self.variational_dropout)
+            return step_by_step(recurrence, inputs, lengths, masks)
+        if lengths is None or not recurrence.bidirectional:
+            # Padding stands at the end, where nothing that reads forwards has come from it.
+            states: Tensor = recurrence(inputs)[0]
+            return states
+        packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(recurrence(packed)[0], batch_first=True, total_length=inputs.shape[1])
+        return states
+
+
+def build_recurrence(config: RecurrentConfig, input_size: int, hidden_size: int) -> nn.RNNBase:
+    """One layer of torch's own, batch first."""
+    if isinstance(config, RNNConfig):
+        return nn.RNN(
+            input_size,
+            hidden_size,
+            nonlinearity=config.nonlinearity,
+            batch_first=True,
+            bidirectional=config.bidirectional,
+        )
+    kind: type[nn.GRU | nn.LSTM] = {"gru": nn.GRU, "lstm": nn.LSTM}[config.name]
+    return kind(input_size, hidden_size, batch_first=True, bidirectional=config.bidirectional)
+
+
+def _build_norm(config: RecurrentConfig, width: int) -> nn.LayerNorm | nn.BatchNorm1d | None:
+    if config.layer_norm:
+        return nn.LayerNorm(width)
+    if config.batch_norm:
+        return nn.BatchNorm1d(width)
+    return None
+
+
+def _normalised(
+    norm: nn.Module, states: Float[Tensor, "batch time hidden"], lengths: Int64[Tensor, "batch"] | None
+) -> Float[Tensor, "batch time hidden"]:
+    """Each step as one example: batch norm's statistics go over batch and time, padding left out."""
+    if lengths is None:
+        normalised: Tensor = norm(states.flatten(0, 1)).view_as(states)
+        return normalised
+    is_inside = (torch.arange(states.shape[1]) < lengths[:, None]).flatten()
+    rows = is_inside.nonzero().squeeze(1).to(states.device)
+    flat = states.flatten(0, 1)
+    return torch.zeros_like(flat).index_copy(0, rows, norm(flat[rows])).view_as(states)

@@ -1,0 +1,127 @@
+"""Dropout within a recurrent layer: its steps, made one by one with a mask on what goes round."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from models.gates import directions, from_inputs, from_states
+
+
+class State(NamedTuple):
+    """What goes from one step to the next; only an LSTM uses the cell."""
+
+    hidden: Float[Tensor, "batch hidden"]
+    cell: Float[Tensor, "batch hidden"]
+
+
+#: From W x_t + b, U h_{t-1} + c and the state before, the state after.
+Step = Callable[[Tensor, Tensor, State], State]
+
+
+def draw_masks(
+    layer: nn.RNNBase, inputs: Float[Tensor, "batch time features"], probability: float
+) -> Float[Tensor, "directions batch hidden"]:
+    """Zero with the given probability, and otherwise so large that the mean is one.
+
+    One mask for each sequence and direction, the same at every step (Gal and Ghahramani 2016).
+    """
+    shape = (len(directions(layer)), len(inputs), layer.hidden_size)
+    keep = 1 - probability
+    return torch.empty(shape, device=inputs.device, dtype=inputs.dtype).bernoulli_(keep) / keep
+
+
+def step_by_step(
+    layer: nn.RNNBase,
+    inputs: Float[Tensor, "batch time features"],
+    lengths: Int64[Tensor, "batch"] | None = None,
+    masks: Float[Tensor, "directions batch hidden"] | None = None,
+) -> Float[Tensor, "batch time states"]:
+    """The states that a layer goes through; without masks, those of torch's own kernel.
+
+    A mask is on h_{t-1} where it is multiplied with U. What a GRU or an LSTM carries over by its gates is
+    kept whole, or no memory would outlast 1 / probability steps.
+
+    Args:
+        layer: an RNN, GRU or LSTM of one layer, batch first, and on its own parameters.
+        inputs: sequences, padded at their ends.
+        lengths: the length of each where they are padded; the states are zero from there on.
+        masks: for each direction and sequence.
+    """
+    states = []
+    for index, direction in enumerate(directions(layer)):
+        mask = None if masks is None else masks[index]
+        states.append(_one_direction(layer, direction, inputs, lengths, mask))
+    return torch.cat(states, dim=-1)
+
+
+def _one_direction(
+    layer: nn.RNNBase,
+    direction: str,
+    inputs: Float[Tensor, "batch time features"],
+    lengths: Int64[Tensor, "batch"] | None,
+    mask: Float[Tensor, "batch hidden"] | None,
+) -> Float[Tensor, "batch time hidden"]:
+    """One direction's states, in the order of time."""
+    num_steps = inputs.shape[1]
+    is_backward = direction.endswith("_reverse")
+    step = _STEPS[type(layer)](layer)
+    ahead = from_inputs(layer, direction, inputs).unbind(1)
+    is_inside = None
+    if lengths is not None:
+        is_inside = (torch.arange(num_steps)[:, None] < lengths).unsqueeze(-1).to(inputs)
+    zero = inputs.new_zeros(len(inputs), layer.hidden_size)
+    state = State(zero, zero)
+    states: list[Tensor] = [zero] * num_steps
+    for index in reversed(range(num_steps)) if is_backward else range(num_steps):
+        before = state.hidden if mask is None else state.hidden * mask
+        state = step(ahead[index], from_states(layer, direction, before), state)
+        if is_inside is not None:
+            # So that reading backwards begins at a sequence's last step, and not in its padding.
+            state = State(state.hidden * is_inside[index], state.cell * is_inside[index])
+        states[index] = state.hidden
+    return torch.stack(states, dim=1)
+
+
+def _rnn_step(layer: nn.RNNBase) -> Step:
+    """h' = f(W x + b + U h + c)."""
+    function = torch.relu if layer.mode == "RNN_RELU" else torch.tanh
+
+    def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
+        return State(function(from_input + from_state), before.cell)
+
+    return step
+
+
+def _gru_step(layer: nn.RNNBase) -> Step:
+    """n = tanh(W x + b + r (U h + c)); h' = (1 - z) n + z h, in torch's notation."""
+
+    def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
+        reset_input, update_input, new_input = from_input.chunk(3, dim=-1)
+        reset_state, update_state, new_state = from_state.chunk(3, dim=-1)
+        reset = torch.sigmoid(reset_input + reset_state)
+        update = torch.sigmoid(update_input + update_state)
+        new = torch.tanh(new_input + reset * new_state)
+        return State((1 - update) * new + update * before.hidden, before.cell)
+
+    return step
+
+
+def _lstm_step(layer: nn.RNNBase) -> Step:
+    """c' = f c + i g; h' = o tanh(c')."""
+
+    def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
+        opened, kept, candidate, shown = (from_input + from_state).chunk(4, dim=-1)
+        cell = torch.sigmoid(kept) * before.cell + torch.sigmoid(opened) * torch.tanh(candidate)
+        return State(torch.sigmoid(shown) * torch.tanh(cell), cell)
+
+    return step
+
+
+_STEPS: dict[type[nn.Module], Callable[[nn.RNNBase], Step]] = {
+    nn.RNN: _rnn_step,
+    nn.GRU: _gru_step,
+    nn.LSTM: _lstm_step,
+}

@@ -1,0 +1,66 @@
+"""Lower layers of a network that has learned in another run, as `model.start_from=RUN/trial` names it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from analysis.errors import UserError, nearest
+from analysis.records import RunFolder, TrialFolder
+from models.config import NetworkConfig, RecurrentConfig
+from models.network import Network
+from models.recurrent import RecurrentNetwork
+from models.reuse import reuse_layers
+from search.trial.checkpoint import WEIGHTS_FILE
+
+#: Trials that a message names at most.
+_MAX_NAMED = 5
+
+
+def start_from_stored(network: Network, config: NetworkConfig, folder: TrialFolder) -> None:
+    """Begins with the stored layers that the configuration names; does nothing where it names none.
+
+    Args:
+        network: as it was initialized.
+        config: of the network.
+        folder: the trial's, in whose storage the other run lies too.
+
+    Raises:
+        UserError: run, trial or weights are missing, or no lower layer fits.
+    """
+    if not isinstance(config, RecurrentConfig) or config.start_from is None:
+        return
+    assert isinstance(network, RecurrentNetwork)
+    run = folder.path.parent.parent
+    path = stored_weights(config.start_from, storage=run.parent)
+    try:
+        reuse_layers(network, load_file(path))
+    except SafetensorError as error:
+        raise UserError(f"model.start_from={config.start_from}: {path} cannot be read: {error}") from None
+    except ValueError as error:
+        raise UserError(f"model.start_from={config.start_from}: {error}") from None
+
+
+def stored_weights(source: str, storage: Path) -> Path:
+    """The weights' file of RUN/trial. Raises UserError where there is none, and names what there is."""
+    run_name, _, number = source.rpartition("/")
+    run = RunFolder(storage / run_name)
+    if not run.path.is_dir():
+        runs = [folder.parent.name for folder in storage.glob("*/trials")]
+        raise UserError(f"model.start_from={source}: no run {run_name} in {storage}{nearest(run_name, runs)}")
+    path = run.trial(int(number)).path / WEIGHTS_FILE
+    if not path.exists():
+        missing = "kept no weights" if path.parent.is_dir() else "is not there"
+        kept = sorted(int(file.parent.name) for file in run.trials.glob(f"*/{WEIGHTS_FILE}"))
+        raise UserError(f"model.start_from={source}: trial {number} {missing}; {_told(kept)}")
+    return path
+
+
+def _told(kept: Iterable[int]) -> str:
+    """Which trials of a run can be started from, in a few words."""
+    numbers = [str(number) for number in kept]
+    if not numbers:
+        return "none of its run did: it needs keep=learned or keep=all"
+    more = f" and {len(numbers) - _MAX_NAMED} more" if len(numbers) > _MAX_NAMED else ""
+    return f"those that kept theirs: {', '.join(numbers[:_MAX_NAMED])}{more}"
