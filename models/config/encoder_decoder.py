@@ -1,12 +1,23 @@
 """What encoder-decoders may be asked for: networks that read a sequence and then say another one."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from models.config.base import NetworkConfig, OutputLayout
 
 Recurrence = Literal["rnn", "gru", "lstm"]
+
+
+def _require_odd(kernel_size: int) -> int:
+    if kernel_size % 2 == 0:
+        raise ValueError(
+            f"{kernel_size} is even, and a kernel needs a middle: take {kernel_size - 1} or {kernel_size + 1}"
+        )
+    return kernel_size
+
+
+KernelSize = Annotated[int, Field(ge=1, le=15), AfterValidator(_require_odd)]
 
 
 class DecodingConfig(NetworkConfig):
@@ -16,8 +27,8 @@ class DecodingConfig(NetworkConfig):
 
     decoder_input: Literal["zero", "own", "true"] = Field(
         default="own",
-        description="what a decoder sees at each step: nothing, its own last output, or in training the true "
-        "last frame (its own in validation)",
+        description="what a decoder sees at each step but its first, where it sees nothing: nothing, its own "
+        "last output, or in training the true last frame (its own in validation)",
     )
     true_share: float = Field(
         default=1.0,
@@ -35,8 +46,17 @@ class DecodingConfig(NetworkConfig):
     @property
     def draws_randomly(self) -> bool:
         """Whether a pass in training draws random numbers."""
-        shares = {self.true_share, self.final_true_share}
-        return self.dropout > 0 or (self.decoder_input == "true" and shares not in ({0.0}, {1.0}))
+        is_mixed = (self.true_share, self.final_true_share) not in ((0.0, 0.0), (1.0, 1.0))
+        return self.dropout > 0 or (self.decoder_input == "true" and is_mixed)
+
+    @model_validator(mode="after")
+    def _shares_are_of_true_frames(self) -> "DecodingConfig":
+        if self.decoder_input != "true" and (self.true_share, self.final_true_share) != (1.0, 1.0):
+            raise ValueError(
+                "model.true_share and model.final_true_share say how often true frames are shown: set "
+                f"model.decoder_input=true, not {self.decoder_input}, or leave them out"
+            )
+        return self
 
 
 class EncoderDecoderConfig(DecodingConfig):
@@ -57,6 +77,14 @@ class EncoderDecoderConfig(DecodingConfig):
         default=None, description="of an LSTM: what the forget gate's two biases add up to; none: torch's"
     )
 
+    @model_validator(mode="after")
+    def _only_an_lstm_forgets(self) -> "EncoderDecoderConfig":
+        if self.forget_bias is not None and self.recurrence != "lstm":
+            raise ValueError(
+                f"model.forget_bias is of an LSTM, and model.recurrence is {self.recurrence}: leave it out"
+            )
+        return self
+
 
 class CnnLSTMConfig(DecodingConfig):
     """A convolutional encoder of frames below an LSTM, and its mirror above it."""
@@ -72,7 +100,7 @@ class CnnLSTMConfig(DecodingConfig):
         description="what the recurrence sees: all features flattened, or a map of them, over which a "
         "convolutional LSTM of hidden_size channels runs",
     )
-    kernel_size: int = Field(default=3, ge=1, le=15, description="of the convolutions; odd")
+    kernel_size: KernelSize = Field(default=3, description="width of the convolutions; odd")
 
 
 class ConvLSTMConfig(DecodingConfig):
@@ -82,7 +110,7 @@ class ConvLSTMConfig(DecodingConfig):
 
     name: Literal["conv_lstm"] = "conv_lstm"
     hidden_size: int = Field(default=16, ge=1, le=65_536, description="channels of each layer")
-    kernel_size: int = Field(default=3, ge=1, le=15, description="of the convolutions; odd")
+    kernel_size: KernelSize = Field(default=3, description="width of the convolutions; odd")
     patch_size: int = Field(
         default=1, ge=1, le=64, description="pixels, across and down, that become one position's channels"
     )

@@ -1,0 +1,106 @@
+"""An encoder-decoder that sees frames through convolutions, with an LSTM in between."""
+
+import math
+
+from torch import nn
+
+from models.config import CnnLSTMConfig
+from models.conv_lstm_layer import ConvLSTMLayer
+from models.decoding_network import Blueprint, DecodingNetwork
+from models.frame_maps import (
+    doubling_convolutions,
+    frame_shape_of,
+    halved,
+    halving_convolutions,
+    require_frame,
+    says_frames,
+)
+from models.network import Interface
+
+
+class CnnLSTM(DecodingNetwork):
+    """Two convolutions of stride 2 below the recurrence, their mirror above it.
+
+    Outputs that are no frames, the classes of a sequence say, are made by a linear layer instead.
+
+    Args:
+        config: channels, and what the recurrence sees: all features flattened, or maps of them.
+        interface: what goes in and out.
+    """
+
+    def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:
+        blueprint = FlatBlueprint if config.features == "flat" else SpatialBlueprint
+        super().__init__(config, interface, blueprint(config, interface))
+
+
+class _HalvedFrames(Blueprint):
+    """What both kinds have: frames seen through convolutions, as maps a quarter as high and wide."""
+
+    def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:
+        self.config = config
+        self.interface = interface
+        self.frame_shape = frame_shape_of(interface)
+        _, height, width = self.frame_shape
+        self.map_size = (halved(halved(height)), halved(halved(width)))
+
+    def frame_map(self, frame_size: int) -> tuple[nn.Module, tuple[int, ...]]:
+        """The two convolutions."""
+        require_frame(self.config.name, self.frame_shape, frame_size)
+        convolutions = halving_convolutions(self.frame_shape, self.config.channels, self.config.kernel_size)
+        return convolutions, (2 * self.config.channels, *self.map_size)
+
+    def mirror(self, in_channels: int) -> nn.Module:
+        """From maps of so many channels back to frames."""
+        return doubling_convolutions(
+            in_channels, self.frame_shape, self.config.channels, self.config.kernel_size
+        )
+
+
+class FlatBlueprint(_HalvedFrames):
+    """All features side by side, and torch's LSTM."""
+
+    def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:
+        super().__init__(config, interface)
+        self.state_shape = (config.hidden_size,)
+
+    def frame_map(self, frame_size: int) -> tuple[nn.Module, tuple[int, ...]]:
+        """The two convolutions, flattened."""
+        convolutions, shape = super().frame_map(frame_size)
+        return nn.Sequential(convolutions, nn.Flatten(2)), (math.prod(shape),)
+
+    def layer(self, below: int) -> nn.Module:
+        """One of torch's."""
+        return nn.LSTM(below, self.config.hidden_size, batch_first=True)
+
+    def readout(self) -> nn.Module:
+        """A linear layer; for frames one to the features, and the mirror of the convolutions."""
+        hidden_size = self.config.hidden_size
+        if not says_frames(self.interface):
+            return nn.Linear(hidden_size, self.interface.output_size)
+        map_shape = (2 * self.config.channels, *self.map_size)
+        return nn.Sequential(
+            nn.Linear(hidden_size, math.prod(map_shape)),
+            nn.ReLU(),
+            nn.Unflatten(2, map_shape),
+            self.mirror(map_shape[0]),
+        )
+
+
+class SpatialBlueprint(_HalvedFrames):
+    """Maps of features, and a convolutional LSTM that runs over them."""
+
+    def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:
+        super().__init__(config, interface)
+        self.state_shape = (config.hidden_size, *self.map_size)
+
+    def layer(self, below: int) -> nn.Module:
+        """A convolutional LSTM."""
+        return ConvLSTMLayer(below, self.config.hidden_size, self.config.kernel_size)
+
+    def readout(self) -> nn.Module:
+        """The mirror of the convolutions; a linear layer where outputs are no frames."""
+        if says_frames(self.interface):
+            return self.mirror(self.config.hidden_size)
+        return nn.Sequential(
+            nn.Flatten(2), nn.Linear(math.prod(self.state_shape), self.interface.output_size)
+        )

@@ -1,0 +1,116 @@
+"""How a decoder says a sequence: from the encoder's last states, and from what it is shown on the way."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from models.recurrent_stack import RecurrentStack, StackPass, State, joined
+
+
+class Continued(nn.Module):
+    """A recurrent layer that goes on from a state which is not zero.
+
+    Of a type of its own, for `gate_activations` takes the state before the first step for zero.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: Tensor, initial: State) -> tuple[Tensor, State]:
+        """The layer's states at every step, and its final one."""
+        states, final = self.layer(inputs, initial)
+        return states, final
+
+
+class Decoder(nn.Module):
+    """Recurrent layers that go on where the encoder's ended, and make one frame at each of their steps.
+
+    The first step sees a frame of zeros, whatever it is to say; it sees nothing either in the program of
+    Srivastava et al. (2015). The last frame shown would be the whole answer for a decoder that reconstructs
+    in reverse order.
+
+    Args:
+        frame_map: from frames (batch, time, outputs) to what the lowest layer sees; None: it sees nothing.
+        stack: the recurrent layers.
+        readout: from the states of the highest (batch, time, *hidden) to frames (batch, time, outputs).
+        blind_shape: what the lowest layer is given at a step if it sees nothing: zeros of this shape.
+        num_steps: frames to be said.
+    """
+
+    def __init__(
+        self,
+        frame_map: nn.Module | None,
+        stack: RecurrentStack,
+        readout: nn.Module,
+        blind_shape: tuple[int, ...],
+        num_steps: int,
+    ) -> None:
+        super().__init__()
+        self.frame_map = frame_map
+        self.stack = stack
+        self.readout = readout
+        self.blind_shape = blind_shape
+        self.num_steps = num_steps
+
+    def forward(
+        self,
+        initial: list[State],
+        start: Float[Tensor, "batch 1 outputs"],
+        predict: Callable[[Tensor], Tensor],
+        truth: Float[Tensor, "batch time outputs"] | None,
+        shown: Sequence[bool],
+    ) -> tuple[Float[Tensor, "batch time outputs"], StackPass]:
+        """What it says, and the pass through its layers.
+
+        Args:
+            initial: the state that each layer starts from.
+            start: the frame that the first step sees.
+            predict: from outputs to the predictions that it sees as frames; gradients flow through it.
+            truth: the true frames; None: unknown.
+            shown: of each step but the first, whether it sees the true frame of the step before, or else
+                its own.
+        """
+        if self.frame_map is None:
+            nothing = start.new_zeros(len(start), self.num_steps, *self.blind_shape)
+            passed = self.stack(nothing, initial)
+            return self.readout(passed.states[-1]), passed
+        outputs: list[Tensor] = []
+        passes = []
+        frames, states = start, initial
+        for begin, end in stretches(shown):
+            if outputs:
+                frames = predict(outputs[-1][:, -1:]).reshape(start.shape)
+            if end - begin > 1:
+                assert truth is not None, "nobody shows what is unknown"
+                frames = torch.cat([frames, truth[:, begin : end - 1]], dim=1)
+            passed = self.stack(self.frame_map(frames), states)
+            outputs.append(self.readout(passed.states[-1]))
+            passes.append(passed)
+            states = passed.final
+        return torch.cat(outputs, dim=1), joined(passes)
+
+
+def stretches(shown: Sequence[bool]) -> list[tuple[int, int]]:
+    """The longest stretches of steps, begin and end, that one call of a kernel can make.
+
+    A stretch begins where a decoder sees its own output, which must have been made; from there on it reaches
+    as far as true frames are shown, for these are known beforehand. So a decoder that is shown all of them
+    is one stretch, and one that sees its own has as many as steps.
+    """
+    begins = [0, *(step for step, is_true in enumerate(shown, start=1) if not is_true)]
+    return list(pairwise([*begins, len(shown) + 1]))
+
+
+def draw_shown(true_share: float, num_steps: int) -> list[bool]:
+    """Whether each step but the first sees the true frame: a coin for each (Bengio et al. 2015).
+
+    Drawn from torch's generator of the CPU, so that no device waits; not at all where the share is 0 or 1.
+    """
+    if not 0 < true_share < 1:
+        return [true_share >= 1] * (num_steps - 1)
+    coins: list[bool] = (torch.rand(num_steps - 1) < true_share).tolist()
+    return coins

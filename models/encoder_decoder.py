@@ -1,0 +1,60 @@
+"""The encoder-decoder of Srivastava et al. (2015): recurrent layers between linear ones."""
+
+from itertools import pairwise
+
+from torch import nn
+
+from models.config import EncoderDecoderConfig, Recurrence
+from models.decoding_network import Blueprint, DecodingNetwork
+from models.initialization import set_gate_bias
+from models.network import Interface
+
+KINDS: dict[Recurrence, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class EncoderDecoder(DecodingNetwork):
+    """Torch's recurrent layers, and linear ones with ReLU in between from frames to them and back.
+
+    Args:
+        config: kind and number of layers on each side, and their sizes.
+        interface: what goes in and out.
+    """
+
+    def __init__(self, config: EncoderDecoderConfig, interface: Interface) -> None:
+        super().__init__(config, interface, LinearBlueprint(config, interface.output_size))
+
+
+class LinearBlueprint(Blueprint):
+    """Flattened frames, linear layers and recurrent ones."""
+
+    def __init__(self, config: EncoderDecoderConfig, output_size: int) -> None:
+        self.config = config
+        self.output_size = output_size
+        self.linear_size = config.linear_size or config.hidden_size
+        self.state_shape = (config.hidden_size,)
+
+    def frame_map(self, frame_size: int) -> tuple[nn.Module, tuple[int, ...]]:
+        """None, one or two linear layers."""
+        sizes = [frame_size, *[self.linear_size] * self.config.input_layers]
+        return linear_layers(sizes), (sizes[-1],)
+
+    def layer(self, below: int) -> nn.Module:
+        """One of torch's, with the forget bias that is asked for."""
+        config = self.config
+        layer = KINDS[config.recurrence](below, config.hidden_size, batch_first=True)
+        if config.forget_bias is not None:
+            set_gate_bias(layer, "forget", config.forget_bias)
+        return layer
+
+    def readout(self) -> nn.Module:
+        """One or two linear layers."""
+        inner = [self.linear_size] * (self.config.output_layers - 1)
+        return linear_layers([self.config.hidden_size, *inner, self.output_size])
+
+
+def linear_layers(sizes: list[int]) -> nn.Sequential:
+    """Linear layers from each size to the next, with ReLU between them; of one size: what comes goes."""
+    modules: list[nn.Module] = []
+    for below, above in pairwise(sizes):
+        modules += [nn.ReLU(), nn.Linear(below, above)]
+    return nn.Sequential(*modules[1:])
