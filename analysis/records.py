@@ -15,7 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Purpose = Literal["default", "explore", "confirm"]
 
 #: What a summary says as NaN where nobody knows it, and JSON as null.
-_NAN_WHERE_UNKNOWN = ("target_score", "chance_metric", "target_metric", "chance_loss")
+_NAN_WHERE_UNKNOWN = ("target_score", "chance_metric", "target_metric", "chance_loss", "loss_floor")
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,8 @@ class Summary:
         target_score: the criterion as a score.
         metric: what the task is measured in, and
         chance_metric, target_metric: what blind guessing gets of it, and the criterion.
-        chance_loss: expected loss of blind guessing under the task's natural loss.
+        chance_loss: what blind guessing gets of the loss that trains.
+        loss_floor: the least that this loss can come to with the output head; NaN where that has no end.
         num_parameters: of the network.
         host: name of the machine that trained it.
         first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
@@ -173,6 +174,7 @@ class Summary:
     chance_metric: float = math.nan
     target_metric: float = math.nan
     chance_loss: float = math.nan
+    loss_floor: float = math.nan
     num_parameters: int = 0
     host: str = ""
     first_nonfinite: dict[str, Any] | None = None

@@ -1,14 +1,17 @@
-"""Activation, target range and loss as one joint choice, and the task's metric whatever trains it."""
+"""What a network's outputs are worth on a task: the loss that trains, the losses that compare, the metric."""
 
 import math
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
-from torch.nn import functional
 
 from datasets.task import Batch, Task
-from search.trial.output_config import NATURAL_LOSS, OutputConfig
+from search.trial.best_constant import best_constant_loss
+from search.trial.floor import Floor, floor
+from search.trial.head import LEAST_PROBABILITY, Head
+from search.trial.output_config import OutputConfig
 
 
 class Objective:
@@ -19,62 +22,65 @@ class Objective:
     """
 
     def __init__(self, output: OutputConfig, task: Task) -> None:
-        self.output = output
-        self.kind = task.config.target_kind
         self.task = task
+        self.head = Head.of(output, task)
+        self.scale, self.offset = self.head.scale, self.head.offset
+        self.kind = task.config.target_kind
         low, high = task.target_range
-        mean, deviation = task.target_moments
-        self.scale, self.offset = {
-            "task": (1.0, 0.0),
-            "zero_one": (1 / (high - low), -low / (high - low)),
-            "minus_one_one": (2 / (high - low), -(high + low) / (high - low)),
-            "standardised": (1 / deviation, -mean / deviation),
-        }[output.target_range]
         self.middle = (low + high) / 2
+        self.has_probabilities = self.kind == "category" or (low >= 0 and high <= 1)
 
     def loss(self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Float[Tensor, ""]:
         """The mean loss over all labels, as `output.loss` names it."""
+        return self.head.mean_loss(*self._labelled(outputs, batch))
+
+    def losses(
+        self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Mean squared error and cross-entropy of the predictions, whichever loss trains.
+
+        Both are in the task's own units, so that trainings by different losses compare. The squared error of
+        a category is the mean over its classes, with 1 for the right one (Brier's score, 1950, divided by
+        their number). The cross-entropy is in nats per label, or per pixel of a frame; probabilities are kept
+        between 1e-7 and 1 - 1e-7. It is left out where targets are not within 0 .. 1.
+        """
         outputs, targets = self._labelled(outputs, batch)
-        if self.output.loss == "cross_entropy":
-            return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
-        predicted = self._activated(outputs)
-        wanted = targets * self.scale + self.offset
-        match self.output.loss:
-            case "bce_with_logits":
-                return functional.binary_cross_entropy_with_logits(predicted, wanted)
-            case "bce":
-                return functional.binary_cross_entropy(predicted, wanted)
-            case "huber":
-                return functional.huber_loss(predicted, wanted)
-            case _:
-                return functional.mse_loss(predicted, wanted)
+        predicted = self.head.predict(outputs)
+        wanted = self.head.wanted(targets) if self.kind == "category" else targets
+        losses = {"mean_squared_error": (predicted - wanted).square().mean()}
+        if self.has_probabilities:
+            likely = predicted.clamp(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+            if self.kind == "category":
+                of_right = likely.gather(-1, targets.unsqueeze(-1))
+                losses["cross_entropy"] = -of_right.log().mean()
+            else:
+                nats = torch.lerp(torch.log1p(-likely), likely.log(), targets)
+                losses["cross_entropy"] = -nats.mean()
+        return losses
 
     def metric(self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Float[Tensor, ""]:
         """The task's metric: accuracy, or the mean squared error in the task's own units."""
         outputs, targets = self._labelled(outputs, batch)
         if self.task.counted_from:
+            assert batch.lengths is None, "labels are counted by their step"
             outputs, targets = outputs[:, self.task.counted_from :], targets[:, self.task.counted_from :]
         if self.kind == "category":
             return (outputs.argmax(dim=-1) == targets).double().mean()
         predicted = self.predict(outputs)
         if self.kind == "binary":
             return ((predicted > self.middle) == (targets > self.middle)).double().mean()
-        return (predicted.double() - targets.double()).square().mean()
+        return (predicted - targets).square().mean().double()
 
     def predict(self, outputs: Float[Tensor, "batch *label outputs"]) -> Float[Tensor, "batch *prediction"]:
         """What the outputs say, in the task's own units: probabilities of classes, numbers, or shares."""
-        if self.kind == "category":
-            return outputs.softmax(dim=-1)
-        activated = self._activated(outputs)
-        if self.output.loss == "bce_with_logits":
-            activated = torch.sigmoid(activated)
-        return (activated - self.offset) / self.scale
+        return self.head.predict(outputs)
 
     def num_labels(self, batch: Batch) -> int:
-        """Labels of a batch: what its mean loss is a mean over."""
-        if batch.lengths is None or self.task.config.target_layout != "step":
-            return batch.targets[..., :1].numel() if batch.targets.ndim > 2 else batch.targets.numel()
-        return int(batch.lengths.sum())
+        """Labels of a batch, a frame counting as one: what its mean loss is a mean over."""
+        if batch.lengths is not None and self.task.config.target_layout == "step":
+            return int(batch.lengths.sum())
+        outputs_in_label = 1 if self.kind == "category" else self.task.output_size
+        return batch.targets.numel() // outputs_in_label
 
     def score(self, metric: float) -> float:
         """Skill: 0 at chance, 1 perfect; never below -1, so that it stays finite."""
@@ -82,39 +88,49 @@ class Objective:
         skill = (metric - chance) / (perfect - chance)
         return max(skill, -1.0) if math.isfinite(skill) else -1.0
 
-    @property
+    def floor(self, reach: tuple[float, float] | None = None) -> Floor:
+        """What this head cannot go below on the validation targets (see `floor.floor`)."""
+        return floor(self.head, self._validation_targets, reach)
+
+    @cached_property
+    def loss_floor(self) -> float:
+        """The least loss on the validation targets; -inf where it has no end."""
+        return self.floor().loss
+
+    @cached_property
     def chance_loss(self) -> float:
-        """What blind guessing gets of the loss that trains; NaN where no closed form is known."""
-        natural = NATURAL_LOSS[self.kind]
-        if (
-            self.output.loss == natural
-            and self.output.target_range == "task"
-            and (self.output.activation == "none")
-        ):
+        """What blind guessing gets of the loss that trains.
+
+        As the task states it where that is exact: under its natural loss, and for the squared error of mapped
+        numbers. Elsewhere it is what the best constants that the head can say get on the validation targets,
+        one for each step and pixel (one for all steps where sequences differ in length).
+        """
+        head = self.head
+        if head.is_natural:
             return self.task.chance.loss
-        if self.output.loss == "mse" and self.kind == "number":
-            return self.task.chance.metric * self.scale**2
-        return math.nan
+        if head.loss == "mse" and head.activation == "none" and self.kind == "number":
+            return self.task.chance.metric * head.scale**2
+        return best_constant_loss(head, self._validation_targets)
+
+    @property
+    def _validation_targets(self) -> Shaped[Tensor, "labels *rest"]:
+        batch = self.task.validation_set()
+        rows = self._label_rows(batch)
+        return batch.targets if rows is None else batch.targets.flatten(0, 1)[rows]
 
     def _labelled(
         self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch
-    ) -> tuple[Float[Tensor, "labels *rest outputs"], Shaped[Tensor, "labels *rest"]]:
+    ) -> tuple[Float[Tensor, "labels *rest outputs"], Shaped[Tensor, "labels *target"]]:
         """Outputs and targets without the steps that only fill sequences up."""
-        if batch.lengths is None or self.task.config.target_layout != "step":
+        rows = self._label_rows(batch)
+        if rows is None:
             return outputs, batch.targets
-        num_steps = batch.inputs.shape[1]
-        is_label = torch.arange(num_steps) < batch.lengths[:, None]
-        (rows,) = is_label.flatten().nonzero(as_tuple=True)
-        rows = rows.to(outputs.device)
         return outputs.flatten(0, 1)[rows], batch.targets.flatten(0, 1)[rows]
 
-    def _activated(self, outputs: Float[Tensor, "batch *label outputs"]) -> Float[Tensor, "batch *activated"]:
-        """The outputs after their activation; a single one without its dimension."""
-        raw = outputs.squeeze(-1) if self.task.output_size == 1 else outputs
-        match self.output.activation:
-            case "sigmoid":
-                return torch.sigmoid(raw)
-            case "tanh":
-                return torch.tanh(raw)
-            case _:
-                return raw
+    def _label_rows(self, batch: Batch) -> Shaped[Tensor, "labels"] | None:
+        """Which steps of all sequences have labels; None where all do."""
+        if batch.lengths is None or self.task.config.target_layout != "step":
+            return None
+        is_label = torch.arange(batch.targets.shape[1]) < batch.lengths[:, None]
+        (rows,) = is_label.flatten().nonzero(as_tuple=True)
+        return rows.to(batch.targets.device)

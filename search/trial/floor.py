@@ -1,0 +1,177 @@
+"""The least loss that an output head can come to, told before training.
+
+A sigmoid followed by a loss that takes logits cannot say a probability below one half; a tanh cannot say 2.
+So for each target the nearest output within reach is found, and what it still costs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from search.trial.elementwise import best_outputs, least_losses, losses_at
+from search.trial.head import Head
+
+#: Targets that are looked at together.
+CHUNK_SIZE = 2**22
+#: A floor this close to the best possible loss is at it: rounding of targets, and no more.
+TOLERANCE = 1e-6
+_EVERYTHING = (-math.inf, math.inf)
+
+_ACTIVATIONS = {
+    "none": "no activation",
+    "sigmoid": "a sigmoid",
+    "tanh": "a tanh",
+    "scaled": "a scaled sigmoid",
+}
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class WorstTarget:
+    """The target that suffers most.
+
+    Attributes:
+        value: as it is trained; 1 stands for the right class.
+        loss: what it costs at least.
+        output: the activated output that comes nearest to it.
+    """
+
+    value: float
+    loss: float
+    output: float
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a head cannot go below.
+
+    Attributes:
+        loss: the least mean loss over the reachable outputs; -inf where it has no end.
+        best_possible: the same loss at the best outputs of all, reachable or not: the targets' own entropy
+            where they are shares, 0 elsewhere, and -inf where a loss on logits gets targets outside 0 .. 1.
+        worst_target: where the gap between the two is widest.
+        explanation: one sentence with the numbers.
+    """
+
+    loss: float
+    best_possible: float
+    worst_target: WorstTarget
+    explanation: str = ""
+
+    @property
+    def gap(self) -> float:
+        """How far the floor lies above the best possible loss, which may be infinitely far."""
+        return 0.0 if self.loss == self.best_possible else self.loss - self.best_possible
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether every target can be met: the floor is that of a perfect predictor, and is one at all."""
+        return math.isfinite(self.loss) and self.gap <= TOLERANCE * (1 + abs(self.loss))
+
+
+def floor(
+    head: Head, targets: Shaped[Tensor, "*label"] | Sequence[float], reach: Interval | None = None
+) -> Floor:
+    """The least mean loss of a head on given targets, in closed form.
+
+    Args:
+        head: activation, map of the targets, loss.
+        targets: in the task's own units, without those that only fill sequences up.
+        reach: the least and the largest raw output; none: any number. With the reach of a network that is not
+            trained yet (`reach_of`) it is the least loss that training can come to before it has to move
+            outputs beyond where they are now.
+    """
+    interval = head.interval(reach)
+    if head.loss == "cross_entropy":
+        found, costs = _of_cross_entropy(head.size, interval)
+    else:
+        # Of classes, one label will do: each is one right class among K - 1 wrong ones.
+        values = torch.zeros(1, dtype=torch.int64) if head.kind == "category" else torch.as_tensor(targets)
+        found, costs = _elementwise(head, values.flatten(), interval)
+    return replace(found, explanation=_explanation(head, found, costs, interval, reach))
+
+
+def reach_of(outputs: Float[Tensor, "*any"]) -> Interval:
+    """The least and the largest of a network's raw outputs, over a batch and all labels of it.
+
+    A generous bound: the outputs of one label usually vary less. It holds for any network, unlike
+    |h| |w|_1 + |b|, which knows the last layer and counts on hidden states that all conspire.
+    """
+    return outputs.min().item(), outputs.max().item()
+
+
+def _of_cross_entropy(num_classes: int, interval: Interval) -> tuple[Floor, str]:
+    """The right class at the highest output, the others at the lowest: ln(1 + (K - 1) e^(low - high))."""
+    low, high = interval
+    loss = math.log1p((num_classes - 1) * math.exp(low - high))
+    return Floor(loss, 0.0, WorstTarget(1.0, loss, high)), f"every label costs at least {loss:.3g}"
+
+
+def _elementwise(head: Head, targets: Shaped[Tensor, "values"], interval: Interval) -> tuple[Floor, str]:
+    """The floor, and what the least and the largest target cost in words."""
+    total = best_total = 0.0
+    worst, widest_gap = WorstTarget(math.nan, math.nan, math.nan), -math.inf
+    lowest, highest = math.inf, -math.inf
+    num_values = 0
+    for chunk in targets.split(CHUNK_SIZE):
+        wanted = head.wanted(chunk).flatten().double()
+        outputs = best_outputs(head.loss, wanted, interval)
+        losses = losses_at(head.loss, outputs, wanted)
+        best = least_losses(head.loss, wanted, _EVERYTHING)
+        num_values += wanted.numel()
+        total += losses.sum().item()
+        best_total += best.sum().item()
+        lowest, highest = min(lowest, wanted.min().item()), max(highest, wanted.max().item())
+        gaps = (losses - best).nan_to_num(nan=math.inf, posinf=math.inf)  # a loss without end is the worst
+        gap, index = gaps.max(dim=0)
+        if gap.item() > widest_gap:
+            widest_gap = gap.item()
+            worst = WorstTarget(wanted[index].item(), losses[index].item(), outputs[index].item())
+    found = Floor(total / num_values, best_total / num_values, worst)
+    return found, _costs(head, lowest, highest, interval)
+
+
+def _costs(head: Head, low: float, high: float, interval: Interval) -> str:
+    """What the least and the largest target cost, in words."""
+    ends = torch.tensor([low, high], dtype=torch.float64)
+    low_cost, high_cost = least_losses(head.loss, ends, interval).tolist()
+    first = f"a target of {low:.3g} costs at least {low_cost:.3g}"
+    return first if low == high else f"{first}, one of {high:.3g} at least {high_cost:.3g}"
+
+
+def _explanation(head: Head, found: Floor, costs: str, interval: Interval, reach: Interval | None) -> str:
+    """One sentence with the numbers."""
+    start = f"{_ACTIVATIONS[head.activation]} before {head.loss}"
+    if reach is not None:
+        start += f", on raw outputs from {reach[0]:.3g} to {reach[1]:.3g}"
+    if found.is_reachable:
+        return f"{start}: every target is within reach, and the mean loss can fall to {found.loss:.3g}"
+    improper = f"a target of {found.worst_target.value:.3g} is no probability"
+    if found.loss == -math.inf:
+        return f"{start}: {improper}, so the loss falls without end as outputs grow, and says nothing"
+    perfect = improper if found.best_possible == -math.inf else f"perfect: {found.best_possible:.3g}"
+    return (
+        f"{start}: outputs lie in {_range(*interval)}{_probabilities(head, interval)}; {costs}; "
+        f"the mean loss cannot fall below {found.loss:.3g} ({perfect})"
+    )
+
+
+def _probabilities(head: Head, interval: Interval) -> str:
+    """What a loss that takes logits makes of the reachable outputs, in words."""
+    if head.loss == "bce_with_logits":
+        ends = torch.sigmoid(torch.tensor(interval, dtype=torch.float64)).tolist()
+        return f", so probabilities in {_range(*ends)}"
+    if head.loss == "cross_entropy":
+        low, high = interval
+        most = 1 / (1 + (head.size - 1) * math.exp(low - high))
+        return f", so the right one of {head.size} classes gets a probability of {most:.3g} at most"
+    return ""
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.3g}..{high:.3g}"

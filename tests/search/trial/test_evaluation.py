@@ -1,0 +1,105 @@
+"""A measurement is a mean over labels: whatever the chunks, and whatever only fills sequences up."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from datasets import build_task
+from datasets.config import DelayedRecallConfig, ParityConfig
+from datasets.task import Batch
+from models import build_model
+from models.config import LSTMConfig
+from models.network import Interface, Network, Teacher, Trace
+from search.trial.evaluation import Measurement, measure
+from search.trial.objective import Objective
+from search.trial.output_config import OutputConfig
+from search.trial.precision import Precision
+
+LENGTHS = [5, 2, 4, 1]
+SINGLE = Precision("fp32", torch.device("cpu"))
+
+
+def every_step() -> tuple[Network, Objective]:
+    task = build_task(ParityConfig(sequence_length=5, supervision="every_step"))
+    torch.manual_seed(0)
+    interface = Interface(task.input_size, task.output_size, num_steps=5, layout="step")
+    return build_model(LSTMConfig(hidden_size=4), interface), Objective(OutputConfig(), task)
+
+
+def ragged() -> Batch:
+    """Bits, with labels that are far from any output where they only fill up."""
+    inputs = torch.randint(0, 2, (4, 5, 1), generator=torch.Generator().manual_seed(1)).float()
+    targets = inputs[..., 0].cumsum(1) % 2
+    fills_up = torch.arange(5) >= torch.tensor(LENGTHS)[:, None]
+    inputs[fills_up] = 0.0
+    targets[fills_up] = 100.0
+    return Batch(inputs, targets, torch.tensor(LENGTHS))
+
+
+def values(measured: Measurement) -> list[float]:
+    return [measured.loss, measured.metric, *measured.losses.values()]
+
+
+def test_a_ragged_batch_is_worth_the_mean_over_its_labels() -> None:
+    model, objective = every_step()
+    batch = ragged()
+    whole = measure(model, objective, batch, SINGLE)
+    alone = [
+        values(
+            measure(
+                model,
+                objective,
+                Batch(batch.inputs[row : row + 1, :length], batch.targets[row : row + 1, :length]),
+                SINGLE,
+            )
+        )
+        for row, length in enumerate(LENGTHS)
+    ]
+    weights = torch.tensor(LENGTHS, dtype=torch.float64) / sum(LENGTHS)
+    assert values(whole) == pytest.approx((weights @ torch.tensor(alone, dtype=torch.float64)).tolist())
+    assert objective.num_labels(batch) == sum(LENGTHS)
+    trained = objective.loss(model(batch.inputs, batch.lengths), batch)
+    assert trained.item() == pytest.approx(whole.loss)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_chunks_do_not_change_what_is_measured(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, objective = every_step()
+    whole = measure(model, objective, ragged(), SINGLE)
+    entries = model.state_entries(5) + 4 * 5
+    monkeypatch.setattr("search.trial.evaluation.MAX_ENTRIES", size * entries)
+    assert values(measure(model, objective, ragged(), SINGLE)) == pytest.approx(values(whole))
+
+
+class Shown(Network):
+    """Finds every class equally likely, and notes how many sequences it is shown at once."""
+
+    def __init__(self, num_outputs: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(num_outputs))
+        self.sizes: list[int] = []
+
+    def trace(self, inputs: Tensor, lengths: Tensor | None = None, teacher: Teacher | None = None) -> Trace:
+        self.sizes.append(len(inputs))
+        return Trace(self.bias.expand(len(inputs), -1), [])
+
+    def parts(self) -> dict[str, nn.Module]:
+        return {"readout": self}
+
+    def state_entries(self, num_steps: int) -> int:
+        return num_steps
+
+
+@pytest.mark.parametrize("num_classes", [3, 1000])
+def test_wide_outputs_are_measured_in_smaller_chunks(
+    num_classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = build_task(DelayedRecallConfig(num_symbols=num_classes))
+    batch = Batch(torch.zeros(100, 10, num_classes + 1), torch.arange(100) % num_classes)
+    monkeypatch.setattr("search.trial.evaluation.MAX_ENTRIES", 50_000)
+    model = Shown(num_classes)
+    objective = Objective(OutputConfig(loss="cross_entropy"), task)
+    measured = measure(model, objective, batch, SINGLE)
+    assert sum(model.sizes) == 100
+    assert max(model.sizes) == (100 if num_classes == 3 else 12)
+    assert measured.loss == pytest.approx(measured.losses["cross_entropy"])

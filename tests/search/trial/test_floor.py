@@ -1,0 +1,259 @@
+"""The floor of an output head: known numbers, brute force, and trainings that come down to it."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from datasets import build_task
+from datasets.task import Batch
+from search.trial.config import TrialConfig
+from search.trial.floor import Floor, floor, reach_of
+from search.trial.head import Head
+from search.trial.objective import Objective
+from search.trial.output_config import OutputConfig
+
+BITS = torch.tensor([0.0, 1.0, 1.0, 0.0])
+ACTIVATIONS = ["none", "sigmoid", "tanh", "scaled"]
+RANGES = ["task", "zero_one", "minus_one_one", "standardised"]
+
+
+def objective(task: str, **output: object) -> Objective:
+    config = TrialConfig.model_validate({"task": {"name": task}, "model": {"name": "lstm"}, "output": output})
+    return Objective(config.output, build_task(config.task))
+
+
+def floor_of(task: str, reach: tuple[float, float] | None = None, **output: object) -> Floor:
+    targets = torch.tensor([0, 1]) if task == "delayed_recall" else BITS
+    return floor(objective(task, **output).head, targets, reach)
+
+
+def head_of_classes(num_classes: int, activation: Any, loss: Any = "cross_entropy") -> Head:
+    return Head(activation, loss, "category", num_classes, scale=1.0, offset=0.0, low=0.0, high=1.0)
+
+
+@pytest.mark.parametrize(
+    ("activation", "target_range", "loss", "expected"),
+    [
+        ("none", "task", "bce_with_logits", 0.0),
+        ("sigmoid", "task", "bce", 0.0),
+        ("sigmoid", "task", "mse", 0.0),
+        ("scaled", "minus_one_one", "mse", 0.0),
+        ("scaled", "standardised", "huber", 0.0),
+        ("sigmoid", "task", "bce_with_logits", (math.log(2) + math.log1p(math.exp(-1))) / 2),
+        ("tanh", "task", "bce_with_logits", math.log1p(math.exp(-1))),
+        ("sigmoid", "minus_one_one", "mse", 0.5),
+        ("sigmoid", "minus_one_one", "huber", 0.25),
+        ("tanh", "minus_one_one", "mse", 0.0),
+        ("none", "minus_one_one", "bce_with_logits", -math.inf),
+        ("none", "standardised", "bce_with_logits", -math.inf),
+    ],
+)
+def test_known_floors_of_balanced_bits(
+    activation: str, target_range: str, loss: str, expected: float
+) -> None:
+    found = floor_of("parity", activation=activation, target_range=target_range, loss=loss)
+    assert found.loss == pytest.approx(expected)
+    assert found.is_reachable == (expected == 0)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10])
+def test_known_floors_of_cross_entropy(num_classes: int) -> None:
+    def floor_under(activation: str) -> float:
+        return floor(head_of_classes(num_classes, activation), torch.tensor([0, 1])).loss
+
+    assert floor_under("none") == 0
+    assert floor_under("sigmoid") == pytest.approx(math.log(1 + (num_classes - 1) / math.e))
+    assert floor_under("tanh") == pytest.approx(math.log(1 + (num_classes - 1) / math.e**2))
+
+
+def test_classes_trained_one_by_one_have_one_right_and_the_others_wrong() -> None:
+    doubled = floor(head_of_classes(10, "sigmoid", "bce_with_logits"), torch.tensor([3]))
+    assert doubled.loss == pytest.approx((9 * math.log(2) + math.log1p(math.exp(-1))) / 10)
+    assert floor(head_of_classes(10, "sigmoid", "mse"), torch.tensor([3])).is_reachable
+
+
+def test_the_entropy_of_soft_targets_is_no_gap() -> None:
+    grey = torch.tensor([0.25, 0.5])
+    entropy = (-(0.25 * math.log(0.25) + 0.75 * math.log(0.75)) + math.log(2)) / 2
+    found = floor(objective("parity").head, grey)
+    assert found.loss == found.best_possible == pytest.approx(entropy)
+    assert found.is_reachable
+    doubled = floor(objective("parity", activation="sigmoid").head, grey)
+    assert doubled.best_possible == pytest.approx(entropy)
+    assert doubled.loss == pytest.approx(math.log(2)), "nothing below one half can be said"
+
+
+def test_the_reach_of_a_network_narrows_the_floor() -> None:
+    narrow = floor_of("parity", reach=(-0.1, 0.1))
+    assert narrow.loss == pytest.approx(math.log1p(math.exp(-0.1)))
+    assert not narrow.is_reachable
+    assert "on raw outputs from -0.1 to 0.1" in narrow.explanation
+    assert floor_of("adding", reach=(-0.1, 0.1)).loss == pytest.approx(0.9**2 / 2)
+    recall = floor_of("delayed_recall", reach=(-0.1, 0.1))
+    assert recall.loss == pytest.approx(math.log1p(math.exp(-0.2)))
+    assert reach_of(torch.tensor([[0.5, -2.0], [3.0, 0.0]])) == (-2, 3)
+
+
+def test_the_worst_target_is_named_with_what_comes_nearest() -> None:
+    worst = floor_of("parity", activation="sigmoid").worst_target
+    assert (worst.value, worst.output) == (0, 0)
+    assert worst.loss == pytest.approx(math.log(2))
+    worst = floor(objective("adding", activation="tanh").head, [0.0, 2.0]).worst_target
+    assert (worst.value, worst.output, worst.loss) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (
+            floor_of("parity", activation="sigmoid"),
+            "a sigmoid before bce_with_logits: outputs lie in 0..1, so probabilities in 0.5..0.731; a target "
+            "of 0 costs at least 0.693, one of 1 at least 0.313; the mean loss cannot fall below 0.503 "
+            "(perfect: 0)",
+        ),
+        (
+            floor_of("delayed_recall", activation="tanh"),
+            "a tanh before cross_entropy: outputs lie in -1..1, so the right one of 2 classes gets a "
+            "probability of 0.881 at most; every label costs at least 0.127; the mean loss cannot fall below "
+            "0.127 (perfect: 0)",
+        ),
+        (
+            floor_of("parity", activation="sigmoid", target_range="minus_one_one", loss="mse"),
+            "a sigmoid before mse: outputs lie in 0..1; a target of -1 costs at least 1, one of 1 at least "
+            "0; the mean loss cannot fall below 0.5 (perfect: 0)",
+        ),
+        (
+            floor_of("parity"),
+            "no activation before bce_with_logits: every target is within reach, and the mean loss can fall "
+            "to 0",
+        ),
+        (
+            floor_of("parity", target_range="minus_one_one"),
+            "no activation before bce_with_logits: a target of -1 is no probability, so the loss falls "
+            "without end as outputs grow, and says nothing",
+        ),
+        (
+            floor_of("parity", activation="tanh", target_range="minus_one_one"),
+            "a tanh before bce_with_logits: outputs lie in -1..1, so probabilities in 0.269..0.731; a target "
+            "of -1 costs at least -0.687, one of 1 at least 0.313; the mean loss cannot fall below -0.187 (a "
+            "target of -1 is no probability)",
+        ),
+    ],
+)
+def test_one_sentence_says_it_with_numbers(found: Floor, sentence: str) -> None:
+    assert found.explanation == sentence
+
+
+PARITY = objective("parity")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    targets=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=5),
+    activation=st.sampled_from(ACTIVATIONS),
+    target_range=st.sampled_from(RANGES),
+    loss=st.sampled_from(["bce_with_logits", "bce", "mse", "huber"]),
+    reach=st.none() | st.tuples(st.floats(-3, 0), st.floats(0.1, 3)),
+)
+def test_no_output_on_a_fine_grid_costs_less(
+    targets: list[float], activation: Any, target_range: Any, loss: Any, reach: tuple[float, float] | None
+) -> None:
+    output = OutputConfig(activation=activation, target_range=target_range, loss=loss)
+    assume(output.misfit("share") is None)
+    head = Head.of(output, PARITY.task)
+    found = floor(head, torch.tensor(targets), reach)
+    low, high = reach or (-20.0, 20.0)
+    grid = torch.linspace(low, high, 8001, dtype=torch.float64)
+    brute_force = sum(losses_by_torch(head, grid, target).min().item() for target in targets) / len(targets)
+    assert found.loss <= brute_force + 1e-6
+    assert found.loss == -math.inf or brute_force == pytest.approx(found.loss, abs=1e-3)
+    assert found.best_possible <= found.loss + 1e-9
+
+
+def losses_by_torch(head: Head, raw: torch.Tensor, target: float) -> torch.Tensor:
+    losses = {
+        "mse": functional.mse_loss,
+        "huber": functional.huber_loss,
+        "bce": functional.binary_cross_entropy,
+        "bce_with_logits": functional.binary_cross_entropy_with_logits,
+    }
+    wanted = head.wanted(torch.full_like(raw, target))
+    wanted = wanted.clamp(0, 1) if head.loss == "bce" else wanted
+    return losses[head.loss](head.activated(raw), wanted, reduction="none")
+
+
+@pytest.mark.parametrize(
+    ("task", "activation", "target_range", "loss"),
+    [
+        ("parity", "none", "task", "bce_with_logits"),
+        ("parity", "sigmoid", "task", "bce"),
+        ("parity", "sigmoid", "task", "bce_with_logits"),
+        ("parity", "tanh", "task", "bce_with_logits"),
+        ("parity", "scaled", "task", "bce_with_logits"),
+        ("parity", "none", "minus_one_one", "bce_with_logits"),
+        ("parity", "tanh", "minus_one_one", "bce_with_logits"),
+        ("parity", "sigmoid", "minus_one_one", "mse"),
+        ("parity", "scaled", "standardised", "huber"),
+        ("adding", "tanh", "task", "huber"),
+        ("adding", "sigmoid", "zero_one", "bce"),
+        ("adding", "sigmoid", "zero_one", "bce_with_logits"),
+        ("adding", "tanh", "standardised", "mse"),
+        ("delayed_recall", "none", "task", "cross_entropy"),
+        ("delayed_recall", "sigmoid", "task", "cross_entropy"),
+        ("delayed_recall", "tanh", "task", "cross_entropy"),
+        ("delayed_recall", "sigmoid", "task", "bce_with_logits"),
+        ("delayed_recall", "tanh", "task", "mse"),
+    ],
+)
+def test_free_outputs_are_trained_down_to_the_floor_and_never_below(
+    task: str, activation: str, target_range: str, loss: str
+) -> None:
+    trained = objective(task, activation=activation, target_range=target_range, loss=loss)
+    targets = {
+        "parity": torch.tensor([0.0, 1.0, 1.0, 0.0]),
+        "adding": torch.tensor([0.0, 2.0, 0.4, 0.9]),
+        "delayed_recall": torch.tensor([0, 1, 1, 0]),
+    }[task]
+    found = floor(trained.head, targets)
+    reached = least_loss_of_free_outputs(trained, Batch(torch.zeros(4, 1, 1), targets))
+    if found.loss == -math.inf:
+        assert reached < -5
+    else:
+        assert found.loss - 1e-6 < reached < found.loss + 1e-3
+
+
+def least_loss_of_free_outputs(trained: Objective, batch: Batch) -> float:
+    outputs = torch.zeros(len(batch.targets), trained.task.output_size, requires_grad=True)
+    optimizer = torch.optim.Adam([outputs], betas=(0.9, 0.9))
+    least = math.inf
+    for update in range(400):
+        optimizer.param_groups[0]["lr"] = 0.3 * 0.985**update
+        value = trained.loss(outputs, batch)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        least = min(least, value.item())
+    return least
+
+
+def test_a_trial_is_told_the_floor_of_its_validation_targets() -> None:
+    adding = objective("adding", activation="sigmoid")
+    sums = adding.task.validation_set().targets.double()
+    assert adding.loss_floor == pytest.approx((sums - 1).clamp(min=0).square().mean().item())
+    assert adding.loss_floor == adding.floor().loss
+    assert adding.floor(reach=(0.0, 0.0)).loss == pytest.approx((sums - 0.5).square().mean().item())
+
+
+def test_many_targets_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    adding = objective("adding", activation="sigmoid")
+    whole = adding.floor()
+    monkeypatch.setattr("search.trial.floor.CHUNK_SIZE", 7)
+    parts = adding.floor()
+    assert parts.loss == pytest.approx(whole.loss)
+    assert parts.worst_target == whole.worst_target
+    assert parts.explanation == whole.explanation
