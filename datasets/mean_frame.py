@@ -1,0 +1,65 @@
+"""What frames of moving digits look like on average, exactly: the guess of one who is blind to the input."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+#: Brightness of a raw pixel is 0 to LEVELS.
+LEVELS = 255
+#: Digits that are counted, and levels that are spread over the frame, at a time.
+_DIGITS_CHUNK, _LEVELS_CHUNK = 4096, 32
+
+
+class FrameMoments(NamedTuple):
+    """Mean and mean square of each pixel's brightness, 0 to 1."""
+
+    mean: Float[Tensor, "pixels"]
+    mean_square: Float[Tensor, "pixels"]
+
+    @property
+    def of_a_pixel(self) -> tuple[float, float]:
+        """Mean and standard deviation over all pixels together."""
+        mean = self.mean.mean().item()
+        return mean, math.sqrt(self.mean_square.mean().item() - mean**2)
+
+
+def frame_moments(
+    digits: UInt8[Tensor, "digits size size"], frame_size: int, num_digits: int
+) -> FrameMoments:
+    """Over all frames of digits that are drawn independently and stand anywhere within, equally likely.
+
+    A pixel is brighter than v if one of its k digits makes it so: with probability 1 - (1 - s(v))^k, where
+    s(v) is the share of all digits at all places that do. Then E[y] and E[y^2] are sums of that over v.
+
+    Args:
+        digits: brightness from 0 to 255.
+        frame_size: width and height of a frame.
+        num_digits: digits of a frame.
+    """
+    size = digits.shape[-1]
+    num_places = frame_size - size + 1
+    offset = torch.arange(frame_size).unsqueeze(1) - torch.arange(size)
+    # Which pixel of the digit, along one axis, may stand at which pixel of the frame.
+    spread = ((offset >= 0) & (offset < num_places)).double() / num_places
+    mean, mean_square = torch.zeros(2, frame_size, frame_size, dtype=torch.float64)
+    levels = torch.arange(LEVELS, dtype=torch.float64).view(-1, 1, 1)
+    for tail, level in zip(_tail(digits).split(_LEVELS_CHUNK), levels.split(_LEVELS_CHUNK), strict=True):
+        brighter = 1 - (1 - spread @ tail @ spread.T) ** num_digits
+        mean += brighter.sum(0) / LEVELS
+        mean_square += (brighter * (2 * level + 1)).sum(0) / LEVELS**2
+    return FrameMoments(mean.flatten(), mean_square.flatten())
+
+
+def _tail(digits: UInt8[Tensor, "digits size size"]) -> Float[Tensor, "levels size size"]:
+    """The share of digits that are brighter than each level 0 .. LEVELS - 1, pixel by pixel."""
+    num_digits, size, _ = digits.shape
+    num_bins = size**2 * (LEVELS + 1)
+    first_bins = torch.arange(size**2) * (LEVELS + 1)
+    counts = torch.zeros(num_bins, dtype=torch.int64)
+    for part in digits.flatten(1).split(_DIGITS_CHUNK):
+        counts += torch.bincount((first_bins + part).flatten(), minlength=num_bins)
+    up_to = counts.view(size, size, LEVELS + 1).cumsum(-1)[..., :LEVELS]
+    return (1 - up_to.double() / num_digits).permute(2, 0, 1)
