@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -78,6 +78,40 @@ def status_help() -> str:
             "Shows how far a run is: its map and its outcomes. Changes nothing.",
             "",
             *_lines("storage", RunConfig.model_fields["storage"]),
+        ]
+    )
+
+
+def check_help() -> str:
+    """The help of `python -m search.check`."""
+    return "\n".join(
+        [
+            "python -m search.check key=value ... [--json]",
+            "",
+            "Looks at trials before they are trained, in less than a minute: shapes, loss, gradients, leaks,",
+            "the floor of the output, how far the signal reaches, one batch learned by heart, baselines,",
+            "duplicates. Each finding: pass, warn or fail, a number, and what to try (docs/preflight.md).",
+            "",
+            "Examples:",
+            f"  python -m search.check                            the default: space={DEFAULT_SPACE}",
+            "  python -m search.check space=supervision          the smallest and largest trials of a space",
+            "  python -m search.check task=parity model=lstm model.depth=5",
+            "                                                    exactly this trial",
+            "  python -m search.check task=adding train.optimizer=sgd range_test=true",
+            "",
+            "Words are those of search.run (python -m search.run --help lists them). Where words set a trial",
+            "and no space= is given, exactly that trial is checked; of several values the first counts.",
+            "",
+            *_wrapped(
+                "range_test", "try growing learning rates on the first trial (true or false; default false)"
+            ),
+            *_wrapped(
+                "picture", "where that test's picture goes (text; default range_test.png, in this folder)"
+            ),
+            *_wrapped("--json", "print the findings as JSON, and all else on standard error"),
+            "",
+            "Exit status: 0 where nothing fails, 1 where a check fails, 2 for a mistake in the words.",
+            "",
         ]
     )
 
@@ -160,6 +194,8 @@ def _kind(annotation: Any) -> str:
     """What values a field takes, in words."""
     if get_origin(annotation) is Literal:
         return " | ".join(map(str, get_args(annotation)))
+    if get_origin(annotation) is Annotated:
+        return _kind(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return " or ".join(_kind(part) for part in get_args(annotation))
     words = {int: "whole number", float: "number", bool: "true or false", str: "text", NoneType: "none"}

@@ -47,6 +47,11 @@ class TaskConfig(Config):
         return None
 
     @property
+    def has_training_set(self) -> bool:
+        """Whether training goes through a finite set of sequences, and does not draw them anew."""
+        return True
+
+    @property
     def target_layout(self) -> TargetLayout:
         """Where targets stand."""
         return "sequence"

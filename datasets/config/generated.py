@@ -37,6 +37,11 @@ class GeneratedTaskConfig(TaskConfig):
     )
 
     @property
+    def has_training_set(self) -> bool:
+        """Only where it has a size."""
+        return self.train_size is not None
+
+    @property
     def target_layout(self) -> TargetLayout:
         """One for a sequence, or one at every step."""
         return "step" if self.supervision == "every_step" else "sequence"

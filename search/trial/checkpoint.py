@@ -16,6 +16,8 @@ from torch.optim import Optimizer
 
 from analysis.files import write_atomically
 from search.trial.criterion import Progress
+from search.trial.optimizers import stays_on_host
+from search.trial.precision import LossScaling
 
 STATE_FILE = "state.safetensors"
 WEIGHTS_FILE = "weights.safetensors"
@@ -23,34 +25,42 @@ WEIGHTS_FILE = "weights.safetensors"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A training between two updates: tensors `model.*` and `optimizer.<parameter>.<key>`, and progress."""
+    """A training between two updates.
+
+    Attributes:
+        tensors: `model.*`, `optimizer.<parameter>.<key>`, and `scaling.*` where the loss is scaled.
+        progress: of the trial.
+    """
 
     tensors: dict[str, Tensor]
     progress: Progress
 
     @classmethod
-    def take(cls, model: nn.Module, optimizer: Optimizer, progress: Progress) -> "Snapshot":
+    def take(
+        cls, model: nn.Module, optimizer: Optimizer, progress: Progress, scaling: LossScaling | None = None
+    ) -> "Snapshot":
         """Copies the state, so that training on does not change it."""
         tensors = {f"model.{name}": tensor.detach().clone() for name, tensor in model.state_dict().items()}
         for name, parameter in model.named_parameters():
-            for key, value in optimizer.state[parameter].items():
-                if isinstance(value, Tensor):
-                    tensors[f"optimizer.{name}.{key}"] = value.detach().clone()
+            for key, value in optimizer.state.get(parameter, {}).items():
+                assert isinstance(value, Tensor), f"{type(optimizer).__name__} keeps {key} as no tensor"
+                tensors[f"optimizer.{name}.{key}"] = value.detach().clone()
+        if scaling is not None:
+            tensors |= {f"scaling.{key}": value for key, value in scaling.state().items()}
         return cls(tensors, Progress(**asdict(progress)))
 
-    def restore(self, model: nn.Module, optimizer: Optimizer) -> None:
+    def restore(self, model: nn.Module, optimizer: Optimizer, scaling: LossScaling | None = None) -> None:
         """Puts the state back, bit by bit."""
-        model.load_state_dict(
-            {name.removeprefix("model."): t for name, t in self.tensors.items() if name.startswith("model.")}
-        )
+        model.load_state_dict(self._under("model."))
         optimizer.state.clear()
         parameters = dict(model.named_parameters())
-        counts_on_host = not optimizer.defaults.get("fused")
-        for name, tensor in self.tensors.items():
-            if name.startswith("optimizer."):
-                parameter, _, key = name.removeprefix("optimizer.").rpartition(".")
-                copy = tensor.cpu() if key == "step" and counts_on_host else tensor
-                optimizer.state[parameters[parameter]][key] = copy.clone()
+        for path, tensor in self._under("optimizer.").items():
+            name, _, key = path.rpartition(".")
+            parameter = parameters[name]
+            device = "cpu" if stays_on_host(optimizer, key) else parameter.device
+            optimizer.state[parameter][key] = tensor.to(device, copy=True)
+        if scaling is not None:
+            scaling.restore(self._under("scaling."))
 
     def save(self, folder: Path) -> None:
         """Writes the state as one whole file."""
@@ -68,9 +78,17 @@ class Snapshot:
             return None
         return cls(tensors, progress)
 
+    def same_scaling(self, scaling: LossScaling | None) -> bool:
+        """Whether the loss is still scaled by the same number: each step that is left out changes it."""
+        return scaling is None or torch.equal(self.tensors["scaling.scale"], scaling.state()["scale"])
+
     def same_weights(self, model: nn.Module) -> bool:
         """Whether no weight has changed by a bit since the snapshot."""
         return all(torch.equal(self.tensors[f"model.{name}"], t) for name, t in model.state_dict().items())
+
+    def _under(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin so, named by the rest."""
+        return {name.removeprefix(prefix): t for name, t in self.tensors.items() if name.startswith(prefix)}
 
 
 def save_weights(model: nn.Module, folder: Path) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from datasets.config import TASK_CONFIGS, AnyTaskConfig, Config
 from models.config import AnyModelConfig
-from search.trial.output_config import FITTING_LOSSES, NATURAL_LOSS, OutputConfig
+from search.trial.output_config import NATURAL_LOSS, OutputConfig
 from search.trial.train_config import TrainConfig
 
 
@@ -47,13 +47,9 @@ class TrialConfig(Config):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "TrialConfig":
-        output, kind = self.output, self.task.target_kind
-        if output.loss not in FITTING_LOSSES[kind]:
-            fitting = ", ".join(FITTING_LOSSES[kind])
-            raise ValueError(
-                f"output.loss={output.loss} cannot train task {self.task.name}: its target is a {kind}; "
-                f"fitting: {fitting}"
-            )
+        misfit = self.output.misfit(self.task.target_kind)
+        if misfit is not None:
+            raise ValueError(misfit)
         model = self.model
         if self.task.target_layout not in model.layouts:
             raise ValueError(
@@ -64,32 +60,10 @@ class TrialConfig(Config):
             raise ValueError(
                 f"model={model.name} sees pictures, and task {self.task.name} has none; task=moving_mnist has"
             )
-        if kind == "category" and (output.activation != "none" or output.target_range != "task"):
+        if self.train.batch_size == "full" and not self.task.has_training_set:
+            hint = ": set task.train_size" if "train_size" in type(self.task).model_fields else ""
             raise ValueError(
-                "output.activation and output.target_range must stay none and task for "
-                f"task {self.task.name}: cross-entropy takes raw outputs and class numbers"
-            )
-        if output.loss == "bce" and output.activation != "sigmoid":
-            raise ValueError("output.loss=bce needs output.activation=sigmoid: it takes probabilities")
-        inside_zero_one = output.target_range == "zero_one" or (
-            output.target_range == "task" and kind in ("binary", "share")
-        )
-        if output.loss in ("bce", "bce_with_logits") and not inside_zero_one:
-            raise ValueError(
-                f"output.loss={output.loss} needs targets from 0 to 1: set output.target_range=zero_one"
-            )
-        if self.train.evaluate_every > self.train.max_updates:
-            raise ValueError(
-                f"train.evaluate_every={self.train.evaluate_every} is more than "
-                f"train.max_updates={self.train.max_updates}: the trial would never be evaluated"
-            )
-        if self.train.warmup_updates > self.train.max_updates:
-            raise ValueError(
-                f"train.warmup_updates={self.train.warmup_updates} is more than "
-                f"train.max_updates={self.train.max_updates}"
-            )
-        if self.train.momentum and self.train.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(
-                f"train.momentum is not a setting of {self.train.optimizer}: sgd and rmsprop have it"
+                f"train.batch_size=full needs a finite training set, and task {self.task.name} draws its "
+                f"sequences anew{hint}"
             )
         return self

@@ -24,6 +24,9 @@ class Progress:
         still: evaluations in a row since which no weight has changed by a bit.
         score: at the last evaluation.
         best_score: at the best one.
+        lowest_loss: the least validation loss that the schedule `plateau` has seen; None before any.
+        stale: evaluations in a row since which it has not fallen.
+        rate_share: what that schedule has left of the learning rate.
     """
 
     update: int = 0
@@ -32,6 +35,9 @@ class Progress:
     still: int = 0
     score: float = -1.0
     best_score: float = -1.0
+    lowest_loss: float | None = None
+    stale: int = 0
+    rate_share: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """One measurement on data that training does not see."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,35 +10,57 @@ from torch import Tensor
 from datasets.task import Batch
 from models.network import Network
 from search.trial.objective import Objective
+from search.trial.precision import Precision
 from search.trial.probes import saturation
 
-#: Numbers of hidden state kept at once, over all layers and steps: 256 MB in float32.
-MAX_STATE_ENTRIES = 2**26
+#: Numbers kept at once, of hidden states and of outputs: 256 MB in float32.
+MAX_ENTRIES = 2**26
+#: Tensors of the size of the outputs while they are measured: themselves, targets, predictions, losses.
+_COPIES_OF_OUTPUTS = 4
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Mean loss and metric over a whole set, and how saturated its gates are."""
+    """What a whole set gives.
+
+    Attributes:
+        loss: mean of the loss that trains.
+        metric: the task's.
+        losses: both losses that compare, by name (see `Objective.losses`).
+        saturation_by_layer: how saturated the gates are, on the first sequences.
+    """
 
     loss: float
     metric: float
+    losses: dict[str, float]
     saturation_by_layer: dict[str, Any]
 
 
 @torch.no_grad()
-def measure(model: Network, objective: Objective, batch: Batch) -> Measurement:
-    """Measures a network without dropout, in as many chunks as memory asks for."""
+def measure(model: Network, objective: Objective, batch: Batch, precision: Precision) -> Measurement:
+    """Measures a network without dropout, in as many chunks as memory asks for, in a training's precision."""
     model.eval()
-    num_sequences, num_steps = batch.inputs.shape[:2]
-    size = min(num_sequences, max(1, MAX_STATE_ENTRIES // model.state_entries(num_steps)))
-    losses: list[Tensor] = []
-    metrics: list[Tensor] = []
+    measured: list[dict[str, Tensor]] = []
     saturated: dict[str, Any] = {}
-    for part in batch.split(size):
-        trace = model.trace(part.inputs, part.lengths)
-        weight = objective.num_labels(part) / objective.num_labels(batch)
-        losses.append(objective.loss(trace.outputs, part).double() * weight)
-        metrics.append(objective.metric(trace.outputs, part) * weight)
+    num_labels = objective.num_labels(batch)
+    for part in _parts(model, objective, batch):
+        trace = precision.trace(model, part.inputs, part.lengths)
+        share = objective.num_labels(part) / num_labels
+        values = {
+            "loss": objective.loss(trace.outputs, part),
+            "metric": objective.metric(trace.outputs, part),
+            **objective.losses(trace.outputs, part),
+        }
+        measured.append({name: value.double() * share for name, value in values.items()})
         saturated = saturated or saturation(trace)
     model.train()
-    return Measurement(torch.stack(losses).sum().item(), torch.stack(metrics).sum().item(), saturated)
+    means = {name: torch.stack([part[name] for part in measured]).sum().item() for name in measured[0]}
+    return Measurement(means.pop("loss"), means.pop("metric"), means, saturated)
+
+
+def _parts(model: Network, objective: Objective, batch: Batch) -> Iterator[Batch]:
+    """A batch in parts whose states and outputs fit."""
+    num_sequences, num_steps = batch.inputs.shape[:2]
+    num_outputs = batch.targets[0].numel() * (objective.head.size if objective.kind == "category" else 1)
+    entries = model.state_entries(num_steps) + _COPIES_OF_OUTPUTS * num_outputs
+    return batch.split(min(num_sequences, max(1, MAX_ENTRIES // entries)))

@@ -22,7 +22,7 @@ def first_nonfinite(training: Training, before: Snapshot, end: int) -> FirstNonf
 
     Returns None where all of them stay finite. The training is left where the search ended.
     """
-    before.restore(training.model, training.optimizer)
+    before.restore(training.model, training.optimizer, training.precision.scaling)
     first = before.progress.update
     training.begin_interval(first)
     for update in range(first, end):
@@ -36,7 +36,7 @@ def _watched_update(training: Training, update: int) -> str | None:
     """One update as training makes it; the name of its first tensor that is not finite."""
     model = training.model
     batch = training.batch(update)
-    trace = model.trace(batch.inputs, batch.lengths, training.teacher(batch, update))
+    trace = training.precision.trace(model, batch.inputs, batch.lengths, training.teacher(batch, update))
     for layer in trace.layers:
         if not _is_finite(layer.states):
             return f"states of {layer.name}"
@@ -45,12 +45,13 @@ def _watched_update(training: Training, update: int) -> str | None:
     loss = training.objective.loss(trace.outputs, batch)
     if not _is_finite(loss):
         return "loss"
-    training.optimizer.zero_grad()
-    loss.backward()
-    # Backward goes from the readout down, so the last layer's gradients come first.
-    for name, parameter in reversed(list(model.named_parameters())):
-        if parameter.grad is not None and not _is_finite(parameter.grad):
-            return f"gradient of {name}"
+    training.backward(loss)
+    # Where the loss is scaled, gradients may overflow: the step is left out then, and nothing is lost.
+    if training.precision.scaling is None:
+        # Backward goes from the readout down, so the last layer's gradients come first.
+        for name, parameter in reversed(list(model.named_parameters())):
+            if parameter.grad is not None and not _is_finite(parameter.grad):
+                return f"gradient of {name}"
     training.clip()
     training.step(update)
     for name, parameter in model.named_parameters():

@@ -9,14 +9,16 @@ from typing import Any
 import torch
 
 from analysis.records import Evaluation, Outcome, Summary, TrialFolder
+from datasets.task import Batch
 from search.trial.checkpoint import Snapshot, save_weights
 from search.trial.config import TrialConfig
 from search.trial.criterion import Criterion, Decision, Progress
 from search.trial.evaluation import Measurement, measure
 from search.trial.forensics import FirstNonfinite, first_nonfinite
 from search.trial.history import History
-from search.trial.optimization import learning_rate
+from search.trial.plateau import take_in
 from search.trial.reuse import start_from_stored
+from search.trial.schedules import learning_rate
 from search.trial.training import Interval, Training
 
 #: Share of the training time that checkpoints may take.
@@ -62,7 +64,7 @@ class TrialSession:
         self.progress = Progress()
         stored = Snapshot.load(folder.checkpoint, device)
         if stored is not None:
-            stored.restore(self.training.model, self.training.optimizer)
+            stored.restore(self.training.model, self.training.optimizer, self.training.precision.scaling)
             self.progress = Progress(**asdict(stored.progress))
         else:
             start_from_stored(self.training.model, config.model, folder)
@@ -85,17 +87,19 @@ class TrialSession:
         """
         assert self.summary is None, "the trial has ended"
         started = perf_counter()
-        before = Snapshot.take(self.training.model, self.training.optimizer, self.progress)
+        model, scaling = self.training.model, self.training.precision.scaling
+        before = Snapshot.take(model, self.training.optimizer, self.progress, scaling)
         self._save_when_due(before)
         train = self.config.train
         first = self.progress.update
         end = min((first // train.evaluate_every + 1) * train.evaluate_every, train.max_updates)
+        self.training.rate_share = self.progress.rate_share
         interval = self.training.run(first, end, self._is_stop_asked)
         if interval is None:
             self._save(before)
             self.summary = self.summarise(None, "interrupted")
             return None
-        measurement = measure(self.training.model, self.training.objective, self.validation)
+        measurement = self._measured(self.validation)
         score = self.training.objective.score(measurement.metric)
         self.progress.update = end
         self.progress.seconds += perf_counter() - started
@@ -104,9 +108,10 @@ class TrialSession:
         decision = self.criterion.judge(
             self.progress,
             score,
-            moved=not before.same_weights(self.training.model),
+            moved=not (before.same_weights(model) and before.same_scaling(scaling)),
             finite=self._is_finite(interval, measurement),
         )
+        take_in(train, self.progress, measurement.loss)
         if decision is not None:
             self._decide(decision, before, end)
         return evaluation
@@ -114,13 +119,16 @@ class TrialSession:
     def _evaluation(self, interval: Interval, measurement: Measurement, score: float) -> Evaluation:
         """What is written down of this evaluation."""
         signals = {
-            "learning_rate": learning_rate(self.config.train, self.progress.update - 1),
+            "learning_rate": learning_rate(
+                self.config.train, self.progress.update - 1, self.training.rate_share
+            ),
             **interval.probe.signals(),
+            "losses": {name: _finite(loss) for name, loss in measurement.losses.items()},
             "saturation_by_layer": measurement.saturation_by_layer,
         }
         num_train = self.training.task.num_train
         if num_train is not None:
-            signals["epoch"] = self.progress.update * self.config.train.batch_size / num_train
+            signals["epoch"] = self.progress.update * self.training.batch_size / num_train
         return Evaluation(
             update=self.progress.update,
             seconds=round(self.progress.seconds, 4),
@@ -130,6 +138,11 @@ class TrialSession:
             score=score,
             signals=signals,
         )
+
+    def _measured(self, batch: Batch) -> Measurement:
+        """The network as it stands, on sequences that it is not trained on."""
+        training = self.training
+        return measure(training.model, training.objective, batch, training.precision)
 
     def _is_finite(self, interval: Interval, measurement: Measurement) -> bool:
         """Whether every loss since the last evaluation, and the validation loss, is finite."""
@@ -144,7 +157,7 @@ class TrialSession:
             extra["first_nonfinite"] = asdict(found)
         elif self.test:
             self.training.task.unseal()
-            tested = measure(self.training.model, self.training.objective, self.training.task.test_set())
+            tested = self._measured(self.training.task.test_set())
             extra["test_metric"] = tested.metric
             extra["test_score"] = self.training.objective.score(tested.metric)
         if self.keep == "all" or self.keep == decision.outcome:
@@ -166,6 +179,7 @@ class TrialSession:
             chance_metric=task.chance.metric,
             target_metric=task.target_metric,
             chance_loss=objective.chance_loss,
+            loss_floor=objective.loss_floor,
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
             **extra,
         )

@@ -1,35 +1,143 @@
 """How one trial is trained. Knows no torch."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from datasets.config import Config
+from search.trial.optimizer_settings import OPTIMIZERS, SPECIAL_SETTINGS, OptimizerName, those_with
+
+Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]
+PrecisionName = Literal["fp32", "tf32", "bf16", "fp16"]
 
 
 class TrainConfig(Config):
     """How one trial is trained. An update is one optimizer step."""
 
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field(default="adam", description="torch.optim's")
-    learning_rate: float = Field(default=3e-3, gt=0, le=1e3, description="at the schedule's highest point")
+    optimizer: OptimizerName = Field(default="adam", description="torch.optim's")
+    learning_rate: float | None = Field(
+        default=3e-3,
+        gt=0,
+        le=1e3,
+        description="at the schedule's highest point; none: torch's default of the optimizer",
+    )
     momentum: float = Field(default=0.0, ge=0, lt=1, description="of sgd and rmsprop")
-    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty; decoupled for adamw")
-    schedule: Literal["constant", "step", "exponential", "cosine"] = Field(
-        default="constant", description="how the learning rate falls over the update budget"
+    nesterov: bool = Field(default=False, description="Nesterov's momentum, of sgd; nadam has it built in")
+    beta1: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="decay of the mean gradient, of adam, adamax, adamw, nadam and radam; none: torch's, 0.9",
+    )
+    beta2: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="decay of the mean squared gradient, of the same; none: torch's, 0.999",
+    )
+    epsilon: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="what is added to the divisor, of the same, adadelta, adagrad and rmsprop; none: torch's",
+    )
+    weight_decay: float | None = Field(
+        default=None,
+        ge=0,
+        description="torch's: decoupled for adamw, an L2 penalty for the others, and rprop has none; none: "
+        "torch's default, 0.01 for adamw and 0 for the others",
+    )
+    l2_penalty: float = Field(
+        default=0.0,
+        ge=0,
+        description="L2 penalty whatever the optimizer: so many times the weight is added to its gradient, "
+        "after clipping",
+    )
+    schedule: Schedule = Field(
+        default="constant",
+        description="how the learning rate goes over the update budget; one_cycle is torch's, which rises "
+        "for 30 % of it from a 25th, then falls to nearly nothing; plateau falls when the validation loss "
+        "does not",
     )
     final_share: float = Field(
         default=0.1,
         ge=0,
         le=1,
-        description="share of the learning rate left at the end (step, exponential, cosine)",
+        description="share of the learning rate left at the end (step, exponential, cosine), or at least "
+        "(plateau)",
     )
     step_count: int = Field(default=3, ge=1, description="equal falls of the step schedule")
+    plateau_factor: float = Field(
+        default=0.1, gt=0, lt=1, description="what one fall of plateau multiplies the learning rate by"
+    )
+    plateau_patience: int = Field(
+        default=10,
+        ge=0,
+        description="evaluations in a row that may bring no lower validation loss before plateau falls",
+    )
     warmup_updates: int = Field(
-        default=0, ge=0, description="updates over which the learning rate rises from 0"
+        default=0, ge=0, description="updates over which the learning rate rises from 0, before any schedule"
+    )
+    clip_value: float | None = Field(
+        default=None,
+        gt=0,
+        description="largest absolute value of a gradient's entry, cut before its norm is; none: not clipped",
     )
     clip_norm: float | None = Field(
         default=None, gt=0, description="largest gradient norm; none: not clipped"
     )
-    batch_size: int = Field(default=64, ge=1, le=1_000_000, description="sequences of one update")
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] | Literal["full"] = Field(
+        default=64, description="sequences of one update; full: the whole training set, where it is finite"
+    )
+    precision: PrecisionName = Field(
+        default="fp32",
+        description="of matrix products and convolutions; weights and losses stay in fp32. tf32 needs an "
+        "NVIDIA GPU of compute capability 8 or newer, fp16 any NVIDIA GPU (its loss is scaled)",
+    )
     max_updates: int = Field(default=1500, ge=1, le=100_000_000, description="update budget of one trial")
     evaluate_every: int = Field(default=50, ge=1, description="updates from one evaluation to the next")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_torchs_defaults_down(cls, values: Any) -> Any:
+        """Writes numbers down where torch's are asked for, so that a stored configuration is complete."""
+        if not isinstance(values, Mapping):
+            return values
+        name = values.get("optimizer", "adam")
+        if name not in get_args(OptimizerName):
+            return values
+        optimizer = OPTIMIZERS[name]
+        written = dict(values)
+        if values.get("learning_rate", 0) is None:
+            written["learning_rate"] = optimizer.learning_rate
+        if values.get("weight_decay") is None:
+            written["weight_decay"] = optimizer.weight_decay
+        return written
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> "TrainConfig":
+        if self.evaluate_every > self.max_updates:
+            raise ValueError(
+                f"train.evaluate_every={self.evaluate_every} is more than "
+                f"train.max_updates={self.max_updates}: the trial would never be evaluated"
+            )
+        if self.warmup_updates > self.max_updates:
+            raise ValueError(
+                f"train.warmup_updates={self.warmup_updates} is more than "
+                f"train.max_updates={self.max_updates}"
+            )
+        for setting in SPECIAL_SETTINGS:
+            if getattr(self, setting) and setting not in OPTIMIZERS[self.optimizer].settings:
+                *others, last = those_with(setting)
+                having = f"{', '.join(others)} and {last} have it" if others else f"{last} has it"
+                raise ValueError(f"train.{setting} is not a setting of {self.optimizer}: {having}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("train.nesterov=true needs a momentum: set train.momentum=0.9")
+        return self
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate at the schedule's highest point, which torch's default has filled in."""
+        assert self.learning_rate is not None, "TrainConfig writes torch's default down"
+        return self.learning_rate

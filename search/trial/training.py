@@ -4,20 +4,31 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from datasets import build_task
 from datasets.task import Batch
 from models import build_model
 from models.network import Interface, Teacher
 from search.trial.config import TrialConfig
+from search.trial.gradients import add_l2_penalty, clip
 from search.trial.objective import Objective
-from search.trial.optimization import build_optimizer, learning_rate, set_learning_rate
+from search.trial.optimizers import build_optimizer, set_learning_rate
+from search.trial.precision import Precision
 from search.trial.probes import UpdateProbe
+from search.trial.schedules import learning_rate
 
 
 class Training:
-    """A task, a network, an objective and an optimizer, seeded and on one device."""
+    """A task, a network, an objective and an optimizer, seeded and on one device.
+
+    Attributes:
+        batch_size: sequences of one update.
+        rate_share: what the schedule `plateau` has left of the learning rate.
+
+    Raises:
+        PrecisionError: the device cannot compute as `train.precision` says.
+    """
 
     def __init__(self, config: TrialConfig, device: torch.device) -> None:
         # Vanishing gradients become denormal numbers, on which a CPU is 7 to 10 times slower: below 1e-38
@@ -25,7 +36,10 @@ class Training:
         torch.set_flush_denormal(True)
         self.config = config
         self.device = device
+        self.precision = Precision(config.train.precision, device)
         self.task = build_task(config.task, device)
+        self.batch_size = self._batch_size()
+        self.rate_share = 1.0
         # Drawn on the CPU whatever the device, so that a seed means the same weights everywhere.
         torch.manual_seed(_stream(config.seed, "initialization"))
         self.model = build_model(
@@ -53,7 +67,7 @@ class Training:
         """The training batch of one update, counted from 0."""
         train = self.config.train
         return self.task.train_batch(
-            self.config.seed, update, train.batch_size, progress=update / train.max_updates
+            self.config.seed, update, self.batch_size, progress=update / train.max_updates
         )
 
     def teacher(self, batch: Batch, update: int) -> Teacher:
@@ -65,40 +79,63 @@ class Training:
         self.begin_interval(first)
         losses: list[Tensor] = []
         for update in range(first, end - 1):
-            losses.append(self._update(update, None))
+            losses.append(self.update(update))
             if is_stopped():
                 return None
         probe = UpdateProbe(self.model)
-        losses.append(self._update(end - 1, probe))
+        losses.append(self.update(end - 1, probe=probe))
         return Interval(torch.stack(losses), probe)
 
-    def clip(self) -> None:
-        """Scales the gradients down to the largest norm allowed, if there is one."""
-        if self.config.train.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.config.train.clip_norm)
+    def update(self, update: int, *, probe: UpdateProbe | None = None, rate: float | None = None) -> Tensor:
+        """One update; its loss, left on the device.
 
-    def step(self, update: int) -> None:
-        """Moves the weights at this update's learning rate."""
-        set_learning_rate(self.optimizer, learning_rate(self.config.train, update))
-        self.optimizer.step()
-
-    def _update(self, update: int, probe: UpdateProbe | None) -> Tensor:
-        """One update; its loss, left on the device."""
+        Args:
+            update: which, from 0.
+            probe: what measures it.
+            rate: a learning rate in place of the schedule's.
+        """
         batch = self.batch(update)
         if probe is not None:
             batch = batch._replace(inputs=batch.inputs.requires_grad_())
-        loss = self.objective.loss(
-            self.model(batch.inputs, batch.lengths, self.teacher(batch, update)), batch
-        )
-        self.optimizer.zero_grad()
-        loss.backward()
+        outputs = self.precision.outputs(self.model, batch.inputs, batch.lengths, self.teacher(batch, update))
+        loss = self.objective.loss(outputs, batch)
+        self.backward(loss, None if probe is None else batch.inputs)
         if probe is not None:
             probe.after_backward(batch.inputs)
         self.clip()
-        self.step(update)
+        self.step(update, rate)
         if probe is not None:
             probe.after_step()
         return loss.detach()
+
+    def backward(self, loss: Tensor, inputs: Tensor | None = None) -> None:
+        """The gradients of a loss to all weights, and to the inputs of a probed update."""
+        self.optimizer.zero_grad()
+        self.precision.backward(loss, self.optimizer, inputs)
+
+    def clip(self) -> None:
+        """Cuts the gradients down to what is allowed, if anything is forbidden."""
+        clip(self.config.train, self.parameters)
+
+    def step(self, update: int, rate: float | None = None) -> None:
+        """Moves the weights at this update's learning rate, or at a given one."""
+        train = self.config.train
+        add_l2_penalty(train, self.parameters)
+        scheduled = learning_rate(train, update, self.rate_share)
+        set_learning_rate(self.optimizer, scheduled if rate is None else rate)
+        self.precision.step(self.optimizer)
+
+    def _batch_size(self) -> int:
+        """As configured, or the whole training set. Raises ValueError where there is none."""
+        batch_size = self.config.train.batch_size
+        if batch_size != "full":
+            return batch_size
+        if self.task.num_train is None:
+            raise ValueError(
+                f"train.batch_size=full: task {self.config.task.name} has no finite training set here; "
+                "set task.train_size, where the task has it"
+            )
+        return self.task.num_train
 
 
 class Interval:

@@ -59,6 +59,13 @@ CONFIGURATIONS = {
         train={"optimizer": "rmsprop", "momentum": 0.5, "warmup_updates": 6, "learning_rate": 1e-3}
     ),
     "sgd without a state": config(train={"optimizer": "sgd"}),
+    "nadam plateau": config(
+        train={"optimizer": "nadam", "schedule": "plateau", "plateau_patience": 0, "plateau_factor": 0.5}
+    ),
+    "asgd one cycle L2 full batch": config(
+        task={**TINY, "train_size": 20},
+        train={"optimizer": "asgd", "schedule": "one_cycle", "l2_penalty": 0.01, "batch_size": "full"},
+    ),
     "curriculum": config(task={**TINY, "length_distribution": "curriculum"}),
     "every step of parity": config(task={"name": "parity", "supervision": "every_step", "test_size": 64}),
     "digits across an epoch": config(
@@ -166,6 +173,14 @@ def test_weights_that_cannot_move_are_told(tmp_path: Path) -> None:
     assert summary is not None
     assert (summary.outcome, summary.reason) == ("failed", "stuck: no weight changes any more")
     assert summary.updates == 8
+
+
+def test_a_plateau_lowers_the_rate_of_the_interval_that_follows(tmp_path: Path) -> None:
+    # Steps of 1e-7 change the loss by less than what counts.
+    train = {"schedule": "plateau", "plateau_patience": 1, "optimizer": "sgd", "learning_rate": 1e-7}
+    run(config(train={**train, "final_share": 0.0}), tmp_path)
+    rates = [line["signals"]["learning_rate"] for line in history(tmp_path)]
+    assert rates == pytest.approx([1e-7] * 3 + [1e-8] * 3)
 
 
 def test_an_attempt_that_was_superseded_writes_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""A snapshot holds all that a training needs to go on to the last bit, whatever the optimizer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from search.trial.checkpoint import Snapshot
+from search.trial.config import TrialConfig
+from search.trial.criterion import Progress
+from search.trial.optimizer_settings import OPTIMIZERS
+from search.trial.training import Training
+
+CPU = torch.device("cpu")
+MOMENTA = {"sgd": {"momentum": 0.9, "nesterov": True}, "rmsprop": {"momentum": 0.5}}
+
+
+def training(**train: Any) -> Training:
+    return Training(
+        TrialConfig.model_validate(
+            {
+                "task": {"name": "adding", "sequence_length": 5, "test_size": 8},
+                "model": {"name": "gru", "hidden_size": 6, "depth": 2},
+                "train": {"batch_size": 8, "learning_rate": 0.01, **train},
+            }
+        ),
+        CPU,
+    )
+
+
+def take(trained: Training, progress: Progress) -> Snapshot:
+    return Snapshot.take(trained.model, trained.optimizer, progress, trained.precision.scaling)
+
+
+def state(trained: Training) -> dict[str, Tensor]:
+    return take(trained, Progress()).tensors
+
+
+def run(trained: Training, first: int, end: int) -> None:
+    for update in range(first, end):
+        trained.update(update)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_restored_training_goes_on_to_the_last_bit(name: str, tmp_path: Path) -> None:
+    settings = {"optimizer": name, **MOMENTA.get(name, {})}
+    whole, torn = training(**settings), training(**settings)
+    run(whole, 0, 6)
+    run(torn, 0, 3)
+    take(torn, Progress(update=3)).save(tmp_path)
+
+    resumed = training(**settings)
+    stored = Snapshot.load(tmp_path, CPU)
+    assert stored is not None
+    stored.restore(resumed.model, resumed.optimizer)
+    run(resumed, stored.progress.update, 6)
+
+    expected, found = state(whole), state(resumed)
+    assert found.keys() == expected.keys()
+    assert [key for key in expected if not torch.equal(found[key], expected[key])] == []
+    assert [key for key in expected if found[key].dtype != expected[key].dtype] == []
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_on_changes_no_snapshot(name: str) -> None:
+    trained = training(optimizer=name)
+    run(trained, 0, 2)
+    snapshot = take(trained, Progress(update=2))
+    before = {key: tensor.clone() for key, tensor in snapshot.tensors.items()}
+    run(trained, 2, 4)
+    snapshot.restore(trained.model, trained.optimizer)
+    run(trained, 2, 4)
+    assert all(torch.equal(before[key], tensor) for key, tensor in snapshot.tensors.items())
+
+
+def test_a_snapshot_before_the_first_update_is_whole(tmp_path: Path) -> None:
+    whole, resumed = training(optimizer="adagrad"), training(optimizer="adagrad")
+    take(whole, Progress()).save(tmp_path)
+    run(resumed, 0, 2)
+    stored = Snapshot.load(tmp_path, CPU)
+    assert stored is not None
+    stored.restore(resumed.model, resumed.optimizer)
+    run(whole, 0, 2)
+    run(resumed, 0, 2)
+    assert all(torch.equal(tensor, state(resumed)[key]) for key, tensor in state(whole).items())
+
+
+def test_the_progress_comes_back_with_what_a_plateau_has_seen(tmp_path: Path) -> None:
+    progress = Progress(update=7, lowest_loss=0.1 + 0.2, stale=3, rate_share=0.01)
+    take(training(), progress).save(tmp_path)
+    stored = Snapshot.load(tmp_path, CPU)
+    assert stored is not None
+    assert stored.progress == progress
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_on_a_gpu_every_number_comes_back_to_where_torch_keeps_it(name: str) -> None:
+    gpu = torch.device("cuda")
+    trained = Training(training(optimizer=name).config, gpu)
+    run(trained, 0, 2)
+    fresh = {key: tensor.device for key, tensor in state(trained).items()}
+    take(trained, Progress()).restore(trained.model, trained.optimizer)
+    assert {key: tensor.device for key, tensor in state(trained).items()} == fresh
+    on_cpu = training(optimizer=name)
+    run(on_cpu, 0, 2)
+    take(on_cpu, Progress()).restore(trained.model, trained.optimizer)
+    assert {key: tensor.device for key, tensor in state(trained).items()} == fresh
+    run(trained, 2, 4)

@@ -1,0 +1,46 @@
+"""Clipping and the L2 penalty."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from search.trial.gradients import add_l2_penalty, clip
+from search.trial.train_config import TrainConfig
+
+
+def with_gradients(*gradients: list[float]) -> list[nn.Parameter]:
+    parameters = [nn.Parameter(torch.full((len(gradient),), 2.0)) for gradient in gradients]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = torch.tensor(gradient)
+    return parameters
+
+
+def clipped(**settings: float) -> list[Tensor | None]:
+    parameters = with_gradients([30.0, -4.0], [0.1])
+    clip(TrainConfig.model_validate(settings), parameters)
+    return [parameter.grad for parameter in parameters]
+
+
+def test_nothing_is_clipped_unless_asked_for() -> None:
+    torch.testing.assert_close(clipped(), [torch.tensor([30.0, -4.0]), torch.tensor([0.1])])
+
+
+def test_clipping_is_torchs_by_value_and_then_by_norm() -> None:
+    expected = with_gradients([30.0, -4.0], [0.1])
+    nn.utils.clip_grad_value_(expected, 3.0)
+    torch.testing.assert_close(clipped(clip_value=3.0), [parameter.grad for parameter in expected])
+    nn.utils.clip_grad_norm_(expected, 1.0)
+    torch.testing.assert_close(
+        clipped(clip_value=3.0, clip_norm=1.0), [parameter.grad for parameter in expected]
+    )
+    # The other way round the norm would have shrunk the large entry alone to below 3.
+    assert clipped(clip_value=3.0, clip_norm=1.0)[0] == pytest.approx([2**-0.5, -(2**-0.5)], rel=1e-3)
+
+
+def test_the_penalty_is_the_gradient_of_half_the_squared_norm() -> None:
+    parameters = with_gradients([30.0, -4.0], [0.1])
+    frozen = nn.Parameter(torch.ones(1))
+    add_l2_penalty(TrainConfig(l2_penalty=0.5), [*parameters, frozen])
+    found = [parameter.grad for parameter in parameters]
+    torch.testing.assert_close(found, [torch.tensor([31.0, -3.0]), torch.tensor([1.1])])
+    assert frozen.grad is None

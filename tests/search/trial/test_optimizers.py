@@ -1,0 +1,135 @@
+"""Every optimizer is torch's, at torch's defaults unless told otherwise."""
+
+import inspect
+from typing import Any, get_args
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+from torch.optim import Optimizer
+
+from search.trial.gradients import add_l2_penalty
+from search.trial.optimizer_settings import BETAS, OPTIMIZERS, OptimizerName
+from search.trial.optimizers import build_optimizer, set_learning_rate
+from search.trial.train_config import TrainConfig
+
+#: LBFGS wants a closure, SparseAdam sparse gradients, Muon matrices only.
+LEFT_OUT = {"LBFGS", "SparseAdam", "Muon"}
+#: Each setting with a value that is not the default.
+OTHER_VALUES = {
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.9, "nesterov": True},
+    "beta1": {"beta1": 0.8},
+    "beta2": {"beta2": 0.95},
+    "epsilon": {"epsilon": 1e-3},
+    "weight_decay": {"weight_decay": 0.1},
+}
+
+
+def torch_class(name: OptimizerName) -> type[Optimizer]:
+    kind: type[Optimizer] = getattr(torch.optim, OPTIMIZERS[name].torch_name)
+    return kind
+
+
+def config(name: str, **settings: Any) -> TrainConfig:
+    return TrainConfig.model_validate({"optimizer": name, "learning_rate": None, **settings})
+
+
+def trajectory(optimizer: Optimizer, parameter: nn.Parameter, penalised: TrainConfig | None = None) -> Any:
+    """The weights after each of six steps over a function whose minimum moves."""
+    seen = []
+    for step in range(6):
+        optimizer.zero_grad()
+        (parameter * (parameter - 0.1 * step)).sum().backward()
+        if penalised is not None:
+            add_l2_penalty(penalised, [parameter])
+        optimizer.step()
+        seen.append(parameter.detach().clone())
+    return torch.stack(seen)
+
+
+def start() -> nn.Parameter:
+    return nn.Parameter(torch.linspace(-1, 1, 12).view(3, 4))
+
+
+def test_all_of_torchs_optimizers_are_there_but_for_those_left_out() -> None:
+    kinds = {
+        name
+        for name, kind in vars(torch.optim).items()
+        if inspect.isclass(kind) and issubclass(kind, Optimizer) and kind is not Optimizer
+    }
+    assert {optimizer.torch_name for optimizer in OPTIMIZERS.values()} == kinds - LEFT_OUT
+    assert set(get_args(OptimizerName)) == set(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_defaults_written_down_are_torchs(name: OptimizerName) -> None:
+    defaults = torch_class(name)([start()]).defaults
+    written = config(name)
+    assert written.learning_rate == defaults["lr"]
+    assert written.weight_decay == defaults.get("weight_decay", 0)
+    assert defaults.get("betas", BETAS) == BETAS
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_each_moves_as_torchs_plain_one(name: OptimizerName) -> None:
+    ours, theirs = start(), start()
+    plain = torch_class(name)([theirs], foreach=False)
+    found = trajectory(build_optimizer(config(name), [ours]), ours)
+    torch.testing.assert_close(found, trajectory(plain, theirs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"), [(name, setting) for name, each in OPTIMIZERS.items() for setting in each.settings]
+)
+def test_each_setting_reaches_torch(name: OptimizerName, setting: str) -> None:
+    values = OTHER_VALUES[setting]
+    group = build_optimizer(config(name, **values), [start()]).param_groups[0]
+    beta1, beta2 = group.get("betas", BETAS)
+    named = {**group, "beta1": beta1, "beta2": beta2, "epsilon": group.get("eps")}
+    assert {key: named[key] for key in values} == values
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        (name, setting)
+        for name, each in OPTIMIZERS.items()
+        for setting in OTHER_VALUES
+        if setting not in each.settings
+    ],
+)
+def test_a_setting_that_an_optimizer_lacks_is_refused(name: OptimizerName, setting: str) -> None:
+    with pytest.raises(ValidationError, match=f"is not a setting of {name}: .* (has|have) it"):
+        config(name, **OTHER_VALUES[setting])
+
+
+def test_nesterov_without_momentum_is_refused() -> None:
+    with pytest.raises(ValidationError, match="needs a momentum"):
+        config("sgd", nesterov=True)
+
+
+def test_a_stored_configuration_is_complete_and_stays_as_it_is() -> None:
+    stored = config("adamw").model_dump(mode="json")
+    assert (stored["learning_rate"], stored["weight_decay"]) == (1e-3, 1e-2)
+    assert TrainConfig.model_validate(stored) == config("adamw")
+    assert TrainConfig().learning_rate == 3e-3
+
+
+@pytest.mark.parametrize(("name", "is_same"), [("adam", True), ("sgd", True), ("adamw", False)])
+def test_weight_decay_is_an_l2_penalty_unless_it_is_decoupled(name: OptimizerName, is_same: bool) -> None:
+    decayed, penalised = config(name, weight_decay=0.3), config(name, weight_decay=0, l2_penalty=0.3)
+    ours, theirs = start(), start()
+    with_penalty = trajectory(build_optimizer(penalised, [ours]), ours, penalised)
+    with_decay = trajectory(build_optimizer(decayed, [theirs]), theirs)
+    assert torch.allclose(with_penalty, with_decay, rtol=1e-5, atol=1e-6) == is_same
+
+
+def test_a_set_rate_is_used() -> None:
+    parameter = nn.Parameter(torch.zeros(1))
+    optimizer = build_optimizer(TrainConfig(optimizer="sgd", learning_rate=1.0), [parameter])
+    set_learning_rate(optimizer, 0.25)
+    parameter.sum().backward()
+    optimizer.step()
+    assert parameter.item() == -0.25
