@@ -12,6 +12,7 @@ from analysis.files import write_atomically
 from analysis.records import RunFolder
 from search.config import RunConfig
 from search.data import check_files
+from search.device import check_device
 from search.loading import differences, from_yaml, read_request, to_yaml
 from search.storage import create_run_folder, disk_errors_told, resume_command
 
@@ -36,10 +37,11 @@ def main(words: Sequence[str]) -> int:
     folder = RunFolder(Path(request.config.storage) / request.config.run)
     _refuse_another_run(request.config, folder)
     check_files(request.config)
+    check_device(request.config)
     create_run_folder(folder)
     with disk_errors_told(folder):
         write_atomically(folder.config, to_yaml(request.config))
-    # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
+    # Here, not above: it brings pandas and Optuna along.
     from search.driver import drive
 
     typed = ["python", "-m", "search.run", *words]
