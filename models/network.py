@@ -51,7 +51,8 @@ class LayerTrace(NamedTuple):
         name: as in `Network.parts()`.
         layer: the module; `gate_activations` knows those that have gates.
         inputs: what it was given.
-        states: what it made of them; for a convolutional layer channels, height and width are flattened.
+        states: what it made of them; of a bidirectional layer those of both directions side by side; for a
+            convolutional layer channels, height and width are flattened.
     """
 
     name: str
@@ -82,13 +83,14 @@ class Network(nn.Module, ABC):
         """One pass.
 
         Args:
-            inputs: sequences of one length, or padded at their ends.
+            inputs: sequences of one length, or padded with zeros at their ends.
             lengths: the length of each where they are padded; on the host.
             teacher: in training, what a decoder may be shown.
 
         Returns:
             Outputs (batch, outputs) for the layout `sequence`, of the last step of each; (batch, time,
-            outputs) for `step`; (batch, sum of decoded_steps, outputs) for `decoded`.
+            outputs) for `step`, where those of padding mean nothing; (batch, sum of decoded_steps, outputs)
+            for `decoded`.
         """
 
     def forward(
