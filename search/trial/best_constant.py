@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
-from search.trial.elementwise import least_losses, losses_at
+from search.trial.elementwise import least_losses, losses_at, without_rounding
 from search.trial.head import Head
 
 #: Targets at most by which the best constant of a Huber loss is found; further sequences are left out.
@@ -25,7 +25,8 @@ def best_constant_loss(head: Head, targets: Shaped[Tensor, "batch *position"]) -
         variance = mean * (1 - mean)
     else:
         variance, mean = torch.var_mean(targets, dim=0, correction=0)
-        mean, variance = head.wanted(mean.double()), variance.double() * head.scale**2
+        mean = without_rounding(head.wanted(mean.double()))
+        variance = variance.double() * head.scale**2
     if head.loss in ("bce", "bce_with_logits"):
         # Linear in the target: the mean loss of one output is its loss at the mean target.
         return least_losses(head.loss, mean, interval).mean().item()

@@ -11,6 +11,15 @@ from torch.nn import functional
 
 from search.trial.output_config import Loss
 
+#: Targets this close beyond 0 or 1 are there by rounding.
+_ROUNDING = 1e-6
+
+
+def without_rounding(wanted: Float64[Tensor, "*any"]) -> Float64[Tensor, "*any"]:
+    """The same targets with 0 and 1 for what rounding has put beyond: there, a loss on logits has no end."""
+    inside = wanted.clamp(0, 1)
+    return torch.where((wanted - inside).abs() < _ROUNDING, inside, wanted)
+
 
 def best_outputs(
     loss: Loss, wanted: Float64[Tensor, "*any"], interval: tuple[float, float]

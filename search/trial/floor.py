@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
-from search.trial.elementwise import best_outputs, least_losses, losses_at
+from search.trial.elementwise import best_outputs, least_losses, losses_at, without_rounding
 from search.trial.head import Head
 
-#: Targets that are looked at together.
-CHUNK_SIZE = 2**22
+#: Targets closer than the range divided by this are taken together, so that millions of pixels are cheap.
+NUM_BINS = 2**16
+#: Targets that are sorted into bins together.
+_CHUNK_SIZE = 2**20
 #: A floor this close to the best possible loss is at it: rounding of targets, and no more.
 TOLERANCE = 1e-6
 _EVERYTHING = (-math.inf, math.inf)
@@ -90,9 +92,7 @@ def floor(
     if head.loss == "cross_entropy":
         found, costs = _of_cross_entropy(head.size, interval)
     else:
-        # Of classes, one label will do: each is one right class among K - 1 wrong ones.
-        values = torch.zeros(1, dtype=torch.int64) if head.kind == "category" else torch.as_tensor(targets)
-        found, costs = _elementwise(head, values.flatten(), interval)
+        found, costs = _elementwise(head, torch.as_tensor(targets).flatten(), interval)
     return replace(found, explanation=_explanation(head, found, costs, interval, reach))
 
 
@@ -114,34 +114,49 @@ def _of_cross_entropy(num_classes: int, interval: Interval) -> tuple[Floor, str]
 
 def _elementwise(head: Head, targets: Shaped[Tensor, "values"], interval: Interval) -> tuple[Floor, str]:
     """The floor, and what the least and the largest target cost in words."""
-    total = best_total = 0.0
-    worst, widest_gap = WorstTarget(math.nan, math.nan, math.nan), -math.inf
-    lowest, highest = math.inf, -math.inf
-    num_values = 0
-    for chunk in targets.split(CHUNK_SIZE):
-        wanted = head.wanted(chunk).flatten().double()
-        outputs = best_outputs(head.loss, wanted, interval)
-        losses = losses_at(head.loss, outputs, wanted)
-        best = least_losses(head.loss, wanted, _EVERYTHING)
-        num_values += wanted.numel()
-        total += losses.sum().item()
-        best_total += best.sum().item()
-        lowest, highest = min(lowest, wanted.min().item()), max(highest, wanted.max().item())
-        gaps = (losses - best).nan_to_num(nan=math.inf, posinf=math.inf)  # a loss without end is the worst
-        gap, index = gaps.max(dim=0)
-        if gap.item() > widest_gap:
-            widest_gap = gap.item()
-            worst = WorstTarget(wanted[index].item(), losses[index].item(), outputs[index].item())
-    found = Floor(total / num_values, best_total / num_values, worst)
-    return found, _costs(head, lowest, highest, interval)
+    if head.kind == "category":
+        # One label will do: each is one right class among K - 1 wrong ones.
+        values, counts = torch.tensor([[0.0, 1.0], [head.size - 1.0, 1.0]], dtype=torch.float64)
+    else:
+        values, counts = _binned(targets)
+        values = without_rounding(head.wanted(values))
+    outputs = best_outputs(head.loss, values, interval)
+    losses = losses_at(head.loss, outputs, values)
+    best = least_losses(head.loss, values, _EVERYTHING)
+    gaps = (losses - best).nan_to_num(nan=math.inf, posinf=math.inf)  # a loss without end is the worst
+    index = int(gaps.argmax())
+    worst = WorstTarget(values[index].item(), losses[index].item(), outputs[index].item())
+    shares = counts / counts.sum()
+    found = Floor((shares * losses).sum().item(), (shares * best).sum().item(), worst)
+    return found, _costs(values[[0, -1]].tolist(), losses[[0, -1]].tolist())
 
 
-def _costs(head: Head, low: float, high: float, interval: Interval) -> str:
+def _binned(
+    targets: Shaped[Tensor, "values"],
+) -> tuple[Float64[Tensor, "bins"], Float64[Tensor, "bins"]]:
+    """Values in ascending order, from the least to the largest, and how frequent each is.
+
+    What falls into one bin is taken as its mean, which is exact where it is one value again and again.
+    """
+    low, high = targets.min().item(), targets.max().item()
+    per_unit = (NUM_BINS - 1) / (high - low) if high > low else 0.0
+    counts = torch.zeros(NUM_BINS, dtype=torch.float64, device=targets.device)
+    sums = torch.zeros_like(counts)
+    for part in targets.split(_CHUNK_SIZE):
+        chunk = part.double()
+        bins = ((chunk - low) * per_unit).round().long()
+        counts += bins.bincount(minlength=NUM_BINS)
+        sums += bins.bincount(chunk, minlength=NUM_BINS)
+    filled = counts > 0
+    values = sums[filled] / counts[filled]
+    values[0], values[-1] = low, high
+    return values.cpu(), counts[filled].cpu()
+
+
+def _costs(values: list[float], losses: list[float]) -> str:
     """What the least and the largest target cost, in words."""
-    ends = torch.tensor([low, high], dtype=torch.float64)
-    low_cost, high_cost = least_losses(head.loss, ends, interval).tolist()
-    first = f"a target of {low:.3g} costs at least {low_cost:.3g}"
-    return first if low == high else f"{first}, one of {high:.3g} at least {high_cost:.3g}"
+    first = f"a target of {values[0]:.3g} costs at least {losses[0]:.3g}"
+    return first if values[0] == values[1] else f"{first}, one of {values[1]:.3g} at least {losses[1]:.3g}"
 
 
 def _explanation(head: Head, found: Floor, costs: str, interval: Interval, reach: Interval | None) -> str:

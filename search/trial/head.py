@@ -121,7 +121,9 @@ class Head:
         """
         if self.kind == "category":
             return functional.one_hot(targets, self.size).float()
-        return targets * self.scale + self.offset
+        wanted = targets * self.scale + self.offset
+        # torch refuses what is beyond, be it by rounding or because the task's range was that of other data.
+        return wanted.clamp(0, 1) if self.loss == "bce" else wanted
 
     def mean_loss(
         self, outputs: Float[Tensor, "*label outputs"], targets: Shaped[Tensor, "*target"]
@@ -130,11 +132,7 @@ class Head:
         predicted = self.activated(self._squeezed(outputs))
         if self.loss == "cross_entropy":
             return functional.cross_entropy(predicted.flatten(0, -2), targets.flatten())
-        wanted = self.wanted(targets)
-        if self.loss == "bce":
-            # torch refuses targets that rounding has put a bit beyond 0 or 1.
-            wanted = wanted.clamp(0, 1)
-        return _ELEMENTWISE[self.loss](predicted, wanted)
+        return _ELEMENTWISE[self.loss](predicted, self.wanted(targets))
 
     def predict(self, outputs: Float[Tensor, "*label outputs"]) -> Float[Tensor, "*prediction"]:
         """What outputs say, in the task's own units: a number, a share, or probabilities of classes.

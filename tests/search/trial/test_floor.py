@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from datasets import build_task
 from datasets.task import Batch
+from search.trial.best_constant import best_constant_loss
 from search.trial.config import TrialConfig
 from search.trial.floor import Floor, floor, reach_of
 from search.trial.head import Head
@@ -182,9 +183,7 @@ def losses_by_torch(head: Head, raw: torch.Tensor, target: float) -> torch.Tenso
         "bce": functional.binary_cross_entropy,
         "bce_with_logits": functional.binary_cross_entropy_with_logits,
     }
-    wanted = head.wanted(torch.full_like(raw, target))
-    wanted = wanted.clamp(0, 1) if head.loss == "bce" else wanted
-    return losses[head.loss](head.activated(raw), wanted, reduction="none")
+    return losses[head.loss](head.activated(raw), head.wanted(torch.full_like(raw, target)), reduction="none")
 
 
 @pytest.mark.parametrize(
@@ -249,11 +248,26 @@ def test_a_trial_is_told_the_floor_of_its_validation_targets() -> None:
     assert adding.floor(reach=(0.0, 0.0)).loss == pytest.approx((sums - 0.5).square().mean().item())
 
 
-def test_many_targets_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    adding = objective("adding", activation="sigmoid")
-    whole = adding.floor()
-    monkeypatch.setattr("search.trial.floor.CHUNK_SIZE", 7)
-    parts = adding.floor()
-    assert parts.loss == pytest.approx(whole.loss)
-    assert parts.worst_target == whole.worst_target
-    assert parts.explanation == whole.explanation
+def test_many_targets_are_taken_together_where_they_are_close() -> None:
+    head = objective("parity", activation="sigmoid").head
+    pixels = torch.rand(300_000, generator=torch.Generator().manual_seed(0))
+    pixels[:100_000] = 0.0
+    wanted = pixels.double()
+    logits = torch.logit(wanted).clamp(0, 1)
+    exact = functional.binary_cross_entropy_with_logits(logits, wanted).item()
+    found = floor(head, pixels)
+    assert found.loss == pytest.approx(exact, abs=1e-7)
+    assert found.worst_target.value == 0
+    assert floor(head, pixels.reshape(3, 100, 1000)) == found
+
+
+@pytest.mark.parametrize("loss", ["bce", "bce_with_logits"])
+def test_rounding_makes_no_target_improper(loss: Any) -> None:
+    low, high = 0.1, 0.7
+    scale = 1 / (high - low)
+    zero_one = Head("sigmoid", loss, "number", 1, scale=scale, offset=-low * scale, low=0.0, high=1.0)
+    ends = torch.nextafter(torch.tensor([low, high]), torch.tensor([-1.0, 1.0]))
+    expected = 0.0 if loss == "bce" else (math.log(2) + math.log1p(math.exp(-1))) / 2
+    assert floor(zero_one, ends).loss == pytest.approx(expected)
+    assert math.isfinite(best_constant_loss(zero_one, ends[1:]))
+    assert math.isfinite(zero_one.mean_loss(torch.zeros(2, 1), ends).item())
