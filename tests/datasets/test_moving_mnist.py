@@ -174,6 +174,17 @@ def test_form(target: str, num_digits: int) -> None:
             assert 0 == frames.min() < frames.max() <= 1
 
 
+@given(frame_size=st.integers(4, 64), data=st.data())
+@settings(max_examples=12, deadline=None)
+def test_every_size_of_frame_and_digit_works(frame_size: int, data: st.DataObject) -> None:
+    digit_size = data.draw(st.integers(3, frame_size - 1))
+    task = build(frame_size=frame_size, digit_size=digit_size, test_size=20)
+    batch = task.train_batch(0, 0, 4, 0.0)
+    assert batch.inputs.shape == (4, 6, frame_size**2)
+    assert (batch.inputs.amax(-1) > 0).all(), "every frame shows something"
+    assert 0 < task.target_metric < task.chance.metric
+
+
 def test_a_batch_depends_on_nothing_but_seed_and_update() -> None:
     first, second = build(), build()
     second.train_batch(9, 3, 64, 0.0)
@@ -286,6 +297,11 @@ def test_cross_entropy_is_summed_over_a_frame() -> None:
 def test_a_digit_needs_room_to_move() -> None:
     with pytest.raises(ValidationError, match=r"task\.digit_size=16 must be less than task\.frame_size=16"):
         MovingMnistConfig(frame_size=16, digit_size=16)
+
+
+def test_a_test_set_beyond_memory_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"test_size=1000 .* 1010 frames of 64 x 64 pixels take 17 GB"):
+        MovingMnistConfig(sequence_length=1000)
 
 
 def test_a_folder_without_the_files_is_told(tmp_path: Path) -> None:
