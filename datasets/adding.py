@@ -4,10 +4,12 @@ import math
 
 import torch
 
-from datasets.chance import first_half, running_sum_moments
+from datasets.chance import adding_chance, running_sum_moments
 from datasets.config import AddingConfig
 from datasets.generated import GeneratedTask
-from datasets.task import Batch
+from datasets.input_space import NUM_UNIFORM_VALUES, first_half
+from datasets.task import Batch, PartialSolution
+from datasets.words import Words
 
 
 class Adding(GeneratedTask):
@@ -30,16 +32,17 @@ class Adding(GeneratedTask):
         mean = math.fsum(mean for mean, _ in moments) / len(moments)
         second_moment = math.fsum(variance + mean**2 for mean, variance in moments) / len(moments)
         self.target_moments = (mean, math.sqrt(second_moment - mean**2))
+        known = adding_chance(config, num_known=1)
+        self.partial_solutions = (PartialSolution("knows one of the two numbers", known.metric, known.loss),)
 
-    def draw(self, generator: torch.Generator, batch_size: int, length: int) -> Batch:
-        """Independent numbers, each mark anywhere in its half with equal probability."""
-        device, half = generator.device, first_half(length)
-        inputs = torch.zeros(batch_size, length, 2, device=device)
+    def show(self, words: Words, length: int) -> Batch:
+        """The numbers and marks, and the sum of the marked numbers."""
+        device = words.letters.device
+        inputs = torch.zeros(len(words.letters), length, 2, device=device)
         numbers, marks = inputs.unbind(-1)
-        numbers.uniform_(generator=generator)
-        first = torch.randint(half, (batch_size, 1), generator=generator, device=device)
-        second = torch.randint(half, length, (batch_size, 1), generator=generator, device=device)
-        marked = torch.cat((first, second), dim=1)
+        torch.mul(words.letters, 1 / NUM_UNIFORM_VALUES, out=numbers)
+        marked = words.leading
+        marked[:, 1] += first_half(length)
         marks.scatter_(1, marked, 1.0)
         if self.config.target_layout == "step":
             return Batch(inputs, (numbers * marks).cumsum(1))

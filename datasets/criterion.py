@@ -7,12 +7,29 @@ from datasets.chance import (
     Chance,
     adding_chance,
     best_of_chance,
-    least_error_of_chance,
+    copy_chance,
+    least_adding_error,
+    least_sum_error,
+    marked_xor_chance,
+    order_chance,
     parity_chance,
     recall_chance,
+    sum_chance,
 )
-from datasets.config import AddingConfig, DelayedRecallConfig, MnistConfig, ParityConfig, TaskConfig
+from datasets.config import (
+    AddingConfig,
+    CopyMemoryConfig,
+    DelayedRecallConfig,
+    MarkedXorConfig,
+    MnistConfig,
+    MovingMnistConfig,
+    ParityConfig,
+    SumRegressionConfig,
+    TaskConfig,
+    TemporalOrderConfig,
+)
 from datasets.errors import TaskError
+from datasets.input_space import is_enumerated
 
 #: Accuracy that counts as learned where a network can get everything right.
 TARGET_ACCURACY = 0.99
@@ -20,6 +37,8 @@ TARGET_ACCURACY = 0.99
 TARGET_DIGIT_ACCURACY = 0.80
 #: Share of chance's mean squared error to get below.
 TARGET_ERROR_SHARE = 0.05
+#: The same for frames, whose pixels a network cannot get all right.
+TARGET_FRAME_ERROR_SHARE = 0.5
 #: Blind accuracy on digits before the files are read: 1 of 10 classes of one size.
 NOMINAL_DIGIT_CHANCE = 0.1
 
@@ -30,25 +49,45 @@ NUM_EVALUATIONS = 1000
 _LARGEST_TEST_SIZE = 1_000_000
 
 
-def nominal_chance(config: TaskConfig) -> Chance:
-    """What blind guessing gets, exactly; for digits as if each were equally frequent."""
+def nominal_chance(config: TaskConfig) -> Chance | None:
+    """What blind guessing gets, exactly; for digits as if each were equally frequent.
+
+    None where only the data tell.
+    """
     match config:
         case ParityConfig():
             return parity_chance(config)
+        case MarkedXorConfig():
+            return marked_xor_chance(config)
         case AddingConfig():
             return adding_chance(config)
+        case SumRegressionConfig():
+            return sum_chance(config)
+        case CopyMemoryConfig():
+            return copy_chance(config)
         case DelayedRecallConfig():
             return recall_chance(config)
-        case _:
-            assert isinstance(config, MnistConfig), config
+        case TemporalOrderConfig():
+            return order_chance(config)
+        case MnistConfig():
             return Chance(metric=NOMINAL_DIGIT_CHANCE, loss=-math.log(NOMINAL_DIGIT_CHANCE))
+        case _:
+            return None
 
 
-def target_metric(config: TaskConfig) -> float:
-    """The task's own criterion: an accuracy to reach, or a mean squared error to get below."""
-    if isinstance(config, AddingConfig):
-        return TARGET_ERROR_SHARE * adding_chance(config).metric
-    return TARGET_DIGIT_ACCURACY if isinstance(config, MnistConfig) else TARGET_ACCURACY
+def target_metric(config: TaskConfig, chance: Chance | None = None) -> float:
+    """The task's own criterion: an accuracy to reach, or a mean squared error to get below.
+
+    Args:
+        config: the task.
+        chance: where only the data tell it.
+    """
+    if config.metric == "accuracy":
+        return TARGET_DIGIT_ACCURACY if isinstance(config, MnistConfig) else TARGET_ACCURACY
+    chance = chance or nominal_chance(config)
+    assert chance is not None, "chance of this task is known from its data only"
+    share = TARGET_FRAME_ERROR_SHARE if isinstance(config, MovingMnistConfig) else TARGET_ERROR_SHARE
+    return share * chance.metric
 
 
 def check_criterion(
@@ -63,23 +102,24 @@ def check_criterion(
         config: the task.
         num_evaluations: evaluations of one trial at most.
         score: the criterion as skill (0 at chance, 1 perfect) where the user set one.
-        chance: where it is known better than nominally.
+        chance: where it is known better than nominally. Where it is known from the data only, nothing is
+            checked without it.
 
     Raises:
         TaskError: it may. Names the least test set that rules it out.
     """
     chance = chance or nominal_chance(config)
-    perfect = 1.0 if config.metric == "accuracy" else 0.0
-    target = target_metric(config) if score is None else chance.metric + score * (perfect - chance.metric)
-
-    def is_beyond_chance(num_sequences: int) -> bool:
-        if isinstance(config, AddingConfig):
-            return target < least_error_of_chance(config, num_sequences)
-        return target > best_of_chance(chance.metric, num_sequences, num_evaluations)
-
-    if is_beyond_chance(config.validation_size):
+    if chance is None:
         return
-    least = _least(is_beyond_chance, _LARGEST_TEST_SIZE // 2)
+    perfect = 1.0 if config.metric == "accuracy" else 0.0
+    target = (
+        target_metric(config, chance) if score is None else chance.metric + score * (perfect - chance.metric)
+    )
+    if is_beyond_chance(config, target, chance, config.validation_size, num_evaluations):
+        return
+    least = _least(
+        lambda num: is_beyond_chance(config, target, chance, num, num_evaluations), _LARGEST_TEST_SIZE // 2
+    )
     remedies = [] if least is None else [f"task.test_size={2 * least} or more"]
     remedies += [] if score is None else [f"a criterion.score above {score:g}"]
     raise TaskError(
@@ -87,6 +127,27 @@ def check_criterion(
         f"out that a guess blind to the input reaches the criterion ({config.metric} {target:.3g}); "
         f"{'set ' + ' or '.join(remedies) if remedies else 'no test set is large enough'}"
     )
+
+
+def is_beyond_chance(
+    config: TaskConfig, target: float, chance: Chance, num_sequences: int, num_evaluations: int
+) -> bool:
+    """Whether blind guessing stays short of a target on so many sequences.
+
+    A set that holds every distinct input shows blind guessing for what it is. So does an error that was
+    measured on the validation set itself: its best blind guess is chance.
+    """
+    if is_enumerated(config):
+        return (target > chance.metric) == (config.metric == "accuracy")
+    if config.metric == "accuracy":
+        return target > best_of_chance(chance.metric, num_sequences, num_evaluations)
+    match config:
+        case AddingConfig():
+            return target < least_adding_error(config, num_sequences)
+        case SumRegressionConfig():
+            return target < least_sum_error(config, num_sequences)
+        case _:
+            return target < chance.metric
 
 
 def _least(holds: Callable[[int], bool], limit: int) -> int | None:

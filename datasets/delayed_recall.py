@@ -5,6 +5,7 @@ import torch
 from datasets.config import DelayedRecallConfig
 from datasets.generated import GeneratedTask
 from datasets.task import Batch
+from datasets.words import Words
 
 
 class DelayedRecall(GeneratedTask):
@@ -21,11 +22,10 @@ class DelayedRecall(GeneratedTask):
         self.input_size = config.num_symbols + 1
         self.output_size = config.num_symbols
 
-    def draw(self, generator: torch.Generator, batch_size: int, length: int) -> Batch:
-        """Independent, equally likely symbols."""
-        device = generator.device
-        symbols = torch.randint(self.output_size, (batch_size, 1), generator=generator, device=device)
-        inputs = torch.zeros(batch_size, length, self.input_size, device=device)
+    def show(self, words: Words, length: int) -> Batch:
+        """The symbol, the blanks and the cue."""
+        symbols = words.letters.long()
+        inputs = torch.zeros(len(symbols), length, self.input_size, device=symbols.device)
         inputs[:, 0].scatter_(1, symbols, 1.0)
         inputs[:, -1, -1] = 1.0
         if self.config.target_layout == "step":

@@ -1,39 +1,85 @@
-"""Tasks whose sequences are drawn anew for every batch."""
+"""Tasks whose sequences are drawn by a formula: anew for every batch, or once for a finite training set."""
 
 from abc import abstractmethod
 from functools import cached_property
-from typing import ClassVar
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
 from datasets.config import GeneratedTaskConfig
 from datasets.criterion import nominal_chance, target_metric
-from datasets.task import LENGTH, TEST, TRAIN, VALIDATION, Batch, Task, hashed_seed
+from datasets.epochs import Epochs
+from datasets.input_space import input_space, is_enumerated
+from datasets.notes import few_test_examples, num_train_inputs, split_notes
+from datasets.task import LENGTH, TEST, TRAIN, TRAIN_SET, VALIDATION, Batch, Task, hashed_seed
+from datasets.words import Vocabulary, Words, distinct_numbers
 
 #: Validation and test are the same for every trial.
 _FIXED_SEED = 0
+#: Updates whose batches are drawn at once at most, and numbers in their inputs.
+_MOST_DRAWN_AHEAD, _NUMBERS_DRAWN_AHEAD = 16, 2**18
+_CPU = torch.device("cpu")
 
 
 class GeneratedTask(Task):
-    """A task without end: each training batch is drawn from a generator that seed and update determine."""
+    """A task whose inputs are words of equally likely letters (see input_space).
+
+    Training, validation and test share no example: validation and test are different words, and training
+    draws from all others. Where there are no more words than validation and test ask for, both hold each
+    word once, and training draws from all of them. Only words of the full length are compared; shorter ones
+    in training are other inputs.
+    """
 
     config: GeneratedTaskConfig
     #: Sequences shorter than this make no sense.
-    shortest_length: ClassVar[int] = 1
+    shortest_length: int = 1
 
     def __init__(self, config: GeneratedTaskConfig, device: torch.device | None = None) -> None:
         super().__init__(config, device)
-        self.chance = nominal_chance(config)
+        chance = nominal_chance(config)
+        assert chance is not None, "every generated task states its chance"
+        self.chance = chance
         self.target_metric = target_metric(config)
+        self.notes = split_notes(config)
+        if not is_enumerated(config):
+            self.notes += few_test_examples(config, config.test_size)
+        self._epochs: Epochs | None = None
+        if config.train_size is not None:
+            self.num_train = min(config.train_size, num_train_inputs(config))
+            self._epochs = Epochs(self.num_train, self.device)
+        self._training_set: tuple[int, Batch] | None = None
+        self._block: tuple[tuple[int, int, int], Batch] | None = None
+        self._vocabularies: dict[int, Vocabulary] = {}
 
     @abstractmethod
-    def draw(self, generator: torch.Generator, batch_size: int, length: int) -> Batch:
-        """Independent sequences of one length, on the generator's device."""
+    def show(self, words: Words, length: int) -> Batch:
+        """The sequences that words of one length stand for, and their targets, on the words' device."""
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
         """The training batch of one update, of one length (see Task.train_batch)."""
+        if self._epochs is not None:
+            rows = self._epochs.rows(seed, update, batch_size)
+            inputs, targets, _ = self._training_set_of(seed)
+            return Batch(inputs.index_select(0, rows), targets.index_select(0, rows))
         length = self.training_length(seed, update, progress)
-        return self.draw(self.generator(seed, TRAIN, update), batch_size, length)
+        block, place = divmod(update, self._num_drawn_ahead(batch_size))
+        key = (seed, block, batch_size)
+        if self._block is None or self._block[0] != key:
+            num_sequences = self._num_drawn_ahead(batch_size) * batch_size
+            words = self._vocabulary(length).draw(self.generator(seed, TRAIN, block), num_sequences)
+            self._block = (key, self.show(words, length))
+        inputs, targets, _ = self._block[1]
+        part = slice(place * batch_size, (place + 1) * batch_size)
+        return Batch(inputs[part], targets[part])
+
+    def _num_drawn_ahead(self, batch_size: int) -> int:
+        """Updates whose batches are drawn at once, for small ones cost as much as large ones."""
+        config = self.config
+        if config.length_distribution != "fixed":
+            return 1
+        numbers = batch_size * config.num_steps * self.input_size
+        return max(1, min(_MOST_DRAWN_AHEAD, _NUMBERS_DRAWN_AHEAD // numbers))
 
     def training_length(self, seed: int, update: int, progress: float) -> int:
         """Time steps of one update's batch.
@@ -58,13 +104,61 @@ class GeneratedTask(Task):
 
     @cached_property
     def _validation_set(self) -> Batch:
-        return self._fixed_set(VALIDATION, self.config.validation_size)
+        return self._held_out_set(VALIDATION)
 
     def _test_set(self) -> Batch:
-        return self._fixed_set(TEST, self.config.test_size)
+        return self._held_out_set(TEST)
 
-    def _fixed_set(self, stream: int, num_sequences: int) -> Batch:
-        """Drawn on the CPU whatever the device, so that maps from different machines compare."""
-        generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, stream, 0))
-        batch = self.draw(generator, num_sequences, self.config.sequence_length)
+    def _vocabulary(self, length: int) -> Vocabulary:
+        """The words of one length that training draws from."""
+        if length not in self._vocabularies:
+            is_full = length == self.config.sequence_length
+            self._vocabularies[length] = Vocabulary(
+                input_space(self.config, length), self.device, self._kept_out if is_full else None
+            )
+        return self._vocabularies[length]
+
+    @cached_property
+    def _kept_out(self) -> Int64[Tensor, "kept"] | None:
+        """The heads that training must not draw, in ascending order."""
+        if is_enumerated(self.config):
+            return None
+        return torch.cat([self._held_out_heads[stream] for stream in (VALIDATION, TEST)]).sort().values
+
+    @cached_property
+    def _held_out_heads(self) -> dict[int, Int64[Tensor, "held_out"]]:
+        """The heads of the words in validation and test: all different, or in each set all there are.
+
+        Drawn on the CPU whatever the device, so that maps from different machines compare.
+        """
+        config = self.config
+        num_heads = input_space(config, config.sequence_length).num_heads
+        if is_enumerated(config):
+            return dict.fromkeys((VALIDATION, TEST), torch.arange(num_heads))
+        generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, VALIDATION, 0))
+        sizes = [config.validation_size, config.test_size]
+        validation, test = distinct_numbers(generator, sum(sizes), num_heads).split(sizes)
+        return {VALIDATION: validation, TEST: test}
+
+    def _held_out_set(self, stream: int) -> Batch:
+        length = self.config.sequence_length
+        generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, stream, 1))
+        everything = Vocabulary(input_space(self.config, length), _CPU)
+        return self._on_device(
+            self.show(everything.with_heads(self._held_out_heads[stream], generator), length)
+        )
+
+    def _training_set_of(self, seed: int) -> Batch:
+        """One seed's training set, all different words. The last one asked for is kept: a trial has one."""
+        if self._training_set is None or self._training_set[0] != seed:
+            assert self.num_train is not None
+            length = self.config.sequence_length
+            generator = torch.Generator().manual_seed(hashed_seed(seed, TRAIN_SET, 0))
+            vocabulary = Vocabulary(input_space(self.config, length), _CPU, self._kept_out)
+            ranks = distinct_numbers(generator, self.num_train, vocabulary.num_heads)
+            words = vocabulary.with_ranks(ranks, generator)
+            self._training_set = (seed, self._on_device(self.show(words, length)))
+        return self._training_set[1]
+
+    def _on_device(self, batch: Batch) -> Batch:
         return Batch(batch.inputs.to(self.device), batch.targets.to(self.device))

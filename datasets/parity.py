@@ -4,10 +4,11 @@ import math
 
 import torch
 
-from datasets.chance import odd_probabilities
+from datasets.chance import parity_probabilities
 from datasets.config import ParityConfig
 from datasets.generated import GeneratedTask
 from datasets.task import Batch
+from datasets.words import Words
 
 
 class Parity(GeneratedTask):
@@ -23,20 +24,14 @@ class Parity(GeneratedTask):
 
     def __init__(self, config: ParityConfig, device: torch.device | None = None) -> None:
         super().__init__(config, device)
-        odd = odd_probabilities(config)
+        odd = parity_probabilities(config)
         mean = math.fsum(odd) / len(odd)
         self.target_moments = (mean, math.sqrt(mean * (1 - mean)))
         self._num_values = config.number_range or 2
 
-    def draw(self, generator: torch.Generator, batch_size: int, length: int) -> Batch:
-        """Independent, equally likely numbers, and the parity of their sum."""
-        numbers = torch.randint(
-            self._num_values,
-            (batch_size, length),
-            generator=generator,
-            device=generator.device,
-            dtype=torch.int32,
-        )
+    def show(self, words: Words, length: int) -> Batch:
+        """The numbers, and the parity of their sum."""
+        numbers = words.letters
         sums = numbers.cumsum(1) if self.config.target_layout == "step" else numbers.sum(1)
         inputs = torch.true_divide(numbers, self._num_values - 1).unsqueeze(-1)
         return Batch(inputs, (sums & 1).float())

@@ -12,8 +12,9 @@ from torch import Tensor
 from datasets.chance import Chance as Chance
 from datasets.config import TaskConfig
 
-#: Streams of random numbers, told apart by a hash: training, validation, test, lengths in training.
-TRAIN, VALIDATION, TEST, LENGTH = range(4)
+#: Streams of random numbers, told apart by a hash: training batches or the order of an epoch, validation,
+#: test, lengths in training, and a training set that is drawn once.
+TRAIN, VALIDATION, TEST, LENGTH, TRAIN_SET = range(5)
 
 
 class SealedError(RuntimeError):

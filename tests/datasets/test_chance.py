@@ -12,11 +12,24 @@ from scipy.stats import binom
 from datasets.chance import (
     adding_chance,
     best_of_chance,
-    least_error_of_chance,
+    copy_chance,
+    least_adding_error,
+    least_sum_error,
+    marked_xor_chance,
+    order_chance,
     parity_chance,
     recall_chance,
+    sum_chance,
 )
-from datasets.config import AddingConfig, DelayedRecallConfig, ParityConfig
+from datasets.config import (
+    AddingConfig,
+    CopyMemoryConfig,
+    DelayedRecallConfig,
+    MarkedXorConfig,
+    ParityConfig,
+    SumRegressionConfig,
+    TemporalOrderConfig,
+)
 
 
 def test_bits_leave_a_blind_guess_at_one_half_and_ln_2() -> None:
@@ -59,6 +72,50 @@ def test_recall_leaves_one_of_all_symbols(num_symbols: int) -> None:
     assert (chance.metric, chance.loss) == pytest.approx((1 / num_symbols, math.log(num_symbols)))
 
 
+@pytest.mark.parametrize("length", [2, 3, 4, 5])
+def test_marked_xor_chance_counts_every_pair_of_marks(length: int) -> None:
+    pairs = list(itertools.combinations(range(1, length + 1), 2))
+    share_seen = [sum(first <= step for first, _ in pairs) / len(pairs) for step in range(1, length + 1)]
+    every = marked_xor_chance(MarkedXorConfig(sequence_length=length, supervision="every_step"))
+    assert every.metric == pytest.approx(sum(1 - share / 2 for share in share_seen) / length)
+    last = marked_xor_chance(MarkedXorConfig(sequence_length=length))
+    assert (last.metric, last.loss) == pytest.approx((0.5, math.log(2)))
+
+
+def test_who_knows_one_addend_is_left_with_a_twelfth() -> None:
+    for length in (2, 3, 100):
+        assert adding_chance(AddingConfig(sequence_length=length), num_known=1).metric == pytest.approx(
+            1 / 12
+        )
+
+
+@pytest.mark.parametrize("length", [1, 10, 100])
+def test_a_sum_of_n_uniform_numbers_has_variance_n_twelfths(length: int) -> None:
+    assert sum_chance(SumRegressionConfig(sequence_length=length)).metric == pytest.approx(length / 12)
+    every = sum_chance(SumRegressionConfig(sequence_length=length, supervision="every_step"))
+    assert every.metric == pytest.approx((length + 1) / 24)
+
+
+@pytest.mark.parametrize("num_values", [2, 3, 10])
+def test_a_sum_of_whole_numbers_has_the_variance_of_every_sequence(num_values: int) -> None:
+    sums = [sum(numbers) / (num_values - 1) for numbers in itertools.product(range(num_values), repeat=3)]
+    chance = sum_chance(SumRegressionConfig(sequence_length=3, number_range=num_values))
+    assert chance.metric == pytest.approx(torch.tensor(sums, dtype=torch.float64).var(correction=0).item())
+
+
+def test_copying_leaves_ten_symbols_of_eight_over_all_steps() -> None:
+    chance = copy_chance(CopyMemoryConfig(sequence_length=100, num_symbols=8, num_copied=10))
+    assert (chance.metric, chance.loss) == pytest.approx((1 / 8, 10 * math.log(8) / 120))
+
+
+@pytest.mark.parametrize("length", [3, 10, 100])
+def test_order_of_marks_leaves_one_bit_a_mark(length: int) -> None:
+    for num_marks, num_known in [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]:
+        left = order_chance(TemporalOrderConfig(sequence_length=length, num_marks=num_marks), num_known)
+        bits = num_marks - num_known
+        assert (left.metric, left.loss) == pytest.approx((0.5**bits, bits * math.log(2)))
+
+
 @given(
     accuracy=st.floats(0.01, 0.9),
     num_sequences=st.integers(1, 5000),
@@ -90,7 +147,7 @@ def test_blind_errors_fall_below_their_bound_as_rarely_as_promised(
 ) -> None:
     probability, num_sets = 0.2, 20_000
     config = AddingConfig(sequence_length=6, supervision=supervision)
-    bound = least_error_of_chance(config, num_sequences, probability)
+    bound = least_adding_error(config, num_sequences, probability)
     torch.manual_seed(0)
     numbers = torch.rand(num_sets, num_sequences, 6)
     marks = torch.zeros_like(numbers)
@@ -106,7 +163,39 @@ def test_blind_errors_fall_below_their_bound_as_rarely_as_promised(
 def test_the_error_bound_grows_with_the_sequences_and_stays_below_chance() -> None:
     for supervision in ("last", "every_step"):
         config = AddingConfig(sequence_length=20, supervision=supervision)
-        bounds = [least_error_of_chance(config, num) for num in (1, 30, 100, 512, 10_000)]
+        bounds = [least_adding_error(config, num) for num in (1, 30, 100, 512, 10_000)]
         assert bounds[0] == 0.0
         assert bounds == sorted(bounds)
         assert 0.05 * adding_chance(config).metric < bounds[2] < bounds[-1] < adding_chance(config).metric
+
+
+@pytest.mark.parametrize("supervision", ["last", "every_step"])
+@pytest.mark.parametrize("number_range", [None, 2, 5])
+@pytest.mark.parametrize("num_sequences", [8, 16])
+def test_blind_errors_of_sums_fall_below_their_bound_as_rarely_as_promised(
+    supervision: str, number_range: int | None, num_sequences: int
+) -> None:
+    probability, num_sets, length = 0.2, 5_000, 4
+    config = SumRegressionConfig(sequence_length=length, supervision=supervision, number_range=number_range)
+    bound = least_sum_error(config, num_sequences, probability)
+    torch.manual_seed(0)
+    shape = (num_sets, num_sequences, length)
+    numbers = torch.rand(shape) if number_range is None else torch.randint(number_range, shape)
+    targets = (numbers / (1 if number_range is None else number_range - 1)).cumsum(-1)
+    if supervision == "last":
+        targets = targets[..., -1:]
+    best_guess_errors = targets.var(dim=1, correction=0).mean(-1)
+    assert (best_guess_errors < bound).double().mean().item() <= probability
+
+
+@pytest.mark.parametrize("number_range", [None, 2, 1000])
+@pytest.mark.parametrize("supervision", ["last", "every_step"])
+@pytest.mark.parametrize("length", [1, 20, 1000])
+def test_the_bound_of_sums_is_of_use_from_a_few_dozen_sequences_on(
+    number_range: int | None, supervision: str, length: int
+) -> None:
+    config = SumRegressionConfig(sequence_length=length, supervision=supervision, number_range=number_range)
+    chance = sum_chance(config).metric
+    shares = [least_sum_error(config, num) / chance for num in (1, 64, 512, 100_000)]
+    assert shares[0] == 0.0
+    assert 0.05 < shares[1] < shares[2] < shares[3] < 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from datasets.config import TASK_CONFIGS, TaskConfig
-from datasets.criterion import check_criterion, target_metric
+from datasets.criterion import check_criterion, nominal_chance, target_metric
 from datasets.errors import TaskError
 
 
@@ -20,19 +20,33 @@ def test_defaults_pass(name: str) -> None:
     check_criterion(config_of(name))
 
 
-@pytest.mark.parametrize("name", TASK_CONFIGS)
-def test_the_proposed_test_size_is_the_least_that_passes(name: str) -> None:
+SAMPLED = [
+    pytest.param(values, id=values["name"])
+    for values in [
+        {"name": "parity", "sequence_length": 20},
+        {"name": "marked_xor", "sequence_length": 20},
+        {"name": "adding"},
+        {"name": "sum_regression"},
+        {"name": "sum_regression", "number_range": 2, "sequence_length": 20},
+        {"name": "copy_memory"},
+        {"name": "mnist"},
+    ]
+]
+
+
+@pytest.mark.parametrize("values", SAMPLED)
+def test_the_proposed_test_size_is_the_least_that_passes(values: dict[str, Any]) -> None:
     with pytest.raises(TaskError, match=r"set task\.test_size=\d+ or more$") as refusal:
-        check_criterion(config_of(name, test_size=20))
+        check_criterion(config_of(**values, test_size=20))
     proposed = int(str(refusal.value).rpartition("task.test_size=")[2].split()[0])
-    check_criterion(config_of(name, test_size=proposed))
+    check_criterion(config_of(**values, test_size=proposed))
     with pytest.raises(TaskError):
-        check_criterion(config_of(name, test_size=proposed - 2))
+        check_criterion(config_of(**values, test_size=proposed - 2))
 
 
 def test_a_tiny_test_set_is_told_in_one_line() -> None:
     with pytest.raises(TaskError) as refusal:
-        check_criterion(config_of("parity", test_size=2))
+        check_criterion(config_of("parity", sequence_length=20, test_size=2))
     assert str(refusal.value) == (
         "task.test_size=2 validates on 1 sequences, too few to rule out that a guess blind to the input "
         "reaches the criterion (accuracy 0.99); set task.test_size=66 or more"
@@ -41,7 +55,7 @@ def test_a_tiny_test_set_is_told_in_one_line() -> None:
 
 def test_a_lenient_score_is_refused_too() -> None:
     with pytest.raises(TaskError, match=r"accuracy 0\.55.* or a criterion\.score above 0\.1$"):
-        check_criterion(config_of("parity"), score=0.1)
+        check_criterion(config_of("parity", sequence_length=20), score=0.1)
     with pytest.raises(TaskError, match=r"set a criterion\.score above 0\.01$"):
         check_criterion(config_of("adding"), score=0.01)
     check_criterion(config_of("parity"), score=0.5)
@@ -49,10 +63,27 @@ def test_a_lenient_score_is_refused_too() -> None:
 
 
 def test_more_evaluations_ask_for_more_sequences() -> None:
-    config = config_of("parity", test_size=60)
+    config = config_of("parity", sequence_length=20, test_size=60)
     check_criterion(config, num_evaluations=1)
     with pytest.raises(TaskError):
         check_criterion(config, num_evaluations=1_000_000)
+
+
+def test_a_set_of_every_input_shows_a_blind_guess_for_what_it_is() -> None:
+    config = config_of("parity", sequence_length=3, test_size=20)
+    check_criterion(config, num_evaluations=10**9)
+    check_criterion(config, score=0.1)
+
+
+def test_where_only_the_data_tell_chance_nothing_is_said_without_them() -> None:
+    config = config_of("moving_mnist")
+    assert nominal_chance(config) is None
+    check_criterion(config, score=0.01)
+
+
+def test_long_sequences_are_judged_at_once() -> None:
+    for name in ("parity", "marked_xor", "adding", "sum_regression", "temporal_order"):
+        check_criterion(config_of(name, sequence_length=10_000, supervision="every_step"))
 
 
 def test_adding_must_get_below_a_twentieth_of_chance() -> None:

@@ -1,0 +1,29 @@
+"""What predictors that are blind to the input get: exactly, and at the best of many evaluations.
+
+Knows no torch, so that a criterion within chance's reach is told within a second.
+"""
+
+from datasets.chance.base import Chance
+from datasets.chance.bits import marked_xor_chance, parity_chance, parity_probabilities, xor_probabilities
+from datasets.chance.bounds import best_of_chance
+from datasets.chance.error_bounds import least_adding_error, least_sum_error
+from datasets.chance.sums import adding_chance, running_sum_moments, sum_chance, sum_moments
+from datasets.chance.symbols import copy_chance, order_chance, recall_chance
+
+__all__ = [
+    "Chance",
+    "adding_chance",
+    "best_of_chance",
+    "copy_chance",
+    "least_adding_error",
+    "least_sum_error",
+    "marked_xor_chance",
+    "order_chance",
+    "parity_chance",
+    "parity_probabilities",
+    "recall_chance",
+    "running_sum_moments",
+    "sum_chance",
+    "sum_moments",
+    "xor_probabilities",
+]

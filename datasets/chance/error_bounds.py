@@ -1,0 +1,127 @@
+"""Errors on one fixed set that no guess gets below which is blind to the input."""
+
+import math
+from functools import lru_cache
+
+from datasets.chance.base import labelled_steps, mean
+from datasets.chance.sums import marked_shares, number_variance
+from datasets.config import AddingConfig, SumRegressionConfig
+
+
+def least_adding_error(config: AddingConfig, num_sequences: int, probability: float = 1e-6) -> float:
+    """A mean squared error on one fixed set that no blind guess of the adding problem gets below.
+
+    The guess may be another one at every labelled step, and may be evaluated as often as it likes: the
+    targets' variance within the set is left at least. Holds but with the given probability that the set has
+    less variance than stated.
+
+    For n targets y and one guess c, Chernoff gives P(mean (y - c)^2 <= e) <= exp(n (s e + ln E)) with any
+    s > 0 and E >= E[exp(-s (y - c)^2)]. A grid of guesses over [0, 2] stands for the best one, which is at
+    most half a gap away and so at most (gap/2)^2 better; a union over grid and steps does the rest. A sum
+    of j numbers has a symmetric density with one peak, so E is largest where c is its middle (Anderson 1955).
+
+    Returns:
+        The bound, 0.0 where there are too few sequences for any.
+    """
+    length = config.sequence_length
+    steps = labelled_steps(config)
+    num_guesses = round(2 / _GUESS_GAP) + 1
+    log_share = math.log(probability / (num_guesses * len(steps))) / num_sequences
+    bounds = []
+    # Later targets hold more numbers and vary more, so the first step of a block bounds all of the block.
+    block = math.ceil(len(steps) / _NUM_BLOCKS)
+    for start in range(0, len(steps), block):
+        first, second = marked_shares(steps[start], length)
+        shares = ((1 - first) * (1 - second), first + second - 2 * first * second, first * second)
+        least = max(
+            (log_share - math.log(sum(p * e for p, e in zip(shares, expected, strict=True)))) / s
+            for s, expected in _SMOOTHED
+        )
+        bounds += [max(0.0, least - (_GUESS_GAP / 2) ** 2)] * len(steps[start : start + block])
+    return mean(bounds)
+
+
+#: Between two guesses of the grid.
+_GUESS_GAP = 0.02
+#: Blocks of steps that are bounded together: more only sharpen the bound.
+_NUM_BLOCKS = 64
+
+
+def _smoothed(s: float) -> tuple[float, float, float]:
+    """E[exp(-s (y - middle)^2)] for a sum y of no, one and two numbers of U(0, 1)."""
+    root = math.sqrt(s)
+    one = math.sqrt(math.pi) / root * math.erf(root / 2)
+    two = math.sqrt(math.pi) / root * math.erf(root) - (1 - math.exp(-s)) / s
+    return 1.0, one, two
+
+
+_SMOOTHED = [(s, _smoothed(s)) for s in (1.25**exponent for exponent in range(-4, 30))]
+
+
+def least_sum_error(config: SumRegressionConfig, num_sequences: int, probability: float = 1e-6) -> float:
+    """The same for the sum of all numbers, by the same argument.
+
+    For the sum y of t independent numbers, exp(-s (y - c)^2) is the mean of cos(sqrt(2 s) g (y - c)) over a
+    standard normal g. So its own mean is at most that of |phi(sqrt(2 s) g)|^t, whatever the guess c, where
+    phi is the characteristic function of one number. Guesses and s go by the standard deviation of y.
+    """
+    steps, variance = labelled_steps(config), number_variance(config.number_range)
+    bounds = []
+    block = math.ceil(len(steps) / _NUM_BLOCKS)
+    for start in range(0, len(steps), block):
+        step, last = steps[start], steps[min(start + block, len(steps)) - 1]
+        gap = _RELATIVE_GUESS_GAP * math.sqrt(step * variance)
+        num_guesses = math.ceil(last / gap) + 1
+        log_share = math.log(probability / (num_guesses * len(steps))) / num_sequences
+        least = max((log_share - log_mean) / s for s, log_mean in _smoothed_sum(config.number_range, step))
+        bounds += [max(0.0, least * step * variance - (gap / 2) ** 2)] * len(steps[start : start + block])
+    return mean(bounds)
+
+
+#: Between two guesses, as a share of the standard deviation.
+_RELATIVE_GUESS_GAP = 0.1
+#: Between two values of a standard normal variable, and how far out they go.
+_NORMAL_GAP, _LARGEST_NORMAL = 0.05, 8.0
+
+
+@lru_cache(maxsize=4096)
+def _smoothed_sum(number_range: int | None, num_numbers: int) -> tuple[tuple[float, float], ...]:
+    """Pairs of s and ln E|phi(sqrt(2 s) g / deviation)|^t, for the sum of t numbers."""
+    deviation = math.sqrt(num_numbers * number_variance(number_range))
+    pairs = []
+    for exponent in range(-3, 8):
+        s = 1.6**exponent
+        scale = math.sqrt(2 * s) / deviation
+        total = math.fsum(
+            weight * _characteristic(number_range, scale * normal) ** num_numbers
+            for normal, weight in _NORMAL_WEIGHTS
+        )
+        pairs.append((s, math.log(total)))
+    return tuple(pairs)
+
+
+def _characteristic(number_range: int | None, frequency: float) -> float:
+    """Absolute characteristic function of one number: U(0, 1), or one of K equally likely ones to 1."""
+    if frequency == 0:
+        return 1.0
+    if number_range is None:
+        return abs(math.sin(frequency / 2) / (frequency / 2))
+    half_gap = frequency / (number_range - 1) / 2
+    if math.sin(half_gap) == 0:
+        return 1.0
+    return min(1.0, abs(math.sin(number_range * half_gap) / (number_range * math.sin(half_gap))))
+
+
+def _normal_weights() -> list[tuple[float, float]]:
+    """Values of a standard normal variable and their weights: both halves at once, by the trapezoid rule."""
+    num_values = round(_LARGEST_NORMAL / _NORMAL_GAP) + 1
+    values = [index * _NORMAL_GAP for index in range(num_values)]
+    density = [math.exp(-value * value / 2) for value in values]
+    total = 2 * math.fsum(density) - 1
+    return [
+        (value, (1 if value == 0 else 2) * weight / total)
+        for value, weight in zip(values, density, strict=True)
+    ]
+
+
+_NORMAL_WEIGHTS = _normal_weights()
