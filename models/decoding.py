@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.recurrent_stack import RecurrentStack, StackPass, State, joined
+from models.single_step import single_step
 
 
 class Continued(nn.Module):
@@ -22,6 +23,8 @@ class Continued(nn.Module):
 
     def forward(self, inputs: Tensor, initial: State) -> tuple[Tensor, State]:
         """The layer's states at every step, and its final one."""
+        if inputs.shape[1] == 1:
+            return single_step(self.layer, inputs, initial)
         states, final = self.layer(inputs, initial)
         return states, final
 

@@ -11,6 +11,7 @@ from torch import nn
 from models.decoding import Continued, Decoder, draw_shown, stretches
 from models.gates import gate_activations
 from models.recurrent_stack import RecurrentStack
+from models.single_step import single_step
 
 
 def test_a_stretch_ends_where_a_decoder_sees_its_own() -> None:
@@ -102,6 +103,14 @@ def passed_on(decoder: Decoder, state: torch.Tensor) -> torch.Tensor:
     )
     (gradient,) = torch.autograd.grad(outputs[:, 1].sum(), decoder.readout.weight)
     return gradient
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_a_single_step_is_a_sequence_of_one(kind: type[nn.RNNBase]) -> None:
+    layer = kind(3, 4, batch_first=True)
+    _, state = layer(torch.randn(2, 5, 3))
+    inputs = torch.randn(2, 1, 3)
+    torch.testing.assert_close(single_step(layer, inputs, state), layer(inputs, state))
 
 
 def test_no_gates_are_told_of_a_layer_that_does_not_start_from_zero() -> None:
