@@ -12,6 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 from analysis.failure_map import FailureMap, MapCell
 from analysis.files import write_atomically
 from analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
+from analysis.rate_curve import RateCurve
 from analysis.wording import duration_text, path_words
 
 _INK = "#1d2430"
@@ -57,6 +58,32 @@ def write_failure_map(failure_map: FailureMap, path: Path) -> Path:
     """Draws the map and writes it as a PNG, whole or not at all."""
     buffer = BytesIO()
     draw_failure_map(failure_map).savefig(buffer, format="png")
+    write_atomically(path, buffer.getvalue())
+    return path
+
+
+def write_range_test(curve: RateCurve, path: Path) -> Path:
+    """Draws the loss over the learning rate and writes it as a PNG, whole or not at all."""
+    figure = Figure(figsize=(7.5, 4.2), dpi=_DOTS_PER_INCH, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    shown = len(curve.smoothed)
+    axes.plot(curve.rates[:shown], curve.losses[:shown], color=_GRID, linewidth=0.8, label="each update")
+    axes.plot(curve.rates[:shown], curve.smoothed, color=LEARNS, linewidth=1.8, label="smoothed")
+    if curve.suggested is not None and curve.steepest is not None:
+        low, high = curve.suggested
+        axes.axvspan(low, high, color=_GRID, alpha=0.4, label=f"suggested: {low:.2g} to {high:.2g}")
+        axes.axvline(curve.steepest, color=FAILS, linewidth=1.2, label=f"steepest: {curve.steepest:.2g}")
+    axes.set_xscale("log")
+    least, first = min(curve.smoothed), curve.smoothed[0]
+    # Where it explodes the curve would flatten all else: twice the height of the fall is shown.
+    axes.set_ylim(least - 0.1 * (first - least or 1), first + (first - least or 1))
+    axes.set_xlabel("learning rate", color=_INK)
+    axes.set_ylabel("training loss", color=_INK)
+    axes.set_title(curve.title, loc="left", fontsize=11, color=_INK, fontweight="bold", parse_math=False)
+    axes.legend(fontsize=8, frameon=False, labelcolor=_INK, loc="lower left")
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
     write_atomically(path, buffer.getvalue())
     return path
 

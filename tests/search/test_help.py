@@ -1,6 +1,6 @@
 """Help texts name every key, with its default."""
 
-from search.help import WIDTH, resume_help, run_help, status_help
+from search.help import WIDTH, check_help, resume_help, run_help, status_help
 from search.loading.groups import shipped
 from search.loading.paths import Chosen
 
@@ -37,3 +37,9 @@ def test_resume_says_what_may_change() -> None:
 def test_lines_fit_a_terminal() -> None:
     keys = [line for line in run_help().split("\n") if not line.startswith("  python")]
     assert max(map(len, keys)) <= WIDTH
+
+
+def test_the_check_tells_its_own_words() -> None:
+    text = check_help()
+    assert all(word in text for word in ("range_test", "picture", "--json", "Exit status"))
+    assert max(map(len, text.split("\n"))) <= WIDTH + 10

@@ -1,0 +1,36 @@
+"""What the output's activation, range and loss cannot go below, whatever the network."""
+
+import torch
+
+from search.preflight.finding import Finding
+from search.preflight.subject import Subject, constant_guess_loss, floor_on
+from search.trial.floor import reach_of
+
+#: A floor that takes away more than this share of what learning could gain makes it pointless.
+MAX_LOST_SHARE = 0.5
+
+
+@torch.no_grad()
+def output_floor(subject: Subject) -> Finding:
+    """The floor over all outputs, and over those that the network makes at its initialization."""
+    batch = subject.batch
+    found = floor_on(subject, batch)
+    reach = reach_of(subject.trace(batch, training=False).outputs)
+    at_start = floor_on(subject, batch, reach)
+    blind = constant_guess_loss(subject, batch)
+    details = {
+        "best_possible": found.best_possible,
+        "at_initialization": at_start.loss,
+        "least_output_at_initialization": reach[0],
+        "largest_output_at_initialization": reach[1],
+        "constant_guess": blind,
+    }
+    unit = "least mean loss"
+    if found.is_reachable:
+        message = (
+            f"{found.explanation}; first outputs, {reach[0]:.2g} to {reach[1]:.2g}, reach {at_start.loss:.3g}"
+        )
+        return Finding("pass", message, found.loss, unit, details=details)
+    advice = "output.activation=none with a loss that fits: bce_with_logits for 0 .. 1, mse for numbers"
+    is_pointless = not found.gap <= MAX_LOST_SHARE * (blind - found.best_possible)
+    return Finding("fail" if is_pointless else "warn", found.explanation, found.loss, unit, advice, details)

@@ -1,0 +1,77 @@
+"""The learning-rate range test of a preflight: its cost, its curve as text, and its picture."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from analysis.rate_curve import RateCurve
+from search.cost import relative_cost
+from search.preflight.selection import Candidate
+from search.preflight.time_limit import TimeLimitError, time_limit
+from search.trial.range_test import RangeTest, range_test
+
+#: Seconds that a test may take; on a nominal core it is planned to take half of them.
+MAX_SECONDS = 20.0
+#: Updates of a test; with fewer the curve says nothing.
+MIN_UPDATES, MAX_UPDATES = 40, 150
+#: Points of the curve that are printed, and the width of the longest bar.
+_NUM_ROWS, _BAR_WIDTH = 12, 30
+
+
+@dataclass(frozen=True)
+class RatesReport:
+    """A range test of one trial.
+
+    Attributes:
+        name: the trial's.
+        test: what was measured; None where it would take or took too long.
+        picture: where it was saved.
+    """
+
+    name: str
+    test: RangeTest | None
+    picture: Path | None
+
+    def lines(self) -> Iterator[str]:
+        """The curve as text, the conclusion, and where the picture is."""
+        if self.test is None:
+            yield f"not checked: learning rates of {self.name}: a test takes more than {MAX_SECONDS:.0f} s"
+            return
+        yield f"learning-rate range test of {self.name} (rate, smoothed loss)"
+        yield from curve_lines(self.test.rates, self.test.smoothed, self.test.steepest)
+        yield self.test.conclusion
+        if self.picture is not None:
+            yield f"picture: {self.picture}"
+
+
+def try_rates(candidate: Candidate, picture: Path) -> RatesReport:
+    """Runs the test, and saves its picture."""
+    per_update = relative_cost(candidate.config) / candidate.config.train.max_updates
+    num_updates = min(MAX_UPDATES, int(MAX_SECONDS / 2 / per_update))
+    if num_updates < MIN_UPDATES:
+        return RatesReport(candidate.name, None, None)
+    try:
+        with time_limit(MAX_SECONDS), torch.random.fork_rng(devices=[]):
+            test = range_test(candidate.config, torch.device("cpu"), num_updates=num_updates)
+    except TimeLimitError:
+        return RatesReport(candidate.name, None, None)
+    # Here, not above: it brings matplotlib along, which nothing else of a preflight needs.
+    from analysis.plots import write_range_test
+
+    curve = RateCurve(candidate.name, test.rates, test.losses, test.smoothed, test.steepest, test.suggested)
+    return RatesReport(candidate.name, test, write_range_test(curve, picture))
+
+
+def curve_lines(rates: Sequence[float], smoothed: Sequence[float], steepest: float | None) -> Iterator[str]:
+    """Some points of the curve: rate, loss, and a bar as long as the loss is high, up to the first one's."""
+    count = min(_NUM_ROWS, len(smoothed))
+    shown = {round(index * (len(smoothed) - 1) / max(count - 1, 1)) for index in range(count)}
+    if steepest is not None:
+        shown.add(min(rates.index(steepest), len(smoothed) - 1))
+    for index in sorted(shown):
+        share = smoothed[index] / smoothed[0] if smoothed[0] > 0 else 0.0
+        bar = "#" * round(_BAR_WIDTH * min(share, 1.0)) + "+" * (share > 1.01)
+        mark = "  <- steepest" * (rates[index] == steepest)
+        yield f"  {rates[index]:8.2g}  {smoothed[index]:10.4g}  {bar}{mark}"

@@ -1,0 +1,105 @@
+"""How far a signal reaches at initialization: up through the layers, and back in time."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from datasets.task import Batch
+from search.preflight.finding import Finding
+from search.preflight.subject import Subject
+
+#: An LSTM at torch's initialization loses a factor of 4 a layer. Below a hundredth, which is four layers of
+#: it, trials of 1,500 updates were seen to stay at chance for long stretches of sequence lengths.
+MIN_SPREAD_SHARE = 1e-2
+#: Below 1e-6 a step's part in a weight's gradient is rounded away beside the last step's (float32: 6e-8).
+MIN_GRADIENT_SHARE = 1e-6
+#: How far back a gradient counts as having reached.
+REACHED_SHARE = 1e-3
+#: Layers and time steps that are listed.
+_MAX_LISTED = 32
+
+
+@torch.no_grad()
+def reach_in_depth(subject: Subject) -> Finding:
+    """What is left of the input in each layer: how its last states differ between sequences.
+
+    By layer: the standard deviation over the batch of the state at the last step (see `spread`).
+    """
+    batch = _of_one_length(subject.batch)
+    layers = subject.trace(batch, training=False).layers
+    spreads = {layer.name: spread(layer.states[:, -1]) for layer in layers}
+    listed = dict(list(spreads.items())[:_MAX_LISTED])
+    if len(spreads) < 2:
+        value = next(iter(spreads.values()), float("nan"))
+        return Finding(
+            "pass", f"one layer: its last state varies by {value:.2g}", value, "spread", details=listed
+        )
+    first, *_, last = spreads.values()
+    said = f"last states vary by {first:.2g} in the first layer, {last:.2g} in the last"
+    if last > MIN_SPREAD_SHARE * first:
+        return Finding("pass", said, last / first if first else float("nan"), "of the first", details=listed)
+    advice = "model.residual=true or model.layer_norm=true keeps it, or fewer layers"
+    share = last / first if first else 0.0
+    return Finding("warn", f"{said}: little is left of the input", share, "of the first", advice, listed)
+
+
+def reach_in_time(subject: Subject) -> Finding:
+    """How the gradient of the last step's loss fades on its way back to the first input."""
+    batch = _of_one_length(subject.batch)
+    unit = "of the last step's gradient is left at the first"
+    norms = gradient_by_step(subject, batch)
+    num_steps = len(norms)
+    last = norms[-1].item()
+    details = {f"step {step + 1}": norms[step].item() for step in _shown(num_steps)}
+    if num_steps == 1:
+        return Finding("pass", "sequences of one step", 1.0, unit, details=details)
+    if last == 0:
+        return Finding(
+            "warn", "no gradient reaches the last input", float("nan"), unit, "see gradients", details
+        )
+    share = norms[0].item() / last
+    reached = (norms >= REACHED_SHARE * last).flip(0).long().cumprod(0).sum().item()
+    said = f"{share:.1g} of the gradient is left at the first of {num_steps} steps"
+    if reached < num_steps:
+        said += f"; a thousandth after {reached:.0f} steps back"
+    if share >= MIN_GRADIENT_SHARE:
+        return Finding("pass", said, share, unit, details=details)
+    advice = "model.forget_bias=1 or more, model.chrono=true, shorter sequences, or a label at every step"
+    return Finding("warn", said, share, unit, advice, details)
+
+
+def spread(states: Float[Tensor, "batch hidden"]) -> float:
+    """Standard deviation over the batch, root mean square over units."""
+    return states.double().var(dim=0).mean().sqrt().item()
+
+
+def gradient_by_step(subject: Subject, batch: Batch) -> Float[Tensor, "time"]:
+    """Norm of d loss / d x_t for each t; where each step has a target, of the last step's loss alone."""
+    batch = batch._replace(inputs=batch.inputs.clone().requires_grad_())
+    outputs = subject.trace(batch, training=False).outputs
+    asked = batch
+    if subject.config.task.target_layout == "step":
+        outputs, asked = outputs[:, -1:], batch._replace(targets=batch.targets[:, -1:])
+    loss = subject.objective.loss(outputs, asked)
+    if not loss.requires_grad:
+        return torch.zeros(batch.inputs.shape[1])
+    (gradient,) = torch.autograd.grad(loss, batch.inputs, materialize_grads=True, allow_unused=True)
+    norms: Tensor = gradient.double().norm(dim=(0, 2))
+    return norms
+
+
+def _of_one_length(batch: Batch) -> Batch:
+    """Padded sequences: those of at least the median length, cut to it, so that last steps are last."""
+    if batch.lengths is None:
+        return batch
+    length = int(batch.lengths.median())
+    kept = batch.lengths >= length
+    targets = batch.targets[kept]
+    is_by_step = targets.ndim > 1 and targets.shape[1] == batch.inputs.shape[1]
+    return Batch(batch.inputs[kept, :length], targets[:, :length] if is_by_step else targets)
+
+
+def _shown(num_steps: int) -> list[int]:
+    """At most _MAX_LISTED steps, the first and the last among them."""
+    count = min(num_steps, _MAX_LISTED)
+    return sorted({round(index * (num_steps - 1) / max(count - 1, 1)) for index in range(count)})

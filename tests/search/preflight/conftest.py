@@ -1,0 +1,23 @@
+"""Trials by their settings, as checks see them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from search.preflight.subject import Subject
+from search.trial.config import TrialConfig
+
+MakeSubject = Callable[..., Subject]
+
+
+@pytest.fixture
+def make_subject() -> MakeSubject:
+    """Parity of 3 steps under an LSTM, but for what is asked for: make_subject(model={"depth": 2})."""
+
+    def make(**groups: dict[str, Any]) -> Subject:
+        task = {"name": "parity", "sequence_length": 3, **groups.pop("task", {})}
+        model = {"name": "lstm", **groups.pop("model", {})}
+        return Subject(TrialConfig.model_validate({"task": task, "model": model, **groups}))
+
+    return make

@@ -1,0 +1,84 @@
+"""One trial's way through the checks, and a whole preflight within its time."""
+
+import math
+import signal
+from collections.abc import Callable
+from time import monotonic
+
+import pytest
+
+from search.config import RunConfig
+from search.preflight.finding import Finding
+from search.preflight.order import CHECKS, Check, check_trial
+from search.preflight.run import preflight
+from search.preflight.time_limit import TimeLimitError, time_limit
+from tests.search.preflight.conftest import MakeSubject
+
+SOUND = Finding("pass", "fine", 1.0, "parts", details={"layer": 0.5})
+BAD = Finding("fail", "it leaks", math.inf, "of it", "mend it")
+
+
+def test_a_sound_trial_passes_every_check(make_subject: MakeSubject) -> None:
+    report = check_trial(make_subject(train={"learning_rate": 1e-2}), "it", CHECKS, monotonic() + 100)
+    assert {name: finding for name, finding in report.findings.items() if finding.status != "pass"} == {}
+    assert list(report.findings) == [check.name for check in CHECKS]
+    assert report.not_checked == {}
+    assert report.status == "pass"
+
+
+def test_what_raises_is_a_finding_and_the_next_check_goes_on(make_subject: MakeSubject) -> None:
+    def broken(_: object) -> Finding:
+        raise RuntimeError("no such kernel\nand more")
+
+    checks = (Check("broken", broken, 1), Check("sound", lambda _: SOUND, 1))
+    report = check_trial(make_subject(), "it", checks, monotonic() + 10)
+    assert report.findings["broken"].status == "fail"
+    assert report.findings["broken"].message == "raised RuntimeError: no such kernel"
+    assert report.findings["sound"] == SOUND
+
+
+def test_what_takes_too_long_is_not_checked(make_subject: MakeSubject) -> None:
+    def endless(_: object) -> Finding:
+        while True:
+            math.sqrt(2)
+
+    checks = (Check("endless", endless, 0.05), Check("sound", lambda _: SOUND, 1))
+    report = check_trial(make_subject(), "it", checks, monotonic() + 10)
+    assert "longer than" in report.not_checked["endless"]
+    assert report.findings["sound"] == SOUND
+    late = check_trial(make_subject(), "it", checks, monotonic() - 1)
+    assert set(late.not_checked.values()) == {"no time left"}
+
+
+def test_a_time_limit_leaves_no_timer_behind() -> None:
+    def endless() -> None:
+        with time_limit(0.01):
+            while True:
+                math.sqrt(2)
+
+    with pytest.raises(TimeLimitError):
+        endless()
+    with time_limit(10):
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL)[0] != pytest.approx(10, abs=5)
+
+
+def test_a_trial_that_cannot_be_built_is_a_finding_beside_the_others(
+    make_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no such part")
+
+    monkeypatch.setattr("search.trial.training.build_model", refuse)
+    report = preflight(make_config(), total_seconds=10)
+    assert report.status == "fail"
+    assert {trial.findings["build"].message for trial in report.trials} == {
+        "cannot be built: ValueError: no such part"
+    }
+
+
+def test_without_time_everything_is_listed_as_not_checked(make_config: Callable[..., RunConfig]) -> None:
+    report = preflight(make_config(), total_seconds=0)
+    assert report.trials == ()
+    assert sum("no time left" in line for line in report.not_checked) == 4
+    assert report.status == "pass"

@@ -1,0 +1,48 @@
+"""Which trials are checked, and what words mean."""
+
+from collections.abc import Callable
+
+import pytest
+
+from analysis.errors import UserError
+from search.check import read_check_request
+from search.config import RunConfig
+from search.preflight.selection import select, trial_name
+
+
+def test_the_smallest_and_the_largest_cell_of_every_kind_are_checked(
+    make_config: Callable[..., RunConfig],
+) -> None:
+    selection = select(make_config(lengths=[5, 10, 20], depths=[1, 2]).space, seed=0)
+    ends = [(trial.config.task.sequence_length, trial.config.model.depth) for trial in selection.smallest]
+    assert ends == [(5, 1), (5, 1)]
+    assert [trial.config.output.loss for trial in selection.smallest] == ["mse", "huber"]
+    assert {(trial.config.task.sequence_length, trial.config.model.depth) for trial in selection.largest} == {
+        (20, 2)
+    }
+    assert any("8 cells between" in line for line in selection.left_out)
+    assert any("train.learning_rate, train.optimizer" in line for line in selection.left_out)
+
+
+def test_words_about_a_trial_mean_that_trial_alone() -> None:
+    space = read_check_request(
+        ["task=parity", "model=gru", "model.depth=3", "train.batch_size=8"]
+    ).config.space
+    selection = select(space, seed=0)
+    (only,) = selection.smallest
+    assert trial_name(only.config) == "parity of 10 steps, gru 3x32, bce_with_logits"
+    assert only.config.train.batch_size == 8
+    assert (selection.largest, selection.left_out) == ((), ())
+
+
+def test_words_with_a_space_mean_the_space() -> None:
+    assert read_check_request([]).config.space.name == "lstm_depth"
+    assert read_check_request(["space=supervision", "model.depth=2"]).config.space.name == "supervision"
+    assert read_check_request(["task=mnist"]).config.space.name == "trial"
+
+
+def test_mistakes_are_told_as_anywhere() -> None:
+    with pytest.raises(UserError, match="did you mean parity"):
+        read_check_request(["task=paritty"])
+    with pytest.raises(UserError, match=r"search\.run plan=true"):
+        read_check_request(["plan=true"])
