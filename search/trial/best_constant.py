@@ -30,11 +30,12 @@ def best_constant_loss(head: Head, targets: Shaped[Tensor, "batch *position"]) -
     if head.loss in ("bce", "bce_with_logits"):
         # Linear in the target: the mean loss of one output is its loss at the mean target.
         return least_losses(head.loss, mean, interval).mean().item()
-    if head.loss == "huber" and head.high - head.low > 1:
+    low, high = interval
+    if head.loss == "huber" and not low <= head.low <= head.high <= min(high, head.low + 1):
         return _huber_loss(head, targets, interval)
-    constant = mean.clamp(*interval)
+    constant = mean.clamp(low, high)
     squared = (variance + (constant - mean).square()).mean().item()
-    # Targets within 1 of each other have constants within 1 of them, where Huber's loss is half the square.
+    # Where targets are within 1 of each other, and within reach, Huber's loss is half the square.
     return squared / 2 if head.loss == "huber" else squared
 
 

@@ -15,6 +15,7 @@ from datasets.config import MovingMnistConfig, TargetKind
 from datasets.task import Batch, Task
 from search.trial.best_constant import best_constant_loss
 from search.trial.config import TrialConfig
+from search.trial.head import Head
 from search.trial.objective import Objective
 from search.trial.output_config import Activation, Loss, OutputConfig, TargetRange
 
@@ -273,6 +274,11 @@ def test_rare_classes_are_cut_off_where_outputs_are_narrow() -> None:
     likely = 1 / (1 + math.exp(-1))
     expected = -0.9 * math.log(likely) - 0.1 * math.log(1 - likely)
     assert best_constant_loss(sigmoid, seldom) == pytest.approx(expected)
+
+
+def test_a_constant_far_from_its_targets_has_hubers_straight_part() -> None:
+    far = Head("sigmoid", "huber", "number", 1, scale=1.0, offset=0.0, low=5.0, high=5.5)
+    assert best_constant_loss(far, torch.tensor([5.0, 5.5])) == pytest.approx(5.25 - 1 - 0.5)
 
 
 def test_blind_constants_know_the_step_and_the_pixel() -> None:
