@@ -1,0 +1,118 @@
+"""The user's own arrays as a task: whatever the file, split so that nothing leaks."""
+
+import math
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from datasets.chance import Chance
+from datasets.config import ArrayFileConfig
+from datasets.criterion import NUM_EVALUATIONS, is_beyond_chance, target_metric
+from datasets.epochs import Epochs
+from datasets.errors import TaskError
+from datasets.files.prepare import prepare
+from datasets.task import Batch, PartialSolution, Task
+
+#: A forecast that has learned gets below this share of the error of repeating the last value.
+LAST_VALUE_SHARE = 0.9
+
+
+class ArrayFile(Task):
+    """Sequences out of a file, gone through in epochs, each in an order of its own that the seed determines.
+
+    Chance is the best that any constant gets on the validation set, even one that has seen it: so none meets
+    the criterion, also where classes or levels drift from training to validation. For numbers it is the
+    variance, and the skill is R squared.
+    """
+
+    config: ArrayFileConfig
+
+    def __init__(self, config: ArrayFileConfig, device: torch.device | None = None) -> None:
+        super().__init__(config, device)
+        prepared = prepare(config)
+        self._train = prepared.train.to(self.device)
+        self._held_out_test = prepared.test
+        self._validation_set = prepared.validation.to(self.device).all()
+        self._num_steps = prepared.num_steps
+        self.num_train = len(prepared.train)
+        self._epochs = Epochs(self.num_train, self.device)
+        self._host_epochs = Epochs(self.num_train, torch.device("cpu"))
+        self.input_size, self.output_size = prepared.input_size, prepared.output_size
+        self.notes = prepared.notes
+
+        labels = prepared.validation.labels()
+        if config.metric == "accuracy":
+            self.chance = class_chance(labels, prepared.output_size)
+            self.target_metric = target_metric(config, self.chance)
+            self._require_enough(len(prepared.validation))
+        else:
+            self.perfect_metric = 0.0
+            self.chance = number_chance(labels)
+            self.target_metric = target_metric(config, self.chance)
+            self._measure_targets(prepared.train.labels())
+        if config.target == "forecasting":
+            self._measure_last_value(prepared.validation.all())
+
+    @property
+    def num_steps(self) -> int:
+        """Time steps of the longest input."""
+        return self._num_steps
+
+    def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
+        """The training batch of one update: the next sequences of the epochs' orders."""
+        assert 0 <= progress <= 1, progress
+        rows = self._epochs.rows(seed, update, batch_size)
+        if not self._train.is_ragged:
+            return self._train.take(rows)
+        return self._train.take(rows, self._host_epochs.rows(seed, update, batch_size))
+
+    def validation_set(self) -> Batch:
+        """The fixed validation sequences."""
+        return self._validation_set
+
+    def _test_set(self) -> Batch:
+        return self._held_out_test.to(self.device).all()
+
+    def _require_enough(self, num_validation: int) -> None:
+        """Even a perfect network must be told from luck."""
+        if is_beyond_chance(self.config, 1.0, self.chance, num_validation, NUM_EVALUATIONS):
+            return
+        raise TaskError(
+            f"{num_validation} validation sequences, {self.chance.metric:.0%} of them of one class, are too "
+            "few to tell a perfect network from lucky guesses; raise task.test_share or task.test_size"
+        )
+
+    def _measure_targets(self, targets: Float[Tensor, "labels *outputs"]) -> None:
+        """Range and moments of the training targets."""
+        self.target_range = (targets.min().item(), targets.max().item())
+        self.target_moments = (
+            targets.double().mean().item(),
+            targets.double().std(correction=0).item(),
+        )
+
+    def _measure_last_value(self, validation: Batch) -> None:
+        """What a forecast gets that repeats the last value, and that learned means better than it."""
+        guess = validation.inputs[:, -1:, : self.output_size]
+        targets = validation.targets.view(len(guess), -1, self.output_size)
+        error = (guess - targets).double().square().mean().item()
+        if error < self.chance.metric:
+            self.partial_solutions = (PartialSolution("repeats the last value", error, error),)
+        self.target_metric = min(self.target_metric, LAST_VALUE_SHARE * error)
+
+
+def class_chance(labels: Int64[Tensor, "labels"], num_classes: int) -> Chance:
+    """The share of the most frequent class, and the nats that all shares leave."""
+    shares = torch.bincount(labels, minlength=num_classes).double() / len(labels)
+    nats = -torch.special.xlogy(shares, shares).sum().item()
+    return Chance(metric=shares.max().item(), loss=nats)
+
+
+def number_chance(labels: Float[Tensor, "labels *outputs"]) -> Chance:
+    """The variance: what the mean leaves, of each feature that is asked for."""
+    variance = labels.double().var(dim=0, correction=0).mean().item()
+    if variance == 0 or not math.isfinite(variance):
+        raise TaskError(
+            f"all {len(labels)} targets of the validation set are the same: there is nothing to predict"
+        )
+    return Chance(metric=variance, loss=variance)

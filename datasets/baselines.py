@@ -1,0 +1,146 @@
+"""What simple predictors get of any task, measured on its validation set: learned means better than these."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor
+from torch.nn import functional
+
+from datasets.linear import Ridge
+from datasets.task import Batch, Task
+
+#: Numbers of inputs and targets that a linear map is fitted to at most: a second or two on one core.
+_MAX_ENTRIES = 20_000_000
+#: Fewer sequences than this make no baseline.
+_LEAST_SEQUENCES = 10
+#: No guess is more certain than this: a certain one that is wrong would cost without bound.
+_LEAST_PROBABILITY = 1e-3
+_BATCH_SIZE = 100
+
+
+class Baseline(NamedTuple):
+    """What a simple predictor gets on the validation set.
+
+    Attributes:
+        name: 'constant', 'last value' or 'linear'.
+        metric: the task's: accuracy, or mean squared error.
+        loss: the natural one: nats for labels and shares, else mean squared error.
+    """
+
+    name: str
+    metric: float
+    loss: float
+
+
+class _Labelled(NamedTuple):
+    """Sequences of one length, with their labels side by side.
+
+    Attributes:
+        inputs: filled up with zeros.
+        last: the last step of each sequence.
+        labels: one for a sequence, or one for each step that has a label; with the outputs of each label
+            last, unless it is a class.
+        is_label: which labels are asked for; the others only fill up.
+    """
+
+    inputs: Float[Tensor, "batch time features"]
+    last: Float[Tensor, "batch features"]
+    labels: Shaped[Tensor, "batch label *outputs"]
+    is_label: Bool[Tensor, "batch label"]
+
+
+def measure_baselines(task: Task, seed: int = 0, num_train: int = 2000) -> list[Baseline]:
+    """Fits simple predictors on training sequences and measures them on the validation set.
+
+    `constant` guesses the most frequent label, or the mean, of each labelled step. `last value` repeats the
+    last step of the input, where what is asked for goes on with it. `linear` is a ridge regression from the
+    whole input to all labels, for classes from their one-hot codes; it is left out where frames are so large
+    that too few sequences fit in memory.
+
+    Args:
+        task: any task.
+        seed: of the training sequences.
+        num_train: training sequences that the predictors see, at most.
+    """
+    train = _training(task, seed, num_train)
+    validation = _labelled(task, task.validation_set())
+    codes = _codes(task, train.labels)
+    weights = train.is_label.float().view(*train.is_label.shape, *[1] * (codes.ndim - 2))
+    mean = (codes * weights).sum(0) / weights.sum(0).clamp(min=1)
+    guesses = {"constant": mean.expand(len(validation.labels), *mean.shape)}
+    if task.config.target_layout == "decoded" and task.config.target_kind in ("number", "share"):
+        last = validation.last[:, None, : task.output_size]
+        if last.shape[-1] == task.output_size:
+            guesses["last value"] = last.expand_as(validation.labels)
+    # A label that is not asked for counts as the mean, and so pulls the map nowhere.
+    filled = torch.where(weights > 0, codes, mean)
+    num_fitted = min(len(codes), _MAX_ENTRIES // (train.inputs[0].numel() + mean.numel()))
+    if num_fitted >= _LEAST_SEQUENCES:
+        ridge = Ridge.fit(train.inputs[:num_fitted].flatten(1), filled[:num_fitted].flatten(1))
+        guesses["linear"] = ridge.predict(validation.inputs.flatten(1)).view(-1, *mean.shape)
+    return [Baseline(name, *_measured(task, guess, validation)) for name, guess in guesses.items()]
+
+
+def _training(task: Task, seed: int, num_train: int) -> _Labelled:
+    """The first training sequences, at the lengths that training ends with."""
+    wanted = min(num_train, task.num_train or num_train)
+    size = min(wanted, _BATCH_SIZE)
+    batches = [
+        _labelled(task, task.train_batch(seed, update, size, progress=1.0))
+        for update in range(-(-wanted // size))
+    ]
+    return _Labelled(*(torch.cat(parts)[:wanted] for parts in zip(*batches, strict=True)))
+
+
+def _labelled(task: Task, batch: Batch) -> _Labelled:
+    """A batch on the CPU, filled up to the task's longest input."""
+    inputs, targets = batch.inputs.detach().cpu(), batch.targets.cpu()
+    num_sequences, num_steps = inputs.shape[:2]
+    lengths = torch.full((num_sequences,), num_steps) if batch.lengths is None else batch.lengths
+    last = inputs[torch.arange(num_sequences), lengths - 1]
+    missing = task.num_steps - num_steps
+    inputs = functional.pad(inputs, (0, 0, 0, missing))
+    layout = task.config.target_layout
+    labels = targets[:, None] if layout == "sequence" else targets
+    if layout == "step":
+        labels = functional.pad(labels, (*[0, 0] * (labels.ndim - 2), 0, missing))
+        is_label = torch.arange(task.num_steps) < lengths[:, None]
+    else:
+        is_label = torch.ones(labels.shape[:2], dtype=torch.bool)
+    if task.config.target_kind in ("number", "share") and task.output_size == 1:
+        labels = labels[..., None]
+    return _Labelled(inputs, last, labels, is_label)
+
+
+def _codes(task: Task, labels: Shaped[Tensor, "batch label *outputs"]) -> Float[Tensor, "batch label *codes"]:
+    """Labels as numbers that a mean and a linear map make sense of: classes as one-hot codes."""
+    if task.config.target_kind == "category":
+        return functional.one_hot(labels, task.output_size).float()
+    return labels.float()
+
+
+def _measured(
+    task: Task, guess: Float[Tensor, "batch label *codes"], wanted: _Labelled
+) -> tuple[float, float]:
+    """Metric and natural loss of a guess: values, or probabilities of classes, of a 1, or of brightness."""
+    is_counted = wanted.is_label.clone()
+    is_counted[:, : task.counted_from] = False
+    kind, labels = task.config.target_kind, wanted.labels
+    if kind == "number":
+        error = _mean((guess - labels).double().square(), wanted.is_label)
+        return error, error
+    probabilities = guess.double().clamp(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    if kind == "category":
+        probabilities = probabilities / probabilities.sum(-1, keepdim=True)
+        nats = -probabilities.gather(-1, labels[..., None]).squeeze(-1).log()
+        return _mean((guess.argmax(-1) == labels).double(), is_counted), _mean(nats, wanted.is_label)
+    nats = functional.binary_cross_entropy(probabilities, labels.double(), reduction="none")
+    if kind == "binary":
+        right = ((guess > 0.5) == (labels > 0.5)).double()
+        return _mean(right, is_counted), _mean(nats, wanted.is_label)
+    return _mean((guess - labels).double().square(), is_counted), _mean(nats, wanted.is_label)
+
+
+def _mean(values: Float[Tensor, "batch label *outputs"], is_counted: Bool[Tensor, "batch label"]) -> float:
+    return values[is_counted].mean().item()

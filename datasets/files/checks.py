@@ -1,0 +1,77 @@
+"""Whether values are what they must be; where not, which one is to blame."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+from datasets.errors import TaskError
+
+
+def as_numbers(name: str, values: Shaped[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+    """The same numbers as float64.
+
+    Raises:
+        TaskError: they are no numbers.
+    """
+    if values.dtype.kind not in "fiub":
+        raise TaskError(f"{name}: holds {values.dtype}, not numbers")
+    return values.astype(np.float64)
+
+
+def require_finite(
+    name: str,
+    values: Float64[np.ndarray, "..."],
+    axes: Sequence[str],
+    is_meant: Shaped[np.ndarray, "..."] | None = None,
+) -> None:
+    """Refuses what is missing (NaN) or infinite.
+
+    Args:
+        name: of the array or column.
+        values: to look at.
+        axes: what each dimension counts: 'sequence', 'step', ...; indices are told from 0, as numpy has them.
+        is_meant: where a value counts; elsewhere it only fills a sequence up.
+
+    Raises:
+        TaskError: names the first such value.
+    """
+    wrong = ~np.isfinite(values)
+    if is_meant is not None:
+        wrong &= is_meant
+    if not wrong.any():
+        return
+    where = np.argwhere(wrong)[0]
+    place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, where, strict=True))
+    what = "a missing value" if np.isnan(values[tuple(where)]) else "an infinite value"
+    raise TaskError(
+        f"{name}: {what} at {place} ({wrong.sum()} in all, counted from 0): fill them in, or leave these out"
+    )
+
+
+def as_classes(
+    name: str, labels: Float64[np.ndarray, "labels"]
+) -> tuple[Int64[np.ndarray, "labels"], list[int]]:
+    """Classes numbered from 0, and the label that each stands for, in rising order.
+
+    Raises:
+        TaskError: labels are no whole numbers, or all the same.
+    """
+    broken = labels[labels != np.round(labels)]
+    if len(broken):
+        raise TaskError(
+            f"{name}: {broken[0]:g} is no whole number, so no class: set task.target=regression, or number "
+            "the classes"
+        )
+    distinct, classes = np.unique(labels, return_inverse=True)
+    if len(distinct) < 2:
+        raise TaskError(
+            f"{name}: all {len(labels)} labels are {distinct[0]:g}: there is nothing to tell apart"
+        )
+    return classes.astype(np.int64), [int(label) for label in distinct]
+
+
+def as_codes(values: Shaped[np.ndarray, "items"]) -> Int64[np.ndarray, "items"]:
+    """The same number, from 0, for the same value."""
+    _, codes = np.unique(values, return_inverse=True)
+    return codes.astype(np.int64)

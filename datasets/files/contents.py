@@ -1,0 +1,65 @@
+"""What a file holds, whatever its form: sequences with targets, or series that go on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Sequences and what is asked of them.
+
+    Attributes:
+        inputs: padded with zeros at their ends.
+        targets: of each sequence, or of each step, padded with zeros; as numbers, also where they are labels.
+        lengths: steps of each sequence, at least 1.
+        groups: which group each belongs to, numbered from 0.
+        spans: when each began and ended, on one clock for all.
+        features: names, or numbers from 0.
+    """
+
+    inputs: Float64[np.ndarray, "sequences time features"]
+    targets: Float64[np.ndarray, "sequences *time"]
+    lengths: Int64[np.ndarray, "sequences"]
+    groups: Int64[np.ndarray, "sequences"] | None
+    spans: Shaped[np.ndarray, "sequences 2"] | None
+    features: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def is_step(self) -> Shaped[np.ndarray, "sequences time"]:
+        """Which steps are the sequence's own, and not there to fill it up."""
+        is_step: Shaped[np.ndarray, "sequences time"] = (
+            np.arange(self.inputs.shape[1]) < self.lengths[:, None]
+        )
+        return is_step
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of measurements in the order of time.
+
+    Attributes:
+        values: the features that are asked for come first.
+        times: when each step was, on one clock for all series of the file, rising.
+    """
+
+    values: Float64[np.ndarray, "time features"]
+    times: Shaped[np.ndarray, "time"] | None
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """All series of a file.
+
+    Attributes:
+        num_targets: features that are asked for: the first ones.
+        features: names, or numbers from 0, in the order of `Series.values`.
+    """
+
+    series: tuple[Series, ...]
+    num_targets: int
+    features: tuple[str, ...]

@@ -1,0 +1,160 @@
+"""Examples on a device, from which batches are taken by their rows."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor
+
+from datasets.task import Batch
+
+
+class Examples(ABC):
+    """A finite set of sequences with their targets."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def is_ragged(self) -> bool:
+        """Whether sequences differ in length."""
+
+    @abstractmethod
+    def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
+        """The examples of some rows.
+
+        Args:
+            rows: on the examples' device.
+            host_rows: the same on the host, which ragged examples need: they say how far to read without
+                waiting for the device.
+        """
+
+    @abstractmethod
+    def labels(self) -> Shaped[Tensor, "labels *outputs"]:
+        """All that is asked for, without steps that only fill sequences up."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> "Examples":
+        """The same examples on a device."""
+
+    def all(self) -> Batch:
+        """All of them, in order."""
+        rows = torch.arange(len(self))
+        return self.take(rows.to(self.device), rows)
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where they are."""
+
+
+class PaddedExamples(Examples):
+    """Sequences that are filled up with zeros; a batch is as long as the longest of its own.
+
+    Args:
+        inputs: filled up at their ends.
+        targets: of each sequence, or of each step.
+        lengths: on the host.
+    """
+
+    def __init__(
+        self,
+        inputs: Float[Tensor, "examples time features"],
+        targets: Shaped[Tensor, "examples *time"],
+        lengths: Int64[Tensor, "examples"],
+    ) -> None:
+        self._inputs, self._targets, self._lengths = inputs, targets, lengths
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether sequences differ in length."""
+        return bool((self._lengths != self._inputs.shape[1]).any())
+
+    @property
+    def device(self) -> torch.device:
+        """Where inputs and targets are."""
+        return self._inputs.device
+
+    def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
+        """The examples of some rows, cut to the longest of them (see Examples.take)."""
+        inputs, targets = self._inputs.index_select(0, rows), self._targets.index_select(0, rows)
+        if not self.is_ragged:
+            return Batch(inputs, targets)
+        assert host_rows is not None, "ragged examples need their rows on the host too"
+        lengths = self._lengths[host_rows]
+        longest = int(lengths.max())
+        return Batch(inputs[:, :longest], targets[:, :longest] if targets.ndim == 2 else targets, lengths)
+
+    def labels(self) -> Shaped[Tensor, "labels"]:
+        """The target of each sequence, or of each of its steps."""
+        if self._targets.ndim == 1:
+            return self._targets
+        is_label = torch.arange(self._targets.shape[1]) < self._lengths[:, None]
+        return self._targets[is_label.to(self.device)]
+
+    def to(self, device: torch.device) -> "PaddedExamples":
+        """The same examples on a device; lengths stay on the host."""
+        return PaddedExamples(self._inputs.to(device), self._targets.to(device), self._lengths)
+
+
+class WindowedExamples(Examples):
+    """Windows of series: history as input, the features asked for of the steps to come as targets.
+
+    The series are kept once, whatever the windows overlap.
+
+    Args:
+        values: of all series, one after the other.
+        starts: the first step of each window.
+        history: steps of the input.
+        horizon: steps of the target.
+        num_targets: features asked for, the first ones.
+    """
+
+    def __init__(
+        self,
+        values: Float[Tensor, "steps features"],
+        starts: Int64[Tensor, "examples"],
+        history: int,
+        horizon: int,
+        num_targets: int,
+    ) -> None:
+        self._values, self._starts = values, starts
+        self._history, self._horizon, self._num_targets = history, horizon, num_targets
+        self._offsets = torch.arange(history + horizon, device=values.device)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @property
+    def is_ragged(self) -> bool:
+        """Never: each window has the whole history."""
+        return False
+
+    @property
+    def device(self) -> torch.device:
+        """Where the series are."""
+        return self._values.device
+
+    def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
+        """The windows of some rows (see Examples.take)."""
+        steps = self._starts.index_select(0, rows)[:, None] + self._offsets
+        targets = self._values[steps[:, self._history :], : self._num_targets]
+        return Batch(
+            self._values[steps[:, : self._history]],
+            targets.squeeze(-1) if self._num_targets == 1 else targets,
+        )
+
+    def labels(self) -> Float[Tensor, "labels outputs"]:
+        """What is asked for at each step of each horizon."""
+        steps = self._starts[:, None] + self._offsets[self._history :]
+        return self._values[steps.flatten(), : self._num_targets]
+
+    def to(self, device: torch.device) -> "WindowedExamples":
+        """The same windows on a device."""
+        return WindowedExamples(
+            self._values.to(device), self._starts.to(device), self._history, self._horizon, self._num_targets
+        )

@@ -1,0 +1,204 @@
+"""From a file's contents to three sets of examples, normalised, with what a user should know of them."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64, Shaped
+
+from datasets.config import ArrayFileConfig
+from datasets.duplicates import num_shared
+from datasets.errors import TaskError
+from datasets.files.checks import as_classes
+from datasets.files.contents import Sequences, SeriesSet
+from datasets.files.examples import Examples, PaddedExamples, WindowedExamples
+from datasets.files.normalise import Scaling
+from datasets.files.reading import file_stamp, read_file
+from datasets.files.split import Parts, split_sequences
+from datasets.files.windows import cut_windows
+from datasets.notes import few_test_examples
+from datasets.task import Batch
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file as a task shows it.
+
+    Attributes:
+        train: examples.
+        validation: examples.
+        test: examples.
+        input_size: features of a step.
+        output_size: classes, or features asked for.
+        num_steps: of the longest input.
+        notes: what a user should know.
+    """
+
+    train: Examples
+    validation: Examples
+    test: Examples
+    input_size: int
+    output_size: int
+    num_steps: int
+    notes: tuple[str, ...]
+
+
+def prepare(config: ArrayFileConfig) -> Prepared:
+    """Reads, splits, cuts and normalises a file. Kept for the next trial that asks for the same.
+
+    Raises:
+        TaskError: the file is not as it must be, or cannot be split so that nothing leaks.
+    """
+    return _prepare(config, file_stamp(config))
+
+
+@lru_cache(maxsize=2)
+def _prepare(config: ArrayFileConfig, stamp: tuple[int, int]) -> Prepared:
+    contents = read_file(config)
+    if isinstance(contents, SeriesSet):
+        return _of_series(contents, config)
+    return _of_sequences(contents, config)
+
+
+def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
+    parts = _shortened(split_sequences(sequences, config), config)
+    notes = _notes(parts, config, "sequences")
+    sequences = _cropped(sequences, config.sequence_length)
+    is_step = sequences.is_step
+    scaling = Scaling.of(sequences.inputs[parts.train][is_step[parts.train]], is_on=config.normalise)
+    notes += _constant_features(
+        scaling, sequences.inputs[parts.train][is_step[parts.train]], sequences.features
+    )
+    inputs = np.where(is_step[:, :, None], scaling.apply(sequences.inputs), 0.0)
+    is_label = is_step if sequences.targets.ndim == 2 else np.ones(len(sequences), dtype=np.bool_)
+    if config.target == "classification":
+        targets, output_size, told = _classes(sequences.targets, is_label, parts)
+        notes += told
+    else:
+        output_size = 1
+        targets = _scaled_targets(sequences.targets, is_label, parts, config)
+    lengths = torch.from_numpy(sequences.lengths)
+
+    def examples(rows: Int64[np.ndarray, "rows"]) -> PaddedExamples:
+        return PaddedExamples(
+            torch.from_numpy(inputs[rows].astype(np.float32)), torch.from_numpy(targets[rows]), lengths[rows]
+        )
+
+    train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
+    notes += _look_alikes(train.all(), validation.all())
+    return Prepared(train, validation, test, inputs.shape[2], output_size, inputs.shape[1], tuple(notes))
+
+
+def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
+    windows = cut_windows(series_set, config)
+    parts = _shortened(windows.parts, config)
+    notes = _notes(parts, config, "windows")
+    in_training = np.unique(parts.train[:, None] + np.arange(windows.span))
+    scaling = Scaling.of(windows.values[in_training], is_on=config.normalise)
+    notes += _constant_features(scaling, windows.values[in_training], series_set.features)
+    values = torch.from_numpy(scaling.apply(windows.values).astype(np.float32))
+
+    def examples(starts: Int64[np.ndarray, "windows"]) -> WindowedExamples:
+        return WindowedExamples(
+            values, torch.from_numpy(starts), config.sequence_length, config.horizon, series_set.num_targets
+        )
+
+    train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
+    num_features = windows.values.shape[1]
+    return Prepared(
+        train, validation, test, num_features, series_set.num_targets, config.sequence_length, tuple(notes)
+    )
+
+
+def _shortened(parts: Parts, config: ArrayFileConfig) -> Parts:
+    """The parts with as many training rows as the user wants."""
+    num_left = len(parts.train)
+    if config.train_size is not None and config.train_size > num_left:
+        raise TaskError(f"task.train_size={config.train_size}: {num_left} are left for training")
+    return replace(parts, train=parts.train[: config.train_size])
+
+
+def _cropped(sequences: Sequences, sequence_length: int) -> Sequences:
+    """The last steps of each sequence; all of them for 0."""
+    longest = int(sequences.lengths.max())
+    if sequence_length > longest:
+        raise TaskError(f"task.sequence_length={sequence_length}: the longest sequence has {longest} steps")
+    kept = sequence_length or longest
+    lengths = np.minimum(sequences.lengths, kept)
+    steps = (sequences.lengths - lengths)[:, None] + np.arange(kept)
+    steps = np.minimum(steps, sequences.inputs.shape[1] - 1)
+    rows = np.arange(len(sequences))[:, None]
+    targets = sequences.targets[rows, steps] if sequences.targets.ndim == 2 else sequences.targets
+    return replace(sequences, inputs=sequences.inputs[rows, steps], targets=targets, lengths=lengths)
+
+
+def _classes(
+    targets: Float64[np.ndarray, "sequences *time"],
+    is_label: Shaped[np.ndarray, "sequences *time"],
+    parts: Parts,
+) -> tuple[Int64[np.ndarray, "sequences *time"], int, list[str]]:
+    """Labels as classes from 0, 0 where a sequence is filled up; how many classes; and what is odd."""
+    classes, labels = as_classes("targets", targets[is_label])
+    numbered = np.zeros(targets.shape, dtype=np.int64)
+    numbered[is_label] = classes
+    seen = np.unique(numbered[parts.train][is_label[parts.train]])
+    if len(seen) < 2:
+        raise TaskError(
+            f"all labels left for training are {labels[int(seen[0])]}: there is nothing to tell apart; "
+            "choose another task.split, or a lower task.test_share"
+        )
+    notes = []
+    if len(seen) < len(labels):
+        unseen = ", ".join(str(label) for index, label in enumerate(labels) if index not in seen)
+        notes.append(f"never shown in training: class {unseen}")
+    if labels != list(range(len(labels))):
+        notes.append(f"classes are numbered from 0 in the order of the labels {_listed(labels)}")
+    return numbered, len(labels), notes
+
+
+def _listed(labels: list[int]) -> str:
+    shown = ", ".join(map(str, labels[:8]))
+    return f"{shown}, ..." if len(labels) > 8 else shown
+
+
+def _scaled_targets(
+    targets: Float64[np.ndarray, "sequences *time"],
+    is_label: Shaped[np.ndarray, "sequences *time"],
+    parts: Parts,
+    config: ArrayFileConfig,
+) -> Shaped[np.ndarray, "sequences *time"]:
+    """Numbers in units of training's deviation from its mean, 0 where a sequence is filled up."""
+    known = targets[parts.train][is_label[parts.train]]
+    if known.min() == known.max():
+        raise TaskError(
+            f"targets: all {len(known)} for training are {known[0]:g}: there is nothing to predict"
+        )
+    scaled = Scaling.of(known[:, None], is_on=config.normalise).apply(targets[..., None])[..., 0]
+    numbers: Shaped[np.ndarray, "sequences *time"] = np.where(is_label, scaled, 0.0).astype(np.float32)
+    return numbers
+
+
+def _notes(parts: Parts, config: ArrayFileConfig, what: str) -> list[str]:
+    """The sizes of the parts, and what came of splitting."""
+    num_train, num_validation, num_test = map(len, (parts.train, parts.validation, parts.test))
+    sizes = f"{num_train:,} {what} to train, {num_validation:,} to validate, {num_test:,} to test"
+    return [sizes, *parts.notes, *few_test_examples(config, num_test)]
+
+
+def _constant_features(
+    scaling: Scaling, values: Float64[np.ndarray, "steps features"], features: tuple[str, ...]
+) -> list[str]:
+    (constant,) = np.nonzero(values.min(axis=0) == values.max(axis=0))
+    return [f"feature {features[index]} is always {values[0, index]:g} in training" for index in constant]
+
+
+def _look_alikes(train: Batch, validation: Batch) -> list[str]:
+    """What is told of validation inputs that training shows too: only cutting can have made them alike."""
+    num_alike = num_shared(validation, train)
+    if not num_alike:
+        return []
+    return [
+        f"{num_alike} of {len(validation.targets)} validation inputs are in training too: cut to "
+        f"{train.inputs.shape[1]} steps, different sequences are alike"
+    ]

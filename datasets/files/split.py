@@ -1,0 +1,210 @@
+"""Who trains, who validates, who tests: whole groups, by time, or at random, so that nothing leaks."""
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from datasets.config import ArrayFileConfig
+from datasets.errors import TaskError
+from datasets.files.contents import Sequences
+
+Kind = Literal["random", "group", "time"]
+Rows = Int64[np.ndarray, "_"]
+
+#: How each kind of split is told.
+_SPLIT_BY = {"random": "at random", "group": "by group", "time": "by time"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Rows of three sets without one in common.
+
+    Attributes:
+        train: in an order of which every beginning is a fair sample; the latest first in a split by time.
+        validation: to choose by.
+        test: for the end.
+        notes: what a user should know.
+    """
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    notes: tuple[str, ...] = ()
+
+    def checked(self, kind: Kind, remedy: str) -> "Parts":
+        """The same parts. Raises TaskError where one of them is empty."""
+        for name in ("train", "validation", "test"):
+            if len(getattr(self, name)) == 0:
+                raise TaskError(f"split {_SPLIT_BY[kind]}, nothing is left for the {name} set: {remedy}")
+        return self
+
+
+def split_sequences(sequences: Sequences, config: ArrayFileConfig) -> Parts:
+    """The parts of a file of sequences: a function of the file and the settings; no seed has a say.
+
+    Identical sequences count as one, so that no part has an example of another.
+
+    Raises:
+        TaskError: the split would leak, or leaves nothing for a part.
+    """
+    kind = kind_of_split(config, sequences.spans is not None, sequences.groups is not None)
+    twins = _twins(sequences)
+    num_copies = len(twins) - len(np.unique(twins))
+    sizes = part_sizes(len(sequences), config)
+    if kind == "time":
+        assert sequences.spans is not None
+        return _by_time(sequences.spans, twins, *sizes)
+    units, labels = twins, None
+    if kind == "group":
+        assert sequences.groups is not None
+        units = joined(twins, sequences.groups)
+    elif config.target == "classification" and sequences.targets.ndim == 1:
+        labels = sequences.targets
+    parts = split_units(units, *sizes, labels=labels)
+    if num_copies:
+        told = f"{num_copies} sequences are copies of others: all copies of one are in the same part"
+        parts = replace(parts, notes=(told,))
+    return parts.checked(kind, f"{len(np.unique(units))} groups or different sequences are too few")
+
+
+def kind_of_split(config: ArrayFileConfig, has_times: bool, has_groups: bool) -> Kind:
+    """How to split.
+
+    Raises:
+        TaskError: the file lacks what the split goes by, or the split would leak and that was not asked for.
+    """
+    if config.split == "auto":
+        return "time" if has_times else "group" if has_groups else "random"
+    if config.split == "time" and not has_times:
+        raise TaskError(
+            "task.split=time: the file has no times; an .npz needs an array times, a table a column"
+        )
+    if config.split == "group" and not has_groups:
+        raise TaskError(
+            "task.split=group: the file has no groups; an .npz needs an array groups, a table a column"
+        )
+    if config.split == "random" and (has_times or has_groups) and not config.allow_leakage:
+        reason, better = ("is ordered in time", "time") if has_times else ("has groups", "group")
+        raise TaskError(
+            f"task.split=random: the file {reason}, and shuffled parts would know each other; take "
+            f"task.split={better}, or say task.allow_leakage=true"
+        )
+    return config.split
+
+
+def part_sizes(num_items: int, config: ArrayFileConfig) -> tuple[int, int]:
+    """How many are wanted for validation and test."""
+    num_test = config.test_size or max(2, round(config.test_share * num_items))
+    num_validation = max(1, num_test // 2)
+    if num_test + num_validation + 2 > num_items:
+        raise TaskError(
+            f"{num_items} sequences are too few for a test set of {num_test} and a validation set of "
+            f"{num_validation}"
+        )
+    return num_validation, num_test
+
+
+def split_units(
+    units: Int64[np.ndarray, "rows"],
+    num_validation: int,
+    num_test: int,
+    labels: Shaped[np.ndarray, "rows"] | None = None,
+) -> Parts:
+    """Parts of whole units, in a fixed shuffled order.
+
+    Each unit goes to the test if it still fits, else to validation if it fits there, else to training.
+
+    Args:
+        units: which unit each row belongs to.
+        num_validation: rows wanted.
+        num_test: rows wanted.
+        labels: where given, each part has each label by its share.
+    """
+    _, first, codes, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)
+    order = shuffled(len(first), None if labels is None else labels[first])
+    part_of = np.zeros(len(first), dtype=np.int64)
+    left = {2: num_test, 1: num_validation}
+    for unit in order:
+        part = next((part for part, room in left.items() if sizes[unit] <= room), 0)
+        part_of[unit] = part
+        if part:
+            left[part] -= int(sizes[unit])
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    # Rows of large units are mixed, so that every beginning of the training set has many units.
+    by_unit = np.lexsort((np.arange(len(codes)), place[codes]))
+    rows = by_unit if labels is not None else shuffled(len(codes), None)
+    train, validation, test = (rows[part_of[codes[rows]] == part] for part in range(3))
+    return Parts(train, validation, test)
+
+
+def shuffled(num_items: int, labels: Shaped[np.ndarray, "items"] | None) -> Rows:
+    """A fixed shuffle; with labels, every beginning has each of them by its share, to within rounding."""
+    # RandomState, because numpy promises never to change what it draws.
+    order = np.random.RandomState(0).permutation(num_items)
+    if labels is None:
+        return order
+    share_done = np.empty(num_items)
+    for label in np.unique(labels):
+        (members,) = np.nonzero(labels[order] == label)
+        share_done[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return order[np.argsort(share_done, kind="stable")]
+
+
+def joined(one: Int64[np.ndarray, "rows"], other: Int64[np.ndarray, "rows"]) -> Int64[np.ndarray, "rows"]:
+    """Units of rows that share a number in one of two numberings, or a row that does so with both."""
+    num_rows, offset = len(one), int(one.max()) + 1
+    size = offset + int(other.max()) + 1
+    edges = coo_array((np.ones(num_rows), (one, other + offset)), shape=(size, size))
+    _, components = connected_components(edges, directed=False)
+    units: Int64[np.ndarray, "rows"] = components[one].astype(np.int64)
+    return units
+
+
+def _by_time(
+    spans: Shaped[np.ndarray, "rows 2"], twins: Int64[np.ndarray, "rows"], num_validation: int, num_test: int
+) -> Parts:
+    """The earliest train, later ones validate, the latest test; what reaches over a border is left out."""
+    begins, ends = spans.T
+    sorted_begins = np.sort(begins)
+    of_test = sorted_begins[-num_test]
+    of_validation = sorted_begins[-num_test - num_validation]
+    is_test = begins >= of_test
+    is_validation = (begins >= of_validation) & (ends < of_test)
+    is_train = ends < of_validation
+    num_across = int((~(is_test | is_validation | is_train)).sum())
+    is_again = is_validation & np.isin(twins, twins[is_train])
+    is_again |= is_test & np.isin(twins, twins[is_train | is_validation])
+    (train,) = np.nonzero(is_train)
+    notes = []
+    if num_across:
+        notes.append(f"{num_across} sequences are left out: they reach over a border between two parts")
+    if is_again.any():
+        notes.append(
+            f"{is_again.sum()} sequences are left out of validation and test: earlier ones are the same"
+        )
+    (validation,), (test,) = (np.nonzero(part & ~is_again) for part in (is_validation, is_test))
+    parts = Parts(train[np.argsort(-ends[train], kind="stable")], validation, test, tuple(notes))
+    return parts.checked(
+        "time",
+        "sequences cover the same times; a column that only numbers the steps is no time: name it by "
+        "task.step_column; or take task.split=group, or task.split=random with task.allow_leakage=true",
+    )
+
+
+def _twins(sequences: Sequences) -> Int64[np.ndarray, "rows"]:
+    """The same number for the same sequence."""
+    codes: dict[bytes, int] = {}
+    inputs = np.ascontiguousarray(sequences.inputs)
+    return np.array(
+        [
+            codes.setdefault(blake2b(one[:length].tobytes(), digest_size=16).digest(), len(codes))
+            for one, length in zip(inputs, sequences.lengths, strict=True)
+        ],
+        dtype=np.int64,
+    )

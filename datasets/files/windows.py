@@ -1,0 +1,104 @@
+"""Windows of series for forecasting: history and what comes after it, each within one part."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from datasets.config import ArrayFileConfig
+from datasets.errors import TaskError
+from datasets.files.contents import Series, SeriesSet
+from datasets.files.split import Kind, Parts, kind_of_split, part_sizes, split_units
+
+#: First steps of windows, as rows of all series one after the other.
+Starts = Int64[np.ndarray, "_"]
+
+#: Validation and test are thinned evenly to so many windows: neighbours tell nearly the same.
+MAX_WINDOWS = 4096
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of history and horizon, told by their first steps.
+
+    Attributes:
+        values: of all series, one after the other.
+        parts: first steps, as rows of `values`.
+        span: steps of one window.
+    """
+
+    values: Float64[np.ndarray, "steps features"]
+    parts: Parts
+    span: int
+
+
+def cut_windows(series_set: SeriesSet, config: ArrayFileConfig) -> Windows:
+    """All windows of a file's series, each whole within the part that it belongs to.
+
+    Raises:
+        TaskError: the series are too short, or the split would leak.
+    """
+    span = config.sequence_length + config.horizon
+    series = series_set.series
+    kind = kind_of_split(config, has_times=True, has_groups=len(series) > 1)
+    parts = _by_time(series, span, config) if kind == "time" else _shuffled(series, span, kind, config)
+    longest = max(len(one.values) for one in series)
+    parts = parts.checked(
+        kind,
+        f"task.sequence_length={config.sequence_length} and task.horizon={config.horizon} need {span} steps "
+        f"in a row, and the longest series has {longest} for all three parts",
+    )
+    values = np.concatenate([one.values for one in series])
+    parts = replace(parts, validation=_thinned(parts.validation), test=_thinned(parts.test))
+    return Windows(values, parts, span)
+
+
+def _by_time(series: tuple[Series, ...], span: int, config: ArrayFileConfig) -> Parts:
+    """Windows before, between and after two borders: points in time, or shares of a series without times."""
+    num_windows = sum(max(0, len(one.values) - span + 1) for one in series)
+    test_share = config.test_share
+    if config.test_size:
+        test_share = config.test_size / max(1, num_windows)
+        if test_share > 0.6:
+            raise TaskError(
+                f"task.test_size={config.test_size}: the series have {num_windows} windows in all"
+            )
+    shares = np.array([1 - 1.5 * test_share, 1 - test_share])
+    clocks = [one.times for one in series if one.times is not None]
+    pooled = np.sort(np.concatenate(clocks)) if clocks else None
+    starts: tuple[list[Starts], list[Starts], list[Starts]] = ([], [], [])
+    ages: list[Starts] = []
+    first = 0
+    for one in series:
+        num_steps = len(one.values)
+        if pooled is None or one.times is None:
+            borders = np.round(shares * num_steps).astype(np.int64)
+        else:
+            borders = np.searchsorted(one.times, pooled[(shares * len(pooled)).astype(np.int64)])
+        edges = [0, *borders.tolist(), num_steps]
+        for part, (begin, end) in enumerate(pairwise(edges)):
+            starts[part].append(np.arange(first + begin, first + max(begin, end - span + 1)))
+        ages.append(np.arange(len(starts[0][-1]))[::-1])
+        first += num_steps
+    train, validation, test = (np.concatenate(part) for part in starts)
+    return Parts(train[np.argsort(np.concatenate(ages), kind="stable")], validation, test)
+
+
+def _shuffled(series: tuple[Series, ...], span: int, kind: Kind, config: ArrayFileConfig) -> Parts:
+    """Windows of whole series, or all windows at random."""
+    starts, owners, first = [], [], 0
+    for index, one in enumerate(series):
+        starts.append(np.arange(first, first + max(0, len(one.values) - span + 1)))
+        owners.append(np.full(len(starts[-1]), index))
+        first += len(one.values)
+    rows = np.concatenate(starts)
+    units = np.concatenate(owners) if kind == "group" else np.arange(len(rows))
+    parts = split_units(units, *part_sizes(len(rows), config))
+    return Parts(rows[parts.train], rows[parts.validation], rows[parts.test])
+
+
+def _thinned(starts: Int64[np.ndarray, "windows"]) -> Int64[np.ndarray, "kept"]:
+    if len(starts) <= MAX_WINDOWS:
+        return starts
+    return starts[np.linspace(0, len(starts) - 1, MAX_WINDOWS).round().astype(np.int64)]
