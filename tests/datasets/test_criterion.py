@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from datasets.chance import Chance
 from datasets.config import TASK_CONFIGS, TaskConfig
 from datasets.criterion import check_criterion, nominal_chance, target_metric
 from datasets.errors import TaskError
@@ -93,3 +94,14 @@ def test_adding_must_get_below_a_twentieth_of_chance() -> None:
 def test_needs_no_torch() -> None:
     program = "import datasets.criterion, sys; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_file_is_judged_by_what_it_turned_out_to_hold() -> None:
+    config = config_of("array_file", path="my.npz")
+    check_criterion(config)
+    chance = Chance(metric=0.5, loss=0.69)
+    assert target_metric(config, chance) == pytest.approx(0.8)
+    check_criterion(config, chance=chance, num_validation=200)
+    with pytest.raises(TaskError, match=r"validates on 40 sequences, .*; set task\.test_size=216 or more$"):
+        check_criterion(config, chance=chance, num_validation=40)
+    check_criterion(config, score=0.95, chance=chance, num_validation=40)
