@@ -3,6 +3,7 @@
 #   make run space=mnist_length args="budget.minutes=2" another space, and words passed on
 #   make test                                           lint, types, import arrows, tests
 #   make bench                                          the figures in benchmarks/results, anew
+#   make known-results                                  docs/known-results.md, anew: half an hour on 2 cores
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ space ?= lstm_depth
 args ?=
 workers ?= 2
 
-.PHONY: run test bench setup clean
+.PHONY: run test bench known-results setup clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python -m search.run space=$(space) $(args)
@@ -25,6 +26,9 @@ test: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.all
+
+known-results: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.known_results
 
 setup: $(VENV)/dev.stamp
 

@@ -28,15 +28,20 @@ def write_results(theme: str, title: str, body: str, hardware: str | None = None
 
 {body.strip()}
 
-Command: `{command}`
-Date: {today}. Revision: {_revision()}.
-Hardware: {_cpu()}, {os.cpu_count()} cores. {_versions()}.
-"""
+{provenance(command)}"""
     path = RESULTS / f"{theme}_{re.sub(r'[^A-Za-z0-9]+', '-', words)}_{today}.md"
     RESULTS.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
     print(text)
     return path
+
+
+def provenance(command: str) -> str:
+    """What one must know of a measurement: command, date, revision, hardware, versions."""
+    return f"""Command: `{command}`
+Date: {datetime.now(UTC):%Y-%m-%d}. Revision: {_revision()}.
+Hardware: {_cpu()}, {os.cpu_count()} cores. {_versions()}.
+"""
 
 
 def _cpu() -> str:

@@ -1,17 +1,24 @@
-"""Every space that ships can be searched: with its own task and, where it has its axes, with any other."""
+"""Every space that ships can be searched: it loads, and each value of each axis trains and is measured."""
 
-import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import torch
 
-from datasets.config import TASK_CONFIGS
 from models.config import MODEL_CONFIGS
+from search.cost import relative_cost
 from search.loading import load
 from search.loading.groups import question_of, shipped
+from search.space import Cell, Space
+from search.trial.config import TrialConfig
+from search.trial.evaluation import measure
+from search.trial.precision import PrecisionError
+from search.trial.training import Training
 
 SPACES = shipped("space")
-#: MNIST has a label for a whole digit only, so it has no axis of supervision.
-UNFIT = {("supervision", "mnist")}
+#: Spaces of one task and network, whose axes any task with a length, and any network, has.
+PLAIN = ("lstm_depth", "gru_depth", "rnn_depth", "width_or_updates", "smoke")
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -21,19 +28,71 @@ def test_it_asks_one_question(space: str) -> None:
     assert "\n" not in question
 
 
-@pytest.mark.parametrize(
-    ("space", "task"), [pair for pair in itertools.product(SPACES, TASK_CONFIGS) if pair not in UNFIT]
-)
-def test_every_cell_is_a_trial_with_any_task(space: str, task: str) -> None:
+@pytest.mark.parametrize("space", SPACES)
+def test_every_cell_is_a_trial(space: str) -> None:
+    loaded = load([f"space={space}"]).space
+    cells = [loaded.trial_config(cell, loaded.default_recipe(cell), seed=0) for cell in loaded.cells()]
+    assert len({cell.model_dump_json() for cell in cells}) == len(cells), "no two cells are the same"
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_every_value_of_every_axis_trains_and_is_measured(space: str) -> None:
+    for config in one_of_each_value(load([f"space={space}"]).space):
+        try:
+            training = Training(config, torch.device("cpu"))
+        except PrecisionError:
+            continue
+        interval = training.run(0, 1, lambda: False)
+        assert interval is not None
+        assert torch.isfinite(interval.losses).all(), config
+        few = next(training.task.validation_set().split(8))
+        assert 0 <= measure(training.model, training.objective, few, training.precision).metric < 100
+
+
+def one_of_each_value(space: Space) -> Iterator[TrialConfig]:
+    """For each value of each axis the cheapest trial that has it, with small batches."""
+    cells = list(space.cells())
+    told = set()
+    for axis in space.axes:
+        for value in axis.grid():
+            trials = list(trials_with(space, cells, axis.path, axis.label(value), value))
+            cheapest = min(trials, key=relative_cost)
+            if cheapest.model_dump_json() not in told:
+                told.add(cheapest.model_dump_json())
+                yield cheapest
+
+
+def trials_with(space: Space, cells: list[Cell], path: str, label: Any, value: Any) -> Iterator[TrialConfig]:
+    for cell in cells:
+        if path in space.map.paths:
+            if cell.as_dict()[path] != label:
+                continue
+            recipe = space.default_recipe(cell)
+        else:
+            conditions = {
+                path: wanted[0] if isinstance(wanted, list | tuple) else wanted
+                for path, wanted in space.axis(path).when.items()
+            }
+            if any(cell.as_dict().get(on, wanted) != wanted for on, wanted in conditions.items()):
+                continue
+            recipe = space.complete(cell, {**conditions, path: value})
+        values = space.trial_values(cell, recipe, seed=0)
+        values["train"]["batch_size"] = 4
+        yield TrialConfig.model_validate(values)
+
+
+@pytest.mark.parametrize("task", ["parity", "adding", "delayed_recall", "temporal_order", "mnist"])
+@pytest.mark.parametrize("space", PLAIN)
+def test_a_plain_space_takes_another_task(space: str, task: str) -> None:
     loaded = load([f"space={space}", f"task={task}"]).space
     for cell in loaded.cells():
         config = loaded.trial_config(cell, loaded.default_recipe(cell), seed=0)
         assert config.task.name == task
 
 
-@pytest.mark.parametrize("model", MODEL_CONFIGS)
-@pytest.mark.parametrize("space", SPACES)
-def test_it_takes_any_network(space: str, model: str) -> None:
+@pytest.mark.parametrize("model", [name for name, model in MODEL_CONFIGS.items() if not model.needs_frames])
+@pytest.mark.parametrize("space", PLAIN)
+def test_a_plain_space_takes_another_network(space: str, model: str) -> None:
     assert load([f"space={space}", f"model={model}"]).space.name == space
 
 

@@ -1,0 +1,131 @@
+"""Holding on to something: baselines, gates, and how they begin."""
+
+import math
+import statistics
+
+import torch
+
+from benchmarks.known_results.claim import Arms, Claim, Verdict, expects_counts, seeds
+from datasets import build_task
+from datasets.config import AddingConfig, CopyMemoryConfig, TaskConfig
+
+#: Sequences that a simulated blind guess is measured on.
+_NUM_SEQUENCES = 200_000
+
+
+def _adding(length: int) -> dict[str, object]:
+    return {"name": "adding", "sequence_length": length}
+
+
+def _recall(length: int) -> dict[str, object]:
+    return {"name": "delayed_recall", "sequence_length": length}
+
+
+def _trained(max_updates: int, **settings: object) -> dict[str, object]:
+    return {"learning_rate": 3e-3, "clip_norm": 1.0, "max_updates": max_updates, **settings}
+
+
+def _simulated_blind_loss(config: TaskConfig) -> float:
+    """The natural loss of saying, at each step, what was seen there on other sequences."""
+    task = build_task(config)
+    seen, asked = (
+        torch.cat(
+            [task.train_batch(part, update, 2000, 0.0).targets for update in range(_NUM_SEQUENCES // 2000)]
+        )
+        for part in (0, 1)
+    )
+    if config.target_kind == "number":
+        return (asked - seen.mean(0)).square().mean().item()
+    shares = torch.stack([(seen == label).double().mean(0) for label in range(task.output_size)], dim=-1)
+    return statistics.fmean(
+        -shares[step].clamp_min(1e-12).log()[asked[:, step]].mean().item() for step in range(asked.shape[1])
+    )
+
+
+def _baseline(topic: str, config: TaskConfig, formula: str, value: float, source: str) -> Claim:
+    def judge(_: Arms) -> Verdict:
+        told, simulated = build_task(config).chance.loss, _simulated_blind_loss(config)
+        agrees = round(told, 6) == round(value, 6) and math.isclose(simulated, value, rel_tol=0.01)
+        return Verdict(f"{told:.4f} stated, {simulated:.4f} simulated", agrees)
+
+    return Claim(
+        topic=topic,
+        statement=f"a guess that is blind to the input gets {formula}",
+        source=source,
+        expected=f"{value:.4f}; the simulation within 1 %",
+        judge=judge,
+    )
+
+
+CLAIMS = [
+    _baseline(
+        "adding, baseline",
+        AddingConfig(sequence_length=100),
+        "1/6",
+        1 / 6,
+        "variance of two U(0, 1); Arjovsky et al. 2016 give 0.167",
+    ),
+    _baseline(
+        "copy, baseline",
+        CopyMemoryConfig(sequence_length=100),
+        "10 ln 8 / (T + 20)",
+        10 * math.log(8) / 120,
+        "Arjovsky et al. 2016, section 5.1",
+    ),
+    Claim(
+        topic="adding, gates",
+        statement="LSTM and GRU learn 50 steps, a plain network does not",
+        source="Hochreiter and Schmidhuber 1997; Chung et al. 2014",
+        expected="LSTM and GRU 4 of 4, plain 0 of 4",
+        judge=expects_counts(lstm=4, gru=4, rnn=0),
+        arms={
+            name: seeds(4, task=_adding(50), model={"name": name}, train=_trained(2500))
+            for name in ("lstm", "gru", "rnn")
+        },
+    ),
+    Claim(
+        topic="recall, gates",
+        statement="gates that begin open hold a bit for 100 steps; a plain network does not",
+        source="Gers et al. 2000; Jozefowicz et al. 2015 (forget bias)",
+        expected="LSTM and GRU 4 of 4, plain 0 of 4",
+        judge=expects_counts(lstm=4, gru=4, rnn=0),
+        arms={
+            name: seeds(4, task=_recall(100), model={"name": name, **settings}, train=_trained(1000))
+            for name, settings in (("lstm", {"chrono": True}), ("gru", {"chrono": True}), ("rnn", {}))
+        },
+    ),
+    Claim(
+        topic="recall, forget bias and chrono",
+        statement="at T=100 torch's own biases forget; a forget bias of 3 or chrono biases remember",
+        source="Tallec and Ollivier 2018; the memory of f=1/2 fades as 2^-T",
+        expected="torch's 0 of 4, bias 3 4 of 4, chrono 4 of 4",
+        judge=expects_counts(torch=0, bias=4, chrono=4),
+        arms={
+            name: seeds(4, task=_recall(100), model={"name": "lstm", **settings}, train=_trained(1000))
+            for name, settings in (
+                ("torch", {}),
+                ("bias", {"forget_bias": 3.0}),
+                ("chrono", {"chrono": True}),
+            )
+        },
+    ),
+    Claim(
+        topic="adding, IRNN",
+        statement="rectified units with an identity recurrence learn where tanh units do not",
+        source="Le et al. 2015, section 4.1",
+        expected="identity 4 of 4, tanh 0 of 4, at T=100",
+        judge=expects_counts(identity=4, tanh=0),
+        arms={
+            name: seeds(
+                4,
+                task=_adding(100),
+                model={"name": "rnn", "hidden_size": 100, **settings},
+                train=_trained(2500, learning_rate=1e-3),
+            )
+            for name, settings in (
+                ("identity", {"nonlinearity": "relu", "initialization": "identity"}),
+                ("tanh", {}),
+            )
+        },
+    ),
+]
