@@ -68,7 +68,7 @@ class ParityConfig(GeneratedTaskConfig):
 
 
 class MarkedXorConfig(GeneratedTaskConfig):
-    """Whether the two marked bits differ (Hochreiter and Schmidhuber 1997 have such tasks in section 5)."""
+    """Whether the two marked bits differ (Martens and Sutskever 2011 have marks in two ranges of steps)."""
 
     kind: ClassVar[TargetKind | None] = "binary"
 
@@ -118,7 +118,7 @@ class DelayedRecallConfig(GeneratedTaskConfig):
 class CopyMemoryConfig(GeneratedTaskConfig):
     """Symbols are shown, then blanks for `sequence_length` steps, then the symbols are to be said in order.
 
-    As in Arjovsky et al. (2016): the input has sequence_length + 2 x num_copied steps.
+    The last blank is a cue. As in Arjovsky et al. (2016), with sequence_length + 2 x num_copied steps in all.
     """
 
     kind: ClassVar[TargetKind | None] = "category"

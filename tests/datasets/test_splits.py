@@ -1,0 +1,147 @@
+"""Sets that share no example, training sets of a given size, and what is said where that cannot be."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datasets import build_task
+from datasets.config import TASK_CONFIGS, TaskConfig
+from datasets.duplicates import num_shared
+from datasets.task import Batch, Task
+
+
+def build(**values: Any) -> Task:
+    config: TaskConfig = TASK_CONFIGS[values["name"]].model_validate(values)
+    task = build_task(config)
+    task.unseal()
+    return task
+
+
+def rows(batch: Batch) -> list[bytes]:
+    return [sequence.numpy().tobytes() for sequence in batch.inputs]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    name=st.sampled_from(
+        ["parity", "marked_xor", "adding", "sum_regression", "copy_memory", "temporal_order"]
+    ),
+    length=st.integers(3, 40),
+    test_size=st.integers(2, 300),
+    seed=st.integers(0, 2**40),
+    train_size=st.none() | st.integers(1, 200),
+)
+def test_no_set_shares_an_example_with_another_or_has_one_twice(
+    name: str, length: int, test_size: int, seed: int, train_size: int | None
+) -> None:
+    task = build(name=name, sequence_length=length, test_size=test_size, train_size=train_size)
+    train, validation, test = task.train_batch(seed, 0, 500, 0.0), task.validation_set(), task.test_set()
+    for part in (validation, test):
+        assert len(set(rows(part))) == len(part.inputs)
+    if any("all sets hold each of them" in note for note in task.notes):
+        assert num_shared(validation, test) == len(test.inputs)
+    else:
+        assert (len(validation.inputs), len(test.inputs)) == (test_size // 2, test_size)
+        assert num_shared(validation, test) == 0
+        assert num_shared(train, validation) == num_shared(train, test) == 0
+
+
+def test_training_reaches_every_input_that_is_not_held_out() -> None:
+    task = build(name="parity", sequence_length=8, test_size=40)
+    held_out = {*rows(task.validation_set()), *rows(task.test_set())}
+    seen = set(rows(task.train_batch(0, 0, 10_000, 0.0)))
+    assert len(held_out) == 60
+    assert len(seen) == 256 - 60
+    assert seen.isdisjoint(held_out)
+
+
+def test_few_distinct_inputs_are_enumerated_and_told() -> None:
+    task = build(name="parity", sequence_length=3)
+    assert task.notes == (
+        "parity of length 3 has 8 distinct inputs, no more than the 1,536 that validation and test would "
+        "take: all sets hold each of them",
+    )
+    for part in (task.validation_set(), task.test_set(), task.train_batch(0, 0, 1000, 0.0)):
+        assert len(set(rows(part))) == 8
+
+
+def test_little_to_train_on_is_told() -> None:
+    task = build(name="parity", sequence_length=11)
+    assert task.notes == (
+        "parity of length 11 has 2,048 distinct inputs: validation and test take 1,536 of them, and training "
+        "is left with 512",
+    )
+    assert build(name="parity", sequence_length=12).notes == ()
+
+
+def test_few_test_examples_are_told() -> None:
+    assert build(name="parity", sequence_length=20, test_size=256).notes == (
+        "256 test sequences: an accuracy is known to ±6 points only (95 %)",
+    )
+    assert build(name="adding", test_size=256).notes == (
+        "256 test sequences: a mean squared error is known to ±17 % only (95 %)",
+    )
+    assert build(name="adding", test_size=1000).notes == ()
+
+
+def test_the_stated_precision_holds_for_guesses() -> None:
+    """Of 2,000 accuracies at one half, 5 % stray further than 1.96 standard errors: 100, give or take 60."""
+    torch.manual_seed(0)
+    accuracies = torch.randint(2, (2000, 256)).double().mean(1)
+    half_width = 1.96 * (0.25 / 256) ** 0.5
+    assert 100 * half_width == pytest.approx(6, abs=0.5)
+    assert 40 < ((accuracies - 0.5).abs() > half_width).sum().item() < 160
+
+
+@pytest.mark.parametrize("batch_size", [7, 30, 70])
+@pytest.mark.parametrize("name", ["parity", "adding", "copy_memory", "temporal_order"])
+def test_a_training_set_shows_each_example_once_an_epoch(name: str, batch_size: int) -> None:
+    task = build(name=name, sequence_length=20, train_size=30)
+    assert task.num_train == 30
+    seen: list[bytes] = []
+    for update in range(-(-3 * 30 // batch_size)):
+        seen += rows(task.train_batch(5, update, batch_size, 0.0))
+    epochs = [seen[start : start + 30] for start in (0, 30, 60)]
+    assert Counter(epochs[0]) == Counter(epochs[1]) == Counter(epochs[2])
+    assert len(set(epochs[0])) == 30
+    assert len({tuple(epoch) for epoch in epochs}) == 3, "each in an order of its own"
+
+
+def test_each_seed_has_a_training_set_of_its_own() -> None:
+    task, again = (build(name="parity", sequence_length=20, train_size=50) for _ in range(2))
+    first, other = task.train_batch(0, 0, 50, 0.0), task.train_batch(1, 0, 50, 0.0)
+    assert num_shared(first, other) == 0
+    assert rows(again.train_batch(0, 0, 50, 0.0)) == rows(first) == rows(task.train_batch(0, 0, 50, 0.0))
+
+
+def test_a_training_set_takes_no_more_than_there_is_and_says_so() -> None:
+    task = build(name="parity", sequence_length=8, test_size=40, train_size=1000)
+    assert task.num_train == 256 - 60
+    assert task.notes[0] == "task.train_size=1000 takes all of the 196 distinct inputs left"
+    assert len(set(rows(task.train_batch(0, 0, 196, 0.0)))) == 196
+
+
+def test_batches_of_every_size_come_without_end() -> None:
+    """Batches are drawn ahead, several at once: none is given twice."""
+    task = build(name="adding", sequence_length=5)
+    seen = [row for update in range(100) for row in rows(task.train_batch(0, update, 8, 0.0))]
+    assert len(set(seen)) == 800
+
+
+def test_shared_examples_are_counted_bit_for_bit() -> None:
+    one = Batch(torch.tensor([[[0.0], [1.0]], [[1.0], [1.0]], [[1.0], [1.0]]]), torch.zeros(3))
+    other = Batch(torch.tensor([[[1.0], [1.0]], [[0.0], [0.0]]]), torch.ones(2))
+    assert num_shared(one, other) == 2
+    assert num_shared(other, one) == 1
+
+
+def test_padding_is_no_part_of_an_example() -> None:
+    short = Batch(torch.tensor([[[1.0], [0.0]]]), torch.zeros(1), torch.tensor([1]))
+    longer = Batch(torch.tensor([[[1.0], [0.0], [0.0]]]), torch.zeros(1), torch.tensor([1]))
+    whole = Batch(torch.tensor([[[1.0], [0.0]]]), torch.zeros(1))
+    assert num_shared(short, longer) == 1
+    assert num_shared(short, whole) == 0
