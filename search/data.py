@@ -1,30 +1,52 @@
 """Looks at the files that trials will read, before any of them is begun."""
 
+import math
+from collections.abc import Iterator
+
 from analysis.errors import UserError
-from datasets.config import MnistConfig
+from datasets.errors import TaskError
 from search.config import RunConfig
+from search.space import Space
+from search.trial.config import TrialConfig
 
 
 def check_files(config: RunConfig) -> None:
-    """Reads the files that the user named, once. Raises UserError where they are not what they must be."""
-    space = config.space
-    tasks = {
-        (task.folder, task.test_size): task
-        for cell in space.cells()
-        if isinstance(task := space.trial_config(cell, space.default_recipe(cell), 0).task, MnistConfig)
-        and task.folder is not None
+    """Reads every file that the user named, as each trial would, once for each of the tasks asked for.
+
+    Raises:
+        UserError: files are not what they must be, or leave too little to tell learning from luck. All
+            mistakes are told at once.
+    """
+    trials = {
+        (trial.task, trial.criterion.score): trial
+        for trial in _trials(config.space)
+        if trial.task.source is not None
     }
-    if not tasks:
+    if not trials:
         return
     # These bring torch along, which a run that reads no files need not wait for.
     from datasets import build_task
-    from datasets.errors import TaskError
+    from datasets.criterion import check_criterion
 
-    problems = []
-    for task in tasks.values():
+    problems: dict[str, None] = {}
+    for (task_config, score), trial in trials.items():
+        num_evaluations = math.ceil(trial.train.max_updates / trial.train.evaluate_every)
         try:
-            build_task(task)
+            task = build_task(task_config)
+            num_validation = len(task.validation_set().targets)
+            check_criterion(task_config, num_evaluations, score, task.chance, num_validation)
         except TaskError as error:
-            problems.append(f"task.folder={task.folder}: {error}")
+            problems[f"{task_config.source}: {error}"] = None
     if problems:
         raise UserError(*problems)
+
+
+def _trials(space: Space) -> Iterator[TrialConfig]:
+    """A trial of every cell, and of every value that a recipe may give to the task or the criterion."""
+    for cell in space.cells():
+        yield space.trial_config(cell, space.default_recipe(cell), 0)
+        for axis in space.recipe_axes:
+            if axis.path.partition(".")[0] not in ("task", "criterion"):
+                continue
+            for value in axis.grid():
+                yield space.trial_config(cell, space.complete(cell, {axis.path: value}), 0)
