@@ -75,6 +75,11 @@ class Objective:
         """What the outputs say, in the task's own units: probabilities of classes, numbers, or shares."""
         return self.head.predict(outputs)
 
+    def labels(self, batch: Batch) -> Shaped[Tensor, "labels *target"]:
+        """The targets of a batch, without the steps that only fill sequences up."""
+        rows = self._label_rows(batch)
+        return batch.targets if rows is None else batch.targets.flatten(0, 1)[rows]
+
     def num_labels(self, batch: Batch) -> int:
         """Labels of a batch, a frame counting as one: what its mean loss is a mean over."""
         if batch.lengths is not None and self.task.config.target_layout == "step":
@@ -90,7 +95,7 @@ class Objective:
 
     def floor(self, reach: tuple[float, float] | None = None) -> Floor:
         """What this head cannot go below on the validation targets (see `floor.floor`)."""
-        return floor(self.head, self._validation_targets, reach)
+        return floor(self.head, self.labels(self.task.validation_set()), reach)
 
     @cached_property
     def loss_floor(self) -> float:
@@ -110,13 +115,7 @@ class Objective:
             return self.task.chance.loss
         if head.loss == "mse" and head.activation == "none" and self.kind == "number":
             return self.task.chance.metric * head.scale**2
-        return best_constant_loss(head, self._validation_targets)
-
-    @property
-    def _validation_targets(self) -> Shaped[Tensor, "labels *rest"]:
-        batch = self.task.validation_set()
-        rows = self._label_rows(batch)
-        return batch.targets if rows is None else batch.targets.flatten(0, 1)[rows]
+        return best_constant_loss(head, self.labels(self.task.validation_set()))
 
     def _labelled(
         self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch

@@ -57,7 +57,8 @@ def test_a_ragged_batch_is_worth_the_mean_over_its_labels() -> None:
     ]
     weights = torch.tensor(LENGTHS, dtype=torch.float64) / sum(LENGTHS)
     assert values(whole) == pytest.approx((weights @ torch.tensor(alone, dtype=torch.float64)).tolist())
-    assert objective.num_labels(batch) == sum(LENGTHS)
+    assert objective.num_labels(batch) == len(objective.labels(batch)) == sum(LENGTHS)
+    assert objective.labels(batch).max() == 1, "what fills up is no label"
     trained = objective.loss(model(batch.inputs, batch.lengths), batch)
     assert trained.item() == pytest.approx(whole.loss)
 
