@@ -152,7 +152,7 @@ def _groups_of_files(group: Group) -> Iterator[str]:
 def _trial_keys() -> Iterator[str]:
     """Keys of a trial: those that all tasks or networks share once, then each one's own."""
     for group, kinds in KINDS.items():
-        yield f"{group.capitalize()} ({group}=NAME, one of {', '.join(kinds)}):"
+        yield from textwrap.wrap(f"{group.capitalize()} ({group}=NAME, one of {', '.join(kinds)}):", WIDTH)
         bearers: dict[tuple[str, str], list[str]] = {}
         for kind, model in kinds.items():
             for name, field in model.model_fields.items():
