@@ -83,8 +83,8 @@ class Snapshot:
         return scaling is None or torch.equal(self.tensors["scaling.scale"], scaling.state()["scale"])
 
     def same_weights(self, model: nn.Module) -> bool:
-        """Whether no weight has changed by a bit since the snapshot."""
-        return all(torch.equal(self.tensors[f"model.{name}"], t) for name, t in model.state_dict().items())
+        """Whether no weight has changed by a bit since the snapshot; a norm's statistics are none."""
+        return all(torch.equal(self.tensors[f"model.{name}"], p) for name, p in model.named_parameters())
 
     def _under(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin so, named by the rest."""

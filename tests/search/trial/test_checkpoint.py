@@ -7,6 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from models import build_model
+from models.config import GRUConfig
+from models.network import Interface
 from search.trial.checkpoint import Snapshot
 from search.trial.config import TrialConfig
 from search.trial.criterion import Progress
@@ -109,3 +112,13 @@ def test_on_a_gpu_every_number_comes_back_to_where_torch_keeps_it(name: str) -> 
     take(on_cpu, Progress()).restore(trained.model, trained.optimizer)
     assert {key: tensor.device for key, tensor in state(trained).items()} == fresh
     run(trained, 2, 4)
+
+
+def test_weights_are_the_same_although_a_batch_norm_has_counted_on() -> None:
+    model = build_model(GRUConfig(batch_norm=True), Interface(3, 1, num_steps=4))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    before = Snapshot.take(model, optimizer, Progress())
+    model(torch.randn(5, 4, 3)).sum().backward()
+    assert before.same_weights(model)
+    optimizer.step()
+    assert not before.same_weights(model)
