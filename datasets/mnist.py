@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -11,11 +12,16 @@ from datasets.chance import Chance
 from datasets.config import NUM_PIXELS, MnistConfig
 from datasets.criterion import check_criterion, target_metric
 from datasets.digits import NUM_CLASSES, Digits, load_split
-from datasets.task import TRAIN, Batch, Task, hashed_seed
+from datasets.epochs import Epochs
+from datasets.notes import few_test_examples
+from datasets.task import Batch, Task
+
+#: Many published results on permuted pixels are of this seed, so theirs and ours see the same order.
+_PERMUTATION_SEED = 92916
 
 
 class Mnist(Task):
-    """Which digit it is, its pixels cut into `sequence_length` steps from the top left.
+    """Which digit it is, its pixels cut into `sequence_length` steps from the top left, or in shuffled order.
 
     Training goes through the digits in epochs, each in an order of its own that the seed determines; a batch
     may reach over the end of an epoch.
@@ -26,30 +32,25 @@ class Mnist(Task):
 
     def __init__(self, config: MnistConfig, device: torch.device | None = None) -> None:
         super().__init__(config, device)
-        split = load_split(config.folder, config.test_size, config.validation_size)
+        split = load_split(config.folder, config.test_size, config.validation_size, config.train_size)
         self._train = Digits(split.train.pixels.to(self.device), split.train.labels.to(self.device))
         self._held_out_test = split.test
         self._background = split.background
-        self._pixel_index = pixel_index(config.sequence_length).to(self.device)
+        self._pixel_index = pixel_index(config.sequence_length, config.permuted).to(self.device)
         self._validation_set = self._batch(split.validation)
-        self._epoch_order: tuple[tuple[int, int], Int64[Tensor, "digits"]] | None = None
-
         self.num_train = len(split.train.labels)
+        self._epochs = Epochs(self.num_train, self.device)
+
         self.input_size = self._pixel_index.shape[1]
         self.chance = digit_chance(split.train.labels, split.validation.labels)
         self.target_metric = target_metric(config)
         check_criterion(config, chance=self.chance)
+        self.notes = few_test_examples(config, config.test_size)
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
         """The training batch of one update: the next digits of the epochs' orders, one after the other."""
         assert 0 <= progress <= 1, progress
-        assert self.num_train is not None
-        parts, start = [], update * batch_size
-        while (missing := (update + 1) * batch_size - start) > 0:
-            epoch, first = divmod(start, self.num_train)
-            parts.append(self._order_of(seed, epoch)[first : first + missing])
-            start += len(parts[-1])
-        rows = parts[0] if len(parts) == 1 else torch.cat(parts)
+        rows = self._epochs.rows(seed, update, batch_size)
         return self._batch(Digits(*(part.index_select(0, rows) for part in self._train)))
 
     def validation_set(self) -> Batch:
@@ -59,22 +60,13 @@ class Mnist(Task):
     def _test_set(self) -> Batch:
         return self._batch(self._held_out_test)
 
-    def _order_of(self, seed: int, epoch: int) -> Int64[Tensor, "digits"]:
-        """The order of one epoch's digits. The last one asked for is kept: it serves the whole epoch."""
-        assert self.num_train is not None
-        if self._epoch_order is None or self._epoch_order[0] != (seed, epoch):
-            generator = torch.Generator().manual_seed(hashed_seed(seed, TRAIN, epoch))
-            order = torch.randperm(self.num_train, generator=generator).to(self.device)
-            self._epoch_order = ((seed, epoch), order)
-        return self._epoch_order[1]
-
     def _batch(self, digits: Digits) -> Batch:
         pixels = digits.pixels.to(self.device)
         return Batch(self._cut(pixels), digits.labels.to(self.device))
 
     def _cut(self, pixels: Float[Tensor, "batch 784"]) -> Float[Tensor, "batch time features"]:
         num_steps, num_features = self._pixel_index.shape
-        if num_steps * num_features == NUM_PIXELS:
+        if num_steps * num_features == NUM_PIXELS and not self.config.permuted:
             return pixels.view(-1, num_steps, num_features)
         padded = functional.pad(pixels, (0, 1), value=self._background)
         return padded.index_select(1, self._pixel_index.flatten()).view(-1, num_steps, num_features)
@@ -95,13 +87,21 @@ def step_sizes(sequence_length: int) -> list[int]:
     return [smallest + 1] * num_larger + [smallest] * (sequence_length - num_larger)
 
 
-def pixel_index(sequence_length: int) -> Int64[Tensor, "time features"]:
+def pixel_order(permuted: bool) -> Int64[Tensor, "784"]:
+    """The order in which pixels are shown: row by row, or shuffled in one way for all digits and runs."""
+    if not permuted:
+        return torch.arange(NUM_PIXELS)
+    # RandomState, because numpy promises never to change what it draws.
+    return torch.from_numpy(np.random.RandomState(_PERMUTATION_SEED).permutation(NUM_PIXELS))
+
+
+def pixel_index(sequence_length: int, permuted: bool = False) -> Int64[Tensor, "time features"]:
     """Which pixel each feature of each step shows; 784 stands for the background that fills a step up."""
-    sizes = step_sizes(sequence_length)
+    sizes, order = step_sizes(sequence_length), pixel_order(permuted)
     index = torch.full((sequence_length, max(sizes)), NUM_PIXELS)
     start = 0
     for row, size in zip(index, sizes, strict=True):
-        row[:size] = torch.arange(start, start + size)
+        row[:size] = order[start : start + size]
         start += size
     return index
 

