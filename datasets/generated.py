@@ -49,7 +49,7 @@ class GeneratedTask(Task):
             self.num_train = min(config.train_size, num_train_inputs(config))
             self._epochs = Epochs(self.num_train, self.device)
         self._training_set: tuple[int, Batch] | None = None
-        self._block: tuple[tuple[int, int, int], Batch] | None = None
+        self._block: tuple[tuple[int, int, int, int], Batch] | None = None
         self._vocabularies: dict[int, Vocabulary] = {}
 
     @abstractmethod
@@ -64,7 +64,7 @@ class GeneratedTask(Task):
             return Batch(inputs.index_select(0, rows), targets.index_select(0, rows))
         length = self.training_length(seed, update, progress)
         block, place = divmod(update, self._num_drawn_ahead(batch_size))
-        key = (seed, block, batch_size)
+        key = (seed, block, batch_size, length)
         if self._block is None or self._block[0] != key:
             num_sequences = self._num_drawn_ahead(batch_size) * batch_size
             words = self._vocabulary(length).draw(self.generator(seed, TRAIN, block), num_sequences)

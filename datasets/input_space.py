@@ -53,7 +53,7 @@ class InputSpace:
     def head(self) -> tuple[int, ...]:
         """Alphabet sizes of a word's first letters, as many as have at most 2^53 values together.
 
-        The head tells words apart where sets must not share any: it is the whole word, or has 2^28 values at
+        The head tells words apart where sets must not share any: it is the whole word, or has 2^29 values at
         least, so that a word is as good as never kept out for another one with its head.
         """
         sizes, num_heads = list(self.leading), math.prod(self.leading)

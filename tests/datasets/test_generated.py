@@ -38,6 +38,13 @@ def test_a_curriculum_begins_with_the_shortest() -> None:
     assert {task.training_length(0, update, 0.0) for update in range(100)} == {1}
 
 
+def test_progress_alone_changes_the_length_of_an_update() -> None:
+    task = Parity(ParityConfig(sequence_length=50, length_distribution="curriculum"))
+    first, last = (task.train_batch(0, 7, 4, progress).inputs.shape[1] for progress in (0.0, 1.0))
+    assert (first, last) == tuple(task.training_length(0, 7, progress) for progress in (0.0, 1.0))
+    assert first == 1 < last
+
+
 def test_uniform_lengths_are_uniform() -> None:
     task = Parity(ParityConfig(sequence_length=4, length_distribution="uniform"))
     lengths = torch.tensor([task.training_length(0, update, 0.0) for update in range(10_000)])
