@@ -3,8 +3,11 @@
 import math
 from collections.abc import Sequence
 from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -40,9 +43,54 @@ COPYING: dict[str, dict[str, Any]] = {
     "copy": {"name": "copy_memory"},
     "copy 2 of 3": {"name": "copy_memory", "num_symbols": 3, "num_copied": 2},
 }
+SMALL_FRAMES = {"frame_size": 12, "digit_size": 7, "num_digits": 1, "prediction_length": 3}
+_FOLDER = TemporaryDirectory()
+
+
+def write_arrays(name: str, **arrays: np.ndarray) -> str:
+    """A file of the user's, there as long as the tests run."""
+    path = Path(_FOLDER.name) / f"{name}.npz"
+    np.savez(path, **arrays)
+    return str(path)
+
+
+_RANDOM = np.random.RandomState(0)
+_WHOLE_NUMBERS = _RANDOM.randint(0, 10, (2000, 200, 2))
 #: On data of their own.
 ON_DATA: dict[str, dict[str, Any]] = {
     "mnist": {"name": "mnist"},
+    "ragged classes of groups": {
+        "name": "array_file",
+        "path": write_arrays(
+            "classes",
+            inputs=_WHOLE_NUMBERS,
+            targets=np.arange(2000) % 3,
+            lengths=np.append(200, _RANDOM.randint(28, 201, 1999)),
+            groups=np.arange(2000) // 3,
+        ),
+    },
+    "numbers at every step in time": {
+        "name": "array_file",
+        "path": write_arrays(
+            "numbers",
+            inputs=_WHOLE_NUMBERS,
+            targets=_WHOLE_NUMBERS.max(2),
+            times=np.arange(2000),
+        ),
+        "target": "regression",
+        "supervision": "every_step",
+    },
+    "forecast": {
+        "name": "array_file",
+        "path": write_arrays("series", series=_WHOLE_NUMBERS[:40].reshape(8000, 2)),
+        "target": "forecasting",
+        "horizon": 3,
+    },
+    "permuted mnist": {"name": "mnist", "permuted": True},
+    "mnist of 300": {"name": "mnist", "train_size": 300},
+    "moving mnist, reconstruction": {"name": "moving_mnist", "target": "reconstruction", **SMALL_FRAMES},
+    "moving mnist, prediction": {"name": "moving_mnist", "target": "prediction", **SMALL_FRAMES},
+    "moving mnist, both of 2": {"name": "moving_mnist", "target": "both", **SMALL_FRAMES, "num_digits": 2},
 }
 
 GENERATED = [
