@@ -43,7 +43,7 @@ COPYING: dict[str, dict[str, Any]] = {
     "copy": {"name": "copy_memory"},
     "copy 2 of 3": {"name": "copy_memory", "num_symbols": 3, "num_copied": 2},
 }
-SMALL_FRAMES = {"frame_size": 12, "digit_size": 7, "num_digits": 1, "prediction_length": 3}
+SMALL_FRAMES = {"frame_size": 12, "digit_size": 7, "num_digits": 1, "prediction_length": 3, "test_size": 200}
 _FOLDER = TemporaryDirectory()
 
 
