@@ -38,7 +38,9 @@ TARGET_ACCURACY = 0.99
 TARGET_DIGIT_ACCURACY = 0.80
 #: Share of chance's mean squared error to get below.
 TARGET_ERROR_SHARE = 0.05
-#: The same for frames, whose pixels a network cannot get all right.
+#: The same for frames, whose pixels a network cannot get all right. Who knows where digits are, but not
+#: which, is left with 0.49 to 0.65 of chance, and no fixed frames get below 0.99 of it. An LSTM of 128 units
+#: that reconstructs 5 frames of 16 x 16 by squared error gets below one half within 150 updates.
 TARGET_FRAME_ERROR_SHARE = 0.5
 #: Share of the way from chance to perfection that counts as learned on the user's own data. Their labels
 #: hold noise of unknown size: near 1 every network would count as failed, and below one half a trace of
