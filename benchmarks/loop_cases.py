@@ -90,7 +90,7 @@ def bare_intervals(case: Case, device: torch.device) -> Iterator[float]:
     update = 0
     while True:
         for _ in range(UPDATES):
-            inputs, targets = task.train_batch(0, update, BATCH_SIZE, progress=0.0)
+            inputs, targets, _ = task.train_batch(0, update, BATCH_SIZE, progress=0.0)
             loss = mean_squared_error(model(inputs), targets)
             optimizer.zero_grad()
             loss.backward()
