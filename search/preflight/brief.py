@@ -18,8 +18,8 @@ from search.preflight.report import TrialReport
 from search.preflight.selection import Candidate, select
 from search.preflight.subject import Subject
 
-#: Trials at most, and seconds after which no other is begun.
-MAX_TRIALS, TOTAL_SECONDS = 4, 1.5
+#: Trials at most, and seconds after which no other is begun; each that was has so many for its checks.
+MAX_TRIALS, TOTAL_SECONDS, TRIAL_SECONDS = 4, 1.0, 1.0
 #: A trial of which one update takes longer on a nominal core, in seconds, is not built here.
 MAX_UPDATE_SECONDS = 2.0
 #: Multiplications of one pass: some hundredths of a second.
@@ -41,7 +41,7 @@ def brief_preflight(config: RunConfig, see_more: str) -> list[str]:
         trials = list(_checked(select(config.space, config.seed).smallest, deadline))
     made = rows(trials)
     bad = [row for row in made if row.status != "pass"]
-    if not trials:
+    if not made:
         return [f"preflight: nothing that is cheap enough to check in brief; see {see_more}"]
     if not bad:
         return [f"preflight: {count_words(len({row.check for row in made}), 'check')} passed"]
@@ -76,7 +76,8 @@ def _checked(candidates: Sequence[Candidate], deadline: float) -> Iterator[Trial
             return
         per_update = relative_cost(candidate.config) / candidate.config.train.max_updates
         if per_update <= MAX_UPDATE_SECONDS:
-            yield check_trial(_built(candidate), candidate.name, BRIEF_CHECKS, deadline)
+            subject = _built(candidate)
+            yield check_trial(subject, candidate.name, BRIEF_CHECKS, monotonic() + TRIAL_SECONDS)
 
 
 def _built(candidate: Candidate) -> Subject:

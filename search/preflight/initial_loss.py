@@ -5,6 +5,7 @@ import math
 import torch
 
 from search.preflight.finding import Finding
+from search.preflight.remedies import remedies
 from search.preflight.subject import Subject, constant_guess_loss
 
 #: An untrained network should lose no more than outputs of zero do: this many times at most.
@@ -36,7 +37,8 @@ def initial_loss(subject: Subject) -> Finding:
         advice = "look for inputs or targets that are not finite, or a smaller initialization"
         return Finding("fail", said, ratio, "times chance", advice, details)
     if loss > MAX_AGAINST_ZERO * zero:
-        advice = "outputs are too large: a smaller initialization, model.layer_norm=true, or smaller inputs"
+        ways = remedies(subject.config, "model.layer_norm=true", "a smaller initialization", "smaller inputs")
+        advice = f"outputs are too large: {ways}"
         return Finding("warn", f"{said}, outputs of zero {zero:.4g}", ratio, "times chance", advice, details)
     if _target_rms(subject) > MAX_TARGET_RMS or zero > MAX_ZERO_AGAINST_CHANCE * chance > 0:
         said += f"; targets have a root mean square of {_target_rms(subject):.3g}"

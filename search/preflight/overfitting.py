@@ -11,6 +11,7 @@ from analysis.wording import count_words
 from datasets.task import Batch
 from search.preflight.finding import Finding, Status
 from search.preflight.loss_course import Course, Kind, course, target_loss
+from search.preflight.remedies import remedies
 from search.preflight.subject import Subject, constant_guess_loss, floor_on
 from search.trial.config import TrialConfig
 from search.trial.training import Training
@@ -27,8 +28,6 @@ _ADVICE: dict[Kind, str] = {
     "oscillates": "a learning rate 3 to 10 times lower, or a larger train.batch_size",
     "falling": "nothing is proven: give it more updates, or a higher learning rate",
     "flat": "a higher learning rate, or another optimizer; range_test=true finds one",
-    "flat at chance": "the input does not reach the output: fewer layers, shorter sequences, a label at "
-    "every step, model.layer_norm=true",
     "at the floor": "the output can go no lower: see output_floor",
 }
 
@@ -69,7 +68,14 @@ def overfitting(subject: Subject) -> Finding:
         message += f"; the weights moved by {moved:.1g} of their size"
         return Finding("fail", message, share, _UNIT, _ADVICE["flat"], details)
     status: Status = "warn" if seen.kind == "falling" else "fail"
-    return Finding(status, message, share, _UNIT, _ADVICE[seen.kind], details)
+    return Finding(status, message, share, _UNIT, _advice(subject.config, seen), details)
+
+
+def _advice(config: TrialConfig, seen: Course) -> str:
+    if seen.kind != "flat at chance":
+        return _ADVICE[seen.kind]
+    ways = ("fewer layers", "shorter sequences", "task.supervision=every_step", "model.layer_norm=true")
+    return f"the input does not reach the output: {remedies(config, *ways)}"
 
 
 def _losses(training: Training, batch: Batch, target: float, seconds: float) -> list[float]:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from datasets.task import Batch
 from search.preflight.finding import Finding
+from search.preflight.remedies import remedies
 from search.preflight.subject import Subject
 
 #: An LSTM at torch's initialization loses a factor of 4 a layer. Below a hundredth, which is four layers of
@@ -21,13 +22,14 @@ _MAX_LISTED = 32
 
 @torch.no_grad()
 def reach_in_depth(subject: Subject) -> Finding:
-    """What is left of the input in each layer: how its last states differ between sequences.
+    """What is left of the input in each layer: how what it passes on at last differs between sequences.
 
-    By layer: the standard deviation over the batch of the state at the last step (see `spread`).
+    By layer: the standard deviation over the batch of its output at the last step (see `spread`), behind a
+    norm and a bypass where there are any.
     """
     batch = _of_one_length(subject.batch)
     layers = subject.trace(batch, training=False).layers
-    spreads = {layer.name: spread(layer.states[:, -1]) for layer in layers}
+    spreads = {layer.name: spread(layer.outputs[:, -1]) for layer in layers}
     listed = dict(list(spreads.items())[:_MAX_LISTED])
     if len(spreads) < 2:
         value = next(iter(spreads.values()), float("nan"))
@@ -38,7 +40,7 @@ def reach_in_depth(subject: Subject) -> Finding:
     said = f"last states vary by {first:.2g} in the first layer, {last:.2g} in the last"
     if last > MIN_SPREAD_SHARE * first:
         return Finding("pass", said, last / first if first else float("nan"), "of the first", details=listed)
-    advice = "model.residual=true or model.layer_norm=true keeps it, or fewer layers"
+    advice = remedies(subject.config, "model.residual=true", "model.layer_norm=true", "fewer layers")
     share = last / first if first else 0.0
     return Finding("warn", f"{said}: little is left of the input", share, "of the first", advice, listed)
 
@@ -64,7 +66,13 @@ def reach_in_time(subject: Subject) -> Finding:
         said += f"; a thousandth after {reached:.0f} steps back"
     if share >= MIN_GRADIENT_SHARE:
         return Finding("pass", said, share, unit, details=details)
-    advice = "model.forget_bias=1 or more, model.chrono=true, shorter sequences, or a label at every step"
+    advice = remedies(
+        subject.config,
+        "model.forget_bias=1",
+        "model.chrono=true",
+        "task.supervision=every_step",
+        "shorter sequences",
+    )
     return Finding("warn", said, share, unit, advice, details)
 
 
