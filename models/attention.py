@@ -49,7 +49,7 @@ class AttentionNetwork(Network):
         layers: list[LayerTrace] = []
         for index, layer in enumerate(self.layers):
             above = layer(below, **hidden)
-            layers.append(LayerTrace(f"layers.{index}", layer, below, above))
+            layers.append(LayerTrace(f"layers.{index}", layer, below, above, above))
             below = above
         return Trace(self.readout(states_to_read(below, lengths, self.interface)), layers)
 

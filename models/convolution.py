@@ -59,7 +59,7 @@ class ConvolutionNetwork(Network):
         layers: list[LayerTrace] = []
         for index, layer in enumerate(self.layers):
             above = layer(below)
-            layers.append(LayerTrace(f"layers.{index}", layer, below, above))
+            layers.append(LayerTrace(f"layers.{index}", layer, below, above, above))
             below = self.dropout(above)
         top = layers[-1].states
         return Trace(self.readout(states_to_read(top, lengths, self.interface)), layers)

@@ -153,7 +153,7 @@ def _traced(side: str, stack: RecurrentStack, passed: StackPass) -> Iterator[Lay
     """Each layer of a side, maps flattened."""
     layers = _named_layers(side, stack).items()
     for (name, layer), below, above in zip(layers, passed.inputs, passed.states, strict=True):
-        yield LayerTrace(name, layer, below.flatten(2), above.flatten(2))
+        yield LayerTrace(name, layer, below.flatten(2), above.flatten(2), above.flatten(2))
 
 
 def _as_they_are(outputs: Tensor) -> Tensor:

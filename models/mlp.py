@@ -37,7 +37,9 @@ class MLP(Network):
         layers: list[LayerTrace] = []
         for index, layer in enumerate(self.layers):
             above = functional.relu(layer(below))
-            layers.append(LayerTrace(f"layers.{index}", layer, below[:, None], above[:, None]))
+            layers.append(
+                LayerTrace(f"layers.{index}", layer, below[:, None], above[:, None], above[:, None])
+            )
             below = self.dropout(above)
         outputs: Tensor = self.readout(below)
         if self.interface.layout == "decoded":

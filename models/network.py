@@ -53,12 +53,14 @@ class LayerTrace(NamedTuple):
         inputs: what it was given.
         states: what it made of them; of a bidirectional layer those of both directions side by side; for a
             convolutional layer channels, height and width are flattened.
+        outputs: what goes on to the layer above, behind a norm and a bypass where there are any.
     """
 
     name: str
     layer: nn.Module
     inputs: Float[Tensor, "batch time below"]
     states: Float[Tensor, "batch time hidden"]
+    outputs: Float[Tensor, "batch time hidden"]
 
 
 class Trace(NamedTuple):

@@ -17,13 +17,13 @@ _SIGNIFICANT = 0.01
 
 
 def _spreads(num_steps: int, **settings: object) -> list[float]:
-    """What depends on the input of each layer's last state: its spread over a batch."""
+    """What is left of the input in what each layer passes on at the last step: its spread over a batch."""
     torch.manual_seed(0)
     config = LSTMConfig.model_validate({"depth": 5, "hidden_size": 512, **settings})
     network = build_model(config, Interface(1, 1, num_steps)).eval()
     with torch.no_grad():
         trace = network.trace(torch.randint(0, 2, (128, num_steps, 1)).float())
-    return [layer.states[:, -1].std(dim=0).square().mean().sqrt().item() for layer in trace.layers]
+    return [layer.outputs[:, -1].std(dim=0).square().mean().sqrt().item() for layer in trace.layers]
 
 
 def _shrinks(_: Arms) -> Verdict:

@@ -83,10 +83,10 @@ class UpdateProbe:
 def saturation(trace: Trace) -> dict[str, dict[str, float | None]]:
     """Share of gate activations near 0 or 1, by layer and gate, over a pass' first sequences."""
     shares: dict[str, dict[str, float | None]] = {}
-    for name, layer, inputs, states in trace.layers:
-        gates = gate_activations(layer, inputs[:MAX_GATE_SEQUENCES], states[:MAX_GATE_SEQUENCES])
+    for one in trace.layers:
+        gates = gate_activations(one.layer, one.inputs[:MAX_GATE_SEQUENCES], one.states[:MAX_GATE_SEQUENCES])
         if gates:
-            shares[name] = {
+            shares[one.name] = {
                 gate: _plain(((values < SATURATED_BELOW) | (values > SATURATED_ABOVE)).double().mean())
                 for gate, values in gates.items()
             }

@@ -18,7 +18,7 @@ class Faulty(Network):
         """One pass."""
         states = self.between(self.layer(inputs)[0])
         outputs = self.readout(states if self.interface.layout == "step" else states[:, -1])
-        return Trace(outputs, [LayerTrace("layer", self.layer, inputs, states)])
+        return Trace(outputs, [LayerTrace("layer", self.layer, inputs, states, states)])
 
     def between(self, states: Tensor) -> Tensor:
         """What becomes of the states."""
