@@ -87,8 +87,8 @@ def _leak(
 
 
 def _first_layer(trace: Trace, share: Callable[[Tensor], float | None]) -> str:
-    """The lowest layer whose states have the leak, else the outputs."""
-    return next((layer.name for layer in trace.layers if share(layer.states)), "the outputs")
+    """The lowest layer whose outputs have the leak, else the outputs."""
+    return next((layer.name for layer in trace.layers if share(layer.outputs)), "the outputs")
 
 
 def _leak_from_truth(subject: Subject, unit: str) -> Finding:

@@ -34,10 +34,10 @@ def reach_in_depth(subject: Subject) -> Finding:
     if len(spreads) < 2:
         value = next(iter(spreads.values()), float("nan"))
         return Finding(
-            "pass", f"one layer: its last state varies by {value:.2g}", value, "spread", details=listed
+            "pass", f"one layer: its last output varies by {value:.2g}", value, "spread", details=listed
         )
     first, *_, last = spreads.values()
-    said = f"last states vary by {first:.2g} in the first layer, {last:.2g} in the last"
+    said = f"last outputs vary by {first:.2g} in the first layer, {last:.2g} in the last"
     if last > MIN_SPREAD_SHARE * first:
         return Finding("pass", said, last / first if first else float("nan"), "of the first", details=listed)
     advice = remedies(subject.config, "model.residual=true", "model.layer_norm=true", "fewer layers")
