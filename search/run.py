@@ -38,6 +38,11 @@ def main(words: Sequence[str]) -> int:
     _refuse_another_run(request.config, folder)
     check_files(request.config)
     check_device(request.config)
+    # Here, not above: it brings torch along, and a typo is to be told at once.
+    from search.preflight.brief import brief_preflight, check_command
+
+    for line in brief_preflight(request.config, check_command(words)):
+        console.print(Text(line), soft_wrap=True)
     create_run_folder(folder)
     with disk_errors_told(folder):
         write_atomically(folder.config, to_yaml(request.config))

@@ -32,3 +32,13 @@ def test_a_mistake_ends_with_two_and_makes_nothing(start: Start, tmp_path: Path)
     assert check.end() == 2
     assert "no such folder" in check.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_trials_cannot_be_built_ends_with_two_and_makes_nothing(
+    start: Start, tmp_path: Path
+) -> None:
+    driver = start("search.run", "space=smoke", "train.batch_size=full", f"storage={tmp_path}", "run=no")
+    assert driver.end() == 2
+    assert "cannot be built: train.batch_size=full" in driver.output
+    assert "Traceback" not in driver.output
+    assert list(tmp_path.iterdir()) == []
