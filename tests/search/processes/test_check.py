@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.search.processes.conftest import Driver
 
 Start = Callable[..., Driver]
@@ -34,11 +36,13 @@ def test_a_mistake_ends_with_two_and_makes_nothing(start: Start, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_whose_trials_cannot_be_built_ends_with_two_and_makes_nothing(
-    start: Start, tmp_path: Path
-) -> None:
-    driver = start("search.run", "space=smoke", "train.batch_size=full", f"storage={tmp_path}", "run=no")
-    assert driver.end() == 2
-    assert "cannot be built: train.batch_size=full" in driver.output
-    assert "Traceback" not in driver.output
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.ray
+@pytest.mark.xdist_group("ray")
+def test_a_run_begins_with_a_brief_preflight(start: Start, tmp_path: Path) -> None:
+    driver = start(
+        "search.run", "space=smoke", "budget.trials=1", "cluster.cpus=1", f"storage={tmp_path}", "run=it"
+    )
+    assert driver.end() == 0, driver.output
+    told = driver.output.splitlines()[0]
+    assert told.startswith("preflight warn: data notes: "), "a smoke test has few test sequences"
+    assert "preflight: more by python -m search.check space=smoke" in driver.output
