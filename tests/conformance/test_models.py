@@ -224,11 +224,12 @@ def test_a_trace_leads_to_the_outputs(config: NetworkConfig, layout: OutputLayou
     assert torch.equal(trace.outputs, model(inputs))
     assert len(trace.layers) >= config.depth
     parts = model.parts()
-    for name, layer, given, states in trace.layers:
-        assert set(layer.parameters()) <= set(parts[name].parameters())
-        assert given.shape[:2] == states.shape[:2]
-        assert len(states) == BATCH
-        assert states.isfinite().all()
+    for layer in trace.layers:
+        assert set(layer.layer.parameters()) <= set(parts[layer.name].parameters())
+        assert layer.inputs.shape[:2] == layer.states.shape[:2]
+        assert layer.outputs.shape == layer.states.shape
+        assert len(layer.states) == BATCH
+        assert layer.outputs.isfinite().all()
 
 
 @every_case
