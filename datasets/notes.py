@@ -33,25 +33,16 @@ def num_train_inputs(config: GeneratedTaskConfig) -> int:
 
 
 def split_notes(config: GeneratedTaskConfig) -> tuple[str, ...]:
-    """Where a task has too few distinct inputs for sets that are disjoint, or for much to train on."""
+    """Where a task has too few distinct inputs for sets that are disjoint."""
     num_inputs, num_left = input_space(config, config.sequence_length).num_inputs, num_train_inputs(config)
     notes = []
     if is_enumerated(config):
         notes.append(
-            f"{_subject(config)} {num_inputs:,} distinct inputs, no more than the {num_held_out(config):,} "
-            "that validation and test would take: all sets hold each of them"
-        )
-    elif 2 * num_left < num_inputs:
-        notes.append(
-            f"{_subject(config)} {num_inputs:,} distinct inputs: validation and test take "
-            f"{num_held_out(config):,} of them, and training is left with {num_left:,}"
+            f"{config.name} of length {config.sequence_length} has {num_inputs:,} distinct inputs, and "
+            f"validation and test would take {num_held_out(config):,}: all sets hold each of them"
         )
     if config.train_size is not None and config.train_size > num_left:
         notes.append(
             f"task.train_size={config.train_size} takes all of the {num_left:,} distinct inputs left"
         )
     return tuple(notes)
-
-
-def _subject(config: GeneratedTaskConfig) -> str:
-    return f"{config.name} of length {config.sequence_length} has"

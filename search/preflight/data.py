@@ -2,7 +2,6 @@
 
 from datasets.duplicates import num_shared
 from datasets.input_space import is_enumerated
-from datasets.notes import ENOUGH_TEST_EXAMPLES
 from datasets.task import Task
 from search.preflight.finding import Finding
 from search.preflight.subject import Subject
@@ -14,15 +13,13 @@ MAX_SHARED_SHARE = 0.1
 
 
 def data_notes(subject: Subject) -> Finding:
-    """The task's own notes, on the size of its test set among others. Reads no data."""
+    """The task's own notes, on the size of its test set among others."""
     task = subject.task
-    size, notes = task.config.test_size, "; ".join(task.notes)
-    unit = "test sequences"
-    if size >= ENOUGH_TEST_EXAMPLES and (not notes or is_enumerated(task.config)):
-        return Finding("pass", notes or f"{size:,} test sequences", size, unit)
-    return Finding(
-        "warn", notes or f"{size:,} test sequences", size, unit, "a larger task.test_size, or a longer task"
-    )
+    notes = "; ".join(task.notes)
+    size, unit = len(task.validation_set().inputs), "validation sequences"
+    if is_enumerated(task.config) or not notes:
+        return Finding("pass", notes or "nothing that one must know", size, unit)
+    return Finding("warn", notes, size, unit, "a larger test set: task.test_size, or more data")
 
 
 def duplicates(subject: Subject) -> Finding:

@@ -25,7 +25,7 @@ def output_floor(subject: Subject) -> Finding:
         "largest_output_at_initialization": reach[1],
         "constant_guess": blind,
     }
-    unit = "least mean loss"
+    unit = f"least mean loss, on a batch of {len(batch.inputs)}"
     if found.is_reachable:
         message = (
             f"{found.explanation}; first outputs, {reach[0]:.2g} to {reach[1]:.2g}, reach {at_start.loss:.3g}"

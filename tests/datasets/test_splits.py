@@ -62,20 +62,19 @@ def test_training_reaches_every_input_that_is_not_held_out() -> None:
 def test_few_distinct_inputs_are_enumerated_and_told() -> None:
     task = build(name="parity", sequence_length=3)
     assert task.notes == (
-        "parity of length 3 has 8 distinct inputs, no more than the 1,536 that validation and test would "
-        "take: all sets hold each of them",
+        "parity of length 3 has 8 distinct inputs, and validation and test would take 1,536: all sets hold "
+        "each of them",
     )
     for part in (task.validation_set(), task.test_set(), task.train_batch(0, 0, 1000, 0.0)):
         assert len(set(rows(part))) == 8
 
 
-def test_little_to_train_on_is_told() -> None:
-    task = build(name="parity", sequence_length=11)
-    assert task.notes == (
-        "parity of length 11 has 2,048 distinct inputs: validation and test take 1,536 of them, and training "
-        "is left with 512",
-    )
-    assert build(name="parity", sequence_length=12).notes == ()
+def test_training_is_never_left_with_less_than_half_of_the_inputs() -> None:
+    whole, held_out = build(name="parity", sequence_length=11), build(name="parity", sequence_length=12)
+    assert "all sets hold" in whole.notes[0]
+    assert len(whole.validation_set().inputs) == 2048
+    assert held_out.notes == ()
+    assert len(held_out.validation_set().inputs) == 512
 
 
 def test_few_test_examples_are_told() -> None:

@@ -22,7 +22,7 @@ def test_a_task_of_few_inputs_says_that_all_splits_hold_them(make_subject: MakeS
 
 def test_a_small_test_set_is_told_with_what_it_is_worth(make_subject: MakeSubject) -> None:
     finding = data_notes(make_subject(task={"sequence_length": 30, "test_size": 400}))
-    assert (finding.status, finding.value) == ("warn", 400)
+    assert (finding.status, finding.value) == ("warn", 200)
     assert "±" in finding.message
 
 
