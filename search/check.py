@@ -12,6 +12,7 @@ from search.data import check_files
 from search.loading import Request, read_request
 from search.loading.groups import CONF
 from search.loading.paths import GROUPS
+from search.weights import check_weights
 
 #: Words that the check has beside those of search.run.
 RANGE_TEST, PICTURE = "range_test", "picture"
@@ -33,6 +34,7 @@ def main(words: Sequence[str]) -> int:
     picture = _picture(own, is_tested)
     request = read_check_request(others)
     check_files(request.config)
+    check_weights(request.config)
     # People read the notes and the progress; a program reads standard output as JSON alone.
     told = Console(stderr=as_json)
     for note in request.notes:

@@ -9,6 +9,7 @@ from analysis.errors import command
 from search.data import check_files
 from search.device import check_device
 from search.loading import from_yaml, locate, resume_config
+from search.weights import check_weights
 
 
 def main(words: Sequence[str]) -> int:
@@ -22,6 +23,7 @@ def main(words: Sequence[str]) -> int:
     folder, changes = locate(words)
     config = resume_config(from_yaml(folder.config), changes)
     check_files(config)
+    check_weights(config)
     check_device(config)
     # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
     from search.driver import drive

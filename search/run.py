@@ -15,6 +15,7 @@ from search.data import check_files
 from search.device import check_device
 from search.loading import differences, from_yaml, read_request, to_yaml
 from search.storage import create_run_folder, disk_errors_told, resume_command
+from search.weights import check_weights
 
 
 def main(words: Sequence[str]) -> int:
@@ -30,6 +31,7 @@ def main(words: Sequence[str]) -> int:
     for note in request.notes:
         console.print(Text(note), soft_wrap=True)
     if request.plan:
+        check_weights(request.config)
         from search.plan import show_plan
 
         show_plan(request.config, console)
@@ -37,6 +39,7 @@ def main(words: Sequence[str]) -> int:
     folder = RunFolder(Path(request.config.storage) / request.config.run)
     _refuse_another_run(request.config, folder)
     check_files(request.config)
+    check_weights(request.config)
     check_device(request.config)
     # Here, not above: it brings torch along, and a typo is to be told at once.
     from search.preflight.brief import brief_preflight, check_command

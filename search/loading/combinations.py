@@ -22,7 +22,7 @@ def impossible_combinations(space: Space) -> list[str]:
     first: dict[str, str] = {}
     failed: dict[str, int] = {}
     tried = 0
-    for cell, recipe in _combinations(space):
+    for cell, recipe in combinations(space):
         tried += 1
         for problem in _problems(space, cell, recipe):
             first.setdefault(problem, _as_words(space, cell, recipe))
@@ -56,7 +56,7 @@ def _criterion_problem(task: TaskConfig, score: float | None, num_evaluations: i
     return None
 
 
-def _combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
+def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
     """Every cell with every recipe; where those are too many, with each recipe value alone."""
     cells = list(space.cells())
     choices = [_values_to_try(axis) for axis in space.recipe_axes]

@@ -33,13 +33,18 @@ def start_from_stored(network: Network, config: NetworkConfig, folder: TrialFold
         return
     assert isinstance(network, RecurrentNetwork)
     run = folder.path.parent.parent
-    path = stored_weights(config.start_from, storage=run.parent)
+    start_from(network, config.start_from, storage=run.parent)
+
+
+def start_from(network: RecurrentNetwork, source: str, storage: Path) -> None:
+    """Copies the lower layers of RUN/trial in a storage, as far as they fit. Raises as above."""
+    path = stored_weights(source, storage)
     try:
         reuse_layers(network, load_file(path))
-    except SafetensorError as error:
-        raise UserError(f"model.start_from={config.start_from}: {path} cannot be read: {error}") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"model.start_from={source}: {path} cannot be read: {error}") from None
     except ValueError as error:
-        raise UserError(f"model.start_from={config.start_from}: {error}") from None
+        raise UserError(f"model.start_from={source}: {error}") from None
 
 
 def stored_weights(source: str, storage: Path) -> Path:
