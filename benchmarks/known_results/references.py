@@ -4,11 +4,14 @@ import math
 from collections.abc import Iterator
 from typing import Any, get_args
 
+import optuna
 import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
 from benchmarks.known_results.claim import Arms, Claim, Verdict
+from search.config import RunConfig
+from search.pruners.halving import HalvingPruner
 from search.trial.config import TrialConfig
 from search.trial.criterion import Progress
 from search.trial.optimizer_settings import OPTIMIZERS, OptimizerName
@@ -21,6 +24,8 @@ _NUM_UPDATES = 50
 #: Weights after 50 updates may differ by this: fused kernels round otherwise.
 _LARGEST_DIFFERENCE = 1e-4
 _BUDGET = 1000
+#: Trials whose stopping is compared with Optuna's.
+_NUM_TRIALS = 500
 
 
 def _optimizers_agree(_: Arms) -> Verdict:
@@ -114,6 +119,36 @@ def _plateaus() -> tuple[list[float], list[float]]:
     return ours, theirs
 
 
+def _halvings_agree(_: Arms) -> Verdict:
+    """One trial after the other, each reporting once, at the first rung."""
+    space = {
+        "name": "one cell",
+        "map": {"x": "task.sequence_length", "y": "model.depth"},
+        "axes": [{"path": "task.sequence_length", "values": [5]}, {"path": "model.depth", "values": [1]}],
+        "base": {"task": {"name": "adding"}, "model": {"name": "lstm"}},
+    }
+    ours = HalvingPruner(RunConfig.model_validate({"run": "reference", "space": space}))
+    rung, factor = ours.config.halving.first_rung, ours.config.halving.factor
+    theirs = optuna.pruners.SuccessiveHalvingPruner(min_resource=rung, reduction_factor=factor)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", pruner=theirs)
+    attributes = {"purpose": "explore", "exempt": False, "config": {"train": {"evaluate_every": 1}}}
+    rivals: list[optuna.trial.FrozenTrial] = []
+    stopped, num_equal = 0, 0
+    for score in torch.rand(_NUM_TRIALS, generator=torch.Generator().manual_seed(0)).tolist():
+        trial = study.ask()
+        trial.report(score, rung)
+        reported = {rung: score}
+        rivals.append(
+            optuna.trial.create_trial(value=0.0, intermediate_values=reported, user_attrs=attributes)
+        )
+        decision = ours.stops(rivals[-1], rivals)
+        stopped += decision
+        num_equal += decision == trial.should_prune()
+    told = f"{num_equal} of {_NUM_TRIALS} decisions equal, {stopped} trials stopped"
+    return Verdict(told, num_equal == _NUM_TRIALS)
+
+
 CLAIMS = [
     Claim(
         topic="reference, optimizers",
@@ -128,5 +163,12 @@ CLAIMS = [
         source="torch.optim.lr_scheduler",
         expected="relative difference below 1e-9",
         judge=_schedules_agree,
+    ),
+    Claim(
+        topic="reference, halving",
+        statement="early stopping by rank within a cell decides as Optuna does over a whole study",
+        source="optuna.pruners.SuccessiveHalvingPruner",
+        expected="every decision equal",
+        judge=_halvings_agree,
     ),
 ]
