@@ -12,11 +12,8 @@ from analysis.records import Evaluation, TrialRecord
 MAX_POINTS = 60
 #: Evaluations at which the gradient by time step is shown: first, middle, last.
 _NUM_STEP_CURVES = 3
-#: The losses that a task's chance level is stated in, by the task's metric.
-_NATURAL_LOSSES = {
-    "mean_squared_error": ("mse",),
-    "accuracy": ("bce_with_logits", "bce", "cross_entropy"),
-}
+#: The losses that every trial records, whichever one trains (docs/signals.md).
+COMPARED_LOSSES = ("mean_squared_error", "cross_entropy")
 
 Curves = dict[str, Any]
 
@@ -34,6 +31,7 @@ def trial_curves(run: Run, record: TrialRecord) -> Curves | None:
         "train_loss": [short(evaluation.train_loss) for evaluation in history],
         "validation_loss": [short(evaluation.validation_loss) for evaluation in history],
         "score": [short(evaluation.score) for evaluation in history],
+        "compared": _compared_losses(history),
         "by_layer": {name: [short(one.get(name)) for one in layers] for name in names},
         "by_step": _step_curves(history),
         **_levels(record),
@@ -56,6 +54,16 @@ def shown_trials(failure_map: FailureMap, limit: int) -> list[int]:
     return sorted(number for _, number in sorted(ranked)[:limit])
 
 
+def _compared_losses(history: Sequence[Evaluation]) -> dict[str, list[float | None]]:
+    """Each of the losses that compare which some evaluation has recorded."""
+    recorded = [one.signals.get("losses") or {} for one in history]
+    return {
+        name: [short(losses.get(name)) for losses in recorded]
+        for name in COMPARED_LOSSES
+        if any(name in losses for losses in recorded)
+    }
+
+
 def _step_curves(history: Sequence[Evaluation]) -> list[dict[str, Any]]:
     measured = [one for one in history if one.signals.get("gradient_norm_by_step")]
     last = len(measured) - 1
@@ -72,16 +80,24 @@ def _step_curves(history: Sequence[Evaluation]) -> list[dict[str, Any]]:
 
 
 def _levels(record: TrialRecord) -> dict[str, float | None]:
-    """Chance and target as lines: in the loss' units only where the loss is the task's natural one."""
+    """What chance, floor and criterion are drawn at, each in the units of its chart.
+
+    The criterion is a mean squared error in the task's own units, or none at all: it stands beside the loss
+    that trains only where that is the same.
+    """
     summary, output = record.summary, record.config.get("output") or {}
     if summary is None:
-        return {"chance_loss": None, "target_loss": None, "target_score": None}
-    in_task_units = output.get("target_range", "task") == "task"
-    natural = in_task_units and output.get("loss") in _NATURAL_LOSSES.get(summary.metric, ())
-    is_own_loss = natural and summary.metric == "mean_squared_error"
+        return dict.fromkeys(
+            ("chance_loss", "loss_floor", "target_loss", "chance_error", "target_error", "target_score")
+        )
+    is_error = summary.metric == "mean_squared_error"
+    is_own_loss = is_error and output.get("loss") == "mse" and output.get("target_range", "task") == "task"
     return {
-        "chance_loss": short(summary.chance_loss) if natural else None,
+        "chance_loss": short(summary.chance_loss),
+        "loss_floor": short(summary.loss_floor),
         "target_loss": short(summary.target_metric) if is_own_loss else None,
+        "chance_error": short(summary.chance_metric) if is_error else None,
+        "target_error": short(summary.target_metric) if is_error else None,
         "target_score": short(summary.target_score),
     }
 

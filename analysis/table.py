@@ -33,6 +33,7 @@ COLUMNS: dict[str, str] = {
     "chance_metric": "float64",
     "target_metric": "float64",
     "chance_loss": "float64",
+    "loss_floor": "float64",
     "num_parameters": "Int64",
     "test_metric": "float64",
     "test_score": "float64",

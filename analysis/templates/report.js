@@ -20,7 +20,15 @@ function levels(trials, field, name) {
   return distinct(trials.map((trial) => trial.curves[field])).map((value) => ({ name, value }));
 }
 
-function lossChart(trials, chosen) {
+// The losses that the loss chart can show; the reader's choice stays from cell to cell.
+const LOSSES = {
+  trained: "the loss that trains",
+  mean_squared_error: "mean squared error",
+  cross_entropy: "cross-entropy",
+};
+let shownLoss = "trained";
+
+function trainedLossChart(trials, chosen) {
   const curves = trials.flatMap((trial) => [["validation", "validation_loss"], ["train", "train_loss"]].map(
     ([kind, field]) => ({
       name: `trial ${trial.number}, ${kind} loss (${trial.outcome})`,
@@ -32,12 +40,59 @@ function lossChart(trials, chosen) {
     }),
   ));
   return lineChart({
-    title: "Loss", unit: "train and validation", xName: "updates", log: true, curves,
-    levels: [...levels(trials, "chance_loss", "chance"), ...levels(trials, "target_loss", "criterion")],
+    title: "Loss", unit: "train and validation", xName: "updates", log: isAboveZero(curves), curves,
+    levels: [...levels(trials, "chance_loss", "chance"), ...levels(trials, "target_loss", "criterion"),
+      ...visibleFloors(levels(trials, "loss_floor", "least that the output can reach"), curves)],
     keys: [{ name: "validation", colour: "var(--ink)" }, { name: "train", colour: "var(--ink)", dashed: true },
       ...outcomeKeys(trials)],
     empty: "No finite loss was recorded.",
   });
+}
+
+// One of the two losses that are recorded of every trial, whichever one trains.
+function comparedLossChart(trials, chosen, name) {
+  const curves = trials.filter((trial) => trial.curves.compared[name]).map((trial) => ({
+    name: `trial ${trial.number} (${trial.outcome})`,
+    xs: trial.curves.update,
+    ys: trial.curves.compared[name],
+    colour: outcomeColour(trial.outcome),
+    chosen: trial === chosen,
+  }));
+  const known = name === "mean_squared_error"
+    ? [...levels(trials, "chance_error", "chance"), ...levels(trials, "target_error", "criterion")] : [];
+  return lineChart({
+    title: "Loss", unit: "validation, in the task's own units", xName: "updates", log: isAboveZero(curves), curves,
+    levels: known, keys: outcomeKeys(trials), empty: "Nothing finite was recorded.",
+  });
+}
+
+function lossChart(trials, chosen, redraw) {
+  const offered = Object.keys(LOSSES).filter(
+    (name) => name === "trained" || trials.some((trial) => trial.curves.compared[name]),
+  );
+  const name = offered.includes(shownLoss) ? shownLoss : "trained";
+  const chart = name === "trained" ? trainedLossChart(trials, chosen) : comparedLossChart(trials, chosen, name);
+  if (offered.length === 1) return chart;
+  const choice = html("select", { ariaLabel: "which loss is shown" },
+    ...offered.map((one) => html("option", { value: one, textContent: LOSSES[one], selected: one === name })));
+  choice.addEventListener("change", () => {
+    shownLoss = choice.value;
+    redraw();
+    document.querySelector("#charts select").focus();
+  });
+  chart.querySelector("figcaption").append(" ", choice);
+  return chart;
+}
+
+// Some losses fall below zero, where no logarithm goes.
+function isAboveZero(curves) {
+  return curves.every((curve) => curve.ys.every((value) => value === null || value > 0));
+}
+
+// A floor far below every curve would press the curves together at the top.
+function visibleFloors(floors, curves) {
+  const [low, high] = extent(curves.flatMap((curve) => curve.ys.filter((value) => value !== null)));
+  return floors.filter(({ value }) => (low > 0 ? value > low / 30 : value > low - (high - low)));
 }
 
 function outcomeKeys(trials) {
@@ -89,7 +144,8 @@ function drawCharts(trials, chosen) {
   const drawn = trials.filter((trial) => trial.curves);
   charts.replaceChildren();
   if (!drawn.length) return;
-  charts.append(lossChart(drawn, chosen), scoreChart(drawn, chosen));
+  const redraw = () => drawCharts(trials, chosen);
+  charts.append(lossChart(drawn, chosen, redraw), scoreChart(drawn, chosen));
   if (chosen && chosen.curves) charts.append(layerChart(chosen), stepChart(chosen));
 }
 

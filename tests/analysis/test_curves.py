@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,17 +48,35 @@ def test_probes_that_are_absent_or_not_finite_leave_gaps(make_run: Any) -> None:
     assert told["by_step"] == [{"update": 100, "step": [0, 1], "norm": [None, 1.0]}]
 
 
-def test_levels_stand_only_where_the_loss_is_in_the_tasks_units(make_run: Any, history: Any) -> None:
+def test_chance_and_floor_are_in_the_units_of_the_loss_that_trains(make_run: Any, history: Any) -> None:
     run = make_run()
     mse = {"activation": "none", "target_range": "task", "loss": "mse"}
-    run.trial("learned", history=history("learned"), config={"output": mse})
-    run.trial("learned", history=history("learned"), config={"output": {**mse, "loss": "huber"}})
-    run.trial("learned", history=history("learned"), config={"output": {**mse, "target_range": "zero_one"}})
-    assert curves(run, 0)["chance_loss"] == pytest.approx(1 / 6, rel=1e-3)
-    assert curves(run, 0)["target_loss"] == pytest.approx(0.05 / 6, rel=1e-3)
-    for number in (1, 2):
-        assert curves(run, number)["chance_loss"] is curves(run, number)["target_loss"] is None
-        assert curves(run, number)["target_score"] == 0.95
+    levels = {"chance_loss": 0.4, "loss_floor": 0.1}
+    for output in (mse, {**mse, "loss": "huber"}, {**mse, "target_range": "zero_one"}):
+        run.trial("learned", history=history("learned"), config={"output": output}, **levels)
+    for number in range(3):
+        told = curves(run, number)
+        assert {name: told[name] for name in levels} == levels
+        assert told["chance_error"] == pytest.approx(1 / 6, rel=1e-3)
+        assert told["target_error"] == pytest.approx(0.05 / 6, rel=1e-3)
+        assert told["target_score"] == 0.95
+    criteria = [curves(run, number)["target_loss"] for number in range(3)]
+    assert criteria == [pytest.approx(0.05 / 6, rel=1e-3), None, None]
+
+
+def test_a_loss_that_falls_without_end_has_no_floor(make_run: Any, history: Any) -> None:
+    run = make_run()
+    run.trial("failed", history=history("failed"), loss_floor=-math.inf)
+    assert curves(run)["loss_floor"] is None
+
+
+def test_both_losses_that_compare_are_there_where_they_were_recorded(make_run: Any, history: Any) -> None:
+    run = make_run()
+    told = [replace(one, signals={"losses": {"mean_squared_error": 0.2}}) for one in history("failed")]
+    run.trial("failed", history=told)
+    run.trial("failed", history=history("failed"))
+    assert curves(run, 0)["compared"] == {"mean_squared_error": [0.2] * 30}
+    assert curves(run, 1)["compared"] == {}
 
 
 def test_where_not_all_trials_can_be_shown_every_cell_shows_some(make_run: Any) -> None:

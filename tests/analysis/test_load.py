@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pandas as pd
@@ -167,3 +168,12 @@ def test_corrupt_costs_are_named(make_run: Any, text: str) -> None:
     run.folder.costs.write_text(text)
     with pytest.raises(UserError, match=r"costs\.json"):
         load_run(run.folder)
+
+
+def test_a_floor_that_has_no_end_is_a_missing_entry(make_run: Any) -> None:
+    run = make_run()
+    run.trial("failed", chance_loss=0.69, loss_floor=0.5)
+    run.trial("failed", chance_loss=0.69, loss_floor=-math.inf)
+    table = pd.read_parquet(load_run(run.folder).write_table())
+    assert table["loss_floor"].isna().tolist() == [False, True]
+    assert (table["chance_loss"][0], table["loss_floor"][0]) == (0.69, 0.5)

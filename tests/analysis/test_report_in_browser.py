@@ -108,3 +108,34 @@ def test_curves_that_are_nowhere_finite_say_so(browser_page: Any, make_run: Any,
     browser_page.locator("button.cell").filter(has_text="0/2").click()
     assert "No finite loss was recorded." in browser_page.locator("#charts").text_content()
     assert browser_page.locator("#detail-left-out").text_content().endswith("trials 1.")
+
+
+def test_the_reader_chooses_which_loss_is_shown(browser_page: Any, make_run: Any, history: Any) -> None:
+    run = make_run()
+    huber = {"activation": "tanh", "target_range": "task", "loss": "huber"}
+    compared = {"mean_squared_error": 0.2, "cross_entropy": 0.6}
+    told = [replace(one, signals={"losses": compared}) for one in history("failed")]
+    for _ in range(2):
+        run.trial("failed", history=told, config={"output": huber}, chance_loss=0.3, loss_floor=0.1)
+    open_report(browser_page, run)
+    browser_page.locator("button.cell").filter(has_text="0/2").click()
+    chart = browser_page.locator("figure.chart").first
+    assert chart.locator("path.curve").count() == 4
+    assert chart.locator("text.level-name").all_text_contents() == [
+        "chance",
+        "least that the output can reach",
+    ]
+    chart.locator("select").select_option("mean squared error")
+    assert chart.locator("path.curve").count() == 2
+    assert chart.locator("text.level-name").all_text_contents() == ["chance", "criterion"]
+    browser_page.get_by_role("button", name="show the gradients of trial 1").click()
+    assert chart.locator("select").input_value() == "mean_squared_error", "the choice stays"
+
+
+def test_a_loss_below_zero_is_drawn(browser_page: Any, make_run: Any, history: Any) -> None:
+    run = make_run()
+    told = [replace(one, validation_loss=-float(one.update)) for one in history("failed")]
+    run.trial("failed", history=told)
+    open_report(browser_page, run)
+    browser_page.locator("button.cell").filter(has_text="0/1").click()
+    assert browser_page.locator("figure.chart").first.locator("path.curve").count() == 2
