@@ -19,7 +19,7 @@ def check_files(config: RunConfig) -> None:
     """
     trials = {
         (trial.task, trial.criterion.score): trial
-        for trial in _trials(config.space)
+        for trial in trials_of_tasks(config.space)
         if trial.task.source is not None
     }
     if not trials:
@@ -41,7 +41,7 @@ def check_files(config: RunConfig) -> None:
         raise UserError(*problems)
 
 
-def _trials(space: Space) -> Iterator[TrialConfig]:
+def trials_of_tasks(space: Space) -> Iterator[TrialConfig]:
     """A trial of every cell, and of every value that a recipe may give to the task or the criterion."""
     for cell in space.cells():
         yield space.trial_config(cell, space.default_recipe(cell), 0)

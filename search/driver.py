@@ -15,6 +15,7 @@ from search.live import LiveView
 from search.loading import to_yaml
 from search.pace import Pace, write_costs
 from search.provenance import begin_session, end_session
+from search.sources import states_of_files
 from search.storage import disk_errors_told, resume_command
 from search.study import Study
 
@@ -43,10 +44,11 @@ def drive(
 
     study = Study.open(config, folder, notice)
     try:
+        files = states_of_files(config.space)
         with disk_errors_told(folder):
             # Only now that the lock is held: a resume may have changed it.
             write_atomically(folder.config, to_yaml(config))
-            for warning in begin_session(folder, command):
+            for warning in begin_session(folder, command, files=files):
                 notice(f"warning: {warning}")
         deadline = None if config.budget.minutes is None else started + config.budget.minutes * 60
         pace = Pace(config, deadline)

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from importlib import metadata
@@ -13,6 +13,7 @@ from typing import Any
 
 from analysis.files import write_atomically
 from analysis.records import RunFolder
+from search.sources import FileState
 
 PACKAGES = ("torch", "ray", "optuna", "numpy")
 MAX_DIFF_BYTES = 1_000_000
@@ -20,25 +21,35 @@ MAX_UNTRACKED = 1000
 CODE_ROOT = Path(__file__).parent.parent
 
 
-def begin_session(folder: RunFolder, command: Sequence[str], code_root: Path = CODE_ROOT) -> list[str]:
+def begin_session(
+    folder: RunFolder,
+    command: Sequence[str],
+    code_root: Path = CODE_ROOT,
+    *,
+    files: Mapping[str, FileState] | None = None,
+) -> list[str]:
     """Appends a session to provenance.json.
 
     Args:
         folder: the run's.
         command: the command line's words, the program first.
         code_root: the folder whose git revision counts.
+        files: of the user's, which trials read, by path.
 
     Returns:
-        A line for each way in which code or versions differ from the session before; none for the first.
+        A line for each way in which code, versions or files differ from the session before; none for the
+        first.
     """
     stored, warnings = _read(folder.provenance)
     code = describe_code(code_root)
     digest = blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
+    read = dict(files or {})
     session = {
         "command": list(command),
         "code": digest,
         "versions": versions(),
         "hardware": hardware(),
+        "files": read,
         "started": _now(),
         "ended": None,
     }
@@ -46,6 +57,7 @@ def begin_session(folder: RunFolder, command: Sequence[str], code_root: Path = C
         before = stored["sessions"][-1]
         warnings += _code_warnings(stored["codes"].get(before["code"], {}), code)
         warnings += _version_warnings(before["versions"], versions())
+        warnings += _file_warnings(before.get("files", {}), read)
     stored["codes"][digest] = code
     stored["sessions"].append(session)
     _write(folder.provenance, stored)
@@ -119,6 +131,16 @@ def _version_warnings(before: dict[str, str], now: dict[str, str]) -> list[str]:
         if before.get(name) != version
     ]
     return [f"versions have changed since the last session: {', '.join(changed)}"] if changed else []
+
+
+def _file_warnings(before: Mapping[str, FileState], now: Mapping[str, FileState]) -> list[str]:
+    """A line for each file that is another one now; a file that is new to the run is none."""
+    return [
+        f"{path} has changed since the last session ({before[path]['bytes']:,} bytes, now "
+        f"{state['bytes']:,}): earlier trials saw other data"
+        for path, state in now.items()
+        if path in before and before[path] != state
+    ]
 
 
 def _short(revision: str | None) -> str:

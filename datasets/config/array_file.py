@@ -1,7 +1,7 @@
 """What a task on the user's own arrays may be asked for."""
 
 from pathlib import PurePath
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,8 @@ class ArrayFileConfig(TaskConfig):
 
     Asked for is a class or a number, of each sequence or at every step, or how a series goes on.
     """
+
+    source_setting: ClassVar[str | None] = "path"
 
     name: Literal["array_file"] = "array_file"
     path: str = Field(default="", description="the file: .npz, .csv or .parquet")
@@ -104,11 +106,6 @@ class ArrayFileConfig(TaskConfig):
     def validation_size(self) -> int:
         """Sequences of the validation set; nominal where only the file knows them."""
         return self.test_size // 2 or NOMINAL_VALIDATION_SIZE
-
-    @property
-    def source(self) -> str:
-        """The file."""
-        return f"task.path={self.path}"
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "ArrayFileConfig":

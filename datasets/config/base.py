@@ -23,6 +23,8 @@ class TaskConfig(Config):
 
     #: What a target is, where it is the same whatever the values.
     kind: ClassVar[TargetKind | None] = None
+    #: The setting that names files of the user's which it reads, None where it reads none.
+    source_setting: ClassVar[str | None] = None
 
     name: str
     sequence_length: int = Field(default=10, ge=1, le=100_000, description="time steps of one input")
@@ -42,9 +44,14 @@ class TaskConfig(Config):
         return "accuracy" if self.target_kind in ("binary", "category") else "mean_squared_error"
 
     @property
+    def source_path(self) -> str | None:
+        """The file or folder of the user's which it reads, None where it reads none."""
+        return None if self.source_setting is None else getattr(self, self.source_setting)
+
+    @property
     def source(self) -> str | None:
-        """The word that names files of the user's which it reads, None where it reads none."""
-        return None
+        """The word that names it, None where it reads none."""
+        return None if self.source_path is None else f"task.{self.source_setting}={self.source_path}"
 
     @property
     def has_training_set(self) -> bool:

