@@ -41,11 +41,8 @@ class PatchBlueprint(Blueprint):
         self.frame_shape = frame_shape_of(interface)
         channels, height, width = self.frame_shape
         patch = config.patch_size
-        if height % patch or width % patch:
-            raise ValueError(
-                f"model.patch_size={patch} does not divide frames of {height} x {width} pixels: "
-                f"{_nearest_divisor(math.gcd(height, width), patch)} does"
-            )
+        if misfit := config.misfit(self.frame_shape):
+            raise ValueError(misfit)
         self.map_shape = (channels * patch**2, height // patch, width // patch)
         self.state_shape = (config.hidden_size, *self.map_shape[1:])
 
@@ -65,9 +62,3 @@ class PatchBlueprint(Blueprint):
         return nn.Sequential(
             nn.Flatten(2), nn.Linear(math.prod(self.state_shape), self.interface.output_size)
         )
-
-
-def _nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of a number that is nearest to what was wanted, the smaller of two."""
-    divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
-    return min(divisors, key=lambda divisor: abs(divisor - wanted))

@@ -25,6 +25,8 @@ class TaskConfig(Config):
     kind: ClassVar[TargetKind | None] = None
     #: The setting that names files of the user's which it reads, None where it reads none.
     source_setting: ClassVar[str | None] = None
+    #: Whether a target at every step can be had as one at the last step instead.
+    can_ask_at_last_step: ClassVar[bool] = False
 
     name: str
     sequence_length: int = Field(default=10, ge=1, le=100_000, description="time steps of one input")

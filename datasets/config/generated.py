@@ -13,6 +13,8 @@ LengthDistribution = Literal["fixed", "uniform", "curriculum"]
 class GeneratedTaskConfig(TaskConfig):
     """A task whose sequences are drawn anew for every batch, or once for a training set of a given size."""
 
+    can_ask_at_last_step: ClassVar[bool] = True
+
     supervision: Supervision = Field(
         default="last", description="a label at the last step only, or at every step"
     )
@@ -122,6 +124,7 @@ class CopyMemoryConfig(GeneratedTaskConfig):
     """
 
     kind: ClassVar[TargetKind | None] = "category"
+    can_ask_at_last_step: ClassVar[bool] = False
 
     name: Literal["copy_memory"] = "copy_memory"
     supervision: Literal["every_step"] = Field(default="every_step", description="always at every step")

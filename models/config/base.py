@@ -24,6 +24,10 @@ class NetworkConfig(BaseModel):
     hidden_size: int = Field(default=32, ge=1, le=65_536, description="units of each layer")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout between layers, in training only")
 
+    def misfit(self, frame_shape: tuple[int, int, int] | None) -> str | None:
+        """Why it cannot be built for pictures of these channels, height and width; None where it can."""
+        return None
+
     @property
     def draws_randomly(self) -> bool:
         """Whether a pass in training draws random numbers."""

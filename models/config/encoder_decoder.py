@@ -1,5 +1,6 @@
 """What encoder-decoders may be asked for: networks that read a sequence and then say another one."""
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -114,3 +115,21 @@ class ConvLSTMConfig(DecodingConfig):
     patch_size: int = Field(
         default=1, ge=1, le=64, description="pixels, across and down, that become one position's channels"
     )
+
+    def misfit(self, frame_shape: tuple[int, int, int] | None) -> str | None:
+        """Patches must cover a frame without a rest."""
+        if frame_shape is None:
+            return None
+        _, height, width = frame_shape
+        if height % self.patch_size == 0 and width % self.patch_size == 0:
+            return None
+        return (
+            f"model.patch_size={self.patch_size} does not divide frames of {height} x {width} pixels: "
+            f"{_nearest_divisor(math.gcd(height, width), self.patch_size)} does"
+        )
+
+
+def _nearest_divisor(number: int, wanted: int) -> int:
+    """The divisor of a number that is nearest to what was wanted, the smaller of two."""
+    divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
+    return min(divisors, key=lambda divisor: abs(divisor - wanted))

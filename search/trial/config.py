@@ -52,14 +52,18 @@ class TrialConfig(Config):
             raise ValueError(misfit)
         model = self.model
         if self.task.target_layout not in model.layouts:
+            remedies = ["set task.supervision=last"] * self.task.can_ask_at_last_step + ["take model=lstm"]
             raise ValueError(
                 f"model={model.name} has no output at every step of its input, as task {self.task.name} asks "
-                "for here; set task.supervision=last, or take model=lstm"
+                f"for here; {', or '.join(remedies)}"
             )
         if model.needs_frames and self.task.frame_shape is None:
             raise ValueError(
                 f"model={model.name} sees pictures, and task {self.task.name} has none; task=moving_mnist has"
             )
+        misfit = model.misfit(self.task.frame_shape)
+        if misfit is not None:
+            raise ValueError(misfit)
         if self.train.batch_size == "full" and not self.task.has_training_set:
             hint = ": set task.train_size" if "train_size" in type(self.task).model_fields else ""
             raise ValueError(
