@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from analysis.errors import UserError
+from datasets.config import ArrayFileConfig
 from datasets.errors import TaskError
 from search.config import RunConfig
 from search.space import Space
@@ -36,9 +37,25 @@ def check_files(config: RunConfig) -> None:
             num_validation = len(task.validation_set().targets)
             check_criterion(task_config, num_evaluations, score, task.chance, num_validation)
         except TaskError as error:
-            problems[f"{task_config.source}: {error}"] = None
+            where = f"{task_config.source}: " if task_config.source_path else ""
+            problems[f"{where}{error}"] = None
     if problems:
         raise UserError(*problems)
+
+
+def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
+    """The same trial with the sizes that its file really has, for estimates of what it costs."""
+    if not isinstance(trial.task, ArrayFileConfig):
+        return trial
+    from datasets import build_task
+
+    task = build_task(trial.task)
+    sizes = {
+        "sequence_length": task.num_steps,
+        "test_size": 2 * len(task.validation_set().inputs),
+        "train_size": task.num_train,
+    }
+    return trial.model_copy(update={"task": trial.task.model_copy(update=sizes)})
 
 
 def trials_of_tasks(space: Space) -> Iterator[TrialConfig]:

@@ -13,7 +13,13 @@ from search.config import RunConfig
 from search.loading.fields import shown
 from search.loading.groups import Group, question_of, read_group, shipped
 from search.loading.paths import KINDS, PARTS
-from search.loading.request import DEFAULT_SPACE, RUN_GROUPS, RUN_KEYS, default_budget
+from search.loading.request import (
+    DEFAULT_SPACE,
+    DEFAULT_SPACE_OF_A_FILE,
+    RUN_GROUPS,
+    RUN_KEYS,
+    default_budget,
+)
 from search.space import Space
 
 WIDTH = 100
@@ -30,6 +36,8 @@ def run_help() -> str:
             "",
             "Examples:",
             f"  python -m search.run                              the default: space={DEFAULT_SPACE}",
+            f"  python -m search.run task=array_file task.path=my.npz   "
+            f"your own data; the default: space={DEFAULT_SPACE_OF_A_FILE}",
             "  python -m search.run plan=true                    shows what would be done and its cost",
             "  python -m search.run task=parity task.supervision=last budget.minutes=10",
             "  python -m search.run model.depth=1,2,5 train.learning_rate=3e-3,1e-3 seed=1",
@@ -119,8 +127,9 @@ def check_help() -> str:
 def _run_keys() -> Iterator[str]:
     """Keys of the run, its files by name first."""
     yield "Spaces (space=NAME, or a path that ends in .yaml):"
+    defaults = {DEFAULT_SPACE: " (default)", DEFAULT_SPACE_OF_A_FILE: " (default for task=array_file)"}
     for name in shipped("space"):
-        yield from _wrapped(name, question_of(name) + " (default)" * (name == DEFAULT_SPACE))
+        yield from _wrapped(name, question_of(name) + defaults.get(name, ""))
     yield ""
     yield "The run:"
     for key in RUN_KEYS:

@@ -13,6 +13,7 @@ from analysis.wording import duration_text
 from search.agenda import cells_in_order
 from search.config import RunConfig
 from search.cost import machine_factor, relative_cost
+from search.data import with_sizes_of_its_file
 from search.loading.fields import shown
 from search.space import Axis, Cell, Space
 
@@ -47,10 +48,10 @@ class Plan:
 def make_plan(config: RunConfig, factor: float) -> Plan:
     """The plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
     space, budget = config.space, config.budget
-    seconds = {
-        cell: factor * relative_cost(space.trial_config(cell, space.default_recipe(cell), config.seed))
-        for cell in space.cells()
+    trials = {
+        cell: space.trial_config(cell, space.default_recipe(cell), config.seed) for cell in space.cells()
     }
+    seconds = {cell: factor * relative_cost(with_sizes_of_its_file(trial)) for cell, trial in trials.items()}
     order = cells_in_order(config, relative_cost)
     slots = num_slots(config)
     covered, spent = 0, 0.0

@@ -31,6 +31,7 @@ def main(words: Sequence[str]) -> int:
     for note in request.notes:
         console.print(Text(note), soft_wrap=True)
     if request.plan:
+        check_files(request.config)
         check_weights(request.config)
         from search.plan import show_plan
 

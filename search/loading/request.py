@@ -13,12 +13,14 @@ from search.config import Budget, Cluster, Halving, RunConfig
 from search.loading.build import build_space, drop_what_the_choice_lacks
 from search.loading.draft import Draft, apply_word, draft_from_file
 from search.loading.fields import FieldError, check_field, check_fields, shown
-from search.loading.groups import Group, GroupError, read_group
+from search.loading.groups import Group, GroupError, question_of, read_group
 from search.loading.paths import GROUPS, KINDS, Chosen, nearest_path
 from search.loading.words import Word, read_words
 from search.names import made_up_name, name_problem
 
 DEFAULT_SPACE = "lstm_depth"
+#: The default for the user's own arrays, of which nobody knows whether they reach the other's lengths.
+DEFAULT_SPACE_OF_A_FILE = "my_data"
 
 #: Keys of a run that are single values.
 RUN_KEYS = ("run", "storage", "seed", "sampler", "pruner", "keep", "test")
@@ -84,6 +86,16 @@ def read_request(words: Sequence[str]) -> Request:
     return Request(RunConfig(space=space, **values), plan, tuple(notes))
 
 
+def default_space(words: Mapping[str, str]) -> str:
+    """The space where no word names one.
+
+    Args:
+        words: their texts by key.
+    """
+    task = words.get("task", words.get("task.name"))
+    return DEFAULT_SPACE_OF_A_FILE if task == "array_file" else DEFAULT_SPACE
+
+
 def default_budget() -> str:
     """`hour` where there is a GPU, else `quick`. Looked for without torch, which takes a second to import."""
     has_gpu = Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
@@ -113,7 +125,12 @@ def _draft(
     read: Mapping[str, Word], trial_words: Sequence[Word], problems: list[str], notes: list[str]
 ) -> tuple[Draft | None, list[Word]]:
     """The space's draft with the words applied, and the words that changed it."""
-    choice = read["space"].text if "space" in read else DEFAULT_SPACE
+    if "space" in read:
+        choice = read["space"].text
+    else:
+        choice = default_space({key: word.text for key, word in read.items()})
+        if choice != DEFAULT_SPACE:
+            notes.append(f"space={choice}, the default for task=array_file: {question_of(choice)}")
     try:
         name, content = read_group("space", choice)
     except GroupError as error:

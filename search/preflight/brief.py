@@ -11,7 +11,7 @@ from analysis.errors import UserError
 from analysis.wording import count_words
 from search.config import RunConfig
 from search.cost import relative_cost
-from search.loading.request import DEFAULT_SPACE
+from search.loading.request import default_space
 from search.preflight.order import BRIEF_CHECKS, check_trial
 from search.preflight.rendering import Row, rows
 from search.preflight.report import TrialReport
@@ -50,9 +50,9 @@ def brief_preflight(config: RunConfig, see_more: str) -> list[str]:
 
 def check_command(words: Sequence[str]) -> str:
     """The command that checks the space of a run's words in full."""
-    keys = {word.partition("=")[0] for word in words}
+    texts = dict(word.partition("=")[::2] for word in words)
     # Without it words about a trial would stand for that trial alone.
-    space = [] if "space" in keys else [f"space={DEFAULT_SPACE}"]
+    space = [] if "space" in texts else [f"space={default_space(texts)}"]
     return shlex.join(["python", "-m", "search.check", *space, *words])
 
 

@@ -61,7 +61,9 @@ def select(space: Space, seed: int) -> Selection:
 def trial_name(config: TrialConfig) -> str:
     """A trial in a few words: task and steps, network and size, and its output where it is not the usual."""
     task, model, output = config.task, config.model, config.output
-    words = f"{task.name} of {task.sequence_length} steps, {model.name} {model.depth}x{model.hidden_size}"
+    # A file shows all its steps for 0, and only the file knows how many these are.
+    steps = f" of {task.sequence_length} steps" * (task.sequence_length > 0)
+    words = f"{task.name}{steps}, {model.name} {model.depth}x{model.hidden_size}"
     if getattr(task, "supervision", "last") == "every_step":
         words += ", a label at every step"
     if output.activation != "none" or output.target_range != "task":

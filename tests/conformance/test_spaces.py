@@ -1,9 +1,11 @@
 """Every space that ships can be searched: it loads, and each value of each axis trains and is measured."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,7 +21,23 @@ from search.trial.training import Training
 
 SPACES = shipped("space")
 #: Spaces of one task and network, whose axes any task with a length, and any network, has.
-PLAIN = ("lstm_depth", "gru_depth", "rnn_depth", "width_or_updates", "smoke")
+PLAIN = ("lstm_depth", "gru_depth", "rnn_depth", "width_or_updates", "smoke", "my_data")
+
+Words = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Words:
+    """The words that load a space: its name, and for the user's own data a file and the task."""
+
+    def of(space: str) -> list[str]:
+        if space != "my_data":
+            return [f"space={space}"]
+        inputs = np.random.RandomState(0).normal(size=(400, 6, 2))
+        np.savez(tmp_path / "tiny.npz", inputs=inputs, targets=inputs.sum((1, 2)) > 0)
+        return [f"space={space}", "task=array_file", f"task.path={tmp_path / 'tiny.npz'}"]
+
+    return of
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -30,15 +48,15 @@ def test_it_asks_one_question(space: str) -> None:
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_every_cell_is_a_trial(space: str) -> None:
-    loaded = load([f"space={space}"]).space
+def test_every_cell_is_a_trial(space: str, words: Words) -> None:
+    loaded = load(words(space)).space
     cells = [loaded.trial_config(cell, loaded.default_recipe(cell), seed=0) for cell in loaded.cells()]
     assert len({cell.model_dump_json() for cell in cells}) == len(cells), "no two cells are the same"
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_every_value_of_every_axis_trains_and_is_measured(space: str) -> None:
-    for config in one_of_each_value(load([f"space={space}"]).space):
+def test_every_value_of_every_axis_trains_and_is_measured(space: str, words: Words) -> None:
+    for config in one_of_each_value(load(words(space)).space):
         try:
             training = Training(config, torch.device("cpu"))
         except PrecisionError:
@@ -94,8 +112,8 @@ def test_a_plain_space_takes_another_task(space: str, task: str) -> None:
 
 @pytest.mark.parametrize("model", [name for name, model in MODEL_CONFIGS.items() if not model.needs_frames])
 @pytest.mark.parametrize("space", PLAIN)
-def test_a_plain_space_takes_another_network(space: str, model: str) -> None:
-    assert load([f"space={space}", f"model={model}"]).space.name == space
+def test_a_plain_space_takes_another_network(space: str, model: str, words: Words) -> None:
+    assert load([*words(space), f"model={model}"]).space.name == space
 
 
 @pytest.mark.parametrize("budget", shipped("budget"))

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.errors import UserError
 from search.config import RunConfig
-from search.data import check_files
+from search.data import check_files, with_sizes_of_its_file
 from search.loading import load
 
 
@@ -68,3 +68,27 @@ def test_a_missing_file_is_told(folder: Path) -> None:
 def test_a_folder_without_digits_is_told(folder: Path) -> None:
     config = load(["space=mnist_length", f"task.folder={folder}"])
     assert "train-images-idx3-ubyte: no such file" in problems_of(config)[0]
+
+
+def test_a_file_that_is_not_named_is_told(folder: Path) -> None:
+    (problem,) = problems_of(load(["task=array_file"]))
+    assert problem == "task.path is missing: name a .npz, .csv or .parquet file"
+
+
+def test_the_default_space_takes_any_file(folder: Path) -> None:
+    check_files(load(["task=array_file", f"task.path={folder}/good.npz"]))
+
+
+def test_a_forecast_without_its_history_is_told_once() -> None:
+    with pytest.raises(UserError) as refusal:
+        load(["task=array_file", "task.path=my.csv", "task.target=forecasting"])
+    assert refusal.value.problems == (
+        "task.sequence_length: is missing: how many steps of history is a forecast shown?",
+    )
+
+
+def test_estimates_go_by_what_the_file_holds(folder: Path) -> None:
+    space = load(["task=array_file", f"task.path={folder}/good.npz"]).space
+    cell = next(space.cells())
+    task = with_sizes_of_its_file(space.trial_config(cell, space.default_recipe(cell), 0)).task
+    assert (task.num_steps, task.validation_size) == (8, 120)

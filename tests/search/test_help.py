@@ -43,3 +43,9 @@ def test_the_check_tells_its_own_words() -> None:
     text = check_help()
     assert all(word in text for word in ("range_test", "picture", "--json", "Exit status"))
     assert max(map(len, text.split("\n"))) <= WIDTH + 10
+
+
+def test_the_default_space_of_a_file_is_told() -> None:
+    text = " ".join(run_help().split())
+    assert "task=array_file task.path=my.npz your own data; the default: space=my_data" in text
+    assert "a network does my data need? (default for task=array_file)" in text

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.errors import UserError
 from search.loading import load, read_request
 from search.space import Space
 
@@ -144,3 +145,19 @@ def test_a_mistake_is_told_without_importing_what_is_slow() -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.split("\n")[:2] == ["1", "[]"]
+
+
+def test_a_file_of_ones_own_has_a_default_space_of_its_own() -> None:
+    request = read_request(["task=array_file", "task.path=my.npz"])
+    assert request.config.space.name == "my_data"
+    assert request.notes == (
+        "space=my_data, the default for task=array_file: How deep and how wide a network does my data need?",
+    )
+    assert load(["space=lstm_depth", "task=array_file"]).space.name == "lstm_depth"
+    assert load(["task=parity"]).space.name == "lstm_depth"
+
+
+def test_a_space_without_a_task_needs_one() -> None:
+    with pytest.raises(UserError, match="task: is missing; known: parity, "):
+        load(["space=my_data"])
+    assert load(["space=my_data", "task=parity"]).space.base["task"]["name"] == "parity"

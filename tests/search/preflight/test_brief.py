@@ -47,3 +47,4 @@ def test_a_run_whose_trials_cannot_be_built_is_refused(
 def test_the_command_for_more_names_the_space() -> None:
     assert check_command(["model.depth=1,2"]) == "python -m search.check space=lstm_depth model.depth=1,2"
     assert check_command(["space=smoke"]) == "python -m search.check space=smoke"
+    assert check_command(["task=array_file"]) == "python -m search.check space=my_data task=array_file"

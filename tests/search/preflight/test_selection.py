@@ -46,3 +46,9 @@ def test_mistakes_are_told_as_anywhere() -> None:
         read_check_request(["task=paritty"])
     with pytest.raises(UserError, match=r"search\.run plan=true"):
         read_check_request(["plan=true"])
+
+
+def test_a_file_whose_steps_are_all_shown_is_named_without_their_number() -> None:
+    space = read_check_request(["task=array_file", "task.path=my.npz", "model=gru"]).config.space
+    (only,) = select(space, seed=0).smallest
+    assert trial_name(only.config) == "array_file, gru 1x32, cross_entropy"
