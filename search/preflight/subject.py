@@ -95,10 +95,7 @@ def first_of(batch: Batch, size: int) -> Batch:
 
 def labels_of(subject: Subject, batch: Batch) -> Tensor:
     """The targets of a batch, without those of steps that only fill sequences up."""
-    if batch.lengths is None or subject.config.task.target_layout != "step":
-        return batch.targets
-    is_label = torch.arange(batch.targets.shape[1]) < batch.lengths[:, None]
-    return batch.targets[is_label]
+    return subject.objective.labels(batch)
 
 
 def constant_guess_loss(subject: Subject, batch: Batch) -> float:
