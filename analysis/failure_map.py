@@ -8,7 +8,7 @@ from analysis.load import CellKey, Run
 from analysis.records import OUTCOMES, Outcome
 from analysis.title import MapTitle, map_title
 from analysis.verdict import STATES, CellVerdict, State, TrialResult, judge
-from analysis.wording import label_text, path_words, setting_words
+from analysis.wording import axis_labels, axis_words, is_scale, label_text, setting_words
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class FailureMap:
         title: what the map must say of itself.
         paths: of x, y and the facet, if there is one.
         labels: the texts of each axis' labels, in order.
+        shown_labels: the same as readers see them.
+        axes: what these are labels of, in words.
+        is_upward: whether y is drawn upwards, as numbers are; names stand one below the other.
         cells: by the texts of their labels.
         outcomes: how many trials ended how; unfinished ones count as censored.
     """
@@ -45,6 +48,9 @@ class FailureMap:
     title: MapTitle
     paths: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
+    shown_labels: tuple[tuple[str, ...], ...]
+    axes: tuple[str, ...]
+    is_upward: bool
     cells: dict[CellKey, MapCell]
     outcomes: dict[Outcome, int]
 
@@ -68,13 +74,16 @@ class FailureMap:
 
     def facet_words(self, facet: tuple[str, ...]) -> str:
         """A panel's heading: 'hidden size 32', '' where the map has no facet."""
-        return f"{path_words(self.paths[2])} {facet[0]}" if facet else ""
+        return setting_words(self.paths[2], facet[0]) if facet else ""
 
     def rows(self, facet: tuple[str, ...]) -> Iterator[tuple[str, list[MapCell]]]:
-        """A panel's rows from the bottom up: the label of y, and its cells from left to right."""
+        """A panel's rows from the top down: the shown label of y, and its cells from left to right."""
         xs, ys = self.labels[:2]
-        for y in ys:
-            yield y, [self.cells[(x, y, *facet)] for x in xs]
+        rows = [
+            (shown, [self.cells[(x, y, *facet)] for x in xs])
+            for y, shown in zip(ys, self.shown_labels[1], strict=True)
+        ]
+        return reversed(rows) if self.is_upward else iter(rows)
 
 
 def build_map(run: Run) -> FailureMap:
@@ -110,6 +119,9 @@ def build_map(run: Run) -> FailureMap:
         title=map_title(run),
         paths=config.map_paths,
         labels=tuple(tuple(labels[path]) for path in config.map_paths),
+        shown_labels=tuple(axis_labels(path, labels[path]) for path in config.map_paths),
+        axes=tuple(axis_words(path, labels[path]) for path in config.map_paths),
+        is_upward=is_scale(config.map_values[config.y]),
         cells={key: cell(key) for key in keys},
         outcomes=outcomes,
     )

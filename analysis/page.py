@@ -13,7 +13,7 @@ from analysis.load import Run
 from analysis.next_steps import next_steps
 from analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
 from analysis.records import TrialRecord
-from analysis.wording import count_words, duration_text, path_words
+from analysis.wording import count_words, duration_text, setting_words
 
 #: Trials whose curves a page carries at most: about 5 kB each.
 MAX_TRIALS = 1500
@@ -27,6 +27,14 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def breakable(label: str) -> Markup:
+    """A label that may be broken behind an underscore."""
+    return Markup("_<wbr>").join(label.split("_"))
+
+
+_TEMPLATES.filters["breakable"] = breakable
 
 
 def render(run: Run, failure_map: FailureMap) -> str:
@@ -55,13 +63,11 @@ def render(run: Run, failure_map: FailureMap) -> str:
                 facet in begun,
                 [
                     (y, [_button(failure_map, cell, identifiers[cell.labels]) for cell in row])
-                    for y, row in reversed(list(failure_map.rows(facet)))
+                    for y, row in failure_map.rows(facet)
                 ],
             )
             for facet in failure_map.facets
         ],
-        x_words=path_words(failure_map.paths[0]),
-        y_words=path_words(failure_map.paths[1]),
         state_words=STATE_WORDS,
         swatches={"learns": LEARNS, "fails": FAILS, "unknown": f"linear-gradient(90deg, {tones})"},
         num_left_out=len(run.records) - len(shown),
@@ -82,7 +88,7 @@ def render(run: Run, failure_map: FailureMap) -> str:
 def cell_words(failure_map: FailureMap, cell: MapCell) -> str:
     """A cell's labels in words: 'sequence length 20, depth 3'."""
     pairs = zip(failure_map.paths, cell.labels, strict=True)
-    return ", ".join(f"{path_words(path)} {label}" for path, label in pairs)
+    return ", ".join(setting_words(path, label) for path, label in pairs)
 
 
 def told(cell: MapCell) -> str:

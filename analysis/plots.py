@@ -13,7 +13,7 @@ from analysis.failure_map import FailureMap, MapCell
 from analysis.files import write_atomically
 from analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
 from analysis.rate_curve import RateCurve
-from analysis.wording import duration_text, path_words
+from analysis.wording import duration_text, label_lines
 
 _INK = "#1d2430"
 _FAINT = "#6b7280"
@@ -21,36 +21,45 @@ _GRID = "#c9ced6"
 #: Inches. A cell's text needs this much room; panels stand side by side up to the widest figure.
 _CELL = (0.92, 0.66)
 _WIDEST = 20.0
-_GAP, _LEFT, _RIGHT, _BOTTOM = 0.75, 0.85, 0.3, 1.25
+_GAP, _RIGHT, _BOTTOM = 0.3, 0.3, 1.25
 _LINE = 0.21
+#: The labels of axes: points, inches of a character and of a line; characters that a cell's width holds, and
+#: points where they are more; characters of a line at most, on x and on y.
+_LABEL_POINTS, _LABEL_CHARACTER, _LABEL_LINE = 9.0, 0.08, 0.16
+_USUAL_LABEL, _SMALL_LABEL_POINTS = 11, 7.0
+_LABEL_WIDTHS = (15, 28)
 _DOTS_PER_INCH = 130
 
 
 def draw_failure_map(failure_map: FailureMap) -> Figure:
-    """One panel for each facet that was begun: x across, y upwards, short and shallow at the lower left."""
-    num_x, num_y = (len(labels) for labels in failure_map.labels[:2])
+    """One panel for each facet that was begun: x across, numbers on y upwards, names on y downwards."""
+    x_lines, y_lines = _label_lines(failure_map)
+    num_x, num_y = len(x_lines), len(y_lines)
+    left_room = 0.65 + _LABEL_CHARACTER * max(len(line) for lines in y_lines for line in lines)
+    below = 0.46 + _LABEL_LINE * max(map(len, x_lines))
     panel_width, panel_height = max(num_x, 2) * _CELL[0], num_y * _CELL[1]
     facets = failure_map.begun_facets or failure_map.facets
-    room = _WIDEST - _LEFT - _RIGHT + _GAP
-    across = min(len(facets), max(1, int(room / (panel_width + _GAP))))
+    room = _WIDEST - _RIGHT + _GAP
+    across = min(len(facets), max(1, int(room / (left_room + panel_width + _GAP))))
     down = -(-len(facets) // across)
-    width = max(_LEFT + across * (panel_width + _GAP) - _GAP + _RIGHT, 7.0)
+    width = max(across * (left_room + panel_width + _GAP) - _GAP + _RIGHT, 7.0)
     heading = textwrap.wrap(failure_map.title.question, int(width * 7.2)) or [""]
     lines = [line for text in failure_map.title.lines for line in textwrap.wrap(text, int(width * 14))]
     panel_head = 0.4 if facets[0] else 0.1
     top = 0.3 + len(heading) * 0.3 + len(lines) * _LINE + 0.12
-    row_height = panel_height + panel_head + 0.62
-    height = top + down * row_height + _BOTTOM - 0.62
+    row_height = panel_height + panel_head + below
+    footnote = textwrap.wrap(_footnote(failure_map, facets), int(width * 15))
+    height = top + down * row_height + _BOTTOM - 0.62 + _LINE * (len(footnote) - 1)
 
     figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, facecolor="white")
     FigureCanvasAgg(figure)
     _write_title(figure, heading, lines)
     for index, facet in enumerate(facets):
-        left = _LEFT + index % across * (panel_width + _GAP)
+        left = left_room + index % across * (left_room + panel_width + _GAP)
         bottom = height - top - (index // across) * row_height - panel_head - panel_height
         axes = figure.add_axes((left / width, bottom / height, panel_width / width, panel_height / height))
         _draw_panel(axes, failure_map, facet)
-    _draw_legend(figure, _footnote(failure_map, facets))
+    _draw_legend(figure, footnote)
     return figure
 
 
@@ -104,19 +113,32 @@ def _text(figure: Figure, x: float, y: float, text: str, *, size: float, weight:
     figure.text(x, y, text, fontsize=size, fontweight=weight, color=colour, va="center", parse_math=False)
 
 
+def _label_lines(failure_map: FailureMap) -> tuple[list[list[str]], list[list[str]]]:
+    """The labels of x from left to right, and those of y from the top down, each in lines."""
+    first_facet = failure_map.facets[0]
+    rows = [label for label, _ in failure_map.rows(first_facet)]
+    x_width, y_width = _LABEL_WIDTHS
+    return (
+        [label_lines(label, x_width) for label in failure_map.shown_labels[0]],
+        [label_lines(label, y_width) for label in rows],
+    )
+
+
 def _draw_panel(axes: Axes, failure_map: FailureMap, facet: tuple[str, ...]) -> None:
-    xs, ys = failure_map.labels[:2]
+    xs, ys = (["\n".join(lines) for lines in labels] for labels in _label_lines(failure_map))
     axes.set(xlim=(0, len(xs)), ylim=(0, len(ys)))
-    for row, (_, cells) in enumerate(failure_map.rows(facet)):
+    for from_top, (_, cells) in enumerate(failure_map.rows(facet), start=1):
         for column, cell in enumerate(cells):
-            _draw_cell(axes, column, row, cell)
+            _draw_cell(axes, column, len(ys) - from_top, cell)
     axes.set_xticks([position + 0.5 for position in range(len(xs))], xs)
-    axes.set_yticks([position + 0.5 for position in range(len(ys))], ys)
-    axes.tick_params(length=0, labelsize=9.5, colors=_INK)
+    axes.set_yticks([len(ys) - position - 0.5 for position in range(len(ys))], ys)
+    axes.tick_params(length=0, labelsize=_LABEL_POINTS, colors=_INK)
+    if any(len(line) > _USUAL_LABEL for label in xs for line in label.split("\n")):
+        axes.tick_params(axis="x", labelsize=_SMALL_LABEL_POINTS)
     for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         text.set_parse_math(False)
-    axes.set_xlabel(path_words(failure_map.paths[0]), fontsize=10.5, color=_INK, parse_math=False)
-    axes.set_ylabel(path_words(failure_map.paths[1]), fontsize=10.5, color=_INK, parse_math=False)
+    axes.set_xlabel(failure_map.axes[0], fontsize=10.5, color=_INK, parse_math=False)
+    axes.set_ylabel(failure_map.axes[1], fontsize=10.5, color=_INK, parse_math=False)
     heading = failure_map.facet_words(facet)
     axes.set_title(heading, fontsize=11, loc="left", color=_INK, fontweight="bold", parse_math=False)
     for spine in axes.spines.values():
@@ -172,7 +194,7 @@ def _footnote(failure_map: FailureMap, drawn: tuple[tuple[str, ...], ...]) -> st
     return f"{words}. Not begun: {', '.join(left_out)}" if left_out else words
 
 
-def _draw_legend(figure: Figure, footnote: str) -> None:
+def _draw_legend(figure: Figure, footnote: list[str]) -> None:
     width, height = figure.get_size_inches()
     swatches = [
         Patch(facecolor=LEARNS, label="learns: P(learn) surely above ½"),
@@ -182,12 +204,11 @@ def _draw_legend(figure: Figure, footnote: str) -> None:
         Patch(facecolor="white", edgecolor=_GRID, hatch="////", label="not run, ≈ cost"),
     ]
     columns = 5 if width > 10.5 else 3
+    legend_up = 0.27 + _LINE * (len(footnote) - 1)
     figure.legend(
-        handles=swatches, loc="lower left", bbox_to_anchor=(0.15 / width, 0.27 / height), ncols=columns,
+        handles=swatches, loc="lower left", bbox_to_anchor=(0.15 / width, legend_up / height), ncols=columns,
         fontsize=8, frameon=False, labelcolor=_INK, handlelength=1.3, handleheight=1.1, columnspacing=1.4,
     )  # fmt: skip
-    _text(
-        figure, 0.22 / width, 0.17 / height,
-        footnote,
-        size=8, weight="normal", colour=_FAINT,
-    )  # fmt: skip
+    for index, line in enumerate(footnote, start=1):
+        up = (0.17 + _LINE * (len(footnote) - index)) / height
+        _text(figure, 0.22 / width, up, line, size=8, weight="normal", colour=_FAINT)

@@ -9,7 +9,7 @@ from typing import Any
 from analysis.load import CellKey, Run
 from analysis.paths import flatten
 from analysis.records import Summary, TrialRecord
-from analysis.wording import count_words, label_text, name_words, number_word, setting_words
+from analysis.wording import any_of, count_words, label_text, name_words, number_word, setting_words
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def map_title(run: Run) -> MapTitle:
 
 def name_words_of(names: Iterable[str]) -> str:
     """Several names in words."""
-    return " or ".join(map(name_words, names)) or "unnamed"
+    return any_of([name_words(name) for name in names] or ["unnamed"])
 
 
 class _Settings:
@@ -120,7 +120,10 @@ def _recipes(run: Run, settings: _Settings) -> str:
     words = [
         setting_words(path, chosen[path])
         for path in paths
-        if chosen.get(path) is not None and path not in config.map_paths
+        if chosen.get(path) is not None
+        and path not in config.map_paths
+        # An axis that is there under a condition only is none of this recipe where it does not hold.
+        and (first is None or path in first.recipe or path not in config.recipe_defaults)
     ]
     told = [f"default recipe: {', '.join(words) or 'as configured'}"]
     most = _most_recipes(run)

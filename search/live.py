@@ -1,8 +1,9 @@
 """The terminal view: the map filling in. On a pipe, one plain line every few seconds."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,16 +13,26 @@ from rich.text import Text
 from analysis.palette import STATE_WORDS, cell_colour
 from analysis.records import Outcome
 from analysis.verdict import CellVerdict, State, TrialResult, judge
-from analysis.wording import count_words, duration_text, label_text, path_words
+from analysis.wording import (
+    axis_labels,
+    axis_words,
+    count_words,
+    duration_text,
+    is_scale,
+    label_lines,
+    setting_words,
+)
 from search.agenda import cells_in_order
 from search.config import RunConfig
 from search.cost import relative_cost
-from search.space import Cell
+from search.space import Axis, Cell
 from search.study import Results
 from search.wants import TrialNote
 
 #: Seconds from one plain line to the next, and from one picture to the next.
 PLAIN_SECONDS, PICTURE_SECONDS = 5.0, 0.25
+#: Characters of a cell: at least, usually, and at most where its label is longer; and of the rows' labels.
+CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 12), 8
 #: What stands for a state where there is no colour.
 MARKS: dict[State, str] = {"learns": "+", "fails": "-", "unknown": "?", "not_run": "."}
 
@@ -67,7 +78,7 @@ class LiveView:
 
     def show_map(self, results: Results) -> None:
         """Prints the map and the counts, to stay."""
-        self.console.print(map_picture(self.config, self.reached, results.cells))
+        self.console.print(self._picture(results))
         self.console.print(self.status_line(results, "unfinished"), highlight=False, soft_wrap=True)
 
     def tick(self) -> None:
@@ -80,8 +91,11 @@ class LiveView:
             self.console.print(self.status_line(results), highlight=False, soft_wrap=True)
         else:
             self._next = monotonic() + PICTURE_SECONDS
-            picture = map_picture(self.config, self.reached, results.cells)
+            picture = self._picture(results)
             self._live.update(Group(picture, Text(self.status_line(results))), refresh=True)
+
+    def _picture(self, results: Results) -> RenderableType:
+        return map_picture(self.config, self.reached, results.cells, self.console.width)
 
     def status_line(self, results: Results, others: str = "running") -> str:
         """Counts of outcomes, decided cells, trials a minute and time left, in one line.
@@ -123,37 +137,66 @@ def judge_cells(
 
 
 def map_picture(
-    config: RunConfig, reached: Iterable[Cell], cells: Mapping[Cell, Sequence[TrialNote]]
+    config: RunConfig, reached: Iterable[Cell], cells: Mapping[Cell, Sequence[TrialNote]], width: int
 ) -> RenderableType:
-    """The map, a table for each facet: k of n in each cell, its state by colour and mark."""
+    """The map, a table for each facet: k of n in each cell, its state by colour and mark.
+
+    Numbers on the y axis go upwards; names stand one below the other, as the space lists them. It keeps
+    within so many characters as far as labels and counts can be read.
+    """
     verdicts = judge_cells(config, reached, cells)
     x, y, *facet = config.space.map_axes
+    is_upward = is_scale(y.values or ())
+    heading = f"{_axis_words(y)}{' (up)' * is_upward} by {_axis_words(x)} (across)"
+    columns, rows = _axis_labels(x), _axis_labels(y)
+    label_width, cell_width = _widths(width, [words for _, words in columns], [words for _, words in rows])
     panels: list[RenderableType] = []
     for facet_value in facet[0].values or () if facet else (None,):
         facet_labels = {facet[0].path: facet[0].label(facet_value)} if facet else {}
         if not any(facet_labels.items() <= cell.as_dict().items() for cell in verdicts):
             continue
         table = Table(box=None, padding=(0, 0), pad_edge=False, show_header=False)
-        table.add_column(justify="right", style="bold")
-        for _ in x.values or ():
-            table.add_column(justify="center", min_width=7)
-        for y_value in reversed(y.values or ()):
-            row = [Text(f"{label_text(y.label(y_value))} ")]
-            for x_value in x.values or ():
-                labels = {x.path: x.label(x_value), y.path: y.label(y_value), **facet_labels}
+        table.add_column(justify="right", style="bold", width=label_width, no_wrap=True)
+        for _ in columns:
+            table.add_column(justify="center", width=cell_width, no_wrap=True)
+        for y_label, row_words in reversed(rows) if is_upward else rows:
+            row = [Text(f"{row_words} ")]
+            for x_label, _ in columns:
+                labels = {x.path: x_label, y.path: y_label, **facet_labels}
                 cell = Cell(tuple((path, labels[path]) for path in config.space.map.paths))
-                row.append(_cell_text(verdicts[cell], cells.get(cell, ())))
+                row.append(_cell_text(verdicts[cell], cells.get(cell, ()), cell_width))
             table.add_row(*row)
-        table.add_row("", *(Text(label_text(x.label(value)), style="bold") for value in x.values or ()))
-        heading = f"{path_words(y.path)} (up) by {path_words(x.path)} (across)"
-        if facet:
-            heading += f", {path_words(facet[0].path)} {label_text(facet[0].label(facet_value))}"
-        panels += [Text(heading), table]
+        table.add_row("", *(Text(_lines(words, cell_width), style="bold") for _, words in columns))
+        told = f", {setting_words(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
+        panels += [Text(f"{heading}{told}"), table]
     panels.append(_legend())
     return Group(*panels)
 
 
-def _cell_text(verdict: CellVerdict, notes: Sequence[TrialNote]) -> Text:
+def _axis_words(axis: Axis) -> str:
+    return axis_words(axis.path, axis.values or ())
+
+
+def _axis_labels(axis: Axis) -> list[tuple[Any, str]]:
+    """Each label of a map's axis, and what it is shown as."""
+    labels = [axis.label(value) for value in axis.values or ()]
+    return list(zip(labels, axis_labels(axis.path, labels), strict=True))
+
+
+def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[int, int]:
+    """Characters of the labels' column and of each other one: narrower where the terminal is."""
+    narrow, usual, wide = CELL_WIDTHS
+    wanted = min(max(usual, *(len(words) + 1 for words in columns)), wide)
+    label_width = min(1 + max(map(len, rows)), max(MIN_LABEL_WIDTH, width - narrow * len(columns)))
+    return label_width, max(narrow, min(wanted, (width - label_width) // len(columns)))
+
+
+def _lines(words: str, cell_width: int) -> str:
+    """A label of x in lines that leave a gap between the columns."""
+    return "\n".join(label_lines(words, cell_width - 1))
+
+
+def _cell_text(verdict: CellVerdict, notes: Sequence[TrialNote], width: int) -> Text:
     """k/n of the recipe that says most, a mark for the state, and how many trials are under way."""
     tally, running = verdict.tally, verdict.num_unfinished
     ended = tally.trials - sum(
@@ -165,7 +208,8 @@ def _cell_text(verdict: CellVerdict, notes: Sequence[TrialNote]) -> Text:
     if background is not None:
         ink = "black" if verdict.state == "unknown" else "white"
         style = f"{ink} on {background}"
-    return Text(f" {known}{'…' if running else ' '}".center(7), style=style)
+    shown = f"{known}{'…' if running else ' '}"
+    return Text(f" {shown}".center(width) if len(shown) < width else shown, style=style)
 
 
 def _legend() -> Text:

@@ -49,7 +49,7 @@ def _show(folder: RunFolder, console: Console) -> None:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     console.print(Text(f"run {folder.name}: {driver_words(folder)}"), soft_wrap=True)
     console.print(Text(f"{count_words(outcomes.total(), 'trial')}: {counts or 'none yet'}"), soft_wrap=True)
-    console.print(map_picture(config, cells_in_order(config, relative_cost), cells))
+    console.print(map_picture(config, cells_in_order(config, relative_cost), cells, console.width))
 
 
 def driver_words(folder: RunFolder) -> str:

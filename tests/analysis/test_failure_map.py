@@ -21,10 +21,15 @@ def test_every_cell_is_there_whether_it_was_reached_or_not(make_run: Any) -> Non
     assert failure_map.cells["5", "1", "128"].cost_seconds == 4 * 40
 
 
-def test_rows_go_from_the_bottom_up(make_run: Any) -> None:
+def test_numbers_go_upwards(make_run: Any) -> None:
     rows = list(built(make_run(facets=(32, 128))).rows(("32",)))
-    assert [y for y, _ in rows] == ["1", "2"]
-    assert [cell.labels for cell in rows[0][1]] == [("5", "1", "32"), ("20", "1", "32")]
+    assert [y for y, _ in rows] == ["2", "1"]
+    assert [cell.labels for cell in rows[1][1]] == [("5", "1", "32"), ("20", "1", "32")]
+
+
+def test_names_stand_as_the_space_lists_them(make_run: Any) -> None:
+    rows = built(make_run(depths=("lstm", "gru"))).rows(())
+    assert [y for y, _ in rows] == ["lstm", "gru"]
 
 
 def test_a_label_that_the_configuration_does_not_know_still_gets_its_cell(make_run: Any) -> None:
@@ -102,3 +107,10 @@ def test_an_empty_run_has_a_title_from_its_configuration(
         f"learned: {told} at two evaluations in a row, within 800 updates",
         "default recipe: sgd, learning rate 0.003; no other tried",
     )
+
+
+def test_the_default_recipe_has_no_axis_whose_condition_does_not_hold(make_run: Any) -> None:
+    axes = [{"path": "train.momentum", "values": [0.9, 0.0], "default": 0.9}]
+    run = make_run(axes=axes)
+    run.trial("failed", recipe={}, config={"train": {"optimizer": "adam", "momentum": 0.0}})
+    assert built(run).title.recipes == "default recipe: adam; no other tried"

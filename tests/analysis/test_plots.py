@@ -59,9 +59,37 @@ def test_panels_keep_inside_the_picture_and_apart(
     assert image.imread(path).shape[2] == 4
 
 
+@pytest.mark.parametrize(
+    ("lengths", "depths"),
+    [
+        (("reconstruction", "reconstruction_in_order", "a" * 40), ("constant, warmup_updates=200", "e" * 60)),
+        ((1e-5, 0.000132194114846), (True, False)),
+    ],
+)
+def test_labels_keep_inside_the_picture_and_apart(make_run: Any, lengths: Any, depths: Any) -> None:
+    figure = draw_failure_map(build_map(load_run(make_run(lengths=lengths, depths=depths).folder)))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    labels = [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.xaxis.label, axes.yaxis.label]
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(box.x0 > 0 and box.y0 > 0 for box in boxes)
+    assert not any(box.overlaps(other) for box in boxes for other in boxes if box is not other)
+
+
 def test_facets_that_were_not_begun_are_named_and_not_drawn(make_run: Any) -> None:
     run = make_run(facets=(32, 128, 512))
     run.trials(4, 0, 5, 1, facet=32)
     figure = draw_failure_map(build_map(load_run(run.folder)))
     assert len(figure.axes) == 1
-    assert any("Not begun: hidden size 128, hidden size 512" in text.get_text() for text in figure.texts)
+    written = " ".join(text.get_text() for text in figure.texts)
+    assert "hidden size 128, hidden size 512" in written.partition("Not begun: ")[2]
+
+
+def test_a_long_footnote_keeps_inside_the_picture(make_run: Any) -> None:
+    run = make_run(facets=[f"facet_{number}" for number in range(30)])
+    run.trials(4, 0, 5, 1, facet="facet_0")
+    figure = draw_failure_map(build_map(load_run(run.folder)))
+    figure.draw_without_rendering()
+    width = figure.get_window_extent().width
+    assert all(text.get_window_extent().x1 < width for text in figure.texts)
+    assert "hidden size facet_29" in " ".join(text.get_text() for text in figure.texts)

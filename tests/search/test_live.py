@@ -102,3 +102,27 @@ def test_only_facets_that_the_budget_reaches_are_shown(facets: str) -> None:
     view = LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=200))
     view.show_map(results())
     assert file.getvalue().count("hidden size") == (1 if facets == "1" else 3)
+
+
+def test_names_are_short_and_stand_one_below_the_other() -> None:
+    file = StringIO()
+    config = load(["space=loss_activation"])
+    view = LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=80))
+    view.show_map(results())
+    heading, *rows = [line.rstrip() for line in file.getvalue().splitlines()]
+    assert heading == "activation, loss by target range (across)"
+    assert rows[0].strip().startswith("no activation, bce_with_logits")
+    assert rows[3].strip().startswith("sigmoid, bce_with_logits")
+    assert rows[12].split() == ["zero_one", "minus_one_", "standardise"]
+    assert rows[13].split() == ["one", "d"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_map_of_many_columns_keeps_within_the_terminal(width: int) -> None:
+    lengths = ",".join(str(100 + length) for length in range(10))
+    config = load(["space=supervision", f"task.sequence_length={lengths}"])
+    file = StringIO()
+    LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=width)).show_map(results())
+    lines = file.getvalue().splitlines()
+    assert any(line.split()[-10:] == lengths.split(",") for line in lines)
+    assert max(map(len, (line for line in lines if "unfinished" not in line))) <= max(width, 80)
