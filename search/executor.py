@@ -19,6 +19,7 @@ os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_AIR_NEW_OUTPUT="0",
     RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+    RAY_CHDIR_TO_TRIAL_DIR="0",
     TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
     TUNE_DISABLE_SIGINT_HANDLER="1",
     TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
@@ -87,6 +88,7 @@ def _fit(
     desk = Desk(study, interruption)
     session = {
         "folder": str(folder.path.absolute()),
+        "started_in": str(Path.cwd()),
         "keep": config.keep,
         "test": config.test,
         "device": "cuda" if gpus else "cpu",
@@ -121,6 +123,9 @@ class TrialActor(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Makes the process ready, and touches no trial: Tune may hand it to another actor meanwhile."""
+        # The user's relative paths count from there; a host without that folder says what it misses.
+        if Path(config["started_in"]).is_dir():
+            os.chdir(config["started_in"])
         self.worker = Worker(
             RunFolder(Path(config["folder"])),
             device=config["device"],

@@ -34,13 +34,13 @@ WORDS = (
 class Driver:
     """A search in a process of its own, and what it has printed until now."""
 
-    def __init__(self, module: str, *words: str) -> None:
+    def __init__(self, module: str, *words: str, cwd: Path = ROOT) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
         )
         self.output = ""
@@ -95,8 +95,8 @@ def start() -> Iterator[Callable[..., Driver]]:
     """Starts drivers; those still alive at the end are killed."""
     drivers: list[Driver] = []
 
-    def begin(module: str, *words: str) -> Driver:
-        drivers.append(Driver(module, *words))
+    def begin(module: str, *words: str, cwd: Path = ROOT) -> Driver:
+        drivers.append(Driver(module, *words, cwd=cwd))
         return drivers[-1]
 
     yield begin

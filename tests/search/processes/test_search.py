@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -186,3 +187,25 @@ def test_a_full_disk_is_told_and_resume_goes_on_once_there_is_room(start: Start,
         assert "4 of 4 cells decided" in resumed.output
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_file_is_found_from_where_the_user_started_and_its_change_is_told(
+    start: Start, tmp_path: Path
+) -> None:
+    inputs = np.random.RandomState(0).normal(size=(1200, 6, 2))
+    np.savez(tmp_path / "my.npz", inputs=inputs, targets=inputs.sum((1, 2)) > 0)
+    words = ["model.depth=1", "model.hidden_size=4", "train.max_updates=50", "budget.seeds=1"]
+    driver = start(
+        "search.run", "task=array_file", "task.path=my.npz", *words, "budget.max_seeds=1", "run=mine",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert driver.end() == 0, driver.output
+    assert "space=my_data, the default for task=array_file" in driver.output
+    outcomes = ended(RunFolder(tmp_path / "runs" / "mine"))
+    assert outcomes
+    assert "errored" not in outcomes.values()
+
+    np.savez(tmp_path / "my.npz", inputs=inputs + 1, targets=inputs.sum((1, 2)) > 0)
+    again = start("search.resume", "run=mine", cwd=tmp_path)
+    assert again.end() == 0, again.output
+    assert "warning: my.npz has changed since the last session" in again.output
