@@ -32,7 +32,7 @@ from search.wants import TrialNote
 #: Seconds from one plain line to the next, and from one picture to the next.
 PLAIN_SECONDS, PICTURE_SECONDS = 5.0, 0.25
 #: Characters of a cell: at least, usually, and at most where its label is longer; and of the rows' labels.
-CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 12), 8
+CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 14), 8
 #: What stands for a state where there is no colour.
 MARKS: dict[State, str] = {"learns": "+", "fails": "-", "unknown": "?", "not_run": "."}
 

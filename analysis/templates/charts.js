@@ -23,8 +23,9 @@ function shortNumber(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-function evenTicks(low, high, count) {
-  const rough = (high - low) / count;
+// At least so far apart: between two updates or time steps there is nothing.
+function evenTicks(low, high, count, least = 0) {
+  const rough = Math.max((high - low) / count, least);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const ticks = [];
@@ -40,7 +41,7 @@ function logTicks(low, high) {
   const ticks = [];
   for (let power = first; power <= last; power += every) ticks.push(...factors.map((factor) => factor * 10 ** power));
   const inside = ticks.filter((tick) => tick >= low && tick <= high);
-  return inside.length > 1 ? inside : [low, high];
+  return inside.length > 1 ? inside : evenTicks(low, high, 4);
 }
 
 function extent(values) {
@@ -57,7 +58,8 @@ function drawable(value, log) {
   return value !== null && value !== undefined && (!log || value > 0);
 }
 
-// Draws curves {name, xs, ys, colour, dashed, chosen, className} and levels {name, value}.
+// Draws curves {name, xs, ys, colour, dashed, chosen, className} and levels {name, value, isFloor}: a floor is named
+// at the left and below its line, away from the others.
 function lineChart({ title, unit, xName, log, curves, levels = [], keys = [], empty }) {
   const figure = html("figure", { className: "chart" });
   figure.append(html("figcaption", {}, title, html("span", { className: "unit" }, unit ? ` ${unit}` : "")));
@@ -82,7 +84,7 @@ function lineChart({ title, unit, xName, log, curves, levels = [], keys = [], em
     svg.append(element("line", { class: "tick", x1: SIZE.left, x2: right, y1: y(tick), y2: y(tick) }));
     svg.append(element("text", { x: SIZE.left - 6, y: y(tick) + 4, "text-anchor": "end" }, shortNumber(tick)));
   }
-  for (const tick of evenTicks(xLow, xHigh, 5)) {
+  for (const tick of evenTicks(xLow, xHigh, 5, 1)) {
     svg.append(element("line", { class: "tick", x1: x(tick), x2: x(tick), y1: SIZE.top, y2: bottom }));
     svg.append(element("text", { x: x(tick), y: bottom + 15, "text-anchor": "middle" }, tick.toLocaleString("en")));
   }
@@ -91,8 +93,11 @@ function lineChart({ title, unit, xName, log, curves, levels = [], keys = [], em
   svg.append(element("text", { x: (SIZE.left + right) / 2, y: SIZE.height - 3, "text-anchor": "middle" }, xName));
   for (const level of shownLevels) {
     svg.append(element("line", { class: "level", x1: SIZE.left, x2: right, y1: y(level.value), y2: y(level.value) }));
-    const above = y(level.value) - 4 > SIZE.top + 10;
-    const place = { class: "level-name", x: right - 4, y: y(level.value) + (above ? -4 : 13), "text-anchor": "end" };
+    const above = level.isFloor ? y(level.value) + 16 > bottom : y(level.value) - 4 > SIZE.top + 10;
+    const place = {
+      class: "level-name", x: level.isFloor ? SIZE.left + 4 : right - 4, y: y(level.value) + (above ? -4 : 13),
+      "text-anchor": level.isFloor ? "start" : "end",
+    };
     svg.append(element("text", place, level.name));
   }
   // The chosen curves are drawn last, above the others.

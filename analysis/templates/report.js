@@ -92,7 +92,9 @@ function isAboveZero(curves) {
 // A floor far below every curve would press the curves together at the top.
 function visibleFloors(floors, curves) {
   const [low, high] = extent(curves.flatMap((curve) => curve.ys.filter((value) => value !== null)));
-  return floors.filter(({ value }) => (low > 0 ? value > low / 30 : value > low - (high - low)));
+  return floors
+    .filter(({ value }) => (low > 0 ? value > low / 30 : value > low - (high - low)))
+    .map((floor) => ({ ...floor, isFloor: true }));
 }
 
 function outcomeKeys(trials) {

@@ -139,3 +139,21 @@ def test_a_loss_below_zero_is_drawn(browser_page: Any, make_run: Any, history: A
     open_report(browser_page, run)
     browser_page.locator("button.cell").filter(has_text="0/1").click()
     assert browser_page.locator("figure.chart").first.locator("path.curve").count() == 2
+
+
+def test_axes_have_ticks_whatever_their_range_and_none_between_steps(
+    browser_page: Any, make_run: Any, history: Any
+) -> None:
+    run = make_run()
+    signals = {"gradient_norm_by_step": [1e-3, 2e-3, 3e-3], "gradient_steps": [0, 1, 2]}
+    told = [replace(one, train_loss=0.7, validation_loss=0.69, signals=signals) for one in history("failed")]
+    output = {"activation": "sigmoid", "target_range": "task", "loss": "bce_with_logits"}
+    run.trial("failed", history=told, config={"output": output}, loss_floor=0.689, chance_loss=0.691)
+    open_report(browser_page, run)
+    browser_page.locator("button.cell").filter(has_text="0/1").click()
+    charts = browser_page.locator("figure.chart svg")
+    assert {"0.65", "0.7"} <= set(charts.nth(0).locator("text").all_text_contents())
+    chance, floor = (box.bounding_box() for box in charts.nth(0).locator("text.level-name").all())
+    assert floor["x"] + floor["width"] < chance["x"], "what lies close together is named apart"
+    steps = [text for text in charts.nth(3).locator("text").all_text_contents() if "." not in text]
+    assert steps[-4:] == ["0", "1", "2", "time step"]
