@@ -108,6 +108,13 @@ def is_enumerated(config: TaskConfig) -> bool:
     return input_space(config, config.sequence_length).num_inputs < 2 * num_held_out(config)
 
 
+def num_validation_sequences(config: TaskConfig) -> int:
+    """Sequences of the validation set: as asked for, or every distinct input."""
+    if isinstance(config, GeneratedTaskConfig) and is_enumerated(config):
+        return input_space(config, config.sequence_length).num_inputs
+    return config.validation_size
+
+
 def first_half(sequence_length: int) -> int:
     """Steps of the first half, where the first mark of the adding problem stands."""
     return sequence_length // 2

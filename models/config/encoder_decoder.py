@@ -45,6 +45,11 @@ class DecodingConfig(NetworkConfig):
     )
 
     @property
+    def sees_only_truth(self) -> bool:
+        """Whether decoders see true frames throughout training, and never their own."""
+        return self.decoder_input == "true" and (self.true_share, self.final_true_share) == (1.0, 1.0)
+
+    @property
     def draws_randomly(self) -> bool:
         """Whether a pass in training draws random numbers."""
         is_mixed = (self.true_share, self.final_true_share) not in ((0.0, 0.0), (1.0, 1.0))

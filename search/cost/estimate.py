@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from datasets.config import GeneratedTaskConfig, TaskConfig
+from datasets.config import GeneratedTaskConfig, MnistConfig, TaskConfig
+from datasets.input_space import num_validation_sequences
+from datasets.notes import num_train_inputs
 from search.cost.layers import Layer, layers_of
 from search.trial.config import TrialConfig
 
@@ -48,6 +50,8 @@ _PASSES = {
     "convolution": (_Pass(0.3, 0.0, 18.0, 20.0), _Pass(0.1, 0.0, 3.8, 7.0)),
     "attention": (_Pass(1.0, 0.0, 100.0, 27.0), _Pass(0.3, 0.0, 30.0, 10.0)),
 }
+#: Training sequences for each validation sequence where only a file knows.
+_NOMINAL_TRAIN_RATIO = 7
 #: Milliseconds of an update beside the layers: the batch, the loss.
 _UPDATE_MILLISECONDS = 0.4
 
@@ -57,7 +61,7 @@ def relative_cost(config: TrialConfig) -> float:
     train, task = config.train, config.task
     batch_size = _batch_size(config)
     updates = _milliseconds(config, batch_size, _mean_share(task), is_update=True) + _UPDATE_MILLISECONDS
-    evaluations = _milliseconds(config, task.validation_size, 1.0, is_update=False)
+    evaluations = _milliseconds(config, num_validation_sequences(task), 1.0, is_update=False)
     num_evaluations = math.ceil(train.max_updates / train.evaluate_every)
     return (train.max_updates * updates + num_evaluations * evaluations) / 1000
 
@@ -66,16 +70,23 @@ def _milliseconds(config: TrialConfig, num_sequences: int, length_share: float, 
     """One pass of some sequences of a share of the full length through all layers."""
     return sum(
         _PASSES[layer.kind][0 if is_update else 1].milliseconds(layer, num_sequences)
-        for layer in layers_of(config, length_share)
+        for layer in layers_of(config, length_share, in_training=is_update)
     )
 
 
 def _batch_size(config: TrialConfig) -> int:
     """Sequences of one update; where that is the whole training set, as many as the task says it has."""
-    batch_size = config.train.batch_size
+    batch_size, task = config.train.batch_size, config.task
     if isinstance(batch_size, int):
         return batch_size
-    return getattr(config.task, "train_size", None) or 2 * config.task.validation_size
+    match task:
+        case GeneratedTaskConfig():
+            assert task.train_size is not None, "TrialConfig refuses what is drawn anew"
+            return min(task.train_size, num_train_inputs(task))
+        case MnistConfig():
+            return task.train_size or task.num_left_to_train
+        case _:
+            return getattr(task, "train_size", None) or _NOMINAL_TRAIN_RATIO * task.validation_size
 
 
 def _mean_share(task: TaskConfig) -> float:

@@ -53,12 +53,13 @@ class Layer:
     num_products: float
 
 
-def layers_of(config: TrialConfig, length_share: float = 1.0) -> list[Layer]:
+def layers_of(config: TrialConfig, length_share: float = 1.0, *, in_training: bool = True) -> list[Layer]:
     """The layers of a trial's network.
 
     Args:
         config: the trial.
         length_share: length of the sequences as a share of the full one.
+        in_training: a decoder is shown true frames in training only.
     """
     model, task = config.model, config.task
     num_steps = task.num_steps * length_share
@@ -81,7 +82,7 @@ def layers_of(config: TrialConfig, length_share: float = 1.0) -> list[Layer]:
             return [Layer("attention", steps, width, products)] * model.depth
         case _:
             assert isinstance(model, DecodingConfig), model
-            return list(_encoder_decoder(model, task, num_steps))
+            return list(_encoder_decoder(model, task, num_steps, in_training=in_training))
 
 
 def input_size(task: TaskConfig) -> int:
@@ -114,11 +115,18 @@ def _recurrent(model: RecurrentConfig, num_features: int, num_steps: float) -> I
         below = directions * width
 
 
-def _encoder_decoder(model: DecodingConfig, task: TaskConfig, num_steps: float) -> Iterator[Layer]:
-    """The encoder, a decoder for each sequence that is asked for, and what lies between them and frames."""
+def _encoder_decoder(
+    model: DecodingConfig, task: TaskConfig, num_steps: float, *, in_training: bool
+) -> Iterator[Layer]:
+    """The encoder, a decoder for each sequence that is asked for, and what lies between them and frames.
+
+    A decoder that sees its own output is called anew for every step; one that sees nothing, or all of the
+    true sequence, is called once.
+    """
     yield from _one_side(model, task, num_steps, calls_each_step=False)
+    sees_its_own = model.decoder_input != "zero" and not (in_training and model.sees_only_truth)
     for steps in task.decoded_steps or (1,):
-        yield from _one_side(model, task, steps, calls_each_step=model.decoder_input != "zero")
+        yield from _one_side(model, task, steps, calls_each_step=sees_its_own and steps > 1)
 
 
 def _one_side(

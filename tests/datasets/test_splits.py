@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from datasets import build_task
 from datasets.config import TASK_CONFIGS, TaskConfig
 from datasets.duplicates import num_shared
+from datasets.input_space import num_validation_sequences
 from datasets.task import Batch, Task
 
 
@@ -144,3 +145,21 @@ def test_padding_is_no_part_of_an_example() -> None:
     whole = Batch(torch.tensor([[[1.0], [0.0]]]), torch.zeros(1))
     assert num_shared(short, longer) == 1
     assert num_shared(short, whole) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "num_sequences"),
+    [
+        ({"name": "parity", "sequence_length": 3}, 8),
+        ({"name": "parity", "sequence_length": 11}, 2048),
+        ({"name": "parity", "sequence_length": 30}, 512),
+        ({"name": "delayed_recall", "num_symbols": 5}, 5),
+        ({"name": "copy_memory", "num_copied": 2}, 64),
+        ({"name": "mnist", "test_size": 200}, 100),
+    ],
+)
+def test_the_size_of_the_validation_set_is_known_from_the_configuration(
+    values: dict[str, Any], num_sequences: int
+) -> None:
+    task = build(**values)
+    assert num_validation_sequences(task.config) == num_sequences == len(task.validation_set().inputs)

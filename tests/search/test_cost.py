@@ -1,6 +1,7 @@
 """Estimated costs order the cells and scale with what a trial does."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -71,6 +72,59 @@ def test_every_network_has_a_cost_that_grows_with_what_it_does(model: str) -> No
 def test_every_task_has_a_cost(task: str) -> None:
     config = TrialConfig.model_validate({"task": {"name": task}, "model": {"name": "lstm"}})
     assert relative_cost(config) > 0
+
+
+def cost_of(task: dict[str, Any], model: dict[str, Any] | None = None, **train: Any) -> float:
+    values = {"task": task, "model": model or {"name": "lstm"}, "train": train}
+    return relative_cost(TrialConfig.model_validate(values))
+
+
+def test_a_decoder_that_is_always_shown_the_truth_is_called_once_in_training() -> None:
+    def cost(**model: Any) -> float:
+        decoder = {"name": "encoder_decoder", "hidden_size": 64, **model}
+        task = {"name": "moving_mnist", "frame_size": 16, "digit_size": 8, "test_size": 2}
+        return cost_of(task, decoder, max_updates=1000, evaluate_every=1000)
+
+    taught, own = cost(decoder_input="true"), cost(decoder_input="own")
+    assert taught < own
+    assert taught > cost(decoder_input="zero"), "in validation it sees its own"
+    assert cost(decoder_input="true", final_true_share=0.5) == own
+
+
+def test_an_enumerated_task_validates_on_every_input_it_has() -> None:
+    def evaluation_cost(length: int, test_size: int) -> float:
+        often, once = (
+            cost_of(
+                {"name": "parity", "sequence_length": length, "test_size": test_size},
+                max_updates=100,
+                evaluate_every=every,
+            )
+            for every in (1, 100)
+        )
+        return (often - once) / 99
+
+    assert evaluation_cost(3, 1024) == evaluation_cost(3, 4096), "8 inputs, whatever is asked for"
+    assert evaluation_cost(3, 1024) < evaluation_cost(4, 1024)
+    assert evaluation_cost(16, 1024) < evaluation_cost(16, 2048), "65,536 inputs are enough to hold some out"
+
+
+@pytest.mark.parametrize(
+    ("task", "num_train"),
+    [
+        ({"name": "adding", "train_size": 300}, 300),
+        ({"name": "parity", "sequence_length": 3, "train_size": 300}, 8),
+        ({"name": "mnist"}, 3500),
+        ({"name": "mnist", "train_size": 100}, 100),
+        ({"name": "mnist", "folder": "mnist"}, 59_500),
+    ],
+)
+def test_a_full_batch_costs_as_much_as_one_of_its_size(task: dict[str, Any], num_train: int) -> None:
+    assert cost_of(task, batch_size="full") == cost_of(task, batch_size=num_train)
+
+
+def test_all_steps_of_a_file_cost_more_than_a_few() -> None:
+    file = {"name": "array_file", "path": "my.npz"}
+    assert cost_of({**file, "sequence_length": 5}) < cost_of({**file, "sequence_length": 0})
 
 
 def test_this_machine_is_measured_within_two_orders_of_magnitude() -> None:
