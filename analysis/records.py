@@ -157,6 +157,7 @@ class Summary:
         chance_metric, target_metric: what blind guessing gets of it, and the criterion.
         chance_loss: what blind guessing gets of the loss that trains.
         loss_floor: the least that this loss can come to with the output head; NaN where that has no end.
+        has_every_input: validation holds every distinct input there is, those that were trained on included.
         num_parameters: of the network.
         host: name of the machine that trained it.
         first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
@@ -175,6 +176,7 @@ class Summary:
     target_metric: float = math.nan
     chance_loss: float = math.nan
     loss_floor: float = math.nan
+    has_every_input: bool = False
     num_parameters: int = 0
     host: str = ""
     first_nonfinite: dict[str, Any] | None = None

@@ -55,6 +55,13 @@ class RunConfig:
         """Every axis, those of the map first."""
         return (*self.map_paths, *self.recipe_defaults)
 
+    def joint_values(self, path: str) -> list[Any]:
+        """What the joint choices of a map axis set a dotted path to; nothing where not all of them do."""
+        group, _, field = path.partition(".")
+        choices = self.map_values.get(group, ())
+        values = [choice[field] for choice in choices if isinstance(choice, Mapping) and field in choice]
+        return values if len(values) == len(choices) else []
+
     def setting(self, path: str) -> Any:
         """What the base sets a dotted path to, None where it leaves it to an axis or to a default."""
         value: Any = self.base

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +37,13 @@ class MapTitle:
 def map_title(run: Run) -> MapTitle:
     """Puts a run's title together from its records, and where it has none from its configuration."""
     settings = _Settings(run)
-    summaries = [record.summary for record in run.records if record.summary and record.summary.metric]
+    ended = [record for record in run.records if record.summary and record.summary.metric]
     network, task = (name_words_of(settings.texts(f"{part}.name")) for part in ("model", "task"))
     return MapTitle(
         question=run.config.question or run.config.space,
         subject=f"{network} on the task {task}",
-        criterion=f"learned: {_criterion(summaries, settings)}, within {_update_budget(settings)}",
+        criterion=f"learned: {_criterion(ended, settings)}, within {_update_budget(settings)}"
+        + _every_input(run, ended),
         recipes=_recipes(run, settings),
     )
 
@@ -62,7 +63,7 @@ class _Settings:
     def values(self, path: str) -> list[Any]:
         """Every value that trials have, or will have where none has begun; without duplicates."""
         config = self.run.config
-        values = list(config.map_values.get(path, ()))
+        values = list(config.map_values.get(path, ())) or config.joint_values(path)
         values = values or [flat[path] for flat in self._flat if path in flat]
         if not values:
             default = config.recipe_defaults.get(path, config.setting(path))
@@ -74,33 +75,57 @@ class _Settings:
         return [label_text(value) for value in self.values(path)]
 
 
-def _criterion(summaries: list[Summary], settings: _Settings) -> str:
+def _criterion(ended: Sequence[TrialRecord], settings: _Settings) -> str:
     count = settings.values("criterion.in_a_row") or [2]
     in_a_row = " or ".join(number_word(int(value)) for value in sorted(count))
     plural = "s in a row" if count != [1] else ""
-    return f"{_target(summaries, settings)} at {in_a_row} evaluation{plural}"
+    return f"{_target(ended, settings)} at {in_a_row} evaluation{plural}"
 
 
-def _target(summaries: list[Summary], settings: _Settings) -> str:
-    """The criterion's threshold, in the words of the task's metric."""
-    metrics = sorted({summary.metric for summary in summaries})
-    if len(metrics) != 1:
-        scores = settings.texts("criterion.score")
-        wanted = " or ".join(text for text in scores if text != "none")
-        return f"a score of at least {wanted}" if wanted else "the task's own criterion"
-    if metrics == ["mean_squared_error"]:
-        shares = _range(summaries, lambda summary: summary.target_metric / summary.chance_metric)
+def _target(ended: Sequence[TrialRecord], settings: _Settings) -> str:
+    """The criterion's threshold in the words of the metric; of each task, where tasks have their own."""
+    scores = [text for text in settings.texts("criterion.score") if text != "none"]
+    if not ended:
+        return f"a score of at least {any_of(scores)}" if scores else "the task's own criterion"
+    summaries = defaultdict(list)
+    for record in ended:
+        if record.summary is not None:
+            summaries[dict(flatten(record.config)).get("task.name", "")].append(record.summary)
+    reason = "an axis" if len(scores) > 1 else "by cell"
+    told = {task: _threshold(mine, reason) for task, mine in summaries.items()}
+    if len(set(told.values())) == 1:
+        return told.popitem()[1] + (f" (a score of {scores[0]})" if len(scores) == 1 else "")
+    return ", ".join(f"{threshold} ({name_words(task)})" for task, threshold in told.items())
+
+
+def _threshold(summaries: Sequence[Summary], reason: str) -> str:
+    """One task's threshold."""
+    if summaries[0].metric == "mean_squared_error":
+        shares = _range(summaries, lambda summary: summary.target_metric / summary.chance_metric, reason)
         return f"mean squared error below {shares} of chance"
-    return f"{name_words(metrics[0])} at least {_range(summaries, lambda summary: summary.target_metric)}"
+    least = _range(summaries, lambda summary: summary.target_metric, reason)
+    return f"{name_words(summaries[0].metric)} at least {least}"
 
 
-def _range(summaries: list[Summary], value: Callable[[Summary], float]) -> str:
-    """'5 %', or '5 to 10 %' where trials differ."""
-    shares = {f"{100 * value(summary):.4g}" for summary in summaries if summary.chance_metric}
+def _range(summaries: Sequence[Summary], value: Callable[[Summary], float], reason: str) -> str:
+    """'5 %', or '5 to 10 %' where trials differ, and why they do."""
+    shares = {f"{100 * value(summary):.3g}" for summary in summaries if summary.chance_metric}
     ordered = sorted((share for share in shares if math.isfinite(float(share))), key=float)
     if not ordered:
         return "the task's share"
-    return f"{ordered[0]} %" if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]} % (an axis)"
+    return f"{ordered[0]} %" if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]} % ({reason})"
+
+
+def _every_input(run: Run, ended: Sequence[TrialRecord]) -> str:
+    """Where learned cannot mean more than that all there is was learned by heart."""
+    cells = {run.cell_key(record.cell) for record in ended}
+    enumerated = {
+        run.cell_key(record.cell) for record in ended if record.summary and record.summary.has_every_input
+    }
+    if not enumerated:
+        return ""
+    where = "" if enumerated == cells else f"in {count_words(len(enumerated), 'cell')} "
+    return f"; {where}validation holds every distinct input there is, those of training too"
 
 
 def _update_budget(settings: _Settings) -> str:

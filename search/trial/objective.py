@@ -93,6 +93,11 @@ class Objective:
         skill = (metric - chance) / (perfect - chance)
         return max(skill, -1.0) if math.isfinite(skill) else -1.0
 
+    def metric_of(self, score: float) -> float:
+        """The metric of a skill: the inverse of `score`."""
+        chance, perfect = self.task.chance.metric, self.task.perfect_metric
+        return chance + score * (perfect - chance)
+
     def floor(self, reach: tuple[float, float] | None = None) -> Floor:
         """What this head cannot go below on the validation targets (see `floor.floor`)."""
         return floor(self.head, self.labels(self.task.validation_set()), reach)

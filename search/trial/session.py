@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from analysis.records import Evaluation, Outcome, Summary, TrialFolder
+from datasets.input_space import is_enumerated
 from datasets.task import Batch
 from search.trial.checkpoint import Snapshot, save_weights
 from search.trial.config import TrialConfig
@@ -167,6 +168,7 @@ class TrialSession:
     def summarise(self, outcome: Outcome | None, reason: str, **extra: Any) -> Summary:
         """The trial as it stands, under a given outcome."""
         task, objective = self.training.task, self.training.objective
+        wanted = self.config.criterion.score
         return Summary(
             outcome=outcome,
             reason=reason,
@@ -177,9 +179,10 @@ class TrialSession:
             target_score=self.criterion.target_score,
             metric=task.config.metric,
             chance_metric=task.chance.metric,
-            target_metric=task.target_metric,
+            target_metric=task.target_metric if wanted is None else objective.metric_of(wanted),
             chance_loss=objective.chance_loss,
             loss_floor=objective.loss_floor,
+            has_every_input=is_enumerated(task.config),
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
             **extra,
         )

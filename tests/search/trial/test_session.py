@@ -147,6 +147,21 @@ def test_a_budget_that_is_too_small_fails_with_its_reason(tmp_path: Path) -> Non
     assert summary.test_score is None
 
 
+def test_a_criterion_that_was_asked_for_is_told_as_a_metric_too(tmp_path: Path) -> None:
+    summary = run(config(criterion={"score": 0.75}), tmp_path).summary
+    assert summary is not None
+    assert summary.target_score == 0.75
+    assert summary.target_metric == pytest.approx(0.25 / 6)
+
+
+def test_a_task_of_few_inputs_says_that_validation_holds_them_all(tmp_path: Path) -> None:
+    few = run(config(task={"name": "parity", "sequence_length": 3, "test_size": 256}), tmp_path / "few")
+    many = run(config(), tmp_path / "many")
+    assert few.summary is not None
+    assert many.summary is not None
+    assert (few.summary.has_every_input, many.summary.has_every_input) == (True, False)
+
+
 def test_evaluations_come_as_often_as_asked_and_at_the_end(tmp_path: Path) -> None:
     run(config(train={"max_updates": 10}), tmp_path)
     evaluations = list(read_history(tmp_path / "history.jsonl"))
