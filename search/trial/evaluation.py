@@ -52,7 +52,7 @@ def measure(model: Network, objective: Objective, batch: Batch, precision: Preci
             **objective.losses(trace.outputs, part),
         }
         measured.append({name: value.double() * share for name, value in values.items()})
-        saturated = saturated or saturation(trace)
+        saturated = saturated or saturation(trace, part)
     model.train()
     means = {name: torch.stack([part[name] for part in measured]).sum().item() for name in measured[0]}
     return Measurement(means.pop("loss"), means.pop("metric"), means, saturated)

@@ -8,9 +8,10 @@ import math
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from datasets.task import Batch
 from models.gates import gate_activations
 from models.network import Network, Trace
 
@@ -80,17 +81,35 @@ class UpdateProbe:
 
 
 @torch.no_grad()
-def saturation(trace: Trace) -> dict[str, dict[str, float | None]]:
-    """Share of gate activations near 0 or 1, by layer and gate, over a pass' first sequences."""
+def saturation(trace: Trace, batch: Batch) -> dict[str, dict[str, float | None]]:
+    """Share of gate activations near 0 or 1, by layer and gate, over a pass' first sequences.
+
+    Args:
+        trace: of the pass.
+        batch: what was passed through. Steps that fill a sequence up are not counted; blank ones that follow
+            it, at which outputs are decoded, are.
+    """
     shares: dict[str, dict[str, float | None]] = {}
     for one in trace.layers:
-        gates = gate_activations(one.layer, one.inputs[:MAX_GATE_SEQUENCES], one.states[:MAX_GATE_SEQUENCES])
-        if gates:
-            shares[one.name] = {
-                gate: _plain(((values < SATURATED_BELOW) | (values > SATURATED_ABOVE)).double().mean())
-                for gate, values in gates.items()
-            }
+        states = one.states[:MAX_GATE_SEQUENCES]
+        gates = gate_activations(one.layer, one.inputs[:MAX_GATE_SEQUENCES], states)
+        if not gates:
+            continue
+        is_inside = _is_inside(batch, states.shape[1]).to(states.device)
+        shares[one.name] = {
+            gate: _plain(((values < SATURATED_BELOW) | (values > SATURATED_ABOVE))[is_inside].double().mean())
+            for gate, values in gates.items()
+        }
     return shares
+
+
+def _is_inside(batch: Batch, num_steps: int) -> Bool[Tensor, "batch time"]:
+    """Which of a layer's steps, blank ones included, belong to each of the first sequences; on the host."""
+    inputs, lengths = batch.inputs[:MAX_GATE_SEQUENCES], batch.lengths
+    if lengths is None:
+        return torch.ones(len(inputs), num_steps, dtype=torch.bool)
+    num_blanks = num_steps - inputs.shape[1]
+    return torch.arange(num_steps) < (lengths[:MAX_GATE_SEQUENCES, None] + num_blanks)
 
 
 def shown_steps(num_steps: int) -> list[int]:

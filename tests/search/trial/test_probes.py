@@ -1,13 +1,19 @@
 """Signals against what autograd and plain arithmetic say."""
 
+import numpy as np
 import pytest
 import torch
 
+from datasets.task import Batch
 from models import build_model
-from models.config import GRUConfig, LSTMConfig
+from models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, NetworkConfig
 from models.network import Interface
 from models.recurrent import RecurrentNetwork
 from search.trial.probes import UpdateProbe, saturation, shown_steps
+
+
+def batch_of(inputs: torch.Tensor, lengths: torch.Tensor | None = None) -> Batch:
+    return Batch(inputs, torch.zeros(len(inputs)), lengths)
 
 
 def probed_update(
@@ -74,7 +80,7 @@ def test_saturation_counts_gates_near_their_ends() -> None:
     model = build_model(LSTMConfig(depth=2, hidden_size=4, forget_bias=20.0), Interface(3, 1, num_steps=40))
     model.eval()
     inputs = torch.randn(3, 7, 3)
-    shares = saturation(model.trace(inputs))
+    shares = saturation(model.trace(inputs), batch_of(inputs))
     assert list(shares) == ["layers.0", "layers.1"]
     assert shares["layers.1"]["forget"] == 1.0
     assert shares["layers.1"]["input"] == 0.0
@@ -83,4 +89,39 @@ def test_saturation_counts_gates_near_their_ends() -> None:
 def test_a_gru_has_its_own_gates() -> None:
     model = build_model(GRUConfig(), Interface(3, 1, num_steps=40))
     inputs = torch.randn(3, 7, 3)
-    assert set(saturation(model.trace(inputs))["layers.0"]) == {"reset", "update"}
+    assert set(saturation(model.trace(inputs), batch_of(inputs))["layers.0"]) == {"reset", "update"}
+
+
+@pytest.mark.parametrize(
+    "interface",
+    [Interface(3, 1, 9), Interface(3, 1, 9, "step"), Interface(3, 1, 9, "decoded", (4,))],
+    ids=["sequence", "step", "decoded"],
+)
+@pytest.mark.parametrize(
+    "config",
+    [
+        LSTMConfig(depth=2, hidden_size=4, forget_bias=3.0),
+        LSTMConfig(depth=2, hidden_size=4, forget_bias=3.0, bidirectional=True),
+        GRUConfig(hidden_size=4),
+        EncoderDecoderConfig(hidden_size=4, forget_bias=3.0),
+    ],
+    ids=["lstm", "bidirectional", "gru", "encoder_decoder"],
+)
+def test_steps_that_fill_a_sequence_up_do_not_count(config: NetworkConfig, interface: Interface) -> None:
+    if interface.layout not in config.layouts:
+        return
+    torch.manual_seed(0)
+    model = build_model(config, interface).eval()
+    inputs, lengths = 20 * torch.randn(3, 9, 3), torch.tensor([9, 2, 5])
+    inputs[1, 2:] = inputs[2, 5:] = 0
+    together = saturation(model.trace(inputs, lengths), batch_of(inputs, lengths))
+    alone = [
+        saturation(model.trace(shown), batch_of(shown))
+        for shown in (inputs[row : row + 1, :length] for row, length in enumerate(lengths.tolist()))
+    ]
+    num_blanks = len(model.trace(inputs).layers[0].states[0]) - 9
+    num_steps = [length + num_blanks for length in lengths.tolist()]
+    for layer, gates in together.items():
+        for gate, share in gates.items():
+            shares = [one[layer][gate] or 0.0 for one in alone]
+            assert share == pytest.approx(np.average(shares, weights=num_steps)), (layer, gate)
