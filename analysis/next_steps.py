@@ -1,18 +1,47 @@
 """The commands that go on from where a run stands, the same in the terminal and in the report."""
 
+import json
 import shlex
 from pathlib import Path
 
 from analysis.failure_map import FailureMap
 from analysis.load import Run
-from analysis.wording import label_text, path_words
+from analysis.wording import path_words, setting_words
 
 Step = tuple[str, str]
+
+#: The shipped maps of depth over length, by the network that each is made for; the first is the default.
+_DEPTH_SPACES = {"lstm_depth": "lstm", "gru_depth": "gru", "rnn_depth": "rnn"}
+_DEPTH_AXES = {"task.sequence_length", "model.depth", "model.hidden_size"}
+#: Words that are about a run and not about what it trains.
+_RUN_KEYS = ("run", "storage", "budget", "cluster", "sampler", "pruner", "halving", "keep", "test", "plan")
 
 
 def next_steps(run: Run, failure_map: FailureMap) -> list[Step]:
     """What to do next, in words, and the command that does it."""
-    return [*_further(run, failure_map), *_elsewhere(run)]
+    return [*_preflight(run, failure_map), *_further(run, failure_map), *_elsewhere(run)]
+
+
+def _preflight(run: Run, failure_map: FailureMap) -> list[Step]:
+    """What may be wrong everywhere, where nothing has learned anywhere."""
+    words = _typed_words(run)
+    if words is None or failure_map.outcomes["learned"] or not failure_map.outcomes["failed"]:
+        return []
+    kept = [word for word in words if word.partition("=")[0].partition(".")[0] not in _RUN_KEYS]
+    if not any(word.startswith("space=") for word in kept):
+        kept.insert(0, f"space={run.config.space}")
+    command = shlex.join(["python", "-m", "search.check", *kept])
+    return [("Nothing has learned; what can be told before any training:", command)]
+
+
+def _typed_words(run: Run) -> list[str] | None:
+    """The words that the run was begun with; None where nobody wrote them down."""
+    try:
+        command = json.loads(run.folder.provenance.read_text(encoding="utf-8"))["sessions"][0]["command"]
+        _, _, program, *words = command
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return None
+    return [str(word) for word in words] if program == "search.run" else None
 
 
 def _further(run: Run, failure_map: FailureMap) -> list[Step]:
@@ -27,36 +56,47 @@ def _further(run: Run, failure_map: FailureMap) -> list[Step]:
     if states["unknown"]:
         more = f"{resume} budget.max_seeds={2 * max_seeds} budget.minutes=30"
         steps.append(("More seeds, for what is unknown:", more))
-    if run.config.recipe_defaults and states["fails"] + states["unknown"]:
+    most = run.config.num_recipes
+    if states["fails"] + states["unknown"] and (most is None or recipes < most):
         names = ", ".join(path_words(path) for path in run.config.recipe_defaults)
-        more = f"{resume} budget.recipes={recipes + 2} budget.minutes=60"
+        wanted = recipes + 2 if most is None else min(recipes + 2, most)
+        more = f"{resume} budget.recipes={wanted} budget.minutes=60"
         steps.append((f"More recipes ({names}), where the default one fails:", more))
     if facets and len(failure_map.facets) > facets:
         path = failure_map.paths[2]
-        label = label_text(run.config.map_values[path][facets])
+        added = setting_words(path, run.config.map_values[path][facets])
         more = f"{resume} budget.facets={facets + 1} budget.minutes=120"
-        steps.append((f"Wider: {path_words(path)} {label}, too:", more))
+        steps.append((f"Wider: {added}, too:", more))
     return steps
 
 
 def _elsewhere(run: Run) -> list[Step]:
-    """Runs that a newcomer who has seen the default map asks for next."""
-    lengths = run.config.map_values.get("task.sequence_length")
-    if run.config.space != "lstm_depth" or not lengths:
+    """Runs that a newcomer who has seen a map of depth over length asks for next."""
+    config = run.config
+    if config.space not in _DEPTH_SPACES or not set(config.map_values) >= _DEPTH_AXES:
         return []
-    longest = label_text(lengths[-1])
-    wide = f"model.hidden_size=512 model.depth=5 task.sequence_length={longest}"
-    supervised = "map.facet=task.supervision task.supervision=every_step,last model.hidden_size=32"
-    return [
+    task, network = config.setting("task.name"), config.setting("model.name")
+    space = [f"space={config.space}"] if config.space != next(iter(_DEPTH_SPACES)) else []
+    space += [f"model={network}"] if network != _DEPTH_SPACES[config.space] else []
+    longest = max(config.map_values["task.sequence_length"])
+    wide = [f"task={task}"] if task != "adding" else []
+    wide += ["model.hidden_size=512", "model.depth=5", f"task.sequence_length={longest}"]
+    begin = " ".join(["python -m search.run", *space])
+    steps = [
         (
             f"512 units, 5 layers, length {longest}, 5 seeds, on a GPU cluster:",
-            f"python -m search.run budget=full {wide} cluster.address=auto",
-        ),
-        (
-            "The same map of odd or even, a label at every step beside one at the last step only:",
-            f"python -m search.run task=parity {supervised} budget.facets=2 budget.minutes=15",
-        ),
+            f"{begin} budget=full {' '.join(wide)} cluster.address=auto",
+        )
     ]
+    if task == "adding":
+        supervised = "map.facet=task.supervision task.supervision=every_step,last model.hidden_size=32"
+        steps.append(
+            (
+                "The same map of odd or even, a label at every step beside one at the last step only:",
+                f"{begin} task=parity {supervised} budget.facets=2 budget.minutes=15",
+            )
+        )
+    return steps
 
 
 def _run_words(run: Run) -> str:

@@ -1,6 +1,7 @@
 """What analysis needs of a run's config.yaml: the map's axes, the defaults, the budget."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class RunConfig:
         x, y, facet: the paths of the map's axes.
         map_values: the values of each map axis by path, in order.
         recipe_defaults: the default of every other axis by path.
+        num_recipes: how many recipes a cell can have at most; None where an axis is a range to draw from.
         base: a trial's configuration as nested mappings, less what the axes set.
         fail_after_recipes: how many recipes must fail before a cell fails.
         budget: how far a cell is followed: seeds, max_seeds, recipes, facets, ...
@@ -36,6 +38,7 @@ class RunConfig:
     facet: str | None
     map_values: dict[str, tuple[Any, ...]]
     recipe_defaults: dict[str, Any]
+    num_recipes: int | None
     base: dict[str, Any]
     fail_after_recipes: int
     budget: dict[str, Any]
@@ -89,6 +92,9 @@ def read_config(path: Path) -> RunConfig:
             facet=space["map"].get("facet"),
             map_values={path: tuple(axes[path]["values"]) for path in paths},
             recipe_defaults={name: axis.get("default") for name, axis in axes.items() if name not in paths},
+            num_recipes=_num_recipes(
+                [axis for name, axis in axes.items() if name not in paths], values.get("sampler", "grid")
+            ),
             base=dict(space.get("base") or {}),
             fail_after_recipes=int(space.get("fail_after_recipes", 1)),
             budget=dict(values.get("budget") or {}),
@@ -100,3 +106,14 @@ def read_config(path: Path) -> RunConfig:
         raise UserError(f"{path}: not YAML: {told}") from None
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path}: not a run's configuration: {type(error).__name__}: {error}") from None
+
+
+def _num_recipes(axes: Sequence[Mapping[str, Any]], sampler: str) -> int | None:
+    """The size of the grid over the axes that the map leaves open, conditions left aside."""
+    choices = [axis.get("values") for axis in axes]
+    if any(values is None for values in choices) and sampler != "grid":
+        return None
+    return math.prod(
+        axis.get("points", 5) if values is None else len(values)
+        for axis, values in zip(axes, choices, strict=True)
+    )

@@ -1,5 +1,6 @@
 """The commands that a finished session ends with."""
 
+import json
 from typing import Any
 
 from analysis.failure_map import build_map
@@ -19,7 +20,7 @@ def test_a_run_that_is_done_names_no_more_of_itself(make_run: Any) -> None:
 
 
 def test_each_thing_that_is_left_has_its_command(make_run: Any) -> None:
-    run = make_run(facets=(32, 128), budget={"name": "quick", "seeds": 4, "max_seeds": 8, "facets": 1})
+    run = make_run(facets=(32, 128), budget={"seeds": 4, "max_seeds": 8, "facets": 1})
     run.trials(2, 6, 5, 1, facet=32)
     run.trials(0, 4, 20, 1, facet=32)
     told = commands(run)
@@ -28,3 +29,59 @@ def test_each_thing_that_is_left_has_its_command(make_run: Any) -> None:
     assert any("budget.recipes=3" in words for words in told.values())
     assert "budget.facets=2" in told["Wider: hidden size 128, too:"]
     assert all(f"run={run.folder.name}" in words for words in told.values() if "search.resume" in words)
+
+
+def typed(run: Any, *words: str) -> None:
+    """Writes down what the run was begun with."""
+    command = ["python", "-m", "search.run", *words]
+    run.folder.provenance.write_text(json.dumps({"sessions": [{"command": command}]}))
+
+
+def test_no_more_recipes_are_proposed_than_the_space_has(make_run: Any) -> None:
+    rates = [{"path": "train.learning_rate", "values": [0.003, 0.001], "default": 0.003}]
+    for recipes, told in ((1, True), (2, False)):
+        run = make_run(f"of_{recipes}", axes=rates, budget={"recipes": recipes})
+        run.trials(0, 4)
+        assert any("budget.recipes=2" in words for words in commands(run).values()) is told
+    run = make_run("without", axes=[])
+    run.trials(0, 4)
+    assert not any("budget.recipes" in words for words in commands(run).values())
+
+
+def test_a_map_where_nothing_learns_is_to_be_checked(make_run: Any) -> None:
+    run = make_run()
+    typed(run, "run=first", "budget.minutes=2", "space=my space.yaml", "train.clip_norm=1")
+    run.trials(0, 4)
+    checks = [words for words in commands(run).values() if "search.check" in words]
+    assert checks == ["python -m search.check 'space=my space.yaml' train.clip_norm=1"]
+    run.trials(1, 0, 20, 1)
+    assert not any("search.check" in words for words in commands(run).values())
+
+
+def test_a_check_names_the_space_that_was_taken_by_default(make_run: Any) -> None:
+    run = make_run()
+    typed(run)
+    run.trials(0, 4)
+    assert "python -m search.check space=lstm_depth" in commands(run).values()
+
+
+def test_depth_and_width_are_proposed_only_where_a_map_has_them(make_run: Any) -> None:
+    run = make_run("deep", facets=(32, 128))
+    run.trials(4, 0, 5, 1, 32)
+    assert (
+        "python -m search.run budget=full model.hidden_size=512 model.depth=5 task.sequence_length=20 "
+        "cluster.address=auto"
+    ) in commands(run).values()
+    flat = make_run("flat")
+    flat.trials(4, 0)
+    assert not any("search.run" in words for words in commands(flat).values())
+
+
+def test_odd_or_even_is_proposed_beside_adding_only(make_run: Any) -> None:
+    for task, network, told in (("adding", "lstm", 1), ("moving_mnist", "gru", 0)):
+        base = {"task": {"name": task}, "model": {"name": network}}
+        run = make_run(task, facets=(32,), base=base)
+        run.trials(4, 0, 5, 1, 32)
+        words = " ".join(commands(run).values())
+        assert words.count("task=parity") == told
+        assert ("model=gru" in words) is (network == "gru")

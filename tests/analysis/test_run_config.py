@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,13 @@ from search import loading
 
 SPACES = sorted(path.stem for path in (Path(loading.__file__).parents[1] / "conf" / "space").glob("*.yaml"))
 
+#: A space whose task is the user's file has none of its own.
+TASKS = {"my_data": ("task=parity",)}
+
 
 @pytest.mark.parametrize("name", SPACES)
 def test_what_the_search_writes_is_read_alike(name: str, tmp_path: Path) -> None:
-    config = loading.load([f"space={name}", "run=first"])
+    config = loading.load([f"space={name}", "run=first", *TASKS.get(name, ())])
     path = tmp_path / "config.yaml"
     path.write_text(loading.to_yaml(config))
     read, space = read_config(path), config.space
@@ -22,4 +26,15 @@ def test_what_the_search_writes_is_read_alike(name: str, tmp_path: Path) -> None
         labels = [label_text(axis.label(value)) for value in axis.values or ()]
         assert [label_text(value) for value in read.map_values[axis.path]] == labels
     assert read.recipe_defaults == {axis.path: axis.default for axis in space.recipe_axes}
+    assert read.num_recipes == math.prod(len(axis.grid()) for axis in space.recipe_axes)
     assert (read.fail_after_recipes, read.seeds) == (space.fail_after_recipes, config.budget.seeds)
+
+
+def test_recipes_drawn_from_a_range_have_no_end(tmp_path: Path) -> None:
+    axis = "train.learning_rate={low: 1e-4, high: 1e-1, log: true, default: 3e-3}"
+    path = tmp_path / "config.yaml"
+    for sampler, most in (("grid", 5), ("sobol", None)):
+        path.write_text(
+            loading.to_yaml(loading.load(["space=smoke", "run=first", axis, f"sampler={sampler}"]))
+        )
+        assert read_config(path).num_recipes == most
