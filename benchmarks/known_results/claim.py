@@ -79,10 +79,10 @@ def learned_counts(arms: Arms) -> str:
 
 
 def expects_counts(**expected: int) -> Callable[[Arms], Verdict]:
-    """A judge that wants so many trainings of an arm to learn, no more and no fewer; others are only told."""
+    """A judge that wants so many trainings of each arm to learn, no more and no fewer."""
 
     def judge(arms: Arms) -> Verdict:
-        counts = {name: sum(result.has_learned for result in arms[name]) for name in expected}
+        counts = {name: sum(result.has_learned for result in results) for name, results in arms.items()}
         return Verdict(learned_counts(arms), counts == expected)
 
     return judge
