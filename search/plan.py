@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis.wording import duration_text
+from analysis.wording import axis_labels, duration_text, is_scale, label_words
 from search.agenda import cells_in_order
 from search.config import RunConfig
 from search.cost import machine_factor, relative_cost
@@ -99,7 +99,10 @@ def _values(axis: Axis) -> str:
         scale = ", logarithmic" * axis.log + ", whole numbers" * axis.integer
         text = f"{shown(axis.default)}, {shown(axis.low)} to {shown(axis.high)}{scale}"
     else:
-        text = ", ".join(shown(axis.label(value)) for value in axis.grid())
+        mark = "; " if axis.is_joint else ", "
+        text = mark.join(
+            label_words(axis.path, value) if axis.is_joint else shown(value) for value in axis.grid()
+        )
     when = " and ".join(f"{path} is {shown(wanted)}" for path, wanted in axis.when.items())
     return f"{text} (when {when})" if when else text
 
@@ -116,18 +119,20 @@ def _cost_tables(space: Space, plan: Plan) -> list[RenderableType]:
             for cell in plan.seconds
             if facet is None or cell.as_dict()[facet.path] == facet.label(value)
         }
-        where = "" if facet is None else f", {facet.path}={facet.label(value)}"
+        where = "" if facet is None else f", {facet.path}={label_words(facet.path, value)}"
         title = f"cost of one trial that does not learn{where}; *: the budget covers the cell"
         if len(x.values or ()) > MAX_COLUMNS:
             costs = [plan.seconds[cell] for cell in of_facet.values()]
             tables.append(Text(f"{title}: {duration_text(min(costs))} to {duration_text(max(costs))}"))
             continue
         columns = [x.label(column) for column in x.values or ()]
-        table = Table(f"{_short(y)} \\ {_short(x)}", *map(str, columns))
-        for row in reversed([y.label(row) for row in y.values or ()]):
+        table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, columns))
+        labels = [y.label(row) for row in y.values or ()]
+        rows = list(zip(labels, axis_labels(y.path, labels), strict=True))
+        for row, words in reversed(rows) if is_scale(labels) else rows:
             cells = [of_facet[column, row] for column in columns]
             table.add_row(
-                str(row), *(duration_text(plan.seconds[cell]) + " *" * (cell in covered) for cell in cells)
+                words, *(duration_text(plan.seconds[cell]) + " *" * (cell in covered) for cell in cells)
             )
         tables += [Text(title), table]
     return tables

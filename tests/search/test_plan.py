@@ -46,3 +46,14 @@ def test_the_plan_is_shown_and_nothing_is_made(
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue() == snapshot
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_in_a_plan_are_short_and_stand_as_the_space_lists_them() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    show_plan(load(["space=cnn_lstm"]), console, factor=1.0)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "conv_lstm, patch_size=4, hidden_size=32" in text
+    assert "name=" not in text
+    costs = text.partition("cost of one trial")[2]
+    assert costs.index("encoder_decoder") < costs.index("cnn_lstm, flat") < costs.index("conv_lstm")
