@@ -157,16 +157,17 @@ def map_picture(
             continue
         table = Table(box=None, padding=(0, 0), pad_edge=False, show_header=False)
         table.add_column(justify="right", style="bold", width=label_width, no_wrap=True)
+        table.add_column(width=1)
         for _ in columns:
             table.add_column(justify="center", width=cell_width, no_wrap=True)
         for y_label, row_words in reversed(rows) if is_upward else rows:
-            row = [Text(f"{row_words} ")]
+            row = [Text(row_words), Text("")]
             for x_label, _ in columns:
                 labels = {x.path: x_label, y.path: y_label, **facet_labels}
                 cell = Cell(tuple((path, labels[path]) for path in config.space.map.paths))
                 row.append(_cell_text(verdicts[cell], cells.get(cell, ()), cell_width))
             table.add_row(*row)
-        table.add_row("", *(Text(_lines(words, cell_width), style="bold") for _, words in columns))
+        table.add_row("", "", *(Text(_lines(words, cell_width), style="bold") for _, words in columns))
         told = f", {setting_words(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
         panels += [Text(f"{heading}{told}"), table]
     panels.append(_legend())
@@ -187,7 +188,8 @@ def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[
     """Characters of the labels' column and of each other one: narrower where the terminal is."""
     narrow, usual, wide = CELL_WIDTHS
     wanted = min(max(usual, *(len(words) + 1 for words in columns)), wide)
-    label_width = min(1 + max(map(len, rows)), max(MIN_LABEL_WIDTH, width - narrow * len(columns)))
+    width -= 1
+    label_width = min(max(map(len, rows)), max(MIN_LABEL_WIDTH, width - narrow * len(columns)))
     return label_width, max(narrow, min(wanted, (width - label_width) // len(columns)))
 
 

@@ -121,7 +121,21 @@ def test_a_map_of_many_columns_keeps_within_the_terminal(width: int) -> None:
     lengths = ",".join(str(100 + length) for length in range(10))
     config = load(["space=supervision", f"task.sequence_length={lengths}"])
     file = StringIO()
-    LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=width)).show_map(results())
+    view = LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=width))
+    view.show_map(results())
     lines = file.getvalue().splitlines()
     assert any(line.split()[-10:] == lengths.split(",") for line in lines)
+    row = next(line for line in lines if line.strip().startswith("every_"))
+    assert row.split()[1:] == ["."] * 10
     assert max(map(len, (line for line in lines if "unfinished" not in line))) <= max(width, 80)
+
+
+def test_a_count_does_not_touch_the_label_beside_it() -> None:
+    file = StringIO()
+    lengths = ",".join(str(length) for length in range(2, 14))
+    config = load(["space=supervision", "budget.facets=1", f"task.sequence_length={lengths}"])
+    cell = next(cell for cell in config.space.cells() if cell.as_dict()["task.supervision"] == "every_step")
+    notes = [TrialNote(i, cell, 0, "default", i, "failed") for i in range(4)]
+    found = Results({cell: notes}, {"failed": 4}, 0)
+    LiveView(config, lambda: found, lambda _: None, Console(file=file, width=80)).show_map(found)
+    assert "every_step 0/4-" in file.getvalue()
