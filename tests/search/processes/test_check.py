@@ -40,9 +40,15 @@ def test_a_mistake_ends_with_two_and_makes_nothing(start: Start, tmp_path: Path)
 @pytest.mark.xdist_group("ray")
 def test_a_run_begins_with_a_brief_preflight(start: Start, tmp_path: Path) -> None:
     driver = start(
-        "search.run", "space=smoke", "budget.trials=1", "cluster.cpus=1", f"storage={tmp_path}", "run=it"
+        "search.run",
+        "space=smoke",
+        "task=adding",
+        "budget.trials=1",
+        "cluster.cpus=1",
+        f"storage={tmp_path}",
+        "run=it",
     )
     assert driver.end() == 0, driver.output
-    told = driver.output.splitlines()[0]
-    assert told.startswith("preflight warn: data notes: "), "a smoke test has few test sequences"
+    told = driver.output.partition("trials:")[0]
+    assert "preflight warn: data notes: 256 test sequences" in told, "few, and not enumerated"
     assert "preflight: more by python -m search.check space=smoke" in driver.output
