@@ -73,7 +73,7 @@ class DecodingNetwork(Network):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass. Only in training is a teacher heard, and only where decoder_input is `true`."""
+        """One pass. Only in training is a teacher heard, and only where decoder_input is `teacher`."""
         read = self.encoder(self.frame_map(inputs), lengths=lengths)
         layers = list(_traced("encoder", self.encoder, read))
         start = inputs.new_zeros(len(inputs), 1, self.interface.output_size)
@@ -134,7 +134,7 @@ class DecodingNetwork(Network):
     ) -> tuple[float, list[Float[Tensor, "batch _ outputs"]] | list[None]]:
         """The share of true frames that decoders are shown in this pass, and those of each."""
         config = self.config
-        if not self.training or teacher is None or config.decoder_input != "true":
+        if not self.training or teacher is None or config.decoder_input != "teacher":
             return 0.0, [None] * len(self.decoders)
         share = config.true_share + (config.final_true_share - config.true_share) * teacher.progress
         output_size = self.interface.output_size

@@ -26,7 +26,7 @@ class DecodingConfig(NetworkConfig):
 
     layouts: ClassVar[tuple[OutputLayout, ...]] = ("sequence", "decoded")
 
-    decoder_input: Literal["zero", "own", "true"] = Field(
+    decoder_input: Literal["zero", "own", "teacher"] = Field(
         default="own",
         description="what a decoder sees at each step but its first, where it sees nothing: nothing, its own "
         "last output, or in training the true last frame (its own in validation)",
@@ -35,32 +35,32 @@ class DecodingConfig(NetworkConfig):
         default=1.0,
         ge=0,
         le=1,
-        description="decoder_input=true: share of true frames as training begins (Bengio et al. 2015)",
+        description="decoder_input=teacher: share of true frames as training begins (Bengio et al. 2015)",
     )
     final_true_share: float = Field(
         default=1.0,
         ge=0,
         le=1,
-        description="decoder_input=true: that share at the end of training; it changes linearly",
+        description="decoder_input=teacher: that share at the end of training; it changes linearly",
     )
 
     @property
     def sees_only_truth(self) -> bool:
         """Whether decoders see true frames throughout training, and never their own."""
-        return self.decoder_input == "true" and (self.true_share, self.final_true_share) == (1.0, 1.0)
+        return self.decoder_input == "teacher" and (self.true_share, self.final_true_share) == (1.0, 1.0)
 
     @property
     def draws_randomly(self) -> bool:
         """Whether a pass in training draws random numbers."""
         is_mixed = (self.true_share, self.final_true_share) not in ((0.0, 0.0), (1.0, 1.0))
-        return self.dropout > 0 or (self.decoder_input == "true" and is_mixed)
+        return self.dropout > 0 or (self.decoder_input == "teacher" and is_mixed)
 
     @model_validator(mode="after")
     def _shares_are_of_true_frames(self) -> "DecodingConfig":
-        if self.decoder_input != "true" and (self.true_share, self.final_true_share) != (1.0, 1.0):
+        if self.decoder_input != "teacher" and (self.true_share, self.final_true_share) != (1.0, 1.0):
             raise ValueError(
                 "model.true_share and model.final_true_share say how often true frames are shown: set "
-                f"model.decoder_input=true, not {self.decoder_input}, or leave them out"
+                f"model.decoder_input=teacher, not {self.decoder_input}, or leave them out"
             )
         return self
 

@@ -30,7 +30,7 @@ def modes(subject: Subject) -> Finding:
         return Finding("pass", "dropout acts in training alone", difference, _UNIT)
     if difference <= ROUNDING:
         return Finding("pass", "no dropout, and both modes agree", difference, _UNIT)
-    if isinstance(model, DecodingConfig) and model.decoder_input == "true":
+    if isinstance(model, DecodingConfig) and model.decoder_input == "teacher":
         return Finding("pass", "a decoder is shown the truth in training alone", difference, _UNIT)
     if any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in subject.model.modules()):
         advice = "its running means need many updates; compare with model.layer_norm=true"

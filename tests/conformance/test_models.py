@@ -29,10 +29,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lstm, dropout within and between": {"name": "lstm", "variational_dropout": 0.5, "dropout": 0.5},
     "lstm, all read": {"name": "lstm", "readout_from": "all", "residual": True, "initialization": "he"},
     "encoder_decoder, zero": {"name": "encoder_decoder", "decoder_input": "zero", "recurrence": "gru"},
-    "encoder_decoder, true": {"name": "encoder_decoder", "decoder_input": "true", "input_layers": 0},
+    "encoder_decoder, true": {"name": "encoder_decoder", "decoder_input": "teacher", "input_layers": 0},
     "encoder_decoder, true at times": {
         "name": "encoder_decoder",
-        "decoder_input": "true",
+        "decoder_input": "teacher",
         "final_true_share": 0.0,
         "output_layers": 2,
     },
@@ -279,7 +279,7 @@ def test_a_teacher_is_heard_in_training_only_and_only_where_asked_for(
     model = build(config, layout)
     inputs, teacher = random_inputs(model), teacher_for(model, progress=0.0)
     if not is_dropped(config):
-        asks = isinstance(config, DecodingConfig) and config.decoder_input == "true" and layout == "decoded"
+        asks = isinstance(config, DecodingConfig) and config.decoder_input == "teacher" and layout == "decoded"
         assert torch.equal(model(inputs, teacher=teacher), model(inputs)) == (not asks)
     model.eval()
     assert torch.equal(model(inputs, teacher=teacher), model(inputs))

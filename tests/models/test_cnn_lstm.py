@@ -46,7 +46,7 @@ def test_every_frame_is_seen_by_itself() -> None:
     torch.testing.assert_close(convolutions(frames)[1, 2], second(first(picture).relu()).relu()[0])
 
 
-@pytest.mark.parametrize("decoder_input", ["zero", "own", "true"])
+@pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
 @pytest.mark.parametrize("features", ["flat", "spatial"])
 @pytest.mark.parametrize("depth", [1, 2])
 def test_frames_of_odd_sizes_come_out_as_they_went_in(decoder_input: str, features: str, depth: int) -> None:
@@ -91,7 +91,7 @@ def test_one_class_of_a_sequence_of_pictures(features: str) -> None:
 def test_outputs_that_are_no_frames_cannot_be_seen_as_such(features: str) -> None:
     interface = Interface(70, 3, 5, "decoded", (2,), (1, 7, 10))
     with pytest.raises(ValueError, match="model=cnn_lstm sees frames of 1 x 7 x 10 only"):
-        build_model(CnnLSTMConfig(features=features, decoder_input="true"), interface)
+        build_model(CnnLSTMConfig(features=features, decoder_input="teacher"), interface)
 
 
 def test_an_even_kernel_has_no_middle() -> None:
@@ -103,7 +103,7 @@ def test_an_even_kernel_has_no_middle() -> None:
 def test_it_learns_four_sequences_by_heart(features: str) -> None:
     torch.manual_seed(0)
     frames = torch.rand(4, 3, 16).round()
-    model = network((1, 4, 4), (3,), features=features, hidden_size=24, channels=8, decoder_input="true")
+    model = network((1, 4, 4), (3,), features=features, hidden_size=24, channels=8, decoder_input="teacher")
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(150):
         loss = (model(frames, teacher=Teacher(frames, 0.0)) - frames).square().mean()

@@ -78,7 +78,7 @@ def network(
     return build_model(config, Interface(num_pixels, num_pixels, 5, "decoded", decoded_steps, frame_shape))
 
 
-@pytest.mark.parametrize("decoder_input", ["zero", "own", "true"])
+@pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
 @pytest.mark.parametrize("patch_size", [1, 2])
 def test_frames_come_out_as_they_went_in(decoder_input: str, patch_size: int) -> None:
     model = network((2, 6, 4), (3, 2), decoder_input=decoder_input, patch_size=patch_size, depth=2)
@@ -131,7 +131,7 @@ def test_outputs_that_are_no_frames_cannot_be_seen_as_such() -> None:
 def test_it_learns_four_sequences_by_heart() -> None:
     torch.manual_seed(0)
     frames = torch.rand(4, 3, 16).round()
-    model = network((1, 4, 4), (3,), hidden_size=16, decoder_input="true")
+    model = network((1, 4, 4), (3,), hidden_size=16, decoder_input="teacher")
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(150):
         loss = (model(frames, teacher=Teacher(frames, 0.0)) - frames).square().mean()

@@ -61,12 +61,12 @@ def by_hand(model: EncoderDecoder, inputs: Tensor, fed: str, truth: Tensor) -> T
         else:
             state = decode(decoder.frame_map(seen), state)
         frames.append(decoder.readout(hidden(state)))
-        seen = truth[:, step] if fed == "true" else frames[-1].sigmoid()
+        seen = truth[:, step] if fed == "teacher" else frames[-1].sigmoid()
     return torch.stack(frames, dim=1)
 
 
 @pytest.mark.parametrize("recurrence", CELLS)
-@pytest.mark.parametrize("decoder_input", ["zero", "own", "true"])
+@pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
 @pytest.mark.parametrize("linear", [(0, 1), (1, 1), (2, 2)])
 def test_it_computes_what_a_loop_over_cells_does(
     recurrence: str, decoder_input: str, linear: tuple[int, int]
@@ -89,13 +89,13 @@ def test_it_computes_what_a_loop_over_cells_does(
 
 
 def test_nobody_is_taught_in_evaluation() -> None:
-    model = network(decoder_input="true").eval()
+    model = network(decoder_input="teacher").eval()
     inputs = torch.rand(BATCH, STEPS, PIXELS)
     assert torch.equal(model(inputs, teacher=teacher_of(3)), model(inputs))
 
 
 def test_none_of_the_true_frames_is_the_same_as_its_own() -> None:
-    taught = network(decoder_input="true", true_share=0, final_true_share=0)
+    taught = network(decoder_input="teacher", true_share=0, final_true_share=0)
     own = network(decoder_input="own")
     own.load_state_dict(taught.state_dict())
     inputs = torch.rand(BATCH, STEPS, PIXELS)
@@ -115,7 +115,7 @@ def test_half_way_about_half_are_shown() -> None:
 
 def count_calls(progress: float) -> int:
     """Calls of the decoder's kernel: one, and one for each of 40 steps that is not shown the true frame."""
-    model = network(decoded_steps=(41,), decoder_input="true", true_share=1, final_true_share=0)
+    model = network(decoded_steps=(41,), decoder_input="teacher", true_share=1, final_true_share=0)
     calls = []
     model.decoders[0].stack.layers[0].register_forward_hook(lambda *_: calls.append(1))
     model(torch.rand(BATCH, STEPS, PIXELS), teacher=teacher_of(41, progress))
@@ -123,7 +123,7 @@ def count_calls(progress: float) -> int:
 
 
 def test_each_decoder_is_shown_its_own_part_of_the_targets() -> None:
-    model = network(decoded_steps=(2, 3), decoder_input="true")
+    model = network(decoded_steps=(2, 3), decoder_input="teacher")
     inputs, teacher = torch.rand(BATCH, STEPS, PIXELS), teacher_of(5)
     outputs = model(inputs, teacher=teacher)
     for shown, sees_it in [(0, [1]), (1, []), (2, [3, 4]), (3, [4]), (4, [])]:
@@ -147,7 +147,7 @@ def test_decoders_share_no_weights_and_each_teaches_the_whole_encoder() -> None:
         assert all((p.grad == 0).all() for p in other.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize(("decoder_input", "decoded_steps"), [("zero", (3,)), ("own", (1,)), ("true", (1,))])
+@pytest.mark.parametrize(("decoder_input", "decoded_steps"), [("zero", (3,)), ("own", (1,)), ("teacher", (1,))])
 def test_a_decoder_that_sees_nothing_has_no_weights_to_see_with(
     decoder_input: str, decoded_steps: tuple[int]
 ) -> None:
@@ -159,7 +159,7 @@ def test_a_decoder_that_sees_nothing_has_no_weights_to_see_with(
     assert all((p.grad != 0).any() for p in model.parameters() if p.requires_grad)
 
 
-@pytest.mark.parametrize("decoder_input", ["zero", "own", "true"])
+@pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
 def test_one_output_of_a_sequence_is_one_step_of_one_decoder(decoder_input: str) -> None:
     config = EncoderDecoderConfig(decoder_input=decoder_input)
     model = build_model(config, Interface(2, 1, num_steps=9, layout="sequence"))
@@ -167,7 +167,7 @@ def test_one_output_of_a_sequence_is_one_step_of_one_decoder(decoder_input: str)
     assert model(inputs, teacher=Teacher(torch.rand(BATCH), 0.0)).shape == (BATCH, 1)
 
 
-@pytest.mark.parametrize("decoder_input", ["zero", "own", "true"])
+@pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
 def test_outputs_need_not_be_like_the_inputs(decoder_input: str) -> None:
     model = network(input_size=4, output_size=1, decoder_input=decoder_input)
     model.feed_back_through(lambda outputs: outputs.squeeze(-1))
@@ -178,7 +178,7 @@ def test_outputs_need_not_be_like_the_inputs(decoder_input: str) -> None:
 
 
 def test_true_classes_are_shown_as_certain_predictions() -> None:
-    model = network(output_size=3, decoder_input="true")
+    model = network(output_size=3, decoder_input="teacher")
     model.feed_back_through(lambda outputs: outputs.softmax(-1))
     inputs, classes = torch.rand(BATCH, STEPS, PIXELS), torch.tensor([[0, 2, 1]] * BATCH)
     certain = nn.functional.one_hot(classes, 3).float()
@@ -233,7 +233,7 @@ def test_the_forget_bias_is_that_of_every_layer() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"decoder_input": "own", "true_share": 0.5}, "set model.decoder_input=true, not own"),
+        ({"decoder_input": "own", "true_share": 0.5}, "set model.decoder_input=teacher, not own"),
         ({"recurrence": "gru", "forget_bias": 1.0}, "model.forget_bias is of an LSTM"),
     ],
 )
@@ -246,7 +246,7 @@ def test_settings_that_would_do_nothing_are_refused(settings: dict[str, object],
     ("first", "last", "is_random"), [(1, 1, False), (0, 0, False), (1, 0, True), (0.5, 0.5, True)]
 )
 def test_random_numbers_are_drawn_where_shares_are_mixed(first: float, last: float, is_random: bool) -> None:
-    config = EncoderDecoderConfig(decoder_input="true", true_share=first, final_true_share=last)
+    config = EncoderDecoderConfig(decoder_input="teacher", true_share=first, final_true_share=last)
     assert config.draws_randomly is is_random
 
 
@@ -261,7 +261,7 @@ def overfit(model: Network, frames: Tensor, num_updates: int) -> float:
     return loss.item()
 
 
-@pytest.mark.parametrize("decoder_input", ["zero", "own", "true"])
+@pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
 def test_it_learns_four_sequences_by_heart(decoder_input: str) -> None:
     torch.manual_seed(0)
     frames = torch.rand(4, 3, PIXELS)

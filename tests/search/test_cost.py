@@ -85,10 +85,10 @@ def test_a_decoder_that_is_always_shown_the_truth_is_called_once_in_training() -
         task = {"name": "moving_mnist", "frame_size": 16, "digit_size": 8, "test_size": 2}
         return cost_of(task, decoder, max_updates=1000, evaluate_every=1000)
 
-    taught, own = cost(decoder_input="true"), cost(decoder_input="own")
+    taught, own = cost(decoder_input="teacher"), cost(decoder_input="own")
     assert taught < own
     assert taught > cost(decoder_input="zero"), "in validation it sees its own"
-    assert cost(decoder_input="true", final_true_share=0.5) == own
+    assert cost(decoder_input="teacher", final_true_share=0.5) == own
 
 
 def test_an_enumerated_task_validates_on_every_input_it_has() -> None:
