@@ -8,14 +8,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-space ?= lstm_depth
 args ?=
 workers ?= 2
 
 .PHONY: run test bench known-results setup clean
 
 run: $(VENV)/run.stamp
-	@$(BIN)/python -m search.run space=$(space) $(args)
+	@$(BIN)/python -m search.run $(if $(space),space=$(space)) $(args)
 
 test: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

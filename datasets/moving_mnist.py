@@ -11,11 +11,11 @@ from datasets.chance import Chance
 from datasets.config import MovingMnistConfig
 from datasets.criterion import check_criterion, target_metric
 from datasets.digits import raw_split
-from datasets.frame_baselines import guess_level, mean_frame_chance
-from datasets.mean_frame import frame_moments
+from datasets.moving.frame_baselines import guess_level, mean_frame_chance
+from datasets.moving.mean_frame import frame_moments
+from datasets.moving.rendering import resized
+from datasets.moving.scenes import Scenes, draw_scenes, show
 from datasets.notes import few_test_examples
-from datasets.rendering import resized
-from datasets.scenes import Scenes, draw_scenes, show
 from datasets.task import TEST, TRAIN, VALIDATION, Batch, PartialSolution, Task, hashed_seed
 
 #: Validation and test are the same for every trial.

@@ -19,7 +19,9 @@ class Budget(Config):
     seeds: int = Field(
         default=4, ge=1, description="seeds of each recipe in each cell; four decide, if they agree"
     )
-    max_seeds: int = Field(default=8, ge=1, description="seeds of a recipe whose first ones did not decide")
+    max_seeds: int = Field(
+        default=8, ge=1, description="seeds at most: where some did not decide, twice as many"
+    )
     recipes: int = Field(default=1, ge=1, description="recipes of each cell, the default one included")
     facets: int | None = Field(default=None, ge=1, description="how many facets, from the first; none: all")
 

@@ -99,14 +99,23 @@ def _num_missing(trials: Sequence[TrialNote], budget: Budget, *, extend: bool) -
     Args:
         trials: of one recipe and purpose. Each that errored is replaced, but not for ever.
         budget: says how many seeds there should be.
-        extend: whether seeds that did not decide are followed by as many as the budget allows.
+        extend: whether seeds that did not decide are followed by more.
     """
     errored = sum(note.outcome == "errored" for note in trials)
     counted = len(trials) - errored
-    wanted = budget.seeds
-    if extend and (counted > wanted or (counted == wanted and _is_undecided(trials))):
-        wanted = max(wanted, budget.max_seeds)
+    wanted = _next_look(trials, counted, budget) if extend else budget.seeds
     return max(0, wanted + min(errored, budget.max_seeds) - len(trials))
+
+
+def _next_look(trials: Sequence[TrialNote], counted: int, budget: Budget) -> int:
+    """Seeds after which a recipe is judged: as many as the budget says, then twice as many, up to its limit.
+
+    It stays where it is once they have decided, so that a raised limit costs nothing in cells that are clear.
+    """
+    look, limit = budget.seeds, max(budget.seeds, budget.max_seeds)
+    while look < limit and (counted > look or (counted == look and _is_undecided(trials))):
+        look = min(2 * look, limit)
+    return look
 
 
 def _is_undecided(trials: Sequence[TrialNote]) -> bool:

@@ -279,7 +279,9 @@ def test_a_teacher_is_heard_in_training_only_and_only_where_asked_for(
     model = build(config, layout)
     inputs, teacher = random_inputs(model), teacher_for(model, progress=0.0)
     if not is_dropped(config):
-        asks = isinstance(config, DecodingConfig) and config.decoder_input == "teacher" and layout == "decoded"
+        asks = (
+            isinstance(config, DecodingConfig) and config.decoder_input == "teacher" and layout == "decoded"
+        )
         assert torch.equal(model(inputs, teacher=teacher), model(inputs)) == (not asks)
     model.eval()
     assert torch.equal(model(inputs, teacher=teacher), model(inputs))

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from datasets.config import MovingMnistConfig
 from datasets.digits import raw_split
 from datasets.errors import TaskError
-from datasets.frame_baselines import per_frame_cross_entropy
-from datasets.mean_frame import frame_moments
+from datasets.moving.frame_baselines import per_frame_cross_entropy
+from datasets.moving.mean_frame import frame_moments
+from datasets.moving.rendering import render, resized
+from datasets.moving.trajectories import draw_trajectories, places
 from datasets.moving_mnist import MovingMnist
-from datasets.rendering import render, resized
 from datasets.task import Batch
-from datasets.trajectories import draw_trajectories, places
 
 SMALL = {"frame_size": 16, "digit_size": 8, "sequence_length": 6, "prediction_length": 4, "test_size": 100}
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from models import build_model
 from models.config import CnnLSTMConfig
-from models.frame_maps import doubling_convolutions, halved, halving_convolutions
+from models.encoder_decoder.frame_maps import doubling_convolutions, halved, halving_convolutions
 from models.network import Interface, Network, Teacher
 
 SIZES = st.integers(4, 70) | st.sampled_from([127, 128, 511, 512])

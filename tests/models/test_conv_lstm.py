@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models import build_model
 from models.config import ConvLSTMConfig
-from models.conv_lstm_layer import ConvLSTMLayer
+from models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
 from models.network import Interface, Network, Teacher
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from models.decoding import Continued, Decoder, draw_shown, stretches
+from models.encoder_decoder.decoder import Continued, Decoder, draw_shown, stretches
+from models.encoder_decoder.single_step import single_step
+from models.encoder_decoder.stack import RecurrentStack
 from models.gates import gate_activations
-from models.recurrent_stack import RecurrentStack
-from models.single_step import single_step
 
 
 def test_a_stretch_ends_where_a_decoder_sees_its_own() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models import build_model
 from models.config import EncoderDecoderConfig
-from models.encoder_decoder import EncoderDecoder
+from models.encoder_decoder.linear import EncoderDecoder
 from models.network import Interface, Network, Teacher
 
 BATCH, STEPS, PIXELS, UNITS = 3, 4, 6, 5
@@ -147,7 +147,9 @@ def test_decoders_share_no_weights_and_each_teaches_the_whole_encoder() -> None:
         assert all((p.grad == 0).all() for p in other.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize(("decoder_input", "decoded_steps"), [("zero", (3,)), ("own", (1,)), ("teacher", (1,))])
+@pytest.mark.parametrize(
+    ("decoder_input", "decoded_steps"), [("zero", (3,)), ("own", (1,)), ("teacher", (1,))]
+)
 def test_a_decoder_that_sees_nothing_has_no_weights_to_see_with(
     decoder_input: str, decoded_steps: tuple[int]
 ) -> None:

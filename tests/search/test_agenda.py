@@ -74,6 +74,15 @@ def test_seeds_that_do_not_decide_are_followed_by_more(
     assert [job.seed for job in jobs] == list(range(num_seeds))
 
 
+def test_a_raised_limit_adds_seeds_only_where_nothing_is_decided(make_config: MakeConfig) -> None:
+    """Half of the seeds learn in the longer cell; the shorter one is decided by its eighth."""
+    budget = {"seeds": 4, "max_seeds": 16}
+    config = make_config(lengths=[5, 10], depths=[1], budget=budget)
+    learns = {5: {0, 1, 2, 4, 5, 6, 7}, 10: {0, 2, 4, 6, 8, 10, 12, 14}}
+    jobs = run_one_by_one(config, lambda job: "learned" if job.seed in learns[size(job.cell)] else "failed")
+    assert [(n, len(seeds)) for n, seeds in seeds_by_cell(jobs)] == [(5, 8), (10, 16)]
+
+
 def test_the_run_s_seed_is_the_first_trial_s(make_config: MakeConfig) -> None:
     config = make_config(lengths=[5], depths=[1], seed=100)
     assert [job.seed for job in run_one_by_one(config, lambda _: "failed")] == [100, 101, 102, 103]

@@ -7,9 +7,9 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from datasets.config import MovingMnistConfig
-from datasets.rendering import render
+from datasets.moving.rendering import render
+from datasets.moving.trajectories import draw_trajectories
 from datasets.task import Batch
-from datasets.trajectories import draw_trajectories
 
 
 class Scenes(NamedTuple):

@@ -5,7 +5,7 @@ from itertools import pairwise
 from torch import nn
 
 from models.config import EncoderDecoderConfig, Recurrence
-from models.decoding_network import Blueprint, DecodingNetwork
+from models.encoder_decoder.network import Blueprint, DecodingNetwork
 from models.initialization import set_gate_bias
 from models.network import Interface
 

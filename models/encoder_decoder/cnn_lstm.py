@@ -5,9 +5,8 @@ import math
 from torch import nn
 
 from models.config import CnnLSTMConfig
-from models.conv_lstm_layer import ConvLSTMLayer
-from models.decoding_network import Blueprint, DecodingNetwork
-from models.frame_maps import (
+from models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
+from models.encoder_decoder.frame_maps import (
     doubling_convolutions,
     frame_shape_of,
     halved,
@@ -15,6 +14,7 @@ from models.frame_maps import (
     require_frame,
     says_frames,
 )
+from models.encoder_decoder.network import Blueprint, DecodingNetwork
 from models.network import Interface
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.config import DecodingConfig
-from models.decoding import Continued, Decoder, draw_shown
+from models.encoder_decoder.decoder import Continued, Decoder, draw_shown
+from models.encoder_decoder.stack import RecurrentStack, StackPass
 from models.network import Interface, LayerTrace, Network, Teacher, Trace
-from models.recurrent_stack import RecurrentStack, StackPass
 
 
 class Blueprint(ABC):
