@@ -66,7 +66,7 @@ def _further(run: Run, failure_map: FailureMap) -> list[Step]:
         path = failure_map.paths[2]
         added = setting_words(path, run.config.map_values[path][facets])
         more = f"{resume} budget.facets={facets + 1} budget.minutes=120"
-        steps.append((f"Wider: {added}, too:", more))
+        steps.append((f"The next map: {added}, too:", more))
     return steps
 
 

@@ -27,7 +27,7 @@ def test_each_thing_that_is_left_has_its_command(make_run: Any) -> None:
     assert any(words.endswith("budget.minutes=30") for words in told.values())
     assert any("budget.max_seeds=16" in words for words in told.values())
     assert any("budget.recipes=3" in words for words in told.values())
-    assert "budget.facets=2" in told["Wider: hidden size 128, too:"]
+    assert "budget.facets=2" in told["The next map: hidden size 128, too:"]
     assert all(f"run={run.folder.name}" in words for words in told.values() if "search.resume" in words)
 
 
