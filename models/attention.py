@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.config import AttentionConfig
 from models.layouts import states_to_read, with_blank_steps
-from models.network import Interface, LayerTrace, Network, Teacher, Trace
+from models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
 
 #: Units of a layer's inner part for each unit of its width (Vaswani et al. 2017).
 _INNER_FACTOR = 4
@@ -55,8 +55,7 @@ class AttentionNetwork(Network):
 
     def parts(self) -> dict[str, nn.Module]:
         """The embedding, the layers, and the readout."""
-        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
-        return {"embedding": self.embedding, **layers, "readout": self.readout}
+        return {"embedding": self.embedding, **named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
         """All states of all layers, their inner parts, and the attention of every step to every other."""

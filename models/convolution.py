@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from models.config import ConvolutionConfig
 from models.layouts import states_to_read, with_blank_steps
-from models.network import Interface, LayerTrace, Network, Teacher, Trace
+from models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
 
 
 class CausalBlock(nn.Module):
@@ -66,8 +66,7 @@ class ConvolutionNetwork(Network):
 
     def parts(self) -> dict[str, nn.Module]:
         """The blocks, and the readout."""
-        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
-        return {**layers, "readout": self.readout}
+        return {**named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
         """All states of all blocks."""

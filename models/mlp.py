@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.config import MLPConfig
-from models.network import Interface, LayerTrace, Network, Teacher, Trace
+from models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
 
 
 class MLP(Network):
@@ -48,8 +48,7 @@ class MLP(Network):
 
     def parts(self) -> dict[str, nn.Module]:
         """The layers, and the readout."""
-        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
-        return {**layers, "readout": self.readout}
+        return {**named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
         """The flattened input, and each layer's units."""

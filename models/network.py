@@ -121,3 +121,8 @@ class Network(nn.Module, ABC):
         Args:
             predict: from outputs to predictions in the units of the inputs.
         """
+
+
+def named_layers(layers: nn.ModuleList) -> dict[str, nn.Module]:
+    """A stack's layers by the names that signals and reports give them: layers.0 is the lowest."""
+    return {f"layers.{index}": layer for index, layer in enumerate(layers)}

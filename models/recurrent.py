@@ -10,7 +10,7 @@ from models.config import RecurrentConfig
 from models.initialization import initialize
 from models.layers import RecurrentLayer
 from models.layouts import states_to_read, with_blank_steps
-from models.network import Interface, LayerTrace, Network, Teacher, Trace
+from models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
 
 
 class RecurrentNetwork(Network):
@@ -70,8 +70,7 @@ class RecurrentNetwork(Network):
 
     def parts(self) -> dict[str, nn.Module]:
         """The layers, each with its norm and its bypass, and the readout."""
-        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
-        return {**layers, "readout": self.readout}
+        return {**named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
         """All states of all layers, at blank steps too."""
