@@ -30,10 +30,8 @@ def leak_across_batch(subject: Subject) -> Finding:
     if leak.share == 0:
         return Finding("pass", "each output depends on its own sequence alone", 0.0, unit)
     message = f"outputs depend on other sequences of the batch, first in {leak.where}"
-    if (norm := _batch_norm(subject)) is not None:
-        advice = "batch norm does that in training; model.layer_norm=true does not"
-        return Finding("warn", f"{message} (batch norm: {norm})", leak.share, unit, advice)
-    return Finding("fail", message, leak.share, unit, "look for a mean, sort or reshape over the batch there")
+    advice = "look for a mean, sort or reshape over the batch there"
+    return _leaking(subject, message, leak.share, unit, advice)
 
 
 def leak_from_future(subject: Subject) -> Finding:
@@ -56,10 +54,16 @@ def leak_from_future(subject: Subject) -> Finding:
     if leak.share == 0:
         return Finding("pass", "each output depends on its past alone", 0.0, unit)
     message = f"the output of step {step + 1} depends on later steps, first in {leak.where}"
-    if (norm := _batch_norm(subject)) is not None:
-        advice = "batch norm over time does that in training; model.layer_norm=true does not"
-        return Finding("warn", f"{message} (batch norm: {norm})", leak.share, unit, advice)
-    return Finding("fail", message, leak.share, unit, "make the network causal: mask or shift what it sees")
+    advice = "make the network causal: mask or shift what it sees"
+    return _leaking(subject, message, leak.share, unit, advice)
+
+
+def _leaking(subject: Subject, message: str, share: float, unit: str, advice: str) -> Finding:
+    """A failure, unless batch norm was asked for: that its statistics go over batch and time is known."""
+    if (norm := _batch_norm(subject)) is None:
+        return Finding("fail", message, share, unit, advice)
+    advice = "batch norm does that in training; model.layer_norm=true does not"
+    return Finding("warn", f"{message} (batch norm: {norm})", share, unit, advice)
 
 
 def _leak(

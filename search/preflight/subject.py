@@ -93,19 +93,14 @@ def first_of(batch: Batch, size: int) -> Batch:
     return next(batch.split(size))
 
 
-def labels_of(subject: Subject, batch: Batch) -> Tensor:
-    """The targets of a batch, without those of steps that only fill sequences up."""
-    return subject.objective.labels(batch)
-
-
 def constant_guess_loss(subject: Subject, batch: Batch) -> float:
     """What the best guess gets on a batch that is the same for every input of it."""
-    return best_constant_loss(subject.objective.head, labels_of(subject, batch))
+    return best_constant_loss(subject.objective.head, subject.objective.labels(batch))
 
 
 def floor_on(subject: Subject, batch: Batch, reach: tuple[float, float] | None = None) -> Floor:
     """What no network can get below on a batch, or none whose raw outputs stay within a reach."""
-    return floor(subject.objective.head, labels_of(subject, batch), reach)
+    return floor(subject.objective.head, subject.objective.labels(batch), reach)
 
 
 def _at_full_length(config: TrialConfig) -> TrialConfig:
