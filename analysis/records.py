@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 Outcome = Literal["learned", "failed", "censored", "errored"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-#: Why the study began a trial: to try the default recipe, to try another one, or to confirm on fresh
-#: seeds a recipe that was chosen among several.
-Purpose = Literal["default", "explore", "confirm"]
+#: Why the study began a trial: to try the default recipe, to try another one, to confirm on fresh seeds a
+#: recipe that was chosen among several, or to change one thing about a trial (see `Intervention`).
+Purpose = Literal["default", "explore", "confirm", "intervene"]
 
 #: What a summary says as NaN where nobody knows it, and JSON as null.
 _NAN_WHERE_UNKNOWN = ("target_score", "chance_metric", "target_metric", "chance_loss", "loss_floor")
@@ -196,6 +196,27 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Intervention:
+    """One thing that was changed about a trial, to see what comes of it.
+
+    Attributes:
+        kind: 'rescue' tries a fix where a cell fails; 'ablation' takes something away from a recipe that
+            learned; 'donor' trains once more, with the weights kept, what another trial is to start from.
+        name: of the fix (`analysis.diagnosis.remedies`), or of what was taken away; 'as_it_was' where nothing
+            is changed, for seeds that the trials of before lack.
+        changes: what was set, by dotted path.
+        base: what was changed: a recipe's index in the cell (rescue, donor), or a trial's number (ablation).
+        cause: what the fix was meant against; '' where nobody said.
+    """
+
+    kind: Literal["rescue", "ablation", "donor"]
+    name: str
+    changes: dict[str, Any]
+    base: int
+    cause: str = ""
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """What the driver writes of a trial, after the journal.
 
@@ -210,6 +231,8 @@ class TrialRecord:
         seed: the trial's.
         started, ended: ISO 8601 with zone; ended is None while it runs or waits to be resumed.
         summary: None until it has ended.
+        intervention: what was changed, where its purpose is 'intervene'. Such a trial is no evidence of its
+            cell: recipe and recipe_index are those of what was changed.
     """
 
     number: int
@@ -223,11 +246,14 @@ class TrialRecord:
     started: str
     ended: str | None = None
     summary: Summary | None = None
+    intervention: Intervention | None = None
 
     def to_json(self) -> str:
         """The text of record.json."""
         summary = None if self.summary is None else self.summary.to_dict()
-        return json.dumps(_finite({**vars(self), "summary": summary}), indent=1, allow_nan=False)
+        intervention = None if self.intervention is None else asdict(self.intervention)
+        values = {**vars(self), "summary": summary, "intervention": intervention}
+        return json.dumps(_finite(values), indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "TrialRecord":
@@ -237,7 +263,11 @@ class TrialRecord:
             summary = values.pop("summary")
             if summary is not None:
                 summary = Summary.from_dict(summary)
-            return cls(**values, summary=summary)
+            # Records of before there were interventions have no such key.
+            intervention = values.pop("intervention", None)
+            if intervention is not None:
+                intervention = Intervention(**intervention)
+            return cls(**values, summary=summary, intervention=intervention)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a trial's record: {error}") from None
 

@@ -68,7 +68,7 @@ def _fixed_values(record: TrialRecord, last_evaluation: LastEvaluation) -> dict[
         "number": record.number,
         "seed": record.seed,
         "outcome": "censored",
-        "cause": diagnose(record),
+        "cause": None if (diagnosis := diagnose(record, ())) is None else diagnosis.cause,
         "chance_score": 0.0,
         "reason": "not ended",
         "purpose": record.purpose,

@@ -1,0 +1,20 @@
+"""Why a failed trial failed: a pure function of what it left behind; a better rule re-reads old runs."""
+
+from analysis.diagnosis.causes import CAUSE_WORDS, CAUSES, Cause
+from analysis.diagnosis.diagnose import diagnose
+from analysis.diagnosis.diagnosis import Diagnosis, Evidence, Suspicion
+from analysis.diagnosis.remedies import CONTROLS, FIX_WORDS, REMEDIES, FixName
+
+__all__ = [
+    "CAUSES",
+    "CAUSE_WORDS",
+    "CONTROLS",
+    "FIX_WORDS",
+    "REMEDIES",
+    "Cause",
+    "Diagnosis",
+    "Evidence",
+    "FixName",
+    "Suspicion",
+    "diagnose",
+]
