@@ -15,7 +15,14 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Purpose = Literal["default", "explore", "confirm", "intervene"]
 
 #: What a summary says as NaN where nobody knows it, and JSON as null.
-_NAN_WHERE_UNKNOWN = ("target_score", "chance_metric", "target_metric", "chance_loss", "loss_floor")
+_NAN_WHERE_UNKNOWN = (
+    "target_score",
+    "chance_metric",
+    "target_metric",
+    "chance_loss",
+    "loss_floor",
+    "best_possible_loss",
+)
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,9 @@ class Summary:
         chance_metric, target_metric: what blind guessing gets of it, and the criterion.
         chance_loss: what blind guessing gets of the loss that trains.
         loss_floor: the least that this loss can come to with the output head; NaN where that has no end.
+        best_possible_loss: the same loss at the best outputs of all, reachable or not; NaN where nobody knows.
+        partial_solutions: known levels between chance and perfection, the worst first: each
+            {'name': what is understood there, 'metric': the task's, 'loss': the natural one of its targets}.
         has_every_input: validation holds every distinct input there is, those that were trained on included.
         num_parameters: of the network.
         host: name of the machine that trained it.
@@ -176,6 +186,8 @@ class Summary:
     target_metric: float = math.nan
     chance_loss: float = math.nan
     loss_floor: float = math.nan
+    best_possible_loss: float = math.nan
+    partial_solutions: list[dict[str, Any]] = field(default_factory=list)
     has_every_input: bool = False
     num_parameters: int = 0
     host: str = ""

@@ -102,10 +102,19 @@ class Objective:
         """What this head cannot go below on the validation targets (see `floor.floor`)."""
         return floor(self.head, self.labels(self.task.validation_set()), reach)
 
-    @cached_property
+    @property
     def loss_floor(self) -> float:
         """The least loss on the validation targets; -inf where it has no end."""
-        return self.floor().loss
+        return self._floor.loss
+
+    @property
+    def best_possible_loss(self) -> float:
+        """The same at the best outputs of all, within the head's reach or not."""
+        return self._floor.best_possible
+
+    @cached_property
+    def _floor(self) -> Floor:
+        return self.floor()
 
     @cached_property
     def chance_loss(self) -> float:

@@ -182,6 +182,8 @@ class TrialSession:
             target_metric=task.target_metric if wanted is None else objective.metric_of(wanted),
             chance_loss=objective.chance_loss,
             loss_floor=objective.loss_floor,
+            best_possible_loss=objective.best_possible_loss,
+            partial_solutions=[level._asdict() for level in task.partial_solutions],
             has_every_input=is_enumerated(task.config),
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
             **extra,
