@@ -164,7 +164,7 @@ class Summary:
         chance_metric, target_metric: what blind guessing gets of it, and the criterion.
         chance_loss: what blind guessing gets of the loss that trains.
         loss_floor: the least that this loss can come to with the output head; NaN where that has no end.
-        best_possible_loss: the same loss at the best outputs of all, reachable or not; NaN where nobody knows.
+        best_possible_loss: the same at the best outputs of all, reachable or not; NaN where it has no end.
         partial_solutions: known levels between chance and perfection, the worst first: each
             {'name': what is understood there, 'metric': the task's, 'loss': the natural one of its targets}.
         has_every_input: validation holds every distinct input there is, those that were trained on included.
