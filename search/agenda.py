@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from analysis.records import Outcome, Purpose
+from analysis.records import Intervention, Outcome, Purpose
 from search.config import RunConfig
 from search.samplers import Sampler, Tried
 from search.space import Cell, Space
@@ -17,13 +17,45 @@ Cost = Callable[[TrialConfig], float]
 
 @dataclass(frozen=True)
 class Job:
-    """A trial to begin. `recipe` holds values by path."""
+    """A trial to begin.
+
+    Attributes:
+        cell: where it lies on the map.
+        recipe_index: 0 for the default recipe.
+        recipe: values by path.
+        purpose: why it is begun.
+        config: what is trained, the seed included.
+        intervention: what `config` has otherwise than cell and recipe say; None where nothing.
+    """
 
     cell: Cell
     recipe_index: int
     recipe: dict[str, Any]
     purpose: Purpose
-    seed: int
+    config: TrialConfig
+    intervention: Intervention | None = None
+
+    @property
+    def seed(self) -> int:
+        """The trial's."""
+        return self.config.seed
+
+
+class Agenda(Protocol):
+    """Says what to begin next, from what it was told of every trial of the run.
+
+    What is kept between two calls follows from the trials alone: an agenda that is rebuilt from them says
+    the same.
+    """
+
+    def begin(self, note: TrialNote, recipe: Mapping[str, Any]) -> None:
+        """A trial has begun, now or in an earlier session. `recipe` holds labels by path."""
+
+    def end(self, note: TrialNote, outcome: Outcome, score: float) -> None:
+        """A trial has ended: its note is to say so, too."""
+
+    def next(self) -> Job | None:
+        """What to begin now; None: nothing, until a trial ends."""
 
 
 @dataclass
@@ -38,15 +70,13 @@ class _CellState:
     is_worked_out: bool = False
 
 
-class Agenda:
-    """Says what to begin next.
+class MapAgenda:
+    """What a map asks for.
 
     Every cell's default recipe comes first, facet by facet, cheap cells first, with the seeds that decide
     it; then other recipes for the cells that do not learn yet, in the same order; and where nothing is left
-    to begin but to wait for results, the recipe after the one that is waited for.
-
-    What is kept between two calls follows from the trials alone: an agenda that is rebuilt from them says
-    the same.
+    to begin but to wait for results, the recipe after the one that is waited for. Interventions are no
+    evidence of their cells, and count for nothing here.
     """
 
     def __init__(self, config: RunConfig, sampler: Sampler, cost: Cost) -> None:
@@ -58,6 +88,8 @@ class Agenda:
 
     def begin(self, note: TrialNote, recipe: Mapping[str, Any]) -> None:
         """A trial has begun. `recipe` holds labels by path."""
+        if note.intervention is not None:
+            return
         state = self._state(note.cell)
         state.notes.append(note)
         state.recipes.setdefault(note.recipe_index, recipe)
@@ -67,7 +99,8 @@ class Agenda:
     def end(self, note: TrialNote, outcome: Outcome, score: float) -> None:
         """A trial has ended."""
         note.outcome, note.score = outcome, score
-        self._state(note.cell).is_worked_out = False
+        if note.intervention is None:
+            self._state(note.cell).is_worked_out = False
 
     def next(self) -> Job | None:
         """What to begin now; None: nothing, until a trial ends."""
@@ -105,8 +138,8 @@ class Agenda:
             recipe = proposal
         # Every recipe takes the same seeds in the same order, so that recipes can be compared in pairs.
         num_before = sum(note.recipe_index == want.recipe_index for note in state.notes)
-        seed = self._config.seed + num_before
-        return Job(cell, want.recipe_index, recipe, want.purpose, seed)
+        trial = self._config.space.trial_config(cell, recipe, self._config.seed + num_before)
+        return Job(cell, want.recipe_index, recipe, want.purpose, trial)
 
     def _tried(self, state: _CellState) -> list[Tried]:
         return [

@@ -1,11 +1,12 @@
 """What the journal holds of one trial, and how it is read back."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from analysis.records import Outcome, Summary, TrialRecord
+from analysis.records import Intervention, Outcome, Summary, TrialRecord
 from search.agenda import Job
 from search.samplers.distributions import distributions
 from search.space import Cell, Space
@@ -21,9 +22,13 @@ STATES: dict[Outcome, TrialState] = {
 }
 
 
-def new_entry(space: Space, job: Job, config: TrialConfig, *, is_exempt: bool) -> FrozenTrial:
-    """A trial that begins, with all that is known of it, so that the journal takes it as one record."""
+def new_entry(space: Space, job: Job, *, is_exempt: bool) -> FrozenTrial:
+    """A trial that begins, with all that is known of it, so that the journal takes it as one record.
+
+    An intervention has the parameters of what was changed, which every sampler can read.
+    """
     cell, recipe = job.cell.as_dict(), space.recipe_labels(job.recipe)
+    changed = {} if job.intervention is None else {"intervention": asdict(job.intervention)}
     return create_trial(
         state=TrialState.RUNNING,
         params={**cell, **recipe},
@@ -36,7 +41,8 @@ def new_entry(space: Space, job: Job, config: TrialConfig, *, is_exempt: bool) -
             "seed": job.seed,
             "attempt": 1,
             "exempt": is_exempt,
-            "config": config.model_dump(mode="json"),
+            "config": job.config.model_dump(mode="json"),
+            **changed,
         },
     )
 
@@ -66,6 +72,7 @@ def note_of(trial: FrozenTrial, space: Space) -> TrialNote:
         attributes["recipe_index"],
         attributes["purpose"],
         attributes["seed"],
+        intervention=_intervention_of(attributes),
     )
     summary = summary_of(trial)
     if summary is not None:
@@ -90,7 +97,14 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         started=_with_zone(cast(datetime, trial.datetime_start)),
         ended=None if trial.datetime_complete is None else _with_zone(trial.datetime_complete),
         summary=summary_of(trial),
+        intervention=_intervention_of(attributes),
     )
+
+
+def _intervention_of(attributes: dict[str, Any]) -> Intervention | None:
+    """What was changed; journals of before there were interventions do not say."""
+    stored = attributes.get("intervention")
+    return None if stored is None else Intervention(**stored)
 
 
 def _with_zone(local: datetime) -> str:

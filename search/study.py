@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from analysis.files import write_atomically
 from analysis.records import Outcome, RunFolder, Summary, TrialFolder, TrialRecord
-from search.agenda import Agenda, Cost
+from search.agenda import Agenda, Cost, MapAgenda
 from search.config import RunConfig
 from search.entry import STATES, config_of, new_entry, note_of, record_of, summary_of, values_told
 from search.journal import JournalFile, open_journal
@@ -45,14 +45,17 @@ class Results:
     """What is known so far, for the live view.
 
     Attributes:
-        cells: every trial that was begun, by cell; one that has not ended has its last known score.
-        outcomes: how many trials ended in each way.
-        num_unfinished: trials that were begun and have not ended.
+        cells: every trial of the map that was begun, by cell; one that has not ended has its last known
+            score.
+        outcomes: how many of them ended in each way.
+        num_unfinished: those that were begun and have not ended.
+        interventions: the trials that are no evidence of their cells.
     """
 
     cells: Mapping[Cell, Sequence[TrialNote]]
     outcomes: Mapping[Outcome, int]
     num_unfinished: int
+    interventions: Sequence[TrialNote] = ()
 
 
 class Study:
@@ -63,7 +66,12 @@ class Study:
     """
 
     def __init__(
-        self, config: RunConfig, folder: RunFolder, journal: JournalFile, storage: JournalStorage, cost: Cost
+        self,
+        config: RunConfig,
+        folder: RunFolder,
+        journal: JournalFile,
+        storage: JournalStorage,
+        agenda: Agenda,
     ) -> None:
         """Use `Study.open`."""
         self._config, self._folder = config, folder
@@ -75,15 +83,23 @@ class Study:
         )
         self._study_id = storage.get_study_id_from_name(name)
         self._pruner = PRUNERS[config.pruner](config)
-        self._agenda = Agenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
+        self._agenda = agenda
         self._notes: list[TrialNote] = []
         self._by_cell: dict[Cell, list[TrialNote]] = defaultdict(list)
+        self._interventions: list[TrialNote] = []
         self._ids: list[int] = []
         self._unfinished: list[int] = []
         self._running: set[int] = set()
 
     @classmethod
-    def open(cls, config: RunConfig, folder: RunFolder, notice: Notice, cost: Cost | None = None) -> "Study":
+    def open(
+        cls,
+        config: RunConfig,
+        folder: RunFolder,
+        notice: Notice,
+        cost: Cost | None = None,
+        agenda: Agenda | None = None,
+    ) -> "Study":
         """Begins a run, or goes on with it.
 
         Args:
@@ -91,6 +107,7 @@ class Study:
             folder: the run's; made where it is missing.
             notice: is told of every repair.
             cost: relative cost of a trial, for the order of the cells; search.cost's where left out.
+            agenda: what to begin next, new: it is told of every trial; the map's where left out.
 
         Raises:
             UserError: another driver is at work; the journal is corrupt; the folder cannot be written.
@@ -99,11 +116,13 @@ class Study:
             from search.cost import relative_cost
 
             cost = relative_cost
+        if agenda is None:
+            agenda = MapAgenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
         with disk_errors_told(folder):
             folder.trials.mkdir(parents=True, exist_ok=True)
             take_lock(folder, notice)
             try:
-                study = cls(config, folder, *open_journal(folder.journal, notice), cost)
+                study = cls(config, folder, *open_journal(folder.journal, notice), agenda)
                 study._read(notice)
             except BaseException:
                 release_lock(folder)
@@ -178,8 +197,10 @@ class Study:
 
     def results(self) -> Results:
         """What is known so far."""
-        outcomes = Counter(note.outcome for note in self._notes if note.outcome is not None)
-        return Results(self._by_cell, outcomes, len(self._notes) - outcomes.total())
+        ended = (note.outcome for notes in self._by_cell.values() for note in notes)
+        outcomes = Counter(outcome for outcome in ended if outcome is not None)
+        num_unfinished = len(self._notes) - len(self._interventions) - outcomes.total()
+        return Results(self._by_cell, outcomes, num_unfinished, self._interventions)
 
     def close(self) -> None:
         """Gives back the run's lock. Trials that run stay unfinished, and are asked first after a resume."""
@@ -190,19 +211,18 @@ class Study:
         if job is None:
             return None
         number = len(self._notes)
-        config = self._config.space.trial_config(job.cell, job.recipe, job.seed)
         is_exempt = job.purpose == "explore" and self._pruner.is_exempt(number)
         # After a power loss files may lie here of a trial that the journal has forgotten.
         folder = self._folder.trial(number)
         if folder.path.exists():
             shutil.rmtree(folder.path)
-        entry = new_entry(self._config.space, job, config, is_exempt=is_exempt)
+        entry = new_entry(self._config.space, job, is_exempt=is_exempt)
         self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
         self._journal.sync()
         trial = self._trial(number)
         assert trial.number == number, f"{trial.number}: somebody else writes this journal"
         self._take_in(trial)
-        return Start(number, 1, config, folder, job.cell)
+        return Start(number, 1, job.config, folder, job.cell)
 
     def _go_on(self, number: int) -> Start:
         """Starts an unfinished trial anew; its worker goes on from its checkpoint."""
@@ -263,7 +283,10 @@ class Study:
     def _take_in(self, trial: FrozenTrial) -> None:
         note = note_of(trial, self._config.space)
         self._notes.append(note)
-        self._by_cell[note.cell].append(note)
+        if note.intervention is None:
+            self._by_cell[note.cell].append(note)
+        else:
+            self._interventions.append(note)
         self._agenda.begin(note, trial.user_attrs["recipe"])
 
     def _trial(self, number: int) -> FrozenTrial:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from analysis.records import Outcome, Purpose
+from analysis.records import Intervention, Outcome, Purpose
 from analysis.verdict import DEFAULT_RECIPE, Tally
 from search.config import Budget
 from search.space import Cell
@@ -23,6 +23,7 @@ class TrialNote:
         seed: of the trial.
         outcome: None until it has ended.
         score: the last one that is known, 0 before the first.
+        intervention: what was changed, where something was: such a trial is no evidence of its cell.
     """
 
     number: int
@@ -32,6 +33,7 @@ class TrialNote:
     seed: int
     outcome: Outcome | None = None
     score: float = 0.0
+    intervention: Intervention | None = None
 
 
 class Urgency(IntEnum):

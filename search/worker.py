@@ -49,7 +49,7 @@ class Worker:
                 self.device,
                 is_current=lambda: current_attempt(folder) == attempt,
                 is_stop_asked=self.run.stop.exists,
-                keep=self.keep,
+                keep=_keep(record, self.keep),
                 test=self.test,
             )
         except Exception as error:
@@ -86,6 +86,12 @@ class Worker:
         if summary is None:
             return _result(evaluation, self.session.summarise(None, "training"), done=False)
         return _result(evaluation, summary, done=True)
+
+
+def _keep(record: TrialRecord, keep: str) -> str:
+    """Whose weights stay: another trial starts from a donor's, whatever the run keeps."""
+    is_donor = record.intervention is not None and record.intervention.kind == "donor"
+    return "learned" if is_donor and keep == "none" else keep
 
 
 def _result(

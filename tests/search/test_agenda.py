@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.records import Outcome
-from search.agenda import Agenda, Job, cells_in_order
+from search.agenda import Job, MapAgenda, cells_in_order
 from search.config import RunConfig
 from search.samplers import SAMPLERS
 from search.space import Cell
@@ -23,11 +23,11 @@ def cost(config: TrialConfig) -> float:
     return config.task.sequence_length * config.model.depth
 
 
-def new_agenda(config: RunConfig) -> Agenda:
-    return Agenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
+def new_agenda(config: RunConfig) -> MapAgenda:
+    return MapAgenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
 
 
-def begin(agenda: Agenda, config: RunConfig, job: Job, number: int) -> TrialNote:
+def begin(agenda: MapAgenda, config: RunConfig, job: Job, number: int) -> TrialNote:
     note = TrialNote(number, job.cell, job.recipe_index, job.purpose, job.seed)
     agenda.begin(note, config.space.recipe_labels(job.recipe))
     return note
