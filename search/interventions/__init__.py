@@ -1,0 +1,1 @@
+"""Interventions: one thing changed about a trial, to see what comes of it."""

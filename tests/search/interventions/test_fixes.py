@@ -1,0 +1,167 @@
+"""What fixes set: each what it says, where it applies, and nothing else."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+
+from analysis.diagnosis.remedies import FIX_WORDS, REMEDIES, FixName
+from datasets.config import TASK_CONFIGS
+from models.config import MODEL_CONFIGS
+from search.interventions.fixes import FIXES, apply, changes_of
+from search.trial.config import TrialConfig
+
+#: What can be had more of.
+REPEATABLE = {"lower_rate", "higher_rate", "larger_batch", "wider", "more_updates"}
+MakeTrial = Callable[..., TrialConfig]
+
+SIGMOID_BCE = {"activation": "sigmoid", "loss": "bce"}
+
+
+def test_every_fix_of_the_contract_has_words_and_a_function() -> None:
+    assert set(FIXES) == set(FIX_WORDS) == set(get_args(FixName))
+    assert {name for ladder in REMEDIES.values() for name in ladder} <= set(FIXES)
+
+
+def test_every_network_and_task_is_among_the_trials(every_trial: list[TrialConfig]) -> None:
+    assert {trial.model.name for trial in every_trial} == set(MODEL_CONFIGS)
+    assert {trial.task.name for trial in every_trial} == set(TASK_CONFIGS)
+
+
+@pytest.mark.parametrize("name", FIXES)
+def test_a_fix_changes_just_what_it_names(
+    name: FixName, every_trial: list[TrialConfig], differing_paths: Callable[..., set[str]]
+) -> None:
+    num_applied = 0
+    for trial in every_trial:
+        changes = changes_of(name, trial)
+        if changes is not None:
+            assert differing_paths(trial, apply(trial, changes)) == set(changes) != set()
+            num_applied += 1
+    assert (num_applied > 0) == (name != "start_shorter")
+
+
+@pytest.mark.parametrize("name", sorted(FIXES.keys() - REPEATABLE))
+def test_a_fix_that_is_there_is_not_tried_again(name: FixName, every_trial: list[TrialConfig]) -> None:
+    for trial in every_trial:
+        changes = changes_of(name, trial)
+        if changes is not None:
+            assert changes_of(name, apply(trial, changes)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "changes"),
+    [
+        ("clip", {}, {"train.clip_norm": 1.0}),
+        ("clip", {"train": {"clip_norm": 10.0}}, {"train.clip_norm": 1.0}),
+        ("clip", {"train": {"clip_norm": 0.5}}, None),
+        ("lower_rate", {}, {"train.learning_rate": 1e-3}),
+        ("higher_rate", {}, {"train.learning_rate": 9e-3}),
+        ("higher_rate", {"train": {"learning_rate": 1e3}}, None),
+        ("warmup", {}, {"train.warmup_updates": 300}),
+        ("warmup", {"train": {"schedule": "one_cycle"}}, None),
+        ("adam", {}, None),
+        ("adam", {"train": {"optimizer": "nadam"}}, None),
+        (
+            "adam",
+            {"train": {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "learning_rate": 0.1}},
+            {
+                "train.optimizer": "adam",
+                "train.learning_rate": 3e-3,
+                "train.momentum": 0.0,
+                "train.nesterov": False,
+            },
+        ),
+        ("forget_bias", {}, {"model.forget_bias": 1.0}),
+        ("forget_bias", {"model": {"forget_bias": 3.0}}, None),
+        ("forget_bias", {"model": {"chrono": True}}, None),
+        ("forget_bias", {"model": {"name": "gru"}}, None),
+        ("forget_bias", {"model": {"name": "encoder_decoder"}}, {"model.forget_bias": 1.0}),
+        ("forget_bias", {"model": {"name": "encoder_decoder", "recurrence": "gru"}}, None),
+        ("chrono", {}, {"model.chrono": True}),
+        ("chrono", {"model": {"forget_bias": 1.0}}, {"model.chrono": True, "model.forget_bias": None}),
+        ("chrono", {"model": {"name": "rnn"}}, None),
+        ("chrono", {"task": {"sequence_length": 2}}, None),
+        ("chrono", {"model": {"start_from": "short/3"}}, None),
+        ("orthogonal", {}, {"model.initialization": "orthogonal"}),
+        ("orthogonal", {"model": {"initialization": "orthogonal"}}, None),
+        ("identity", {}, None),
+        (
+            "identity",
+            {"model": {"name": "rnn"}},
+            {"model.nonlinearity": "relu", "model.initialization": "identity"},
+        ),
+        ("residual", {}, None),
+        ("residual", {"model": {"depth": 2}}, {"model.residual": True}),
+        ("residual", {"model": {"depth": 2, "widths": "64-32"}}, None),
+        ("residual", {"model": {"depth": 2, "highway": True}}, None),
+        ("residual", {"model": {"name": "attention", "depth": 2}}, None),
+        ("layer_norm", {}, {"model.layer_norm": True}),
+        ("layer_norm", {"model": {"batch_norm": True}}, None),
+        ("output_head", {}, None),
+        ("output_head", {"output": {"activation": "sigmoid"}}, {"output.activation": "none"}),
+        ("output_head", {"task": {"name": "parity"}, "output": SIGMOID_BCE}, None),
+        (
+            "output_head",
+            {"task": {"name": "delayed_recall"}, "output": {"activation": "tanh", "loss": "mse"}},
+            {"output.activation": "none", "output.loss": "cross_entropy"},
+        ),
+        ("every_step_labels", {}, {"task.supervision": "every_step"}),
+        ("every_step_labels", {"model": {"name": "mlp"}}, None),
+        ("every_step_labels", {"task": {"name": "mnist"}}, None),
+        ("every_step_labels", {"task": {"name": "copy_memory"}}, None),
+        ("mixed_lengths", {}, {"task.length_distribution": "uniform"}),
+        ("mixed_lengths", {"task": {"train_size": 100}}, None),
+        ("mixed_lengths", {"task": {"length_distribution": "curriculum"}}, None),
+        ("mixed_lengths", {"task": {"sequence_length": 2}}, None),
+        ("larger_batch", {}, {"train.batch_size": 256}),
+        ("larger_batch", {"task": {"train_size": 100}, "train": {"batch_size": "full"}}, None),
+        ("less_dropout", {}, None),
+        (
+            "less_dropout",
+            {"model": {"dropout": 0.5, "variational_dropout": 0.1}},
+            {"model.dropout": 0.0, "model.variational_dropout": 0.0},
+        ),
+        ("less_dropout", {"model": {"name": "mlp", "dropout": 0.5}}, {"model.dropout": 0.0}),
+        ("more_data", {}, None),
+        ("more_data", {"task": {"train_size": 100}}, {"task.train_size": None}),
+        (
+            "more_data",
+            {"task": {"train_size": 100}, "train": {"batch_size": "full"}},
+            {"task.train_size": None, "train.batch_size": 100},
+        ),
+        ("standardised_inputs", {}, None),
+        (
+            "standardised_inputs",
+            {"task": {"name": "array_file", "normalise": False}},
+            {"task.normalise": True},
+        ),
+        ("wider", {}, {"model.hidden_size": 64}),
+        ("wider", {"model": {"depth": 2, "widths": "64-32"}}, {"model.widths": "128-64"}),
+        ("wider", {"model": {"start_from": "short/3"}}, None),
+        ("unfrozen", {}, None),
+        ("unfrozen", {"model": {"frozen_layers": 1}}, {"model.frozen_layers": 0}),
+        ("more_updates", {}, {"train.max_updates": 6000}),
+        ("zero_rate", {}, {"train.learning_rate": 1e-12, "train.max_updates": 100}),
+        (
+            "zero_rate",
+            {"train": {"warmup_updates": 500}},
+            {"train.learning_rate": 1e-12, "train.max_updates": 100, "train.warmup_updates": 100},
+        ),
+        ("start_shorter", {}, None),
+    ],
+)  # fmt: skip
+def test_what_a_fix_sets(
+    make_trial: MakeTrial, name: FixName, given: dict[str, dict[str, Any]], changes: dict[str, Any] | None
+) -> None:
+    assert changes_of(name, make_trial(**given)) == changes
+
+
+def test_a_fix_by_which_chance_alone_could_learn_is_not_tried(make_trial: MakeTrial) -> None:
+    trial = make_trial(
+        task={"name": "parity", "sequence_length": 20, "test_size": 200},
+        train={"max_updates": 50},
+        criterion={"score": 0.525},
+    )
+    assert changes_of("clip", trial) is not None
+    assert changes_of("more_updates", trial) is None
