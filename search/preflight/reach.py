@@ -27,7 +27,7 @@ def reach_in_depth(subject: Subject) -> Finding:
     By layer: the standard deviation over the batch of its output at the last step (see `spread`), behind a
     norm and a bypass where there are any.
     """
-    batch = _of_one_length(subject.batch)
+    batch = of_one_length(subject.batch)
     layers = subject.trace(batch, training=False).layers
     spreads = {layer.name: spread(layer.outputs[:, -1]) for layer in layers}
     listed = dict(list(spreads.items())[:_MAX_LISTED])
@@ -47,7 +47,7 @@ def reach_in_depth(subject: Subject) -> Finding:
 
 def reach_in_time(subject: Subject) -> Finding:
     """How the gradient of the last step's loss fades on its way back to the first input."""
-    batch = _of_one_length(subject.batch)
+    batch = of_one_length(subject.batch)
     unit = "of the last step's gradient is left at the first"
     norms = gradient_by_step(subject, batch)
     num_steps = len(norms)
@@ -81,12 +81,18 @@ def spread(states: Float[Tensor, "batch hidden"]) -> float:
     return states.double().var(dim=0).mean().sqrt().item()
 
 
-def gradient_by_step(subject: Subject, batch: Batch) -> Float[Tensor, "time"]:
-    """Norm of d loss / d x_t for each t; where each step has a target, of the last step's loss alone."""
+def gradient_by_step(subject: Subject, batch: Batch, *, of_all_labels: bool = False) -> Float[Tensor, "time"]:
+    """Norm of d loss / d x_t for each t.
+
+    Args:
+        subject: whose network and loss.
+        batch: sequences of one length (see `of_one_length`).
+        of_all_labels: where each step has a target, of the whole loss, and not of the last step's alone.
+    """
     batch = batch._replace(inputs=batch.inputs.clone().requires_grad_())
     outputs = subject.trace(batch, training=False).outputs
     asked = batch
-    if subject.config.task.target_layout == "step":
+    if subject.config.task.target_layout == "step" and not of_all_labels:
         outputs, asked = outputs[:, -1:], batch._replace(targets=batch.targets[:, -1:])
     loss = subject.objective.loss(outputs, asked)
     if not loss.requires_grad:
@@ -96,7 +102,7 @@ def gradient_by_step(subject: Subject, batch: Batch) -> Float[Tensor, "time"]:
     return norms
 
 
-def _of_one_length(batch: Batch) -> Batch:
+def of_one_length(batch: Batch) -> Batch:
     """Padded sequences: those of at least the median length, cut to it, so that last steps are last."""
     if batch.lengths is None:
         return batch
