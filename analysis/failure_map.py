@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from analysis.load import CellKey, Run
-from analysis.records import OUTCOMES, Outcome
+from analysis.records import OUTCOMES, Outcome, TrialRecord
 from analysis.title import MapTitle, map_title
 from analysis.verdict import STATES, CellVerdict, State, TrialResult, judge
 from analysis.wording import axis_labels, axis_words, is_scale, label_text, setting_words
@@ -19,7 +20,9 @@ class MapCell:
         labels: the texts of its labels, in the order of the map's paths: x, y, facet.
         verdict: what is known of it.
         recipe: the verdict's best recipe in words, '' where no trial counts.
-        numbers: its trials.
+        numbers: its trials, less the interventions.
+        interventions: trials in which one thing was changed about the cell's: no evidence of it.
+        diagnosis: why its trials failed; None where none did.
         cost_seconds: estimated seconds to run it: one trial's for every seed; None where nobody estimated.
     """
 
@@ -27,7 +30,14 @@ class MapCell:
     verdict: CellVerdict
     recipe: str
     numbers: tuple[int, ...]
+    interventions: tuple[int, ...]
+    diagnosis: CellDiagnosis | None
     cost_seconds: float | None
+
+    @property
+    def shown_cause(self) -> CellDiagnosis | None:
+        """What a map tells of why it fails: nothing where it learns after all."""
+        return self.diagnosis if self.verdict.state in ("fails", "unknown") else None
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class FailureMap:
         axes: what these are labels of, in words.
         is_upward: whether y is drawn upwards, as numbers are; names stand one below the other.
         cells: by the texts of their labels.
-        outcomes: how many trials ended how; unfinished ones count as censored.
+        outcomes: how many trials ended how, less the interventions; unfinished ones count as censored.
     """
 
     title: MapTitle
@@ -89,27 +99,35 @@ class FailureMap:
 def build_map(run: Run) -> FailureMap:
     """Judges every cell of a run."""
     config = run.config
-    results: dict[CellKey, list[TrialResult]] = defaultdict(list)
-    numbers: dict[CellKey, list[int]] = defaultdict(list)
+    trials: dict[CellKey, list[TrialRecord]] = defaultdict(list)
+    interventions: dict[CellKey, list[int]] = defaultdict(list)
     recipes: dict[tuple[CellKey, int], str] = {}
     outcomes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
     labels = {path: dict.fromkeys(map(label_text, config.map_values[path])) for path in config.map_paths}
     for record in run.records:
         key = run.cell_key(record.cell)
-        outcome = record.summary.outcome if record.summary else None
-        results[key].append(TrialResult(record.recipe_index, record.purpose, outcome))
-        numbers[key].append(record.number)
+        if record.purpose == "intervene":
+            interventions[key].append(record.number)
+            continue
+        trials[key].append(record)
         recipes.setdefault((key, record.recipe_index), recipe_words(record.recipe))
-        outcomes[outcome or "censored"] += 1
+        outcomes[_outcome(record) or "censored"] += 1
         for path, label in zip(config.map_paths, key, strict=True):
             labels[path].setdefault(label)
 
     def cell(key: CellKey) -> MapCell:
-        verdict = judge(results[key], config.fail_after_recipes)
+        mine = trials[key]
+        verdict = judge(map(_result, mine), config.fail_after_recipes)
         recipe = "" if verdict.best_recipe is None else recipes[key, verdict.best_recipe]
         cost = run.costs.get(key)
         return MapCell(
-            key, verdict, recipe, tuple(numbers[key]), None if cost is None else cost * config.seeds
+            labels=key,
+            verdict=verdict,
+            recipe=recipe,
+            numbers=tuple(record.number for record in mine),
+            interventions=tuple(interventions[key]),
+            diagnosis=diagnose_cell([(one, run.explanations[one.number].diagnosis) for one in mine]),
+            cost_seconds=None if cost is None else cost * config.seeds,
         )
 
     keys: list[CellKey] = [()]
@@ -125,6 +143,14 @@ def build_map(run: Run) -> FailureMap:
         cells={key: cell(key) for key in keys},
         outcomes=outcomes,
     )
+
+
+def _result(record: TrialRecord) -> TrialResult:
+    return TrialResult(record.recipe_index, record.purpose, _outcome(record))
+
+
+def _outcome(record: TrialRecord) -> Outcome | None:
+    return record.summary.outcome if record.summary else None
 
 
 def recipe_words(recipe: dict[str, object]) -> str:

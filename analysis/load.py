@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.errors import UserError, nearest
+from analysis.explanation import Explanation, explain
 from analysis.files import write_atomically
-from analysis.records import Evaluation, RunFolder, TrialRecord, read_history
+from analysis.records import Evaluation, RunFolder, TrialRecord
 from analysis.run_config import RunConfig, read_config
 from analysis.table import build_table
+from analysis.verdict_lines import checked_history
 from analysis.wording import label_text
 
 #: A cell by the texts of its labels, in the order of the map's paths. Texts, for a label may be unhashable.
@@ -40,17 +42,21 @@ class Run:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a trial; columns in `analysis.table`."""
-        return build_table(self.records, self.config.axis_paths, self._last_evaluation)
+        return build_table(self.records, self.explanations, self.config.axis_paths, self._last_evaluation)
+
+    @cached_property
+    def explanations(self) -> Mapping[int, Explanation]:
+        """Why each trial ended as it did, by number. Raises UserError where a history has a corrupt line."""
+        return explain(self.folder, self.records)
+
+    @cached_property
+    def cell_records(self) -> tuple[TrialRecord, ...]:
+        """The trials that are evidence of their cell: all but interventions."""
+        return tuple(record for record in self.records if record.purpose != "intervene")
 
     def history(self, number: int) -> list[Evaluation]:
         """Every evaluation of a trial. Raises UserError where a line is none."""
-        path = self.folder.trial(number).history
-        try:
-            return list(read_history(path))
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: not text: {error}") from None
-        except ValueError as error:
-            raise UserError(str(error)) from None
+        return checked_history(self.folder.trial(number).history)
 
     def cell_key(self, labels: Mapping[str, Any]) -> CellKey:
         """The key of a cell's labels."""

@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "trials.parquet"
 
     @property
+    def causes(self) -> Path:
+        """The verdicts on failed trials, kept for the next reader: disposable."""
+        return self.path / "causes.jsonl"
+
+    @property
     def report(self) -> Path:
         """The folder of the report."""
         return self.path / "report"

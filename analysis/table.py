@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.diagnosis import diagnose
+from analysis.explanation import Explanation
 from analysis.paths import flatten
 from analysis.records import Evaluation, TrialRecord
 from analysis.wording import label_text
@@ -19,6 +19,9 @@ COLUMNS: dict[str, str] = {
     "seed": "Int64",
     "outcome": "string",
     "cause": "string",
+    "cause_confidence": "float64",
+    "cause_rule": "string",
+    "cause_evidence": "string",
     "updates": "Int64",
     "seconds": "float64",
     "score": "float64",
@@ -37,11 +40,15 @@ COLUMNS: dict[str, str] = {
     "num_parameters": "Int64",
     "test_metric": "float64",
     "test_score": "float64",
+    "intervention": "string",
 }
 
 
 def build_table(
-    records: Sequence[TrialRecord], axis_paths: Sequence[str], last_evaluation: LastEvaluation
+    records: Sequence[TrialRecord],
+    explanations: Mapping[int, Explanation],
+    axis_paths: Sequence[str],
+    last_evaluation: LastEvaluation,
 ) -> pd.DataFrame:
     """One row a trial: `COLUMNS`, then one for each axis, then one for each path that differs among trials.
 
@@ -52,7 +59,8 @@ def build_table(
     fixed: dict[str, list[Any]] = {column: [] for column in COLUMNS}
     settings = []
     for record in records:
-        for column, value in _fixed_values(record, last_evaluation).items():
+        explanation = explanations[record.number]
+        for column, value in _fixed_values(record, explanation, last_evaluation).items():
             fixed[column].append(value)
         settings.append({**record.cell, **record.recipe, **dict(flatten(record.config))})
     columns = {column: pd.Series(fixed[column], dtype=dtype) for column, dtype in COLUMNS.items()}
@@ -62,18 +70,21 @@ def build_table(
     return pd.DataFrame(columns)
 
 
-def _fixed_values(record: TrialRecord, last_evaluation: LastEvaluation) -> dict[str, Any]:
+def _fixed_values(
+    record: TrialRecord, explanation: Explanation, last_evaluation: LastEvaluation
+) -> dict[str, Any]:
     summary = record.summary
     values: dict[str, Any] = {
         "number": record.number,
         "seed": record.seed,
         "outcome": "censored",
-        "cause": None if (diagnosis := diagnose(record, ())) is None else diagnosis.cause,
         "chance_score": 0.0,
         "reason": "not ended",
         "purpose": record.purpose,
         "recipe_index": record.recipe_index,
         "attempt": record.attempt,
+        "intervention": record.intervention and f"{record.intervention.kind} {record.intervention.name}",
+        **_cause_values(explanation),
     }
     if summary is None:
         last, best_score = last_evaluation(record.number)
@@ -84,6 +95,19 @@ def _fixed_values(record: TrialRecord, last_evaluation: LastEvaluation) -> dict[
         values |= {column: getattr(summary, column) for column in COLUMNS if hasattr(summary, column)}
         values["outcome"] = summary.outcome or "censored"
     return {column: values.get(column) for column in COLUMNS}
+
+
+def _cause_values(explanation: Explanation) -> dict[str, Any]:
+    diagnosis = explanation.diagnosis
+    if diagnosis is None:
+        return {}
+    verdict = diagnosis.verdict
+    return {
+        "cause": verdict.cause,
+        "cause_confidence": verdict.confidence,
+        "cause_rule": verdict.rule,
+        "cause_evidence": verdict.evidence[0].told if verdict.evidence else None,
+    }
 
 
 def _differing_paths(settings: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -37,7 +37,7 @@ class MapTitle:
 def map_title(run: Run) -> MapTitle:
     """Puts a run's title together from its records, and where it has none from its configuration."""
     settings = _Settings(run)
-    ended = [record for record in run.records if record.summary and record.summary.metric]
+    ended = [record for record in run.cell_records if record.summary and record.summary.metric]
     network, task = (name_words_of(settings.texts(f"{part}.name")) for part in ("model", "task"))
     return MapTitle(
         question=run.config.question or run.config.space,
@@ -58,7 +58,7 @@ class _Settings:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._flat = [dict(flatten(record.config)) for record in run.records]
+        self._flat = [dict(flatten(record.config)) for record in run.cell_records]
 
     def values(self, path: str) -> list[Any]:
         """Every value that trials have, or will have where none has begun; without duplicates."""
@@ -140,7 +140,7 @@ def _update_budget(settings: _Settings) -> str:
 def _recipes(run: Run, settings: _Settings) -> str:
     config = run.config
     paths = dict.fromkeys(("train.optimizer", "train.learning_rate", *config.recipe_defaults))
-    first = next((record for record in run.records if record.recipe_index == 0), None)
+    first = next((record for record in run.cell_records if record.recipe_index == 0), None)
     chosen = _default_settings(first, settings)
     words = [
         setting_words(path, chosen[path])
@@ -172,6 +172,6 @@ def _default_settings(first: TrialRecord | None, settings: _Settings) -> dict[st
 def _most_recipes(run: Run) -> int:
     """The largest number of recipes that any cell was tried with."""
     seen: dict[CellKey, set[int]] = defaultdict(set)
-    for record in run.records:
+    for record in run.cell_records:
         seen[run.cell_key(record.cell)].add(record.recipe_index)
     return max(map(len, seen.values()), default=0)

@@ -108,10 +108,10 @@ def judge(trials: Iterable[TrialResult], fail_after_recipes: int = 1) -> CellVer
     """Judges a cell by the rules of docs/failure_map.md.
 
     Args:
-        trials: all of the cell.
+        trials: all of the cell. Interventions among them are no evidence of it, and are left out.
         fail_after_recipes: how many recipes, the default one among them, must fail before a cell fails.
     """
-    trials = list(trials)
+    trials = [trial for trial in trials if trial.purpose != "intervene"]
     tried = [recipe for recipe in _tally_recipes(trials) if recipe.all_trials.trials]
     num_errored = sum(trial.outcome == "errored" for trial in trials)
     num_unfinished = sum(trial.outcome is None for trial in trials)

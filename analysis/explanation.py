@@ -1,0 +1,102 @@
+"""Why every trial ended as it did. Verdicts on failed trials need their histories, so they are kept."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import analysis.diagnosis
+from analysis.diagnosis import Diagnosis, diagnose
+from analysis.files import write_atomically
+from analysis.records import RunFolder, TrialRecord
+from analysis.verdict_lines import make_lines, read_line
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is said of one trial beside its outcome.
+
+    Attributes:
+        diagnosis: None for a trial that did not end as learned or failed.
+    """
+
+    diagnosis: Diagnosis | None
+
+
+def explain(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, Explanation]:
+    """The explanation of every trial by number.
+
+    Verdicts on failed trials are kept in `folder.causes`, and made anew where the rules, the trial's record
+    or the length of its history have changed. The file is disposable: what cannot be read of it is made
+    anew, and where it cannot be written the next reader takes as long.
+
+    Raises:
+        UserError: a history has a corrupt line.
+    """
+    outcomes = {record.number: record.summary and record.summary.outcome for record in records}
+    failed = [record for record in records if outcomes[record.number] == "failed"]
+    keys = {record.number: _key(folder, record) for record in failed}
+    kept = {
+        number: line for number, line in _kept_lines(folder.causes).items() if line["key"] == keys.get(number)
+    }
+    made = make_lines(folder, [record for record in failed if record.number not in kept])
+    lines = {number: {**(kept.get(number) or made[number]), "key": key} for number, key in keys.items()}
+    if made:
+        _keep(folder.causes, lines.values())
+    explanations = {
+        # What learned needs no history to be explained, and what did not end has no explanation.
+        record.number: Explanation(diagnose(record, ()) if outcomes[record.number] == "learned" else None)
+        for record in records
+    }
+    return explanations | {number: Explanation(read_line(line)) for number, line in lines.items()}
+
+
+def _key(folder: RunFolder, record: TrialRecord) -> str:
+    """Names what a verdict was made from: the rules, the record, the length of the history."""
+    try:
+        num_bytes = folder.trial(record.number).history.stat().st_size
+    except FileNotFoundError:
+        num_bytes = 0
+    return _digest(_rules(), record.to_json().encode(), str(num_bytes).encode())
+
+
+@cache
+def _rules() -> bytes:
+    """The source of the rules, as a digest."""
+    (folder,) = analysis.diagnosis.__path__
+    return _digest(*(path.read_bytes() for path in sorted(Path(folder).rglob("*.py")))).encode()
+
+
+def _digest(*parts: bytes) -> str:
+    digest = blake2b(digest_size=12)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
+
+
+def _kept_lines(path: Path) -> dict[int, dict[str, Any]]:
+    """Lines of the file by trial; those that are none are left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    lines = {}
+    for written in text.splitlines():
+        try:
+            line = json.loads(written)
+            read_line(line)
+            lines[int(line["number"])] = {**line, "key": str(line["key"])}
+        except (ValueError, TypeError, KeyError):
+            continue
+    return lines
+
+
+def _keep(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    text = "".join(f"{json.dumps(line, separators=(',', ':'), allow_nan=False)}\n" for line in lines)
+    try:
+        write_atomically(path, text, survives_power_loss=False)
+    except OSError:
+        return  # Of a run that may only be read, say.
