@@ -23,7 +23,9 @@ def write_results(theme: str, title: str, body: str, hardware: str | None = None
     """
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     words = hardware or f"{os.cpu_count()}cpu"
-    command = " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    module = program.parent.name if program.stem == "__main__" else program.stem
+    command = " ".join(["python", "-m", f"benchmarks.{module}", *sys.argv[1:]])
     text = f"""# {title}
 
 {body.strip()}

@@ -1,0 +1,1 @@
+"""What other tools look at, re-stated in our words on Failmap's signals, with their published parameters."""

@@ -1,0 +1,78 @@
+"""A published rule, re-stated: when it fires, and which causes it is right for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from analysis.diagnosis import Cause
+from analysis.records import Evaluation, TrialRecord
+from benchmarks.diagnosis.judge import Finding, Judge
+
+#: From a training to the index of the evaluation at which a rule fires first; None where it never does.
+FiresAt = Callable[[TrialRecord, Sequence[Evaluation]], int | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a published tool.
+
+    Attributes:
+        name: as its authors call it.
+        right_for: every cause that it can be right for. We are generous: a rule that names a symptom is
+            right for all causes that show in little else.
+        fires_at: when.
+    """
+
+    name: str
+    right_for: frozenset[Cause]
+    fires_at: FiresAt
+
+
+def judge_by(rules: Sequence[Rule]) -> Judge:
+    """A tool whose findings are the rules that fire: first in time first, then in the order given."""
+
+    def judge(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Finding, ...]:
+        fired = [(index, rule) for rule in rules if (index := rule.fires_at(record, history)) is not None]
+        return tuple(
+            Finding(rule.name, rule.right_for, f"fires at update {history[index].update}")
+            for index, rule in sorted(fired, key=lambda pair: pair[0])
+        )
+
+    return judge
+
+
+def whenever(holds: Callable[[TrialRecord, Evaluation], bool]) -> FiresAt:
+    """A rule that looks at one evaluation at a time."""
+
+    def fires_at(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
+        return next((index for index, one in enumerate(history) if holds(record, one)), None)
+
+    return fires_at
+
+
+def by_part(evaluation: Evaluation, signal: str) -> dict[str, float]:
+    """A signal that is told for each part of the network; parts where it is not finite are left out."""
+    values: Mapping[str, float | None] = evaluation.signals.get(signal, {})
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def is_finite(evaluation: Evaluation) -> bool:
+    """Whether losses and signals of an evaluation all are; what is not finite is stored as None."""
+    losses = (evaluation.train_loss, evaluation.validation_loss)
+    return None not in losses and None not in _leaves(evaluation.signals)
+
+
+def num_parameters(record: TrialRecord) -> int:
+    """Of the network."""
+    assert record.summary is not None, "the benchmark's records have summaries"
+    return max(1, record.summary.num_parameters)
+
+
+def _leaves(value: object) -> Iterator[object]:
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield value

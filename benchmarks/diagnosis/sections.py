@@ -1,0 +1,162 @@
+"""The tables of the page, one function each."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from analysis.diagnosis import CAUSES
+from benchmarks.diagnosis.case import Case, Half
+from benchmarks.diagnosis.intervals import Rate
+from benchmarks.diagnosis.judges import BLIND, JUDGES, TOLD
+from benchmarks.diagnosis.labelled import Labelled
+from benchmarks.diagnosis.left_out import WHY, why_left_out
+from benchmarks.diagnosis.on_the_way import FRACTIONS, is_loud, judge_cut
+from benchmarks.diagnosis.score import (
+    Headline,
+    Judged,
+    by_cause,
+    confusion,
+    grouped,
+    headline,
+    kind_of_fault,
+    share,
+)
+from benchmarks.diagnosis.tables import counted, counted_twice, table
+
+#: What every tool says of every training of a half whose fault took, by the tool's name.
+ByJudge = Mapping[str, Sequence[Judged]]
+
+#: Issue 4's, for the half that no threshold has seen.
+LEAST_DETECTION, LEAST_CAUSE, MOST_FALSE_ALARMS = 0.97, 0.85, 0.03
+
+
+def headlines(halves: Mapping[Half, ByJudge]) -> str:
+    """One row a half and tool."""
+    columns = ("half", "tool", "detected", "a cause named", "cause first", "first two", "any", "false alarms")
+    rows = [
+        (half, name, *(counted_twice(rate) for rate in _in_order(headline(judged))))
+        for half, by_judge in halves.items()
+        for name, judged in by_judge.items()
+    ]
+    return table(columns, rows)
+
+
+def targets(by_judge: ByJudge) -> str:
+    """What was aimed at on the unseen half, and whether it was reached."""
+    told, blind = headline(by_judge[TOLD]), headline(by_judge[BLIND])
+    rows = [
+        _target("detection: a cause named", "97 % or more", told.named, lambda x: x >= LEAST_DETECTION),
+        _target("detection, blind", "97 % or more", blind.named, lambda x: x >= LEAST_DETECTION),
+        _target("right cause first", "85 % or more", told.top_1, lambda x: x >= LEAST_CAUSE),
+        _target("right cause first, blind", "85 % or more", blind.top_1, lambda x: x >= LEAST_CAUSE),
+        _target("false alarms, blind", "3 % or less", blind.false_alarms, lambda x: x <= MOST_FALSE_ALARMS),
+    ]
+    return table(("what", "target", "measured", ""), rows)
+
+
+def causes(judged: Sequence[Judged]) -> str:
+    """How well each cause is found."""
+    rows = [
+        (cause, counted(score.recall), counted(score.recall_top_2), counted(score.precision))
+        for cause, score in by_cause(judged).items()
+    ]
+    return table(("cause", "found first", "in the first two", "right where named first"), rows)
+
+
+def confusion_matrix(judged: Sequence[Judged]) -> str:
+    """Rows are labels, columns verdicts; columns without any count are left out."""
+    counts = confusion(judged)
+    labels = [cause for cause in CAUSES if any(label == cause for label, _ in counts)]
+    verdicts = [cause for cause in CAUSES if any(verdict == cause for _, verdict in counts)]
+    rows = []
+    for label in labels:
+        cells = [(counts.get((label, verdict), 0), label == verdict) for verdict in verdicts]
+        rows.append((label, *(f"**{n}**" if n and right else str(n or "") for n, right in cells)))
+    return table(("label", *verdicts), rows)
+
+
+def by_severity(judged: Sequence[Judged]) -> str:
+    """How often the right cause comes first, by cause and severity."""
+    return _by("fault and severity", judged, lambda case: f"{case.label}: {case.severity}")
+
+
+def by_kind_of_fault(judged: Sequence[Judged]) -> str:
+    """How often the right cause comes first, by where the fault was planted."""
+    return _by("planted through", judged, kind_of_fault)
+
+
+def false_alarms(by_judge: ByJudge) -> str:
+    """By what a healthy training looks like."""
+    kinds = grouped(_healthy(by_judge[BLIND]), lambda case: case.kind_of_healthy)
+    rows = []
+    for name, judged in by_judge.items():
+        groups = grouped(_healthy(judged), lambda case: case.kind_of_healthy)
+        rows.append((name, *(counted(share(groups[kind], lambda one: one.is_alarm)) for kind in kinds)))
+    return table(("tool", *kinds), rows)
+
+
+def on_the_way(trainings: Sequence[Labelled]) -> str:
+    """Alarms about healthy trainings that are still running."""
+    rows = []
+    for name, judge in JUDGES.items():
+        cells = []
+        for fraction in FRACTIONS:
+            judged = judge_cut(trainings, judge, fraction)
+            cells.append(counted(share(judged, lambda one: one.is_alarm)))
+            cells.append(counted(share(judged, is_loud)))
+        rows.append((name, *cells))
+    columns = [f"{fraction:.0%}{words}" for fraction in FRACTIONS for words in ("", ", beyond too_slow")]
+    return table(("tool", *columns), rows)
+
+
+def left_out(halves: Mapping[Half, Sequence[Labelled]]) -> str:
+    """How many trainings count, and why others do not."""
+    reasons = {half: why_left_out(trainings) for half, trainings in halves.items()}
+    rows = [("trainings", *(str(len(trainings)) for trainings in halves.values()))]
+    rows += [(f"left out: {why}", *(str(reasons[half][why]) for half in halves)) for why in WHY]
+    for words, is_healthy in (("healthy", True), ("faulty", False)):
+        counts = [
+            sum(training.took and training.case.is_healthy == is_healthy for training in trainings)
+            for trainings in halves.values()
+        ]
+        rows.append((f"scored, {words}", *map(str, counts)))
+    return table(("", *halves), rows)
+
+
+def misses(by_judge: ByJudge) -> str:
+    """Every faulty training whose cause does not come first, and every false alarm, with what was seen."""
+    wrong = [("told", one) for one in by_judge[TOLD] if not one.case.is_healthy and not one.is_right(1)]
+    wrong += [("blind", one) for one in by_judge[BLIND] if one.case.is_healthy and one.is_alarm]
+    rows = [
+        (way, one.case.name, one.case.label, one.verdict, _evidence(one).replace("|", "/"))
+        for way, one in wrong
+    ]
+    return table(("judged", "case", "label", "verdict", "evidence"), rows) if rows else "None."
+
+
+def _in_order(figures: Headline) -> tuple[Rate, ...]:
+    return (
+        figures.detected,
+        figures.named,
+        figures.top_1,
+        figures.top_2,
+        figures.top_any,
+        figures.false_alarms,
+    )
+
+
+def _target(what: str, aim: str, rate: Rate, is_met: Callable[[float], bool]) -> tuple[str, str, str, str]:
+    met = rate.share is not None and is_met(rate.share)
+    return what, aim, counted_twice(rate), "met" if met else "**not met**"
+
+
+def _by(column: str, judged: Sequence[Judged], key: Callable[[Case], str]) -> str:
+    groups = grouped((one for one in judged if not one.case.is_healthy), key)
+    rows = [(name, counted(share(group, lambda one: one.is_right(1)))) for name, group in groups.items()]
+    return table((column, "right cause first"), rows)
+
+
+def _healthy(judged: Sequence[Judged]) -> list[Judged]:
+    return [one for one in judged if one.case.is_healthy]
+
+
+def _evidence(judged: Judged) -> str:
+    return judged.findings[0].told if judged.findings else "nothing looked wrong"
