@@ -12,6 +12,9 @@ GATES: dict[type[nn.Module], tuple[str | None, ...]] = {
     nn.LSTM: ("input", "forget", None, "output"),
 }
 
+#: The gate that multiplies the old state (of a GRU in torch: h' = (1 - z) n + z h).
+KEEPING_GATE: dict[type[nn.Module], str] = {nn.GRU: "update", nn.LSTM: "forget"}
+
 
 def num_blocks(layer: nn.RNNBase) -> int:
     """How many maps, each of `hidden_size` rows, stand one above the other in the layer's matrices."""

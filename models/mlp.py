@@ -37,8 +37,9 @@ class MLP(Network):
         layers: list[LayerTrace] = []
         for index, layer in enumerate(self.layers):
             above = functional.relu(layer(below))
+            states = above[:, None]
             layers.append(
-                LayerTrace(f"layers.{index}", layer, below[:, None], above[:, None], above[:, None])
+                LayerTrace(f"layers.{index}", layer, below[:, None], states, states, follows_inputs=False)
             )
             below = self.dropout(above)
         outputs: Tensor = self.readout(below)

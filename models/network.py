@@ -54,6 +54,10 @@ class LayerTrace(NamedTuple):
         states: what it made of them; of a bidirectional layer those of both directions side by side; for a
             convolutional layer channels, height and width are flattened.
         outputs: what goes on to the layer above, behind a norm and a bypass where there are any.
+        follows_inputs: whether its steps are those of the network's input, and blank ones after it; a
+            decoder's are not.
+        hands_on_state: whether its last state goes on elsewhere too: to a decoder.
+        is_bounded: whether its states lie between -1 and 1.
     """
 
     name: str
@@ -61,6 +65,9 @@ class LayerTrace(NamedTuple):
     inputs: Float[Tensor, "batch time below"]
     states: Float[Tensor, "batch time hidden"]
     outputs: Float[Tensor, "batch time hidden"]
+    follows_inputs: bool = True
+    hands_on_state: bool = False
+    is_bounded: bool = False
 
 
 class Trace(NamedTuple):

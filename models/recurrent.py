@@ -61,7 +61,8 @@ class RecurrentNetwork(Network):
         passed_on: list[Tensor] = []
         for index, layer in enumerate(self._layers()):
             layer_pass = layer(below, num_inside)
-            layers.append(LayerTrace(f"layers.{index}", layer.recurrence, *layer_pass))
+            traced = LayerTrace(f"layers.{index}", layer.recurrence, *layer_pass)
+            layers.append(traced._replace(is_bounded=layer.recurrence.mode != "RNN_RELU"))
             below = layer_pass.outputs
             passed_on.append(below)
         seen = passed_on if self.reads_all_layers else passed_on[-1:]

@@ -150,10 +150,21 @@ def _named_layers(side: str, stack: RecurrentStack) -> dict[str, nn.Module]:
 
 
 def _traced(side: str, stack: RecurrentStack, passed: StackPass) -> Iterator[LayerTrace]:
-    """Each layer of a side, maps flattened."""
+    """Each layer of a side, maps flattened; all are tanh's, or an LSTM's."""
+    is_encoder = side == "encoder"
     layers = _named_layers(side, stack).items()
     for (name, layer), below, above in zip(layers, passed.inputs, passed.states, strict=True):
-        yield LayerTrace(name, layer, below.flatten(2), above.flatten(2), above.flatten(2))
+        states = above.flatten(2)
+        yield LayerTrace(
+            name,
+            layer,
+            below.flatten(2),
+            states,
+            states,
+            follows_inputs=is_encoder,
+            hands_on_state=is_encoder,
+            is_bounded=True,
+        )
 
 
 def _as_they_are(outputs: Tensor) -> Tensor:

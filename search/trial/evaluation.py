@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from datasets.task import Batch
 from models.network import Network
 from search.trial.objective import Objective
 from search.trial.precision import Precision
-from search.trial.probes import saturation
+from search.trial.probes import Signals, state_signals, to_host
 
 #: Numbers kept at once, of hidden states and of outputs: 256 MB in float32.
 MAX_ENTRIES = 2**26
@@ -27,13 +26,13 @@ class Measurement:
         loss: mean of the loss that trains.
         metric: the task's.
         losses: both losses that compare, by name (see `Objective.losses`).
-        saturation_by_layer: how saturated the gates are, on the first sequences.
+        signals: of states, gates and outputs, on some of the sequences (see `state_signals`).
     """
 
     loss: float
     metric: float
     losses: dict[str, float]
-    saturation_by_layer: dict[str, Any]
+    signals: Signals
 
 
 @torch.no_grad()
@@ -41,7 +40,7 @@ def measure(model: Network, objective: Objective, batch: Batch, precision: Preci
     """Measures a network without dropout, in as many chunks as memory asks for, in a training's precision."""
     model.eval()
     measured: list[dict[str, Tensor]] = []
-    saturated: dict[str, Any] = {}
+    signals: Signals = {}
     num_labels = objective.num_labels(batch)
     for part in _parts(model, objective, batch):
         trace = precision.trace(model, part.inputs, part.lengths)
@@ -52,10 +51,11 @@ def measure(model: Network, objective: Objective, batch: Batch, precision: Preci
             **objective.losses(trace.outputs, part),
         }
         measured.append({name: value.double() * share for name, value in values.items()})
-        saturated = saturated or saturation(trace, part)
+        signals = signals or state_signals(trace, part)
     model.train()
-    means = {name: torch.stack([part[name] for part in measured]).sum().item() for name in measured[0]}
-    return Measurement(means.pop("loss"), means.pop("metric"), means, saturated)
+    sums = {name: torch.stack([part[name] for part in measured]).sum() for name in measured[0]}
+    means, signals = to_host({"means": sums, "signals": signals}).values()
+    return Measurement(means.pop("loss"), means.pop("metric"), means, signals)
 
 
 def _parts(model: Network, objective: Objective, batch: Batch) -> Iterator[Batch]:

@@ -18,6 +18,7 @@ from search.trial.evaluation import Measurement, measure
 from search.trial.forensics import FirstNonfinite, first_nonfinite
 from search.trial.history import History
 from search.trial.plateau import take_in
+from search.trial.probes import loss_signals, rounded, to_host
 from search.trial.reuse import start_from_stored
 from search.trial.schedules import learning_rate
 from search.trial.training import Interval, Training
@@ -123,9 +124,14 @@ class TrialSession:
             "learning_rate": learning_rate(
                 self.config.train, self.progress.update - 1, self.training.rate_share
             ),
-            **interval.probe.signals(),
-            "losses": {name: _finite(loss) for name, loss in measurement.losses.items()},
-            "saturation_by_layer": measurement.saturation_by_layer,
+            **rounded(
+                {
+                    **interval.probe.signals(),
+                    **to_host(loss_signals(interval.losses)),
+                    "losses": measurement.losses,
+                    **measurement.signals,
+                }
+            ),
         }
         num_train = self.training.task.num_train
         if num_train is not None:

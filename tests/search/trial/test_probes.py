@@ -7,13 +7,19 @@ import torch
 from datasets.task import Batch
 from models import build_model
 from models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, NetworkConfig
-from models.network import Interface
+from models.network import Interface, Trace
 from models.recurrent import RecurrentNetwork
-from search.trial.probes import UpdateProbe, saturation, shown_steps
+from search.trial.probes import UpdateProbe, rounded, state_signals, to_host
+from search.trial.probes.steps import shown_steps
 
 
 def batch_of(inputs: torch.Tensor, lengths: torch.Tensor | None = None) -> Batch:
     return Batch(inputs, torch.zeros(len(inputs)), lengths)
+
+
+def saturation(trace: Trace, batch: Batch) -> dict[str, dict[str, float]]:
+    shares: dict[str, dict[str, float]] = to_host(state_signals(trace, batch))["saturation_by_layer"]
+    return shares
 
 
 def probed_update(
@@ -65,7 +71,7 @@ def test_gradient_by_step_is_the_norm_of_the_inputs_gradient() -> None:
 
 def test_what_is_not_finite_is_none() -> None:
     probe, _, _, _ = probed_update(learning_rate=float("inf"))
-    assert probe.signals()["weight_norm_by_layer"]["readout"] is None
+    assert rounded(probe.signals())["weight_norm_by_layer"]["readout"] is None
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 31, 32, 33, 100, 784])
