@@ -1,26 +1,50 @@
 """From a trial's record and history to the cause of its failure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from analysis.diagnosis.diagnosis import Diagnosis, Evidence, Suspicion
+from analysis.diagnosis.course import Course
+from analysis.diagnosis.diagnosis import Diagnosis, Suspicion
+from analysis.diagnosis.rule import Rule
+from analysis.diagnosis.rules import RULES
+from analysis.diagnosis.standing import confidence_of_none, where_it_stands
 from analysis.records import Evaluation, TrialRecord
 
 
-def diagnose(record: TrialRecord, history: Sequence[Evaluation]) -> Diagnosis | None:
+def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool = False) -> Diagnosis | None:
     """The verdict on a trial; None where there is nothing to explain: a censored or an errored one.
 
     Args:
         record: of the trial. Without a summary, or with one that has no outcome, the training is looked at as
             it stands, blind to the criterion: `none` says that nothing looks wrong.
         history: every evaluation; empty where none was made.
+        blind: look at a trial that has ended in the same way: its outcome and the criterion are not read;
+            what chance gets, the floor of the loss and the configuration are.
     """
-    summary = record.summary
-    if summary is None or summary.outcome in (None, "censored", "errored"):
+    outcome = None if record.summary is None else record.summary.outcome
+    if outcome in ("censored", "errored"):
         return None
-    if summary.outcome == "learned":
-        return Diagnosis(Suspicion("none", 1.0, "criterion_met"))
-    if summary.first_nonfinite:
-        update = summary.first_nonfinite["update"]
-        told = f"{summary.first_nonfinite['tensor']} is not finite from update {update} on"
-        return Diagnosis(Suspicion("diverged", 1.0, "not_finite", (Evidence(told, update=update),)))
-    return Diagnosis(Suspicion("unknown", 0.0, "none_fired"))
+    is_blind = blind or outcome is None
+    course = Course(record, history, is_blind=is_blind)
+    if outcome == "learned" and not blind:
+        # It may have learned by a leak, which stands beside the verdict.
+        leaks = _suspicions(course, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"])
+        return Diagnosis(Suspicion("none", 1.0, "criterion_met"), leaks)
+    suspicions = _suspicions(course, RULES)
+    if suspicions:
+        return Diagnosis(suspicions[0], suspicions[1:])
+    if is_blind:
+        return Diagnosis(Suspicion("none", confidence_of_none(course), "nothing_wrong"))
+    return Diagnosis(Suspicion("unknown", 0.0, "none_fired", where_it_stands(course)))
+
+
+def _suspicions(course: Course, rules: Iterable[Rule]) -> tuple[Suspicion, ...]:
+    """What rules say, one a cause: certain ones first, in their order, then the likeliest."""
+    ranked = sorted(
+        rules, key=lambda rule: (not rule.is_certain, 0.0 if rule.is_certain else -rule.confidence)
+    )
+    found: dict[str, Suspicion] = {}
+    for rule in ranked:
+        suspicion = None if rule.cause in found else rule.suspicion(course)
+        if suspicion is not None:
+            found[rule.cause] = suspicion
+    return tuple(found.values())

@@ -1,0 +1,39 @@
+"""What a rule is: a look at a training, and what it means where something is seen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from analysis.diagnosis.causes import Cause
+from analysis.diagnosis.course import Course
+from analysis.diagnosis.diagnosis import Evidence, Suspicion
+
+#: Looks at a training and tells what it saw, the weightiest first; nothing where it fits.
+Look = Callable[[Course], tuple[Evidence, ...]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        look: the function; its name is the rule's.
+        cause: what it names where it sees something.
+        confidence: how often it was right where it decided, on the tuning half of the benchmark.
+        is_certain: whether it sees the fault itself, and not what follows from it: such rules come first, and
+            speak up even in a training that gets somewhere.
+    """
+
+    look: Look
+    cause: Cause
+    confidence: float
+    is_certain: bool = False
+
+    @property
+    def name(self) -> str:
+        """As docs/diagnosis.md lists it."""
+        return self.look.__name__
+
+    def suspicion(self, course: Course) -> Suspicion | None:
+        """What it says of a training; None where it sees nothing."""
+        evidence = self.look(course)
+        return Suspicion(self.cause, self.confidence, self.name, evidence) if evidence else None

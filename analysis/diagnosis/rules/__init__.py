@@ -1,0 +1,48 @@
+"""Every rule. docs/diagnosis.md tells of each what it reads, its threshold and where that comes from."""
+
+from analysis.diagnosis.rule import Rule
+from analysis.diagnosis.rules import data, inputs, labels, numbers, progress, reach, units, wiring
+
+#: Those that see the fault itself come first, in this order; of the others the likeliest counts.
+RULES: tuple[Rule, ...] = (
+    Rule(numbers.not_finite, "diverged", 1.0, is_certain=True),
+    Rule(wiring.missing_gradient, "disconnected", 1.0, is_certain=True),
+    Rule(wiring.gradient_always_zero, "disconnected", 0.95, is_certain=True),
+    Rule(wiring.cut_in_time, "disconnected", 0.95, is_certain=True),
+    Rule(wiring.parameters_frozen, "frozen", 1.0, is_certain=True),
+    Rule(wiring.parameters_unmoved, "frozen", 0.95, is_certain=True),
+    Rule(wiring.tensors_unmoved, "frozen", 0.9, is_certain=True),
+    Rule(inputs.leaks_across_batch, "leak", 1.0, is_certain=True),
+    Rule(inputs.leaks_from_future, "leak", 1.0, is_certain=True),
+    Rule(inputs.loss_without_end, "unreachable_output", 0.95, is_certain=True),
+    Rule(labels.loss_below_floor, "labels_or_loss_wrong", 0.95, is_certain=True),
+    Rule(labels.updates_climb, "labels_or_loss_wrong", 0.95, is_certain=True),
+    Rule(inputs.floor_too_high, "unreachable_output", 0.95, is_certain=True),
+    Rule(inputs.training_at_floor, "unreachable_output", 0.9),
+    Rule(inputs.outputs_against_bound, "unreachable_output", 0.9),
+    Rule(labels.labels_contradict, "labels_or_loss_wrong", 0.9),
+    Rule(labels.training_labels_silent, "labels_or_loss_wrong", 0.85),
+    Rule(labels.labels_disagree, "labels_or_loss_wrong", 0.8),
+    Rule(labels.learns_something_else, "labels_or_loss_wrong", 0.8),
+    Rule(labels.learns_what_validation_lacks, "leak", 0.8),
+    Rule(labels.loss_climbs, "labels_or_loss_wrong", 0.7),
+    Rule(inputs.inputs_out_of_scale, "input_scale", 0.85),
+    Rule(units.units_dead, "dead_units", 0.85),
+    Rule(numbers.gradient_grows_back_in_time, "exploding_gradient", 0.8),
+    Rule(numbers.loss_spikes, "exploding_gradient", 0.7),
+    Rule(numbers.gradient_spikes, "exploding_gradient", 0.6),
+    Rule(units.units_saturated, "saturated", 0.75),
+    Rule(data.memorised_and_worse, "overfit", 0.85),
+    Rule(data.memorised_at_chance, "too_little_data", 0.85),
+    Rule(wiring.layers_frozen_as_asked, "frozen", 0.7),
+    Rule(progress.at_partial_solution, "partial_solution", 0.75),
+    Rule(reach.input_fades_in_depth, "vanishing_in_depth", 0.7),
+    Rule(reach.gradient_fades_in_depth, "vanishing_in_depth", 0.5),
+    Rule(reach.gradient_fades_in_time, "vanishing_in_time", 0.65),
+    Rule(labels.labels_silent, "no_signal", 0.6),
+    Rule(progress.loss_jumps, "oscillating", 0.6),
+    Rule(progress.validation_jumps, "oscillating", 0.5),
+    Rule(progress.updates_tiny, "too_slow", 0.7),
+    Rule(progress.still_improving, "too_slow", 0.55),
+    Rule(progress.stands_above_reach, "too_small", 0.5),
+)

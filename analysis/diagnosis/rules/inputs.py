@@ -1,0 +1,171 @@
+"""Inputs and outputs of the wrong scale or range, and outputs that see what they must not."""
+
+import math
+
+import numpy as np
+
+from analysis.diagnosis.course import Course
+from analysis.diagnosis.diagnosis import Evidence
+from analysis.diagnosis.series import largest, least, number
+
+#: A feature's mean or deviation above this is far from zero mean and unit scale. The preflight warns from 5
+#: on.
+LARGE_SCALE = 5.0
+#: A feature that varies by less than this beside others says nothing at first.
+SMALL_SPREAD = 1e-2
+#: Share of a gradient that may come from rounding.
+LEAK_SHARE = 1e-6
+#: Share of what learning could gain that a head's floor must take before it is the cause by itself: as in
+#: the preflight's `output_floor`.
+FLOOR_SHARE = 0.5
+#: A training loss within this share of the room between chance and floor is at the floor.
+AT_FLOOR_SHARE = 0.1
+#: Outputs this close to an end of a range that they never leave are pressed against it.
+AT_BOUND = 0.02
+
+
+def leaks_across_batch(course: Course) -> tuple[Evidence, ...]:
+    """Outputs of one sequence depend on other sequences of its batch.
+
+    Reads `leak_across_batch`: share of the gradient of one sequence's output that comes from the others, in
+    evaluation mode, where batch norm uses stored moments. Chen, Andrej Karpathy's recipe (2019) calls it
+    backprop to chart dependencies.
+    """
+    share = largest(course.measured("leak_across_batch"))
+    if not share > LEAK_SHARE:
+        return ()
+    told = f"{share:.2g} of the gradient of a sequence's output comes from other sequences of its batch"
+    return (Evidence(told, {"leak_across_batch": share}, None, None),)
+
+
+def leaks_from_future(course: Course) -> tuple[Evidence, ...]:
+    """Outputs at one step depend on later steps, in a network that reads one way.
+
+    Reads `leak_from_future`; as `leaks_across_batch`.
+    """
+    share = largest(course.measured("leak_from_future"))
+    if not share > LEAK_SHARE:
+        return ()
+    told = f"{share:.2g} of the gradient of an output comes from steps that are yet to come"
+    return (Evidence(told, {"leak_from_future": share}, None, None),)
+
+
+def floor_too_high(course: Course) -> tuple[Evidence, ...]:
+    """The head cannot say what the targets ask for: its least loss is too far above the best possible.
+
+    Reads `loss_floor`, `best_possible_loss` and `chance_loss` of the record, which are known before training.
+    It fires where the floor takes half of what learning could gain, as the preflight does, or where a squared
+    error's floor lies above the criterion.
+    """
+    share = _floor_share(course)
+    if not share > _allowed_floor(course) or course.is_solved:
+        return ()
+    summary = course.summary
+    told = (
+        f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {course.best_loss:.3g} is "
+        "perfect and "
+        f"{summary.chance_loss:.3g} is chance: {_head(course)}"
+    )
+    return (Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss}),)
+
+
+def training_at_floor(course: Course) -> tuple[Evidence, ...]:
+    """The training loss has come down to the head's floor, and the floor is above the best possible.
+
+    Reads the training loss and the same levels: within a tenth of the room between chance and floor.
+    """
+    summary, share = course.summary, _floor_share(course)
+    room = summary.chance_loss - summary.loss_floor
+    if not share > SMALL_SPREAD or course.is_solved or not room > 0:
+        return ()
+    reached = course.end_train_skill
+    if not reached > (1 - share) * (1 - AT_FLOOR_SHARE):
+        return ()
+    told = (
+        f"the training loss has come down to {course.train_loss[-1]:.3g}, and the head cannot go below "
+        f"{summary.loss_floor:.3g} ({course.best_loss:.3g} is perfect): {_head(course)}"
+    )
+    return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(course.updates[-1])),)
+
+
+def loss_without_end(course: Course) -> tuple[Evidence, ...]:
+    """Targets below 0 or above 1 under a loss that takes logits: it falls without end, and says nothing.
+
+    Reads `output.loss`, `output.target_range` and the training loss, which is then below zero.
+    """
+    is_logits = course.setting("output.loss") == "bce_with_logits"
+    is_shares = course.setting("output.target_range", "task") == "zero_one"
+    lowest = least(course.train_loss)
+    if not is_logits or is_shares or not lowest < 0 or course.is_solved:
+        return ()
+    if math.isfinite(course.summary.loss_floor):
+        return ()
+    told = f"targets that are no probabilities: the loss falls without end ({lowest:.3g}): {_head(course)}"
+    return (Evidence(told, {"train_loss": lowest}, None, int(course.updates[-1])),)
+
+
+def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
+    """Raw outputs that never leave 0..1 or -1..1 and press against an end: an activation nobody asked for.
+
+    Reads `outputs`: of the last linear layer, before the head's activation, so that nothing bounds them.
+    """
+    seen = [(update, value) for update, value in course.signals("outputs") if isinstance(value, dict)]
+    lows = np.array([number(value.get("least")) for _, value in seen])
+    highs = np.array([number(value.get("largest")) for _, value in seen])
+    if len(seen) < 2 or not np.isfinite(lows).any() or course.is_solved:
+        return ()
+    low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
+    for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
+        is_inside = bottom <= low and high <= top
+        is_pressed = min(lows[-1] - bottom, top - highs[-1]) < AT_BOUND * (top - bottom)
+        if is_inside and is_pressed:
+            told = (
+                f"raw outputs never left {bottom:.0f}..{top:.0f} ({low:.3g} to {high:.3g} in {len(seen)} "
+                "evaluations) "
+                "and stand against its end: they seem to be activated before the head"
+            )
+            return (Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0]),)
+    return ()
+
+
+def inputs_out_of_scale(course: Course) -> tuple[Evidence, ...]:
+    """Features far from zero mean and unit scale.
+
+    Reads `input_scale`. LeCun et al. (1998, Efficient BackProp, section 4.3) ask for a mean near zero and
+    equal variances; UMLAUT (2021) warns of inputs beyond -1..1.
+    """
+    scale = course.last_signal("input_scale")
+    if not isinstance(scale, dict) or course.is_solved:
+        return ()
+    mean, spread = number(scale.get("largest_mean")), number(scale.get("largest_spread"))
+    least_spread, entry = number(scale.get("least_spread")), number(scale.get("largest"))
+    if not (mean > LARGE_SCALE or spread > LARGE_SCALE or spread < SMALL_SPREAD):
+        return ()
+    told = (
+        f"a feature's mean is up to {mean:.2g}, its standard deviation from {least_spread:.2g} to "
+        f"{spread:.2g}, "
+        f"its largest entry {entry:.2g}"
+    )
+    return (Evidence(told, {"largest_mean": mean, "largest_spread": spread, "largest": entry}),)
+
+
+def _floor_share(course: Course) -> float:
+    """What share of all that learning could gain lies below the head's floor; NaN where nobody knows."""
+    summary = course.summary
+    room = summary.chance_loss - course.best_loss
+    return (summary.loss_floor - course.best_loss) / room if room > 0 else math.nan
+
+
+def _allowed_floor(course: Course) -> float:
+    """Of a squared error what its criterion leaves, for it is one itself; else half of what there is to gain."""
+    if course.is_blind or course.setting("output.loss") != "mse" or course.summary.metric == "accuracy":
+        return FLOOR_SHARE
+    target = course.summary.target_score
+    return min(FLOOR_SHARE, 1 - target) if math.isfinite(target) else FLOOR_SHARE
+
+
+def _head(course: Course) -> str:
+    output = {
+        name: course.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
+    }
+    return ", ".join(f"output.{name}={value}" for name, value in output.items())

@@ -1,0 +1,177 @@
+"""What the labels say, and whether what is trained is what is measured."""
+
+import math
+
+import numpy as np
+
+from analysis.diagnosis.course import Course
+from analysis.diagnosis.diagnosis import Evidence
+from analysis.diagnosis.series import known, largest, least, middle, slope
+
+#: A mean cosine between gradients above this: labels carry something. It comes from few probe batches.
+ALIVE = 0.2
+#: And below this: nothing that could be told from chance.
+SILENT = 0.1
+#: Labels of training and validation that contradict each other.
+TURNED = -0.3
+#: Updates that go up the gradient: plain descent has a cosine of 1, Adam one of 0.1 to 0.9.
+CLIMBING = -0.05
+#: How far below the floor a loss must lie, as a share of the room between chance and floor: rounding, and a
+#: training set that differs from validation, do not count.
+BELOW_FLOOR = 0.1
+#: A skill so far below chance is worse than not knowing.
+WORSE_THAN_CHANCE = -0.2
+
+
+def updates_climb(course: Course) -> tuple[Evidence, ...]:
+    """Updates point up the gradient of the loss: the sign of the step, or of the loss, is wrong.
+
+    Reads `update_alignment`, the cosine between update and minus the gradient; its median is negative. With
+    momentum it may be for a while, as a loss jumps about, not for most of a training.
+    """
+    alignments = known(course.signal_curve("update_alignment"))
+    typical = middle(alignments)
+    if alignments.size < 2 or not typical < CLIMBING:
+        return ()
+    told = f"updates point up the gradient: their cosine with the way down is {typical:.2g} (median)"
+    return (Evidence(told, {"update_alignment": typical}, None, int(course.updates[-1])),)
+
+
+def loss_below_floor(course: Course) -> tuple[Evidence, ...]:
+    """The training loss is lower than this loss can be: what is trained is not what is configured.
+
+    Reads the training loss and `loss_floor`; a loss with a turned sign falls without end.
+    """
+    summary = course.summary
+    room = summary.chance_loss - summary.loss_floor
+    lowest = least(course.train_loss)
+    if not room > 0 or not lowest < summary.loss_floor - BELOW_FLOOR * room:
+        return ()
+    update = int(course.updates[int(np.nanargmin(course.train_loss))])
+    told = (
+        f"the training loss is {lowest:.3g} at update {update}, and cannot be below {summary.loss_floor:.3g}"
+    )
+    return (Evidence(told, {"train_loss": lowest, "loss_floor": summary.loss_floor}, None, update),)
+
+
+def labels_contradict(course: Course) -> tuple[Evidence, ...]:
+    """What validation labels ask for is the contrary of what training labels do.
+
+    Reads `label_agreement`: the cosine between the parts of the gradient that are due to the labels, of
+    training and of validation batches; about -1 where labels are turned over.
+    """
+    agreement = least(course.measured("label_agreement"))
+    if not agreement < TURNED:
+        return ()
+    told = f"labels of training and validation ask for contrary gradients: their cosine is {agreement:.2g}"
+    return (Evidence(told, {"label_agreement": agreement}),)
+
+
+def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
+    """Validation labels carry something, training labels nothing: they are shuffled.
+
+    Reads `label_signal` and `label_signal_validation`: the mean cosine between the label-dependent parts of
+    the gradients of different batches.
+    """
+    training = largest(course.measured("label_signal"))
+    validation = largest(course.measured("label_signal_validation"))
+    if not (validation > ALIVE and training < SILENT) or course.is_solved:
+        return ()
+    told = (
+        f"the label signal is {training:.2g} in training and {validation:.2g} in validation: labels do not "
+        "fit inputs"
+    )
+    return (Evidence(told, {"label_signal": training, "label_signal_validation": validation}),)
+
+
+def labels_disagree(course: Course) -> tuple[Evidence, ...]:
+    """Labels of training and of validation both carry something, and not the same.
+
+    Reads `label_signal`, `label_signal_validation` and `label_agreement`.
+    """
+    training = largest(course.measured("label_signal"))
+    validation = largest(course.measured("label_signal_validation"))
+    agreement = largest(course.measured("label_agreement"))
+    if not (training > ALIVE and validation > ALIVE and agreement < SILENT) or course.is_solved:
+        return ()
+    told = (
+        f"labels speak in training ({training:.2g}) and in validation ({validation:.2g}), and not of the "
+        "same: "
+        f"their gradients' cosine is {agreement:.2g}"
+    )
+    return (Evidence(told, {"label_signal": training, "label_agreement": agreement}),)
+
+
+def learns_something_else(course: Course) -> tuple[Evidence, ...]:
+    """Training on ever new sequences gets better, and validation worse than guessing.
+
+    Reads both losses as skills. Nothing can be memorised where no sequence comes twice, so training and
+    validation differ in what is asked.
+    """
+    if course.is_data_finite or course.is_solved:
+        return ()
+    training, validation = course.end_train_skill, course.end_validation_skill
+    if not (training > -WORSE_THAN_CHANCE and validation < WORSE_THAN_CHANCE):
+        return ()
+    told = (
+        f"on new sequences training has come {training:.0%} of the way from chance, and validation is "
+        f"worse than chance by {-validation:.0%}"
+    )
+    return (Evidence(told, {"train_skill": training, "validation_skill": validation}),)
+
+
+def learns_what_validation_lacks(course: Course) -> tuple[Evidence, ...]:
+    """Training on ever new sequences is learned, and validation stays at chance: inputs give labels away.
+
+    Reads both losses as skills. What is learned holds for every new training sequence, and not in
+    validation: the sign of a leak (Kaufman et al. 2012, Leakage in data mining).
+    """
+    if course.is_data_finite or course.is_solved or course.left_chance:
+        return ()
+    training = course.end_train_skill
+    if not training > 0.5:
+        return ()
+    told = (
+        f"on new sequences training has come {training:.0%} of the way from chance, and validation stays "
+        "at chance"
+    )
+    return (Evidence(told, {"train_skill": training}),)
+
+
+def loss_climbs(course: Course) -> tuple[Evidence, ...]:
+    """The training loss rises steadily from its start, and never came below it.
+
+    Reads the training loss: five sixths of all its steps go up.
+    """
+    losses = known(course.train_loss)
+    if losses.size < 6 or course.is_solved or not slope(losses) > 0:
+        return ()
+    rises = float((np.diff(losses) > 0).mean())
+    if rises < 5 / 6 or losses.min() < losses[0] or not losses[-1] > 1.5 * abs(losses[0]):
+        return ()
+    told = f"the training loss rose from {losses[0]:.3g} to {losses[-1]:.3g}, in {rises:.0%} of its steps"
+    return (Evidence(told, {"first_loss": float(losses[0]), "last_loss": float(losses[-1])}),)
+
+
+def labels_silent(course: Course) -> tuple[Evidence, ...]:
+    """At chance, with a gradient that is alive, and none of it due to the labels.
+
+    Reads `label_signal`, `label_signal_validation` and `gradient_norm`. Shalev-Shwartz et al. (2017, Failures
+    of gradient-based deep learning, section 2): for parity the gradient's variance over target functions is
+    exponentially small, so it says next to nothing of the one that is asked for.
+    """
+    if course.left_chance or course.trained_away_from_chance:
+        return ()
+    training = course.measured("label_signal")
+    validation = course.measured("label_signal_validation")
+    if not training.size or not largest(course.signal_curve("gradient_norm")) > 0:
+        return ()
+    if not middle(training) < ALIVE or (validation.size and not middle(validation) < ALIVE):
+        return ()
+    norm = middle(course.signal_curve("gradient_norm"))
+    told = (
+        f"a gradient of {norm:.2g}, and what labels add to it has a cosine of {middle(training):.2g} "
+        "between batches"
+    )
+    values = {"label_signal": middle(training), "gradient_norm": norm}
+    return (Evidence(told, {name: value for name, value in values.items() if math.isfinite(value)}),)

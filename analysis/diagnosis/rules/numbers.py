@@ -1,0 +1,98 @@
+"""Numbers that leave their range: what is not finite, and gradients and losses that explode."""
+
+import math
+
+import numpy as np
+
+from analysis.diagnosis.course import Course
+from analysis.diagnosis.diagnosis import Evidence
+from analysis.diagnosis.series import known, largest, middle
+
+#: A gradient norm so many times the median one is a spike. SageMaker Debugger's ExplodingTensor knows only
+#: values that are not finite; AutoTrainer (Zhang et al., ICSE 2021) takes a gradient above 70 for exploding,
+#: whatever its scale.
+SPIKE_RATIO = 100.0
+#: A training loss so many times what blind guessing gets: weights were thrown far out at once.
+LOSS_SPIKE_RATIO = 10.0
+#: A gradient that is so much larger at the first step than at the last grows on its way back in time.
+GROWTH_IN_TIME = 100.0
+
+
+def not_finite(course: Course) -> tuple[Evidence, ...]:
+    """A loss or a tensor that is not finite, by name and update; without a threshold.
+
+    Reads what the worker found when it looked (`first_nonfinite`), or the losses themselves. As in SageMaker
+    Debugger's rules ExplodingTensor and NaN checks of every tool.
+    """
+    found = course.summary.first_nonfinite
+    if found and not course.is_blind:
+        update = int(found["update"])
+        return (Evidence(f"{found['tensor']} is not finite from update {update} on", {}, None, update),)
+    for one in course.history:
+        for name, loss in (("training", one.train_loss), ("validation", one.validation_loss)):
+            if loss is None:
+                told = f"the {name} loss is not finite at update {one.update}"
+                return (Evidence(told, {}, None, one.update),)
+    return ()
+
+
+def gradient_grows_back_in_time(course: Course) -> tuple[Evidence, ...]:
+    """The gradient is a hundred times as large at the first step as at the last: it explodes in time.
+
+    Reads `gradient_share_at_first`, and `gradient_norm_by_step` where one label stands at the end. Products
+    of the recurrent Jacobian grow by its largest singular value a step (Bengio et al. 1994; Pascanu et al.
+    2013). Two evaluations must show it, for one batch may.
+    """
+    shares = [(update, float(share)) for update, share in course.signals("gradient_share_at_first")]
+    if course.setting("task.supervision", "last") == "last":
+        shares += [
+            (update, float(norms[0] / norms[-1]))
+            for update, norms in course.lists("gradient_norm_by_step")
+            if norms.size > 2 and norms[-1] > 0 and math.isfinite(norms[0])
+        ]
+    grown = sorted((share, update) for update, share in shares if share >= GROWTH_IN_TIME)
+    if len(grown) < 2 or course.is_solved:
+        return ()
+    share, update = grown[-1]
+    told = f"the gradient at the first step is {share:.2g} times that at the last (update {update})"
+    return (Evidence(told, {"gradient_share_at_first": share}, None, update),)
+
+
+def gradient_spikes(course: Course) -> tuple[Evidence, ...]:
+    """Single gradients a hundred times the median one, and nothing clips them.
+
+    Reads `gradient_norm`, at the updates that are evaluated only, and `train.clip_norm`.
+    """
+    norms = course.signal_curve("gradient_norm")
+    usual, highest = middle(norms), largest(norms)
+    if course.setting("train.clip_norm") or course.is_solved or not highest > SPIKE_RATIO * usual > 0:
+        return ()
+    update = int(course.updates[int(np.nanargmax(norms))])
+    told = (
+        f"a gradient of {highest:.2g} at update {update}, {highest / usual:.0f} times the median of "
+        f"{usual:.2g}"
+    )
+    return (Evidence(told, {"gradient_norm": highest, "median": usual}, None, update),)
+
+
+def loss_spikes(course: Course) -> tuple[Evidence, ...]:
+    """Single training losses of ten times what blind guessing gets, at two evaluations or more.
+
+    Reads `loss_max`. The first evaluation does not count: a network may begin far off. Single steps that
+    throw the loss up are what clipping was made against (Pascanu et al. 2013, figure 6).
+    """
+    level = course.summary.chance_loss - min(course.best_loss, 0.0)
+    highest = course.signal_curve("loss_max")[1:]
+    if not level > 0 or course.is_solved:
+        return ()
+    spikes = np.flatnonzero(highest > LOSS_SPIKE_RATIO * level)
+    if spikes.size < 2:
+        return ()
+    peak = float(np.nanmax(highest))
+    update = int(course.updates[1:][int(np.nanargmax(highest))])
+    told = (
+        f"the training loss jumped to {peak:.2g} before update {update}, {peak / level:.0f} times that of "
+        "guessing; "
+        f"it did so before {spikes.size} of {known(highest).size} evaluations"
+    )
+    return (Evidence(told, {"loss_max": peak, "chance_loss": level}, None, update),)

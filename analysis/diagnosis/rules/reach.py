@@ -1,0 +1,116 @@
+"""How far gradients reach back in time, and how much gets through the layers."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.diagnosis.course import Course
+from analysis.diagnosis.diagnosis import Evidence
+from analysis.diagnosis.series import first, known, last, middle
+
+#: Below this share of the last step's gradient, a step no longer counts as reached; the probes count so too.
+REACHED_SHARE = 1e-3
+#: An LSTM at torch's initialization loses a factor of 4 a layer; four layers of it are less than a hundredth,
+#: where the preflight warns.
+SPREAD_SHARE = 1e-2
+#: A layer's gradient against that of the layer on top. Glorot and Bengio (2010) saw factors of 10 in five
+#: layers and slow training; this is the square of it.
+DEPTH_GRADIENT_SHARE = 1e-2
+
+
+def gradient_fades_in_time(course: Course) -> tuple[Evidence, ...]:
+    """Less than a thousandth of the last step's gradient is left at the first, throughout the training.
+
+    Reads `gradient_share_at_first` and `gradient_reach_steps`, or `gradient_norm_by_step` where one label
+    stands at the end. Products of the recurrent Jacobian fall by its largest singular value a step
+    (Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013). The median counts: a network that learns to
+    look back lifts it on the way.
+    """
+    if not course.is_recurrent or course.is_solved:
+        return ()
+    shares = list(_shares_at_first(course))
+    if not shares:
+        return ()
+    share = float(np.median([share for _, share in shares]))
+    final_update, final = shares[-1]
+    if not (share < REACHED_SHARE and final < REACHED_SHARE):
+        return ()
+    told = f"of the gradient at the last step {final:.1g} is left at step 1"
+    values = {"gradient_share_at_first": final}
+    reach = known(course.signal_curve("gradient_reach_steps"))
+    if reach.size:
+        told += f"; a thousandth is left {reach[-1]:.0f} of {course.num_steps} steps back"
+        values["gradient_reach_steps"] = float(reach[-1])
+    found = [Evidence(f"{told} (update {final_update})", values, None, final_update)]
+    return (*found, *_short_memory(course))
+
+
+def input_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
+    """Less than a hundredth of the lowest layer's spread over inputs is left in the top one.
+
+    Reads `spread_by_layer` at the end. What does not differ between inputs cannot be told apart by what is
+    above.
+    """
+    spreads = {layer: last(curve) for layer, curve in course.curves_by_layer("spread_by_layer").items()}
+    spreads = {layer: spread for layer, spread in spreads.items() if math.isfinite(spread)}
+    if len(spreads) < 2 or course.is_solved:
+        return ()
+    (lowest, below), *_, (top, above) = spreads.items()
+    if not (below > 0 and above < SPREAD_SHARE * below):
+        return ()
+    update = int(course.updates[-1])
+    told = (
+        f"states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} in {top}: "
+        f"a factor of {(above / below) ** (1 / (len(spreads) - 1)):.2g} a layer (update {update})"
+    )
+    return (Evidence(told, {"spread_lowest": below, "spread_top": above}, top, update),)
+
+
+def gradient_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
+    """The lowest layer's gradient is a hundredth of the top layer's, throughout.
+
+    Reads `gradient_norm_by_layer` (Glorot and Bengio 2010, section 4.2): medians over evaluations.
+    """
+    norms = course.curves_by_layer("gradient_norm_by_layer")
+    layers = {name: middle(curve) for name, curve in norms.items() if "layers." in name or "encoder." in name}
+    if len(layers) < 3 or course.is_solved:
+        return ()
+    (lowest, below), *_, (top, above) = layers.items()
+    if not 0 < below < DEPTH_GRADIENT_SHARE * above:
+        return ()
+    told = f"the gradient of {lowest} is {below:.1g}, that of {top} {above:.1g} (medians)"
+    return (Evidence(told, {"gradient_lowest": below, "gradient_top": above}, lowest),)
+
+
+def _shares_at_first(course: Course) -> Iterator[tuple[int, float]]:
+    """The first step's gradient as a share of the last step's, with its update."""
+    told = [(update, value) for update, value in course.signals("gradient_share_at_first")]
+    if told:
+        for update, value in told:
+            if isinstance(value, int | float) and math.isfinite(value):
+                yield update, float(value)
+        return
+    if course.setting("task.supervision", "last") != "last":
+        return
+    for update, norms in course.lists("gradient_norm_by_step"):
+        if norms.size > 1 and norms[-1] > 0 and math.isfinite(norms[0]):
+            yield update, float(norms[0] / norms[-1])
+
+
+def _short_memory(course: Course) -> Iterator[Evidence]:
+    """What the gates say of it: how long the layer keeps what it has, against how long it would have to."""
+    memories = {
+        layer: (first(curve), last(curve))
+        for layer, curve in course.curves_by_layer("memory_steps_by_layer").items()
+        if known(curve).size
+    }
+    if not memories:
+        return
+    layer = max(memories, key=lambda name: memories[name][1])
+    began, ended = memories[layer]
+    if ended < course.num_steps:
+        told = (
+            f"{layer} keeps what it holds for {ended:.2g} steps ({began:.2g} at first), of {course.num_steps}"
+        )
+        yield Evidence(told, {"memory_steps": ended}, layer, int(course.updates[-1]))

@@ -1,0 +1,176 @@
+"""Parts that no gradient reaches, and parts that do not move: the fault itself is seen."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.diagnosis.course import Course
+from analysis.diagnosis.diagnosis import Evidence
+from analysis.diagnosis.series import known, largest, least
+
+#: Units that are zero for every input in so large a share of a layer explain why nothing passes it.
+_DEAD_SHARE = 0.99
+
+
+def missing_gradient(course: Course) -> tuple[Evidence, ...]:
+    """Parameters that train and have no gradient at all: their path to the loss is cut.
+
+    Reads `gradient_missing`. Without a threshold: autograd makes a gradient for whatever the loss depends on.
+    PyTorch's own check of the kind is DistributedDataParallel's for unused parameters; as a cause of faults
+    it stands in DeepLocalize (Wardat et al., ICSE 2021) and UMLAUT (Schoop et al., CHI 2021).
+    """
+    found = _first_named(course, "gradient_missing")
+    if found is None:
+        return ()
+    update, names = found
+    told = f"{_listed(names)} {_has(names)} no gradient: nothing leads from the loss to {_them(names)}"
+    return (Evidence(told, {"gradient_missing": float(len(names))}, names[0], update),)
+
+
+def gradient_always_zero(course: Course) -> tuple[Evidence, ...]:
+    """A part whose gradient is zero in every entry throughout, while other parts' are not.
+
+    Reads `gradient_zeros_by_layer`, or `gradient_norm_by_layer` in older records. Exact zeros only: a
+    gradient that fades away is small, and not zero, until it falls below 1e-38. Dead units above the part
+    explain it otherwise (`dead_units`), so then it is silent.
+    """
+    dead = course.curves_by_layer("dead_units_by_layer")
+    if any(largest(shares) >= _DEAD_SHARE for shares in dead.values()):
+        return ()
+    zeros = course.curves_by_layer("gradient_zeros_by_layer")
+    if zeros:
+        cut = [part for part, shares in zeros.items() if least(shares) >= 1.0]
+        alive = [part for part, shares in zeros.items() if least(shares) < 1.0]
+    else:
+        norms = course.curves_by_layer("gradient_norm_by_layer")
+        cut = [part for part, curve in norms.items() if largest(curve) == 0.0]
+        alive = [part for part, curve in norms.items() if largest(curve) > 0.0]
+    if not cut or not alive:
+        return ()
+    told = (
+        f"the gradient of {_listed(cut)} is zero in every entry at each of {len(course.history)} "
+        "evaluations, "
+        f"that of {_listed(alive)} is not"
+    )
+    return (Evidence(told, {"gradient_zeros": 1.0}, cut[0], int(course.updates[0])),)
+
+
+def cut_in_time(course: Course) -> tuple[Evidence, ...]:
+    """The gradient is exactly zero one step before the last: the state is detached from step to step.
+
+    Reads `gradient_norm_by_step`, of recurrent networks with one label at the end. A gradient that vanishes
+    loses a factor a step, and does not go from its largest to exactly nothing.
+    """
+    if not course.is_recurrent or course.setting("task.supervision", "last") != "last":
+        return ()
+    lists = [(update, norms) for update, norms in course.lists("gradient_norm_by_step") if norms.size > 2]
+    if not lists or not all(_is_cut(norms) for _, norms in lists):
+        return ()
+    update, norms = lists[0]
+    told = f"the last step has a gradient of {norms[-1]:.2g}, every step before it exactly none"
+    return (Evidence(told, {"gradient_norm_at_last_step": float(norms[-1])}, None, update),)
+
+
+def parameters_frozen(course: Course) -> tuple[Evidence, ...]:
+    """Parameters that do not train, although the configuration freezes none of them.
+
+    Reads `frozen_parameters` and `model.frozen_layers`; without a threshold.
+    """
+    found = _first_named(course, "frozen_parameters")
+    if found is None:
+        return ()
+    update, names = found
+    asked = tuple(f"layers.{layer}." for layer in range(course.setting("model.frozen_layers", 0)))
+    unasked = [name for name in names if not name.startswith(asked)] if asked else names
+    if not unasked:
+        return ()
+    told = f"{_listed(unasked)} {_does(unasked)} not train, and the configuration does not say so"
+    return (Evidence(told, {"frozen_parameters": float(len(unasked))}, unasked[0], update),)
+
+
+def layers_frozen_as_asked(course: Course) -> tuple[Evidence, ...]:
+    """Layers that were frozen on purpose, with weights that were never trained, in a training that fails.
+
+    Reads `model.frozen_layers` and `model.start_from`. A random layer may do (reservoirs work so; Jaeger
+    2001), so this is a suspicion, and no certainty.
+    """
+    num_frozen = course.setting("model.frozen_layers", 0)
+    if not num_frozen or course.setting("model.start_from") is not None or course.is_solved:
+        return ()
+    words = "the lowest layer" if num_frozen == 1 else f"the lowest {num_frozen} layers"
+    told = f"{words} of {course.setting('model.depth', 1)} do not train: model.frozen_layers={num_frozen}"
+    return (Evidence(told, {"frozen_layers": float(num_frozen)}, "layers.0"),)
+
+
+def parameters_unmoved(course: Course) -> tuple[Evidence, ...]:
+    """A part that has a gradient and is not moved by the optimizer, while other parts move.
+
+    Reads `update_ratio_by_layer` and `gradient_norm_by_layer`: a change of exactly nothing at every
+    evaluation. An optimizer that was given only some of the parameters does this (UMLAUT, Schoop et al.
+    2021).
+    """
+    ratios = course.curves_by_layer("update_ratio_by_layer")
+    norms = course.curves_by_layer("gradient_norm_by_layer")
+    still = [
+        part
+        for part, changes in ratios.items()
+        if known(changes).size and largest(changes) == 0.0 and largest(norms.get(part, changes)) > 0.0
+    ]
+    moving = [part for part, changes in ratios.items() if largest(changes) > 0.0]
+    if not still or not moving:
+        return ()
+    told = (
+        f"{_listed(still)} {_has(still)} a gradient, of {largest(norms[still[0]]):.2g} at most, and did "
+        "not move "
+        f"at any of {len(course.history)} evaluations; {_listed(moving)} did"
+    )
+    return (Evidence(told, {"update_ratio": 0.0}, still[0], int(course.updates[0])),)
+
+
+def tensors_unmoved(course: Course) -> tuple[Evidence, ...]:
+    """Single tensors that have a gradient and are not moved by a bit, at every evaluation.
+
+    Reads `unmoved_parameters`; silent where nothing moves, which is a matter of the learning rate.
+    """
+    named = [set(names) for _, names in course.signals("unmoved_parameters") if isinstance(names, list)]
+    if not named or len(named) < len(course.history):
+        return ()
+    names = sorted(set.intersection(*named))
+    ratios = course.curves_by_layer("update_ratio_by_layer")
+    if not names or not any(largest(changes) > 0.0 for changes in ratios.values()):
+        return ()
+    told = f"{_listed(names)} {_has(names)} a gradient and did not move by a bit at any evaluation"
+    return (Evidence(told, {"unmoved_parameters": float(len(names))}, names[0], int(course.updates[0])),)
+
+
+def _is_cut(norms: np.ndarray) -> bool:
+    before, last = norms[:-1], norms[-1]
+    return bool(math.isfinite(last) and last > 0 and (before == 0).all())
+
+
+def _first_named(course: Course, signal: str) -> tuple[int, list[str]] | None:
+    """The update and the names of a signal that lists some, where it did so first."""
+    for update, names in course.signals(signal):
+        if isinstance(names, list) and names:
+            return update, [str(name) for name in names]
+    return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and 3 more'."""
+    if len(names) <= 2:
+        return " and ".join(names)
+    return f"{names[0]}, {names[1]} and {len(names) - 2} more"
+
+
+def _has(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _does(names: Sequence[str]) -> str:
+    return "does" if len(names) == 1 else "do"
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
