@@ -1,0 +1,75 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analysis.errors import UserError
+from benchmarks.diagnosis.__main__ import main
+from benchmarks.diagnosis.labelled import Labelled
+from benchmarks.diagnosis.page import as_body
+
+MakeTraining = Callable[..., Labelled]
+Store = Callable[[Labelled], Path]
+
+NOT_FINITE = {"first_nonfinite": {"tensor": "loss", "update": 70}}
+
+
+@pytest.fixture
+def half(training: MakeTraining) -> list[Labelled]:
+    """Two healthy trainings, one that diverged and one whose fault did not take."""
+    return [
+        training(name="healthy twin", kind_of_healthy="plain"),
+        training(name="slow one", kind_of_healthy="slow"),
+        training("diverged", name="hot", severity="rate x1000", summary=NOT_FINITE),
+        training("overfit", name="mild", outcome="learned", took=False),
+    ]
+
+
+def test_the_page_counts_what_is_scored_and_what_is_left_out(half: list[Labelled]) -> None:
+    lines = as_body({"tuning": half}).splitlines()
+
+    assert "| trainings | 4 |" in lines
+    assert "| left out: faulty, and learned all the same | 1 |" in lines
+    assert "| scored, healthy | 2 |" in lines
+    assert "| scored, faulty | 1 |" in lines
+
+
+def test_a_training_that_diverged_is_found_by_every_way_of_judging(half: list[Labelled]) -> None:
+    lines = as_body({"tuning": half}).splitlines()
+
+    assert "| diverged: rate x1000 | 1 of 1, 100 % [21, 100] |" in lines
+    assert (
+        "| diverged | 1 of 1, 100 % [21, 100] | 1 of 1, 100 % [21, 100] | 1 of 1, 100 % [21, 100] |" in lines
+    )
+
+
+def test_targets_stand_on_the_unseen_half_alone(half: list[Labelled]) -> None:
+    assert "## Targets" not in as_body({"tuning": half})
+    assert "## Targets, on the unseen half" in as_body({"tuning": half, "unseen": half})
+
+
+def test_the_unseen_halfs_misses_are_shown_only_when_asked(half: list[Labelled]) -> None:
+    halves = {"tuning": half, "unseen": half}
+
+    assert "## Misses, unseen half" not in as_body(halves)
+    assert "## Misses, tuning half" in as_body(halves)
+    assert "## Misses, unseen half" in as_body(halves, show_misses=True)
+
+
+def test_scoring_the_tuning_half_reads_nothing_of_the_unseen_one(
+    half: list[Labelled], store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for training in half:
+        folder = store(training)
+    unreadable = folder / "unseen" / "any case" / "label.json"
+    unreadable.parent.mkdir(parents=True)
+    unreadable.write_text("not JSON: reading it would fail")
+
+    assert main(["score", "half=tuning", f"folder={folder}"]) == 0
+
+    assert "## The tuning half" in capsys.readouterr().out
+
+
+def test_without_trainings_it_says_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"tuning: no trainings there; python -m .* train half=tuning"):
+        main(["score", "half=tuning", f"folder={tmp_path}"])
