@@ -1,6 +1,6 @@
-"""How sure a few seeds make us of P(learn)."""
+"""How sure a few seeds make us of P(learn), and of a change in it."""
 
-from math import sqrt
+from math import comb, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -45,3 +45,21 @@ def censored_interval(learned: int, trials: int, censored: int, confidence: floa
         wilson_interval(learned, trials, confidence).low,
         wilson_interval(learned + censored, trials, confidence).high,
     )
+
+
+def exact_paired_test(gained: int, lost: int) -> float:
+    """Two-sided p-value of McNemar's test (1947) in its exact conditional form.
+
+    As in Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91.
+
+    Of pairs that differ, each is as likely to have gained as to have lost if the change does nothing:
+    p = 2 P(X <= min(gained, lost)) for X ~ Binomial(gained + lost, 1/2), and at most 1.
+
+    Args:
+        gained: pairs that failed before and learned after.
+        lost: pairs that learned before and failed after.
+    """
+    assert gained >= 0 <= lost, f"{gained} gained, {lost} lost"
+    differing = gained + lost
+    tail = sum(comb(differing, fewer) for fewer in range(min(gained, lost) + 1))
+    return min(1.0, 2 * tail / (1 << differing))

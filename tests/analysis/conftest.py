@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.records import Evaluation, Outcome, Purpose, RunFolder, Summary, TrialRecord
+from analysis.records import Evaluation, Intervention, Outcome, Purpose, RunFolder, Summary, TrialRecord
 
 CHANCE = 1 / 6
 START = "2026-01-01T00:00:00+00:00"
@@ -115,10 +115,13 @@ class RunWriter:
         history: Sequence[Evaluation] = (),
         reason: str | None = None,
         max_updates: int = 1500,
+        seed: int | None = None,
+        intervention: Intervention | None = None,
         **summary: Any,
     ) -> TrialRecord:
-        """Writes one trial's record and history. An outcome of None: it has not ended."""
+        """Writes one trial's record and history. An outcome of None: it has not ended. Each seed is new."""
         number, self.num_trials = self.num_trials, self.num_trials + 1
+        seed = number if seed is None else seed
         recipe = {"train.learning_rate": 3e-3} if recipe is None else recipe
         told = Summary(
             outcome=outcome,
@@ -147,7 +150,7 @@ class RunWriter:
                 "max_updates": max_updates,
             },
             "criterion": {"score": None, "in_a_row": 2},
-            "seed": number,
+            "seed": seed,
             **(config or {}),
         }
         record = TrialRecord(
@@ -157,11 +160,12 @@ class RunWriter:
             cell=self.cell(length, depth, facet),
             recipe=recipe,
             recipe_index=recipe_index,
-            purpose=purpose,
-            seed=number,
+            purpose="intervene" if intervention else purpose,
+            seed=seed,
             started=START,
             ended=None if outcome is None else START,
             summary=None if outcome is None else told,
+            intervention=intervention,
         )
         trial = self.folder.trial(number)
         trial.path.mkdir(parents=True)

@@ -1,9 +1,11 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from analysis.statistics import censored_interval, wilson_interval
+from analysis.statistics import censored_interval, exact_paired_test, wilson_interval
 
 
 @st.composite
@@ -39,3 +41,22 @@ def test_the_censored_interval_holds_however_censored_trials_end(split: tuple[in
 
 def test_without_censoring_it_is_wilsons() -> None:
     assert censored_interval(3, 4, 0) == wilson_interval(3, 4)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_the_exact_paired_test_is_scipys_binomial_test(gained: int, lost: int) -> None:
+    expected = binomtest(gained, gained + lost, 0.5).pvalue if gained + lost else 1.0
+    assert exact_paired_test(gained, lost) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("gained", range(5))
+@pytest.mark.parametrize("lost", range(5))
+def test_the_exact_paired_test_counts_what_is_as_extreme(gained: int, lost: int) -> None:
+    ways = list(itertools.product([True, False], repeat=gained + lost))
+    as_extreme = [way for way in ways if abs(2 * sum(way) - len(way)) >= abs(gained - lost)]
+    assert exact_paired_test(gained, lost) == len(as_extreme) / len(ways)
+
+
+def test_five_of_five_gained_are_not_yet_one_in_twenty() -> None:
+    assert exact_paired_test(5, 0) == 2 / 32
+    assert exact_paired_test(6, 0) < 0.05

@@ -1,0 +1,116 @@
+"""How far a fix moves the edge of the map."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from analysis.diagnosis import CONTROLS
+from analysis.interventions.comparisons import Comparison
+from analysis.load import CellKey, Run
+from analysis.verdict import TrialResult, judge
+from analysis.wording import count_words, is_scale, label_text, label_words, setting_words
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One row or column of the map in which a fix moved the edge of what learns.
+
+    Attributes:
+        path: of the axis along which it moved.
+        row: the labels of the other axes, by path.
+        before: the label up to which it learns as it was; None where that is nowhere.
+        after: the label up to which it learns as it was or by the fix.
+        at: the farthest of these labels at which it learns by the fix only.
+        evidence: what was compared there.
+    """
+
+    path: str
+    row: Mapping[str, str]
+    before: str | None
+    after: str
+    at: str
+    evidence: Comparison
+
+    @property
+    def sentence(self) -> str:
+        """'layer norm: at depth 5 it learns up to sequence length 100 instead of 10; 5 of 5 seeds at ...'."""
+        row = ", ".join(setting_words(path, label) for path, label in self.row.items())
+        before = "nowhere" if self.before is None else label_words(self.path, self.before)
+        pairs = self.evidence.pairs
+        seeds = f"{pairs.after.learned} of {count_words(pairs.after.trials, 'seed')}"
+        return (
+            f"{self.evidence.words}: at {row} it learns up to {setting_words(self.path, self.after)} instead "
+            f"of {before}; {seeds} at {label_words(self.path, self.at)}, was {pairs.before.learned} of "
+            f"{pairs.before.trials} (exact paired test: p={pairs.p_value:.3g})"
+        )
+
+
+def moved_edges(run: Run, comparisons: Sequence[Comparison]) -> list[Edge]:
+    """Every row and column, along an axis of numbers, in which a fix moved the edge.
+
+    The edge is the last label of the unbroken run of cells, from the least label up, that learn as they were
+    or by the fix. A cell in which neither was seen breaks the run, also where the fix was not tried there.
+    Controls move nothing, for they change what is asked.
+
+    Args:
+        run: says which cells learn as they were.
+        comparisons: the fixes that were tried (see `rescue_comparisons`).
+    """
+    learning = _learning_cells(run)
+    axes = enumerate((run.config.x, run.config.y))
+    return [edge for axis, path in axes for edge in _edges_along(run, axis, path, comparisons, learning)]
+
+
+def _edges_along(
+    run: Run, axis: int, path: str, comparisons: Sequence[Comparison], learning: set[CellKey]
+) -> Iterator[Edge]:
+    """The edges that moved along one of the map's axes."""
+    values = run.config.map_values[path]
+    if not is_scale(values):
+        return
+    labels = [label_text(value) for value in sorted(values)]
+    other_paths = [other for other in run.config.map_paths if other != path]
+    for others, working in _working_by_row(comparisons, axis):
+        learns = [(*others[:axis], label, *others[axis:]) in learning for label in labels]
+        before = _length_of_run(learns)
+        after = _length_of_run(was or label in working for was, label in zip(learns, labels, strict=True))
+        if after > before:
+            at = next(index for index in reversed(range(after)) if not learns[index])
+            yield Edge(
+                path=path,
+                row=dict(zip(other_paths, others, strict=True)),
+                before=labels[before - 1] if before else None,
+                after=labels[after - 1],
+                at=labels[at],
+                evidence=working[labels[at]],
+            )
+
+
+def _working_by_row(
+    comparisons: Sequence[Comparison], axis: int
+) -> Iterator[tuple[CellKey, dict[str, Comparison]]]:
+    """For each row and fix: the row's other labels, and by label where it learns by the fix."""
+    rows: dict[tuple[str, CellKey], dict[str, Comparison]] = defaultdict(dict)
+    for one in sorted(comparisons, key=lambda one: one.pairs.after.interval.low):
+        if one.pairs.after.is_above_half and one.name not in CONTROLS:
+            others = (*one.cell[:axis], *one.cell[axis + 1 :])
+            rows[one.name, others][one.cell[axis]] = one
+    for (_, others), working in rows.items():
+        yield others, working
+
+
+def _length_of_run(flags: Iterable[bool]) -> int:
+    """How many are true before the first that is not."""
+    return len(list(takewhile(bool, flags)))
+
+
+def _learning_cells(run: Run) -> set[CellKey]:
+    """The cells that learn as they were."""
+    results: dict[CellKey, list[TrialResult]] = defaultdict(list)
+    for record in run.records:
+        if record.purpose != "intervene":
+            outcome = record.summary.outcome if record.summary else None
+            result = TrialResult(record.recipe_index, record.purpose, outcome)
+            results[run.cell_key(record.cell)].append(result)
+    return {cell for cell, mine in results.items() if judge(mine).state == "learns"}

@@ -1,0 +1,120 @@
+"""What interventions showed, in lines for a terminal or a report."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from analysis.diagnosis import CAUSE_WORDS
+from analysis.interventions.comparisons import Comparison, ablation_comparisons, by_base, rescue_comparisons
+from analysis.interventions.confirmation import Confirmation, confirmations, control_lines, need, verdict
+from analysis.interventions.edges import moved_edges
+from analysis.interventions.pairs import Pairs
+from analysis.load import CellKey, Run
+from analysis.verdict import Tally, recipe_name
+from analysis.wording import setting_words
+
+#: Below this a p-value is commonly called significant; of comparisons in which nothing is, one in 20 is, too.
+_COMMON_LEVEL = 0.05
+_HEADINGS = ("before", "after", "P(learn) after", "p")
+_CAUSE_WORDS: Mapping[str, str] = dict(CAUSE_WORDS.items())
+
+
+def rescue_lines(run: Run) -> list[str]:
+    """Cell by cell the cause, whether it is confirmed, and every fix, best first; then how far edges moved.
+
+    Nothing where no fix was tried.
+    """
+    comparisons = rescue_comparisons(run)
+    lines: list[str] = []
+    for (cell, base), tried in by_base(comparisons).items():
+        lines += [f"{_cell_words(run, cell)}, {recipe_name(base)}:", *_indented(_cell_lines(tried)), ""]
+    edges = [edge.sentence for edge in moved_edges(run, comparisons)]
+    if edges:
+        lines += ["How far the edge of the map moved:", *_indented(edges), ""]
+    return [*lines, *_on_many(comparisons)]
+
+
+def ablation_lines(run: Run, number: int) -> list[str]:
+    """What a trial's recipe needed, what it did not, and what is open. Nothing where nothing was tried."""
+    comparisons = ablation_comparisons(run, number)
+    if not comparisons:
+        return []
+    lines = [f"Trial {number}, {_cell_words(run, comparisons[0].cell)}; one thing changed at a time:"]
+    for wanted, heading in (
+        ("needed", "It needed what this takes away:"),
+        ("not needed", "It learns without, too:"),
+        ("open", "Open:"),
+    ):
+        found = [one for one in comparisons if need(one) == wanted]
+        rows = [(one.words, *_numbers(one.pairs)) for one in sorted(found, key=_promise)]
+        if found:
+            lines += [heading, *_indented(_table([("changed to", *_HEADINGS), *rows]))]
+    return [*lines, *_on_many(comparisons)]
+
+
+def _cell_lines(tried: Sequence[Comparison]) -> Iterator[str]:
+    """What was found on one base."""
+    for index, found in enumerate(confirmations(tried)):
+        if index == 0 or found.status == "confirmed":
+            yield _confirmation_words(found)
+    yield from control_lines(tried)
+    best_first = sorted(tried, key=_promise, reverse=True)
+    rows = [(one.words, *_numbers(one.pairs), verdict(one)) for one in best_first]
+    yield from _table([("fix", *_HEADINGS, "verdict"), *rows])
+
+
+def _confirmation_words(found: Confirmation) -> str:
+    """'vanishing_in_depth (little of the input ...) is confirmed: ...'."""
+    words = _CAUSE_WORDS.get(found.cause)
+    return f"{found.cause}{f' ({words})' if words else ''} is {found.status}: {found.reason}"
+
+
+def _on_many(comparisons: Sequence[Comparison]) -> list[str]:
+    """How far many comparisons are to be trusted."""
+    number = len(comparisons)
+    if number < 2:
+        return []
+    return [
+        f"{number} changes were compared, each on its own: if none did anything, p would still be below "
+        f"{_COMMON_LEVEL} for up to {_COMMON_LEVEL * number:.2g} of them."
+    ]
+
+
+def _numbers(pairs: Pairs) -> tuple[str, ...]:
+    """Counts, interval and p, as `_HEADINGS` has them."""
+    low, high = pairs.after.interval
+    interval = f"{low:.2f} to {high:.2f}"
+    after = ", ".join([_count(pairs.after), *_left_out(pairs)])
+    return _count(pairs.before), after, interval, f"{pairs.p_value:.3g}"
+
+
+def _count(tally: Tally) -> str:
+    """'3 of 5', '3 of 5 (1 censored)'."""
+    censored = f" ({tally.censored} censored)" if tally.censored else ""
+    return f"{tally.learned} of {tally.trials}{censored}"
+
+
+def _left_out(pairs: Pairs) -> list[str]:
+    told = ((pairs.num_unfinished, "not ended"), (pairs.num_errored, "errored"))
+    return [f"{number} {words}" for number, words in told if number]
+
+
+def _promise(comparison: Comparison) -> tuple[float, float]:
+    """By what changes are ordered: what is sure of P(learn), then what was seen."""
+    after = comparison.pairs.after
+    return after.interval.low, after.share
+
+
+def _cell_words(run: Run, cell: CellKey) -> str:
+    pairs = zip(run.config.map_paths, cell, strict=True)
+    return ", ".join(setting_words(path, label) for path, label in pairs)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows with columns below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
