@@ -107,6 +107,23 @@ def on_the_way(trainings: Sequence[Labelled]) -> str:
     return table(("tool", *columns), rows)
 
 
+def rules_of_others(by_judge: ByJudge) -> str:
+    """How often each rule of the published tools fires; rules that never do are left out."""
+    rows = []
+    for name, judged in by_judge.items():
+        if name in (TOLD, BLIND):
+            continue
+        right_for = {finding.name: finding.right_for for one in judged for finding in one.findings}
+        for rule, causes in sorted(right_for.items()):
+            fires = [one for one in judged if any(finding.name == rule for finding in one.findings)]
+            faulty = [one for one in fires if not one.case.is_healthy]
+            num_right = sum(one.case.label in causes for one in faulty)
+            meant = ", ".join(cause for cause in CAUSES if cause in causes)
+            rows.append((name, rule, meant, str(len(faulty)), str(num_right), str(len(fires) - len(faulty))))
+    columns = ("tool", "rule", "counts as right for", "fires on faulty", "is right", "fires on healthy")
+    return table(columns, rows)
+
+
 def left_out(halves: Mapping[Half, Sequence[Labelled]]) -> str:
     """How many trainings count, and why others do not."""
     reasons = {half: why_left_out(trainings) for half, trainings in halves.items()}

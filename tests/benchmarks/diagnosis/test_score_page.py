@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
+from analysis.records import Evaluation
 from benchmarks.diagnosis.__main__ import main
+from benchmarks.diagnosis.case import Half
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.page import as_body
 
@@ -43,13 +45,29 @@ def test_a_training_that_diverged_is_found_by_every_way_of_judging(half: list[La
     )
 
 
+def test_rules_of_other_tools_are_shown_with_what_they_count_as_right_for(
+    training: MakeTraining, evaluation: Callable[..., Evaluation]
+) -> None:
+    hot = [evaluation(50), evaluation(100, learning_rate=0.5)]
+    trainings = [
+        training(name="healthy twin", history=hot),
+        training("oscillating", name="faulty", history=hot),
+        training("leak", name="otherwise faulty", history=hot),
+    ]
+
+    lines = as_body({"tuning": trainings}).splitlines()
+
+    meant = "diverged, exploding_gradient, saturated, dead_units, oscillating"
+    assert f"| UMLAUT | LRHigh | {meant} | 2 | 1 | 1 |" in lines
+
+
 def test_targets_stand_on_the_unseen_half_alone(half: list[Labelled]) -> None:
     assert "## Targets" not in as_body({"tuning": half})
     assert "## Targets, on the unseen half" in as_body({"tuning": half, "unseen": half})
 
 
 def test_the_unseen_halfs_misses_are_shown_only_when_asked(half: list[Labelled]) -> None:
-    halves = {"tuning": half, "unseen": half}
+    halves: dict[Half, list[Labelled]] = {"tuning": half, "unseen": half}
 
     assert "## Misses, unseen half" not in as_body(halves)
     assert "## Misses, tuning half" in as_body(halves)
