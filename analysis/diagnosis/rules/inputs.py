@@ -157,7 +157,7 @@ def _floor_share(course: Course) -> float:
 
 
 def _allowed_floor(course: Course) -> float:
-    """Of a squared error what its criterion leaves, for it is one itself; else half of what there is to gain."""
+    """Of a squared error what its criterion leaves over; else half of what there is to gain."""
     if course.is_blind or course.setting("output.loss") != "mse" or course.summary.metric == "accuracy":
         return FLOOR_SHARE
     target = course.summary.target_score
