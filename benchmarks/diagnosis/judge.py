@@ -1,7 +1,8 @@
 """What a tool says of one training, in a form that lets different tools be compared."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.diagnosis import Cause, Diagnosis, Suspicion, diagnose
 from analysis.records import Evaluation, TrialRecord
@@ -35,7 +36,14 @@ def failmap_told(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Fi
 
 def failmap_blind(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Finding, ...]:
     """Failmap with outcome and criterion hidden, as tools work that know none."""
-    return findings(diagnose(record, history, blind=True))
+    return findings(diagnose(without_outcome(record), history, blind=True))
+
+
+def without_outcome(record: TrialRecord) -> TrialRecord:
+    """The record of the same training as if nobody had said whether it learned, nor what it was to reach."""
+    assert record.summary is not None, "trainings of the benchmark have ended"
+    hidden = replace(record.summary, outcome=None, reason="", target_score=math.nan, target_metric=math.nan)
+    return replace(record, summary=hidden)
 
 
 def findings(diagnosis: Diagnosis | None) -> tuple[Finding, ...]:

@@ -31,6 +31,8 @@ AGAINST = """\
 - A label says what was changed, not by which way it hurts: a rate that is far too high may saturate units
   before it makes the loss jump.
 - Trainings whose fault did not take are left out: a fault too mild to stop learning is not scored.
+- A training ends when it meets its criterion, so a healthy one's history ends at its best. Blind verdicts
+  profit from that; those on the way do not.
 - The networks are small and the trainings short. No training here ran on a GPU.
 - The published tools were made for other networks (mostly feed-forward ones, by epochs over a data set). What
   stands here are re-statements on our signals, at their default parameters, without their repairs; their

@@ -1,10 +1,11 @@
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from analysis.diagnosis import Cause, Diagnosis, Suspicion
-from benchmarks.diagnosis.judge import Finding, findings
+from benchmarks.diagnosis.judge import Finding, findings, without_outcome
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.left_out import WHY, why_left_out
 from benchmarks.diagnosis.score import (
@@ -35,6 +36,17 @@ def judged(training: MakeTraining) -> MakeJudged:
         return Judged(training(label, **case).case, named(*causes))
 
     return make
+
+
+def test_a_blind_judge_is_not_shown_what_a_training_was_to_reach(training: MakeTraining) -> None:
+    summary = {"target_score": 0.95, "target_metric": 0.01, "score": 0.96, "chance_loss": 0.17}
+
+    hidden = without_outcome(training(summary=summary).record).summary
+
+    assert hidden is not None
+    assert (hidden.outcome, hidden.reason, hidden.score, hidden.chance_loss) == (None, "", 0.96, 0.17)
+    assert math.isnan(hidden.target_score)
+    assert math.isnan(hidden.target_metric)
 
 
 def test_no_verdict_is_no_finding() -> None:
