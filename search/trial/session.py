@@ -18,7 +18,8 @@ from search.trial.evaluation import Measurement, measure
 from search.trial.forensics import FirstNonfinite, first_nonfinite
 from search.trial.history import History
 from search.trial.plateau import take_in
-from search.trial.probes import loss_signals, rounded, to_host
+from search.trial.probes import Signals, is_probed, loss_signals, rounded, to_host
+from search.trial.probes.probe import probe
 from search.trial.reuse import start_from_stored
 from search.trial.schedules import learning_rate
 from search.trial.training import Interval, Training
@@ -103,9 +104,10 @@ class TrialSession:
             return None
         measurement = self._measured(self.validation)
         score = self.training.objective.score(measurement.metric)
+        signals = self._signals(interval, measurement, end)
         self.progress.update = end
         self.progress.seconds += perf_counter() - started
-        evaluation = self._evaluation(interval, measurement, score)
+        evaluation = self._evaluation(interval, measurement, score, signals)
         self.history.append(evaluation)
         decision = self.criterion.judge(
             self.progress,
@@ -118,24 +120,10 @@ class TrialSession:
             self._decide(decision, before, end)
         return evaluation
 
-    def _evaluation(self, interval: Interval, measurement: Measurement, score: float) -> Evaluation:
+    def _evaluation(
+        self, interval: Interval, measurement: Measurement, score: float, signals: Signals
+    ) -> Evaluation:
         """What is written down of this evaluation."""
-        signals = {
-            "learning_rate": learning_rate(
-                self.config.train, self.progress.update - 1, self.training.rate_share
-            ),
-            **rounded(
-                {
-                    **interval.probe.signals(),
-                    **to_host(loss_signals(interval.losses)),
-                    "losses": measurement.losses,
-                    **measurement.signals,
-                }
-            ),
-        }
-        num_train = self.training.task.num_train
-        if num_train is not None:
-            signals["epoch"] = self.progress.update * self.training.batch_size / num_train
         return Evaluation(
             update=self.progress.update,
             seconds=round(self.progress.seconds, 4),
@@ -145,6 +133,22 @@ class TrialSession:
             score=score,
             signals=signals,
         )
+
+    def _signals(self, interval: Interval, measurement: Measurement, end: int) -> Signals:
+        """What is told beside losses and score, of the evaluation after update `end`."""
+        train, training = self.config.train, self.training
+        measured = {
+            **interval.probe.signals(),
+            **to_host(loss_signals(interval.losses)),
+            "losses": measurement.losses,
+            **measurement.signals,
+        }
+        if is_probed(end, train.evaluate_every, train.max_updates):
+            measured |= probe(training, self.validation, end)
+        signals = {"learning_rate": learning_rate(train, end - 1, training.rate_share), **rounded(measured)}
+        if training.task.num_train is not None:
+            signals["epoch"] = end * training.batch_size / training.task.num_train
+        return signals
 
     def _measured(self, batch: Batch) -> Measurement:
         """The network as it stands, on sequences that it is not trained on."""

@@ -11,9 +11,9 @@ def is_probed(update: int, evaluate_every: int, max_updates: int) -> bool:
     return update == max_updates or (rest == 0 and _is_power_of_four(number))
 
 
-def is_first(update: int, evaluate_every: int, max_updates: int) -> bool:
+def is_first(update: int, evaluate_every: int) -> bool:
     """Whether it is the first evaluation."""
-    return update <= min(evaluate_every, max_updates)
+    return update <= evaluate_every
 
 
 def _is_power_of_four(number: int) -> bool:

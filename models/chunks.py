@@ -1,0 +1,74 @@
+"""A recurrent layer run in chunks of time, so that a gradient to its state at a step can be asked for."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ChunkedPass(NamedTuple):
+    """A layer's states at every step, and those at some steps as nodes of the graph that lead to the rest.
+
+    Attributes:
+        states: what `layer(inputs)` gives.
+        nodes: the states at the chosen steps. All that a state does goes through its node: to the layer
+            above, and to the next step.
+    """
+
+    states: Float[Tensor, "batch time hidden"]
+    nodes: list[Float[Tensor, "batch 1 hidden"]]
+
+
+def run_in_chunks(
+    layer: nn.RNNBase, inputs: Float[Tensor, "batch time features"], steps: Sequence[int]
+) -> ChunkedPass:
+    """One pass by torch's own kernel, called once for each stretch between two of the steps.
+
+    The gradient to an LSTM's node is that to h alone: its cell c goes on beside it.
+
+    Args:
+        layer: of one layer and one direction, batch first.
+        inputs: sequences of one length.
+        steps: from 0, in ascending order.
+    """
+    assert not layer.bidirectional, "states of the future lead to those of the past"
+    num_steps = inputs.shape[1]
+    ends = [0, *(step + 1 for step in steps), num_steps]
+    state: Tensor | tuple[Tensor, Tensor] | None = None
+    passed: list[Tensor] = []
+    nodes: list[Tensor] = []
+    for begin, end in pairwise(ends):
+        if begin == end:
+            continue
+        states, final = layer(inputs[:, begin:end], state)
+        node = states[:, -1:]
+        passed += [states[:, :-1], node]
+        nodes.append(node)
+        # What goes on in time is the node, and not the kernel's own final state, which stands beside it.
+        hidden = node.transpose(0, 1).contiguous()
+        state = (hidden, final[1]) if isinstance(final, tuple) else hidden
+    return ChunkedPass(torch.cat(passed, dim=1), nodes[: len(steps)])
+
+
+def state_gradients(
+    layer: nn.RNNBase,
+    inputs: Float[Tensor, "batch time features"],
+    from_above: Float[Tensor, "batch time hidden"],
+    steps: Sequence[int],
+) -> Float[Tensor, "steps batch hidden"]:
+    """The total derivative of a loss to a layer's state h at some steps: through the layer above and in time.
+
+    Args:
+        layer: of one layer and one direction, batch first.
+        inputs: what it was given.
+        from_above: the derivative to its states, each step's for itself, as autograd gives it for the states
+            of a pass by one call of the kernel.
+        steps: from 0, in ascending order.
+    """
+    # A layer that does not train has a graph through its inputs alone.
+    passed = run_in_chunks(layer, inputs.detach().requires_grad_(), steps)
+    gradients = torch.autograd.grad(passed.states, passed.nodes, from_above)
+    return torch.stack([gradient[:, 0] for gradient in gradients])

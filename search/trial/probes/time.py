@@ -1,0 +1,104 @@
+"""How far back in time a gradient reaches: to the inputs, and to the states of every layer."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from datasets.task import Batch
+from models.chunks import state_gradients
+from models.gates import GATES
+from models.network import LayerTrace
+from search.trial.probes.host import Signals
+from search.trial.probes.passes import ProbePass
+from search.trial.probes.steps import steps_back
+
+#: How far back a gradient counts as having reached.
+REACHED_SHARE = 1e-3
+
+
+def time_signals(one: ProbePass) -> Signals:
+    """The gradient of the last label's loss, followed back through time: numbers and lists.
+
+    Of outputs that are decoded, all labels count. The total derivative to a layer's states is told where
+    these are all that leaves it: in stacks of torch's layers that read one way.
+
+    Args:
+        one: a pass of sequences of one length.
+    """
+    loss = last_label_loss(one)
+    if not loss.requires_grad:
+        return {}
+    layers = [layer for layer in one.trace.layers if _is_walked(layer)]
+    to_inputs, *from_above = torch.autograd.grad(
+        loss,
+        [one.batch.inputs, *(layer.states for layer in layers)],
+        retain_graph=True,
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    signals = reach(to_inputs.double().norm(dim=(0, 2)).tolist())
+    if layers:
+        steps = steps_back(layers[0].states.shape[1])
+        norms = torch.stack(
+            [_norms(layer, gradient, steps) for layer, gradient in zip(layers, from_above, strict=True)]
+        )
+        names = [layer.name for layer in layers]
+        signals["state_gradient_by_step"] = dict(zip(names, norms.tolist(), strict=True))
+        signals["state_gradient_steps"] = steps
+    return signals
+
+
+def last_label_loss(one: ProbePass) -> Float[Tensor, ""]:
+    """The loss of the last label alone; of all labels where they are not those of input steps."""
+    outputs, batch = one.trace.outputs, one.batch
+    if one.objective.task.config.target_layout == "step":
+        outputs, batch = outputs[:, -1:], batch._replace(targets=batch.targets[:, -1:])
+    return one.objective.loss(outputs, batch)
+
+
+def reach(norms: Sequence[float]) -> Signals:
+    """How many of the last steps have a thousandth of the last one's gradient, and the first step's share.
+
+    Args:
+        norms: of the gradient to the inputs of each step. Where the last is zero, the largest stands for it,
+            and where that is zero too, nothing is told.
+    """
+    reference = norms[-1] or max(norms)
+    if not reference:
+        return {}
+    faded = (back for back, norm in enumerate(reversed(norms)) if not norm >= REACHED_SHARE * reference)
+    return {
+        "gradient_reach_steps": next(faded, len(norms)),
+        "gradient_share_at_first": norms[0] / reference,
+    }
+
+
+def of_one_length(batch: Batch) -> Batch:
+    """Padded sequences: those of at least the median length, cut to it, so that last steps are last."""
+    if batch.lengths is None:
+        return batch
+    length = int(batch.lengths.median())
+    kept = batch.lengths >= length
+    inputs, targets = batch.inputs[kept.to(batch.inputs.device)], batch.targets[kept.to(batch.inputs.device)]
+    is_by_step = targets.ndim > 1 and targets.shape[1] == inputs.shape[1]
+    return Batch(inputs[:, :length], targets[:, :length] if is_by_step else targets)
+
+
+def _is_walked(layer: LayerTrace) -> bool:
+    """Whether a layer is one of torch's that goes over the input one way, and hands on its states alone."""
+    return (
+        type(layer.layer) in GATES
+        and not layer.layer.bidirectional
+        and not layer.hands_on_state
+        and layer.states.requires_grad
+    )
+
+
+def _norms(
+    layer: LayerTrace, from_above: Float[Tensor, "batch time hidden"], steps: Sequence[int]
+) -> Float[Tensor, "steps"]:
+    assert isinstance(layer.layer, nn.RNNBase)
+    norms: Tensor = state_gradients(layer.layer, layer.inputs, from_above, steps).double().norm(dim=(1, 2))
+    return norms
