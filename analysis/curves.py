@@ -1,28 +1,35 @@
 """The curves behind a map's cells, thinned so that a report stays small."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 from analysis.failure_map import FailureMap
 from analysis.load import Run
+from analysis.paths import flatten
 from analysis.records import Evaluation, TrialRecord
 
-#: Points of one curve at most.
-MAX_POINTS = 60
+#: Points of one curve at most; of those that show a network from inside, which are many.
+MAX_POINTS, _MAX_INSIDE_POINTS = 60, 15
+#: Signals by layer, by the name that a page gives them (docs/signals.md).
+_INSIDE = {"spread": "spread_by_layer", "memory": "memory_steps_by_layer", "gates": "gate_mean_by_layer"}
+#: Signals of the labels, of probed evaluations only.
+_LABELS = ("label_signal", "label_signal_validation", "label_agreement")
 #: Evaluations at which the gradient by time step is shown: first, middle, last.
 _NUM_STEP_CURVES = 3
 #: The losses that every trial records, whichever one trains (docs/signals.md).
 COMPARED_LOSSES = ("mean_squared_error", "cross_entropy")
 
 Curves = dict[str, Any]
+Entry = TypeVar("Entry")
 
 
 def trial_curves(run: Run, record: TrialRecord) -> Curves | None:
     """A trial's curves as JSON holds them: None for what is not finite; None without any evaluation."""
-    history = thinned(run.history(record.number))
-    if not history:
+    whole = run.history(record.number)
+    if not whole:
         return None
+    history = thinned(whole, MAX_POINTS)
     signals = [evaluation.signals for evaluation in history]
     layers = [one.get("gradient_norm_by_layer") or {} for one in signals]
     names = list({name: None for one in layers for name in one})
@@ -34,24 +41,57 @@ def trial_curves(run: Run, record: TrialRecord) -> Curves | None:
         "compared": _compared_losses(history),
         "by_layer": {name: [short(one.get(name)) for one in layers] for name in names},
         "by_step": _step_curves(history),
+        "inside": _inside_curves(whole),
+        "labels": _label_curves(whole),
         **_levels(record),
     }
 
 
-def thinned(history: Sequence[Evaluation]) -> list[Evaluation]:
-    """At most MAX_POINTS evaluations, evenly apart, the first and the last among them."""
-    if len(history) <= MAX_POINTS:
-        return list(history)
-    last = len(history) - 1
-    return [history[round(index * last / (MAX_POINTS - 1))] for index in range(MAX_POINTS)]
+def thinned(entries: Sequence[Entry], most: int) -> list[Entry]:
+    """At most so many entries, evenly apart, the first and the last among them."""
+    if len(entries) <= most:
+        return list(entries)
+    last = len(entries) - 1
+    return [entries[round(index * last / (most - 1))] for index in range(most)]
 
 
 def shown_trials(failure_map: FailureMap, limit: int) -> list[int]:
     """The trials whose curves are shown: every cell's first, then every cell's second, up to the limit."""
     ranked = [
-        (rank, number) for cell in failure_map.cells.values() for rank, number in enumerate(cell.numbers)
+        (rank, number)
+        for cell in failure_map.cells.values()
+        for rank, number in enumerate((*cell.numbers, *cell.interventions))
     ]
     return sorted(number for _, number in sorted(ranked)[:limit])
+
+
+def _inside_curves(history: Sequence[Evaluation]) -> dict[str, Curves]:
+    """What was measured layer by layer, and gate by gate: {'spread': {'update': [...], 'values': {...}}}."""
+    curves = {}
+    for name, signal in _INSIDE.items():
+        measured = _measured((one.update, dict(flatten(one.signals.get(signal) or {}))) for one in history)
+        if measured:
+            curves[name] = measured
+    return curves
+
+
+def _label_curves(history: Sequence[Evaluation]) -> Curves | None:
+    """What of the gradient the labels carry."""
+    return _measured(
+        (one.update, {name: one.signals[name] for name in _LABELS if name in one.signals}) for one in history
+    )
+
+
+def _measured(found: Iterable[tuple[int, dict[str, float | None]]]) -> Curves | None:
+    """Updates, and values by name there, where there are any; None where there are none."""
+    shown = thinned([one for one in found if one[1]], _MAX_INSIDE_POINTS)
+    if not shown:
+        return None
+    names = dict.fromkeys(name for _, values in shown for name in values)
+    return {
+        "update": [update for update, _ in shown],
+        "values": {name: [short(values.get(name)) for _, values in shown] for name in names},
+    }
 
 
 def _compared_losses(history: Sequence[Evaluation]) -> dict[str, list[float | None]]:

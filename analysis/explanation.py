@@ -1,4 +1,4 @@
-"""Why every trial ended as it did. Verdicts on failed trials need their histories, so they are kept."""
+"""Why every trial ended as it did. Verdicts need the trials' histories, and so they are kept."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import analysis.diagnosis
-from analysis.diagnosis import Diagnosis, diagnose
+from analysis.diagnosis import Diagnosis
 from analysis.files import write_atomically
 from analysis.records import RunFolder, TrialRecord
 from analysis.verdict_lines import make_lines, read_line
+
+_EXPLAINED = ("learned", "failed")
 
 
 @dataclass(frozen=True)
@@ -21,37 +23,38 @@ class Explanation:
 
     Attributes:
         diagnosis: None for a trial that did not end as learned or failed.
+        level: what it reached: 'at chance', 'above chance', 'memorised', 'learned'; None where unknown.
+        level_told: a sentence with the numbers that the level of a failed trial rests on.
     """
 
-    diagnosis: Diagnosis | None
+    diagnosis: Diagnosis | None = None
+    level: str | None = None
+    level_told: str = ""
 
 
 def explain(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, Explanation]:
     """The explanation of every trial by number.
 
-    Verdicts on failed trials are kept in `folder.causes`, and made anew where the rules, the trial's record
+    Verdicts are kept in `folder.causes`, and made anew where the rules, the trial's record
     or the length of its history have changed. The file is disposable: what cannot be read of it is made
     anew, and where it cannot be written the next reader takes as long.
 
     Raises:
         UserError: a history has a corrupt line.
     """
-    outcomes = {record.number: record.summary and record.summary.outcome for record in records}
-    failed = [record for record in records if outcomes[record.number] == "failed"]
-    keys = {record.number: _key(folder, record) for record in failed}
+    ended = [record for record in records if record.summary and record.summary.outcome in _EXPLAINED]
+    keys = {record.number: _key(folder, record) for record in ended}
     kept = {
         number: line for number, line in _kept_lines(folder.causes).items() if line["key"] == keys.get(number)
     }
-    made = make_lines(folder, [record for record in failed if record.number not in kept])
+    made = make_lines(folder, [record for record in ended if record.number not in kept])
     lines = {number: {**(kept.get(number) or made[number]), "key": key} for number, key in keys.items()}
     if made:
         _keep(folder.causes, lines.values())
-    explanations = {
-        # What learned needs no history to be explained, and what did not end has no explanation.
-        record.number: Explanation(diagnose(record, ()) if outcomes[record.number] == "learned" else None)
+    return {
+        record.number: Explanation(*read_line(lines[record.number]) if record.number in lines else ())
         for record in records
     }
-    return explanations | {number: Explanation(read_line(line)) for number, line in lines.items()}
 
 
 def _key(folder: RunFolder, record: TrialRecord) -> str:

@@ -19,7 +19,25 @@ _RUN_KEYS = ("run", "storage", "budget", "cluster", "sampler", "pruner", "halvin
 
 def next_steps(run: Run, failure_map: FailureMap) -> list[Step]:
     """What to do next, in words, and the command that does it."""
-    return [*_preflight(run, failure_map), *_further(run, failure_map), *_elsewhere(run)]
+    return [
+        *_rescue(run, failure_map),
+        *_preflight(run, failure_map),
+        *_further(run, failure_map),
+        *_elsewhere(run),
+    ]
+
+
+def rescue_command(run: Run) -> str:
+    """The command that tries fixes in every cell that fails."""
+    return f"python -m search.rescue {_run_words(run)}"
+
+
+def _rescue(run: Run, failure_map: FailureMap) -> list[Step]:
+    """What is wrong where cells fail, tried out: in those where nothing was tried yet."""
+    failing = [cell for cell in failure_map.cells.values() if cell.verdict.state == "fails"]
+    if all(cell.interventions for cell in failing):
+        return []
+    return [("What fixes the cells that fail: one change at a time, on the same seeds:", rescue_command(run))]
 
 
 def _preflight(run: Run, failure_map: FailureMap) -> list[Step]:
@@ -80,12 +98,13 @@ def _elsewhere(run: Run) -> list[Step]:
     space += [f"model={network}"] if network != _DEPTH_SPACES[config.space] else []
     longest = max(config.map_values["task.sequence_length"])
     wide = [f"task={task}"] if task != "adding" else []
+    wide += _task_words(run)
     wide += ["model.hidden_size=512", "model.depth=5", f"task.sequence_length={longest}"]
     begin = " ".join(["python -m search.run", *space])
     steps = [
         (
             f"512 units, 5 layers, length {longest}, 5 seeds, on a GPU cluster:",
-            f"{begin} budget=full {' '.join(wide)} cluster.address=auto",
+            f"{begin} budget=full {shlex.join(wide)} cluster.address=auto",
         )
     ]
     if task == "adding":
@@ -97,6 +116,15 @@ def _elsewhere(run: Run) -> list[Step]:
             )
         )
     return steps
+
+
+def _task_words(run: Run) -> list[str]:
+    """What the user said of the task: without the path of their file no command begins a run on it."""
+    config, path = run.config, run.config.setting("task.path")
+    typed = [word for word in _typed_words(run) or () if word.startswith("task.")]
+    words = [word for word in typed if word.partition("=")[0] not in config.axis_paths]
+    is_told = path is None or any(word.startswith("task.path=") for word in words)
+    return words if is_told else [f"task.path={path}", *words]
 
 
 def _run_words(run: Run) -> str:

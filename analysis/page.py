@@ -7,13 +7,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.curves import MAX_POINTS, short, shown_trials, trial_curves
-from analysis.failure_map import FailureMap, MapCell, recipe_words
+from analysis.curves import MAX_POINTS
+from analysis.diagnosis import CAUSE_WORDS
+from analysis.failure_map import FailureMap, MapCell
 from analysis.load import Run
-from analysis.next_steps import next_steps
+from analysis.next_steps import next_steps, rescue_command
+from analysis.page_data import cell_words, page_data, told
+from analysis.page_fixes import fixes
 from analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
-from analysis.records import TrialRecord
-from analysis.wording import count_words, duration_text, setting_words
+from analysis.why import cause_counts, cause_label, share_words
+from analysis.wording import duration_text
 
 #: Trials whose curves a page carries at most: about 5 kB each.
 MAX_TRIALS = 1500
@@ -39,19 +42,9 @@ _TEMPLATES.filters["breakable"] = breakable
 
 def render(run: Run, failure_map: FailureMap) -> str:
     """The page's HTML. Raises UserError where a trial's history has a corrupt line."""
-    shown = set(shown_trials(failure_map, MAX_TRIALS))
     cells = list(failure_map.cells.values())
     identifiers = {cell.labels: index for index, cell in enumerate(cells)}
-    data = {
-        "cells": [
-            {"title": cell_words(failure_map, cell), "told": told(cell), "trials": cell.numbers}
-            for cell in cells
-        ],
-        "trials": {
-            record.number: _trial(record, trial_curves(run, record) if record.number in shown else None)
-            for record in run.records
-        },
-    }
+    data = page_data(run, failure_map, MAX_TRIALS)
     begun = failure_map.begun_facets or failure_map.facets
     tones = ", ".join(unknown_colour(share) for share in (0.0, 0.5, 1.0))
     return _TEMPLATES.get_template("report.html").render(
@@ -70,41 +63,25 @@ def render(run: Run, failure_map: FailureMap) -> str:
         ],
         state_words=STATE_WORDS,
         swatches={"learns": LEARNS, "fails": FAILS, "unknown": f"linear-gradient(90deg, {tones})"},
-        num_left_out=len(run.records) - len(shown),
+        num_left_out=max(0, len(run.records) - MAX_TRIALS),
         max_points=MAX_POINTS,
         unknown=[
-            (identifiers[cell.labels], cell_words(failure_map, cell), cell.verdict.reason)
+            (identifiers[cell.labels], cell_words(failure_map.paths, cell.labels), cell.verdict.reason)
             for cell in cells
             if cell.verdict.state == "unknown"
         ],
+        causes=[
+            (cause_label(cause), count, CAUSE_WORDS[cause])
+            for cause, count in cause_counts(failure_map).items()
+        ],
+        fixes=fixes(run, failure_map),
+        rescue=rescue_command(run),
         steps=next_steps(run, failure_map),
         files=[_text_file(run.folder.config), _text_file(run.folder.provenance)],
         data=script_safe_json(data),
         style=Markup(_source("report.css")),
         script=Markup(_source("charts.js") + _source("report.js")),
     )
-
-
-def cell_words(failure_map: FailureMap, cell: MapCell) -> str:
-    """A cell's labels in words: 'sequence length 20, depth 3'."""
-    pairs = zip(failure_map.paths, cell.labels, strict=True)
-    return ", ".join(setting_words(path, label) for path, label in pairs)
-
-
-def told(cell: MapCell) -> str:
-    """A cell's state and counts in words."""
-    verdict, tally = cell.verdict, cell.verdict.tally
-    if verdict.state == "not_run":
-        cost = "" if cell.cost_seconds is None else f", estimated cost {duration_text(cell.cost_seconds)}"
-        return f"not run: {verdict.reason}{cost}"
-    errored = f"; {verdict.num_errored} errored" if verdict.num_errored else ""
-    recipe = f"; recipe: {cell.recipe}" if cell.recipe else ""
-    if verdict.state == "unknown":
-        return f"unknown: {verdict.reason}{errored}{recipe}"
-    low, high = verdict.interval
-    censored = f", {tally.censored} censored" if tally.censored else ""
-    learned = f"{tally.learned} of {count_words(tally.trials, 'seed')} learned{censored}"
-    return f"{STATE_WORDS[verdict.state]}: {learned}, P(learn) from {low:.2f} to {high:.2f}{errored}{recipe}"
 
 
 def script_safe_json(data: Any) -> Markup:
@@ -119,6 +96,7 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
     """What a cell's button shows."""
     verdict = cell.verdict
     low, high = verdict.interval
+    cause = f"; {share_words(cell.shown_cause)}" if cell.shown_cause else ""
     notes = {
         "censored": verdict.tally.censored,
         "errored": verdict.num_errored,
@@ -128,28 +106,13 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
         "identifier": identifier,
         "state": verdict.state,
         "colour": cell_colour(verdict),
-        "label": f"{cell_words(failure_map, cell)}: {told(cell)}",
+        "label": f"{cell_words(failure_map.paths, cell.labels)}: {told(cell)}{cause}",
         "counts": f"{verdict.tally.learned}/{verdict.tally.trials}",
         "interval": f"{low:.2f} to {high:.2f}" if verdict.tally.trials else "",
+        "cause": cause_label(cell.shown_cause.cause) if cell.shown_cause else "",
         "notes": [f"{count} {word}" for word, count in notes.items() if count]
         + ([f"recipe {verdict.best_recipe}"] if verdict.best_recipe else []),
         "cost": "" if cell.cost_seconds is None else duration_text(cell.cost_seconds),
-    }
-
-
-def _trial(record: TrialRecord, curves: dict[str, Any] | None) -> dict[str, Any]:
-    """A trial's row in the list, and its curves. Of one that has not ended the curves tell how far it is."""
-    summary = record.summary
-    updates = curves["update"][-1] if curves else None
-    return {
-        "seed": record.seed,
-        "recipe": f"{record.recipe_index}: {recipe_words(record.recipe)}",
-        "purpose": record.purpose,
-        "outcome": (summary and summary.outcome) or "censored",
-        "reason": summary.reason if summary else "not ended",
-        "updates": summary.updates if summary else updates,
-        "best_score": short(summary.best_score) if summary else None,
-        "curves": curves,
     }
 
 

@@ -13,13 +13,15 @@ from analysis.failure_map import FailureMap, MapCell
 from analysis.files import write_atomically
 from analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
 from analysis.rate_curve import RateCurve
+from analysis.why import cause_label
 from analysis.wording import duration_text, label_lines
 
 _INK = "#1d2430"
 _FAINT = "#6b7280"
 _GRID = "#c9ced6"
+_POINTS_AN_INCH = 72
 #: Inches. A cell's text needs this much room; panels stand side by side up to the widest figure.
-_CELL = (0.92, 0.66)
+_CELL = (1.0, 0.7)
 _WIDEST = 20.0
 _GAP, _RIGHT, _BOTTOM = 0.3, 0.3, 1.25
 _LINE = 0.21
@@ -29,6 +31,8 @@ _LABEL_POINTS, _LABEL_CHARACTER, _LABEL_LINE = 9.0, 0.08, 0.16
 _USUAL_LABEL, _SMALL_LABEL_POINTS = 11, 7.0
 _LABEL_WIDTHS = (15, 28)
 _DOTS_PER_INCH = 130
+#: Of a font's size: height of a line, and width of a character in the mean of a text.
+_LINE_HEIGHT, _CHARACTER_WIDTH = 1.4, 0.6
 
 
 def draw_failure_map(failure_map: FailureMap) -> Figure:
@@ -162,6 +166,8 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
     axes.add_patch(Rectangle(box, 0.96, 0.95, facecolor=colour, edgecolor="none"))
     ink = _INK if verdict.state == "unknown" else "white"
     lines = [(f"{verdict.tally.learned}/{verdict.tally.trials}", 12.0)]
+    if cell.shown_cause:
+        lines.append((cause_label(cell.shown_cause.cause), 6.6))
     if verdict.tally.trials:
         low, high = verdict.interval
         lines.append((f"{low:.2f} to {high:.2f}", 7.2))
@@ -175,11 +181,17 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
 
 
 def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: str) -> None:
-    """Lines of text with their sizes in points, one below the other around a point; the first is bold."""
-    heights = [size * 1.4 / 72 / _CELL[1] for _, size in lines]
+    """Lines of text with their sizes in points, one below the other around a point; the first is bold.
+
+    They are drawn smaller where they would not keep inside the cell.
+    """
+    room_across, room_up = (0.93 * inches * _POINTS_AN_INCH for inches in _CELL)
+    shrink = min(1.0, room_up / sum(size * _LINE_HEIGHT for _, size in lines))
+    sizes = [min(size * shrink, room_across / (_CHARACTER_WIDTH * len(text))) for text, size in lines]
+    heights = [size * _LINE_HEIGHT / _POINTS_AN_INCH / _CELL[1] for size in sizes]
     down = y + sum(heights) / 2
-    for (text, size), height in zip(lines, heights, strict=True):
-        weight = "bold" if size == lines[0][1] else "normal"
+    for index, ((text, _), size, height) in enumerate(zip(lines, sizes, heights, strict=True)):
+        weight = "normal" if index else "bold"
         axes.text(
             x, down - height / 2, text, ha="center", va="center_baseline",
             fontsize=size, fontweight=weight, color=ink,
@@ -189,7 +201,9 @@ def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: 
 
 def _footnote(failure_map: FailureMap, drawn: tuple[tuple[str, ...], ...]) -> str:
     """How a cell is read, and which facets are not drawn because nothing was begun in them."""
-    words = "k/n: seeds that learned, of those tried; below it the 95 % interval of P(learn)"
+    has_causes = any(cell.shown_cause for cell in failure_map.cells.values())
+    cause = "the cause of most failures, and " if has_causes else ""
+    words = f"k/n: seeds that learned, of those tried; below it {cause}the 95 % interval of P(learn)"
     left_out = [failure_map.facet_words(facet) for facet in failure_map.facets if facet not in drawn]
     return f"{words}. Not begun: {', '.join(left_out)}" if left_out else words
 

@@ -73,7 +73,7 @@ class RunFolder:
 
     @property
     def causes(self) -> Path:
-        """The verdicts on failed trials, kept for the next reader: disposable."""
+        """The verdicts on trials, kept for the next reader: disposable."""
         return self.path / "causes.jsonl"
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import UserError, command, nearest
-from analysis.failure_map import FailureMap, build_map
+from analysis.failure_map import FailureMap, MapCell, build_map
 from analysis.files import write_atomically
 from analysis.load import Run, find_run, load_run
 from analysis.page import render
@@ -26,7 +26,8 @@ Writes into the run's folder:
   report/index.html        self-contained: the failure map, and the curves behind every cell
   report/failure_map.png   the map as a picture
   report/trials.csv        the same rows as trials.parquet
-  report/cells.csv         one row a cell: state, counts, 95 % interval of P(learn), estimated seconds
+  report/cells.csv         one row a cell: state, counts, 95 % interval of P(learn), estimated seconds, cause
+  causes.jsonl             the verdicts on failed trials, so that the next report takes less time
 """
 
 _KEYS = ("run", "storage")
@@ -68,13 +69,24 @@ def cells_csv(failure_map: FailureMap) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     counts = ("state", "learned", "trials", "censored", "errored", "low", "high", "recipe_index", "recipe")
-    rows.writerow((*failure_map.paths, *counts, "reason", "cost_seconds"))
+    causes = ("cause", "cause_share", "cause_evidence")
+    rows.writerow((*failure_map.paths, *counts, "reason", "cost_seconds", *causes))
     for cell in failure_map.cells.values():
         verdict, tally = cell.verdict, cell.verdict.tally
         seen = (verdict.state, tally.learned, tally.trials, tally.censored, verdict.num_errored)
         recipe = (verdict.best_recipe, cell.recipe)
-        rows.writerow((*cell.labels, *seen, *verdict.interval, *recipe, verdict.reason, cell.cost_seconds))
+        told = (verdict.reason, cell.cost_seconds, *_cause_columns(cell))
+        rows.writerow((*cell.labels, *seen, *verdict.interval, *recipe, *told))
     return text.getvalue()
+
+
+def _cause_columns(cell: MapCell) -> tuple[str, float | None, str]:
+    """Why most of a cell's failed trials failed, the share of them, and the first sentence of evidence."""
+    if cell.diagnosis is None:
+        return "", None, ""
+    share = cell.diagnosis.num_trials / cell.diagnosis.num_failed
+    evidence = cell.diagnosis.evidence[0].told if cell.diagnosis.evidence else ""
+    return cell.diagnosis.cause, round(share, 4), evidence
 
 
 def main(words: Sequence[str]) -> int:

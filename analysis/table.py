@@ -22,6 +22,7 @@ COLUMNS: dict[str, str] = {
     "cause_confidence": "float64",
     "cause_rule": "string",
     "cause_evidence": "string",
+    "level": "string",
     "updates": "Int64",
     "seconds": "float64",
     "score": "float64",
@@ -98,11 +99,11 @@ def _fixed_values(
 
 
 def _cause_values(explanation: Explanation) -> dict[str, Any]:
-    diagnosis = explanation.diagnosis
-    if diagnosis is None:
-        return {}
-    verdict = diagnosis.verdict
+    if explanation.diagnosis is None:
+        return {"level": explanation.level}
+    verdict = explanation.diagnosis.verdict
     return {
+        "level": explanation.level,
         "cause": verdict.cause,
         "cause_confidence": verdict.confidence,
         "cause_rule": verdict.rule,

@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
+from analysis.diagnosis.level import reached
 from analysis.errors import UserError, command
 from analysis.records import Evaluation, RunFolder, TrialRecord, read_history
 
@@ -30,7 +32,7 @@ _WORTH_PROCESSES = 1000
 
 
 def make_lines(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, Line]:
-    """The verdicts on trials, from their records and histories, by number.
+    """The verdicts on trials that learned or failed, from their records and histories, by number.
 
     Raises:
         UserError: a history has a corrupt line.
@@ -45,17 +47,21 @@ def make_lines(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, L
     return {line["number"]: line for line in lines}
 
 
-def read_line(line: Mapping[str, Any]) -> Diagnosis | None:
-    """The verdict that a line holds. Raises KeyError or TypeError where it is none."""
-    if line["verdict"] is None:
-        return None
-    return Diagnosis(_suspicion(line["verdict"]), tuple(map(_suspicion, line["runners_up"])))
+def read_line(line: Mapping[str, Any]) -> tuple[Diagnosis | None, str | None, str]:
+    """Verdict, level, and what the level rests on. Raises KeyError or TypeError where the line has none."""
+    verdict, level = line["verdict"], line["level"]
+    diagnosis = verdict and Diagnosis(_suspicion(verdict), tuple(map(_suspicion, line["runners_up"])))
+    return diagnosis, level and str(level), str(line["level_told"])
 
 
-def checked_history(path: Path) -> list[Evaluation]:
-    """Every evaluation in a history.jsonl. Raises UserError where a line is none."""
+def checked_history(path: Path, most: int | None = None) -> list[Evaluation]:
+    """The evaluations in a history.jsonl, or at most the first so many.
+
+    Raises:
+        UserError: a line is no evaluation.
+    """
     try:
-        return list(read_history(path))
+        return list(islice(read_history(path), most))
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not text: {error}") from None
     except ValueError as error:
@@ -63,13 +69,17 @@ def checked_history(path: Path) -> list[Evaluation]:
 
 
 def _line(folder: RunFolder, record: TrialRecord) -> Line:
-    diagnosis = diagnose(record, checked_history(folder.trial(record.number).history))
-    if diagnosis is None:
-        return {"number": record.number, "verdict": None}
+    path = folder.trial(record.number).history
+    has_learned = record.summary is not None and record.summary.outcome == "learned"
+    # What learned is asked only whether something leaks, which the first evaluation tells.
+    history = checked_history(path, most=1 if has_learned else None)
+    diagnosis, level = diagnose(record, history), None if has_learned else reached(record, history)
     return {
         "number": record.number,
-        "verdict": _written(diagnosis.verdict),
-        "runners_up": [_written(suspicion) for suspicion in diagnosis.runners_up],
+        "verdict": diagnosis and _written(diagnosis.verdict),
+        "runners_up": [_written(suspicion) for suspicion in diagnosis.runners_up] if diagnosis else [],
+        "level": "learned" if has_learned else level and level.name,
+        "level_told": level.told if level else "",
     }
 
 

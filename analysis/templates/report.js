@@ -72,15 +72,11 @@ function lossChart(trials, chosen, redraw) {
   );
   const name = offered.includes(shownLoss) ? shownLoss : "trained";
   const chart = name === "trained" ? trainedLossChart(trials, chosen) : comparedLossChart(trials, chosen, name);
-  if (offered.length === 1) return chart;
-  const choice = html("select", { ariaLabel: "which loss is shown" },
-    ...offered.map((one) => html("option", { value: one, textContent: LOSSES[one], selected: one === name })));
-  choice.addEventListener("change", () => {
-    shownLoss = choice.value;
+  const words = Object.fromEntries(offered.map((one) => [one, LOSSES[one]]));
+  addChoice(chart, "loss", words, name, (chosen) => {
+    shownLoss = chosen;
     redraw();
-    document.querySelector("#charts select").focus();
   });
-  chart.querySelector("figcaption").append(" ", choice);
   return chart;
 }
 
@@ -118,15 +114,55 @@ function scoreChart(trials, chosen) {
   });
 }
 
-function layerChart(trial) {
-  const names = Object.keys(trial.curves.by_layer);
-  const curves = names.map((name, index) => ({
-    name, xs: trial.curves.update, ys: trial.curves.by_layer[name], colour: rampColour(index, names.length), chosen: true,
+// What the chart of a network's inside can show; the reader's choice stays from trial to trial.
+const INSIDES = {
+  gradient: { title: "Gradient norm by layer", unit: "before clipping", log: true },
+  spread: { title: "What is left of the input by layer", unit: "spread over sequences at the last step", log: true },
+  memory: { title: "Memory by layer", unit: "steps until the gates let 1/e pass", log: true },
+  gates: { title: "Gates", unit: "mean activation", log: false },
+  labels: { title: "What labels carry of the gradient", unit: "cosine", log: false },
+};
+let shownInside = "gradient";
+
+// Updates, and values by name, of one thing about a network's inside; null where it was not recorded.
+function inside(trial, name) {
+  if (name === "gradient") return { update: trial.curves.update, values: trial.curves.by_layer };
+  return name === "labels" ? trial.curves.labels : trial.curves.inside[name];
+}
+
+function insideChart(trial, redraw) {
+  const offered = Object.keys(INSIDES).filter((name) => inside(trial, name));
+  const name = offered.includes(shownInside) ? shownInside : "gradient";
+  const { update, values } = inside(trial, name);
+  const names = Object.keys(values);
+  const curves = names.map((one, index) => ({
+    name: one.replace(/_/g, " "), xs: update, ys: values[one], colour: rampColour(index, names.length), chosen: true,
   }));
-  return lineChart({
-    title: "Gradient norm by layer", unit: `trial ${trial.number}, before clipping`, xName: "updates", log: true,
-    curves, keys: curves, empty: "No gradient by layer was recorded.",
+  const { title, unit, log } = INSIDES[name];
+  const chart = lineChart({
+    title, unit: `trial ${trial.number}, ${unit}`, xName: "updates", log, curves, keys: curves,
+    empty: "No gradient by layer was recorded.",
   });
+  const words = Object.fromEntries(offered.map((one) => [one, INSIDES[one].title]));
+  addChoice(chart, "inside", words, name, (chosen) => {
+    shownInside = chosen;
+    redraw();
+  });
+  return chart;
+}
+
+// Lets the reader choose what a chart shows, where there is more than one thing.
+function addChoice(chart, kind, words, shown, choose) {
+  if (Object.keys(words).length < 2) return;
+  const choice = html("select", { ariaLabel: `which ${kind} is shown` }, ...Object.entries(words).map(
+    ([value, textContent]) => html("option", { value, textContent, selected: value === shown }),
+  ));
+  choice.dataset.kind = kind;
+  choice.addEventListener("change", () => {
+    choose(choice.value);
+    document.querySelector(`#charts select[data-kind=${kind}]`).focus();
+  });
+  chart.querySelector("figcaption").append(" ", choice);
 }
 
 function stepChart(trial) {
@@ -148,7 +184,7 @@ function drawCharts(trials, chosen) {
   if (!drawn.length) return;
   const redraw = () => drawCharts(trials, chosen);
   charts.append(lossChart(drawn, chosen, redraw), scoreChart(drawn, chosen));
-  if (chosen && chosen.curves) charts.append(layerChart(chosen), stepChart(chosen));
+  if (chosen && chosen.curves) charts.append(insideChart(chosen, redraw), stepChart(chosen));
 }
 
 function showTrials(trials, chosen) {
@@ -157,15 +193,44 @@ function showTrials(trials, chosen) {
     const choose = html("button", { type: "button", className: "link" }, String(trial.number));
     choose.setAttribute("aria-label", `show the gradients of trial ${trial.number}`);
     choose.addEventListener("click", () => showTrials(trials, trial));
-    const values = [trial.seed, trial.recipe, trial.purpose, trial.outcome, trial.reason, trial.updates, trial.best_score];
-    const row = html("tr", { className: trial === chosen ? "chosen" : "" }, html("td", {}, choose));
-    for (const value of values) row.append(html("td", {}, value === null ? "" : String(value)));
-    row.children[5].className = "reason";
-    row.children[4].className = `outcome ${trial.outcome}`;
-    return row;
+    const cell = (value, className = "") => html("td", { className }, value === null ? "" : value);
+    return html("tr", { className: trial === chosen ? "chosen" : "" }, html("td", {}, choose),
+      cell(trial.seed), cell(trial.recipe), cell(trial.purpose), cell(trial.outcome, `outcome ${trial.outcome}`),
+      cell(trial.cause && causeDetails(trial.cause), "cause"),
+      cell(trial.level_told ? unfolded(trial.level, trial.level_told) : trial.level, "level"), cell(trial.reason, "reason"), cell(trial.updates),
+      cell(trial.best_score));
   });
   document.getElementById("trials").hidden = !rows.length;
   document.querySelector("#trials tbody").replaceChildren(...rows);
+}
+
+function unfolded(summary, ...content) {
+  return html("details", {}, html("summary", {}, summary), ...content);
+}
+
+function list(sentences) {
+  return html("ul", {}, ...sentences.map((sentence) => html("li", {}, sentence)));
+}
+
+// A trial's cause, with its evidence where the page carries that.
+function causeDetails(cause) {
+  if (!cause.evidence) return cause.label;
+  const details = unfolded(cause.label);
+  if (cause.evidence.length) details.append(list(cause.evidence));
+  details.append(html("p", { className: "hint" }, `rule: ${cause.rule}`));
+  if (cause.others.length) details.append(html("p", { className: "hint" }, `or else: ${cause.others.join(", ")}`));
+  return details;
+}
+
+// Why a cell's trials failed: the cause, what it rests on, and what the recipes that learned had else.
+function whyWords(why) {
+  const parts = [html("p", {}, html("b", {}, why.told), `: ${why.meaning}`)];
+  if (why.evidence.length) parts.push(list(why.evidence));
+  if (why.others.length) parts.push(html("p", {}, `Other trials: ${why.others.join(", ")}.`));
+  if (why.differences.length) {
+    parts.push(html("p", {}, "What those that learned had else:"), list(why.differences));
+  }
+  return parts;
 }
 
 function leftOutWords(trials) {
@@ -181,6 +246,9 @@ function showCell(identifier) {
   }
   document.getElementById("detail-title").textContent = cell.title;
   document.getElementById("detail-told").textContent = cell.told;
+  const why = document.getElementById("detail-why");
+  why.hidden = !cell.why;
+  why.replaceChildren(...(cell.why ? whyWords(cell.why) : []));
   const leftOut = document.getElementById("detail-left-out");
   leftOut.textContent = leftOutWords(trials);
   leftOut.hidden = !leftOut.textContent;

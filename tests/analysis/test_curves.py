@@ -20,7 +20,7 @@ def curves(run: Any, number: int = 0) -> dict[str, Any]:
 @pytest.mark.parametrize("count", [1, 2, MAX_POINTS, MAX_POINTS + 1, 1000])
 def test_a_thinned_history_keeps_its_order_its_first_and_its_last(history: Any, count: int) -> None:
     full = history("failed", count=count)
-    kept = thinned(full)
+    kept = thinned(full, MAX_POINTS)
     updates = [one.update for one in kept]
     assert len(kept) == min(count, MAX_POINTS)
     assert updates == sorted(set(updates))

@@ -1,0 +1,35 @@
+"""Why cells fail, in words that are the same in the terminal, the picture and the report."""
+
+from collections import Counter
+
+from analysis.diagnosis import Cause
+from analysis.diagnosis.cell import CellDiagnosis
+from analysis.failure_map import FailureMap
+from analysis.wording import count_words
+
+
+def cause_label(cause: Cause) -> str:
+    """A cause in a few words: 'vanishing in time'."""
+    return "cause unknown" if cause == "unknown" else cause.replace("_", " ")
+
+
+def cause_counts(failure_map: FailureMap) -> dict[Cause, int]:
+    """How many cells fail, or fail in part, by each cause; the most frequent first."""
+    shown = (cell.shown_cause for cell in failure_map.cells.values())
+    return dict(Counter(diagnosis.cause for diagnosis in shown if diagnosis is not None).most_common())
+
+
+def why_line(failure_map: FailureMap) -> str:
+    """'why: 5 cells vanishing in time, 2 partial solution'; '' where no cell fails."""
+    counts = [(count, cause_label(cause)) for cause, count in cause_counts(failure_map).items()]
+    if not counts:
+        return ""
+    (most, first), *others = counts
+    told = [f"{count_words(most, 'cell')} {first}", *(f"{count:,} {label}" for count, label in others)]
+    return f"why: {', '.join(told)}"
+
+
+def share_words(diagnosis: CellDiagnosis) -> str:
+    """'vanishing in time: 3 of 4 failed trials'."""
+    failed = count_words(diagnosis.num_failed, "failed trial")
+    return f"{cause_label(diagnosis.cause)}: {diagnosis.num_trials:,} of {failed}"
