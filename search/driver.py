@@ -1,6 +1,7 @@
 """One session of a run: trials until the budget ends it, then table, report, and how to go on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
@@ -9,7 +10,8 @@ from analysis.files import write_atomically
 from analysis.load import load_run
 from analysis.next_steps import next_steps
 from analysis.records import RunFolder
-from analysis.report import build
+from analysis.report import Report, build
+from search.agenda import Agenda
 from search.config import RunConfig
 from search.live import LiveView
 from search.loading import to_yaml
@@ -22,11 +24,13 @@ from search.study import Study
 #: Exit statuses: the search ended by itself; Ctrl-C ended it, as shells have it for SIGINT.
 DONE, INTERRUPTED = 0, 130
 
+Notice = Callable[[str], None]
+
 
 def drive(
     config: RunConfig, folder: RunFolder, *, command: Sequence[str], started: float, console: Console
 ) -> int:
-    """Runs one session and returns the exit status.
+    """Runs one session of a map and returns the exit status.
 
     Args:
         config: of the run; its folder exists.
@@ -38,37 +42,21 @@ def drive(
     Raises:
         UserError: another driver is at work, the disk is full, the cluster cannot be reached, or the like.
     """
-
-    def notice(line: str) -> None:
-        console.print(Text(line), soft_wrap=True)
-
-    study = Study.open(config, folder, notice)
-    try:
-        files = states_of_files(config.space)
+    notice = notices(console)
+    deadline = deadline_of(config, started)
+    with open_session(config, folder, command=command, notice=notice) as study:
         with disk_errors_told(folder):
             # Only now that the lock is held: a resume may have changed it.
             write_atomically(folder.config, to_yaml(config))
-            for warning in begin_session(folder, command, files=files):
-                notice(f"warning: {warning}")
-        deadline = None if config.budget.minutes is None else started + config.budget.minutes * 60
         pace = Pace(config, deadline)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from search.executor import execute
 
-        try:
-            with LiveView(config, study.results, pace.seconds_left, console) as view:
-                ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick)
-        finally:
-            with disk_errors_told(folder):
-                end_session(folder)
-    finally:
-        study.close()
+        with LiveView(config, study.results, pace.seconds_left, console) as view:
+            ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick)
 
-    results = study.results()
-    view.show_map(results)
-    with disk_errors_told(folder):
-        write_costs(config, folder, load_run(folder).records)
-    report = build(folder)
+    view.show_map(study.results())
+    report = write_report(config, folder)
     if ended_by == "interrupt":
         notice(f"Stopped; what was under way is saved. Go on with\n  {resume_command(folder)}")
     else:
@@ -76,3 +64,56 @@ def drive(
             notice(f"{purpose}\n  {words}")
     notice(f"report: {report.page}")
     return INTERRUPTED if ended_by == "interrupt" else DONE
+
+
+def notices(console: Console) -> Notice:
+    """Prints lines that a user may copy: as they are, and not wrapped."""
+    return lambda line: console.print(Text(line), soft_wrap=True)
+
+
+def deadline_of(config: RunConfig, started: float) -> float | None:
+    """When a session ends in any case, on the clock of time.monotonic; None for no limit."""
+    return None if config.budget.minutes is None else started + config.budget.minutes * 60
+
+
+@contextmanager
+def open_session(
+    config: RunConfig,
+    folder: RunFolder,
+    *,
+    command: Sequence[str],
+    notice: Notice,
+    agenda: Agenda | None = None,
+) -> Iterator[Study]:
+    """The run's study, under its lock, with the session in its provenance.
+
+    Args:
+        config: of the run; its folder exists.
+        folder: of the run.
+        command: what the user typed.
+        notice: is told of every repair and warning.
+        agenda: what to begin next; the map's where left out.
+
+    Raises:
+        UserError: another driver is at work, the disk is full, or the like.
+    """
+    study = Study.open(config, folder, notice, agenda=agenda)
+    try:
+        files = states_of_files(config.space)
+        with disk_errors_told(folder):
+            for warning in begin_session(folder, command, files=files):
+                notice(f"warning: {warning}")
+        try:
+            yield study
+        finally:
+            with disk_errors_told(folder):
+                end_session(folder)
+    finally:
+        study.close()
+
+
+def write_report(config: RunConfig, folder: RunFolder) -> Report:
+    """Writes what cells cost here, table and report. Raises UserError where the disk is full or the like."""
+    with disk_errors_told(folder):
+        write_costs(config, folder, load_run(folder).records)
+    return build(folder)

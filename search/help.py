@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from search.config import RunConfig
+from search.interventions.request import AblationWords, RescueWords
 from search.loading.fields import shown
 from search.loading.groups import Group, question_of, read_group, shipped
 from search.loading.paths import KINDS, PARTS
@@ -88,6 +89,62 @@ def status_help() -> str:
             *_lines("storage", RunConfig.model_fields["storage"]),
         ]
     )
+
+
+def rescue_help() -> str:
+    """The help of `python -m search.rescue`."""
+    return "\n".join(
+        [
+            "python -m search.rescue run=NAME [cell=LABELS] key=value ...",
+            "",
+            "Tries what might help where a run fails: for each cell that fails the fixes against its cause,",
+            "one change at a time on the same seeds, and one fix against another cause. The trials are the",
+            "run's own, and no evidence of its map. Typed again it goes on.",
+            "",
+            "Examples:",
+            "  python -m search.rescue run=lstm_depth plan=true  what would be tried, and its cost",
+            "  python -m search.rescue run=lstm_depth budget.minutes=30",
+            '  python -m search.rescue run=lstm_depth cell="model.depth=5,task.sequence_length=100"',
+            "  python -m search.rescue run=lstm_depth cell=model.depth=5 seeds=8",
+            "",
+            *_words_of_a_session(RescueWords),
+        ]
+    )
+
+
+def ablate_help() -> str:
+    """The help of `python -m search.ablate`."""
+    return "\n".join(
+        [
+            "python -m search.ablate run=NAME trial=N key=value ...",
+            "",
+            "Shows what a recipe that learned had needed: takes away one thing at a time, on the same seeds.",
+            "The trials are the run's own, and no evidence of its map. Typed again it goes on.",
+            "",
+            "Examples:",
+            "  python -m search.ablate run=lstm_depth trial=12 plan=true",
+            "  python -m search.ablate run=lstm_depth trial=12 budget.minutes=10",
+            "",
+            *_words_of_a_session(AblationWords),
+        ]
+    )
+
+
+def _words_of_a_session(own: type[BaseModel]) -> Iterator[str]:
+    """What a session of interventions takes."""
+    yield "What is tried:"
+    for name, field in own.model_fields.items():
+        yield from _lines(name, field)
+    yield ""
+    yield "Where and how long (what the run itself is limited to stays as it is):"
+    yield from _lines("storage", RunConfig.model_fields["storage"])
+    yield from _lines("keep", RunConfig.model_fields["keep"])
+    minutes = "wall-clock minutes of this session; none: no limit (number or none; default the run's)"
+    yield from _wrapped("budget.minutes", minutes)
+    trials = "trials that this session may begin; none: no limit (whole number or none; default none)"
+    yield from _wrapped("budget.trials", trials)
+    yield ""
+    yield from _groups_of_files("cluster")
 
 
 def check_help() -> str:

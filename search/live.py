@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -27,18 +25,17 @@ from search.config import RunConfig
 from search.cost import relative_cost
 from search.space import Axis, Cell
 from search.study import Results
+from search.terminal import TerminalView
 from search.wants import TrialNote
 
-#: Seconds from one plain line to the next, and from one picture to the next.
-PLAIN_SECONDS, PICTURE_SECONDS = 5.0, 0.25
 #: Characters of a cell: at least, usually, and at most where its label is longer; and of the rows' labels.
 CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 14), 8
 #: What stands for a state where there is no colour.
 MARKS: dict[State, str] = {"learns": "+", "fails": "-", "unknown": "?", "not_run": "."}
 
 
-class LiveView:
-    """Shows a search while it goes on.
+class LiveView(TerminalView):
+    """Shows the map while it fills in.
 
     Args:
         config: of the run.
@@ -54,45 +51,25 @@ class LiveView:
         seconds_left: Callable[[Results], float | None],
         console: Console,
     ) -> None:
+        super().__init__(console)
         self.config = config
         self.results = results
         self.seconds_left = seconds_left
-        self.console = console
         self.reached = cells_in_order(config, relative_cost)
-        self.started = monotonic()
         self.ended_before = sum(results().outcomes.values())
-        self._next = self.started
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-
-    def __enter__(self) -> "LiveView":
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.update(Text(""), refresh=True)
-            self._live.stop()
 
     def show_map(self, results: Results) -> None:
         """Prints the map and the counts, to stay."""
         self.console.print(self._picture(results))
         self.console.print(self.status_line(results, "unfinished"), highlight=False, soft_wrap=True)
 
-    def tick(self) -> None:
-        """Draws anew if it is time to; called as often as one likes."""
-        if monotonic() < self._next:
-            return
-        results = self.results()
-        if self._live is None:
-            self._next = monotonic() + PLAIN_SECONDS
-            self.console.print(self.status_line(results), highlight=False, soft_wrap=True)
-        else:
-            self._next = monotonic() + PICTURE_SECONDS
-            picture = self._picture(results)
-            self._live.update(Group(picture, Text(self.status_line(results))), refresh=True)
+    def picture(self) -> RenderableType:
+        """The map as it stands."""
+        return self._picture(self.results())
+
+    def line(self) -> str:
+        """The counts as they stand."""
+        return self.status_line(self.results())
 
     def _picture(self, results: Results) -> RenderableType:
         return map_picture(self.config, self.reached, results.cells, self.console.width)
@@ -113,9 +90,11 @@ class LiveView:
         verdicts = judge_cells(self.config, self.reached, results.cells)
         decided = sum(verdict.state in ("learns", "fails") for verdict in verdicts.values())
         left = self.seconds_left(results)
+        changed = sum(note.outcome is None for note in results.interventions)
         parts = [
             duration_text(seconds),
             f"{count_words(ended, 'trial')}: {', '.join(counts)}; {results.num_unfinished} {others}",
+            *([f"{count_words(changed, 'intervention')} {others}"] if changed else []),
             f"{decided} of {count_words(len(verdicts), 'cell')} decided",
             f"{(ended - self.ended_before) / max(seconds, 1) * 60:.0f} trials/min",
             "no estimate of the time left" if left is None else f"{duration_text(left)} left",

@@ -34,22 +34,30 @@ def _show(folder: RunFolder, console: Console) -> None:
     from search.cost import relative_cost
     from search.live import map_picture
     from search.space import Cell
-    from search.wants import TrialNote
+    from search.wants import TrialNote, note_of_record
 
     config = from_yaml(folder.config)
     cells: dict[Cell, list[TrialNote]] = defaultdict(list)
     outcomes: Counter[str] = Counter()
+    interventions: Counter[str] = Counter()
     for record in load_run(folder).records:
-        cell = Cell(tuple((path, record.cell[path]) for path in config.space.map.paths))
-        outcome = record.summary.outcome if record.summary else None
-        cells[cell].append(
-            TrialNote(record.number, cell, record.recipe_index, record.purpose, record.seed, outcome)
-        )
-        outcomes[outcome or "unfinished"] += 1
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        note = note_of_record(record, config.space)
+        if note.intervention is None:
+            cells[note.cell].append(note)
+            outcomes[note.outcome or "unfinished"] += 1
+        else:
+            interventions[note.outcome or "unfinished"] += 1
     console.print(Text(f"run {folder.name}: {driver_words(folder)}"), soft_wrap=True)
-    console.print(Text(f"{count_words(outcomes.total(), 'trial')}: {counts or 'none yet'}"), soft_wrap=True)
+    console.print(Text(_counts(outcomes, "trial")), soft_wrap=True)
+    if interventions:
+        console.print(Text(_counts(interventions, "intervention")), soft_wrap=True)
     console.print(map_picture(config, cells_in_order(config, relative_cost), cells, console.width))
+
+
+def _counts(outcomes: Counter[str], noun: str) -> str:
+    """'3 trials: 2 learned, 1 failed'."""
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    return f"{count_words(outcomes.total(), noun)}: {counts or 'none yet'}"
 
 
 def driver_words(folder: RunFolder) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from analysis.records import Intervention, Outcome, Purpose
+from analysis.records import Intervention, Outcome, Purpose, TrialRecord
 from analysis.verdict import DEFAULT_RECIPE, Tally
 from search.config import Budget
-from search.space import Cell
+from search.space import Cell, Space
 
 
 @dataclass(slots=True)
@@ -34,6 +34,21 @@ class TrialNote:
     outcome: Outcome | None = None
     score: float = 0.0
     intervention: Intervention | None = None
+
+
+def note_of_record(record: TrialRecord, space: Space) -> TrialNote:
+    """The note of a trial whose record is all that is known of it."""
+    summary = record.summary
+    return TrialNote(
+        record.number,
+        Cell(tuple((path, record.cell[path]) for path in space.map.paths)),
+        record.recipe_index,
+        record.purpose,
+        record.seed,
+        None if summary is None else summary.outcome,
+        0.0 if summary is None else summary.score,
+        record.intervention,
+    )
 
 
 class Urgency(IntEnum):
