@@ -139,9 +139,9 @@ def left_out(halves: Mapping[Half, Sequence[Labelled]]) -> str:
 
 
 def misses(by_judge: ByJudge) -> str:
-    """Every faulty training whose cause does not come first, and every false alarm, with what was seen."""
+    """Told: causes that do not come first. Blind: alarms that are false, or missing. With what was seen."""
     wrong = [("told", one) for one in by_judge[TOLD] if not one.case.is_healthy and not one.is_right(1)]
-    wrong += [("blind", one) for one in by_judge[BLIND] if one.case.is_healthy and one.is_alarm]
+    wrong += [("blind", one) for one in by_judge[BLIND] if one.case.is_healthy == one.is_alarm]
     rows = [
         (way, one.case.name, one.case.label, one.verdict, _evidence(one).replace("|", "/"))
         for way, one in wrong

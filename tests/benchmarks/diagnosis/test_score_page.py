@@ -5,10 +5,14 @@ import pytest
 
 from analysis.errors import UserError
 from analysis.records import Evaluation
+from benchmarks.diagnosis import sections
 from benchmarks.diagnosis.__main__ import main
 from benchmarks.diagnosis.case import Half
+from benchmarks.diagnosis.judge import Finding
+from benchmarks.diagnosis.judges import BLIND, TOLD
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.page import as_body
+from benchmarks.diagnosis.score import Judged
 
 MakeTraining = Callable[..., Labelled]
 Store = Callable[[Labelled], Path]
@@ -59,6 +63,30 @@ def test_rules_of_other_tools_are_shown_with_what_they_count_as_right_for(
 
     meant = "diverged, exploding_gradient, saturated, dead_units, oscillating"
     assert f"| UMLAUT | LRHigh | {meant} | 2 | 1 | 1 |" in lines
+
+
+def test_misses_are_causes_told_wrong_and_blind_alarms_that_are_false_or_missing(
+    training: MakeTraining,
+) -> None:
+    healthy, found, wrong = (
+        training(label, name=name).case
+        for label, name in (("none", "healthy one"), ("leak", "found"), ("leak", "named wrongly"))
+    )
+    leak = (Finding("leak", frozenset({"leak"}), "the future is seen"),)
+    frozen = (Finding("frozen", frozenset({"frozen"}), "a | b"),)
+
+    lines = sections.misses(
+        {
+            TOLD: [Judged(healthy, ()), Judged(found, leak), Judged(wrong, frozen)],
+            BLIND: [Judged(healthy, leak), Judged(found, leak), Judged(wrong, ())],
+        }
+    ).splitlines()[2:]
+
+    assert lines == [
+        "| told | named wrongly | leak | frozen | a / b |",
+        "| blind | healthy one | none | leak | the future is seen |",
+        "| blind | named wrongly | leak | none | nothing looked wrong |",
+    ]
 
 
 def test_targets_stand_on_the_unseen_half_alone(half: list[Labelled]) -> None:
