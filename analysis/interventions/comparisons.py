@@ -85,8 +85,8 @@ def ablation_comparisons(run: Run, number: int) -> list[Comparison]:
             tried[run.cell_key(record.cell)].append(_Trial(record, change))
     if not tried:
         return []
-    wanted = next(_configuration(record) for record in run.records if record.number == number)
-    before = [record for record in run.records if _configuration(record) == wanted]
+    wanted = {_configuration(record) for record in run.records if record.number == number}
+    before = [record for record in run.records if _configuration(record) in wanted]
     return [
         comparison
         for cell, trials in tried.items()

@@ -14,8 +14,8 @@ Verdict = Literal["works", "does not work", "open", "finite", "not finite"]
 Need = Literal["needed", "not needed", "open"]
 Status = Literal["confirmed", "suspected", "refuted"]
 
-#: Causes that name nothing which a fix could confirm.
-_NAMELESS = ("unknown", "none")
+#: They name nothing that a fix could confirm.
+_NAMELESS = ("", "none", "unknown")
 _LADDERS: Mapping[str, Sequence[str]] = dict(REMEDIES.items())
 _TOLD_BY_CONTROLS: Mapping[tuple[str, str], str] = {
     (
@@ -78,7 +78,7 @@ def confirmations(comparisons: Sequence[Comparison]) -> list[Confirmation]:
     Args:
         comparisons: all of one cell and base.
     """
-    causes = Counter(comparison.cause for comparison in comparisons if comparison.cause)
+    causes = Counter(comparison.cause for comparison in comparisons if comparison.cause not in _NAMELESS)
     return [_confirm(cause, comparisons) for cause, _ in causes.most_common()]
 
 
@@ -88,39 +88,29 @@ def control_lines(comparisons: Iterable[Comparison]) -> list[str]:
 
 
 def _confirm(cause: str, comparisons: Sequence[Comparison]) -> Confirmation:
-    """The rules of docs/rescue.md."""
-    ladder = _LADDERS.get(cause, ())
-    judged = [
-        (one.words, one.name in ladder, verdict(one)) for one in comparisons if one.name not in CONTROLS
-    ]
-    meant = [words for words, is_meant, _ in judged if is_meant]
-    working, failing = (
-        [words for words, is_meant, found in judged if is_meant and found == wanted]
-        for wanted in ("works", "does not work")
-    )
-    others_working, others_failing = (
-        [words for words, is_meant, found in judged if not is_meant and found == wanted]
-        for wanted in ("works", "does not work")
-    )
-    if cause in _NAMELESS:
-        return Confirmation(cause, "suspected", "no rule named a cause that a fix could confirm")
-    if not meant:
-        return Confirmation(cause, "suspected", "no fix for it was tried")
-    if working and others_failing:
-        reason = f"{_and(working)} against it: works; {_and(others_failing)}, against another cause: does not"
+    """The rules of docs/rescue.md: a fix against the cause must work, and one against another must not."""
+    fixes = [one for one in comparisons if one.name not in CONTROLS]
+    against_it = {one.words: verdict(one) for one in fixes if one.name in _LADDERS.get(cause, ())}
+    against_others = {one.words: verdict(one) for one in fixes if one.words not in against_it}
+    working, foils = _with("works", against_it), _with("does not work", against_others)
+    if not against_it:
+        return Confirmation(cause, "suspected", "no fix against it was tried")
+    if working and foils:
+        reason = f"works: {working}, against it; does not work: {foils}, against another cause"
         return Confirmation(cause, "confirmed", reason)
     if working:
-        return Confirmation(
-            cause, "suspected", f"{_and(working)}: works; no fix for another cause was seen not to"
-        )
-    if len(failing) < len(meant):
-        return Confirmation(cause, "suspected", "whether a fix for it works is open")
-    if others_working:
-        reason = f"no fix for it works, and {_and(others_working)} does, against another cause"
+        reason = f"works: {working}, against it; no fix against another cause was seen not to work"
+        return Confirmation(cause, "suspected", reason)
+    if set(against_it.values()) != {"does not work"}:
+        return Confirmation(cause, "suspected", "whether a fix against it works is open")
+    failing, working_else = _with("does not work", against_it), _with("works", against_others)
+    if working_else:
+        reason = f"does not work: {failing}, against it; works: {working_else}, against another cause"
         return Confirmation(cause, "refuted", reason)
-    return Confirmation(cause, "suspected", "no fix that was tried works")
+    reason = f"does not work: {failing}, against it; no fix against another cause was seen to work"
+    return Confirmation(cause, "suspected", reason)
 
 
-def _and(words: Sequence[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
+def _with(wanted: Verdict, fixes: Mapping[str, Verdict]) -> str:
+    """The fixes with a verdict, in a row; '' where there are none."""
+    return ", ".join(words for words, found in fixes.items() if found == wanted)

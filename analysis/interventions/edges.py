@@ -47,7 +47,7 @@ class Edge:
 
 
 def moved_edges(run: Run, comparisons: Sequence[Comparison]) -> list[Edge]:
-    """Every row and column, along an axis of numbers, in which a fix moved the edge.
+    """Every row and column, along an axis of several numbers, in which a fix moved the edge.
 
     The edge is the last label of the unbroken run of cells, from the least label up, that learn as they were
     or by the fix. A cell in which neither was seen breaks the run, also where the fix was not tried there.
@@ -67,7 +67,7 @@ def _edges_along(
 ) -> Iterator[Edge]:
     """The edges that moved along one of the map's axes."""
     values = run.config.map_values[path]
-    if not is_scale(values):
+    if len(values) < 2 or not is_scale(values):
         return
     labels = [label_text(value) for value in sorted(values)]
     other_paths = [other for other in run.config.map_paths if other != path]

@@ -4,16 +4,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analysis.diagnosis import CAUSE_WORDS
 from analysis.interventions.comparisons import Comparison, ablation_comparisons, by_base, rescue_comparisons
-from analysis.interventions.confirmation import Confirmation, confirmations, control_lines, need, verdict
+from analysis.interventions.confirmation import (
+    Confirmation,
+    Need,
+    confirmations,
+    control_lines,
+    need,
+    verdict,
+)
 from analysis.interventions.edges import moved_edges
 from analysis.interventions.pairs import Pairs
 from analysis.load import CellKey, Run
+from analysis.statistics import exact_paired_test
 from analysis.verdict import Tally, recipe_name
-from analysis.wording import setting_words
+from analysis.wording import count_words, setting_words
 
-#: Below this a p-value is commonly called significant; of comparisons in which nothing is, one in 20 is, too.
+#: Below this a p-value is commonly called significant.
 _COMMON_LEVEL = 0.05
 _HEADINGS = ("before", "after", "P(learn) after", "p")
+#: What comes of a change, in the order in which it is told.
+_NEED_WORDS: Mapping[Need, str] = {"needed": "fails", "not needed": "still learns", "open": "open"}
 _CAUSE_WORDS: Mapping[str, str] = dict(CAUSE_WORDS.items())
 
 
@@ -29,7 +39,7 @@ def rescue_lines(run: Run) -> list[str]:
     edges = [edge.sentence for edge in moved_edges(run, comparisons)]
     if edges:
         lines += ["How far the edge of the map moved:", *_indented(edges), ""]
-    return [*lines, *_on_many(comparisons)]
+    return [*lines, *_cautions(comparisons)]
 
 
 def ablation_lines(run: Run, number: int) -> list[str]:
@@ -37,17 +47,14 @@ def ablation_lines(run: Run, number: int) -> list[str]:
     comparisons = ablation_comparisons(run, number)
     if not comparisons:
         return []
-    lines = [f"Trial {number}, {_cell_words(run, comparisons[0].cell)}; one thing changed at a time:"]
-    for wanted, heading in (
-        ("needed", "It needed what this takes away:"),
-        ("not needed", "It learns without, too:"),
-        ("open", "Open:"),
-    ):
-        found = [one for one in comparisons if need(one) == wanted]
-        rows = [(one.words, *_numbers(one.pairs)) for one in sorted(found, key=_promise)]
-        if found:
-            lines += [heading, *_indented(_table([("changed to", *_HEADINGS), *rows]))]
-    return [*lines, *_on_many(comparisons)]
+    ordered = sorted(comparisons, key=lambda one: (list(_NEED_WORDS).index(need(one)), _promise(one)))
+    rows = [(one.words, *_numbers(one.pairs), _NEED_WORDS[need(one)]) for one in ordered]
+    return [
+        f"Trial {number}, {_cell_words(run, comparisons[0].cell)}, with one thing changed at a time:",
+        *_indented(_table([("changed to", *_HEADINGS, "verdict"), *rows])),
+        "",
+        *_cautions(comparisons),
+    ]
 
 
 def _cell_lines(tried: Sequence[Comparison]) -> Iterator[str]:
@@ -67,15 +74,20 @@ def _confirmation_words(found: Confirmation) -> str:
     return f"{found.cause}{f' ({words})' if words else ''} is {found.status}: {found.reason}"
 
 
-def _on_many(comparisons: Sequence[Comparison]) -> list[str]:
-    """How far many comparisons are to be trusted."""
-    number = len(comparisons)
-    if number < 2:
+def _cautions(comparisons: Sequence[Comparison]) -> list[str]:
+    """How far many comparisons on few seeds are to be trusted."""
+    if not comparisons:
         return []
-    return [
-        f"{number} changes were compared, each on its own: if none did anything, p would still be below "
-        f"{_COMMON_LEVEL} for up to {_COMMON_LEVEL * number:.2g} of them."
-    ]
+    most = max(one.pairs.after.trials for one in comparisons)
+    compared = f"{count_words(len(comparisons), 'change')} compared, each on its own"
+    least = exact_paired_test(most, 0)
+    if least >= _COMMON_LEVEL:
+        limit = f"on {count_words(most, 'seed')} the exact paired test cannot come below p={least:.3g}"
+    else:
+        limit = (
+            f"by chance alone up to {_COMMON_LEVEL * len(comparisons):.2g} would come to p<{_COMMON_LEVEL}"
+        )
+    return ["Verdicts go by the 95 % intervals of P(learn) about one half.", f"{compared}: {limit}."]
 
 
 def _numbers(pairs: Pairs) -> tuple[str, ...]:

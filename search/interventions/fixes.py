@@ -5,11 +5,9 @@ from collections.abc import Callable, Mapping
 from analysis.diagnosis.remedies import FixName
 from datasets.config import ArrayFileConfig, GeneratedTaskConfig
 from models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
-from search.interventions.settings import Changes, apply, fits, new_optimizer, only_new, tidy
+from search.interventions.settings import Changes, fits, new_optimizer, only_new, tidy
 from search.trial.config import TrialConfig
 from search.trial.output_config import NATURAL_LOSS
-
-__all__ = ["FIXES", "apply", "changes_of"]
 
 #: The gradient norm that clipping leaves at most: what the shipped spaces train with.
 CLIP_NORM = 1.0
@@ -19,7 +17,7 @@ RATE_FACTOR = 3.0
 BATCH_FACTOR, UPDATES_FACTOR = 4, 4
 #: Share of the update budget that a warm-up takes.
 WARMUP_SHARE = 0.2
-#: What a forget gate's biases add up to (Jozefowicz et al. 2015, section 2.4).
+#: What a forget gate's biases add up to (Gers et al. 2000; Jozefowicz et al. 2015).
 FORGET_BIAS = 1.0
 #: Adam's learning rate in the shipped spaces.
 ADAM_RATE = 3e-3

@@ -8,7 +8,8 @@ import pytest
 from analysis.diagnosis.remedies import FIX_WORDS, REMEDIES, FixName
 from datasets.config import TASK_CONFIGS
 from models.config import MODEL_CONFIGS
-from search.interventions.fixes import FIXES, apply, changes_of
+from search.interventions.fixes import FIXES, changes_of
+from search.interventions.settings import apply
 from search.trial.config import TrialConfig
 
 #: What can be had more of.
