@@ -1,13 +1,14 @@
 """The probes that cost passes of their own, all at one evaluation."""
 
 from datasets.task import Batch
+from search.trial.probes.batches import of_one_length, training_batches, validation_batches
 from search.trial.probes.host import Signals, to_host
-from search.trial.probes.labels import label_signals
+from search.trial.probes.labels import Side, label_signals, signal_to_noise
 from search.trial.probes.leaks import leak_signals
-from search.trial.probes.passes import ProbePass, evaluating, training_batches, validation_batches
+from search.trial.probes.passes import ProbePass, evaluating
 from search.trial.probes.scales import input_scale
 from search.trial.probes.schedule import is_first
-from search.trial.probes.time import of_one_length, time_signals
+from search.trial.probes.time import time_signals
 from search.trial.training import Training
 
 
@@ -22,20 +23,25 @@ def probe(training: Training, validation: Batch, update: int) -> Signals:
         update: updates done.
     """
     config = training.config
+    trained_on = training_batches(training, update)
+    held_out = validation_batches(validation, config.seed, update)
+    if config.task.target_layout == "step":
+        trained_on, held_out = trained_on.of_one_length(), held_out.of_one_length()
+    signals: Signals = {"input_scale": input_scale(trained_on.source)}
     with evaluating(training.model, training.device):
-        seen = [ProbePass.through(training, batch) for batch in training_batches(training, update)]
-        held_out = [
-            ProbePass.through(training, batch) for batch in validation_batches(training, validation, update)
-        ]
-        walked = seen[0]
-        if walked.batch.lengths is not None:
-            walked = ProbePass.through(training, of_one_length(walked.batch))
-        signals: Signals = {
-            "input_scale": input_scale(seen[0].batch),
-            **time_signals(walked),
-            **label_signals(seen, held_out, config.seed, update),
-        }
+        first, second = (ProbePass.through(training, each.source) for each in (trained_on, held_out))
+        walked = first
+        if first.batch.lengths is not None:
+            walked = ProbePass.through(training, of_one_length(first.batch))
+        signals |= time_signals(walked) | signal_to_noise(first)
         if is_first(update, config.train.evaluate_every):
             sees_future = bool(getattr(config.model, "bidirectional", False))
             signals |= leak_signals(walked, sees_future=sees_future)
+        # The last, for it moves the weights and puts them back: what was passed before has no graph then.
+        signals |= label_signals(
+            Side(first, trained_on.judged, trained_on.are_apart),
+            Side(second, held_out.judged, held_out.are_apart),
+            config.seed,
+            update,
+        )
     return to_host(signals)

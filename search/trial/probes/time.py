@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from datasets.task import Batch
 from models.chunks import state_gradients
 from models.gates import GATES
 from models.network import LayerTrace
@@ -73,17 +72,6 @@ def reach(norms: Sequence[float]) -> Signals:
         "gradient_reach_steps": next(faded, len(norms)),
         "gradient_share_at_first": norms[0] / reference,
     }
-
-
-def of_one_length(batch: Batch) -> Batch:
-    """Padded sequences: those of at least the median length, cut to it, so that last steps are last."""
-    if batch.lengths is None:
-        return batch
-    length = int(batch.lengths.median())
-    kept = batch.lengths >= length
-    inputs, targets = batch.inputs[kept.to(batch.inputs.device)], batch.targets[kept.to(batch.inputs.device)]
-    is_by_step = targets.ndim > 1 and targets.shape[1] == inputs.shape[1]
-    return Batch(inputs[:, :length], targets[:, :length] if is_by_step else targets)
 
 
 def _is_walked(layer: LayerTrace) -> bool:

@@ -1,0 +1,106 @@
+"""The few sequences that probes look at: a function of the seed and the update alone."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from datasets.task import Batch, hashed_seed
+from search.trial.training import Training
+
+#: Sequences at most that gradients are taken of, and that are looked at without.
+MAX_SOURCES, MAX_JUDGED = 32, 64
+#: A validation set of fewer is not cut in two.
+_LEAST_TO_HALVE = 16
+#: A stream of random numbers apart from those that datasets.task names.
+_STREAM = 5
+
+
+class ProbeBatches(NamedTuple):
+    """Two batches of the same kind.
+
+    Attributes:
+        source: what gradients are taken of.
+        judged: other sequences, on which it is seen what these gradients are worth.
+        are_apart: False where there were too few sequences, so that both are the same.
+    """
+
+    source: Batch
+    judged: Batch
+    are_apart: bool = True
+
+    def of_one_length(self) -> "ProbeBatches":
+        """Both without steps that fill sequences up (see `of_one_length`)."""
+        return ProbeBatches(of_one_length(self.source), of_one_length(self.judged), self.are_apart)
+
+
+def training_batches(training: Training, update: int) -> ProbeBatches:
+    """What is trained on next; no sequence of a finite training set comes twice if it can be helped.
+
+    Not what was just trained on: the last step has turned those gradients against one another.
+    """
+    task, size = training.task, training.batch_size
+    if size > MAX_JUDGED or (task.num_train is not None and 2 * size > task.num_train):
+        return _halved(_drawn(training, update), range(size))
+    source, judged = (_drawn(training, update + more) for more in (0, 1))
+    return ProbeBatches(first_of(source, MAX_SOURCES), first_of(judged, MAX_JUDGED))
+
+
+def validation_batches(validation: Batch, seed: int, update: int) -> ProbeBatches:
+    """Some validation sequences, others at every probe."""
+    return _halved(validation, orders(len(validation.inputs), 1, seed, update)[0].tolist())
+
+
+def orders(size: int, count: int, seed: int, update: int) -> list[Int64[Tensor, "size"]]:
+    """Which sequence stands in for each, in so many ways: each for another one, and none of them twice.
+
+    All in one circle, drawn at random; `count` is less than `size`, or as many as there are come back.
+    """
+    generator = torch.Generator().manual_seed(hashed_seed(seed, _STREAM, update))
+    circle = torch.randperm(size, generator=generator)
+    drawn = []
+    for shift in range(1, min(count, size - 1) + 1):
+        order = torch.empty_like(circle)
+        order[circle] = circle.roll(shift)
+        drawn.append(order)
+    return drawn
+
+
+def first_of(batch: Batch, size: int) -> Batch:
+    """A batch's first sequences."""
+    return next(batch.split(size))
+
+
+def of_one_length(batch: Batch) -> Batch:
+    """Padded sequences: those of at least the median length, cut to it, so that last steps are last."""
+    if batch.lengths is None:
+        return batch
+    length = int(batch.lengths.median())
+    (rows,) = (batch.lengths >= length).nonzero(as_tuple=True)
+    rows = rows.to(batch.inputs.device)
+    inputs, targets = batch.inputs[rows], batch.targets[rows]
+    is_by_step = targets.ndim > 1 and targets.shape[1] == inputs.shape[1]
+    return Batch(inputs[:, :length], targets[:, :length] if is_by_step else targets)
+
+
+def _drawn(training: Training, update: int) -> Batch:
+    progress = min(1.0, update / training.config.train.max_updates)
+    return training.task.train_batch(training.config.seed, update, training.batch_size, progress)
+
+
+def _halved(batch: Batch, order: Sequence[int]) -> ProbeBatches:
+    """Sequences in that order, a third to be a source; all for both where there are few."""
+    if len(order) < _LEAST_TO_HALVE:
+        return ProbeBatches(batch, batch, are_apart=False)
+    num_sources = min(MAX_SOURCES, len(order) // 2)
+    rest = order[num_sources : num_sources + MAX_JUDGED]
+    return ProbeBatches(_rows(batch, order[:num_sources]), _rows(batch, rest))
+
+
+def _rows(batch: Batch, order: Sequence[int]) -> Batch:
+    rows = torch.tensor(order)
+    lengths = None if batch.lengths is None else batch.lengths[rows]
+    rows = rows.to(batch.inputs.device)
+    return Batch(batch.inputs[rows], batch.targets[rows], lengths)
