@@ -88,6 +88,15 @@ def label_text(case: Case, digest: str) -> str:
     return json.dumps({**values, "digest": digest}, indent=1)
 
 
+def stored_digest(folder: TrialFolder) -> str | None:
+    """Of the case that was trained there; None where none was, to its end."""
+    path = folder.path / LABEL_FILE
+    if not path.exists():
+        return None
+    stored: str = json.loads(path.read_text(encoding="utf-8"))["digest"]
+    return stored
+
+
 def _read(folder: TrialFolder) -> tuple[Case, TrialRecord, tuple[Evaluation, ...]]:
     label: dict[str, Any] = json.loads((folder.path / LABEL_FILE).read_text(encoding="utf-8"))
     record = TrialRecord.from_json(folder.record.read_text(encoding="utf-8"))

@@ -1,0 +1,10 @@
+"""All cases of both halves."""
+
+from benchmarks.diagnosis.case import Case
+from benchmarks.diagnosis.cases.tuning import TUNING
+from benchmarks.diagnosis.cases.unseen import UNSEEN
+
+
+def all_cases() -> list[Case]:
+    """The tuning half, then the unseen one."""
+    return [*TUNING, *UNSEEN]

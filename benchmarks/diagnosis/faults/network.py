@@ -1,0 +1,146 @@
+"""Bugs in a network: in how it begins, and in what passes from one part to the next.
+
+They are planted by hooks and by writing into weights, so that parts and parameters keep their names.
+"""
+
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.gates import block_of
+from models.layers import LayerPass, RecurrentLayer
+from models.network import Network
+from search.trial.session import TrialSession
+
+OutputFunction = Literal["sigmoid", "tanh", "relu", "softmax"]
+
+
+def recurrences(model: Network) -> list[nn.RNNBase]:
+    """Its recurrent layers as torch has them, from the bottom up."""
+    return [module for module in model.modules() if isinstance(module, nn.RNNBase)]
+
+
+def readouts(model: Network) -> list[nn.Module]:
+    """What makes its outputs: one, or one for each decoder."""
+    *_, last = model.parts().values()
+    return list(last) if isinstance(last, nn.ModuleList) else [last]
+
+
+def detach_readout(session: TrialSession) -> None:
+    """The readout sees detached states (`.detach()`, `.data`): nothing below it has a gradient."""
+    for readout in readouts(session.training.model):
+        readout.register_forward_pre_hook(lambda _, inputs: (inputs[0].detach(),))
+
+
+def detach_lowest_layer(session: TrialSession) -> None:
+    """What the lowest layer passes on is detached: only the layers above it have a gradient."""
+
+    def cut(_: nn.Module, __: Any, passed: LayerPass) -> LayerPass:
+        return passed._replace(outputs=passed.outputs.detach())
+
+    _layers(session.training.model)[0].register_forward_hook(cut)
+
+
+def recur_over_batch(session: TrialSession) -> None:
+    """Layers take the batch for time and time for the batch: `batch_first` was forgotten."""
+
+    def swap(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (inputs[0].transpose(0, 1), *inputs[1:])
+
+    def swap_back(_: nn.Module, __: Any, passed: LayerPass) -> LayerPass:
+        return LayerPass(*(values.transpose(0, 1) for values in passed))
+
+    for layer in _layers(session.training.model):
+        layer.register_forward_pre_hook(swap)
+        layer.register_forward_hook(swap_back)
+
+
+def average_over_batch(session: TrialSession) -> None:
+    """The readout sees the mean over the batch, `mean(0)` where `mean(1)` was meant."""
+    for readout in readouts(session.training.model):
+        readout.register_forward_pre_hook(partial(_averaged, 0))
+
+
+def average_over_time(session: TrialSession) -> None:
+    """At every step the readout sees the mean over all steps, those to come too."""
+    assert session.config.task.target_layout == "step", "one label of a sequence has no future"
+    for readout in readouts(session.training.model):
+        readout.register_forward_pre_hook(partial(_averaged, 1))
+
+
+def read_in_reverse(session: TrialSession) -> None:
+    """At every step the readout sees the state of the mirrored step: sequences were turned, and not back."""
+    assert session.config.task.target_layout == "step", "one label of a sequence has no future"
+    for readout in readouts(session.training.model):
+        readout.register_forward_pre_hook(lambda _, inputs: (inputs[0].flip(1),))
+
+
+def activate_outputs(session: TrialSession, function: OutputFunction) -> None:
+    """The outputs go through an activation although the loss, or the head, has its own."""
+    for readout in readouts(session.training.model):
+        readout.register_forward_hook(lambda _, __, outputs: _activated(outputs, function))
+
+
+@torch.no_grad()
+def enlarge_weights(session: TrialSession, factor: float) -> None:
+    """All weights of the recurrent layers begin so many times too large."""
+    for recurrence in recurrences(session.training.model):
+        for name, parameter in recurrence.named_parameters():
+            if "weight" in name:
+                parameter.mul_(factor)
+
+
+@torch.no_grad()
+def scale_recurrent_weights(session: TrialSession, factor: float) -> None:
+    """The weights from state to state begin so many times too large, or too small."""
+    for recurrence in recurrences(session.training.model):
+        for name, parameter in recurrence.named_parameters():
+            if "weight_hh" in name:
+                parameter.mul_(factor)
+
+
+@torch.no_grad()
+def scale_upper_weights(session: TrialSession, factor: float) -> None:
+    """The weights between layers begin so many times too small."""
+    for recurrence in recurrences(session.training.model)[1:]:
+        recurrence.get_parameter("weight_ih_l0").mul_(factor)
+
+
+@torch.no_grad()
+def shut_gates(session: TrialSession, bias: float) -> None:
+    """Input and output gates of an LSTM begin shut, by a bias of the wrong sign and size."""
+    for recurrence in recurrences(session.training.model):
+        assert isinstance(recurrence, nn.LSTM), "only an LSTM has these gates"
+        for gate in ("input", "output"):
+            recurrence.get_parameter("bias_ih_l0")[block_of(recurrence, gate)] = bias
+
+
+@torch.no_grad()
+def sink_biases(session: TrialSession, bias: float) -> None:
+    """Rectified units begin with a bias far below zero: none, or few, are ever above it."""
+    for recurrence in recurrences(session.training.model):
+        assert recurrence.mode == "RNN_RELU", "only rectified units die"
+        recurrence.get_parameter("bias_ih_l0").fill_(bias)
+
+
+def _layers(model: Network) -> list[RecurrentLayer]:
+    return [module for module in model.modules() if isinstance(module, RecurrentLayer)]
+
+
+def _averaged(dim: int, _: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
+    (states,) = inputs
+    return (states.mean(dim, keepdim=True).expand_as(states),)
+
+
+def _activated(outputs: Tensor, function: OutputFunction) -> Tensor:
+    match function:
+        case "sigmoid":
+            return torch.sigmoid(outputs)
+        case "tanh":
+            return torch.tanh(outputs)
+        case "relu":
+            return torch.relu(outputs)
+        case "softmax":
+            return outputs.softmax(dim=-1)
