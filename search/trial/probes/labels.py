@@ -48,6 +48,9 @@ def label_signals(training: Side, validation: Side, seed: int, update: int) -> S
     cosine of the d of two batches says the same, but these lie in one or two directions: its standard
     deviation on parity was 0.8.
 
+    `label_share` is the size of r against that of the loss' whole gradient to the outputs: 0 for a loss that
+    does not look at which sequence has which label.
+
     The weights are moved and put back to the last bit; graphs of earlier passes end here.
 
     Returns:
@@ -68,7 +71,10 @@ def label_signals(training: Side, validation: Side, seed: int, update: int) -> S
             after = [_outputs(side) for side in sides]
         for other in range(2):
             cosines[place, other] = _cosine(after[other] - before[other], asked[other])
-    signals = {"label_agreement": (cosines[0, 1] + cosines[1, 0]).item() / 2}
+    signals = {
+        "label_agreement": (cosines[0, 1] + cosines[1, 0]).item() / 2,
+        "label_share": _share(training.source.objective, before[0], training.judged, asked[0]),
+    }
     if training.are_apart:
         signals["label_signal"] = cosines[0, 0].item()
     if validation.are_apart:
@@ -119,6 +125,19 @@ def _direction(one: ProbePass, seed: int, update: int) -> Gradient | None:
     """Minus d: the way in which weights should move for the labels of these sequences."""
     outputs = one.trace.outputs
     return one.gradient(outputs, asked_for(one.objective, outputs, one.batch, seed, update))
+
+
+def _share(
+    objective: Objective,
+    outputs: Float[Tensor, "batch *label outputs"],
+    batch: Batch,
+    asked: Float[Tensor, "batch *label outputs"],
+) -> float:
+    """The size of what is asked for beyond other labels against the whole gradient; NaN where that is zero."""
+    outputs = outputs.detach().requires_grad_()
+    (whole,) = torch.autograd.grad(objective.loss(outputs, batch), outputs)
+    size = whole.double().norm().item()
+    return asked.double().norm().item() / size if size else math.nan
 
 
 @torch.no_grad()
