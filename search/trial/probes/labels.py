@@ -133,7 +133,7 @@ def _share(
     batch: Batch,
     asked: Float[Tensor, "batch *label outputs"],
 ) -> float:
-    """The size of what is asked for beyond other labels against the whole gradient; NaN where that is zero."""
+    """The size of what is asked for beyond other labels against the whole; NaN where that is zero."""
     outputs = outputs.detach().requires_grad_()
     (whole,) = torch.autograd.grad(objective.loss(outputs, batch), outputs)
     size = whole.double().norm().item()
