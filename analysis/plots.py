@@ -80,8 +80,8 @@ def draw_failure_map(failure_map: FailureMap, line: MapLine | None = None) -> Fi
         bottom = height - top - (index // across) * row_height - panel_head - panel_height
         axes = figure.add_axes((left / width, bottom / height, panel_width / width, panel_height / height))
         _draw_panel(axes, failure_map, facet)
-        if line is not None:
-            _draw_line(axes, line.segments.get(facet, ()))
+        if line is not None and facet in line.segments:
+            _draw_line(axes, line.segments[facet])
     _draw_legend(figure, footnote)
     return figure
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from analysis.errors import UserError, command, nearest
 from analysis.failure_map import FailureMap, MapCell, build_map
 from analysis.files import write_atomically
+from analysis.interventions import rescue_comparisons, rescue_csv
 from analysis.load import Run, find_run, load_run
 from analysis.page import render
 from analysis.plots import write_failure_map
@@ -27,6 +28,7 @@ Writes into the run's folder:
   report/failure_map.png   the map as a picture
   report/trials.csv        the same rows as trials.parquet
   report/cells.csv         one row a cell: state, counts, 95 % interval of P(learn), estimated seconds, cause
+  report/rescue.csv        one row a fix that was tried: counts and intervals before and after, p
   causes.jsonl             the verdicts on failed trials, so that the next report takes less time
 """
 
@@ -55,6 +57,8 @@ def build(folder: RunFolder) -> Report:
         run.write_table()
         write_atomically(folder.report / "trials.csv", run.table.to_csv(index=False))
         write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
+        if rescues := rescue_comparisons(run):
+            write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
         write_failure_map(failure_map, folder.report / "failure_map.png")
         write_atomically(page, render(run, failure_map))
     except OSError as error:

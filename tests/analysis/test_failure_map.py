@@ -4,6 +4,7 @@ import pytest
 
 from analysis.failure_map import FailureMap, build_map
 from analysis.load import load_run
+from analysis.records import Intervention
 
 
 def built(run: Any) -> FailureMap:
@@ -114,3 +115,30 @@ def test_the_default_recipe_has_no_axis_whose_condition_does_not_hold(make_run: 
     run = make_run(axes=axes)
     run.trial("failed", recipe={}, config={"train": {"optimizer": "adam", "momentum": 0.0}})
     assert built(run).title.recipes == "default recipe: adam; no other tried"
+
+
+def test_an_intervention_is_no_evidence_of_its_cell(make_run: Any) -> None:
+    run = make_run()
+    run.trials(0, 4)
+    layer_norm = Intervention("rescue", "layer_norm", {"model.layer_norm": True}, 0, "vanishing_in_depth")
+    for _ in range(4):
+        run.trial("learned", intervention=layer_norm, max_updates=6000)
+    failure_map = built(run)
+    cell = failure_map.cells["5", "1"]
+    assert (cell.verdict.state, cell.verdict.tally.trials) == ("fails", 4)
+    assert (cell.numbers, cell.interventions) == ((0, 1, 2, 3), (4, 5, 6, 7))
+    assert failure_map.outcomes["learned"] == 0
+    assert failure_map.title.criterion.endswith("within 1,500 updates")
+
+
+def test_a_cell_says_why_most_of_its_trials_failed(make_run: Any) -> None:
+    run = make_run()
+    run.trials(0, 3, first_nonfinite={"tensor": "layers.0.weight_hh_l0", "update": 12})
+    run.trials(0, 1)
+    run.trials(4, 0, 20, 2)
+    cells = built(run).cells
+    diagnosis = cells["5", "1"].diagnosis
+    assert diagnosis is not None
+    assert (diagnosis.cause, diagnosis.num_trials, diagnosis.num_failed) == ("diverged", 3, 4)
+    assert "layers.0.weight_hh_l0" in diagnosis.evidence[0].told
+    assert cells["20", "2"].diagnosis is None

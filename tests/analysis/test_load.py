@@ -6,6 +6,7 @@ import pytest
 
 from analysis.errors import UserError
 from analysis.load import find_run, load_run
+from analysis.records import Intervention
 from analysis.table import COLUMNS
 
 
@@ -32,7 +33,27 @@ def test_one_row_a_trial_by_number_with_all_promised_columns(make_run: Any) -> N
 def test_a_diverged_trial_says_so(make_run: Any) -> None:
     run = make_run()
     run.trial("failed", first_nonfinite={"tensor": "layers.0.weight_hh_l0", "update": 12})
-    assert list(table(run)["cause"]) == ["diverged"]
+    row = table(run).iloc[0]
+    assert (row["cause"], row["cause_confidence"]) == ("diverged", 1.0)
+    assert row["cause_rule"]
+    assert "layers.0.weight_hh_l0" in row["cause_evidence"]
+
+
+def test_an_intervention_names_what_it_changed(make_run: Any) -> None:
+    run = make_run()
+    run.trial("failed")
+    run.trial("learned", intervention=Intervention("rescue", "layer_norm", {"model.layer_norm": True}, 0))
+    assert pd.isna(table(run)["intervention"][0])
+    assert table(run)["intervention"][1] == "rescue layer_norm"
+
+
+def test_a_row_says_what_its_trial_reached(make_run: Any, history: Any) -> None:
+    run = make_run()
+    run.trial("learned", history=history("learned"))
+    run.trial("failed", history=history("failed", count=3))
+    run.trial("errored")
+    assert list(table(run)["level"])[:2] == ["learned", "at chance"]
+    assert pd.isna(table(run)["level"][2])
 
 
 def test_an_unfinished_trial_is_censored_and_tells_how_far_it_is(make_run: Any, history: Any) -> None:

@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+import pytest
+
 from analysis.failure_map import build_map
 from analysis.load import load_run
 from analysis.next_steps import next_steps
+from analysis.records import Intervention
 
 
 def commands(run: Any) -> dict[str, str]:
@@ -85,3 +88,34 @@ def test_odd_or_even_is_proposed_beside_adding_only(make_run: Any) -> None:
         words = " ".join(commands(run).values())
         assert words.count("task=parity") == told
         assert ("model=gru" in words) is (network == "gru")
+
+
+def test_where_cells_fail_a_rescue_comes_first(make_run: Any) -> None:
+    run = make_run("my run")
+    run.trials(0, 4)
+    told = list(commands(run).values())
+    assert told[0] == f"python -m search.rescue 'run=my run' storage={run.folder.path.parent}"
+    run.trial("learned", intervention=Intervention("rescue", "layer_norm", {}, 0))
+    assert not any("search.rescue" in words for words in commands(run).values()), "it was tried"
+
+
+def test_nothing_is_rescued_where_nothing_fails(make_run: Any) -> None:
+    run = make_run()
+    run.trials(3, 1)
+    assert not any("search.rescue" in words for words in commands(run).values())
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("task=array_file", "task.path=my data.csv", "task.target=forecasting")]
+)
+def test_a_run_on_the_users_file_is_followed_by_runs_on_that_file(
+    make_run: Any, words: tuple[str, ...]
+) -> None:
+    base = {"task": {"name": "array_file", "path": "my data.csv"}, "model": {"name": "lstm"}}
+    run = make_run(facets=(32,), base=base)
+    typed(run, *words, "task.sequence_length=5,20")
+    run.trials(0, 4, 5, 1, 32)
+    begun = [words for words in commands(run).values() if "search.run" in words or "search.check" in words]
+    assert "task=array_file 'task.path=my data.csv'" in begun[-1]
+    assert ("task.target=forecasting" in begun[-1]) is bool(words)
+    assert "task.sequence_length=20 cluster.address" in begun[-1], "the axis is pinned by the proposal only"

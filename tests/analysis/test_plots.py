@@ -1,12 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from matplotlib import image
+from matplotlib.transforms import Bbox
 
+from analysis.diagnosis import CAUSES
 from analysis.failure_map import build_map
 from analysis.load import load_run
-from analysis.plots import draw_failure_map, write_failure_map
+from analysis.plots import MapLine, draw_failure_map, write_failure_map
+from analysis.why import cause_label
 
 
 def texts(run: Any) -> list[str]:
@@ -93,3 +97,53 @@ def test_a_long_footnote_keeps_inside_the_picture(make_run: Any) -> None:
     width = figure.get_window_extent().width
     assert all(text.get_window_extent().x1 < width for text in figure.texts)
     assert "hidden size facet_29" in " ".join(text.get_text() for text in figure.texts)
+
+
+def test_a_cell_that_fails_shows_its_cause_inside_its_square(make_run: Any) -> None:
+    run = make_run(lengths=range(6), depths=range(5))
+    for length in range(3):
+        run.trials(0, 4, length, 0, first_nonfinite={"tensor": "readout.bias", "update": 12})
+        run.trials(1, 3, length, 1)
+        run.trials(7, 1, length, 2)
+    for outcome in ("censored", "errored"):
+        run.trial(outcome, 1, 1, recipe_index=3, purpose="explore")
+    figure = draw_failure_map(build_map(load_run(run.folder)))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    shown = [text.get_text() for text in axes.texts]
+    assert (shown.count("diverged"), shown.count("cause unknown")) == (3, 3), "none where it learns"
+    assert "the cause of most failures" in " ".join(text.get_text() for text in figure.texts)
+    for text in axes.texts:
+        column, row = (int(number) for number in text.get_position())
+        cell = axes.transData.transform_bbox(Bbox([[column, row], [column + 1, row + 1]]))
+        box = text.get_window_extent()
+        assert cell.x0 < box.x0 < box.x1 < cell.x1
+        assert cell.y0 < box.y0 < box.y1 < cell.y1
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_every_cause_fits_into_a_square(make_run: Any, cause: Any) -> None:
+    run = make_run(lengths=(5,), depths=(1,))
+    run.trials(0, 4)
+    failure_map = build_map(load_run(run.folder))
+    ((key, cell),) = failure_map.cells.items()
+    assert cell.diagnosis is not None
+    told = {key: replace(cell, diagnosis=replace(cell.diagnosis, cause=cause))}
+    figure = draw_failure_map(replace(failure_map, cells=told))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (label,) = (text for text in axes.texts if text.get_text() == cause_label(cause))
+    width = axes.transData.transform((1, 0))[0] - axes.transData.transform((0, 0))[0]
+    assert label.get_window_extent().width < 0.96 * width
+
+
+def test_a_line_is_drawn_over_its_facet_and_told_below(make_run: Any) -> None:
+    run = make_run(facets=(32, 128))
+    run.trials(4, 0, 5, 1, facet=32)
+    run.trials(4, 0, 5, 1, facet=128)
+    line = MapLine({("128",): [((1, 0), (1, 2))]}, "dashed: foretold at initialization")
+    figure = draw_failure_map(build_map(load_run(run.folder)), line)
+    assert [len(axes.collections) > 0 for axes in figure.axes] == [False, True]
+    segments = figure.axes[1].collections[0].get_segments()
+    assert segments[0].tolist() == [[1, 0], [1, 2]]
+    assert "dashed: foretold at initialization" in " ".join(text.get_text() for text in figure.texts)

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from analysis.diagnosis import CAUSE_WORDS
 from analysis.errors import UserError
+from analysis.records import Intervention
 from analysis.report import build, main
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7*7 }}<!--"""
@@ -195,3 +197,75 @@ def test_the_program_prints_where_the_report_lies(make_run: Any, capsys: pytest.
     folder = make_run("first").folder
     assert main(["run=first", f"storage={folder.path.parent}"]) == 0
     assert capsys.readouterr().out == f"report: {folder.report / 'index.html'}\n"
+
+
+NONFINITE = {"tensor": "layers.0.weight_hh_l0", "update": 12}
+
+
+def test_cells_are_written_with_their_causes(make_run: Any) -> None:
+    run = make_run()
+    run.trials(0, 3, 5, 1, first_nonfinite=NONFINITE)
+    run.trials(0, 1, 5, 1)
+    run.trials(4, 0, 20, 2)
+    build(run.folder)
+    cells = pd.read_csv(run.folder.report / "cells.csv")
+    assert list(cells["cause"].fillna("")) == ["diverged", "", "", ""]
+    assert list(cells["cause_share"].fillna(-1)) == [0.75, -1, -1, -1]
+    assert "layers.0.weight_hh_l0" in cells["cause_evidence"][0]
+
+
+def test_a_page_says_why_cells_fail_and_what_to_try(make_run: Any) -> None:
+    run = make_run()
+    run.trials(0, 4, 5, 1, first_nonfinite=NONFINITE)
+    read = page(run)
+    text = (run.folder.report / "index.html").read_text()
+    assert CAUSE_WORDS["diverged"] in text
+    assert f"python -m search.rescue run=first storage={run.folder.path.parent}" in text
+    labels = [button["aria-label"] or "" for button in read.all("button") if "aria-label" in button]
+    assert sum("diverged: 4 of 4 failed trials" in label for label in labels) == 1
+    data = json.loads(read.data)
+    assert data["cells"][0]["why"]["told"] == "diverged: 4 of 4 failed trials"
+    assert data["trials"]["0"]["cause"]["label"] == "diverged (100 %)"
+    assert "layers.0.weight_hh_l0" in data["trials"]["0"]["cause"]["evidence"][0]
+
+
+def test_a_page_without_failures_asks_no_why(make_run: Any) -> None:
+    run = make_run()
+    run.trials(4, 0)
+    read = page(run)
+    assert not {"why", "fixes", "needs"} & {attributes.get("id") for _, attributes in read.elements}
+
+
+def test_fixes_and_what_they_showed_are_tables(make_run: Any) -> None:
+    run = make_run()
+    for seed in range(4):
+        run.trial("failed", 20, 1, seed=seed)
+        run.trial("learned", 5, 1, seed=seed)
+    depth, time = "vanishing_in_depth", "vanishing_in_time"
+    for seed in range(4):
+        norm = Intervention("rescue", "layer_norm", {"model.layer_norm": True}, 0, depth)
+        run.trial("learned", 20, 1, seed=seed, intervention=norm)
+        clip = Intervention("rescue", "chrono", {"model.chrono": True}, 0, time)
+        run.trial("failed", 20, 1, seed=seed, intervention=clip)
+        taken = Intervention("ablation", "no gradient clipping", {"train.clip_norm": None}, 1)
+        run.trial("failed", 5, 1, seed=seed, intervention=taken)
+    text = " ".join(build(run.folder).page.read_text().split())
+    assert "vanishing in depth is confirmed: " in text
+    assert "<td>layer norm</td><td>0 of 4</td><td>4 of 4</td><td>0.51 to 1.00</td>" in text
+    assert "layer norm: at depth 1 it learns up to sequence length 20 instead of 5" in text
+    assert "trial 1, sequence length 5, depth 1" in text
+    assert '<td class="verdict">needed</td>' in text
+    assert "and 12 in which one thing was changed" in text
+    data = json.loads(page(run).data)
+    assert data["trials"]["8"]["purpose"] == "rescue: layer norm, against vanishing in depth"
+    rescued = pd.read_csv(run.folder.report / "rescue.csv")
+    assert sorted(rescued["fix"]) == ["chrono", "layer_norm"]
+
+
+def test_evidence_is_left_out_with_the_curves(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.page.MAX_TRIALS", 1)
+    run = make_run()
+    run.trials(0, 2, first_nonfinite=NONFINITE)
+    trials = json.loads(page(run).data)["trials"]
+    assert ["evidence" in trials[number]["cause"] for number in ("0", "1")] == [True, False]
+    assert trials["1"]["cause"]["label"] == "diverged (100 %)"

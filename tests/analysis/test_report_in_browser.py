@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from analysis.records import Intervention
 from analysis.report import build
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -157,3 +158,80 @@ def test_axes_have_ticks_whatever_their_range_and_none_between_steps(
     assert floor["x"] + floor["width"] < chance["x"], "what lies close together is named apart"
     steps = [text for text in charts.last.locator("text").all_text_contents() if "." not in text]
     assert steps[-4:] == ["0", "1", "2", "time step"], "no tick at half a step"
+
+
+def test_a_cell_and_its_trials_say_why_they_failed(browser_page: Any, make_run: Any, history: Any) -> None:
+    run = make_run()
+    hostile = "<img src=x onerror=alert(1)>"
+    for _ in range(4):
+        nonfinite = {"tensor": hostile, "update": 12}
+        run.trial("failed", first_nonfinite=nonfinite, history=history("failed"))
+    open_report(browser_page, run)
+    browser_page.locator("button.cell").filter(has_text="diverged").click()
+    why = browser_page.locator("#detail-why")
+    assert why.locator("b").text_content() == "diverged: 4 of 4 failed trials"
+    assert hostile in why.locator("li").first.text_content()
+    cause = browser_page.locator("#trials tbody tr").nth(2).locator("td.cause")
+    assert cause.locator("summary").text_content() == "diverged (100 %)"
+    assert not cause.locator("li").first.is_visible()
+    cause.locator("summary").click()
+    assert cause.locator("li").first.is_visible()
+    assert browser_page.locator("img").count() == 0
+
+
+def test_the_reader_chooses_what_is_shown_of_the_inside(
+    browser_page: Any, make_run: Any, history: Any
+) -> None:
+    run = make_run()
+    signals = {
+        "spread_by_layer": {"layers.0": 0.1, "layers.1": 0.01},
+        "gate_mean_by_layer": {"layers.0": {"input": 0.5, "forget": 0.6, "output": 0.5}},
+        "memory_steps_by_layer": {"layers.0": 2.0},
+        "label_signal": 0.0,
+    }
+    told = [replace(one, signals={**one.signals, **signals}) for one in history("failed")]
+    for _ in range(2):
+        run.trial("failed", history=told)
+    run.trial("failed", history=history("failed"))
+    open_report(browser_page, run)
+    browser_page.locator("button.cell").filter(has_text="0/3").click()
+    chart = browser_page.locator("figure.chart").nth(2)
+    choice = chart.locator("select")
+    for words, num_curves in (
+        ("What is left of the input by layer", 2),
+        ("Memory by layer", 1),
+        ("What labels carry of the gradient", 1),
+        ("Gates", 3),
+    ):
+        choice.select_option(words)
+        assert chart.locator("path.curve").count() == num_curves
+    browser_page.get_by_role("button", name="show the gradients of trial 1").click()
+    assert "trial 1, mean activation" in chart.locator("figcaption").text_content(), "the choice stays"
+    browser_page.get_by_role("button", name="show the gradients of trial 2").click()
+    assert choice.count() == 0, "of this trial there is nothing else"
+    assert chart.locator("path.curve").count() == 3
+
+
+def test_a_cell_is_chosen_from_the_table_of_its_fixes(browser_page: Any, make_run: Any) -> None:
+    run = make_run()
+    layer_norm = Intervention("rescue", "layer_norm", {"model.layer_norm": True}, 0, "vanishing_in_depth")
+    for seed in range(4):
+        run.trial("failed", seed=seed)
+        run.trial("learned", seed=seed, intervention=layer_norm)
+    open_report(browser_page, run)
+    browser_page.locator("#fixes button").click()
+    assert browser_page.locator("#detail-title").text_content() == "sequence length 5, depth 1"
+    rows = browser_page.locator("#trials tbody tr")
+    purposes = [row.locator("td").nth(3).text_content() for row in rows.all()]
+    assert purposes == ["default"] * 4 + ["rescue: layer norm, against vanishing in depth"] * 4
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_page_keeps_inside_its_window(browser_page: Any, make_run: Any, width: int) -> None:
+    run = make_run(lengths=range(10))
+    run.trials(0, 4, first_nonfinite={"tensor": "a_tensor_with_a_long_name_" * 8, "update": 1})
+    browser_page.set_viewport_size({"width": width, "height": 800})
+    open_report(browser_page, run)
+    browser_page.locator("button.cell").filter(has_text="diverged").click()
+    browser_page.locator("td.cause summary").first.click()
+    assert browser_page.evaluate("document.documentElement.scrollWidth") <= width
