@@ -1,0 +1,78 @@
+"""A forecast beside the map that was measured: the line to draw, and how right it was."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.failure_map import FailureMap
+from analysis.load import CellKey, cell_key
+from analysis.theory.auroc import Area, Measured, areas
+from analysis.theory.boundary import Segment, boundary
+from analysis.theory.forecast import Forecast, read_forecast
+
+#: The orders that a forecast must beat, by name: what each gives a cell.
+SIMPLE_ORDERS = {"shorter first": "log10_steps", "shallower first": "depth"}
+
+
+@dataclass(frozen=True)
+class ForecastOnMap:
+    """What was foretold of a map's cells.
+
+    Attributes:
+        lines: by facet, the edges between cells with P(learn) above and below one half (see `boundary`).
+        areas: AUROC on the map's own trainings, of the forecast and of the simple orders that tell its cells
+            apart; empty while no two cells were seen to end differently.
+        has_earned_its_place: whether the forecast beat the best simple order on tasks and networks that it
+            was not fitted on.
+    """
+
+    lines: dict[tuple[str, ...], list[Segment]]
+    areas: dict[str, Area]
+    has_earned_its_place: bool
+
+    @property
+    def words(self) -> str:
+        """One sentence for a legend."""
+        line = "dashed: P(learn) = ½, foretold at initialization"
+        if not self.areas:
+            return line
+        told = [
+            f"{name} {area.value:.2f} ({area.interval.low:.2f} to {area.interval.high:.2f})"
+            for name, area in self.areas.items()
+        ]
+        return f"{line}; AUROC on this map: {', '.join(told)}"
+
+
+def forecast_on(failure_map: FailureMap, run: Path) -> ForecastOnMap | None:
+    """What a run's forecast says of its map; None where there is none. Raises UserError where it is none."""
+    forecast = read_forecast(run)
+    return None if forecast is None else laid_on(failure_map, forecast)
+
+
+def laid_on(failure_map: FailureMap, forecast: Forecast) -> ForecastOnMap:
+    """Draws the line, and compares with what the map's trainings did."""
+    foretold = {cell_key(cell.cell, failure_map.paths): cell for cell in forecast.cells}
+    probabilities = {key: cell.probability for key, cell in foretold.items()}
+    scores: dict[str, list[float]] = {"forecast": [], **{name: [] for name in SIMPLE_ORDERS}}
+    learned, trials = [], []
+    for key, cell in failure_map.cells.items():
+        tally = cell.verdict.tally
+        if key in foretold and tally.trials > tally.censored:
+            learned.append(tally.learned)
+            trials.append(tally.trials - tally.censored)
+            scores["forecast"].append(foretold[key].probability)
+            for name, signal in SIMPLE_ORDERS.items():
+                scores[name].append(-foretold[key].signals[signal])
+    told = {name: values for name, values in scores.items() if name == "forecast" or len(set(values)) > 1}
+    differs = 0 < sum(learned) < sum(trials)
+    return ForecastOnMap(
+        lines={facet: _line(failure_map, facet, probabilities) for facet in failure_map.facets},
+        areas=areas(told, Measured(learned, trials)) if differs else {},
+        has_earned_its_place=forecast.fit.has_earned_its_place,
+    )
+
+
+def _line(
+    failure_map: FailureMap, facet: tuple[str, ...], probabilities: dict[CellKey, float]
+) -> list[Segment]:
+    rows = [[probabilities.get(cell.labels) for cell in row] for _, row in failure_map.rows(facet)]
+    return boundary([[None if p is None else p > 0.5 for p in row] for row in reversed(rows)])
