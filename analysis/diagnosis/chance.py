@@ -13,6 +13,8 @@ from analysis.records import TrialRecord
 SIGNIFICANCE = 0.01
 #: Where a record does not tell how many sequences validation holds, it is taken for this many.
 _NOMINAL_VALIDATION_SIZE = 500
+#: A score that counts as more than guessing where no chance level is known: a tenth of the way to perfection.
+_UNKNOWN_SCORE = 0.1
 
 
 def validation_size(record: TrialRecord) -> int:
@@ -44,9 +46,9 @@ def significant_score(record: TrialRecord, num_evaluations: int) -> float:
     """The same as a score; a tenth of the way to perfection where no chance level is known."""
     metric, summary = significant_metric(record, num_evaluations), record.summary
     if summary is None or math.isnan(metric):
-        return 0.1
-    perfect = 1.0 if summary.metric == "accuracy" else 0.0
-    return (metric - summary.chance_metric) / (perfect - summary.chance_metric)
+        return _UNKNOWN_SCORE
+    room = (1.0 if summary.metric == "accuracy" else 0.0) - summary.chance_metric
+    return (metric - summary.chance_metric) / room if room else _UNKNOWN_SCORE
 
 
 def tails(trials: int, chance: float) -> Float64[np.ndarray, "successes"]:

@@ -174,6 +174,11 @@ class Course:
                 return value
         return None
 
+    def numbers(self, name: str) -> list[tuple[int, float]]:
+        """A signal that is a number and its update, wherever it was measured and is finite."""
+        told = [(update, number(value)) for update, value in self.signals(name)]
+        return [(update, value) for update, value in told if math.isfinite(value)]
+
     def signal_curve(self, name: str) -> Curve:
         """A signal that is a number, by evaluation; NaN where it is absent."""
         return curve(one.signals.get(name) for one in self.history)

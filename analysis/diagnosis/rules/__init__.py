@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     Rule(inputs.floor_too_high, "unreachable_output", 0.95, is_certain=True),
     Rule(inputs.training_at_floor, "unreachable_output", 0.9),
     Rule(inputs.outputs_against_bound, "unreachable_output", 0.9),
+    Rule(labels.labels_make_no_difference, "labels_or_loss_wrong", 0.9),
     Rule(labels.labels_contradict, "labels_or_loss_wrong", 0.9),
     Rule(labels.training_labels_silent, "labels_or_loss_wrong", 0.85),
     Rule(labels.labels_disagree, "labels_or_loss_wrong", 0.8),

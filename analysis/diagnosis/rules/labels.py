@@ -16,6 +16,8 @@ SILENT = 0.1
 TURNED = -0.3
 #: Updates that go up the gradient: plain descent has a cosine of 1, Adam one of 0.1 to 0.9.
 CLIMBING = -0.05
+#: What labels add to a gradient when only rounding is left of it.
+NO_DIFFERENCE = 1e-4
 #: How far below the floor a loss must lie, as a share of the room between chance and floor: rounding, and a
 #: training set that differs from validation, do not count.
 BELOW_FLOOR = 0.1
@@ -82,6 +84,24 @@ def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
         "fit inputs"
     )
     return (Evidence(told, {"label_signal": training, "label_signal_validation": validation}),)
+
+
+def labels_make_no_difference(course: Course) -> tuple[Evidence, ...]:
+    """The loss does not look at which sequence has which label.
+
+    Reads `label_share`: what own labels ask of the outputs beyond other labels, against the whole gradient to
+    the outputs. float32 leaves 1e-7 of it. The usual bug is a loss that broadcasts (batch, 1) against
+    (batch,).
+    """
+    shares = course.measured("label_share")
+    if not shares.size or not largest(shares) < NO_DIFFERENCE:
+        return ()
+    told = (
+        f"labels given to other sequences change the gradient to the outputs by {largest(shares):.1g} of "
+        "its size: "
+        "the loss ignores which is whose"
+    )
+    return (Evidence(told, {"label_share": largest(shares)}),)
 
 
 def labels_disagree(course: Course) -> tuple[Evidence, ...]:

@@ -43,7 +43,7 @@ def gradient_grows_back_in_time(course: Course) -> tuple[Evidence, ...]:
     of the recurrent Jacobian grow by its largest singular value a step (Bengio et al. 1994; Pascanu et al.
     2013). Two evaluations must show it, for one batch may.
     """
-    shares = [(update, float(share)) for update, share in course.signals("gradient_share_at_first")]
+    shares = course.numbers("gradient_share_at_first")
     if course.setting("task.supervision", "last") == "last":
         shares += [
             (update, float(norms[0] / norms[-1]))

@@ -1,0 +1,245 @@
+"""Verdicts: what they always are, whatever a training left behind."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.diagnosis import CAUSES, diagnose
+from analysis.records import Evaluation, Summary, TrialRecord
+
+CHANCE = 1 / 6
+SIGNALS = (
+    "gradient_norm",
+    "gradient_norm_by_layer",
+    "gradient_norm_by_step",
+    "gradient_steps",
+    "update_ratio_by_layer",
+    "weight_norm_by_layer",
+    "saturation_by_layer",
+    "epoch",
+    "learning_rate",
+    "losses",
+    "gradient_zeros_by_layer",
+    "gradient_missing",
+    "frozen_parameters",
+    "unmoved_parameters",
+    "update_alignment",
+    "loss_spread",
+    "loss_max",
+    "loss_first",
+    "activation_mean_by_layer",
+    "spread_by_layer",
+    "dead_units_by_layer",
+    "saturated_units_by_layer",
+    "gate_mean_by_layer",
+    "memory_steps_by_layer",
+    "outputs",
+    "input_scale",
+    "gradient_reach_steps",
+    "gradient_share_at_first",
+    "state_gradient_by_step",
+    "state_gradient_steps",
+    "gradient_snr",
+    "label_signal",
+    "label_signal_validation",
+    "label_agreement",
+    "label_share",
+    "leak_across_batch",
+    "leak_from_future",
+)
+
+#: More than any probe says: whatever JSON can hold. Sampled, for drawing it piece by piece takes minutes.
+anything = st.sampled_from(
+    [
+        None,
+        0.0,
+        1.0,
+        -1.0,
+        1e-12,
+        1e300,
+        -3,
+        10**6,
+        True,
+        "x",
+        [],
+        [0.0, 0.5],
+        [0.0, 0.0, 0.5],
+        [1e9, None, 1e-9],
+        {},
+        ["layers.0.weight"],
+        [3, "x"],
+        {"layers.0": 1.0, "layers.1": 1e-9},
+        {"layers.0": None},
+        {"layers.0": "x"},
+        {"layers.0": 0.0, "layers.1": 1.0, "readout": 1e300},
+        {"layers.0": {"forget": 0.5}},
+        {"least": 0.0, "largest": 1.0},
+        {"least": None},
+        {"largest_mean": 1e9},
+    ]
+)
+losses = st.sampled_from([None, 0.0, 0.1, CHANCE, 1.0, -5.0, 1e300, -1e300, 1e-300])
+scores = st.sampled_from([-1.0, 0.0, 0.5, 0.95, 1.0])
+measured = st.tuples(losses, losses, losses, scores, st.lists(anything, min_size=4, max_size=4))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Evaluation]:
+    chosen = draw(st.lists(st.sampled_from(SIGNALS), min_size=4, max_size=4, unique=True))
+    return [
+        Evaluation(50 * index, float(index), *values, dict(zip(chosen, said, strict=True)))
+        for index, (*values, said) in enumerate(draw(st.lists(measured, max_size=9)), start=1)
+    ]
+
+
+summaries = st.builds(
+    Summary,
+    outcome=st.sampled_from(["learned", "failed", "censored", "errored", None]),
+    reason=st.just(""),
+    target_score=st.sampled_from([0.0, 0.5, 1.0, float("nan")]),
+    metric=st.sampled_from(["accuracy", "mean_squared_error", ""]),
+    chance_metric=st.sampled_from([0.0, 0.5, 1.0, float("nan")]),
+    chance_loss=st.sampled_from([0.0, 0.2, CHANCE, 5.0, float("nan")]),
+    loss_floor=st.sampled_from([0.0, 0.2, CHANCE, 5.0, float("nan")]),
+    best_possible_loss=st.sampled_from([0.0, 0.2, CHANCE, 5.0, float("nan")]),
+)
+configs = st.fixed_dictionaries(
+    {},
+    optional={
+        "task": st.fixed_dictionaries({"name": st.sampled_from(["parity", "moving_mnist"])}),
+        "model": st.fixed_dictionaries({"name": st.just("lstm"), "frozen_layers": st.integers(0, 2)}),
+        "train": st.fixed_dictionaries({"clip_norm": st.none() | st.just(1.0)}),
+    },
+)
+
+
+def record_of(config: dict[str, Any], summary: Summary | None) -> TrialRecord:
+    return TrialRecord(
+        number=0,
+        attempt=1,
+        config=config,
+        cell={},
+        recipe={},
+        recipe_index=0,
+        purpose="default",
+        seed=0,
+        started="2026-01-01T00:00:00+00:00",
+        summary=summary,
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(configs, st.none() | summaries, histories(), st.booleans())
+def test_whatever_a_training_left_behind_it_gets_a_verdict_and_always_the_same(
+    config: dict[str, Any], summary: Summary | None, history: list[Evaluation], blind: bool
+) -> None:
+    record = record_of(config, summary)
+    diagnosis = diagnose(record, history, blind=blind)
+    assert diagnose(record, history, blind=blind) == diagnosis
+    if summary is not None and summary.outcome in ("censored", "errored"):
+        assert diagnosis is None
+        return
+    assert diagnosis is not None
+    suspicions = (diagnosis.verdict, *diagnosis.runners_up)
+    assert all(suspicion.cause in CAUSES and 0 <= suspicion.confidence <= 1 for suspicion in suspicions)
+    assert len({suspicion.cause for suspicion in suspicions}) == len(suspicions)
+    if summary is not None and summary.outcome == "learned" and not blind:
+        assert diagnosis.cause == "none"
+    if summary is not None and summary.outcome == "failed" and not blind:
+        assert diagnosis.cause != "none"
+
+
+@settings(max_examples=150, deadline=None)
+@given(summaries, histories())
+def test_a_blind_verdict_reads_neither_outcome_nor_criterion(
+    summary: Summary, history: list[Evaluation]
+) -> None:
+    if summary.outcome in ("censored", "errored"):
+        return
+    other = replace(
+        summary,
+        outcome="failed" if summary.outcome == "learned" else "learned",
+        reason="other",
+        score=0.3,
+        best_score=0.4,
+        target_score=0.123,
+        target_metric=0.456,
+    )
+    told = diagnose(record_of({}, summary), history, blind=True)
+    assert told == diagnose(record_of({"criterion": {"score": 0.9}}, other), history, blind=True)
+
+
+def test_records_of_before_the_new_signals_still_get_their_verdict(make_training: Any) -> None:
+    record, history = make_training(first_nonfinite={"tensor": "layers.0.weight_hh_l0", "update": 7})
+    old = [replace(one, signals={"learning_rate": 3e-3, "gradient_norm": 0.1}) for one in history]
+    diverged = diagnose(record, old)
+    assert diverged is not None
+    assert (diverged.cause, diverged.verdict.evidence[0].update) == ("diverged", 7)
+    assert "layers.0.weight_hh_l0" in diverged.verdict.evidence[0].told
+
+    assert record.summary is not None
+    unexplained = diagnose(replace(record, summary=replace(record.summary, first_nonfinite=None)), old)
+    assert unexplained is not None
+    assert unexplained.cause == "unknown"
+    assert unexplained.confidence == 0
+
+
+def test_a_training_that_goes_on_is_healthy_until_something_looks_wrong(make_training: Any) -> None:
+    """A plateau at chance is no alarm as long as the labels speak."""
+    waiting = diagnose(*make_training(None))
+    assert waiting is not None
+    assert waiting.cause == "none"
+    cut_off = diagnose(*make_training(None, signals={"gradient_missing": ["layers.0.bias"]}))
+    assert cut_off is not None
+    assert cut_off.cause == "disconnected"
+
+
+def test_without_a_summary_a_training_is_judged_as_it_stands(make_training: Any) -> None:
+    record, history = make_training(None)
+    diagnosis = diagnose(replace(record, summary=None), history)
+    assert diagnosis is not None
+    assert diagnosis.cause == "none"
+
+
+def test_the_fault_itself_comes_before_what_follows_from_it(make_training: Any) -> None:
+    """A cut path leaves the labels without effect and the gradient fading: the cut is the cause."""
+    diagnosis = diagnose(
+        *make_training(
+            signals={
+                "gradient_missing": ["layers.0.weight_hh_l0"],
+                "gradient_share_at_first": 1e-12,
+                "label_signal": 0.0,
+                "label_signal_validation": 0.0,
+            }
+        )
+    )
+    assert diagnosis is not None
+    assert diagnosis.cause == "disconnected"
+    assert "vanishing_in_time" in [suspicion.cause for suspicion in diagnosis.runners_up]
+
+
+def test_what_learned_by_a_leak_learned_and_the_leak_stands_beside_it(make_training: Any) -> None:
+    diagnosis = diagnose(
+        *make_training("learned", train=lambda share: CHANCE * 0.02**share, signals={"leak_from_future": 0.4})
+    )
+    assert diagnosis is not None
+    assert diagnosis.cause == "none"
+    assert [suspicion.cause for suspicion in diagnosis.runners_up] == ["leak"]
+
+
+@pytest.mark.parametrize("outcome", ["censored", "errored"])
+def test_what_did_not_end_by_itself_has_no_verdict(outcome: str, make_training: Any) -> None:
+    assert diagnose(*make_training(outcome)) is None
+
+
+def test_evidence_reads_as_a_sentence_with_numbers(make_training: Any) -> None:
+    diagnosis = diagnose(*make_training(signals={"gradient_share_at_first": 3e-9, "gradient_reach_steps": 2}))
+    assert diagnosis is not None
+    assert diagnosis.cause == "vanishing_in_time"
+    assert diagnosis.verdict.evidence[0].told == (
+        "of the gradient at the last step 3e-09 is left at step 1; a thousandth is left 2 of 5 steps back "
+        "(update 1000)"
+    )
