@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import comb
 from typing import Any
 
-from analysis.wording import label_text, path_words
+from analysis.wording import label_text, path_words, setting_words
 
 #: How rarely chance separates as well, for one setting (Fisher's exact test, two-sided). Several are looked
 #: at, so this is a hint where to look, and no finding.
@@ -84,13 +84,14 @@ def _splits(
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         thresholds = sorted(set(values))[1:]
         return [
-            ((f"{name} of {label_text(limit)} or more", "less"), [value >= limit for value in values])
+            ((f"a {name} of {label_text(limit)} or more", "less"), [value >= limit for value in values])
             for limit in thresholds
         ]
-    return [
-        ((f"{name} {text}", "anything else"), [other == text for other in texts])
-        for text in sorted(set(texts))
-    ]
+    said = {text: setting_words(path, value) for text, value in zip(texts, values, strict=True)}
+    if len(said) == 2:
+        (one, other) = said
+        return [((said[one], said[other]), [text == one for text in texts])]
+    return [((words, "anything else"), [other == text for other in texts]) for text, words in said.items()]
 
 
 def _judged(
