@@ -40,8 +40,14 @@ def breakable(label: str) -> Markup:
 _TEMPLATES.filters["breakable"] = breakable
 
 
-def render(run: Run, failure_map: FailureMap) -> str:
-    """The page's HTML. Raises UserError where a trial's history has a corrupt line."""
+def render(run: Run, failure_map: FailureMap, foretold: str = "") -> str:
+    """The page's HTML. Raises UserError where a trial's history has a corrupt line.
+
+    Args:
+        run: whose page.
+        failure_map: of the run.
+        foretold: what was foretold of the map, in words; '' where nothing was.
+    """
     cells = list(failure_map.cells.values())
     identifiers = {cell.labels: index for index, cell in enumerate(cells)}
     data = page_data(run, failure_map, MAX_TRIALS)
@@ -50,6 +56,7 @@ def render(run: Run, failure_map: FailureMap) -> str:
     return _TEMPLATES.get_template("report.html").render(
         run=run,
         map=failure_map,
+        foretold=foretold,
         panels=[
             (
                 failure_map.facet_words(facet),

@@ -12,8 +12,9 @@ from analysis.files import write_atomically
 from analysis.interventions import rescue_comparisons, rescue_csv
 from analysis.load import Run, find_run, load_run
 from analysis.page import render
-from analysis.plots import write_failure_map
+from analysis.plots import MapLine, write_failure_map
 from analysis.records import RunFolder
+from analysis.theory.on_map import forecast_on
 
 HELP = """Reads a run and writes its table and its report. Starts no training.
 
@@ -52,6 +53,8 @@ def build(folder: RunFolder) -> Report:
     """
     run = load_run(folder)
     failure_map = build_map(run)
+    foretold = forecast_on(failure_map, folder.path)
+    line = MapLine(foretold.lines, foretold.line_words) if foretold else None
     page = folder.report / "index.html"
     try:
         run.write_table()
@@ -59,8 +62,8 @@ def build(folder: RunFolder) -> Report:
         write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
         if rescues := rescue_comparisons(run):
             write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
-        write_failure_map(failure_map, folder.report / "failure_map.png")
-        write_atomically(page, render(run, failure_map))
+        write_failure_map(failure_map, folder.report / "failure_map.png", line)
+        write_atomically(page, render(run, failure_map, foretold.page_words if foretold else ""))
     except OSError as error:
         raise UserError(
             f"{error.filename or folder.report}: cannot be written: {error.strerror or error}"

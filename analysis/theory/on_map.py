@@ -30,16 +30,27 @@ class ForecastOnMap:
     has_earned_its_place: bool
 
     @property
-    def words(self) -> str:
-        """One sentence for a legend."""
-        line = "dashed: P(learn) = ½, foretold at initialization"
-        if not self.areas:
-            return line
+    def line_words(self) -> str:
+        """What the line says, for a legend."""
+        return f"dashed: P(learn) = ½, foretold at initialization{self._accuracy}"
+
+    @property
+    def page_words(self) -> str:
+        """The same for the page beside the picture, and how far to believe it."""
+        elsewhere = "" if self.has_earned_its_place else "not "
+        return (
+            "The dashed line in failure_map.png is where P(learn) = ½ was foretold at initialization"
+            f"{self._accuracy}. On tasks and networks that it was not fitted on the forecast was {elsewhere}"
+            "ahead of the best simple order (docs/theory.md)."
+        )
+
+    @property
+    def _accuracy(self) -> str:
         told = [
             f"{name} {area.value:.2f} ({area.interval.low:.2f} to {area.interval.high:.2f})"
             for name, area in self.areas.items()
         ]
-        return f"{line}; AUROC on this map: {', '.join(told)}"
+        return f"; AUROC on this map: {', '.join(told)}" if told else ""
 
 
 def forecast_on(failure_map: FailureMap, run: Path) -> ForecastOnMap | None:

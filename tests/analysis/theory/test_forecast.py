@@ -9,6 +9,7 @@ import pytest
 from analysis.errors import UserError
 from analysis.failure_map import build_map
 from analysis.load import load_run
+from analysis.report import build
 from analysis.theory.features import SIGNALS
 from analysis.theory.fit import Fit, shipped_fit
 from analysis.theory.forecast import Forecast, read_forecast
@@ -69,7 +70,7 @@ def test_line_and_area_on_the_measured_map(make_run: Any, make_forecast: MakeFor
     assert laid.areas["forecast"].value == 1
     assert laid.areas["shorter first"].value == 1
     assert laid.areas["shallower first"].value == 0.5
-    assert "AUROC on this map: forecast 1.00" in laid.words
+    assert "AUROC on this map: forecast 1.00" in laid.line_words
 
 
 def test_rows_are_laid_as_the_map_draws_them(make_run: Any, make_forecast: MakeForecast) -> None:
@@ -81,7 +82,23 @@ def test_rows_are_laid_as_the_map_draws_them(make_run: Any, make_forecast: MakeF
     # Depth 1 is the bottom row; of depth 2 only the first column is expected to learn.
     assert set(laid.lines[()]) == {((1, 1), (1, 2)), ((1, 1), (2, 1))}
     assert laid.areas == {}
-    assert "AUROC" not in laid.words
+    assert "AUROC" not in laid.line_words
+
+
+def test_the_report_draws_the_line_and_says_how_far_to_believe_it(
+    make_run: Any, make_forecast: MakeForecast
+) -> None:
+    run = make_run(lengths=(5, 20), depths=(1, 2))
+    run.trials(4, 0, 5, 1)
+    run.trials(0, 4, 20, 1)
+    without = build(run.folder)
+    picture = (run.folder.report / "failure_map.png").read_bytes()
+    assert "foretold" not in without.page.read_text()
+    make_forecast([5, 20], [1, 2], short_ones).write(run.folder.path)
+    page = build(run.folder).page.read_text()
+    assert "foretold at initialization; AUROC on this map: forecast 1.00" in page
+    assert "was not ahead of the best simple order" in page
+    assert (run.folder.report / "failure_map.png").read_bytes() != picture
 
 
 def test_cells_that_came_later_have_no_forecast(make_run: Any, make_forecast: MakeForecast) -> None:
