@@ -11,7 +11,7 @@ from datasets.task import Batch, hashed_seed
 from search.trial.training import Training
 
 #: Sequences at most that gradients are taken of, and that are looked at without.
-MAX_SOURCES, MAX_JUDGED = 32, 64
+MAX_SOURCES, MAX_JUDGED = 32, 48
 #: A validation set of fewer is not cut in two.
 _LEAST_TO_HALVE = 16
 #: A stream of random numbers apart from those that datasets.task names.

@@ -33,7 +33,7 @@ def gate_signals(one: LayerTrace, gates: Gates, batch: Batch) -> Signals:
     """
     stacked = torch.stack([own_steps(one, values, batch) for values in gates.values()])
     is_saturated = (stacked < SATURATED_BELOW) | (stacked > SATURATED_ABOVE)
-    shares, means = is_saturated.double().mean(dim=(1, 2)), stacked.mean(dim=(1, 2))
+    shares, means = is_saturated.float().mean(dim=(1, 2)), stacked.mean(dim=(1, 2))
     kept = stacked[list(gates).index(KEEPING_GATE[type(one.layer)])]
     return {
         "saturation_by_layer": dict(zip(gates, shares.unbind(), strict=True)),

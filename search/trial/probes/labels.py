@@ -14,12 +14,14 @@ from search.trial.probes.host import Signals
 from search.trial.probes.passes import Gradient, ProbePass, moved_along, norm_of
 
 #: Other labels that each sequence is given: what labels tell by their frequencies alone.
-NUM_SHUFFLES = 4
+NUM_SHUFFLES = 2
 #: The step along a gradient, as a share of the weights' norm: so small that outputs answer in proportion,
 #: so large that the answer stands above their rounding.
 STEP_SHARE = 1e-3
-#: Of signal to noise.
-MAX_RATIO = 1e6
+#: What is asked for counts as nothing below this share of the whole gradient: float32 rounds there.
+MIN_SHARE = 1e-5
+
+Outputs = Float[Tensor, "batch *label outputs"]
 
 
 class Side(NamedTuple):
@@ -34,6 +36,18 @@ class Side(NamedTuple):
     source: ProbePass
     judged: Batch
     are_apart: bool
+
+
+class Asked(NamedTuple):
+    """Where a loss sends outputs, downwards.
+
+    Attributes:
+        beyond: by their own labels, beyond where the labels of other sequences send them.
+        share: the size of that against the whole gradient to the outputs; NaN where that is zero.
+    """
+
+    beyond: Outputs
+    share: float
 
 
 def label_signals(training: Side, validation: Side, seed: int, update: int) -> Signals:
@@ -58,98 +72,70 @@ def label_signals(training: Side, validation: Side, seed: int, update: int) -> S
     """
     sides = (training, validation)
     directions = [_direction(side.source, seed, update) for side in sides]
-    before = [_outputs(side) for side in sides]
+    before = _outputs(*sides)
     asked = [
         asked_for(side.source.objective, outputs, side.judged, seed, update)
         for side, outputs in zip(sides, before, strict=True)
     ]
-    cosines = torch.full((2, 2), math.nan, dtype=torch.float64)
+    cosines = [[math.nan, math.nan], [math.nan, math.nan]]
     for place, (side, direction) in enumerate(zip(sides, directions, strict=True)):
         if direction is None or norm_of(direction) == 0:
             continue
         with moved_along(side.source.parameters, direction, STEP_SHARE):
-            after = [_outputs(side) for side in sides]
-        for other in range(2):
-            cosines[place, other] = _cosine(after[other] - before[other], asked[other])
+            after = _outputs(*sides)
+        cosines[place] = [
+            _cosine(new - old, there) for new, old, there in zip(after, before, asked, strict=True)
+        ]
     signals = {
-        "label_agreement": (cosines[0, 1] + cosines[1, 0]).item() / 2,
-        "label_share": _share(training.source.objective, before[0], training.judged, asked[0]),
+        "label_agreement": (cosines[0][1] + cosines[1][0]) / 2,
+        "label_share": asked[0].share,
     }
     if training.are_apart:
-        signals["label_signal"] = cosines[0, 0].item()
+        signals["label_signal"] = cosines[0][0]
     if validation.are_apart:
-        signals["label_signal_validation"] = cosines[1, 1].item()
+        signals["label_signal_validation"] = cosines[1][1]
     return {name: value for name, value in signals.items() if not math.isnan(value)}
 
 
-def asked_for(
-    objective: Objective, outputs: Float[Tensor, "batch *label outputs"], batch: Batch, seed: int, update: int
-) -> Float[Tensor, "batch *label outputs"]:
-    """Where outputs should go by their own labels, beyond where the labels of other sequences send them.
-
-    The gradient of the mean loss under other labels less the loss under their own; zero for one sequence.
-    """
+def asked_for(objective: Objective, outputs: Outputs, batch: Batch, seed: int, update: int) -> Asked:
+    """What a batch's labels ask of its outputs: its gradient under other labels less that under its own."""
     outputs = outputs.detach().requires_grad_()
-    gap = -objective.loss(outputs, batch)
+    (own,) = torch.autograd.grad(objective.loss(outputs, batch), outputs)
     given = orders(len(outputs), NUM_SHUFFLES, seed, update)
     if not given:
-        return torch.zeros_like(outputs)
-    for order in given:
-        targets = batch.targets[order.to(batch.targets.device)]
-        gap = gap + objective.loss(outputs, batch._replace(targets=targets)) / len(given)
-    (asked,) = torch.autograd.grad(gap, outputs)
-    return asked
-
-
-def signal_to_noise(one: ProbePass) -> Signals:
-    """The energy of the mean gradient over that of the noise in it, from the two halves of a batch.
-
-    With g and h the gradients of the halves: g.h over |g - h|^2 / 2, both without bias (McCandlish et al.
-    2018, appendix A, for halves instead of single sequences). It says how much signal half a batch has;
-    MAX_RATIO at most, for beyond that the noise is rounding.
-    """
-    middle = len(one.batch.inputs) // 2
-    if middle == 0:
-        return {}
-    halves = [one.gradient(one.loss(part)) for part in (slice(middle), slice(middle, 2 * middle))]
-    first, second = halves
-    if first is None or second is None:
-        return {}
-    pairs = list(zip(first, second, strict=True))
-    signal = torch.stack([torch.vdot(g.double().flatten(), h.double().flatten()) for g, h in pairs]).sum()
-    noise = torch.stack([(g.double() - h.double()).square().sum() for g, h in pairs]).sum() / 2
-    return {"gradient_snr": (signal / noise).clamp(max=MAX_RATIO).item()}
+        return Asked(torch.zeros_like(outputs), math.nan)
+    losses = [
+        objective.loss(outputs, batch._replace(targets=batch.targets[order.to(batch.targets.device)]))
+        for order in given
+    ]
+    (others,) = torch.autograd.grad(torch.stack(losses).mean(), outputs)
+    beyond, size = others - own, own.double().norm().item()
+    return Asked(beyond, beyond.double().norm().item() / size if size else math.nan)
 
 
 def _direction(one: ProbePass, seed: int, update: int) -> Gradient | None:
     """Minus d: the way in which weights should move for the labels of these sequences."""
     outputs = one.trace.outputs
-    return one.gradient(outputs, asked_for(one.objective, outputs, one.batch, seed, update))
-
-
-def _share(
-    objective: Objective,
-    outputs: Float[Tensor, "batch *label outputs"],
-    batch: Batch,
-    asked: Float[Tensor, "batch *label outputs"],
-) -> float:
-    """The size of what is asked for beyond other labels against the whole; NaN where that is zero."""
-    outputs = outputs.detach().requires_grad_()
-    (whole,) = torch.autograd.grad(objective.loss(outputs, batch), outputs)
-    size = whole.double().norm().item()
-    return asked.double().norm().item() / size if size else math.nan
+    asked = asked_for(one.objective, outputs, one.batch, seed, update)
+    return one.gradient(outputs, asked.beyond) if asked.share > MIN_SHARE else None
 
 
 @torch.no_grad()
-def _outputs(side: Side) -> Float[Tensor, "batch *label outputs"]:
-    outputs: Tensor = side.source.model(side.judged.inputs, side.judged.lengths)
-    return outputs
+def _outputs(training: Side, validation: Side) -> tuple[Outputs, ...]:
+    """Of the sequences that are judged, both sides in one pass where they are of one length."""
+    model, batches = training.source.model, (training.judged, validation.judged)
+    inputs = [batch.inputs for batch in batches]
+    is_padded = any(batch.lengths is not None for batch in batches)
+    if is_padded or inputs[0].shape[1:] != inputs[1].shape[1:]:
+        return tuple(model(batch.inputs, batch.lengths) for batch in batches)
+    outputs: Outputs = model(torch.cat(inputs))
+    return tuple(torch.split(outputs, [len(each) for each in inputs]))
 
 
-def _cosine(
-    moved: Float[Tensor, "batch *label outputs"], asked: Float[Tensor, "batch *label outputs"]
-) -> float:
-    """Of a movement less its mean over sequences and what is asked for; NaN where either is zero."""
-    moved, asked = (moved - moved.mean(dim=0)).double(), asked.double()
-    cosine: float = ((moved * asked).sum() / (moved.norm() * asked.norm())).item()
+def _cosine(moved: Outputs, asked: Asked) -> float:
+    """Of a movement less its mean over sequences and what is asked for; NaN where either is nothing."""
+    if not asked.share > MIN_SHARE:
+        return math.nan
+    moved, beyond = (moved - moved.mean(dim=0)).double(), asked.beyond.double()
+    cosine: float = ((moved * beyond).sum() / (moved.norm() * beyond.norm())).item()
     return cosine

@@ -3,8 +3,9 @@
 from datasets.task import Batch
 from search.trial.probes.batches import of_one_length, training_batches, validation_batches
 from search.trial.probes.host import Signals, to_host
-from search.trial.probes.labels import Side, label_signals, signal_to_noise
+from search.trial.probes.labels import Side, label_signals
 from search.trial.probes.leaks import leak_signals
+from search.trial.probes.noise import signal_to_noise
 from search.trial.probes.passes import ProbePass, evaluating
 from search.trial.probes.scales import input_scale
 from search.trial.probes.schedule import is_first

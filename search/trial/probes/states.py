@@ -30,12 +30,14 @@ def state_signals(trace: Trace, batch: Batch) -> Signals:
     Returns:
         Tensors, on the device.
     """
-    seen, shown = _first(trace, batch, _places(len(batch.inputs)))
+    rows = _places(len(batch.inputs))
+    shown = _rows_of(batch, rows)
+    rows = rows.to(batch.inputs.device)
     signals: Signals = {}
-    for one in seen.layers:
-        for kind, value in _layer_signals(one, shown).items():
+    for one in trace.layers:
+        for kind, value in _layer_signals(one, rows, shown).items():
             signals.setdefault(kind, {})[one.name] = value
-    return signals | {"outputs": _output_signals(seen.outputs, shown)}
+    return signals | {"outputs": _output_signals(trace.outputs[rows], shown)}
 
 
 def spread(states: Float[Tensor, "batch units"]) -> Float[Tensor, ""]:
@@ -43,33 +45,37 @@ def spread(states: Float[Tensor, "batch units"]) -> Float[Tensor, ""]:
     return states.double().var(dim=0).mean().sqrt()
 
 
-def _layer_signals(one: LayerTrace, batch: Batch) -> Signals:
-    states = own_steps(one, one.states, batch)
-    largest = states.abs().amax(dim=0)
+def _layer_signals(one: LayerTrace, rows: Int64[Tensor, "rows"], batch: Batch) -> Signals:
+    """Of a layer, looked at in those rows of its trace that the batch holds."""
+    states = one.states[rows]
+    own = own_steps(one, states, batch)
     signals: Signals = {
-        "activation_mean_by_layer": states.mean(),
-        "dead_units_by_layer": (largest == 0).double().mean(),
+        "activation_mean_by_layer": own.mean(),
+        "dead_units_by_layer": (own.abs().amax(dim=0) == 0).float().mean(),
     }
-    if len(batch.inputs) > 1:
-        signals["spread_by_layer"] = spread(at_last_step(one, one.outputs, batch))
-    few, shown = _few(one, batch)
-    gates = gate_activations(few.layer, few.inputs, few.states)
+    if len(rows) > 1:
+        signals["spread_by_layer"] = spread(at_last_step(one, one.outputs, rows, batch))
+    few, shown = slice(MAX_GATE_SEQUENCES), _rows_of(batch, slice(MAX_GATE_SEQUENCES))
+    states = states[few]
+    gates = gate_activations(one.layer, one.inputs[rows[few]], states)
     if gates:
-        signals |= gate_signals(few, gates, shown)
+        signals |= gate_signals(one, gates, shown)
     if one.is_bounded:
-        signals["saturated_units_by_layer"] = _saturated_units(few, gates, shown)
+        signals["saturated_units_by_layer"] = _saturated_units(one, states, gates, shown)
     return signals
 
 
-def _saturated_units(one: LayerTrace, gates: Gates, batch: Batch) -> Float[Tensor, ""]:
+def _saturated_units(
+    one: LayerTrace, states: Float[Tensor, "batch time units"], gates: Gates, batch: Batch
+) -> Float[Tensor, ""]:
     """The share of units that stand at their bounds nearly always.
 
     A state h = o tanh(c) of an LSTM is held against its output gate o, where that is known: so tanh(c) is
     what is looked at. All others are held against 1.
     """
-    is_beyond = one.states.abs() > SATURATED_STATE * gates.get("output", torch.ones_like(one.states))
-    share = own_steps(one, is_beyond, batch).double().mean(dim=0)
-    return (share > SATURATED_STEPS).double().mean()
+    is_beyond = states.abs() > SATURATED_STATE * gates.get("output", 1.0)
+    share = own_steps(one, is_beyond, batch).float().mean(dim=0)
+    return (share > SATURATED_STEPS).float().mean()
 
 
 def _output_signals(outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Signals:
@@ -85,24 +91,12 @@ def _output_signals(outputs: Float[Tensor, "batch *label outputs"], batch: Batch
     }
 
 
-def _few(one: LayerTrace, batch: Batch) -> tuple[LayerTrace, Batch]:
-    """The first MAX_GATE_SEQUENCES sequences."""
-    few = slice(MAX_GATE_SEQUENCES)
-    lengths = None if batch.lengths is None else batch.lengths[few]
-    shown = Batch(batch.inputs[few], batch.targets[few], lengths)
-    return one._replace(inputs=one.inputs[few], states=one.states[few]), shown
-
-
-def _first(trace: Trace, batch: Batch, rows: Int64[Tensor, "rows"]) -> tuple[Trace, Batch]:
-    """The pass of some of its sequences."""
+def _rows_of(batch: Batch, rows: Tensor | slice) -> Batch:
+    """Some of the sequences; the rows lie on the host."""
     lengths = None if batch.lengths is None else batch.lengths[rows]
-    rows = rows.to(batch.inputs.device)
-    layers = [
-        one._replace(inputs=one.inputs[rows], states=one.states[rows], outputs=one.outputs[rows])
-        for one in trace.layers
-    ]
-    shown = Batch(batch.inputs[rows], batch.targets[rows], lengths)
-    return Trace(trace.outputs[rows], layers), shown
+    if isinstance(rows, Tensor):
+        rows = rows.to(batch.inputs.device)
+    return Batch(batch.inputs[rows], batch.targets[rows], lengths)
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,7 @@
 """Which time steps signals are told at, and which belong to a sequence."""
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from datasets.task import Batch
@@ -19,12 +19,12 @@ def shown_steps(num_steps: int) -> list[int]:
 
 
 def steps_back(num_steps: int) -> list[int]:
-    """The last step, those 1, 2, 4, 8, ... before it, and the first; in ascending order."""
+    """The last step, those 1, 4, 16, 64, ... before it, and the first; in ascending order."""
     distances = {0, num_steps - 1}
     distance = 1
     while distance < num_steps:
         distances.add(distance)
-        distance *= 2
+        distance *= 4
     return sorted(num_steps - 1 - distance for distance in distances)
 
 
@@ -46,13 +46,22 @@ def own_steps(
 
 
 def at_last_step(
-    one: LayerTrace, values: Shaped[Tensor, "batch time units"], batch: Batch
+    one: LayerTrace,
+    values: Shaped[Tensor, "all time units"],
+    rows: Int64[Tensor, "batch"],
+    batch: Batch,
 ) -> Shaped[Tensor, "batch units"]:
-    """What a layer made at each sequence's last own step."""
+    """What a layer made at the last own step of some sequences.
+
+    Args:
+        one: the layer's trace.
+        values: of all sequences.
+        rows: which of them the batch holds.
+        batch: some of what was passed through.
+    """
     if batch.lengths is None or not one.follows_inputs:
-        return values[:, -1]
-    last = (_num_own_steps(values, batch, batch.lengths) - 1).to(values.device)
-    return values[torch.arange(len(values), device=values.device), last]
+        return values[rows, -1]
+    return values[rows, (_num_own_steps(values, batch, batch.lengths) - 1).to(values.device)]
 
 
 def _num_own_steps(values: Tensor, batch: Batch, lengths: Tensor) -> Tensor:

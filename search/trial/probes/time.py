@@ -15,13 +15,16 @@ from search.trial.probes.steps import steps_back
 
 #: How far back a gradient counts as having reached.
 REACHED_SHARE = 1e-3
+#: Sequences that gradients to states are followed in.
+MAX_SEQUENCES = 8
 
 
 def time_signals(one: ProbePass) -> Signals:
     """The gradient of the last label's loss, followed back through time: numbers and lists.
 
     Of outputs that are decoded, all labels count. The total derivative to a layer's states is told where
-    these are all that leaves it: in stacks of torch's layers that read one way.
+    these are all that leaves it: in stacks of torch's layers that read one way; over MAX_SEQUENCES
+    sequences, of the mean loss over all of them.
 
     Args:
         one: a pass of sequences of one length.
@@ -88,5 +91,7 @@ def _norms(
     layer: LayerTrace, from_above: Float[Tensor, "batch time hidden"], steps: Sequence[int]
 ) -> Float[Tensor, "steps"]:
     assert isinstance(layer.layer, nn.RNNBase)
-    norms: Tensor = state_gradients(layer.layer, layer.inputs, from_above, steps).double().norm(dim=(1, 2))
+    few = slice(MAX_SEQUENCES)
+    gradients = state_gradients(layer.layer, layer.inputs[few], from_above[few], steps)
+    norms: Tensor = gradients.double().norm(dim=(1, 2))
     return norms
