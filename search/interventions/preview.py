@@ -65,6 +65,6 @@ def _summary(agenda: InterventionAgenda, config: RunConfig, factor: float) -> st
     limit = "" if minutes is None else f"; this session ends after {shown(minutes)} minutes"
     return (
         f"{count_words(agenda.num_left(), 'trial')} at most, {duration} at most on {slots} slots{limit}. "
-        f"Each change on {count_words(num_seeds, 'seed')}, the same as without it; one that surely works on "
-        "less than half of them is given up, and what learns ends early."
+        f"Each change on {count_words(num_seeds, 'seed')}, the same as without it; one with which surely "
+        "less than half of them learn is given up, and what learns ends early."
     )

@@ -45,6 +45,8 @@ def cells_to_rescue(
         UserError: nothing is left; the nearest right thing is told.
     """
     known = sorted({record.recipe_index for records in cells.values() for record in records})
+    if not known:
+        raise UserError(f"run={config.run}: it has no trial yet; go on with it by search.resume")
     if recipe not in known:
         raise UserError(f"recipe={recipe}: no trial has it; {_recipes_told(known)}")
     if labels.keys() == set(config.space.map.paths):
@@ -76,7 +78,7 @@ def _require_failures(cell: Cell, cells: CellRecords, recipe: int) -> None:
         return
     failed = sorted({record.recipe_index for record in records if _outcome(record) == "failed"})
     if not records:
-        told = "no trial was run there; go on with the run first, by search.resume"
+        told = "no trial was run there yet; go on with the run by search.resume"
     elif failed:
         told = f"no trial of {recipe_name(recipe)} failed there; {_recipes_told(failed)}"
     else:
@@ -99,7 +101,7 @@ def _recipes_told(known: Sequence[int]) -> str:
     """Which recipes there are."""
     more = f" and {len(known) - _MAX_NAMED} more" if len(known) > _MAX_NAMED else ""
     named = any_of([f"recipe={index}" for index in known[:_MAX_NAMED]])
-    return f"there is {named}{more}" if known else "no trial was run; go on with it by search.resume"
+    return f"there is {named}{more}"
 
 
 def _state(config: RunConfig, records: Iterable[TrialRecord]) -> State:

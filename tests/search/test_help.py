@@ -1,6 +1,8 @@
 """Help texts name every key, with its default."""
 
-from search.help import WIDTH, check_help, resume_help, run_help, status_help
+from syrupy.assertion import SnapshotAssertion
+
+from search.help import WIDTH, ablate_help, check_help, rescue_help, resume_help, run_help, status_help
 from search.loading.groups import shipped
 from search.loading.paths import Chosen
 
@@ -49,3 +51,10 @@ def test_the_default_space_of_a_file_is_told() -> None:
     text = " ".join(run_help().split())
     assert "task=array_file task.path=my.npz your own data; the default: space=my_data" in text
     assert "a network does my data need? (default for task=array_file)" in text
+
+
+def test_rescue_and_ablation_tell_their_words(snapshot: SnapshotAssertion) -> None:
+    assert rescue_help() == snapshot
+    assert ablate_help() == snapshot
+    lines = [line for line in rescue_help().split("\n") if not line.startswith("  python")]
+    assert max(map(len, lines)) <= WIDTH + 10

@@ -1,12 +1,13 @@
 """The terminal view: in a terminal a picture, on a pipe plain lines."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
-from analysis.records import Outcome
+from analysis.records import Intervention, Outcome
 from search.live import LiveView
 from search.loading import load
 from search.space import Cell
@@ -139,3 +140,11 @@ def test_a_count_does_not_touch_the_label_beside_it() -> None:
     found = Results({cell: notes}, {"failed": 4}, 0)
     LiveView(config, lambda: found, lambda _: None, Console(file=file, width=80)).show_map(found)
     assert "every_step 0/4-" in file.getvalue()
+
+
+def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
+    change = Intervention("rescue", "clip", {"train.clip_norm": 1.0}, 0, "diverged")
+    notes = [TrialNote(9, CELLS[3, 4], 0, "intervene", 0, None, intervention=change)]
+    lines = finished(replace(FILLED, interventions=notes))
+    assert lines[:5] == finished(FILLED)[:5]
+    assert "2 unfinished · 1 intervention unfinished · 2 of 6" in lines[-1]

@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from analysis.records import RunFolder, Summary, TrialRecord, read_history
+from analysis.records import Intervention, RunFolder, Summary, TrialRecord, read_history
 from search.trial.attempt import begin_attempt
+from search.trial.checkpoint import WEIGHTS_FILE
 from search.trial.config import TrialConfig
 from search.worker import Worker
 
@@ -108,3 +109,23 @@ def test_a_disk_that_fails_is_a_fault_of_the_run_and_not_of_the_trial(place: Pla
     assert summary.outcome is None
     assert "cannot write" in result["fault"]
     assert str(run.trial(0).history) in result["fault"]
+
+
+@pytest.mark.parametrize(("kind", "is_kept"), [("donor", True), ("rescue", False)])
+def test_a_donor_s_weights_stay_whatever_the_run_keeps(
+    place: Place, kind: Literal["donor", "rescue"], is_kept: bool
+) -> None:
+    config = TrialConfig.model_validate(
+        {
+            "task": {"name": "delayed_recall", "sequence_length": 3, "test_size": 256},
+            "model": {"name": "lstm", "hidden_size": 8},
+            "train": {"learning_rate": 3e-2, "max_updates": 50, "evaluate_every": 5, "batch_size": 16},
+        }
+    )
+    run = place(config.model_dump(mode="json"))
+    record = TrialRecord.from_json(run.trial(0).record.read_text())
+    change = Intervention(kind, "start_shorter", {}, 0)
+    run.trial(0).record.write_text(replace(record, intervention=change).to_json())
+    _, summary = ended(worker(run))
+    assert summary.outcome == "learned"
+    assert (run.trial(0).path / WEIGHTS_FILE).exists() == is_kept

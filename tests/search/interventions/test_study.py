@@ -1,0 +1,191 @@
+"""Interventions in a run's journal: kept, resumed, and no evidence of the map."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import load_study
+
+from analysis.files import write_atomically
+from analysis.load import load_run
+from analysis.records import RunFolder, Summary, TrialRecord
+from search.config import RunConfig
+from search.interventions.agenda import InterventionAgenda
+from search.interventions.plan import AS_IT_WAS, Plan
+from search.interventions.preview import tell
+from search.interventions.request import read_rescue
+from search.interventions.rescue_plan import plan_rescue
+from search.loading import to_yaml
+from search.study import Start
+from search.trial.config import TrialConfig
+from tests.search.interventions.runs import DIVERGED, LEARNED, open_study, work_off
+
+MakeConfig = Callable[..., RunConfig]
+
+
+def end(config: TrialConfig) -> Summary:
+    """Length 10 diverges, unless gradients are clipped."""
+    is_mended = config.task.sequence_length < 10 or config.train.clip_norm is not None
+    return LEARNED if is_mended else DIVERGED
+
+
+@pytest.fixture
+def config(make_config: MakeConfig) -> RunConfig:
+    return make_config()
+
+
+@pytest.fixture
+def mapped(config: RunConfig, folder: RunFolder) -> RunFolder:
+    """A run whose map is done: two cells learn and two diverge."""
+    folder.path.mkdir(parents=True)
+    write_atomically(folder.config, to_yaml(config))
+    work_off(open_study(config, folder), end)
+    return folder
+
+
+def plan_of(folder: RunFolder, *words: str) -> Plan:
+    request = read_rescue([f"run={folder.name}", f"storage={folder.path.parent}", *words])
+    return plan_rescue(request, load_run(folder))
+
+
+def rescue(config: RunConfig, folder: RunFolder, *words: str) -> list[Start]:
+    return work_off(open_study(config, folder, InterventionAgenda(plan_of(folder, *words))), end)
+
+
+def record(folder: RunFolder, number: int) -> TrialRecord:
+    return TrialRecord.from_json(folder.trial(number).record.read_text())
+
+
+def test_a_rescue_from_its_plan_to_its_records(config: RunConfig, mapped: RunFolder) -> None:
+    before = load_run(mapped).records
+    rescue(config, mapped)
+    records = load_run(mapped).records
+    assert records[: len(before)] == before
+    new = records[len(before) :]
+    assert {one.purpose for one in new} == {"intervene"}
+    clipped = next(one for one in new if one.intervention and one.intervention.name == "clip")
+    assert clipped.intervention is not None
+    assert clipped.intervention.changes == {"train.clip_norm": 1.0}
+    assert clipped.config["train"]["clip_norm"] == 1.0
+    assert (clipped.recipe, clipped.recipe_index) == (before[-1].recipe, 0)
+    assert clipped.summary is not None
+    assert clipped.summary.outcome == "learned"
+
+
+def test_other_programs_can_read_the_journal(config: RunConfig, mapped: RunFolder) -> None:
+    rescue(config, mapped)
+    backend = JournalFileBackend(str(mapped.journal))
+    trials = load_study(study_name=None, storage=JournalStorage(backend)).trials
+    changed = [trial for trial in trials if trial.user_attrs["purpose"] == "intervene"]
+    assert changed
+    for trial in changed:
+        assert trial.user_attrs["intervention"]["name"]
+        assert all(trial.distributions[name]._contains(trial.distributions[name].to_internal_repr(value))
+                   for name, value in trial.params.items())  # fmt: skip
+
+
+def test_records_are_mended_from_the_journal(config: RunConfig, mapped: RunFolder) -> None:
+    last = rescue(config, mapped)[-1].number
+    right = record(mapped, last)
+    mapped.trial(last).record.unlink()
+    open_study(config, mapped).close()
+    assert record(mapped, last) == right
+    assert right.intervention is not None
+
+
+def test_interventions_are_no_evidence_of_the_map(config: RunConfig, mapped: RunFolder) -> None:
+    study = open_study(config, mapped)
+    before = {cell: list(notes) for cell, notes in study.results().cells.items()}
+    study.close()
+    starts = rescue(config, mapped)
+    study = open_study(config, mapped)
+    after = study.results()
+    assert after.cells == before
+    assert (after.outcomes, after.num_unfinished) == ({"learned": 8, "failed": 8}, 0)
+    assert len(after.interventions) == len(starts)
+    assert study.ask() is None
+
+
+def test_a_map_with_interventions_in_it_goes_on_as_one_without(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    """More recipes are asked for later: samplers and seeds see nothing of what was changed in between."""
+    asked = []
+    for name, is_rescued in (("with", True), ("without", False)):
+        folder = RunFolder(tmp_path / name)
+        folder.path.mkdir()
+        config = make_config(sampler="tpe")
+        write_atomically(folder.config, to_yaml(config))
+        work_off(open_study(config, folder), end)
+        if is_rescued:
+            rescue(config, folder)
+        more = config.model_copy(update={"budget": config.budget.model_copy(update={"recipes": 3})})
+        asked.append([start.config for start in work_off(open_study(more, folder), end)])
+    assert asked[0] == asked[1] != []
+
+
+def test_unfinished_interventions_are_finished_by_whoever_comes_next(
+    config: RunConfig, mapped: RunFolder
+) -> None:
+    study = open_study(config, mapped, InterventionAgenda(plan_of(mapped)))
+    first, second = study.ask(), study.ask()
+    study.close()
+    assert first is not None
+    assert second is not None
+    study = open_study(config, mapped)
+    assert (study.results().num_unfinished, len(study.results().interventions)) == (0, 2)
+    starts = work_off(study, end)
+    assert [(start.number, start.attempt) for start in starts] == [(first.number, 2), (second.number, 2)]
+    assert [start.config for start in starts] == [first.config, second.config]
+
+
+def test_the_same_words_go_on_and_then_find_nothing_left(config: RunConfig, mapped: RunFolder) -> None:
+    first = rescue(config, mapped, "budget.trials=3")
+    assert len(first) == 3
+    second = rescue(config, mapped, "budget.trials=1000")
+    assert second
+    assert rescue(config, mapped) == []
+    more = rescue(config, mapped, "seeds=6")
+    assert {start.config.seed for start in more} == {5}
+
+
+def test_an_agenda_that_records_tell_is_at_the_same_place(config: RunConfig, mapped: RunFolder) -> None:
+    rescue(config, mapped, "budget.trials=9")
+    plan = plan_of(mapped)
+    told = InterventionAgenda(plan)
+    tell(told, config.space, load_run(mapped).records)
+    study = open_study(config, mapped, InterventionAgenda(plan))
+    start, job = study.ask(), told.next()
+    assert start is not None
+    assert job is not None
+    assert start.config == job.config
+
+
+def test_a_rescue_that_dies_again_and_again_tries_the_same(make_config: MakeConfig, tmp_path: Path) -> None:
+    """One trial at a time; a driver dies between any two steps, and the same words go on."""
+    chance = random.Random(0)
+    tried = []
+    for name, is_disturbed in (("undisturbed", False), ("disturbed", True)):
+        folder = RunFolder(tmp_path / name / "tiny")
+        folder.path.mkdir(parents=True)
+        config = make_config()
+        write_atomically(folder.config, to_yaml(config))
+        work_off(open_study(config, folder), end)
+        study = open_study(config, folder, InterventionAgenda(plan_of(folder)))
+        while (start := study.ask()) is not None:
+            dies_before, dies_after = (is_disturbed and chance.random() < 0.2 for _ in range(2))
+            if not dies_before:
+                study.tell(start.number, end(start.config))
+            if dies_before or dies_after:
+                folder.lock.unlink()
+                study = open_study(config, folder, InterventionAgenda(plan_of(folder)))
+        study.close()
+        tried.append(
+            [(one.number, one.seed, one.intervention, one.config) for one in load_run(folder).records]
+        )
+    assert tried[0] == tried[1]
+    names = {one.intervention.name for one in load_run(folder).records if one.intervention}
+    assert names >= {AS_IT_WAS, "lower_rate", "clip", "zero_rate"}

@@ -1,0 +1,108 @@
+"""What the terminal shows of interventions: before, while they run, and after."""
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from analysis.files import write_atomically
+from analysis.load import load_run
+from analysis.records import RunFolder
+from search.config import RunConfig
+from search.interventions.agenda import InterventionAgenda
+from search.interventions.pace import InterventionPace
+from search.interventions.preview import show_preview, tell
+from search.interventions.request import read_rescue
+from search.interventions.rescue_plan import plan_rescue
+from search.interventions.view import InterventionView
+from search.loading import to_yaml
+from tests.search.interventions.runs import DIVERGED, begin, open_study, work_off
+
+
+@pytest.fixture
+def agenda(make_config: Callable[..., RunConfig], tmp_path: Path) -> InterventionAgenda:
+    """Of a run in which every cell diverged."""
+    folder = RunFolder(tmp_path / "tiny")
+    folder.path.mkdir()
+    config = make_config()
+    write_atomically(folder.config, to_yaml(config))
+    work_off(open_study(config, folder), lambda trial: DIVERGED)
+    run = load_run(folder)
+    found = InterventionAgenda(plan_rescue(read_rescue(["run=tiny", f"storage={tmp_path}"]), run))
+    tell(found, config.space, run.records)
+    return found
+
+
+def written(show: Callable[[Console], None], *, width: int = 100, terminal: bool = False) -> str:
+    file = StringIO()
+    show(Console(file=file, width=width, force_terminal=terminal, color_system=None))
+    return file.getvalue()
+
+
+def work(agenda: InterventionAgenda, num_trials: int) -> None:
+    """What clips learns."""
+    for number in range(num_trials):
+        job = agenda.next()
+        assert job is not None
+        note = begin(agenda, job, 100 + number)
+        agenda.end(note, "learned" if job.config.train.clip_norm else "failed", 0.5)
+
+
+def view(agenda: InterventionAgenda, console: Console) -> InterventionView:
+    return InterventionView(agenda, lambda: 42.0, console)
+
+
+def test_steps_stand_by_cells(agenda: InterventionAgenda) -> None:
+    work(agenda, 1 + 4 + 4 + 5)
+    lines = written(lambda console: view(agenda, console).show()).splitlines()
+    rows = {" ".join(line.split()[:-4]): line.split()[-4:] for line in lines}
+    assert rows["as it was"] == ["0/5-", "0/4-", "0/4-", "0/4-"]
+    assert rows["a third of the learning rate"] == ["0/4-", ".", ".", "."]
+    assert rows["gradient clipping"] == ["5/5+", ".", ".", "."]
+    assert "13 trials with something changed: 5 learned; 0 unfinished · 0 of 4 cases done" in lines[-1]
+
+
+def test_a_narrow_terminal_shows_the_cell_that_is_under_way(agenda: InterventionAgenda) -> None:
+    text = written(lambda console: view(agenda, console).show(), width=60)
+    assert max(map(len, text.splitlines()[:-1])) <= 60
+    assert "depth 1" in text
+    assert "depth 2" not in text
+
+
+def test_a_pipe_gets_a_plain_line(agenda: InterventionAgenda) -> None:
+    def tick(console: Console) -> None:
+        with view(agenda, console) as shown:
+            shown.tick()
+
+    assert written(tick).endswith("0 running · 0 of 4 cases done · 42 s left\n")
+
+
+def test_a_terminal_gets_the_table(agenda: InterventionAgenda) -> None:
+    def tick(console: Console) -> None:
+        with view(agenda, console) as shown:
+            shown.tick()
+
+    assert "gradient clipping" in written(tick, terminal=True)
+
+
+def test_what_will_be_tried_is_told_before(agenda: InterventionAgenda, tmp_path: Path) -> None:
+    run = load_run(RunFolder(tmp_path / "tiny"))
+    config = read_rescue(["run=tiny", f"storage={tmp_path}"]).session.config
+    text = written(lambda console: show_preview(agenda, config, run.records, console), width=120)
+    assert "diverged in 4 of 4 failed trials" in text
+    assert "loss" in text
+    assert "train.clip_norm=1" in text
+    assert "(against vanishing in time)" in text or "(against vanishing in depth)" in text
+    assert "trials at most" in text
+
+
+def test_time_left_is_known_once_something_ended(agenda: InterventionAgenda) -> None:
+    pace = InterventionPace(agenda, None)
+    assert pace.seconds_left() is None
+    work(agenda, 2)
+    left = pace.seconds_left()
+    assert left is not None
+    assert left > 0
+    assert InterventionPace(agenda, pace.started - 5).seconds_left() == 0
