@@ -14,7 +14,7 @@ from models.layers import LayerPass, RecurrentLayer
 from models.network import Network
 from search.trial.session import TrialSession
 
-OutputFunction = Literal["sigmoid", "tanh", "relu", "softmax"]
+OutputFunction = Literal["sigmoid", "relu", "softmax"]
 
 
 def recurrences(model: Network) -> list[nn.RNNBase]:
@@ -32,15 +32,6 @@ def detach_readout(session: TrialSession) -> None:
     """The readout sees detached states (`.detach()`, `.data`): nothing below it has a gradient."""
     for readout in readouts(session.training.model):
         readout.register_forward_pre_hook(lambda _, inputs: (inputs[0].detach(),))
-
-
-def detach_lowest_layer(session: TrialSession) -> None:
-    """What the lowest layer passes on is detached: only the layers above it have a gradient."""
-
-    def cut(_: nn.Module, __: Any, passed: LayerPass) -> LayerPass:
-        return passed._replace(outputs=passed.outputs.detach())
-
-    _layers(session.training.model)[0].register_forward_hook(cut)
 
 
 def recur_over_batch(session: TrialSession) -> None:
@@ -102,13 +93,6 @@ def scale_recurrent_weights(session: TrialSession, factor: float) -> None:
 
 
 @torch.no_grad()
-def scale_upper_weights(session: TrialSession, factor: float) -> None:
-    """The weights between layers begin so many times too small."""
-    for recurrence in recurrences(session.training.model)[1:]:
-        recurrence.get_parameter("weight_ih_l0").mul_(factor)
-
-
-@torch.no_grad()
 def shut_gates(session: TrialSession, bias: float) -> None:
     """Input and output gates of an LSTM begin shut, by a bias of the wrong sign and size."""
     for recurrence in recurrences(session.training.model):
@@ -138,8 +122,6 @@ def _activated(outputs: Tensor, function: OutputFunction) -> Tensor:
     match function:
         case "sigmoid":
             return torch.sigmoid(outputs)
-        case "tanh":
-            return torch.tanh(outputs)
         case "relu":
             return torch.relu(outputs)
         case "softmax":

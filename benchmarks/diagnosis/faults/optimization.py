@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from benchmarks.diagnosis.faults.network import readouts, recurrences
 from datasets.task import Batch
-from search.trial.elementwise import losses_at
 from search.trial.objective import Objective
 from search.trial.session import TrialSession
 
@@ -27,9 +26,9 @@ class BroadcastObjective(Objective):
 
     def loss(self, outputs: Float[Tensor, "batch *label 1"], batch: Batch) -> Float[Tensor, ""]:
         """The mean loss over all pairs of sequences."""
-        predicted = self.head.activated(outputs.squeeze(-1))
-        wanted = self.head.wanted(batch.targets)
-        return losses_at(self.head.loss, *torch.broadcast_tensors(predicted[:, None], wanted[None])).mean()
+        num_sequences = len(outputs)
+        targets = torch.cat([batch.targets] * num_sequences)
+        return super().loss(outputs.repeat_interleave(num_sequences, dim=0), batch._replace(targets=targets))
 
 
 def ascend(session: TrialSession) -> None:
