@@ -17,7 +17,10 @@ def leak_signals(one: ProbePass, *, sees_future: bool) -> Signals:
     outputs, inputs = one.trace.outputs, one.batch.inputs
     signals: Signals = {}
     if len(inputs) > 1:
-        _tell(signals, "leak_across_batch", _gradient(outputs[0], inputs), slice(1, None))
+        # One in the middle: where sequences are taken for steps, the first depends on no other.
+        place = len(inputs) // 2
+        others = [index for index in range(len(inputs)) if index != place]
+        _tell(signals, "leak_across_batch", _gradient(outputs[place], inputs), others)
     num_steps = inputs.shape[1]
     layout = one.objective.task.config.target_layout
     if layout == "step" and num_steps > 1 and not sees_future:
@@ -35,7 +38,7 @@ def _gradient(outputs: Tensor, inputs: Tensor) -> Tensor | None:
 
 
 def _tell(
-    signals: Signals, name: str, gradient: Tensor | None, forbidden: slice | tuple[slice, slice]
+    signals: Signals, name: str, gradient: Tensor | None, forbidden: list[int] | tuple[slice, slice]
 ) -> None:
     """Notes what share of a gradient is forbidden; nothing where there is no gradient."""
     if gradient is None:

@@ -24,6 +24,6 @@ def signal_to_noise(one: ProbePass) -> Signals:
     if first is None or second is None:
         return {}
     pairs = list(zip(first, second, strict=True))
-    signal = torch.stack([torch.vdot(g.double().flatten(), h.double().flatten()) for g, h in pairs]).sum()
-    noise = torch.stack([(g.double() - h.double()).square().sum() for g, h in pairs]).sum() / 2
+    signal = torch.stack([torch.vdot(g.flatten(), h.flatten()) for g, h in pairs]).sum()
+    noise = torch.stack([(g - h).square().sum() for g, h in pairs]).sum() / 2
     return {"gradient_snr": (signal / noise).clamp(max=MAX_RATIO).item()}

@@ -107,6 +107,6 @@ def moved_along(parameters: Sequence[Tensor], direction: Gradient, step_share: f
 
 def norm_of(tensors: Sequence[Tensor]) -> float:
     """The Euclidean norm of all entries together."""
-    norms = torch.stack([tensor.detach().double().norm() for tensor in tensors])
+    norms = torch.stack(torch._foreach_norm([tensor.detach() for tensor in tensors]))
     norm: float = norms.norm().item()
     return norm
