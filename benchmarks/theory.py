@@ -34,8 +34,8 @@ from benchmarks.theory_cases import (
     Case,
     Setting,
     cases,
-    measured_all,
-    outcome,
+    in_processes,
+    outcomes_of,
 )
 from search.forecast.measure import NUM_SEEDS as NUM_INITIALIZATIONS
 from search.forecast.measure import initial_signals
@@ -78,10 +78,13 @@ def measure(setting: Setting, num_processes: int) -> list[Cell]:
     """Trains what is to be trained, and looks at what is not trained yet."""
     chosen, chosen_by = cases(setting), set(cases("short"))
     seeds = range(NUM_SEEDS)
-    outcomes = measured_all(
-        "outcomes", outcome, [case.config(seed) for case in chosen for seed in seeds], num_processes
-    )
-    signals = measured_all("signals", initial_signals, [case.config() for case in chosen], num_processes)
+    outcomes = outcomes_of([case.config(seed) for case in chosen for seed in seeds], num_processes)
+    # Anew each time: it takes a minute, and what signals mean may have changed.
+    looked_at = {
+        config.model_dump_json(): found
+        for config, found in in_processes(initial_signals, [case.config() for case in chosen], num_processes)
+    }
+    signals = [looked_at[case.config().model_dump_json()] for case in chosen]
     cells = []
     for index, case in enumerate(chosen):
         ends = outcomes[index * NUM_SEEDS : (index + 1) * NUM_SEEDS]
@@ -259,20 +262,21 @@ def main(words: list[str]) -> None:
     setting: Setting = "full" if words[:1] == ["full"] else "short"
     assert not words or words[0] in get_args(Setting), words
     cells = measure(setting, int(words[1]) if len(words) > 1 else os.cpu_count() or 1)
-    trials, tables = zip(
+    views = [
         judged(cells, "task", ("task",), "a task"),
         judged(cells, "network", ("network",), "a network"),
         judged(cells, "task", ("task", "network"), "a task, judged map by map"),
-        strict=True,
-    )
+    ]
     fitted_on = (
         f"{len(cells)} cells of {len(TASKS)} tasks and {len(NETWORKS)} networks of 32 units, depths "
         f"{DEPTHS[0]} to {DEPTHS[-1]}, {MAX_UPDATES} updates of Adam"
     )
-    fit = Fit(fitted(cells, SIGNS), fitted_on, trials)
+    fit = Fit(fitted(cells, SIGNS), fitted_on, tuple(trial for trial, _ in views))
     path = Path(analysis.theory.__file__).with_name(FILE)
     write_atomically(path, json.dumps(fit.to_dict(), indent=1, allow_nan=False) + "\n")
-    write_results("theory", "Learning, foretold from initialization", report(cells, fit, list(tables)))
+    write_results(
+        "theory", "Learning, foretold from initialization", report(cells, fit, [rows for _, rows in views])
+    )
 
 
 if __name__ == "__main__":

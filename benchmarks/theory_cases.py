@@ -1,7 +1,7 @@
 """What the forecast is tried on: small networks on small tasks, trained to their ends, and kept.
 
-What was measured lies in runs/theory/, one line a measurement, so that a benchmark that was cut off goes on
-where it was, and the longer setting begins with what the shorter one measured.
+How trainings ended lies in runs/theory/, one line each, so that a benchmark that was cut off goes on where it
+was, and the longer setting begins with what the shorter one trained.
 """
 
 import json
@@ -92,41 +92,37 @@ def cases(setting: Setting) -> list[Case]:
     return chosen
 
 
-def measured_all(
-    name: str,
-    measure: Callable[[TrialConfig], dict[str, Any]],
-    configs: Sequence[TrialConfig],
-    num_processes: int,
-) -> list[dict[str, Any]]:
-    """What a function says of each trial, in their order; what is known is not asked again.
-
-    Args:
-        name: of the file in `FOLDER` that keeps it.
-        measure: called in a process of its own, on one thread.
-        configs: the trials.
-        num_processes: at a time; the dearest trials come first.
-    """
-    path = FOLDER / f"{name}.jsonl"
+def outcomes_of(configs: Sequence[TrialConfig], num_processes: int) -> list[dict[str, Any]]:
+    """How each training ended, in their order; what `FOLDER` knows is not trained again."""
+    path = FOLDER / "outcomes.jsonl"
     FOLDER.mkdir(parents=True, exist_ok=True)
     cut_torn_line(path)
     known = dict(_read(path))
     missing = [config for config in configs if _key(config) not in known]
-    missing.sort(key=relative_cost, reverse=True)
-    with (
-        ProcessPoolExecutor(num_processes, mp_context=get_context("spawn")) as pool,
-        path.open("a", encoding="utf-8") as file,
-    ):
-        running = {pool.submit(_timed, measure, config): _key(config) for config in missing}
-        for number, done in enumerate(as_completed(running), start=1):
-            key = running[done]
-            known[key] = done.result()
-            file.write(json.dumps({"config": key, "found": known[key]}) + "\n")
+    with path.open("a", encoding="utf-8") as file:
+        for config, found in in_processes(_outcome, missing, num_processes):
+            known[_key(config)] = found
+            file.write(json.dumps({"config": _key(config), "found": found}) + "\n")
             file.flush()
-            print(f"{name}: {number} of {len(missing)}", flush=True)
     return [known[_key(config)] for config in configs]
 
 
-def outcome(config: TrialConfig) -> dict[str, Any]:
+def in_processes(
+    measure: Callable[[TrialConfig], dict[str, Any]], configs: Sequence[TrialConfig], num_processes: int
+) -> Iterator[tuple[TrialConfig, dict[str, Any]]]:
+    """What a function says of each trial, in the order in which they end; the dearest begin first.
+
+    Each has a thread of its own; `seconds` of its processor's time stand beside what was found.
+    """
+    dearest_first = sorted(configs, key=relative_cost, reverse=True)
+    with ProcessPoolExecutor(num_processes, mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(_timed, measure, config): config for config in dearest_first}
+        for number, done in enumerate(as_completed(running), start=1):
+            print(f"{number} of {len(configs)}", flush=True)
+            yield running[done], done.result()
+
+
+def _outcome(config: TrialConfig) -> dict[str, Any]:
     """Trains to the end."""
     result = train(config)
     return {"learned": result.has_learned, "updates": result.updates, "score": result.score}

@@ -21,12 +21,15 @@ class ForecastOnMap:
         lines: by facet, the edges between cells with P(learn) above and below one half (see `boundary`).
         areas: AUROC on the map's own trainings, of the forecast and of the simple orders that tell its cells
             apart; empty while no two cells were seen to end differently.
+        num_cells: how many of its cells have trainings that ended. With few of them the intervals are too
+            narrow: no resample of a perfect order is anything but perfect.
         has_earned_its_place: whether the forecast beat the best simple order on tasks and networks that it
             was not fitted on.
     """
 
     lines: dict[tuple[str, ...], list[Segment]]
     areas: dict[str, Area]
+    num_cells: int
     has_earned_its_place: bool
 
     @property
@@ -50,7 +53,7 @@ class ForecastOnMap:
             f"{name} {area.value:.2f} ({area.interval.low:.2f} to {area.interval.high:.2f})"
             for name, area in self.areas.items()
         ]
-        return f"; AUROC on this map: {', '.join(told)}" if told else ""
+        return f"; AUROC on the {self.num_cells} cells tried: {', '.join(told)}" if told else ""
 
 
 def forecast_on(failure_map: FailureMap, run: Path) -> ForecastOnMap | None:
@@ -78,6 +81,7 @@ def laid_on(failure_map: FailureMap, forecast: Forecast) -> ForecastOnMap:
     return ForecastOnMap(
         lines={facet: _line(failure_map, facet, probabilities) for facet in failure_map.facets},
         areas=areas(told, Measured(learned, trials)) if differs else {},
+        num_cells=len(trials),
         has_earned_its_place=forecast.fit.has_earned_its_place,
     )
 

@@ -82,7 +82,7 @@ def _standing(forecast: Forecast) -> Iterator[str]:
 
 def _left_out_words(trial: LeftOut) -> str:
     return (
-        f"AUROC with {trial.left_out} left out: {trial.auroc:.2f} "
+        f"AUROC, left out: {trial.left_out}: {trial.auroc:.2f} "
         f"({trial.low:.2f} to {trial.high:.2f}); {trial.baseline}: {trial.baseline_auroc:.2f}; "
         f"lead from {trial.gain_low:+.2f} to {trial.gain_high:+.2f}"
     )

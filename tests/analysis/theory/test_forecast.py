@@ -70,7 +70,7 @@ def test_line_and_area_on_the_measured_map(make_run: Any, make_forecast: MakeFor
     assert laid.areas["forecast"].value == 1
     assert laid.areas["shorter first"].value == 1
     assert laid.areas["shallower first"].value == 0.5
-    assert "AUROC on this map: forecast 1.00" in laid.line_words
+    assert "AUROC on the 4 cells tried: forecast 1.00" in laid.line_words
 
 
 def test_rows_are_laid_as_the_map_draws_them(make_run: Any, make_forecast: MakeForecast) -> None:
@@ -96,7 +96,7 @@ def test_the_report_draws_the_line_and_says_how_far_to_believe_it(
     assert "foretold" not in without.page.read_text()
     make_forecast([5, 20], [1, 2], short_ones).write(run.folder.path)
     page = build(run.folder).page.read_text()
-    assert "foretold at initialization; AUROC on this map: forecast 1.00" in page
+    assert "foretold at initialization; AUROC on the 2 cells tried: forecast 1.00" in page
     assert "was not ahead of the best simple order" in page
     assert (run.folder.report / "failure_map.png").read_bytes() != picture
 

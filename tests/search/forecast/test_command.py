@@ -38,7 +38,7 @@ def test_a_runs_forecast_is_written_into_its_folder(
         assert cell.probability == forecast.fit.probability(cell.signals)
     told = capsys.readouterr().out
     assert "P(learn): depth (up) by sequence length (across), hidden size 4" in told
-    assert "AUROC with a task left out" in told
+    assert "AUROC, left out: a task: " in told
     assert str(run / "forecast.json") in told
 
 
