@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from analysis.diagnosis import Cause
 from benchmarks.diagnosis.case import Case, Half, KindOfHealthy
@@ -83,16 +84,13 @@ class Family:
 
 def _configuration(values: Changes) -> TrialConfig:
     """A configuration from its values by dotted path; evaluations are spread over the update budget."""
-    nested: dict[str, dict[str, object] | object] = {}
-    for path, value in values.items():
-        group, _, name = path.partition(".")
-        if not name:
-            nested[path] = value
-            continue
-        inner = nested.setdefault(group, {})
-        assert isinstance(inner, dict), path
+    max_updates = values["train.max_updates"]
+    assert isinstance(max_updates, int), max_updates
+    nested: dict[str, Any] = {}
+    for path, value in {"train.evaluate_every": max_updates // _NUM_EVALUATIONS, **values}.items():
+        *groups, name = path.split(".")
+        inner = nested
+        for group in groups:
+            inner = inner.setdefault(group, {})
         inner[name] = value
-    train = nested["train"]
-    assert isinstance(train, dict)
-    train.setdefault("evaluate_every", max(1, train["max_updates"] // _NUM_EVALUATIONS))
     return TrialConfig.model_validate(nested)

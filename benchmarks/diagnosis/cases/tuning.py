@@ -280,7 +280,7 @@ _DIGIT_CASES: list[Case] = [
     *DIGITS.configured("too_small", "4 units", range(2), {"model.hidden_size": 4}),
     *DIGITS.planted("labels_or_loss_wrong", "labels_shuffled", range(2)),
     *DIGITS.planted("labels_or_loss_wrong", "classes_misnumbered", range(2)),
-    *DIGITS.planted("leak", "label_in_training_inputs", range(2)),
+    *DIGITS.planted("leak", "recurrence_over_batch", range(2)),
     *DIGITS.planted("input_scale", "inputs_x1000", range(2)),
     *DIGITS.configured("frozen", "all layers", range(2), {"model.frozen_layers": 1}),
     *DIGITS.configured("oscillating", "rate x100", range(2), {"train.learning_rate": 0.5}),
