@@ -12,9 +12,9 @@ HALVES: tuple[Half, ...] = get_args(Half)
 
 #: What a healthy training looks like while it learns.
 #:
-#: `plain`: nothing special. `slow`: a learning rate so small that it takes at least twice the updates of its
-#: plain twin. `noisy`: batches of a few sequences, or a learning rate near the largest that still learns.
-#: `plateau_then_jump`: a loss that stands still for long, and then falls within a few evaluations.
+#: `plain`: nothing special. `slow`: a learning rate of a third or less of what is good, and updates enough.
+#: `noisy`: batches of a few sequences. `plateau_then_jump`: a loss that stands still for long, and then falls
+#: within a few evaluations.
 KindOfHealthy = Literal["", "plain", "slow", "noisy", "plateau_then_jump"]
 
 
