@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from analysis.diagnosis.chance import significant_score
-from analysis.diagnosis.series import Curve, curve, known, middle, number
+from analysis.diagnosis.series import Curve, curve, jitter, known, middle, number, slope
 from analysis.records import Evaluation, Summary, TrialRecord
 
 #: A training without a criterion counts as solved from this skill on: nine tenths of the way to perfection.
 SOLVED_SCORE = 0.9
 #: A loss counts as away from chance once a twentieth of the way to its floor is done.
 LEFT_CHANCE = 0.05
+#: Progress in a fifth of a training, as a share of what is left, that counts as still going on.
+PROGRESS_LEFT = 0.03
 #: What the end of a training is: its last fifth, and three evaluations at least.
 END_SHARE, MIN_END = 0.2, 3
 
@@ -29,16 +31,25 @@ class Course:
         record: the trial's.
         history: every evaluation, in order.
         is_blind: whether outcome and criterion must not be looked at.
+        is_running: whether the training goes on, so that what stands still may yet move.
 
     Attributes:
         updates: at which update each evaluation was.
         train_loss, validation_loss, metric, score: by evaluation.
     """
 
-    def __init__(self, record: TrialRecord, history: Sequence[Evaluation], *, is_blind: bool) -> None:
+    def __init__(
+        self,
+        record: TrialRecord,
+        history: Sequence[Evaluation],
+        *,
+        is_blind: bool,
+        is_running: bool = False,
+    ) -> None:
         self.record = record
         self.history = history
         self.is_blind = is_blind
+        self.is_running = is_running
         self.summary = record.summary or Summary(outcome=None, reason="")
         self.updates = np.array([one.update for one in history], dtype=np.int64)
         self.train_loss = curve(one.train_loss for one in history)
@@ -84,6 +95,14 @@ class Course:
     def num_epochs(self) -> float:
         """How often the training set was gone through; 0 where every batch was new."""
         return number(self.last_signal("epoch")) if self.is_data_finite else 0.0
+
+    @cached_property
+    def fresh(self) -> slice:
+        """The evaluations before any training sequence came twice: until then nothing can be memorised."""
+        if not self.is_data_finite:
+            return slice(None)
+        epochs = self.signal_curve("epoch")
+        return slice(0, int((epochs <= 1).sum()))
 
     # Levels.
 
@@ -152,10 +171,30 @@ class Course:
         """Whether the training loss is clearly below chance at the end."""
         return self.end_train_skill > LEFT_CHANCE
 
-    @property
+    @cached_property
     def is_solved(self) -> bool:
-        """Whether it ends near perfection; for a training that is judged without its criterion."""
-        return self.end_score >= SOLVED_SCORE
+        """Whether it ends near perfection, at one of the last evaluations at least."""
+        return bool((self.score[-MIN_END:] >= SOLVED_SCORE).any())
+
+    @cached_property
+    def progress(self) -> float:
+        """What a fifth of the training gains at its end, as a share of what is left to gain.
+
+        By the slope (Theil and Sen) of the validation loss over the last third; 0 where that drowns in
+        jitter.
+        """
+        skill = self.validation_skill
+        late = skill[-max(MIN_END, len(skill) // 3) :]
+        per_evaluation, left = slope(late), 1 - middle(late)
+        if not left > 0 or not per_evaluation * len(late) > jitter(late):
+            return 0.0
+        return per_evaluation * len(skill) * END_SHARE / left
+
+    @cached_property
+    def is_getting_somewhere(self) -> bool:
+        """Whether it is solved, or validation has left chance and still gets better."""
+        is_better = self.left_chance and self.end_validation_skill > LEFT_CHANCE
+        return self.is_solved or (is_better and self.progress > PROGRESS_LEFT)
 
     # Signals.
 

@@ -24,7 +24,7 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
     if outcome in ("censored", "errored"):
         return None
     is_blind = blind or outcome is None
-    course = Course(record, history, is_blind=is_blind)
+    course = Course(record, history, is_blind=is_blind, is_running=outcome is None)
     if outcome == "learned" and not blind:
         # It may have learned by a leak, which stands beside the verdict.
         leaks = _suspicions(course, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"])

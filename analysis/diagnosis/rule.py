@@ -34,6 +34,11 @@ class Rule:
         return self.look.__name__
 
     def suspicion(self, course: Course) -> Suspicion | None:
-        """What it says of a training; None where it sees nothing."""
+        """What it says of a training; None where it sees nothing.
+
+        Without a criterion, only what is certain is said of a training that is getting somewhere.
+        """
+        if course.is_blind and course.is_getting_somewhere and not self.is_certain:
+            return None
         evidence = self.look(course)
         return Suspicion(self.cause, self.confidence, self.name, evidence) if evidence else None

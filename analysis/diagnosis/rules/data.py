@@ -6,8 +6,9 @@ from analysis.diagnosis.series import largest
 
 #: How much further training has come than validation, as skills, before what it learned counts as memorised.
 GAP = 0.3
-#: A validation loss that has risen by so much of the room between chance and perfection since its best.
-RISE = 0.1
+#: Near perfection, a gap is small; what is left to gain in validation then tells, in times of what is left in
+#: training.
+SMALL_GAP, LEFT_RATIO = 0.02, 5.0
 #: Where validation never came this far from chance, there was too little to learn from.
 SAW_SOMETHING = 0.25
 
@@ -47,7 +48,10 @@ def memorised_at_chance(course: Course) -> tuple[Evidence, ...]:
 
 
 def _is_memorised(course: Course, gap: float) -> bool:
-    return course.is_data_finite and course.num_epochs > 2 and gap > GAP and not course.is_solved
+    """A wide gap; or, near perfection, a validation loss that is several times the training loss."""
+    left_in_training, left = 1 - course.end_train_skill, 1 - course.end_validation_skill
+    is_wide = gap > GAP or (gap > SMALL_GAP and left > LEFT_RATIO * left_in_training)
+    return course.is_data_finite and course.num_epochs > 2 and is_wide
 
 
 def _gap(course: Course) -> float:

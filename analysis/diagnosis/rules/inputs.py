@@ -58,7 +58,7 @@ def floor_too_high(course: Course) -> tuple[Evidence, ...]:
     error's floor lies above the criterion.
     """
     share = _floor_share(course)
-    if not share > _allowed_floor(course) or course.is_solved:
+    if not share > _allowed_floor(course):
         return ()
     summary = course.summary
     told = (
@@ -76,7 +76,7 @@ def training_at_floor(course: Course) -> tuple[Evidence, ...]:
     """
     summary, share = course.summary, _floor_share(course)
     room = summary.chance_loss - summary.loss_floor
-    if not share > SMALL_SPREAD or course.is_solved or not room > 0:
+    if not share > SMALL_SPREAD or not room > 0:
         return ()
     reached = course.end_train_skill
     if not reached > (1 - share) * (1 - AT_FLOOR_SHARE):
@@ -96,7 +96,7 @@ def loss_without_end(course: Course) -> tuple[Evidence, ...]:
     is_logits = course.setting("output.loss") == "bce_with_logits"
     is_shares = course.setting("output.target_range", "task") == "zero_one"
     lowest = least(course.train_loss)
-    if not is_logits or is_shares or not lowest < 0 or course.is_solved:
+    if not is_logits or is_shares or not lowest < 0:
         return ()
     if math.isfinite(course.summary.loss_floor):
         return ()
@@ -112,7 +112,7 @@ def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
     seen = [(update, value) for update, value in course.signals("outputs") if isinstance(value, dict)]
     lows = np.array([number(value.get("least")) for _, value in seen])
     highs = np.array([number(value.get("largest")) for _, value in seen])
-    if len(seen) < 2 or not np.isfinite(lows).any() or course.is_solved:
+    if len(seen) < 2 or not np.isfinite(lows).any():
         return ()
     low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
     for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
@@ -135,7 +135,7 @@ def inputs_out_of_scale(course: Course) -> tuple[Evidence, ...]:
     equal variances; UMLAUT (2021) warns of inputs beyond -1..1.
     """
     scale = course.last_signal("input_scale")
-    if not isinstance(scale, dict) or course.is_solved:
+    if not isinstance(scale, dict):
         return ()
     mean, spread = number(scale.get("largest_mean")), number(scale.get("largest_spread"))
     least_spread, entry = number(scale.get("least_spread")), number(scale.get("largest"))

@@ -6,14 +6,14 @@ import numpy as np
 
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import known, largest, middle
+from analysis.diagnosis.series import largest, middle
 
 #: A gradient norm so many times the median one is a spike. SageMaker Debugger's ExplodingTensor knows only
 #: values that are not finite; AutoTrainer (Zhang et al., ICSE 2021) takes a gradient above 70 for exploding,
 #: whatever its scale.
 SPIKE_RATIO = 100.0
-#: A training loss so many times what blind guessing gets: weights were thrown far out at once.
-LOSS_SPIKE_RATIO = 10.0
+#: A gradient norm that is large whatever the loss: AutoTrainer's threshold.
+LARGE_GRADIENT = 70.0
 #: A gradient that is so much larger at the first step than at the last grows on its way back in time.
 GROWTH_IN_TIME = 100.0
 
@@ -51,7 +51,7 @@ def gradient_grows_back_in_time(course: Course) -> tuple[Evidence, ...]:
             if norms.size > 2 and norms[-1] > 0 and math.isfinite(norms[0])
         ]
     grown = sorted((share, update) for update, share in shares if share >= GROWTH_IN_TIME)
-    if len(grown) < 2 or course.is_solved:
+    if len(grown) < 2:
         return ()
     share, update = grown[-1]
     told = f"the gradient at the first step is {share:.2g} times that at the last (update {update})"
@@ -65,7 +65,7 @@ def gradient_spikes(course: Course) -> tuple[Evidence, ...]:
     """
     norms = course.signal_curve("gradient_norm")
     usual, highest = middle(norms), largest(norms)
-    if course.setting("train.clip_norm") or course.is_solved or not highest > SPIKE_RATIO * usual > 0:
+    if course.setting("train.clip_norm") or not highest > SPIKE_RATIO * usual > 0:
         return ()
     update = int(course.updates[int(np.nanargmax(norms))])
     told = (
@@ -73,26 +73,3 @@ def gradient_spikes(course: Course) -> tuple[Evidence, ...]:
         f"{usual:.2g}"
     )
     return (Evidence(told, {"gradient_norm": highest, "median": usual}, None, update),)
-
-
-def loss_spikes(course: Course) -> tuple[Evidence, ...]:
-    """Single training losses of ten times what blind guessing gets, at two evaluations or more.
-
-    Reads `loss_max`. The first evaluation does not count: a network may begin far off. Single steps that
-    throw the loss up are what clipping was made against (Pascanu et al. 2013, figure 6).
-    """
-    level = course.summary.chance_loss - min(course.best_loss, 0.0)
-    highest = course.signal_curve("loss_max")[1:]
-    if not level > 0 or course.is_solved:
-        return ()
-    spikes = np.flatnonzero(highest > LOSS_SPIKE_RATIO * level)
-    if spikes.size < 2:
-        return ()
-    peak = float(np.nanmax(highest))
-    update = int(course.updates[1:][int(np.nanargmax(highest))])
-    told = (
-        f"the training loss jumped to {peak:.2g} before update {update}, {peak / level:.0f} times that of "
-        "guessing; "
-        f"it did so before {spikes.size} of {known(highest).size} evaluations"
-    )
-    return (Evidence(told, {"loss_max": peak, "chance_loss": level}, None, update),)

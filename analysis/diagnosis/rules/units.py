@@ -1,10 +1,12 @@
 """Units that stand still: always zero, or always at an end."""
 
+import math
+
 import numpy as np
 
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import Curve, known, last
+from analysis.diagnosis.series import Curve, curve, first, known, last
 
 #: A layer with so large a share of dead units passes little on. AutoTrainer (Zhang et al., ICSE 2021) speaks
 #: of dying ReLUs where 70 % of a gradient's entries are zero.
@@ -12,6 +14,11 @@ DEAD_SHARE = 0.7
 #: A layer in which so many units stand at their ends in nearly all steps. Glorot and Bengio (2010, section 3)
 #: found whole layers of tanh saturated, from the lowest up.
 SATURATED_SHARE = 0.5
+#: Share of a layer's gate activations near 0 or 1: networks were seen to begin with less than a tenth, and to
+#: learn up to half.
+SATURATED_GATES = 0.6
+#: Deviation between inputs of a state that lies within -1 and 1; 1 is that of a coin.
+SATURATED_SPREAD = 0.8
 
 
 def units_dead(course: Course) -> tuple[Evidence, ...]:
@@ -42,9 +49,48 @@ def units_saturated(course: Course) -> tuple[Evidence, ...]:
     )
 
 
+def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
+    """At the first evaluation, and still at the last, gates or tanh units stand at their ends.
+
+    Reads `saturation_by_layer`: three fifths of a layer's gate activations below 0.1 or above 0.9 (Karpathy
+    et al. 2015); and, of tanh networks, `spread_by_layer`: a number within -1..1 that deviates by 0.8 is
+    nearly always at an end. Glorot and Bengio (2010) tell how initial weights of the wrong size do this.
+    """
+    shares = _gate_shares(course)
+    for layer, (began, ended) in shares.items():
+        if min(began, ended) >= SATURATED_GATES:
+            told = f"{began:.0%} of the gate activations of {layer} are below 0.1 or above 0.9 at update "
+            told += f"{course.updates[0]}, {ended:.0%} at the end"
+            return (Evidence(told, {"saturation": began}, layer, int(course.updates[0])),)
+    if course.setting("model.nonlinearity") != "tanh":
+        return ()
+    for layer, spreads in course.curves_by_layer("spread_by_layer").items():
+        if min(first(spreads), last(spreads)) >= SATURATED_SPREAD:
+            told = (
+                f"the states of {layer}, within -1 and 1, deviate by {first(spreads):.2f} between inputs "
+                "at update "
+                f"{course.updates[0]}, {last(spreads):.2f} at the end: nearly all stand at an end"
+            )
+            return (Evidence(told, {"spread": first(spreads)}, layer, int(course.updates[0])),)
+    return ()
+
+
+def _gate_shares(course: Course) -> dict[str, tuple[float, float]]:
+    """Mean share of saturated gate activations by layer, at the first evaluation and at the last."""
+    tables = [value for _, value in course.signals("saturation_by_layer") if isinstance(value, dict)]
+    if not tables:
+        return {}
+    return {layer: (_mean_of(tables[0].get(layer)), _mean_of(tables[-1].get(layer))) for layer in tables[0]}
+
+
+def _mean_of(gates: object) -> float:
+    shares = known(curve(gates.values())) if isinstance(gates, dict) else known(curve(()))
+    return float(shares.mean()) if shares.size else math.nan
+
+
 def _worst_layer(course: Course, signal: str, threshold: float, told: str) -> tuple[Evidence, ...]:
     curves = {layer: shares for layer, shares in course.curves_by_layer(signal).items() if known(shares).size}
-    if not curves or course.is_solved:
+    if not curves:
         return ()
     layer = max(curves, key=lambda name: last(curves[name]))
     share = last(curves[layer])

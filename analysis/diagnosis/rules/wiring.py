@@ -96,7 +96,7 @@ def layers_frozen_as_asked(course: Course) -> tuple[Evidence, ...]:
     2001), so this is a suspicion, and no certainty.
     """
     num_frozen = course.setting("model.frozen_layers", 0)
-    if not num_frozen or course.setting("model.start_from") is not None or course.is_solved:
+    if not num_frozen or course.setting("model.start_from") is not None:
         return ()
     words = "the lowest layer" if num_frozen == 1 else f"the lowest {num_frozen} layers"
     told = f"{words} of {course.setting('model.depth', 1)} do not train: model.frozen_layers={num_frozen}"

@@ -1,0 +1,126 @@
+"""Updates that are too large, or too small to get anywhere."""
+
+import math
+
+from analysis.diagnosis.course import PROGRESS_LEFT, Course
+from analysis.diagnosis.diagnosis import Evidence
+from analysis.diagnosis.series import first, jitter, known, largest, middle, number, turns
+
+#: A training loss that rises to so many times where it began, or of chance, before the first evaluation.
+OVERSHOOT = 2.0
+#: A loss so many times that of guessing is thrown there by gradients without bound, and not by steps that
+#: are too large: Adam at a rate of 1 was seen to reach 700, unclipped gradients 10^5 to 10^10.
+EXPLOSION = 1e4
+#: Deviation of single training losses against what drawing a batch explains of a squared error.
+LARGE_SPREAD = 2.0
+#: A validation loss that jumps by this share of the way from chance to perfection.
+LARGE_JITTER = 0.1
+#: How far validation may have come for its jumps to be without use.
+NOWHERE = 0.2
+#: What all updates together must be able to move of a part's norm.
+LEAST_TRAVEL = 1.0
+
+
+def first_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
+    """Before the first evaluation the training loss rises to twice where it began, and twice chance.
+
+    Reads `loss_first` and `loss_max` of the first interval. Steps small enough go down (Smith 2017 finds the
+    largest useful rate where the loss begins to rise). It says nothing of what was saturated or exploded at
+    birth, for that begins high.
+    """
+    if not course.history or course.progress > PROGRESS_LEFT:
+        return ()
+    signals = course.history[0].signals
+    began, highest = number(signals.get("loss_first")), number(signals.get("loss_max"))
+    level = max(began, course.summary.chance_loss)
+    if not level > 0 or not highest > OVERSHOOT * level:
+        return ()
+    update = int(course.updates[0])
+    told = (
+        f"the training loss began at {began:.2g} and rose to {highest:.2g} within {update} updates, "
+        f"where guessing has {course.summary.chance_loss:.2g}"
+    )
+    return (Evidence(told, {"loss_first": began, "loss_max": highest}, None, update),)
+
+
+def loss_jumps(course: Course) -> tuple[Evidence, ...]:
+    """Single losses jump up and down by more than drawing a batch explains, without progress.
+
+    Reads `loss_spread` at the end and `train.batch_size`. The mean of B squares of normal numbers has a
+    deviation of sqrt(2 / B) of itself; twice that, in losses of guessing, is too much.
+    """
+    batch_size = number(course.setting("train.batch_size"))
+    explained = course.summary.chance_loss * math.sqrt(2 / batch_size) if batch_size > 0 else math.nan
+    spread = middle(course.signal_curve("loss_spread")[course.end])
+    if not spread > LARGE_SPREAD * explained or course.progress > PROGRESS_LEFT:
+        return ()
+    told = (
+        f"single training losses deviate by {spread:.2g} at the end, where drawing batches of "
+        f"{batch_size:.0f} "
+        f"explains {explained:.2g}, and their mean does not fall"
+    )
+    return (Evidence(told, {"loss_spread": spread, "explained": explained}, None, int(course.updates[-1])),)
+
+
+def validation_jumps(course: Course) -> tuple[Evidence, ...]:
+    """The validation loss jumps from one evaluation to the next, and gets nowhere.
+
+    Reads the validation loss as a skill: its jitter in the second half is a tenth of the way from chance to
+    perfection. Validation is the same set each time, so the weights jump.
+    """
+    later = course.validation_skill[len(course.history) // 2 :]
+    noise = jitter(later)
+    is_nowhere = course.end_validation_skill < NOWHERE and not course.progress > PROGRESS_LEFT
+    if known(later).size < 5 or not noise > LARGE_JITTER or not is_nowhere or course.is_running:
+        return ()
+    told = (
+        f"the validation loss jumps by {noise:.0%} of the way from chance to perfection between evaluations, "
+        f"and turns at {turns(later):.0%} of them"
+    )
+    return (Evidence(told, {"jitter": noise}, None, int(course.updates[-1])),)
+
+
+def cannot_travel(course: Course) -> tuple[Evidence, ...]:
+    """All updates together, even in one direction, could not move any part by its own norm.
+
+    Reads `update_ratio_by_layer` in the first quarter, where networks move most, times the updates that were
+    made. Karpathy's notes for CS231n take an update of a thousandth for usual: a thousand of them then are
+    one norm.
+    """
+    early = max(3, len(course.history) // 4)
+    ratios = {
+        part: middle(changes[:early])
+        for part, changes in course.curves_by_layer("update_ratio_by_layer").items()
+        if known(changes[:early]).size
+    }
+    if not ratios:
+        return ()
+    part = max(ratios, key=lambda name: ratios[name])
+    num_updates = int(course.updates[-1])
+    travel = ratios[part] * num_updates
+    if not travel < LEAST_TRAVEL:
+        return ()
+    told = (
+        f"an update moves {part} by {ratios[part]:.1g} of its norm: {num_updates:,} of them, even in one "
+        f"direction, by {travel:.2g}, and every other part by less"
+    )
+    return (Evidence(told, {"update_ratio": ratios[part], "travel": travel}, part, num_updates),)
+
+
+def loss_explodes(course: Course) -> tuple[Evidence, ...]:
+    """A training loss of ten thousand times what guessing gets, or more: gradients without bound.
+
+    Reads `loss_max`. Pascanu et al. (2013, section 2.3) show the walls in the loss that throw the weights so
+    far.
+    """
+    losses = course.signal_curve("loss_max")
+    peak, level = largest(losses), course.summary.chance_loss
+    if not level > 0 or not peak > EXPLOSION * level:
+        return ()
+    where = int((losses == peak).argmax())
+    told = (
+        f"the training loss rose to {peak:.2g} before update {course.updates[where]}, where guessing has "
+        f"{level:.2g}; "
+        f"the first evaluation's gradient was {first(course.signal_curve('gradient_norm')):.2g}"
+    )
+    return (Evidence(told, {"loss_max": peak, "chance_loss": level}, None, int(course.updates[where])),)
