@@ -1,7 +1,7 @@
 """The curves behind a map's cells, thinned so that a report stays small."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from analysis.failure_map import FailureMap
@@ -69,24 +69,24 @@ def _inside_curves(history: Sequence[Evaluation]) -> dict[str, Curves]:
     """What was measured layer by layer, and gate by gate: {'spread': {'update': [...], 'values': {...}}}."""
     curves = {}
     for name, signal in _INSIDE.items():
-        measured = _measured((one.update, dict(flatten(one.signals.get(signal) or {}))) for one in history)
+        measured = [(one.update, one.signals[signal]) for one in history if one.signals.get(signal)]
         if measured:
-            curves[name] = measured
+            curves[name] = _named_curves(measured)
     return curves
 
 
 def _label_curves(history: Sequence[Evaluation]) -> Curves | None:
     """What of the gradient the labels carry."""
-    return _measured(
+    found = [
         (one.update, {name: one.signals[name] for name in _LABELS if name in one.signals}) for one in history
-    )
+    ]
+    measured = [one for one in found if one[1]]
+    return _named_curves(measured) if measured else None
 
 
-def _measured(found: Iterable[tuple[int, dict[str, float | None]]]) -> Curves | None:
-    """Updates, and values by name there, where there are any; None where there are none."""
-    shown = thinned([one for one in found if one[1]], _MAX_INSIDE_POINTS)
-    if not shown:
-        return None
+def _named_curves(measured: Sequence[tuple[int, Mapping[str, Any]]]) -> Curves:
+    """Updates, and the values there by dotted name."""
+    shown = [(update, dict(flatten(values))) for update, values in thinned(measured, _MAX_INSIDE_POINTS)]
     names = dict.fromkeys(name for _, values in shown for name in values)
     return {
         "update": [update for update, _ in shown],

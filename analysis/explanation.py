@@ -63,7 +63,7 @@ def _key(folder: RunFolder, record: TrialRecord) -> str:
         num_bytes = folder.trial(record.number).history.stat().st_size
     except FileNotFoundError:
         num_bytes = 0
-    return _digest(_rules(), record.to_json().encode(), str(num_bytes).encode())
+    return _digest(_rules(), repr(record).encode(), str(num_bytes).encode())
 
 
 @cache

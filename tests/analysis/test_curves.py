@@ -27,6 +27,24 @@ def test_a_thinned_history_keeps_its_order_its_first_and_its_last(history: Any, 
     assert (kept[0], kept[-1]) == (full[0], full[-1])
 
 
+def test_signals_from_inside_have_their_own_updates(make_run: Any, history: Any) -> None:
+    run = make_run()
+    told = [
+        replace(one, signals={"gate_mean_by_layer": {"layers.0": {"forget": 0.5, "input": None}}})
+        if index % 2
+        else replace(one, signals={"label_signal": 0.123456, "label_agreement": None})
+        for index, one in enumerate(history("failed", count=200))
+    ]
+    run.trial("failed", history=told)
+    shown = curves(run)
+    gates = shown["inside"]["gates"]
+    assert list(shown["inside"]) == ["gates"]
+    assert (len(gates["update"]), gates["update"][0], gates["update"][-1]) == (15, 100, 10_000)
+    assert gates["values"] == {"layers.0.forget": [0.5] * 15, "layers.0.input": [None] * 15}
+    assert shown["labels"]["values"]["label_signal"] == [0.1235] * 15
+    assert shown["labels"]["values"]["label_agreement"] == [None] * 15
+
+
 def test_curves_have_one_value_an_evaluation_and_layer(make_run: Any, history: Any) -> None:
     run = make_run()
     run.trial("learned", history=history("learned", depth=2, count=5))
