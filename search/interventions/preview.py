@@ -60,11 +60,15 @@ def _steps(agenda: InterventionAgenda, case: Case, duration: Callable[[float], s
 
 def _summary(agenda: InterventionAgenda, config: RunConfig, factor: float) -> str:
     slots, num_seeds = num_slots(config), len(agenda.plan.seeds)
+    if not agenda.num_left():
+        return (
+            f"Each change was tried on {count_words(num_seeds, 'seed')}, or given up; nothing is left to try."
+        )
     duration = duration_text(agenda.cost_left() * factor / slots)
     minutes = config.budget.minutes
     limit = "" if minutes is None else f"; this session ends after {shown(minutes)} minutes"
     return (
-        f"{count_words(agenda.num_left(), 'trial')} at most, {duration} at most on {slots} slots{limit}. "
+        f"{count_words(agenda.num_left(), 'trial')} at most, {duration} at most on {count_words(slots, 'slot')}{limit}. "
         f"Each change on {count_words(num_seeds, 'seed')}, the same as without it; one with which surely "
         "less than half of them learn is given up, and what learns ends early."
     )

@@ -1,0 +1,103 @@
+"""Rescue and ablation as a user starts them, over one run, with real processes."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.files import write_atomically
+from analysis.records import RunFolder, Summary, TrialFolder, TrialRecord
+from search.config import RunConfig
+from search.loading import load, to_yaml
+from search.study import Study
+from search.trial.config import TrialConfig
+from search.trial.session import TrialSession
+from search.worker import Worker
+from tests.search.processes.conftest import Driver, ended, history, records
+
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
+
+Start = Callable[..., Driver]
+
+
+def interventions(folder: RunFolder) -> list[TrialRecord]:
+    return [record for record in records(folder) if record.intervention is not None]
+
+
+def search_in_this_process(config: RunConfig, folder: RunFolder) -> None:
+    """The map's own trials, one after the other, without a Ray."""
+    study = Study.open(config, folder, print)
+    write_atomically(folder.config, to_yaml(config))
+    worker = Worker(folder, device="cpu", num_threads=1, keep="none", test=False)
+    while (begun := study.ask()) is not None:
+        worker.begin(begun.number, begun.attempt)
+        result = worker.advance()
+        while not result["done"]:
+            result = worker.advance()
+        study.tell(begun.number, Summary(**json.loads(result["summary"])))
+    study.close()
+
+
+def trained_again(record: TrialRecord, folder: RunFolder) -> Iterator[dict[str, object]]:
+    """The same trial in this process, beside the run whose weights it may start from."""
+    again = RunFolder(folder.path.with_name("again"))
+    session = TrialSession(
+        TrialConfig.model_validate(record.config),
+        TrialFolder(again.trial(record.number).path),
+        torch.device("cpu"),
+    )
+    while session.summary is None:
+        session.advance()
+    yield from history(again, record.number)
+
+
+def test_a_rescue_that_is_stopped_goes_on_and_an_ablation_of_what_learned(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "tiny")
+    where = (f"storage={tmp_path}", "run=tiny")
+    search_in_this_process(load(["space=smoke", "model.depth=1", "cluster.cpus=2", *where]), folder)
+    before, config = ended(folder), folder.config.read_bytes()
+
+    planned = start("search.rescue", *where, "plan=true")
+    assert planned.end() == 0, planned.output
+    assert "Nothing was started" in planned.output
+    assert ended(folder) == before
+
+    rescue = start("search.rescue", *where, "seeds=4", "budget.minutes=3")
+    rescue.wait_for(lambda: len(ended(folder)) > len(before))
+    rescue.process.send_signal(signal.SIGINT)
+    assert rescue.end() == 130, rescue.output
+    assert "Traceback" not in rescue.output
+    assert f"python -m search.rescue storage={tmp_path} run=tiny seeds=4 budget.minutes=3" in rescue.output
+
+    again = start("search.rescue", *where, "seeds=4", "budget.minutes=3")
+    assert again.end() == 0, again.output
+    assert "1 of 1 case done" in again.output
+    assert "vanishing_in_time" in again.output
+    assert before.items() <= ended(folder).items()
+    assert folder.config.read_bytes() == config, "a session's limits are not the run's"
+
+    tried = {
+        (one.intervention.kind, one.intervention.name) for one in interventions(folder) if one.intervention
+    }
+    assert {("rescue", "chrono"), ("donor", "start_shorter"), ("rescue", "start_shorter")} <= tried
+    keys = [(one.intervention, one.seed, str(one.cell)) for one in interventions(folder)]
+    assert all(keys.count(key) == 1 for key in keys)
+    assert "errored" not in ended(folder).values()
+    for record in interventions(folder):
+        if record.intervention and record.intervention.name in ("chrono", "start_shorter"):
+            assert history(folder, record.number) == list(trained_again(record, folder)), record.number
+
+    ablation = start("search.ablate", *where, "trial=0", "seeds=1", "budget.trials=2")
+    assert ablation.end() == 0, ablation.output
+    assert "Trial 0" in ablation.output
+    assert "half the width" in ablation.output
+
+    status = start("search.status", *where)
+    assert status.end() == 0
+    assert "8 trials: 4 learned, 4 failed" in status.output
+    assert f"{len(interventions(folder))} interventions: " in status.output
