@@ -18,7 +18,7 @@ from analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_co
 from analysis.why import cause_counts, cause_label, share_words
 from analysis.wording import duration_text
 
-#: Trials whose curves a page carries at most: about 5 kB each.
+#: Trials whose curves and evidence a page carries at most: 5 to 8 kB each.
 MAX_TRIALS = 1500
 #: Characters of config.yaml and of provenance.json that a page carries; the files have the rest.
 MAX_TEXT = 200_000
