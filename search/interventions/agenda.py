@@ -79,6 +79,11 @@ class InterventionAgenda:
         num_running = sum(note.outcome is None for note in trials.values())
         return Progress(tally, num_running, 0 if is_given_up else len(possible), is_given_up)
 
+    def is_done(self, case: Case) -> bool:
+        """Whether nothing of a case runs, or may still come."""
+        found = [self.progress(case, step) for step in self.steps(case)]
+        return not any(progress.num_left or progress.num_running for progress in found)
+
     def cost_spent(self) -> float:
         """Relative cost of the interventions that have ended."""
         return sum(

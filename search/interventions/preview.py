@@ -59,16 +59,17 @@ def _steps(agenda: InterventionAgenda, case: Case, duration: Callable[[float], s
 
 
 def _summary(agenda: InterventionAgenda, config: RunConfig, factor: float) -> str:
-    slots, num_seeds = num_slots(config), len(agenda.plan.seeds)
+    num_seeds = len(agenda.plan.seeds)
     if not agenda.num_left():
         return (
             f"Each change was tried on {count_words(num_seeds, 'seed')}, or given up; nothing is left to try."
         )
-    duration = duration_text(agenda.cost_left() * factor / slots)
+    duration = duration_text(agenda.cost_left() * factor / num_slots(config))
+    slots = count_words(num_slots(config), "slot")
     minutes = config.budget.minutes
     limit = "" if minutes is None else f"; this session ends after {shown(minutes)} minutes"
     return (
-        f"{count_words(agenda.num_left(), 'trial')} at most, {duration} at most on {count_words(slots, 'slot')}{limit}. "
+        f"{count_words(agenda.num_left(), 'trial')} at most, {duration} at most on {slots}{limit}. "
         f"Each change on {count_words(num_seeds, 'seed')}, the same as without it; one with which surely "
         "less than half of them learn is given up, and what learns ends early."
     )

@@ -55,7 +55,7 @@ def intervene(
     report = write_report(config, folder)
     for line in results(report.run):
         notice(line)
-    if known.num_left():
+    if not all(known.is_done(case) for case in plan.cases):
         told = "Stopped; what was under way is saved" if ended_by == "interrupt" else "The budget ended it"
         notice(f"{told}. Go on with\n  {shlex.join(session.command)}")
     elif known.is_undecided():

@@ -64,7 +64,7 @@ class InterventionView(TerminalView):
         tallies = [progress.tally for progress in changed]
         learned, running = sum(tally.learned for tally in tallies), sum(one.num_running for one in changed)
         ended = sum(tally.trials for tally in tallies) - running
-        done = sum(self._is_done(case) for case in plan.cases)
+        done = sum(self.agenda.is_done(case) for case in plan.cases)
         parts = [
             duration_text(monotonic() - self.started),
             f"{count_words(ended, 'trial')} with something changed: {learned} learned; {running} {others}",
@@ -82,17 +82,13 @@ class InterventionView(TerminalView):
     def _entry(self, case: Case, step: Step | None) -> Text:
         return Text("") if step is None else entry(self.agenda.progress(case, step))
 
-    def _is_done(self, case: Case) -> bool:
-        return all(
-            not (progress.num_left or progress.num_running)
-            for progress in (self.agenda.progress(case, step) for step in self.agenda.steps(case))
-        )
-
     def _shown_cases(self) -> Sequence[Case]:
         """As many as fit, the one that is under way among them."""
         cases = self.agenda.plan.cases
         fit = max(1, (self.console.width - _NAME_WIDTH) // _COLUMN_WIDTH)
-        current = next((place for place, case in enumerate(cases) if not self._is_done(case)), len(cases))
+        current = next(
+            (place for place, case in enumerate(cases) if not self.agenda.is_done(case)), len(cases)
+        )
         start = min(max(current + 2 - fit, 0), max(len(cases) - fit, 0))
         return cases[start : start + fit]
 
