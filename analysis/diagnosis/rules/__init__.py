@@ -34,7 +34,7 @@ RULES: tuple[Rule, ...] = (
     Rule(data.memorised_at_chance, "too_little_data", 0.85),
     Rule(progress.at_partial_solution, "partial_solution", 0.8),
     Rule(reach.gradient_fades_in_time, "vanishing_in_time", 0.75),
-    Rule(steps.cannot_travel, "too_slow", 0.8),
+    Rule(steps.cannot_travel, "too_slow", 0.82),
     Rule(progress.network_tiny, "too_small", 0.77),
     Rule(labels.training_labels_silent, "labels_or_loss_wrong", 0.7),
     Rule(labels.labels_disagree, "labels_or_loss_wrong", 0.7),

@@ -9,8 +9,9 @@ GAP = 0.3
 #: Near perfection, a gap is small; what is left to gain in validation then tells, in times of what is left in
 #: training.
 SMALL_GAP, LEFT_RATIO = 0.02, 5.0
-#: Where validation never came this far from chance, there was too little to learn from.
-SAW_SOMETHING = 0.25
+#: Where the validation loss never came this far from chance, there was too little to learn from: a twelfth of
+#: the way.
+SAW_SOMETHING = 0.08
 
 
 def memorised_and_worse(course: Course) -> tuple[Evidence, ...]:

@@ -21,7 +21,7 @@ FLOOR_SHARE = 0.5
 #: A training loss within this share of the room between chance and floor is at the floor.
 AT_FLOOR_SHARE = 0.1
 #: Outputs this close to an end of a range that they never leave are pressed against it.
-AT_BOUND = 0.02
+AT_BOUND, FROM_ELSEWHERE = 0.02, 0.25
 
 
 def leaks_across_batch(course: Course) -> tuple[Evidence, ...]:
@@ -117,8 +117,11 @@ def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
     low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
     for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
         is_inside = bottom <= low and high <= top
-        is_pressed = min(lows[-1] - bottom, top - highs[-1]) < AT_BOUND * (top - bottom)
-        if is_inside and is_pressed:
+        # Untrained outputs lie about zero, so an end there must have been come to from elsewhere.
+        is_from_elsewhere = bottom < 0 or high > FROM_ELSEWHERE
+        at_bottom = lows[-1] - bottom < AT_BOUND * (top - bottom) and is_from_elsewhere
+        at_top = top - highs[-1] < AT_BOUND * (top - bottom)
+        if is_inside and (at_bottom or at_top):
             told = (
                 f"raw outputs never left {bottom:.0f}..{top:.0f} ({low:.3g} to {high:.3g} in {len(seen)} "
                 "evaluations) "

@@ -1,6 +1,7 @@
 """What the labels say, and whether what is trained is what is measured."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,14 +9,21 @@ from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Evidence
 from analysis.diagnosis.series import known, largest, least, middle, slope
 
-#: A mean cosine between gradients above this: labels carry something. It comes from few probe batches.
-ALIVE = 0.2
-#: And below this: nothing that could be told from chance.
-SILENT = 0.1
+#: Sequences whose outputs the label probes look at.
+_NUM_JUDGED = 64
+#: Standard deviations from zero at which labels speak, and within which they are silent.
+LOUD, SILENT = 3.0, 2.0
+#: A cosine that is next to nothing, however sure it is.
+NEXT_TO_NOTHING = 0.1
 #: Labels of training and validation that contradict each other.
-TURNED = -0.3
-#: Updates that go up the gradient: plain descent has a cosine of 1, Adam one of 0.1 to 0.9.
-CLIMBING = -0.05
+TURNED = -0.2
+#: What is this small a share of another cosine is not of the same kind.
+MUCH_LESS = 0.25
+#: Sequences in a batch from which its labels' gradient is worth comparing.
+MIN_BATCH_SIZE = 16
+#: Updates that go up the gradient: plain descent has a cosine of 1, Adam one of 0.1 to 0.9; momentum was seen
+#: to push it a little below zero.
+CLIMBING, MIN_CLIMBS = -0.2, 5
 #: What labels add to a gradient when only rounding is left of it.
 NO_DIFFERENCE = 1e-4
 #: How far below the floor a loss must lie, as a share of the room between chance and floor: rounding, and a
@@ -37,7 +45,7 @@ def updates_climb(course: Course) -> tuple[Evidence, ...]:
     """
     alignments = known(course.signal_curve("update_alignment"))
     typical = middle(alignments)
-    if alignments.size < 2 or not typical < CLIMBING:
+    if alignments.size < MIN_CLIMBS or not typical < CLIMBING:
         return ()
     told = f"updates point up the gradient: their cosine with the way down is {typical:.2g} (median)"
     return (Evidence(told, {"update_alignment": typical}, None, int(course.updates[-1])),)
@@ -63,31 +71,37 @@ def loss_below_floor(course: Course) -> tuple[Evidence, ...]:
 def labels_contradict(course: Course) -> tuple[Evidence, ...]:
     """What validation labels ask for is the contrary of what training labels do.
 
-    Reads `label_agreement`: the cosine between the parts of the gradient that are due to the labels, of
-    training and of validation batches; about -1 where labels are turned over.
+    Reads `label_agreement`: negative where following the labels of one leads away from those of the other.
+    Its mean over all probes is below -0.2, and LOUD standard deviations below zero.
     """
-    agreement = least(course.measured("label_agreement"))
-    if not agreement < TURNED:
+    agreement = _voice(course, "label_agreement")
+    if not (agreement.cosine < TURNED and agreement.deviations < -LOUD):
         return ()
-    told = f"labels of training and validation ask for contrary gradients: their cosine is {agreement:.2g}"
-    return (Evidence(told, {"label_agreement": agreement}),)
+    told = (
+        "following the labels of training leads away from those of validation: a cosine of "
+        f"{agreement.cosine:.2g}"
+    )
+    return (Evidence(told, {"label_agreement": agreement.cosine}),)
 
 
 def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
     """Validation labels carry something, training labels nothing: they are shuffled.
 
-    Reads `label_signal` and `label_signal_validation`: the mean cosine between the label-dependent parts of
-    the gradients of different batches.
+    Reads `label_signal` and `label_signal_validation`, means over all probes.
     """
-    training = largest(course.measured("label_signal"))
-    validation = largest(course.measured("label_signal_validation"))
-    if not (validation > ALIVE and training < SILENT):
+    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
+    is_silent = training.deviations < SILENT and training.cosine < MUCH_LESS * validation.cosine
+    batch_size = course.setting("train.batch_size", 0)
+    is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
+    if not (validation.deviations > LOUD and is_silent) or is_small:
         return ()
     told = (
-        f"the label signal is {training:.2g} in training and {validation:.2g} in validation: labels do not "
-        "fit inputs"
+        f"the label signal is {training.cosine:.2g} in training and {validation.cosine:.2g} in validation: "
+        "training labels do "
+        "not belong to their inputs"
     )
-    return (Evidence(told, {"label_signal": training, "label_signal_validation": validation}),)
+    values = {"label_signal": training.cosine, "label_signal_validation": validation.cosine}
+    return (Evidence(told, values),)
 
 
 def labels_make_no_difference(course: Course) -> tuple[Evidence, ...]:
@@ -111,19 +125,20 @@ def labels_make_no_difference(course: Course) -> tuple[Evidence, ...]:
 def labels_disagree(course: Course) -> tuple[Evidence, ...]:
     """Labels of training and of validation both carry something, and not the same.
 
-    Reads `label_signal`, `label_signal_validation` and `label_agreement`.
+    Reads `label_signal`, `label_signal_validation` and `label_agreement`, means over all probes.
     """
-    training = largest(course.measured("label_signal"))
-    validation = largest(course.measured("label_signal_validation"))
-    agreement = largest(course.measured("label_agreement"))
-    if not (training > ALIVE and validation > ALIVE and agreement < SILENT):
+    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
+    agreement = _voice(course, "label_agreement")
+    quieter = min(training.cosine, validation.cosine)
+    are_loud = min(training.deviations, validation.deviations) > LOUD
+    if not (are_loud and agreement.cosine < MUCH_LESS * quieter and agreement.deviations < LOUD):
         return ()
     told = (
-        f"labels speak in training ({training:.2g}) and in validation ({validation:.2g}), and not of the "
-        "same: "
-        f"their gradients' cosine is {agreement:.2g}"
+        f"labels speak in training ({training.cosine:.2g}) and in validation ({validation.cosine:.2g}), "
+        "and not of the "
+        f"same: a cosine of {agreement.cosine:.2g}"
     )
-    return (Evidence(told, {"label_signal": training, "label_agreement": agreement}),)
+    return (Evidence(told, {"label_signal": training.cosine, "label_agreement": agreement.cosine}),)
 
 
 def learns_something_else(course: Course) -> tuple[Evidence, ...]:
@@ -194,16 +209,41 @@ def labels_silent(course: Course) -> tuple[Evidence, ...]:
     """
     if course.left_chance or course.trained_away_from_chance or course.is_running:
         return ()
-    training = course.measured("label_signal")
-    validation = course.measured("label_signal_validation")
-    if not training.size or not largest(course.signal_curve("gradient_norm")) > 0:
-        return ()
-    if not middle(training) < ALIVE or (validation.size and not middle(validation) < ALIVE):
-        return ()
+    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
     norm = middle(course.signal_curve("gradient_norm"))
+    are_heard = [one for one in (training, validation) if one.is_heard]
+    if math.isnan(training.cosine) or are_heard or not norm > 0:
+        return ()
     told = (
-        f"a gradient of {norm:.2g}, and what labels add to it has a cosine of {middle(training):.2g} "
-        "between batches"
+        f"a gradient of {norm:.2g}, and following the labels of some sequences does nothing for others: a "
+        "cosine of "
+        f"{training.cosine:.2g}"
     )
-    values = {"label_signal": middle(training), "gradient_norm": norm}
-    return (Evidence(told, {name: value for name, value in values.items() if math.isfinite(value)}),)
+    return (Evidence(told, {"label_signal": training.cosine, "gradient_norm": norm}),)
+
+
+class _Voice(NamedTuple):
+    """The mean of a label signal over all probes, and how many standard deviations it is from zero."""
+
+    cosine: float
+    deviations: float
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it is neither next to nothing nor within its noise."""
+        return self.cosine > NEXT_TO_NOTHING and self.deviations > LOUD
+
+
+def _voice(course: Course, name: str) -> _Voice:
+    """NaN where it was not measured.
+
+    The cosine of two vectors of n numbers that have nothing to do with each other deviates by 1 / sqrt(n)
+    from zero; n is taken for the labels of the sequences that are looked at.
+    """
+    cosines = course.measured(name)
+    if not cosines.size:
+        return _Voice(math.nan, math.nan)
+    by_step = course.setting("task.supervision", "last") == "every_step"
+    num_labels = _NUM_JUDGED * (max(course.num_steps, 1) if by_step else 1)
+    mean = float(cosines.mean())
+    return _Voice(mean, mean * math.sqrt(cosines.size * num_labels))

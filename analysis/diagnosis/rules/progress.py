@@ -1,15 +1,12 @@
 """What a training stands at, and whether it still moves."""
 
-import numpy as np
-
 from analysis.diagnosis.course import PROGRESS_LEFT, Course
 from analysis.diagnosis.diagnosis import Evidence
 from analysis.diagnosis.series import known, middle, number
 
-#: A level is at a partial solution within this share of the room between chance and perfection.
-NEAR_PARTIAL = 0.08
-#: Share of the last third's evaluations that must be that near.
-STAYS_SHARE = 0.7
+#: The best evaluation is at a partial solution within this share of the room between chance and perfection,
+#: and those of the last third, which noise takes back and forth, within that.
+NEAR_PARTIAL, STAYS = 0.08, 0.2
 #: A network of fewer units than this is small whatever it is asked.
 SMALL_WIDTH = 8
 #: Gap between training and validation, as skills, that is none.
@@ -20,21 +17,26 @@ def at_partial_solution(course: Course) -> tuple[Evidence, ...]:
     """Stands at the level of a known part of the task.
 
     Reads the metric and `partial_solutions` of the record, which the task states exactly ('knows one of the
-    two numbers'): for most of the last third within 8 % of the room between chance and perfection.
+    two numbers'): the best evaluation comes to the level and not past it, and the last third stays near.
     """
     if course.is_running:
         return ()
-    late = known(course.metric[-max(3, len(course.history) // 3) :])
-    room = abs(course.summary.chance_metric - (1.0 if course.summary.metric == "accuracy" else 0.0))
+    is_accuracy = course.summary.metric == "accuracy"
+    room = abs(course.summary.chance_metric - (1.0 if is_accuracy else 0.0))
+    metrics = known(course.metric)
+    if not metrics.size or course.progress > PROGRESS_LEFT:
+        return ()
+    best = float(metrics.max() if is_accuracy else metrics.min())
+    late = middle(metrics[-max(3, len(metrics) // 3) :])
     for level in reversed(course.summary.partial_solutions):
         wanted = number(level.get("metric"))
-        if late.size and (np.abs(late - wanted) < NEAR_PARTIAL * room).mean() >= STAYS_SHARE:
-            metric = middle(late)
+        if abs(best - wanted) < NEAR_PARTIAL * room and abs(late - wanted) < STAYS * room:
             told = (
-                f"the {course.summary.metric.replace('_', ' ')} stands at {metric:.3g}: one that "
-                f"{level.get('name')} has {wanted:.3g}"
+                f"the {course.summary.metric.replace('_', ' ')} never got past {best:.3g} and stands at "
+                f"{late:.3g}; "
+                f"one that {level.get('name')} has {wanted:.3g}"
             )
-            return (Evidence(told, {"metric": metric, "partial": wanted}, None, int(course.updates[-1])),)
+            return (Evidence(told, {"metric": late, "partial": wanted}, None, int(course.updates[-1])),)
     return ()
 
 

@@ -50,21 +50,24 @@ def gradient_fades_in_time(course: Course) -> tuple[Evidence, ...]:
 def input_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
     """Less than a hundredth of the lowest layer's spread over inputs is left in the top one.
 
-    Reads `spread_by_layer`: medians over evaluations. What does not differ between inputs cannot be told
-    apart by what is above (Schoenholz et al. 2017 derive the depth to which it does).
+    Reads `spread_by_layer` at the first evaluation, and medians over all. What does not differ between inputs
+    cannot be told apart by what is above (Schoenholz et al. 2017 derive the depth to which it does).
     """
-    spreads = {layer: middle(curve) for layer, curve in course.curves_by_layer("spread_by_layer").items()}
-    spreads = {layer: spread for layer, spread in spreads.items() if math.isfinite(spread)}
-    if len(spreads) < 2:
-        return ()
-    (lowest, below), *_, (top, above) = spreads.items()
-    if not (below > 0 and above < SPREAD_SHARE * below):
-        return ()
-    told = (
-        f"states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} in {top} (medians): "
-        f"a factor of {(above / below) ** (1 / (len(spreads) - 1)):.2g} a layer"
-    )
-    return (Evidence(told, {"spread_lowest": below, "spread_top": above}, top, int(course.updates[-1])),)
+    curves = course.curves_by_layer("spread_by_layer")
+    for told_when, measure in (("at first", first), ("in the median", middle)):
+        spreads = {layer: measure(curve) for layer, curve in curves.items() if known(curve).size}
+        if len(spreads) < 2:
+            return ()
+        (lowest, below), *_, (top, above) = spreads.items()
+        if below > 0 and above < SPREAD_SHARE * below:
+            factor = (above / below) ** (1 / (len(spreads) - 1))
+            told = (
+                f"{told_when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} "
+                f"in {top}: a "
+                f"factor of {factor:.2g} a layer"
+            )
+            return (Evidence(told, {"spread_lowest": below, "spread_top": above}, top),)
+    return ()
 
 
 def gradient_fades_in_depth(course: Course) -> tuple[Evidence, ...]:

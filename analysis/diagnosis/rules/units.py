@@ -17,8 +17,8 @@ SATURATED_SHARE = 0.5
 #: Share of a layer's gate activations near 0 or 1: networks were seen to begin with less than a tenth, and to
 #: learn up to half.
 SATURATED_GATES = 0.6
-#: Deviation between inputs of a state that lies within -1 and 1; 1 is that of a coin.
-SATURATED_SPREAD = 0.8
+#: Deviation between inputs of a state that lies within -1 and 1, at first and at last; 1 is that of a coin.
+SATURATED_SPREAD, STILL_SATURATED_SPREAD = 0.8, 0.65
 
 
 def units_dead(course: Course) -> tuple[Evidence, ...]:
@@ -65,7 +65,7 @@ def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
     if course.setting("model.nonlinearity") != "tanh":
         return ()
     for layer, spreads in course.curves_by_layer("spread_by_layer").items():
-        if min(first(spreads), last(spreads)) >= SATURATED_SPREAD:
+        if first(spreads) >= SATURATED_SPREAD and last(spreads) >= STILL_SATURATED_SPREAD:
             told = (
                 f"the states of {layer}, within -1 and 1, deviate by {first(spreads):.2f} between inputs "
                 "at update "
