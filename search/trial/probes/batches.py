@@ -37,14 +37,18 @@ class ProbeBatches(NamedTuple):
 
 
 def training_batches(training: Training, update: int) -> ProbeBatches:
-    """What is trained on next; no sequence of a finite training set comes twice if it can be helped.
+    """What may be trained on next, or sequences of a finite training set, none of them twice.
 
     Not what was just trained on: the last step has turned those gradients against one another.
     """
-    task, size = training.task, training.batch_size
-    if size > MAX_JUDGED or (task.num_train is not None and 2 * size > task.num_train):
-        return _halved(_drawn(training, update), range(size))
-    source, judged = (_drawn(training, update + more) for more in (0, 1))
+    num_train, size = training.task.num_train, training.batch_size
+    if num_train is not None:
+        size = min(MAX_SOURCES + MAX_JUDGED, num_train)
+        # A part of the first epoch, in which every sequence comes once.
+        return _halved(_drawn(training, update % (num_train // size), size), range(size))
+    if size > MAX_JUDGED + MAX_SOURCES:
+        return _halved(_drawn(training, update, size), range(size))
+    source, judged = (_drawn(training, update + more, size) for more in (0, 1))
     return ProbeBatches(first_of(source, MAX_SOURCES), first_of(judged, MAX_JUDGED))
 
 
@@ -85,9 +89,9 @@ def of_one_length(batch: Batch) -> Batch:
     return Batch(inputs[:, :length], targets[:, :length] if is_by_step else targets)
 
 
-def _drawn(training: Training, update: int) -> Batch:
+def _drawn(training: Training, update: int, size: int) -> Batch:
     progress = min(1.0, update / training.config.train.max_updates)
-    return training.task.train_batch(training.config.seed, update, training.batch_size, progress)
+    return training.task.train_batch(training.config.seed, update, size, progress)
 
 
 def _halved(batch: Batch, order: Sequence[int]) -> ProbeBatches:

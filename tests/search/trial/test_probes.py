@@ -1,15 +1,22 @@
 """Signals against what autograd and plain arithmetic say."""
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from datasets.task import Batch
 from models import build_model
 from models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, NetworkConfig
-from models.network import Interface, Trace
+from models.gates import block_of
+from models.network import Interface, LayerTrace, Trace
 from models.recurrent import RecurrentNetwork
-from search.trial.probes import UpdateProbe, rounded, state_signals, to_host
+from search.preflight.reach import spread
+from search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
+from search.trial.probes.gates import memory_steps
 from search.trial.probes.steps import shown_steps
 
 
@@ -74,6 +81,115 @@ def test_what_is_not_finite_is_none() -> None:
     assert rounded(probe.signals())["weight_norm_by_layer"]["readout"] is None
 
 
+def update_of(
+    model: nn.Module, learning_rate: float = 0.1, parameters: list[nn.Parameter] | None = None
+) -> dict[str, Any]:
+    """The signals of one SGD update of a network on numbers drawn at random."""
+    torch.manual_seed(1)
+    inputs = torch.randn(5, 6, 3).requires_grad_()
+    optimizer = torch.optim.SGD(parameters or list(model.parameters()), learning_rate)
+    probe = UpdateProbe(model)
+    model(inputs).square().sum().backward()
+    probe.after_backward(inputs)
+    optimizer.step()
+    probe.after_step()
+    return probe.signals()
+
+
+def lstm(**parts: Any) -> RecurrentNetwork:
+    torch.manual_seed(0)
+    return build_model(LSTMConfig(hidden_size=4, **parts), Interface(3, 1, num_steps=6))
+
+
+def test_an_update_down_the_gradient_is_aligned_with_it_and_one_up_is_turned_over() -> None:
+    assert update_of(lstm(depth=2))["update_alignment"] == pytest.approx(1.0, abs=1e-4)
+    model = lstm(depth=2)
+    up = torch.optim.SGD(model.parameters(), 0.1, maximize=True)
+    probe, inputs = UpdateProbe(model), torch.randn(5, 6, 3)
+    model(inputs).square().sum().backward()
+    probe.after_backward(inputs)
+    up.step()
+    probe.after_step()
+    assert probe.signals()["update_alignment"] == pytest.approx(-1.0, abs=1e-4)
+
+
+def test_alignment_is_told_by_the_gradient_before_clipping() -> None:
+    model = lstm()
+    probe, inputs = UpdateProbe(model), torch.randn(5, 6, 3)
+    model(inputs).square().sum().backward()
+    probe.after_backward(inputs)
+    gradient = torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None])
+    nn.utils.clip_grad_value_(model.parameters(), 1e-3)
+    clipped = torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None])
+    torch.optim.SGD(model.parameters(), 0.1).step()
+    probe.after_step()
+    cosine = nn.functional.cosine_similarity(gradient, clipped, dim=0).item()
+    assert cosine < 0.99
+    assert probe.signals()["update_alignment"] == pytest.approx(cosine, abs=1e-3)
+
+
+def test_zeros_of_a_gradient_are_counted_and_its_gaps_are_named() -> None:
+    assert not {"gradient_missing", "frozen_parameters", "unmoved_parameters"} & set(update_of(lstm(depth=2)))
+    model = lstm(depth=2)
+    model.readout.weight = nn.Parameter(torch.zeros_like(model.readout.weight))
+    signals = update_of(model)
+    assert signals["gradient_zeros_by_layer"] == {"layers.0": 1.0, "layers.1": 1.0, "readout": 0.0}
+
+    class Unused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.spare = nn.Linear(3, 1), nn.Linear(3, 1)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            outputs: torch.Tensor = self.used(inputs)
+            return outputs
+
+        def parts(self) -> dict[str, nn.Module]:
+            return {"all": self}
+
+    signals = update_of(Unused())
+    assert signals["gradient_missing"] == ["spare.weight", "spare.bias"]
+    assert signals["gradient_zeros_by_layer"] == {"all": 0.5}
+    assert signals["gradient_norm"] > 0
+
+
+def test_what_does_not_train_is_named() -> None:
+    signals = update_of(lstm(depth=2, frozen_layers=1))
+    assert signals["frozen_parameters"] == [
+        f"layers.0.recurrence.{name}_l0" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
+    assert list(signals["gradient_norm_by_layer"]) == ["layers.1", "readout"]
+
+
+def test_what_has_a_gradient_and_does_not_move_is_named() -> None:
+    model = lstm()
+    assert update_of(model, parameters=list(model.layers.parameters()))["unmoved_parameters"] == [
+        "readout.weight",
+        "readout.bias",
+    ]
+    everything = [name for name, _ in lstm().named_parameters()]
+    signals = update_of(lstm(), learning_rate=0.0)
+    assert signals["unmoved_parameters"] == everything
+    assert "update_alignment" not in signals, "nothing moved"
+
+
+def test_losses_of_an_interval_are_told_by_their_first_largest_and_spread() -> None:
+    signals = to_host(loss_signals(torch.tensor([3.0, 1.0, 5.0])))
+    assert signals == pytest.approx(
+        {"loss_first": 3.0, "loss_max": 5.0, "loss_spread": np.std([3.0, 1.0, 5.0])}
+    )
+
+
+def test_signals_keep_five_digits_and_none_stands_for_what_is_not_finite() -> None:
+    measured = {
+        "a": torch.tensor([1 / 3, math.inf]),
+        "b": {"c": torch.tensor(2e-7 / 3)},
+        "d": ["name"],
+        "e": 7,
+    }
+    assert rounded(to_host(measured)) == {"a": [0.33333, None], "b": {"c": 6.6667e-8}, "d": ["name"], "e": 7}
+
+
 @pytest.mark.parametrize("num_steps", [1, 2, 31, 32, 33, 100, 784])
 def test_shown_steps_go_from_first_to_last_without_repeats(num_steps: int) -> None:
     steps = shown_steps(num_steps)
@@ -90,6 +206,86 @@ def test_saturation_counts_gates_near_their_ends() -> None:
     assert list(shares) == ["layers.0", "layers.1"]
     assert shares["layers.1"]["forget"] == 1.0
     assert shares["layers.1"]["input"] == 0.0
+
+
+def states_of(layer: nn.Module, states: torch.Tensor, **parts: Any) -> dict[str, Any]:
+    """The signals of one layer that went through given states."""
+    trace = Trace(states[:, -1, :1], [LayerTrace("layers.0", layer, states, states, states, is_bounded=True)])
+    inputs = torch.zeros(*states.shape[:2], 1)
+    return to_host(state_signals(trace, Batch(inputs, torch.zeros(len(states)), **parts)))
+
+
+def test_units_are_dead_if_they_are_zero_everywhere_and_saturated_if_nearly_always_at_their_bounds() -> None:
+    states = torch.full((4, 25, 4), 0.5)
+    states[..., 0] = 0.0
+    states[..., 1] = -0.999
+    states[:, 0, 2] = 0.0
+    states[..., 3] = 1.0
+    states[:, :2, 3] = 0.0
+    signals = states_of(nn.Identity(), states)
+    assert signals["dead_units_by_layer"] == {"layers.0": 0.25}
+    assert signals["saturated_units_by_layer"] == {"layers.0": 0.25}, "23 of 25 steps are not enough"
+    assert signals["activation_mean_by_layer"]["layers.0"] == pytest.approx(states.mean().item(), rel=1e-4)
+
+
+def test_a_state_of_an_lstm_is_held_against_its_output_gate() -> None:
+    model = build_model(LSTMConfig(hidden_size=4, forget_bias=20.0), Interface(3, 1, num_steps=200)).eval()
+    with torch.no_grad():
+        model.layers[0].recurrence.bias_ih_l0[8:12] = 20.0  # candidates
+        model.layers[0].recurrence.bias_ih_l0[:4] = 20.0  # input gates
+        model.layers[0].recurrence.bias_ih_l0[12:] = -3.0  # output gates
+    inputs = torch.randn(3, 200, 3)
+    trace = model.trace(inputs)
+    assert trace.layers[0].states.abs().max() < 0.9
+    signals = to_host(state_signals(trace, batch_of(inputs)))
+    assert signals["saturated_units_by_layer"] == {"layers.0": 1.0}
+
+
+def test_spread_is_the_deviation_over_sequences_at_their_last_own_step() -> None:
+    states = torch.randn(5, 4, 3)
+    whole = states_of(nn.Identity(), states)["spread_by_layer"]["layers.0"]
+    assert whole == pytest.approx(states[:, -1].std(dim=0).square().mean().sqrt().item(), rel=1e-4)
+    assert whole == pytest.approx(spread(states[:, -1]), rel=1e-4), "as preflight has it"
+    ragged = states_of(nn.Identity(), states, lengths=torch.tensor([1, 2, 3, 4, 2]))["spread_by_layer"]
+    last = states[torch.arange(5), torch.tensor([0, 1, 2, 3, 1])]
+    assert ragged["layers.0"] == pytest.approx(last.std(dim=0).square().mean().sqrt().item(), rel=1e-4)
+    assert "spread_by_layer" not in states_of(nn.Identity(), states[:1])
+
+
+@pytest.mark.parametrize(
+    ("gates", "steps"),
+    [([0.5], 1 / math.log(2)), ([0.99], 99.5), ([0.25, 1.0], 1 / math.log(2)), ([1.0], 1e6), ([0.0], 0.0)],
+)
+def test_memory_is_the_time_after_which_the_keeping_gate_has_let_an_eth_pass(
+    gates: list[float], steps: float
+) -> None:
+    assert memory_steps(torch.tensor(gates)).item() == pytest.approx(steps, rel=1e-3)
+
+
+@pytest.mark.parametrize(("config", "gate"), [(LSTMConfig(), "forget"), (GRUConfig(), "update")])
+def test_memory_goes_by_the_gate_that_multiplies_the_old_state(config: NetworkConfig, gate: str) -> None:
+    model = build_model(config, Interface(3, 1, num_steps=40)).eval()
+    with torch.no_grad():
+        block_bias(model.layers[0].recurrence, gate).fill_(6.0)
+    inputs = torch.zeros(3, 7, 3)
+    signals = to_host(state_signals(model.trace(inputs), batch_of(inputs)))
+    mean = signals["gate_mean_by_layer"]["layers.0"][gate]
+    assert mean > 0.99
+    assert signals["memory_steps_by_layer"]["layers.0"] == pytest.approx(-1 / math.log(mean), rel=0.02)
+
+
+def block_bias(layer: nn.RNNBase, gate: str) -> torch.Tensor:
+    bias: torch.Tensor = layer.bias_ih_l0[block_of(layer, gate)]
+    return bias
+
+
+def test_outputs_are_told_raw_and_without_what_fills_up() -> None:
+    outputs = torch.tensor([[[1.0], [-3.0]], [[2.0], [99.0]]])
+    batch = Batch(torch.zeros(2, 2, 1), torch.zeros(2, 2), torch.tensor([2, 1]))
+    told = to_host(state_signals(Trace(outputs, []), batch))["outputs"]
+    assert told == pytest.approx(
+        {"least": -3.0, "largest": 2.0, "mean": 0.0, "spread": np.std([1.0, -3.0, 2.0])}
+    )
 
 
 def test_a_gru_has_its_own_gates() -> None:
