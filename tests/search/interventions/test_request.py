@@ -1,5 +1,7 @@
 """The words of search.rescue and search.ablate, and what is told of wrong ones."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,3 +93,12 @@ def test_a_trial_must_be_named(storage: str) -> None:
 def test_a_run_that_is_not_there_is_told_by_its_nearest_name(storage: str) -> None:
     (told,) = problems(read_rescue, "run=tinny", storage)
     assert told.endswith("did you mean tiny?")
+
+
+def test_words_are_read_without_what_takes_seconds_to_import() -> None:
+    program = (
+        "import sys, search.rescue, search.ablate\n"
+        "print(sorted({'torch', 'ray', 'optuna', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
