@@ -12,7 +12,7 @@ from datasets.task import Batch
 from models import build_model
 from models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, NetworkConfig
 from models.gates import block_of
-from models.network import Interface, LayerTrace, Trace
+from models.network import Interface, LayerTrace, Network, Trace
 from models.recurrent import RecurrentNetwork
 from search.preflight.reach import spread
 from search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
@@ -82,7 +82,7 @@ def test_what_is_not_finite_is_none() -> None:
 
 
 def update_of(
-    model: nn.Module, learning_rate: float = 0.1, parameters: list[nn.Parameter] | None = None
+    model: Network, learning_rate: float = 0.1, parameters: list[nn.Parameter] | None = None
 ) -> dict[str, Any]:
     """The signals of one SGD update of a network on numbers drawn at random."""
     torch.manual_seed(1)
@@ -135,17 +135,19 @@ def test_zeros_of_a_gradient_are_counted_and_its_gaps_are_named() -> None:
     signals = update_of(model)
     assert signals["gradient_zeros_by_layer"] == {"layers.0": 1.0, "layers.1": 1.0, "readout": 0.0}
 
-    class Unused(nn.Module):
+    class Unused(Network):
         def __init__(self) -> None:
             super().__init__()
             self.used, self.spare = nn.Linear(3, 1), nn.Linear(3, 1)
 
-        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-            outputs: torch.Tensor = self.used(inputs)
-            return outputs
+        def trace(self, inputs: torch.Tensor, lengths: Any = None, teacher: Any = None) -> Trace:
+            return Trace(self.used(inputs[:, -1]), [])
 
         def parts(self) -> dict[str, nn.Module]:
             return {"all": self}
+
+        def state_entries(self, num_steps: int) -> int:
+            return 0
 
     signals = update_of(Unused())
     assert signals["gradient_missing"] == ["spare.weight", "spare.bias"]
