@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import largest, least, number
+from analysis.diagnosis.series import known, largest, least, middle, number
 
 #: A feature's mean or deviation above this is far from zero mean and unit scale. The preflight warns from 5
 #: on.
@@ -22,6 +22,10 @@ FLOOR_SHARE = 0.5
 AT_FLOOR_SHARE = 0.1
 #: Outputs this close to an end of a range that they never leave are pressed against it.
 AT_BOUND, FROM_ELSEWHERE = 0.02, 0.25
+#: How little the mean of outputs may vary between evaluations, as a share of it, where a softmax holds it.
+ADDS_UP = 1e-3
+#: A share of evaluations that rules out coincidence.
+MOSTLY = 0.8
 
 
 def leaks_across_batch(course: Course) -> tuple[Evidence, ...]:
@@ -128,6 +132,20 @@ def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
                 "and stand against its end: they seem to be activated before the head"
             )
             return (Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0]),)
+    means = np.array([number(value.get("mean")) for _, value in seen])
+    if low >= 0 and high <= 1 and 0 < middle(means) < 1 and np.ptp(known(means)) < ADDS_UP * middle(means):
+        told = (
+            f"raw outputs lie within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
+            "evaluations: they add "
+            "up to one before the head"
+        )
+        return (Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0]),)
+    if float((lows == 0).mean()) > MOSTLY and high > 0:
+        told = (
+            f"the least raw output is exactly 0 at most of {len(seen)} evaluations: outputs are rectified "
+            "before the head"
+        )
+        return (Evidence(told, {"least": 0.0, "largest": high}, "readout", seen[-1][0]),)
     return ()
 
 

@@ -11,14 +11,16 @@ from analysis.diagnosis.series import known, largest, least, middle, slope
 
 #: Sequences whose outputs the label probes look at.
 _NUM_JUDGED = 64
-#: Standard deviations from zero at which labels speak, and within which they are silent.
-LOUD, SILENT = 3.0, 2.0
+#: Standard deviations from zero at which labels speak, may speak, and within which they are silent.
+LOUD, HINTED, SILENT = 3.0, 1.5, 2.0
 #: A cosine that is next to nothing, however sure it is.
 NEXT_TO_NOTHING = 0.1
 #: Labels of training and validation that contradict each other.
 TURNED = -0.2
 #: What is this small a share of another cosine is not of the same kind.
 MUCH_LESS = 0.25
+#: Probes that are too few to compare two noisy cosines.
+MIN_PROBES = 3
 #: Sequences in a batch from which its labels' gradient is worth comparing.
 MIN_BATCH_SIZE = 16
 #: Updates that go up the gradient: plain descent has a cosine of 1, Adam one of 0.1 to 0.9; momentum was seen
@@ -26,6 +28,8 @@ MIN_BATCH_SIZE = 16
 CLIMBING, MIN_CLIMBS = -0.2, 5
 #: What labels add to a gradient when only rounding is left of it.
 NO_DIFFERENCE = 1e-4
+#: Above this skill the loss has not been climbed: round a minimum, momentum goes up as often as down.
+FAR_BELOW = -0.5
 #: How far below the floor a loss must lie, as a share of the room between chance and floor: rounding, and a
 #: training set that differs from validation, do not count.
 BELOW_FLOOR = 0.1
@@ -45,7 +49,7 @@ def updates_climb(course: Course) -> tuple[Evidence, ...]:
     """
     alignments = known(course.signal_curve("update_alignment"))
     typical = middle(alignments)
-    if alignments.size < MIN_CLIMBS or not typical < CLIMBING:
+    if alignments.size < MIN_CLIMBS or not typical < CLIMBING or course.end_train_skill > FAR_BELOW:
         return ()
     told = f"updates point up the gradient: their cosine with the way down is {typical:.2g} (median)"
     return (Evidence(told, {"update_alignment": typical}, None, int(course.updates[-1])),)
@@ -75,7 +79,8 @@ def labels_contradict(course: Course) -> tuple[Evidence, ...]:
     Its mean over all probes is below -0.2, and LOUD standard deviations below zero.
     """
     agreement = _voice(course, "label_agreement")
-    if not (agreement.cosine < TURNED and agreement.deviations < -LOUD):
+    is_followed = course.trained_away_from_chance or _voice(course, "label_signal").is_heard
+    if not (is_followed and agreement.cosine < TURNED and agreement.deviations < -LOUD):
         return ()
     told = (
         "following the labels of training leads away from those of validation: a cosine of "
@@ -91,9 +96,11 @@ def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
     """
     training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
     is_silent = training.deviations < SILENT and training.cosine < MUCH_LESS * validation.cosine
+    if course.measured("label_signal").size < MIN_PROBES:
+        return ()
     batch_size = course.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
-    if not (validation.deviations > LOUD and is_silent) or is_small:
+    if not (validation.is_clear and is_silent) or is_small:
         return ()
     told = (
         f"the label signal is {training.cosine:.2g} in training and {validation.cosine:.2g} in validation: "
@@ -222,11 +229,43 @@ def labels_silent(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_signal": training.cosine, "gradient_norm": norm}),)
 
 
+def labels_may_be_wrong(course: Course) -> tuple[Evidence, ...]:
+    """As `labels_silent`: labels of other sequences say as little as a function that is hard to see.
+
+    Told as a runner-up: training tells the two apart only where it comes away from chance.
+    """
+    return labels_silent(course)
+
+
+def labels_heard_at_chance(course: Course) -> tuple[Evidence, ...]:
+    """At chance, and following the labels of some sequences helps others: the way is seen, and not gone.
+
+    Reads `label_signal` and both losses.
+    """
+    signal = _voice(course, "label_signal")
+    if course.left_chance or course.trained_away_from_chance or course.is_running or not signal.is_heard:
+        return ()
+    told = f"at chance after {course.updates[-1]:,} updates, with a label signal of {signal.cosine:.2g}"
+    return (Evidence(told, {"label_signal": signal.cosine}, None, int(course.updates[-1])),)
+
+
 class _Voice(NamedTuple):
-    """The mean of a label signal over all probes, and how many standard deviations it is from zero."""
+    """The mean of a label signal over all probes.
+
+    Attributes:
+        cosine: the mean.
+        deviations: how many standard deviations of noise it is from zero.
+        steadiness: how many standard errors of its own it is from zero.
+    """
 
     cosine: float
     deviations: float
+    steadiness: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is no accident: by its size or, of outputs of many numbers, by its scatter."""
+        return self.deviations > LOUD or (self.deviations > HINTED and self.steadiness > LOUD)
 
     @property
     def is_heard(self) -> bool:
@@ -238,12 +277,14 @@ def _voice(course: Course, name: str) -> _Voice:
     """NaN where it was not measured.
 
     The cosine of two vectors of n numbers that have nothing to do with each other deviates by 1 / sqrt(n)
-    from zero; n is taken for the labels of the sequences that are looked at.
+    from zero; n is taken for the labels of the sequences that are looked at. Where an output has many
+    numbers, they are more, and it deviates by less: then its scatter tells.
     """
     cosines = course.measured(name)
     if not cosines.size:
-        return _Voice(math.nan, math.nan)
+        return _Voice(math.nan, math.nan, math.nan)
     by_step = course.setting("task.supervision", "last") == "every_step"
     num_labels = _NUM_JUDGED * (max(course.num_steps, 1) if by_step else 1)
     mean = float(cosines.mean())
-    return _Voice(mean, mean * math.sqrt(cosines.size * num_labels))
+    scatter = float(cosines.std(ddof=1)) / math.sqrt(cosines.size) if cosines.size > 2 else math.nan
+    return _Voice(mean, mean * math.sqrt(cosines.size * num_labels), mean / scatter if scatter else math.nan)

@@ -12,8 +12,9 @@ from analysis.diagnosis.series import largest, middle
 #: values that are not finite; AutoTrainer (Zhang et al., ICSE 2021) takes a gradient above 70 for exploding,
 #: whatever its scale.
 SPIKE_RATIO = 100.0
-#: A gradient norm that is large whatever the loss: AutoTrainer's threshold.
-LARGE_GRADIENT = 70.0
+#: A gradient norm without bound, whatever the loss. AutoTrainer's threshold is 70, which networks were seen
+#: to pass that learned.
+BOUNDLESS_GRADIENT = 1e3
 #: A gradient that is so much larger at the first step than at the last grows on its way back in time.
 GROWTH_IN_TIME = 100.0
 
@@ -56,6 +57,21 @@ def gradient_grows_back_in_time(course: Course) -> tuple[Evidence, ...]:
     share, update = grown[-1]
     told = f"the gradient at the first step is {share:.2g} times that at the last (update {update})"
     return (Evidence(told, {"gradient_share_at_first": share}, None, update),)
+
+
+def gradient_boundless(course: Course) -> tuple[Evidence, ...]:
+    """A gradient norm above a thousand at any evaluation.
+
+    Reads `gradient_norm`, before clipping. Clipping keeps the step, and what is left of such a gradient's
+    direction is that of one sequence at one wall (Pascanu et al. 2013, figure 6).
+    """
+    norms = course.signal_curve("gradient_norm")
+    highest = largest(norms)
+    if not highest > BOUNDLESS_GRADIENT:
+        return ()
+    update = int(course.updates[int(np.nanargmax(norms))])
+    told = f"a gradient norm of {highest:.2g} at update {update}, {middle(norms):.2g} in the median"
+    return (Evidence(told, {"gradient_norm": highest}, None, update),)
 
 
 def gradient_spikes(course: Course) -> tuple[Evidence, ...]:

@@ -1,12 +1,12 @@
 """What a training stands at, and whether it still moves."""
 
-from analysis.diagnosis.course import PROGRESS_LEFT, Course
+from analysis.diagnosis.course import LEFT_CHANCE, PROGRESS_LEFT, SOLVED_SCORE, Course
 from analysis.diagnosis.diagnosis import Evidence
 from analysis.diagnosis.series import known, middle, number
 
 #: The best evaluation is at a partial solution within this share of the room between chance and perfection,
 #: and those of the last third, which noise takes back and forth, within that.
-NEAR_PARTIAL, STAYS = 0.08, 0.2
+NEAR_PARTIAL, STAYS = 0.12, 0.2
 #: A network of fewer units than this is small whatever it is asked.
 SMALL_WIDTH = 8
 #: Gap between training and validation, as skills, that is none.
@@ -24,7 +24,7 @@ def at_partial_solution(course: Course) -> tuple[Evidence, ...]:
     is_accuracy = course.summary.metric == "accuracy"
     room = abs(course.summary.chance_metric - (1.0 if is_accuracy else 0.0))
     metrics = known(course.metric)
-    if not metrics.size or course.progress > PROGRESS_LEFT:
+    if not metrics.size or course.progress > 2 * PROGRESS_LEFT:
         return ()
     best = float(metrics.max() if is_accuracy else metrics.min())
     late = middle(metrics[-max(3, len(metrics) // 3) :])
@@ -56,6 +56,22 @@ def still_improving(course: Course) -> tuple[Evidence, ...]:
         "in a fifth of the training"
     )
     return (Evidence(told, {"progress": gained, "validation_skill": skill}, None, int(course.updates[-1])),)
+
+
+def stands_between(course: Course) -> tuple[Evidence, ...]:
+    """Stands still between chance and perfection, training no further than validation.
+
+    Reads both losses as skills. The weakest of rules: such a network may be too small.
+    """
+    training, validation = course.end_train_skill, course.end_validation_skill
+    is_between = LEFT_CHANCE < validation < SOLVED_SCORE
+    if course.is_blind or not is_between or course.progress > PROGRESS_LEFT or training - validation > NO_GAP:
+        return ()
+    told = (
+        f"validation stands still {validation:.0%} of the way from chance, and training no further "
+        f"({training:.0%})"
+    )
+    return (Evidence(told, {"validation_skill": validation}, None, int(course.updates[-1])),)
 
 
 def network_tiny(course: Course) -> tuple[Evidence, ...]:

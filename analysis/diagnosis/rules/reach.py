@@ -15,6 +15,8 @@ REACHED_SHARE = 1e-4
 #: An LSTM at torch's initialization loses a factor of 4 a layer; four layers of it are less than a hundredth,
 #: where the preflight warns.
 SPREAD_SHARE = 1e-2
+#: A tenth a layer is less than any initialization of ours leaves.
+SPREAD_FACTOR = 0.1
 #: A layer's gradient against that of the layer on top. Glorot and Bengio (2010) saw factors of 10 in five
 #: layers and slow training; this is the square of it.
 DEPTH_GRADIENT_SHARE = 1e-2
@@ -48,7 +50,7 @@ def gradient_fades_in_time(course: Course) -> tuple[Evidence, ...]:
 
 
 def input_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
-    """Less than a hundredth of the lowest layer's spread over inputs is left in the top one.
+    """Less than a hundredth of the lowest layer's spread over inputs, or a tenth a layer, is left on top.
 
     Reads `spread_by_layer` at the first evaluation, and medians over all. What does not differ between inputs
     cannot be told apart by what is above (Schoenholz et al. 2017 derive the depth to which it does).
@@ -59,8 +61,9 @@ def input_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
         if len(spreads) < 2:
             return ()
         (lowest, below), *_, (top, above) = spreads.items()
-        if below > 0 and above < SPREAD_SHARE * below:
-            factor = (above / below) ** (1 / (len(spreads) - 1))
+        share = above / below if below > 0 else math.nan
+        factor = share ** (1 / (len(spreads) - 1))
+        if share < SPREAD_SHARE or factor < SPREAD_FACTOR:
             told = (
                 f"{told_when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} "
                 f"in {top}: a "

@@ -11,6 +11,8 @@ OVERSHOOT = 2.0
 #: A loss so many times that of guessing is thrown there by gradients without bound, and not by steps that
 #: are too large: Adam at a rate of 1 was seen to reach 700, unclipped gradients 10^5 to 10^10.
 EXPLOSION = 1e4
+#: A gradient that moves weights far at any usual rate.
+LARGE_GRADIENT = 10.0
 #: Deviation of single training losses against what drawing a batch explains of a squared error.
 LARGE_SPREAD = 2.0
 #: A validation loss that jumps by this share of the way from chance to perfection.
@@ -28,7 +30,7 @@ def first_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
     largest useful rate where the loss begins to rise). It says nothing of what was saturated or exploded at
     birth, for that begins high.
     """
-    if not course.history or course.progress > PROGRESS_LEFT:
+    if not course.history:
         return ()
     signals = course.history[0].signals
     began, highest = number(signals.get("loss_first")), number(signals.get("loss_max"))
@@ -41,6 +43,22 @@ def first_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
         f"where guessing has {course.summary.chance_loss:.2g}"
     )
     return (Evidence(told, {"loss_first": began, "loss_max": highest}, None, update),)
+
+
+def unclipped_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
+    """As `first_steps_overshoot`, by an optimizer whose steps grow with the gradient, and nothing clips it.
+
+    Reads `train.optimizer`, `train.clip_norm` and `train.clip_value` too, and asks for a gradient of ten or
+    more. Clipping was made against such steps (Pascanu et al. 2013); Adam's and its kin's are bounded by the
+    rate.
+    """
+    is_clipped = course.setting("train.clip_norm") or course.setting("train.clip_value")
+    highest = largest(course.signal_curve("gradient_norm"))
+    if is_clipped or course.setting("train.optimizer") != "sgd" or not highest > LARGE_GRADIENT:
+        return ()
+    seen = first_steps_overshoot(course)
+    told = f"nothing clips the gradient, which was {highest:.2g} at an evaluation"
+    return (*seen, Evidence(told, {"gradient_norm": highest})) if seen else ()
 
 
 def loss_jumps(course: Course) -> tuple[Evidence, ...]:

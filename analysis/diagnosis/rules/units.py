@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import Curve, curve, first, known, last
+from analysis.diagnosis.series import Curve, curve, first, known, last, least
 
 #: A layer with so large a share of dead units passes little on. AutoTrainer (Zhang et al., ICSE 2021) speaks
 #: of dying ReLUs where 70 % of a gradient's entries are zero.
@@ -14,8 +14,8 @@ DEAD_SHARE = 0.7
 #: A layer in which so many units stand at their ends in nearly all steps. Glorot and Bengio (2010, section 3)
 #: found whole layers of tanh saturated, from the lowest up.
 SATURATED_SHARE = 0.5
-#: Share of a layer's gate activations near 0 or 1: networks were seen to begin with less than a tenth, and to
-#: learn up to half.
+#: Share of a gate's activations near 0 or 1: networks were seen to begin with less than a tenth, and to learn
+#: up to half.
 SATURATED_GATES = 0.6
 #: Deviation between inputs of a state that lies within -1 and 1, at first and at last; 1 is that of a coin.
 SATURATED_SPREAD, STILL_SATURATED_SPREAD = 0.8, 0.65
@@ -52,15 +52,18 @@ def units_saturated(course: Course) -> tuple[Evidence, ...]:
 def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
     """At the first evaluation, and still at the last, gates or tanh units stand at their ends.
 
-    Reads `saturation_by_layer`: three fifths of a layer's gate activations below 0.1 or above 0.9 (Karpathy
-    et al. 2015); and, of tanh networks, `spread_by_layer`: a number within -1..1 that deviates by 0.8 is
-    nearly always at an end. Glorot and Bengio (2010) tell how initial weights of the wrong size do this.
+    Reads `saturation_by_layer`: three fifths of the activations of each of a layer's gates below 0.1 or above
+    0.9 (Karpathy et al. 2015); and, of tanh networks, `spread_by_layer`: a number within -1..1 that deviates
+    by 0.8 is nearly always at an end. Glorot and Bengio (2010) tell how initial weights of the wrong size do
+    this.
     """
-    shares = _gate_shares(course)
-    for layer, (began, ended) in shares.items():
+    for layer, (began, ended) in _gate_shares(course).items():
         if min(began, ended) >= SATURATED_GATES:
-            told = f"{began:.0%} of the gate activations of {layer} are below 0.1 or above 0.9 at update "
-            told += f"{course.updates[0]}, {ended:.0%} at the end"
+            told = (
+                f"at least {began:.0%} of the activations of each gate of {layer} are below 0.1 or above "
+                "0.9 at "
+                f"update {course.updates[0]}, {ended:.0%} at the end"
+            )
             return (Evidence(told, {"saturation": began}, layer, int(course.updates[0])),)
     if course.setting("model.nonlinearity") != "tanh":
         return ()
@@ -76,16 +79,25 @@ def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
 
 
 def _gate_shares(course: Course) -> dict[str, tuple[float, float]]:
-    """Mean share of saturated gate activations by layer, at the first evaluation and at the last."""
+    """The least saturated gate's share by layer, at the first evaluation and at the last.
+
+    Gates that keep a memory are meant to be nearly open, and with chrono biases the input gate nearly shut.
+    """
+    meant = {"forget", "update"} | ({"input"} if course.setting("model.chrono") else set())
     tables = [value for _, value in course.signals("saturation_by_layer") if isinstance(value, dict)]
     if not tables:
         return {}
-    return {layer: (_mean_of(tables[0].get(layer)), _mean_of(tables[-1].get(layer))) for layer in tables[0]}
+    ends = tables[0], tables[-1]
+    return {
+        layer: (_least_of(ends[0].get(layer), meant), _least_of(ends[1].get(layer), meant))
+        for layer in ends[0]
+    }
 
 
-def _mean_of(gates: object) -> float:
-    shares = known(curve(gates.values())) if isinstance(gates, dict) else known(curve(()))
-    return float(shares.mean()) if shares.size else math.nan
+def _least_of(gates: object, left_out: set[str]) -> float:
+    if not isinstance(gates, dict):
+        return math.nan
+    return least(curve(share for gate, share in gates.items() if gate not in left_out))
 
 
 def _worst_layer(course: Course, signal: str, threshold: float, told: str) -> tuple[Evidence, ...]:
