@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Diagnosis, Suspicion
 from analysis.diagnosis.rule import Rule
@@ -38,13 +40,12 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
 
 
 def _suspicions(course: Course, rules: Iterable[Rule]) -> tuple[Suspicion, ...]:
-    """What rules say, one a cause: certain ones first, in their order, then the likeliest."""
-    ranked = sorted(
-        rules, key=lambda rule: (not rule.is_certain, 0.0 if rule.is_certain else -rule.confidence)
-    )
+    """What rules say, in their order, one a cause."""
     found: dict[str, Suspicion] = {}
-    for rule in ranked:
-        suspicion = None if rule.cause in found else rule.suspicion(course)
-        if suspicion is not None:
-            found[rule.cause] = suspicion
+    # Losses that explode may be so large that a square or a difference of them is infinite: so let it be.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rule in rules:
+            suspicion = None if rule.cause in found else rule.suspicion(course)
+            if suspicion is not None:
+                found[rule.cause] = suspicion
     return tuple(found.values())

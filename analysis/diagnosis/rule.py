@@ -18,9 +18,9 @@ class Rule:
     Attributes:
         look: the function; its name is the rule's.
         cause: what it names where it sees something.
-        confidence: how often it was right where it decided, on the tuning half of the benchmark.
-        is_certain: whether it sees the fault itself, and not what follows from it: such rules come first, and
-            speak up even in a training that gets somewhere.
+        confidence: how often its verdicts are right (see `RULES`).
+        is_certain: whether it sees the fault itself, and not what follows from it: such rules speak up even
+            in a training that is getting somewhere.
     """
 
     look: Look

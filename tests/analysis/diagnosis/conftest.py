@@ -26,6 +26,9 @@ def healthy_signals(share: float) -> dict[str, Any]:
         "weight_norm_by_layer": {"layers.0": 5.0, "layers.1": 5.0, "readout": 1.0},
         "update_ratio_by_layer": {"layers.0": 1e-3, "layers.1": 1e-3, "readout": 2e-3},
         "update_alignment": 0.4,
+        "saturation_by_layer": {"layers.0": {"input": 0.02, "forget": 0.1, "output": 0.05}},
+        "label_share": 1.2,
+        "loss_first": 1.2 * CHANCE,
         "loss_spread": 0.2 * CHANCE * (1 - share),
         "loss_max": CHANCE,
         "gradient_norm_by_step": [0.1, 0.2, 0.3, 0.4, 0.5],
@@ -110,7 +113,13 @@ def make_record(
         "task": {"name": "adding", "sequence_length": 5, "supervision": "last", "test_size": 1024},
         "model": {"name": "lstm", "depth": 2, "hidden_size": 32, "frozen_layers": 0},
         "output": {"activation": "none", "target_range": "task", "loss": "mse"},
-        "train": {"optimizer": "adam", "learning_rate": 3e-3, "clip_norm": None, "max_updates": 1000},
+        "train": {
+            "optimizer": "adam",
+            "learning_rate": 3e-3,
+            "clip_norm": None,
+            "batch_size": 64,
+            "max_updates": 1000,
+        },
     }
     merged = {group: {**values, **config.get(group, {})} for group, values in base.items()}
     told = Summary(

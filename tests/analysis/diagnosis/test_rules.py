@@ -42,10 +42,14 @@ FAULTS: dict[str, dict[str, Any]] = {
     "outputs_against_bound": {
         "signals": {"outputs": {"least": 0.2, "largest": 0.9999, "mean": 0.6, "spread": 0.1}}
     },
-    "updates_climb": {"signals": {"update_alignment": -0.6}},
+    "updates_climb": {"signals": {"update_alignment": -0.6}, "train": lambda share: CHANCE * (2 + share)},
     "loss_below_floor": {"train": lambda share: CHANCE - share},
     "labels_contradict": {"signals": {"label_agreement": -0.8}},
     "training_labels_silent": {"signals": {"label_signal": 0.01, "label_agreement": 0.0}},
+    "labels_may_be_wrong": {
+        "signals": {"label_signal": 0.02, "label_signal_validation": 0.01, "label_agreement": 0.0}
+    },
+    "labels_heard_at_chance": {},
     "labels_make_no_difference": {
         "signals": {
             "label_share": 1e-7,
@@ -62,6 +66,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "learns_what_validation_lacks": {
         "train": lambda share: CHANCE * (1 - 0.8 * share),
         "validation": lambda share: CHANCE,
+        "signals": {"label_signal": 0.9, "label_signal_validation": 0.1},
     },
     "loss_climbs": {"train": lambda share: CHANCE * (1 + 5 * share)},
     "labels_silent": {
@@ -78,10 +83,19 @@ FAULTS: dict[str, dict[str, Any]] = {
         }
     },
     "units_dead": {"signals": {"dead_units_by_layer": {"layers.0": 0.9, "layers.1": 0.1}}},
+    "saturated_from_birth": {
+        "signals": {"saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.1, "output": 0.8}}}
+    },
     "units_saturated": {"signals": {"saturated_units_by_layer": {"layers.0": 0.8, "layers.1": 0.0}}},
     "gradient_grows_back_in_time": {"signals": {"gradient_share_at_first": 5e3}},
     "gradient_spikes": {"signals": {"gradient_norm": lambda share: 90.0 if share == 0.5 else 0.1}},
-    "loss_spikes": {"signals": {"loss_max": lambda share: 50.0 if share > 0.5 else CHANCE}},
+    "gradient_boundless": {"signals": {"gradient_norm": 5e3}},
+    "loss_explodes": {"signals": {"loss_max": lambda share: 1e6 if share < 0.2 else CHANCE}},
+    "first_steps_overshoot": {"signals": {"loss_first": 0.2, "loss_max": 3.0}},
+    "unclipped_steps_overshoot": {
+        "signals": {"loss_first": 0.2, "loss_max": 3.0, "gradient_norm": 40.0},
+        "config": {"train": {"optimizer": "sgd"}},
+    },
     "gradient_fades_in_time": {"signals": {"gradient_share_at_first": 1e-9, "gradient_reach_steps": 2}},
     "input_fades_in_depth": {"signals": {"spread_by_layer": {"layers.0": 0.1, "layers.1": 1e-5}}},
     "gradient_fades_in_depth": {
@@ -100,14 +114,12 @@ FAULTS: dict[str, dict[str, Any]] = {
     "at_partial_solution": {"train": lambda share: CHANCE / 2},
     "loss_jumps": {"signals": {"loss_spread": CHANCE}},
     "validation_jumps": {"train": lambda share: CHANCE * (1 + 0.5 * (round(share * 20) % 2))},
-    "updates_tiny": {
-        "signals": {"update_ratio_by_layer": {"layers.0": 1e-8, "layers.1": 1e-8, "readout": 1e-7}}
+    "cannot_travel": {
+        "signals": {"update_ratio_by_layer": {"layers.0": 1e-5, "layers.1": 1e-5, "readout": 1e-4}}
     },
     "still_improving": {"train": lambda share: CHANCE * (1 - 0.4 * share)},
-    "stands_above_reach": {
-        "train": lambda share: CHANCE * 0.7,
-        "config": {"model": {"hidden_size": 2}},
-    },
+    "stands_between": {"train": lambda share: CHANCE * 0.3},
+    "network_tiny": {"train": lambda share: CHANCE * 0.7, "config": {"model": {"hidden_size": 2}}},
 }
 
 
