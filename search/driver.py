@@ -11,6 +11,7 @@ from analysis.load import load_run
 from analysis.next_steps import next_steps
 from analysis.records import RunFolder
 from analysis.report import Report, build
+from analysis.why import why_line
 from search.agenda import Agenda
 from search.config import RunConfig
 from search.live import LiveView
@@ -57,6 +58,8 @@ def drive(
 
     view.show_map(study.results())
     report = write_report(config, folder)
+    if why := why_line(report.failure_map):
+        notice(why)
     if ended_by == "interrupt":
         notice(f"Stopped; what was under way is saved. Go on with\n  {resume_command(folder)}")
     else:
