@@ -23,12 +23,14 @@ class ProbePass:
 
     Attributes:
         model: the network.
+        parameters: those that train.
         objective: the training's.
         batch: its inputs take a gradient.
         trace: of the pass.
     """
 
     model: Network
+    parameters: list[Tensor]
     objective: Objective
     batch: Batch
     trace: Trace
@@ -37,13 +39,10 @@ class ProbePass:
     def through(cls, training: Training, batch: Batch) -> "ProbePass":
         """Passes a batch through the network as it stands, whoever put its parts in place."""
         batch = batch._replace(inputs=batch.inputs.detach().requires_grad_())
-        trace = training.model.trace(batch.inputs, batch.lengths)
-        return cls(training.model, training.objective, batch, trace)
-
-    @property
-    def parameters(self) -> list[Tensor]:
-        """Those that train."""
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        model = training.model
+        parameters: list[Tensor] = [one for one in model.parameters() if one.requires_grad]
+        trace = model.trace(batch.inputs, batch.lengths)
+        return cls(model, parameters, training.objective, batch, trace)
 
     def loss(self, rows: slice = slice(None)) -> Float[Tensor, ""]:
         """The mean loss of all sequences, or of some."""

@@ -19,12 +19,12 @@ def shown_steps(num_steps: int) -> list[int]:
 
 
 def steps_back(num_steps: int) -> list[int]:
-    """The last step, those 1, 4, 16, 64, ... before it, and the first; in ascending order."""
+    """The last step, those 1, 8, 64, ... before it, and the first; in ascending order."""
     distances = {0, num_steps - 1}
     distance = 1
     while distance < num_steps:
         distances.add(distance)
-        distance *= 4
+        distance *= 8
     return sorted(num_steps - 1 - distance for distance in distances)
 
 

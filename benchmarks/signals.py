@@ -1,0 +1,120 @@
+"""What all signals together cost of a training: python -m benchmarks.signals [repeats=3].
+
+The same training twice, an interval at a time in turn: with every signal, and with none. Both make the same
+updates and evaluations, to the last bit.
+"""
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import process_time
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from analysis.records import TrialFolder
+from benchmarks.loop_cases import CASES, SEQUENCE_LENGTH, UPDATES, Case
+from benchmarks.results_file import write_results
+from search.trial import evaluation, training
+from search.trial.config import TrialConfig
+from search.trial.probes import is_probed
+from search.trial.session import TrialSession
+
+#: Evaluations of one training as a space has it by default: 1,500 updates.
+EVALUATIONS = 30
+#: Evaluations that are timed: of a large network only until the second probe.
+TIMED, TIMED_OF_LARGE = 16, 4
+#: Where an update takes so little that signals weigh most.
+SHORT = 20
+
+
+class SilentSession(TrialSession):
+    """A session that measures nothing but losses and the score."""
+
+    def advance(self) -> Any:
+        """Trains to the next evaluation without looking at anything on the way."""
+        with (
+            patch.object(training, "UpdateProbe", lambda model: None),
+            patch.object(evaluation, "state_signals", lambda trace, batch: {}),
+        ):
+            return super().advance()
+
+    def _signals(self, *_: Any) -> dict[str, Any]:
+        return {}
+
+
+@dataclass
+class Timing:
+    """CPU seconds of intervals without signals, and what they took more with them."""
+
+    silent: list[float] = field(default_factory=list)
+    extra: list[float] = field(default_factory=list)
+    extra_of_probed: list[float] = field(default_factory=list)
+
+    def row(self, name: str) -> str:
+        """A line of the table."""
+        silent = statistics.median(self.silent)
+        plain, probed = statistics.median(self.extra), statistics.median(self.extra_of_probed)
+        ends = [number * UPDATES for number in range(1, EVALUATIONS + 1)]
+        num_probed = sum(is_probed(end, UPDATES, ends[-1]) for end in ends)
+        share = ((EVALUATIONS - num_probed) * plain + num_probed * probed) / (EVALUATIONS * silent)
+        update = silent / UPDATES
+        return (
+            f"| {name} | {update * 1e3:.2f} | {plain * 1e3:.2f} ({plain / silent:.1%}) | "
+            f"{probed * 1e3:.1f} ({probed / update:.1f} updates) | {share:.1%} |"
+        )
+
+
+def main() -> None:
+    """Measures every network of the loop's benchmark, and the smallest on shorter sequences."""
+    torch.set_num_threads(1)
+    repeats = int(dict(word.split("=") for word in sys.argv[1:]).get("repeats", 3))
+    rows = []
+    for case, length in [(CASES[0], SHORT), *((case, SEQUENCE_LENGTH) for case in CASES)]:
+        is_large = case.hidden_size > 128
+        timing = Timing()
+        measure(case, length, 1, Timing())
+        for _ in range(1 if is_large else repeats):
+            measure(case, length, TIMED_OF_LARGE if is_large else TIMED, timing)
+        rows.append(timing.row(f"{case}, T={length}"))
+    head = (
+        "| network | ms an update | more at every evaluation, ms | more at a probed one, ms | "
+        "more in a training of 1,500 updates |\n|---|---|---|---|---|"
+    )
+    remarks = (
+        f"Adding problem, batch 64, one thread, an evaluation on 512 sequences every {UPDATES} updates. In "
+        "turn, an interval at a time: with all signals of docs/signals.md, and with none. Medians of CPU "
+        "time; the first share is of an interval. Of 30 evaluations 4 are probed."
+    )
+    write_results("signals", "What signals cost", f"{remarks}\n\n" + "\n".join([head, *rows]))
+
+
+def measure(case: Case, length: int, evaluations: int, timing: Timing) -> None:
+    """Runs both trainings in turn."""
+    config = case.config()
+    config = config.model_copy(update={"task": config.task.model_copy(update={"sequence_length": length})})
+    pairs = zip(_intervals(config, SilentSession), _intervals(config, TrialSession), strict=False)
+    for number, ((silent, loss), (seconds, same_loss)) in zip(range(1, evaluations + 1), pairs, strict=False):
+        assert loss == same_loss, "signals changed the training"
+        timing.silent.append(silent)
+        probed = is_probed(number * UPDATES, UPDATES, config.train.max_updates)
+        (timing.extra_of_probed if probed else timing.extra).append(seconds - silent)
+
+
+def _intervals(config: TrialConfig, kind: type[TrialSession]) -> Iterator[tuple[float, float | None]]:
+    """CPU seconds and validation loss of one interval after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = kind(config, TrialFolder(Path(folder)), torch.device("cpu"))
+        while True:
+            started = process_time()
+            evaluated = session.advance()
+            assert evaluated is not None
+            yield process_time() - started, evaluated.validation_loss
+
+
+if __name__ == "__main__":
+    main()
