@@ -88,7 +88,7 @@ def _gradient_by_step(one: ProbePass, loss: Tensor) -> list[float]:
 def _label_signal(subject: Subject) -> float:
     """See `label_signals`; the mean of two pairs of training batches. 0 where labels move nothing."""
     one, other = (_side(subject, first) for first in (0, 2))
-    found = label_signals(one, other, subject.config.seed, update=0)
+    found = label_signals(one, other)
     seen = [found.get(name, 0.0) for name in ("label_signal", "label_signal_validation")]
     return sum(signal if math.isfinite(signal) else 0.0 for signal in seen) / len(seen)
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Int64
-from torch import Tensor
 
 from datasets.task import Batch, hashed_seed
 from search.trial.training import Training
@@ -54,22 +52,9 @@ def training_batches(training: Training, update: int) -> ProbeBatches:
 
 def validation_batches(validation: Batch, seed: int, update: int) -> ProbeBatches:
     """Some validation sequences, others at every probe."""
-    return _halved(validation, orders(len(validation.inputs), 1, seed, update)[0].tolist())
-
-
-def orders(size: int, count: int, seed: int, update: int) -> list[Int64[Tensor, "size"]]:
-    """Which sequence stands in for each, in so many ways: each for another one, and none of them twice.
-
-    All in one circle, drawn at random; `count` is less than `size`, or as many as there are come back.
-    """
     generator = torch.Generator().manual_seed(hashed_seed(seed, _STREAM, update))
-    circle = torch.randperm(size, generator=generator)
-    drawn = []
-    for shift in range(1, min(count, size - 1) + 1):
-        order = torch.empty_like(circle)
-        order[circle] = circle.roll(shift)
-        drawn.append(order)
-    return drawn
+    order: list[int] = torch.randperm(len(validation.inputs), generator=generator).tolist()
+    return _halved(validation, order)
 
 
 def first_of(batch: Batch, size: int) -> Batch:

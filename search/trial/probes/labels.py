@@ -9,7 +9,6 @@ from torch import Tensor
 
 from datasets.task import Batch
 from search.trial.objective import Objective
-from search.trial.probes.batches import orders
 from search.trial.probes.host import Signals
 from search.trial.probes.passes import Gradient, ProbePass, moved_along, norm_of
 
@@ -50,7 +49,7 @@ class Asked(NamedTuple):
     share: float
 
 
-def label_signals(training: Side, validation: Side, seed: int, update: int) -> Signals:
+def label_signals(training: Side, validation: Side) -> Signals:
     """Whether following the labels of some sequences brings the outputs of others towards theirs.
 
     Let d be a batch's gradient g less the one under the labels of other sequences: what labels tell beyond
@@ -71,10 +70,10 @@ def label_signals(training: Side, validation: Side, seed: int, update: int) -> S
         Numbers; absent where there is no gradient, or too few sequences.
     """
     sides = (training, validation)
-    directions = [_direction(side.source, seed, update) for side in sides]
+    directions = [_direction(side.source) for side in sides]
     before = _outputs(*sides)
     asked = [
-        asked_for(side.source.objective, outputs, side.judged, seed, update)
+        asked_for(side.source.objective, outputs, side.judged)
         for side, outputs in zip(sides, before, strict=True)
     ]
     cosines = [[math.nan, math.nan], [math.nan, math.nan]]
@@ -97,26 +96,29 @@ def label_signals(training: Side, validation: Side, seed: int, update: int) -> S
     return {name: value for name, value in signals.items() if not math.isnan(value)}
 
 
-def asked_for(objective: Objective, outputs: Outputs, batch: Batch, seed: int, update: int) -> Asked:
-    """What a batch's labels ask of its outputs: its gradient under other labels less that under its own."""
+def asked_for(objective: Objective, outputs: Outputs, batch: Batch) -> Asked:
+    """What a batch's labels ask of its outputs: its gradient under other labels less that under its own.
+
+    Other labels are those of the sequences before each, which came in an order of chance.
+    """
     outputs = outputs.detach().requires_grad_()
     (own,) = torch.autograd.grad(objective.loss(outputs, batch), outputs)
-    given = orders(len(outputs), NUM_SHUFFLES, seed, update)
-    if not given:
-        return Asked(torch.zeros_like(outputs), math.nan)
     losses = [
-        objective.loss(outputs, batch._replace(targets=batch.targets[order.to(batch.targets.device)]))
-        for order in given
+        objective.loss(outputs, batch._replace(targets=batch.targets.roll(shift, 0)))
+        for shift in range(1, min(NUM_SHUFFLES, len(outputs) - 1) + 1)
     ]
+    if not losses:
+        return Asked(torch.zeros_like(outputs), math.nan)
     (others,) = torch.autograd.grad(torch.stack(losses).mean(), outputs)
-    beyond, size = others - own, own.double().norm().item()
-    return Asked(beyond, beyond.double().norm().item() / size if size else math.nan)
+    beyond = others - own
+    size, whole = torch.stack((beyond.norm(), own.norm())).tolist()
+    return Asked(beyond, size / whole if whole else math.nan)
 
 
-def _direction(one: ProbePass, seed: int, update: int) -> Gradient | None:
+def _direction(one: ProbePass) -> Gradient | None:
     """Minus d: the way in which weights should move for the labels of these sequences."""
     outputs = one.trace.outputs
-    asked = asked_for(one.objective, outputs, one.batch, seed, update)
+    asked = asked_for(one.objective, outputs, one.batch)
     return one.gradient(outputs, asked.beyond) if asked.share > MIN_SHARE else None
 
 

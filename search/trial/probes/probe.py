@@ -42,7 +42,5 @@ def probe(training: Training, validation: Batch, update: int) -> Signals:
         signals |= label_signals(
             Side(first, trained_on.judged, trained_on.are_apart),
             Side(second, held_out.judged, held_out.are_apart),
-            config.seed,
-            update,
         )
     return to_host(signals)
