@@ -1,13 +1,25 @@
-"""Every rule. docs/diagnosis.md tells of each what it reads, its threshold and where that comes from."""
+"""Every rule, and which comes first. docs/diagnosis.md lists what each reads and where it comes from."""
 
 from analysis.diagnosis.rule import Rule
-from analysis.diagnosis.rules import data, inputs, labels, numbers, progress, reach, steps, units, wiring
+from analysis.diagnosis.rules import (
+    data,
+    inputs,
+    labels,
+    numbers,
+    objective,
+    outputs,
+    progress,
+    reach,
+    steps,
+    units,
+    wiring,
+)
 
-#: The first that sees something makes the verdict. Those that see the fault itself stand first; of the others,
-#: what brings something else about stands before it: steps that are too large saturate units, and dead units
-#: let no gradient back in time. A rule's confidence is that of its verdicts on the tuning half of the
-#: benchmark, by Laplace's rule of succession: (right + 1) / (all + 2); 0.5 for one that has not decided yet,
-#: and 1 for what a cause means by definition.
+#: The first that sees something makes the verdict. Those that see the fault itself stand first. Of the
+#: others, what brings something else about stands before it: steps that are too large saturate units, and
+#: dead units let no gradient back in time. A rule's confidence is that of its verdicts on the tuning half of
+#: the benchmark, by Laplace's rule of succession: (right + 1) / (all + 2); 0.5 for one that has not decided
+#: yet, and 1 for what a cause means by definition.
 RULES: tuple[Rule, ...] = (
     Rule(numbers.not_finite, "diverged", 1.0, is_certain=True),
     Rule(inputs.leaks_across_batch, "leak", 0.88, is_certain=True),
@@ -16,20 +28,20 @@ RULES: tuple[Rule, ...] = (
     Rule(wiring.gradient_always_zero, "disconnected", 0.5, is_certain=True),
     Rule(wiring.parameters_frozen, "frozen", 0.75, is_certain=True),
     Rule(wiring.parameters_unmoved, "frozen", 0.83, is_certain=True),
-    Rule(inputs.loss_without_end, "unreachable_output", 0.5, is_certain=True),
-    Rule(labels.loss_below_floor, "labels_or_loss_wrong", 0.75, is_certain=True),
-    Rule(labels.updates_climb, "labels_or_loss_wrong", 0.75, is_certain=True),
-    Rule(inputs.floor_too_high, "unreachable_output", 0.83),
+    Rule(outputs.loss_without_end, "unreachable_output", 0.5, is_certain=True),
+    Rule(objective.loss_below_floor, "labels_or_loss_wrong", 0.75, is_certain=True),
+    Rule(objective.updates_climb, "labels_or_loss_wrong", 0.75, is_certain=True),
+    Rule(outputs.floor_too_high, "unreachable_output", 0.83),
     Rule(labels.labels_make_no_difference, "labels_or_loss_wrong", 0.75),
-    Rule(inputs.training_at_floor, "unreachable_output", 0.5),
-    Rule(inputs.outputs_against_bound, "unreachable_output", 0.88),
+    Rule(outputs.training_at_floor, "unreachable_output", 0.5),
+    Rule(outputs.outputs_against_bound, "unreachable_output", 0.88),
     Rule(inputs.inputs_out_of_scale, "input_scale", 0.94),
-    Rule(labels.learns_what_validation_lacks, "leak", 0.83),
+    Rule(objective.learns_what_validation_lacks, "leak", 0.83),
     Rule(steps.loss_explodes, "exploding_gradient", 0.92),
     Rule(wiring.cut_in_time, "disconnected", 0.5),
     Rule(steps.unclipped_steps_overshoot, "exploding_gradient", 0.5),
     Rule(labels.labels_contradict, "labels_or_loss_wrong", 0.83),
-    Rule(labels.learns_something_else, "labels_or_loss_wrong", 0.75),
+    Rule(objective.learns_something_else, "labels_or_loss_wrong", 0.75),
     Rule(wiring.layers_frozen_as_asked, "frozen", 0.88),
     Rule(steps.first_steps_overshoot, "oscillating", 0.93),
     Rule(units.units_dead, "dead_units", 0.9),
@@ -44,7 +56,7 @@ RULES: tuple[Rule, ...] = (
     Rule(numbers.gradient_boundless, "exploding_gradient", 0.5),
     Rule(labels.training_labels_silent, "labels_or_loss_wrong", 0.83),
     Rule(labels.labels_disagree, "labels_or_loss_wrong", 0.5),
-    Rule(labels.loss_climbs, "labels_or_loss_wrong", 0.5),
+    Rule(objective.loss_climbs, "labels_or_loss_wrong", 0.5),
     Rule(units.units_saturated, "saturated", 0.5),
     Rule(labels.labels_silent, "no_signal", 0.72),
     Rule(steps.loss_jumps, "oscillating", 0.5),

@@ -1,39 +1,24 @@
-"""Inputs and outputs of the wrong scale or range, and outputs that see what they must not."""
-
-import math
-
-import numpy as np
+"""Inputs of the wrong scale, and outputs that see inputs which they must not."""
 
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import known, largest, least, middle, number
+from analysis.diagnosis.series import largest, number
 
-#: A feature's mean or deviation above this is far from zero mean and unit scale. The preflight warns from 5
-#: on.
+#: A feature's mean or deviation above this is far from zero mean and unit scale. The preflight warns there
+#: too.
 LARGE_SCALE = 5.0
 #: A feature that varies by less than this beside others says nothing at first.
 SMALL_SPREAD = 1e-2
 #: Share of a gradient that may come from rounding.
 LEAK_SHARE = 1e-6
-#: Share of what learning could gain that a head's floor must take before it is the cause by itself: as in
-#: the preflight's `output_floor`.
-FLOOR_SHARE = 0.5
-#: A training loss within this share of the room between chance and floor is at the floor.
-AT_FLOOR_SHARE = 0.1
-#: Outputs this close to an end of a range that they never leave are pressed against it.
-AT_BOUND, FROM_ELSEWHERE = 0.02, 0.25
-#: How little the mean of outputs may vary between evaluations, as a share of it, where a softmax holds it.
-ADDS_UP = 1e-3
-#: A share of evaluations that rules out coincidence.
-MOSTLY = 0.8
 
 
 def leaks_across_batch(course: Course) -> tuple[Evidence, ...]:
     """Outputs of one sequence depend on other sequences of its batch.
 
     Reads `leak_across_batch`: share of the gradient of one sequence's output that comes from the others, in
-    evaluation mode, where batch norm uses stored moments. Chen, Andrej Karpathy's recipe (2019) calls it
-    backprop to chart dependencies.
+    evaluation mode, where batch norm uses stored moments. Karpathy (2019, A recipe for training neural
+    networks) charts dependencies so.
     """
     share = largest(course.measured("leak_across_batch"))
     if not share > LEAK_SHARE:
@@ -52,101 +37,6 @@ def leaks_from_future(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = f"{share:.2g} of the gradient of an output comes from steps that are yet to come"
     return (Evidence(told, {"leak_from_future": share}, None, None),)
-
-
-def floor_too_high(course: Course) -> tuple[Evidence, ...]:
-    """The head cannot say what the targets ask for: its least loss is too far above the best possible.
-
-    Reads `loss_floor`, `best_possible_loss` and `chance_loss` of the record, which are known before training.
-    It fires where the floor takes half of what learning could gain, as the preflight does, or where a squared
-    error's floor lies above the criterion.
-    """
-    share = _floor_share(course)
-    if not share > _allowed_floor(course):
-        return ()
-    summary = course.summary
-    told = (
-        f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {course.best_loss:.3g} is "
-        "perfect and "
-        f"{summary.chance_loss:.3g} is chance: {_head(course)}"
-    )
-    return (Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss}),)
-
-
-def training_at_floor(course: Course) -> tuple[Evidence, ...]:
-    """The training loss has come down to the head's floor, and the floor is above the best possible.
-
-    Reads the training loss and the same levels: within a tenth of the room between chance and floor.
-    """
-    summary, share = course.summary, _floor_share(course)
-    room = summary.chance_loss - summary.loss_floor
-    if not share > SMALL_SPREAD or not room > 0:
-        return ()
-    reached = course.end_train_skill
-    if not reached > (1 - share) * (1 - AT_FLOOR_SHARE):
-        return ()
-    told = (
-        f"the training loss has come down to {course.train_loss[-1]:.3g}, and the head cannot go below "
-        f"{summary.loss_floor:.3g} ({course.best_loss:.3g} is perfect): {_head(course)}"
-    )
-    return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(course.updates[-1])),)
-
-
-def loss_without_end(course: Course) -> tuple[Evidence, ...]:
-    """Targets below 0 or above 1 under a loss that takes logits: it falls without end, and says nothing.
-
-    Reads `output.loss`, `output.target_range` and the training loss, which is then below zero.
-    """
-    is_logits = course.setting("output.loss") == "bce_with_logits"
-    is_shares = course.setting("output.target_range", "task") == "zero_one"
-    lowest = least(course.train_loss)
-    if not is_logits or is_shares or not lowest < 0:
-        return ()
-    if math.isfinite(course.summary.loss_floor):
-        return ()
-    told = f"targets that are no probabilities: the loss falls without end ({lowest:.3g}): {_head(course)}"
-    return (Evidence(told, {"train_loss": lowest}, None, int(course.updates[-1])),)
-
-
-def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
-    """Raw outputs that never leave 0..1 or -1..1 and press against an end: an activation nobody asked for.
-
-    Reads `outputs`: of the last linear layer, before the head's activation, so that nothing bounds them.
-    """
-    seen = [(update, value) for update, value in course.signals("outputs") if isinstance(value, dict)]
-    lows = np.array([number(value.get("least")) for _, value in seen])
-    highs = np.array([number(value.get("largest")) for _, value in seen])
-    if len(seen) < 2 or not np.isfinite(lows).any():
-        return ()
-    low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
-    for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
-        is_inside = bottom <= low and high <= top
-        # Untrained outputs lie about zero, so an end there must have been come to from elsewhere.
-        is_from_elsewhere = bottom < 0 or high > FROM_ELSEWHERE
-        at_bottom = lows[-1] - bottom < AT_BOUND * (top - bottom) and is_from_elsewhere
-        at_top = top - highs[-1] < AT_BOUND * (top - bottom)
-        if is_inside and (at_bottom or at_top):
-            told = (
-                f"raw outputs never left {bottom:.0f}..{top:.0f} ({low:.3g} to {high:.3g} in {len(seen)} "
-                "evaluations) "
-                "and stand against its end: they seem to be activated before the head"
-            )
-            return (Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0]),)
-    means = np.array([number(value.get("mean")) for _, value in seen])
-    if low >= 0 and high <= 1 and 0 < middle(means) < 1 and np.ptp(known(means)) < ADDS_UP * middle(means):
-        told = (
-            f"raw outputs lie within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
-            "evaluations: they add "
-            "up to one before the head"
-        )
-        return (Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0]),)
-    if float((lows == 0).mean()) > MOSTLY and high > 0:
-        told = (
-            f"the least raw output is exactly 0 at most of {len(seen)} evaluations: outputs are rectified "
-            "before the head"
-        )
-        return (Evidence(told, {"least": 0.0, "largest": high}, "readout", seen[-1][0]),)
-    return ()
 
 
 def inputs_out_of_scale(course: Course) -> tuple[Evidence, ...]:
@@ -168,25 +58,3 @@ def inputs_out_of_scale(course: Course) -> tuple[Evidence, ...]:
         f"its largest entry {entry:.2g}"
     )
     return (Evidence(told, {"largest_mean": mean, "largest_spread": spread, "largest": entry}),)
-
-
-def _floor_share(course: Course) -> float:
-    """What share of all that learning could gain lies below the head's floor; NaN where nobody knows."""
-    summary = course.summary
-    room = summary.chance_loss - course.best_loss
-    return (summary.loss_floor - course.best_loss) / room if room > 0 else math.nan
-
-
-def _allowed_floor(course: Course) -> float:
-    """Of a squared error what its criterion leaves over; else half of what there is to gain."""
-    if course.is_blind or course.setting("output.loss") != "mse" or course.summary.metric == "accuracy":
-        return FLOOR_SHARE
-    target = course.summary.target_score
-    return min(FLOOR_SHARE, 1 - target) if math.isfinite(target) else FLOOR_SHARE
-
-
-def _head(course: Course) -> str:
-    output = {
-        name: course.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
-    }
-    return ", ".join(f"output.{name}={value}" for name, value in output.items())

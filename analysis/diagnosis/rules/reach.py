@@ -17,8 +17,8 @@ REACHED_SHARE = 1e-4
 SPREAD_SHARE = 1e-2
 #: A tenth a layer is less than any initialization of ours leaves.
 SPREAD_FACTOR = 0.1
-#: A layer's gradient against that of the layer on top. Glorot and Bengio (2010) saw factors of 10 in five
-#: layers and slow training; this is the square of it.
+#: A layer's gradient against that of the layer on top: the same share as of the spread. AutoTrainer (Zhang et
+#: al., ICSE 2021) asks for a thousandth.
 DEPTH_GRADIENT_SHARE = 1e-2
 
 

@@ -12,7 +12,8 @@ from analysis.diagnosis.series import Curve, curve, first, known, last, least
 #: of dying ReLUs where 70 % of a gradient's entries are zero.
 DEAD_SHARE = 0.7
 #: A layer in which so many units stand at their ends in nearly all steps. Glorot and Bengio (2010, section 3)
-#: found whole layers of tanh saturated, from the lowest up.
+#: found whole layers of tanh saturated, from the lowest up; SageMaker Debugger's SaturatedActivation takes
+#: half too.
 SATURATED_SHARE = 0.5
 #: Share of a gate's activations near 0 or 1: networks were seen to begin with less than a tenth, and to learn
 #: up to half.

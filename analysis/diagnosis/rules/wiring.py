@@ -99,7 +99,8 @@ def layers_frozen_as_asked(course: Course) -> tuple[Evidence, ...]:
     if not num_frozen or course.setting("model.start_from") is not None:
         return ()
     words = "the lowest layer" if num_frozen == 1 else f"the lowest {num_frozen} layers"
-    told = f"{words} of {course.setting('model.depth', 1)} do not train: model.frozen_layers={num_frozen}"
+    does = "does" if num_frozen == 1 else "do"
+    told = f"{words} of {course.setting('model.depth', 1)} {does} not train: model.frozen_layers={num_frozen}"
     return (Evidence(told, {"frozen_layers": float(num_frozen)}, "layers.0"),)
 
 

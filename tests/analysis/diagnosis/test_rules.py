@@ -1,12 +1,14 @@
 """Each rule sees its fault, and nothing in a healthy training."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis.diagnosis import Diagnosis, diagnose
+from analysis.diagnosis import CAUSES, Diagnosis, diagnose
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.rules import RULES
+from analysis.records import Evaluation, TrialRecord
 
 CHANCE = 1 / 6
 
@@ -152,3 +154,72 @@ def test_names_of_rules_are_unique() -> None:
 
 def causes(diagnosis: Diagnosis) -> list[str]:
     return [suspicion.cause for suspicion in (diagnosis.verdict, *diagnosis.runners_up)]
+
+
+def test_the_guide_lists_every_rule_and_cause_and_marks_the_certain_ones() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    rows = [f"| `{rule.name}`{' *' if rule.is_certain else ''} | `{rule.cause}` |" for rule in RULES]
+    assert all(row in guide for row in rows)
+    assert sorted(rows, key=guide.index) == rows
+    for cause in CAUSES:
+        assert f"| `{cause}` |" in guide
+
+
+def verdict(record: TrialRecord, history: list[Evaluation]) -> str:
+    diagnosis = diagnose(record, history)
+    assert diagnosis is not None
+    return diagnosis.cause
+
+
+def test_gates_that_chrono_biases_keep_shut_are_not_saturated(make_training: Any) -> None:
+    gates = {"saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.9, "output": 0.1}}}
+    assert verdict(*make_training(signals=gates, config={"model": {"chrono": True}})) != "saturated"
+    shut = {"saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.1, "output": 0.9}}}
+    assert verdict(*make_training(signals=shut)) == "saturated"
+
+
+def test_what_is_learned_in_the_first_epoch_is_not_memorised(make_training: Any) -> None:
+    """Classes that are numbered otherwise in validation: training learns before any sequence comes twice."""
+    course = {
+        "train": lambda share: CHANCE * 0.05**share,
+        "validation": lambda share: CHANCE * (1 + 2 * share),
+    }
+    assert (
+        verdict(*make_training(**course, signals={"epoch": lambda share: 3 * share}))
+        == "labels_or_loss_wrong"
+    )
+    assert (
+        verdict(*make_training(**course, signals={"epoch": lambda share: 500 * share})) == "too_little_data"
+    )
+
+
+def test_a_running_training_may_wait_for_its_labels(make_training: Any) -> None:
+    """Parity of three bits stands at chance for a thousand updates, and then jumps."""
+    silent = {"label_signal": 0.02, "label_signal_validation": 0.01, "label_agreement": 0.0}
+    assert verdict(*make_training("failed", signals=silent)) == "no_signal"
+    assert verdict(*make_training(None, signals=silent)) == "none"
+
+
+def test_a_few_sequences_in_a_batch_are_too_few_to_call_labels_shuffled(make_training: Any) -> None:
+    shuffled = {"label_signal": 0.01, "label_agreement": 0.0}
+    assert verdict(*make_training(signals=shuffled)) == "labels_or_loss_wrong"
+    assert (
+        verdict(*make_training(signals=shuffled, config={"train": {"batch_size": 4}}))
+        != "labels_or_loss_wrong"
+    )
+
+
+def test_a_fault_that_follows_from_another_stands_behind_it(make_training: Any) -> None:
+    """Steps that are too large saturate units, and no gradient gets back through them."""
+    diagnosis = diagnose(
+        *make_training(
+            signals={
+                "loss_first": 0.2,
+                "loss_max": 4.0,
+                "saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.9, "output": 0.9}},
+                "gradient_share_at_first": 1e-12,
+            }
+        )
+    )
+    assert diagnosis is not None
+    assert causes(diagnosis)[:3] == ["oscillating", "saturated", "vanishing_in_time"]
