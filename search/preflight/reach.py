@@ -8,14 +8,14 @@ from datasets.task import Batch
 from search.preflight.finding import Finding
 from search.preflight.remedies import remedies
 from search.preflight.subject import Subject
+from search.trial.probes.states import spread as states_spread
+from search.trial.probes.time import REACHED_SHARE
 
 #: An LSTM at torch's initialization loses a factor of 4 a layer. Below a hundredth, which is four layers of
 #: it, trials of 1,500 updates were seen to stay at chance for long stretches of sequence lengths.
 MIN_SPREAD_SHARE = 1e-2
 #: Below 1e-6 a step's part in a weight's gradient is rounded away beside the last step's (float32: 6e-8).
 MIN_GRADIENT_SHARE = 1e-6
-#: How far back a gradient counts as having reached.
-REACHED_SHARE = 1e-3
 #: Layers and time steps that are listed.
 _MAX_LISTED = 32
 
@@ -78,7 +78,7 @@ def reach_in_time(subject: Subject) -> Finding:
 
 def spread(states: Float[Tensor, "batch hidden"]) -> float:
     """Standard deviation over the batch, root mean square over units."""
-    return states.double().var(dim=0).mean().sqrt().item()
+    return states_spread(states).item()
 
 
 def gradient_by_step(subject: Subject, batch: Batch, *, of_all_labels: bool = False) -> Float[Tensor, "time"]:
