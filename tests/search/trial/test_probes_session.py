@@ -129,6 +129,22 @@ def test_half_precision_is_probed_in_float32(tmp_path: Path) -> None:
     assert set(evaluation.signals) >= PROBED | {"state_gradient_by_step"}
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_a_gpu_measures_what_a_cpu_does(name: str) -> None:
+    found = []
+    for device in (CPU, torch.device("cuda")):
+        trial = config(model={"name": name, "depth": 2}, task={**ADDING, "train_size": 200})
+        training = Training(trial, device)
+        found.append(probe(training, training.task.validation_set(), 4))
+    on_cpu, on_gpu = found
+    assert set(on_cpu) == set(on_gpu)
+    assert on_gpu["gradient_reach_steps"] == on_cpu["gradient_reach_steps"]
+    for layer, norms in on_cpu["state_gradient_by_step"].items():
+        assert on_gpu["state_gradient_by_step"][layer] == pytest.approx(norms, rel=1e-2)
+    assert on_gpu["label_signal"] == pytest.approx(on_cpu["label_signal"], abs=0.02)
+
+
 class Ragged(Task):
     """A task whose sequences differ in length, put in another one's place."""
 
