@@ -215,15 +215,12 @@ _RECTIFIED_CASES: list[Case] = [
     *RECTIFIED.planted("exploding_gradient", "recurrent_weights_x3", range(3)),
     *RECTIFIED.planted("input_scale", "inputs_x100", range(2)),
     *RECTIFIED.planted("input_scale", "inputs_plus_50", range(2)),
-    *RECTIFIED.configured("diverged", "rate x3000", range(2), {"train.learning_rate": 100.0}),
-    *RECTIFIED.configured(
-        "diverged", "rate x300", range(2), {"train.learning_rate": 10.0, "train.clip_norm": None}
-    ),
+    *RECTIFIED.configured("diverged", "rate x3000", range(3), {"train.learning_rate": 100.0}),
+    *RECTIFIED.planted("disconnected", "readout_detached", range(2)),
     *RECTIFIED.planted("dead_units", "biases_minus_3", range(2)),
     *RECTIFIED.planted("dead_units", "biases_minus_10", range(2)),
     *RECTIFIED.configured("too_slow", "rate / 100", range(2), {"train.learning_rate": 3e-4}),
     *RECTIFIED.configured("oscillating", "rate x10", range(2), {"train.learning_rate": 0.3}),
-    *RECTIFIED.planted("disconnected", "readout_detached", range(2)),
     *RECTIFIED.planted("partial_solution", "later_marks_lost", range(2)),
 ]
 _PARITY_CASES: list[Case] = [
@@ -288,7 +285,7 @@ _DIGIT_CASES: list[Case] = [
     *RECTIFIED_DIGITS.plain(4),
     *RECTIFIED_DIGITS.planted("dead_units", "biases_minus_3", range(2)),
     *RECTIFIED_DIGITS.planted("dead_units", "biases_minus_10", range(2)),
-    *RECTIFIED_DIGITS.configured("diverged", "rate x30000", range(2), {"train.learning_rate": 100.0}),
+    *RECTIFIED_DIGITS.configured("diverged", "rate x30000", range(3), {"train.learning_rate": 100.0}),
     *RECTIFIED_DIGITS.planted("frozen", "layers_require_no_grad", range(2)),
     *RECTIFIED_DIGITS.planted("disconnected", "readout_detached", range(2)),
     *RECTIFIED_DIGITS.configured("overfit", "80 digits", range(2), {"task.train_size": 80}),

@@ -35,19 +35,35 @@ BITS = Family(
         "train.max_updates": 800,
     },
 )
-RECTIFIED_SUM = Family(
-    "sum rnn relu 1x16 T=8",
+RECTIFIED_ORDER = Family(
+    "temporal order rnn relu 1x16 T=16",
     "unseen",
     {
-        "task.name": "sum_regression",
-        "task.sequence_length": 8,
+        "task.name": "temporal_order",
+        "task.sequence_length": 16,
         "model.name": "rnn",
         "model.nonlinearity": "relu",
         "model.initialization": "identity",
         "model.hidden_size": 16,
         **_SGD,
-        "train.learning_rate": 0.003,
+        "train.learning_rate": 0.03,
         "train.max_updates": 800,
+    },
+)
+RECTIFIED_XOR = Family(
+    "marked xor rnn relu 1x24 T=12, every step",
+    "unseen",
+    {
+        "task.name": "marked_xor",
+        "task.sequence_length": 12,
+        "task.supervision": "every_step",
+        "model.name": "rnn",
+        "model.nonlinearity": "relu",
+        "model.initialization": "identity",
+        "model.hidden_size": 24,
+        **_SGD,
+        "train.learning_rate": 0.03,
+        "train.max_updates": 1000,
     },
 )
 XOR = Family(
@@ -193,29 +209,35 @@ _SUM_CASES: list[Case] = [
     *SUM.configured("oscillating", "rate x50", range(3), {"train.learning_rate": 0.5}),
     *SUM.configured("too_slow", "rate / 100", range(2), {"train.learning_rate": 1e-4}),
     *SUM.configured("too_slow", "updates / 5", range(2), {"train.max_updates": 120}),
-    *SUM.configured("too_little_data", "8 sequences", range(2), {"task.train_size": 8}),
+    *SUM.configured("too_little_data", "8 sequences", range(3), {"task.train_size": 8}),
+    *SUM.configured("overfit", "20 sequences", range(3), {"task.train_size": 20}),
     *SUM.configured(
         "saturated", "uniform 6", range(2), {"model.initialization": "uniform", "model.uniform_range": 6.0}
     ),
     *BITS.plain(5),
     *BITS.healthy("noisy", "batch 4", range(3), {"train.batch_size": 4, "train.max_updates": 1500}),
-    *BITS.configured("overfit", "24 sequences", range(3), {"task.train_size": 24}),
-    *BITS.configured("too_little_data", "10 sequences", range(2), {"task.train_size": 10}),
     *BITS.configured("frozen", "all layers", range(2), {"model.frozen_layers": 1}),
-    *BITS.planted("saturated", "gates_shut_by_10", range(2)),
+    *BITS.planted("input_scale", "inputs_plus_50", range(2)),
     *BITS.planted("saturated", "weights_x30", range(2)),
     *BITS.planted("labels_or_loss_wrong", "labels_shuffled", range(2)),
     *BITS.configured("too_slow", "rate / 1000", range(2), {"train.learning_rate": 1e-5}),
-    *RECTIFIED_SUM.plain(5),
-    *RECTIFIED_SUM.configured("exploding_gradient", "no clipping", range(4), {"train.clip_norm": None}),
-    *RECTIFIED_SUM.planted("exploding_gradient", "recurrent_weights_x2", range(3)),
-    *RECTIFIED_SUM.configured("diverged", "rate x30000", range(3), {"train.learning_rate": 100.0}),
-    *RECTIFIED_SUM.configured(
-        "diverged", "rate x100", range(3), {"train.learning_rate": 0.3, "train.clip_norm": None}
+]
+_RECTIFIED_CASES: list[Case] = [
+    *RECTIFIED_ORDER.plain(5),
+    *RECTIFIED_ORDER.healthy(
+        "noisy", "batch 8", range(3), {"train.batch_size": 8, "train.max_updates": 1500}
     ),
-    *RECTIFIED_SUM.planted("dead_units", "biases_minus_3", range(3)),
-    *RECTIFIED_SUM.planted("dead_units", "biases_minus_10", range(3)),
-    *RECTIFIED_SUM.configured("oscillating", "rate x30", range(2), {"train.learning_rate": 0.1}),
+    *RECTIFIED_ORDER.configured("exploding_gradient", "no clipping", range(4), {"train.clip_norm": None}),
+    *RECTIFIED_ORDER.planted("exploding_gradient", "recurrent_weights_x2", range(2)),
+    *RECTIFIED_ORDER.configured("diverged", "rate x3000", range(3), {"train.learning_rate": 100.0}),
+    *RECTIFIED_ORDER.planted("dead_units", "biases_minus_3", range(2)),
+    *RECTIFIED_ORDER.planted("dead_units", "biases_minus_10", range(2)),
+    *RECTIFIED_ORDER.configured("oscillating", "rate x30", range(2), {"train.learning_rate": 1.0}),
+    *RECTIFIED_XOR.plain(5),
+    *RECTIFIED_XOR.planted("exploding_gradient", "recurrent_weights_x3", range(3)),
+    *RECTIFIED_XOR.configured("exploding_gradient", "no clipping", range(2), {"train.clip_norm": None}),
+    *RECTIFIED_XOR.configured("diverged", "rate x3000", range(3), {"train.learning_rate": 100.0}),
+    *RECTIFIED_XOR.planted("dead_units", "biases_minus_10", range(3)),
 ]
 _XOR_CASES: list[Case] = [
     *XOR.plain(6, "plateau_then_jump"),
@@ -228,9 +250,11 @@ _XOR_CASES: list[Case] = [
     *STEPPED_XOR.planted("no_signal", "labels_random", range(2)),
     *STEPPED_XOR.planted("labels_or_loss_wrong", "optimizer_ascends", range(2)),
     *STEPPED_XOR.planted("leak", "recurrence_over_batch", range(2)),
+    *STEPPED_XOR.planted("leak", "label_in_training_inputs", range(2)),
+    *STEPPED_XOR.planted("saturated", "weights_x30", range(2)),
     *STEPPED_XOR.planted("unreachable_output", "outputs_through_sigmoid", range(2)),
     *STEPPED_XOR.configured("too_little_data", "10 sequences", range(2), {"task.train_size": 10}),
-    *STEPPED_XOR.configured("overfit", "80 sequences", range(3), {"task.train_size": 80}),
+    *STEPPED_XOR.configured("overfit", "50 sequences", range(4), {"task.train_size": 50}),
     *STEPPED_XOR.configured("too_small", "1 unit", range(2), {"model.hidden_size": 1}),
     *STEPPED_XOR.configured("oscillating", "rate x50", range(2), {"train.learning_rate": 0.5}),
 ]
@@ -241,12 +265,11 @@ _ORDER_CASES: list[Case] = [
     *ORDER.planted("partial_solution", "later_marks_lost", range(6)),
     *ORDER.planted("labels_or_loss_wrong", "classes_misnumbered", range(2)),
     *ORDER.planted("labels_or_loss_wrong", "labels_one_row_off", range(2)),
-    *ORDER.planted("leak", "label_in_training_inputs", range(2)),
     *ORDER.planted("leak", "mean_over_batch", range(2)),
     *ORDER.planted("frozen", "layers_replaced_late", range(2)),
     *ORDER.configured("too_small", "1 unit", range(2), {"model.hidden_size": 1}),
     *ORDER.configured("too_little_data", "12 sequences", range(2), {"task.train_size": 12}),
-    *ORDER.configured("overfit", "60 sequences", range(2), {"task.train_size": 60}),
+    *ORDER.configured("overfit", "30 sequences", range(3), {"task.train_size": 30}),
     *ORDER.planted("input_scale", "inputs_x1000", range(2)),
     *ORDER.configured("too_slow", "rate / 500", range(2), {"train.learning_rate": 1e-5}),
     *ELMAN_ORDER.plain(5),
@@ -292,6 +315,7 @@ _FRAME_CASES: list[Case] = [
 
 UNSEEN: list[Case] = [
     *_SUM_CASES,
+    *_RECTIFIED_CASES,
     *_XOR_CASES,
     *_ORDER_CASES,
     *_COPY_CASES,
