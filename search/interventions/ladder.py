@@ -77,4 +77,5 @@ def _foil(config: TrialConfig, cause: Cause, suspected: Sequence[Cause], num_see
 
 
 def _without(cause: Cause, rivals: Iterable[Cause]) -> Iterator[Cause]:
-    return (rival for rival in rivals if rival != cause)
+    """Rivals that say something: a fix against `unknown` would refute nothing."""
+    return (rival for rival in rivals if rival not in (cause, "unknown"))

@@ -18,7 +18,9 @@ def step_words(step: Step) -> str:
 def changes_words(step: Step) -> str:
     """What a step sets, as words of the command line."""
     if step.donor is not None:
-        return f"model.start_from=a trial of {cell_words(step.donor.cell)}, trained once more"
+        # A donor lies in the same row: only its place along x is another.
+        path, label = step.donor.cell.labels[0]
+        return f"model.start_from=a trial of {path}={label_text(label)}"
     return " ".join(f"{path}={label_text(value)}" for path, value in step.changes.items())
 
 
