@@ -8,9 +8,9 @@ from analysis.diagnosis.diagnosis import Evidence
 from analysis.diagnosis.series import largest, middle
 
 #: Sequences whose outputs the label probes look at.
-_NUM_JUDGED = 64
+_NUM_JUDGED = 48
 #: Standard deviations from zero at which labels speak, may speak, and within which they are silent.
-LOUD, HINTED, SILENT = 3.0, 1.5, 2.0
+LOUD, HINTED, SILENT = 3.0, 1.0, 2.0
 #: A cosine that is next to nothing, however sure it is.
 NEXT_TO_NOTHING = 0.1
 #: Labels of training and validation that contradict each other.
@@ -53,7 +53,7 @@ def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
         return ()
     batch_size = course.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
-    if not (validation.is_clear and is_silent) or is_small:
+    if not (validation.is_above(training) and is_silent) or is_small:
         return ()
     told = (
         f"the label signal is {training.cosine:.2g} in training and {validation.cosine:.2g} in validation: "
@@ -149,17 +149,17 @@ class _Voice(NamedTuple):
     Attributes:
         cosine: the mean.
         deviations: how many standard deviations of noise it is from zero.
-        steadiness: how many standard errors of its own it is from zero.
+        error: the standard error of the mean, by its scatter over probes; NaN of fewer than three.
     """
 
     cosine: float
     deviations: float
-    steadiness: float
+    error: float
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether it is no accident: by its size or, of outputs of many numbers, by its scatter."""
-        return self.deviations > LOUD or (self.deviations > HINTED and self.steadiness > LOUD)
+    def is_above(self, other: "_Voice") -> bool:
+        """Whether it is louder than another by no accident: by its size, or by the scatter of both."""
+        apart = self.cosine - other.cosine > LOUD * math.hypot(self.error, other.error)
+        return self.deviations > LOUD or (self.deviations > HINTED and apart)
 
     @property
     def is_heard(self) -> bool:
@@ -180,5 +180,5 @@ def _voice(course: Course, name: str) -> _Voice:
     by_step = course.setting("task.supervision", "last") == "every_step"
     num_labels = _NUM_JUDGED * (max(course.num_steps, 1) if by_step else 1)
     mean = float(cosines.mean())
-    scatter = float(cosines.std(ddof=1)) / math.sqrt(cosines.size) if cosines.size > 2 else math.nan
-    return _Voice(mean, mean * math.sqrt(cosines.size * num_labels), mean / scatter if scatter else math.nan)
+    error = float(cosines.std(ddof=1)) / math.sqrt(cosines.size) if cosines.size > 2 else math.nan
+    return _Voice(mean, mean * math.sqrt(cosines.size * num_labels), error)
