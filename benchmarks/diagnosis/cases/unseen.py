@@ -35,6 +35,21 @@ BITS = Family(
         "train.max_updates": 800,
     },
 )
+RECTIFIED_SUM = Family(
+    "sum rnn relu 1x16 T=8",
+    "unseen",
+    {
+        "task.name": "sum_regression",
+        "task.sequence_length": 8,
+        "model.name": "rnn",
+        "model.nonlinearity": "relu",
+        "model.initialization": "identity",
+        "model.hidden_size": 16,
+        **_SGD,
+        "train.learning_rate": 0.003,
+        "train.max_updates": 1000,
+    },
+)
 RECTIFIED_ORDER = Family(
     "temporal order rnn relu 1x16 T=16",
     "unseen",
@@ -223,20 +238,21 @@ _SUM_CASES: list[Case] = [
     *BITS.configured("too_slow", "rate / 1000", range(2), {"train.learning_rate": 1e-5}),
 ]
 _RECTIFIED_CASES: list[Case] = [
+    *RECTIFIED_SUM.plain(5),
+    *RECTIFIED_SUM.configured("diverged", "rate x30000", (0, 1, 3, 4), {"train.learning_rate": 100.0}),
+    *RECTIFIED_SUM.configured("diverged", "rate x300000", (0, 1, 3), {"train.learning_rate": 1000.0}),
     *RECTIFIED_ORDER.plain(5),
     *RECTIFIED_ORDER.healthy(
-        "noisy", "batch 8", range(3), {"train.batch_size": 8, "train.max_updates": 1500}
+        "noisy", "batch 16", range(3), {"train.batch_size": 16, "train.max_updates": 1500}
     ),
     *RECTIFIED_ORDER.configured("exploding_gradient", "no clipping", range(4), {"train.clip_norm": None}),
     *RECTIFIED_ORDER.planted("exploding_gradient", "recurrent_weights_x2", range(2)),
-    *RECTIFIED_ORDER.configured("diverged", "rate x3000", range(3), {"train.learning_rate": 100.0}),
     *RECTIFIED_ORDER.planted("dead_units", "biases_minus_3", range(2)),
     *RECTIFIED_ORDER.planted("dead_units", "biases_minus_10", range(2)),
     *RECTIFIED_ORDER.configured("oscillating", "rate x30", range(2), {"train.learning_rate": 1.0}),
     *RECTIFIED_XOR.plain(5),
     *RECTIFIED_XOR.planted("exploding_gradient", "recurrent_weights_x3", range(3)),
     *RECTIFIED_XOR.configured("exploding_gradient", "no clipping", range(2), {"train.clip_norm": None}),
-    *RECTIFIED_XOR.configured("diverged", "rate x3000", range(3), {"train.learning_rate": 100.0}),
     *RECTIFIED_XOR.planted("dead_units", "biases_minus_10", range(3)),
 ]
 _XOR_CASES: list[Case] = [
