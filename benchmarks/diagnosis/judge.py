@@ -40,9 +40,15 @@ def failmap_blind(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[F
 
 
 def without_outcome(record: TrialRecord) -> TrialRecord:
-    """The record of the same training as if nobody had said whether it learned, nor what it was to reach."""
-    assert record.summary is not None, "trainings of the benchmark have ended"
-    hidden = replace(record.summary, outcome=None, reason="", target_score=math.nan, target_metric=math.nan)
+    """The record of the same training as if nobody had said whether it learned, nor what it was to reach.
+
+    That one has ended may be known: each that has, those that learned too, stands there as failed.
+    """
+    assert record.summary is not None, "trainings of the benchmark have begun"
+    outcome = None if record.summary.outcome is None else "failed"
+    hidden = replace(
+        record.summary, outcome=outcome, reason="", target_score=math.nan, target_metric=math.nan
+    )
     return replace(record, summary=hidden)
 
 

@@ -9,9 +9,7 @@ from benchmarks.diagnosis.intervals import Rate
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [columns, ["---"] * len(columns), *rows]
-    assert all(len(line) == len(columns) for line in lines), (
-        "a row has one cell a column"
-    )
+    assert all(len(line) == len(columns) for line in lines), "a row has one cell a column"
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

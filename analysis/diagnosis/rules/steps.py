@@ -102,8 +102,8 @@ def cannot_travel(course: Course) -> tuple[Evidence, ...]:
     """All updates together, even in one direction, could not move any part by its own norm.
 
     Reads `update_ratio_by_layer` in the first quarter, where networks move most, times the updates that were
-    made. Karpathy's notes for CS231n take an update of a thousandth for usual: a thousand of them then are
-    one norm.
+    made, or of a training that goes on, those of its budget. Karpathy's notes for CS231n take an update of a
+    thousandth for usual: a thousand of them then are one norm.
     """
     early = max(3, len(course.history) // 4)
     ratios = {
@@ -115,6 +115,8 @@ def cannot_travel(course: Course) -> tuple[Evidence, ...]:
         return ()
     part = max(ratios, key=lambda name: ratios[name])
     num_updates = int(course.updates[-1])
+    if course.is_running:
+        num_updates = max(num_updates, int(number(course.setting("train.max_updates", 0))))
     travel = ratios[part] * num_updates
     if not travel < LEAST_TRAVEL:
         return ()
@@ -122,7 +124,8 @@ def cannot_travel(course: Course) -> tuple[Evidence, ...]:
         f"an update moves {part} by {ratios[part]:.1g} of its norm: {num_updates:,} of them, even in one "
         f"direction, by {travel:.2g}, and every other part by less"
     )
-    return (Evidence(told, {"update_ratio": ratios[part], "travel": travel}, part, num_updates),)
+    evidence = {"update_ratio": ratios[part], "travel": travel}
+    return (Evidence(told, evidence, part, int(course.updates[-1])),)
 
 
 def loss_explodes(course: Course) -> tuple[Evidence, ...]:

@@ -44,7 +44,7 @@ def test_a_blind_judge_is_not_shown_what_a_training_was_to_reach(training: MakeT
     hidden = without_outcome(training(summary=summary).record).summary
 
     assert hidden is not None
-    assert (hidden.outcome, hidden.reason, hidden.score, hidden.chance_loss) == (None, "", 0.96, 0.17)
+    assert (hidden.outcome, hidden.reason, hidden.score, hidden.chance_loss) == ("failed", "", 0.96, 0.17)
     assert math.isnan(hidden.target_score)
     assert math.isnan(hidden.target_metric)
 
