@@ -7,6 +7,7 @@ updates and evaluations, to the last bit.
 import statistics
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +25,10 @@ from search.trial.config import TrialConfig
 from search.trial.probes import is_probed
 from search.trial.session import TrialSession
 
-#: Evaluations of one training as a space has it by default: 1,500 updates.
-EVALUATIONS = 30
-#: Evaluations that are timed: of a large network only until the second probe.
-TIMED, TIMED_OF_LARGE = 16, 4
+#: Evaluations of one training: 1,000 updates as a space has it by default, and 1,500.
+EVALUATIONS = (20, 30)
+#: Evaluations that are timed, the last one of them where the budget is spent.
+TIMED, TIMED_OF_LARGE = 16, 9
 #: Where an update takes so little that signals weigh most.
 SHORT = 20
 
@@ -49,23 +50,27 @@ class SilentSession(TrialSession):
 
 @dataclass
 class Timing:
-    """CPU seconds of intervals without signals, and what they took more with them."""
+    """CPU seconds of intervals without signals, and what they took more with them; by number where probed."""
 
     silent: list[float] = field(default_factory=list)
     extra: list[float] = field(default_factory=list)
-    extra_of_probed: list[float] = field(default_factory=list)
+    extra_of_probed: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def row(self, name: str) -> str:
         """A line of the table."""
         silent = statistics.median(self.silent)
-        plain, probed = statistics.median(self.extra), statistics.median(self.extra_of_probed)
-        ends = [number * UPDATES for number in range(1, EVALUATIONS + 1)]
-        num_probed = sum(is_probed(end, UPDATES, ends[-1]) for end in ends)
-        share = ((EVALUATIONS - num_probed) * plain + num_probed * probed) / (EVALUATIONS * silent)
+        plain = statistics.median(self.extra)
+        # The first, one on the way, and the last differ; a training of 20 or 30 evaluations has one of each.
+        each_probed = [statistics.median(times) for times in self.extra_of_probed.values()]
+        probed = statistics.mean(each_probed)
+        shares = [
+            ((number - len(each_probed)) * plain + sum(each_probed)) / (number * silent)
+            for number in EVALUATIONS
+        ]
         update = silent / UPDATES
         return (
             f"| {name} | {update * 1e3:.2f} | {plain * 1e3:.2f} ({plain / silent:.1%}) | "
-            f"{probed * 1e3:.1f} ({probed / update:.1f} updates) | {share:.1%} |"
+            f"{probed * 1e3:.1f} ({probed / update:.1f} updates) | {shares[0]:.1%} | {shares[1]:.1%} |"
         )
 
 
@@ -83,12 +88,12 @@ def main() -> None:
         rows.append(timing.row(f"{case}, T={length}"))
     head = (
         "| network | ms an update | more at every evaluation, ms | more at a probed one, ms | "
-        "more in a training of 1,500 updates |\n|---|---|---|---|---|"
+        "more in a training of 1,000 updates | of 1,500 |\n|---|---|---|---|---|---|"
     )
     remarks = (
         f"Adding problem, batch 64, one thread, an evaluation on 512 sequences every {UPDATES} updates. In "
         "turn, an interval at a time: with all signals of docs/signals.md, and with none. Medians of CPU "
-        "time; the first share is of an interval. Of 30 evaluations 4 are probed."
+        "time; the first share is of an interval. Of 20 evaluations 3 are probed, and 3 of 30."
     )
     write_results("signals", "What signals cost", f"{remarks}\n\n" + "\n".join([head, *rows]))
 
@@ -96,13 +101,19 @@ def main() -> None:
 def measure(case: Case, length: int, evaluations: int, timing: Timing) -> None:
     """Runs both trainings in turn."""
     config = case.config()
-    config = config.model_copy(update={"task": config.task.model_copy(update={"sequence_length": length})})
+    max_updates = max(evaluations, TIMED_OF_LARGE) * UPDATES
+    config = config.model_copy(
+        update={
+            "task": config.task.model_copy(update={"sequence_length": length}),
+            "train": config.train.model_copy(update={"max_updates": max_updates}),
+        }
+    )
     pairs = zip(_intervals(config, SilentSession), _intervals(config, TrialSession), strict=False)
     for number, ((silent, loss), (seconds, same_loss)) in zip(range(1, evaluations + 1), pairs, strict=False):
         assert loss == same_loss, "signals changed the training"
         timing.silent.append(silent)
         probed = is_probed(number * UPDATES, UPDATES, config.train.max_updates)
-        (timing.extra_of_probed if probed else timing.extra).append(seconds - silent)
+        (timing.extra_of_probed[number] if probed else timing.extra).append(seconds - silent)
 
 
 def _intervals(config: TrialConfig, kind: type[TrialSession]) -> Iterator[tuple[float, float | None]]:

@@ -53,8 +53,8 @@ def training_batches(training: Training, update: int) -> ProbeBatches:
 def validation_batches(validation: Batch, seed: int, update: int) -> ProbeBatches:
     """Some validation sequences, others at every probe."""
     generator = torch.Generator().manual_seed(hashed_seed(seed, _STREAM, update))
-    order: list[int] = torch.randperm(len(validation.inputs), generator=generator).tolist()
-    return _halved(validation, order)
+    order = torch.randperm(len(validation.inputs), generator=generator)
+    return _halved(validation, order[: MAX_SOURCES + MAX_JUDGED].tolist())
 
 
 def first_of(batch: Batch, size: int) -> Batch:

@@ -33,7 +33,7 @@ def gate_signals(one: LayerTrace, gates: Gates, batch: Batch) -> Signals:
     """
     stacked = torch.stack([own_steps(one, values, batch) for values in gates.values()])
     is_saturated = (stacked < SATURATED_BELOW) | (stacked > SATURATED_ABOVE)
-    shares, means = is_saturated.float().mean(dim=(1, 2)), stacked.mean(dim=(1, 2))
+    shares, means = is_saturated.mean(dim=(1, 2), dtype=torch.float32), stacked.mean(dim=(1, 2))
     kept = stacked[list(gates).index(KEEPING_GATE[type(one.layer)])]
     return {
         "saturation_by_layer": dict(zip(gates, shares.unbind(), strict=True)),
@@ -44,4 +44,4 @@ def gate_signals(one: LayerTrace, gates: Gates, batch: Batch) -> Signals:
 
 def memory_steps(kept: Float[Tensor, "*any"]) -> Float[Tensor, ""]:
     """Steps after which a gate has let 1/e pass, by its geometric mean; MAX_MEMORY_STEPS at most."""
-    return (-1 / kept.log().mean(dtype=torch.float64)).abs().clamp(max=MAX_MEMORY_STEPS)
+    return kept.log().mean(dtype=torch.float64).reciprocal().abs().clamp(max=MAX_MEMORY_STEPS)

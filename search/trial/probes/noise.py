@@ -16,14 +16,8 @@ def signal_to_noise(one: ProbePass) -> Signals:
     2018, appendix A, for halves instead of single sequences). It says how much signal half a batch has;
     MAX_RATIO at most, for beyond that the noise is rounding.
     """
-    middle = len(one.batch.inputs) // 2
-    if middle == 0:
+    if one.halves is None or not one.parameters:
         return {}
-    halves = [one.gradient(one.loss(part)) for part in (slice(middle), slice(middle, 2 * middle))]
-    first, second = halves
-    if first is None or second is None:
-        return {}
-    pairs = list(zip(first, second, strict=True))
-    signal = torch.stack([torch.vdot(g.flatten(), h.flatten()) for g, h in pairs]).sum()
-    noise = torch.stack([(g - h).square().sum() for g, h in pairs]).sum() / 2
+    first, second = (torch.cat([each.flatten() for each in half.parameters]) for half in one.halves)
+    signal, noise = torch.vdot(first, second), (first - second).square().sum() / 2
     return {"gradient_snr": (signal / noise).clamp(max=MAX_RATIO).item()}

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -15,6 +17,20 @@ from search.trial.training import Training
 
 #: A gradient, parameter by parameter.
 Gradient = list[Tensor]
+
+
+class HalfGradients(NamedTuple):
+    """Of the mean loss of half of a pass' sequences; zero where something does not matter.
+
+    Attributes:
+        inputs: to the inputs of all sequences.
+        states: to the states of each layer, in the trace's order; None where these have no gradient.
+        parameters: to those that train.
+    """
+
+    inputs: Float[Tensor, "batch time features"]
+    states: list[Tensor | None]
+    parameters: Gradient
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,34 @@ class ProbePass:
         lengths = None if self.batch.lengths is None else self.batch.lengths[rows]
         part = Batch(self.batch.inputs[rows], self.batch.targets[rows], lengths)
         return self.objective.loss(self.trace.outputs[rows], part)
+
+    @cached_property
+    def halves(self) -> tuple[HalfGradients, HalfGradients] | None:
+        """The gradients of the first half's loss and of the second's, a last odd sequence left out.
+
+        None where there is one sequence, or no graph to the loss.
+        """
+        middle = len(self.batch.inputs) // 2
+        if middle == 0 or not self.trace.outputs.requires_grad:
+            return None
+        first, second = (
+            self._half_gradients(self.loss(rows)) for rows in (slice(middle), slice(middle, 2 * middle))
+        )
+        return first, second
+
+    def _half_gradients(self, loss: Float[Tensor, ""]) -> HalfGradients:
+        states = [layer.states for layer in self.trace.layers]
+        with_graph = [each for each in states if each.requires_grad]
+        inputs, *rest = torch.autograd.grad(
+            loss,
+            [self.batch.inputs, *with_graph, *self.parameters],
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        found = iter(rest[: len(with_graph)])
+        by_layer = [next(found) if each.requires_grad else None for each in states]
+        return HalfGradients(inputs, by_layer, rest[len(with_graph) :])
 
     def gradient(
         self, values: Float[Tensor, "*any"], weights: Float[Tensor, "*any"] | None = None

@@ -8,7 +8,7 @@ from search.trial.probes.leaks import leak_signals
 from search.trial.probes.noise import signal_to_noise
 from search.trial.probes.passes import ProbePass, evaluating
 from search.trial.probes.scales import input_scale
-from search.trial.probes.schedule import is_first
+from search.trial.probes.schedule import is_first, is_last
 from search.trial.probes.time import time_signals
 from search.trial.training import Training
 
@@ -34,8 +34,10 @@ def probe(training: Training, validation: Batch, update: int) -> Signals:
         walked = first
         if first.batch.lengths is not None:
             walked = ProbePass.through(training, of_one_length(first.batch))
-        signals |= time_signals(walked) | signal_to_noise(first)
-        if is_first(update, config.train.evaluate_every):
+        at_first = is_first(update, config.train.evaluate_every)
+        with_states = at_first or is_last(update, config.train.max_updates)
+        signals |= time_signals(walked, with_states=with_states) | signal_to_noise(first)
+        if at_first:
             sees_future = bool(getattr(config.model, "bidirectional", False))
             signals |= leak_signals(walked, sees_future=sees_future)
         # The last, for it moves the weights and puts them back: what was passed before has no graph then.

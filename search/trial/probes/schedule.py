@@ -2,13 +2,13 @@
 
 
 def is_probed(update: int, evaluate_every: int, max_updates: int) -> bool:
-    """Whether the evaluation after so many updates is the 1st, 4th, 16th, 64th, ... or the budget is spent.
+    """Whether the evaluation after so many updates is the 1st, 8th, 64th, ... or the budget is spent.
 
     A function of the configuration and the update alone, so that a training which was interrupted makes the
     same probes.
     """
     number, rest = divmod(update, evaluate_every)
-    return update == max_updates or (rest == 0 and _is_power_of_four(number))
+    return is_last(update, max_updates) or (rest == 0 and _is_power_of_eight(number))
 
 
 def is_first(update: int, evaluate_every: int) -> bool:
@@ -16,5 +16,10 @@ def is_first(update: int, evaluate_every: int) -> bool:
     return update <= evaluate_every
 
 
-def _is_power_of_four(number: int) -> bool:
-    return number.bit_count() == 1 and number.bit_length() % 2 == 1
+def is_last(update: int, max_updates: int) -> bool:
+    """Whether the budget is spent."""
+    return update == max_updates
+
+
+def _is_power_of_eight(number: int) -> bool:
+    return number.bit_count() == 1 and number.bit_length() % 3 == 1

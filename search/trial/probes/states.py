@@ -52,7 +52,7 @@ def _layer_signals(one: LayerTrace, rows: Int64[Tensor, "rows"], batch: Batch) -
     own = own_steps(one, states, batch)
     signals: Signals = {
         "activation_mean_by_layer": own.mean(),
-        "dead_units_by_layer": (own.abs().amax(dim=0) == 0).float().mean(),
+        "dead_units_by_layer": (own.abs().amax(dim=0) == 0).mean(dtype=torch.float32),
     }
     if len(rows) > 1:
         signals["spread_by_layer"] = spread(at_last_step(one, one.outputs, rows, batch))
@@ -75,8 +75,8 @@ def _saturated_units(
     what is looked at. All others are held against 1.
     """
     is_beyond = states.abs() > SATURATED_STATE * gates.get("output", 1.0)
-    share = own_steps(one, is_beyond, batch).float().mean(dim=0)
-    return (share > SATURATED_STEPS).float().mean()
+    share = own_steps(one, is_beyond, batch).mean(dim=0, dtype=torch.float32)
+    return (share > SATURATED_STEPS).mean(dtype=torch.float32)
 
 
 def _output_signals(outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Signals:
@@ -84,17 +84,16 @@ def _output_signals(outputs: Float[Tensor, "batch *label outputs"], batch: Batch
     if batch.lengths is not None and outputs.ndim == 3 and outputs.shape[1] == batch.inputs.shape[1]:
         is_own = torch.arange(outputs.shape[1]) < batch.lengths[:, None]
         outputs = outputs[is_own.to(outputs.device)]
-    return {
-        "least": outputs.min(),
-        "largest": outputs.max(),
-        "mean": outputs.mean(),
-        "spread": outputs.std(correction=0),
-    }
+    least, largest = outputs.aminmax()
+    spread_of_all, mean = torch.std_mean(outputs, correction=0)
+    return {"least": least, "largest": largest, "mean": mean, "spread": spread_of_all}
 
 
 def _rows_of(batch: Batch, rows: Tensor | slice) -> Batch:
-    """Some of the sequences; the rows lie on the host."""
-    lengths = None if batch.lengths is None else batch.lengths[rows]
+    """Some of the sequences, of which only lengths are looked at; the rows lie on the host."""
+    if batch.lengths is None:
+        return batch
+    lengths = batch.lengths[rows]
     if isinstance(rows, Tensor):
         rows = rows.to(batch.inputs.device)
     return Batch(batch.inputs[rows], batch.targets[rows], lengths)

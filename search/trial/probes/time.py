@@ -19,7 +19,7 @@ REACHED_SHARE = 1e-3
 MAX_SEQUENCES = 8
 
 
-def time_signals(one: ProbePass) -> Signals:
+def time_signals(one: ProbePass, *, with_states: bool = True) -> Signals:
     """The gradient of the last label's loss, followed back through time: numbers and lists.
 
     Of outputs that are decoded, all labels count. The total derivative to a layer's states is told where
@@ -28,18 +28,12 @@ def time_signals(one: ProbePass) -> Signals:
 
     Args:
         one: a pass of sequences of one length.
+        with_states: follow gradients to states too, which takes a pass of its own in every layer.
     """
-    loss = last_label_loss(one)
-    if not loss.requires_grad:
+    if not one.trace.outputs.requires_grad:
         return {}
-    layers = [layer for layer in one.trace.layers if _is_walked(layer)]
-    to_inputs, *from_above = torch.autograd.grad(
-        loss,
-        [one.batch.inputs, *(layer.states for layer in layers)],
-        retain_graph=True,
-        allow_unused=True,
-        materialize_grads=True,
-    )
+    layers = [layer for layer in one.trace.layers if with_states and _is_walked(layer)]
+    to_inputs, *from_above = _last_label_gradients(one, layers)
     signals = reach(to_inputs.double().norm(dim=(0, 2)).tolist())
     if layers:
         steps = steps_back(layers[0].states.shape[1])
@@ -58,6 +52,25 @@ def last_label_loss(one: ProbePass) -> Float[Tensor, ""]:
     if one.objective.task.config.target_layout == "step":
         outputs, batch = outputs[:, -1:], batch._replace(targets=batch.targets[:, -1:])
     return one.objective.loss(outputs, batch)
+
+
+def _last_label_gradients(one: ProbePass, layers: Sequence[LayerTrace]) -> Sequence[Tensor]:
+    """Of the last label's loss to the inputs, and to the states of some layers."""
+    is_of_all_labels = one.objective.task.config.target_layout != "step"
+    if is_of_all_labels and len(one.batch.inputs) % 2 == 0 and one.halves is not None:
+        # The mean loss of all is that of the two halves, whose gradients are asked for anyway.
+        first, second = one.halves
+        places = {layer.name: place for place, layer in enumerate(one.trace.layers)}
+        pairs = [(first.states[places[layer.name]], second.states[places[layer.name]]) for layer in layers]
+        above = [(g + h) / 2 for g, h in pairs if g is not None and h is not None]
+        return [(first.inputs + second.inputs) / 2, *above]
+    return torch.autograd.grad(
+        last_label_loss(one),
+        [one.batch.inputs, *(layer.states for layer in layers)],
+        retain_graph=True,
+        allow_unused=True,
+        materialize_grads=True,
+    )
 
 
 def reach(norms: Sequence[float]) -> Signals:

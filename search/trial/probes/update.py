@@ -34,7 +34,8 @@ class UpdateProbe:
     def __init__(self, model: Network) -> None:
         self.model = model
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.before = {name: p.detach().clone() for name, p in self.trained.items()}
+        self.before = [p.detach().clone() for p in self.trained.values()]
+        self.changes: list[Tensor] = []
         names = {parameter: name for name, parameter in self.trained.items()}
         self.names_by_part = {
             part: [names[parameter] for parameter in parameters] for part, parameters in groups(model).items()
@@ -48,17 +49,17 @@ class UpdateProbe:
         self.gradients = {name: p.grad.clone() for name, p in self.trained.items() if p.grad is not None}
         if inputs.grad is not None:
             self.steps = shown_steps(inputs.shape[1])
-            self.measured["by_step"] = inputs.grad.norm(dim=(0, 2))[self.steps]
+            by_step = inputs.grad.norm(dim=(0, 2))
+            is_shown_whole = len(self.steps) == len(by_step)
+            self.measured["by_step"] = by_step if is_shown_whole else by_step[self.steps]
 
     @torch.no_grad()
     def after_step(self) -> None:
         """Measures, once the optimizer has moved the weights; the numbers stay on the device."""
         weights: list[Tensor] = list(self.trained.values())
-        before: list[Tensor] = list(self.before.values())
-        changes = torch._foreach_sub(weights, before)
+        self.changes = changes = list(torch._foreach_sub(weights, self.before))
         self.measured["weight"] = torch.stack(torch._foreach_norm(weights))
         self.measured["change"] = torch.stack(torch._foreach_norm(changes))
-        self.measured["largest_change"] = torch.stack(torch._foreach_norm(changes, math.inf))
         if self.gradients:
             gradients = list(self.gradients.values())
             moved = [
@@ -101,7 +102,10 @@ class UpdateProbe:
                 name for name, parameter in self.model.named_parameters() if not parameter.requires_grad
             ],
             "unmoved_parameters": [
-                name for name, count in alive.items() if count and named["largest_change"][name] == 0
+                # The norm of a tiny change rounds to zero too.
+                name
+                for name, one in zip(self.trained, self.changes, strict=True)
+                if alive.get(name) and change[name] == 0 and not one.any()
             ],
         }
         return signals | {kind: names for kind, names in unusual.items() if names}

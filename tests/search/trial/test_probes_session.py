@@ -51,10 +51,10 @@ def run(trial: TrialConfig, folder: Path) -> TrialSession:
 
 
 @given(st.integers(1, 7), st.integers(1, 400))
-def test_probes_come_at_powers_of_four_and_at_the_end(evaluate_every: int, num_updates: int) -> None:
+def test_probes_come_at_powers_of_eight_and_at_the_end(evaluate_every: int, num_updates: int) -> None:
     ends = [*range(evaluate_every, num_updates, evaluate_every), num_updates]
     probed = [number for number, end in enumerate(ends, 1) if is_probed(end, evaluate_every, num_updates)]
-    assert probed == sorted({number for number in (1, 4, 16, 64, 256) if number <= len(ends)} | {len(ends)})
+    assert probed == sorted({number for number in (1, 8, 64, 512) if number <= len(ends)} | {len(ends)})
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
