@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.errors import UserError, command, nearest
+from analysis.errors import UserError, command
 from analysis.failure_map import FailureMap, MapCell, build_map
 from analysis.files import write_atomically
 from analysis.interventions import rescue_comparisons, rescue_csv
@@ -15,6 +15,7 @@ from analysis.page import render
 from analysis.plots import MapLine, write_failure_map
 from analysis.records import RunFolder
 from analysis.theory.on_map import forecast_on
+from analysis.words import read_run_words
 
 HELP = """Reads a run and writes its table and its report. Starts no training.
 
@@ -32,8 +33,6 @@ Writes into the run's folder:
   report/rescue.csv        one row a fix that was tried: counts and intervals before and after, p
   causes.jsonl             the verdicts on failed trials, so that the next report takes less time
 """
-
-_KEYS = ("run", "storage")
 
 
 @dataclass(frozen=True)
@@ -101,21 +100,7 @@ def main(words: Sequence[str]) -> int:
     if {"--help", "-h"} & set(words):
         print(HELP, end="")
         return 0
-    settings, problems = {"storage": "runs"}, []
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
-            problems.append(f"{word!r} is not key=value")
-        elif key not in _KEYS:
-            problems.append(f"unknown key {key!r}{nearest(key, _KEYS)}")
-        else:
-            settings[key] = value
-    if "run" not in settings and not problems:
-        known = [path.parent.name for path in sorted(Path(settings["storage"]).glob("*/config.yaml"))]
-        there = f"; in {settings['storage']}: {', '.join(known)}" if known else ""
-        problems.append(f"run=NAME is missing{there}")
-    if problems:
-        raise UserError(*problems)
+    settings = read_run_words(words, ())
     print(f"report: {build(find_run(settings['run'], settings['storage'])).page}")
     return 0
 
