@@ -62,7 +62,7 @@ def test_an_unknown_signal_is_told_with_the_nearest_one(make_run: MakeRun) -> No
     run = make_run()
     run.trial("failed", 5, 1, history=measured(0.5))
 
-    with pytest.raises(UserError, match="no trial of first has it; did you mean label_signal?"):
+    with pytest.raises(UserError, match=r"no trial of first has it; did you mean label_signal\?"):
         signal_table(load_run(run.folder), "label_signl")
 
 
