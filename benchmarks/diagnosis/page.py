@@ -81,6 +81,8 @@ def _half(half: Half, by_judge: sections.ByJudge, scored: Sequence[Labelled]) ->
         sections.false_alarms(by_judge),
         "### False alarms on the way: healthy trainings cut at a share of the evaluations that they needed",
         sections.on_the_way(scored),
+        "### Failmap's rules, one by one, told",
+        sections.own_rules(scored),
         "### Rules of the other tools, one by one",
         sections.rules_of_others(by_judge),
     ]
