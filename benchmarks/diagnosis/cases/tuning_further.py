@@ -1,7 +1,7 @@
-"""The half of the cases that judges: no threshold was set on it, and nobody looked at its signals.
+"""More of the half that thresholds may be set on: this judged them once, and was then added to it.
 
 Other tasks (sums, exclusive or, order, copying, digits that move through an encoder-decoder), other networks
-(GRUs above all), other widths, depths and lengths.
+(GRUs above all), other widths, depths and lengths than in `tuning`.
 """
 
 from benchmarks.diagnosis.case import Case
@@ -11,7 +11,7 @@ _SGD: Changes = {"train.optimizer": "sgd", "train.momentum": 0.9}
 
 SUM = Family(
     "sum gru 1x20 T=15",
-    "unseen",
+    "tuning",
     {
         "task.name": "sum_regression",
         "task.sequence_length": 15,
@@ -23,7 +23,7 @@ SUM = Family(
 )
 BITS = Family(
     "sum of bits lstm 1x18 T=12, 600 sequences",
-    "unseen",
+    "tuning",
     {
         "task.name": "sum_regression",
         "task.number_range": 2,
@@ -37,7 +37,7 @@ BITS = Family(
 )
 RECTIFIED_SUM = Family(
     "sum rnn relu 1x16 T=8",
-    "unseen",
+    "tuning",
     {
         "task.name": "sum_regression",
         "task.sequence_length": 8,
@@ -52,7 +52,7 @@ RECTIFIED_SUM = Family(
 )
 RECTIFIED_ORDER = Family(
     "temporal order rnn relu 1x16 T=16",
-    "unseen",
+    "tuning",
     {
         "task.name": "temporal_order",
         "task.sequence_length": 16,
@@ -67,7 +67,7 @@ RECTIFIED_ORDER = Family(
 )
 RECTIFIED_XOR = Family(
     "marked xor rnn relu 1x24 T=12, every step",
-    "unseen",
+    "tuning",
     {
         "task.name": "marked_xor",
         "task.sequence_length": 12,
@@ -83,7 +83,7 @@ RECTIFIED_XOR = Family(
 )
 XOR = Family(
     "marked xor gru 1x32 T=5",
-    "unseen",
+    "tuning",
     {
         "task.name": "marked_xor",
         "task.sequence_length": 5,
@@ -95,7 +95,7 @@ XOR = Family(
 )
 STEPPED_XOR = Family(
     "marked xor lstm 1x28 T=12, every step",
-    "unseen",
+    "tuning",
     {
         "task.name": "marked_xor",
         "task.sequence_length": 12,
@@ -108,7 +108,7 @@ STEPPED_XOR = Family(
 )
 ORDER = Family(
     "temporal order gru 1x24 T=12",
-    "unseen",
+    "tuning",
     {
         "task.name": "temporal_order",
         "task.sequence_length": 12,
@@ -120,7 +120,7 @@ ORDER = Family(
 )
 ELMAN_ORDER = Family(
     "temporal order rnn tanh 1x28 T=30",
-    "unseen",
+    "tuning",
     {
         "task.name": "temporal_order",
         "task.sequence_length": 30,
@@ -133,7 +133,7 @@ ELMAN_ORDER = Family(
 )
 COPY = Family(
     "copy lstm 1x28 T=30, every step",
-    "unseen",
+    "tuning",
     {
         "task.name": "copy_memory",
         "task.sequence_length": 26,
@@ -148,7 +148,7 @@ COPY = Family(
 )
 SHORT_COPY = Family(
     "copy gru 1x30 T=8, every step",
-    "unseen",
+    "tuning",
     {
         "task.name": "copy_memory",
         "task.sequence_length": 4,
@@ -162,7 +162,7 @@ SHORT_COPY = Family(
 )
 DEEP_ORDER = Family(
     "temporal order gru 7x12 T=8",
-    "unseen",
+    "tuning",
     {
         "task.name": "temporal_order",
         "task.sequence_length": 8,
@@ -176,7 +176,7 @@ DEEP_ORDER = Family(
 )
 DEEP_SUM = Family(
     "sum lstm 7x14 T=9",
-    "unseen",
+    "tuning",
     {
         "task.name": "sum_regression",
         "task.sequence_length": 9,
@@ -190,7 +190,7 @@ DEEP_SUM = Family(
 )
 FRAMES = Family(
     "moving mnist encoder-decoder gru 1x48, 3 frames of 9x9",
-    "unseen",
+    "tuning",
     {
         "task.name": "moving_mnist",
         "task.sequence_length": 3,
@@ -329,7 +329,7 @@ _FRAME_CASES: list[Case] = [
     *FRAMES.configured("too_slow", "rate / 100", range(2), {"train.learning_rate": 1e-4}),
 ]
 
-UNSEEN: list[Case] = [
+FURTHER_TUNING: list[Case] = [
     *_SUM_CASES,
     *_RECTIFIED_CASES,
     *_XOR_CASES,
