@@ -21,7 +21,10 @@ def number(value: Any) -> float:
 
 def curve(values: Iterable[Any]) -> Curve:
     """Recorded numbers as a curve."""
-    return np.array([number(value) for value in values], dtype=np.float64)
+    listed = list(values)
+    if all(type(value) is float for value in listed):
+        return np.array(listed, dtype=np.float64)
+    return np.array([number(value) for value in listed], dtype=np.float64)
 
 
 def known(values: Curve) -> Curve:

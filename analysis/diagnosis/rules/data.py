@@ -8,7 +8,7 @@ from analysis.diagnosis.series import largest
 GAP = 0.3
 #: Near perfection, a gap is small; what is left to gain in validation then tells, in times of what is left in
 #: training.
-SMALL_GAP, LEFT_RATIO = 0.02, 5.0
+SMALL_GAP, LEFT_RATIO = 0.02, 2.0
 #: Where the validation loss never came this far from chance, there was too little to learn from: a twelfth of
 #: the way.
 SAW_SOMETHING = 0.08

@@ -3,14 +3,17 @@
 import math
 from typing import NamedTuple
 
-from analysis.diagnosis.course import Course
+from analysis.diagnosis.course import PROGRESS_LEFT, Course
 from analysis.diagnosis.diagnosis import Evidence
 from analysis.diagnosis.series import largest, middle
 
 #: Sequences whose outputs the label probes look at.
 _NUM_JUDGED = 48
-#: Standard deviations from zero at which labels speak, may speak, and within which they are silent.
-LOUD, HINTED, SILENT = 3.0, 1.0, 2.0
+#: Standard errors from zero at which labels speak, by which two signals differ, and within which one is
+#: silent.
+LOUD, CLEAR, SILENT = 3.0, 2.0, 2.0
+#: Degrees of freedom from which a scatter is worth taking, and the least that one probe may deviate.
+MIN_FREEDOM, LEAST_NOISE = 6, 0.02
 #: A cosine that is next to nothing, however sure it is.
 NEXT_TO_NOTHING = 0.1
 #: Labels of training and validation that contradict each other.
@@ -48,7 +51,8 @@ def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
     Reads `label_signal` and `label_signal_validation`, means over all probes.
     """
     training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
-    is_silent = training.deviations < SILENT and training.cosine < MUCH_LESS * validation.cosine
+    is_nothing = training.deviations < SILENT or training.cosine < NEXT_TO_NOTHING
+    is_silent = is_nothing and training.cosine < MUCH_LESS * validation.cosine
     if course.measured("label_signal").size < MIN_PROBES:
         return ()
     batch_size = course.setting("train.batch_size", 0)
@@ -90,8 +94,12 @@ def labels_disagree(course: Course) -> tuple[Evidence, ...]:
     training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
     agreement = _voice(course, "label_agreement")
     quieter = min(training.cosine, validation.cosine)
-    are_loud = min(training.deviations, validation.deviations) > LOUD
-    if not (are_loud and agreement.cosine < MUCH_LESS * quieter and agreement.deviations < LOUD):
+    if not (
+        training.is_heard
+        and validation.is_heard
+        and agreement.cosine < MUCH_LESS * quieter
+        and agreement.deviations < LOUD
+    ):
         return ()
     told = (
         f"labels speak in training ({training.cosine:.2g}) and in validation ({validation.cosine:.2g}), "
@@ -108,7 +116,8 @@ def labels_silent(course: Course) -> tuple[Evidence, ...]:
     of gradient-based deep learning, section 2): for parity the gradient's variance over target functions is
     exponentially small, so it says next to nothing of the one that is asked for.
     """
-    if course.left_chance or course.trained_away_from_chance or course.is_running:
+    is_on_its_way = course.left_chance or course.trained_away_from_chance or course.progress > PROGRESS_LEFT
+    if is_on_its_way or course.is_running:
         return ()
     training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
     norm = middle(course.signal_curve("gradient_norm"))
@@ -149,7 +158,7 @@ class _Voice(NamedTuple):
     Attributes:
         cosine: the mean.
         deviations: how many standard deviations of noise it is from zero.
-        error: the standard error of the mean, by its scatter over probes; NaN of fewer than three.
+        error: the standard error of the mean.
     """
 
     cosine: float
@@ -157,9 +166,9 @@ class _Voice(NamedTuple):
     error: float
 
     def is_above(self, other: "_Voice") -> bool:
-        """Whether it is louder than another by no accident: by its size, or by the scatter of both."""
-        apart = self.cosine - other.cosine > LOUD * math.hypot(self.error, other.error)
-        return self.deviations > LOUD or (self.deviations > HINTED and apart)
+        """Whether it is there, and louder than another, by no accident."""
+        apart = self.cosine - other.cosine > CLEAR * math.hypot(self.error, other.error)
+        return self.deviations > CLEAR and apart
 
     @property
     def is_heard(self) -> bool:
@@ -168,17 +177,30 @@ class _Voice(NamedTuple):
 
 
 def _voice(course: Course, name: str) -> _Voice:
-    """NaN where it was not measured.
-
-    The cosine of two vectors of n numbers that have nothing to do with each other deviates by 1 / sqrt(n)
-    from zero; n is taken for the labels of the sequences that are looked at. Where an output has many
-    numbers, they are more, and it deviates by less: then its scatter tells.
-    """
+    """NaN where it was not measured."""
     cosines = course.measured(name)
     if not cosines.size:
         return _Voice(math.nan, math.nan, math.nan)
+    mean, error = float(cosines.mean()), _noise(course) / math.sqrt(cosines.size)
+    return _Voice(mean, mean / error, error)
+
+
+def _noise(course: Course) -> float:
+    """How far one probe of a label signal deviates by chance.
+
+    The cosine of two vectors of n numbers that have nothing to do with each other deviates by 1 / sqrt(n)
+    from zero; n is taken for the labels of the sequences that are looked at. Where an output has many
+    numbers, they are more, and it deviates by less: then the scatter of the probes about their means tells,
+    pooled over all three signals.
+    """
     by_step = course.setting("task.supervision", "last") == "every_step"
     num_labels = _NUM_JUDGED * (max(course.num_steps, 1) if by_step else 1)
-    mean = float(cosines.mean())
-    error = float(cosines.std(ddof=1)) / math.sqrt(cosines.size) if cosines.size > 2 else math.nan
-    return _Voice(mean, mean * math.sqrt(cosines.size * num_labels), error)
+    expected = 1 / math.sqrt(num_labels)
+    series = [
+        course.measured(name) for name in ("label_signal", "label_signal_validation", "label_agreement")
+    ]
+    freedom = sum(max(cosines.size - 1, 0) for cosines in series)
+    if freedom < MIN_FREEDOM:
+        return expected
+    squares = sum(float(((cosines - cosines.mean()) ** 2).sum()) for cosines in series if cosines.size)
+    return min(expected, max(math.sqrt(squares / freedom), LEAST_NOISE))

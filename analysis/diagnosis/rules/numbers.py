@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import largest, middle
+from analysis.diagnosis.series import first, largest, middle
 
 #: A gradient norm so many times the median one is a spike. SageMaker Debugger's ExplodingTensor knows only
 #: values that are not finite.
@@ -56,6 +56,22 @@ def gradient_grows_back_in_time(course: Course) -> tuple[Evidence, ...]:
     share, update = grown[-1]
     told = f"the gradient at the first step is {share:.2g} times that at the last (update {update})"
     return (Evidence(told, {"gradient_share_at_first": share}, None, update),)
+
+
+def states_grow_in_time(course: Course) -> tuple[Evidence, ...]:
+    """Units without a bound, and at the first evaluation the gradient grows hundredfold on its way back.
+
+    Reads `gradient_share_at_first` where it was measured first, and `model.nonlinearity`. What grows by a
+    factor a step backwards in time grows forwards too, where no tanh holds it (Pascanu et al. 2013). It comes
+    before its consequences: losses and steps that are huge, and units that these leave dead.
+    """
+    if course.setting("model.name") != "rnn" or course.setting("model.nonlinearity", "tanh") == "tanh":
+        return ()
+    share = first(course.signal_curve("gradient_share_at_first"))
+    if not share >= GROWTH_IN_TIME:
+        return ()
+    told = f"in an early update the gradient is {share:.2g} times as large at the first step as at the last"
+    return (Evidence(told, {"gradient_share_at_first": share}, None, int(course.updates[0])),)
 
 
 def gradient_boundless(course: Course) -> tuple[Evidence, ...]:

@@ -17,6 +17,8 @@ FLOOR_SHARE = 0.5
 AT_FLOOR_SHARE = 0.1
 #: Outputs this close to an end of a range that they never leave are pressed against it.
 AT_BOUND, FROM_ELSEWHERE = 0.02, 0.25
+#: What comes this near to zero, in spreads of the outputs, and stays above it, is kept from crossing.
+CROSSING = 0.01
 #: How little the mean of outputs may vary between evaluations, as a share of it, where a softmax holds it.
 ADDS_UP = 1e-3
 #: A share of evaluations that rules out coincidence.
@@ -87,11 +89,12 @@ def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
     highs = np.array([number(value.get("largest")) for _, value in seen])
     if len(seen) < 2 or not np.isfinite(lows).any():
         return ()
+    spreads = [number(value.get("spread")) for _, value in seen]
     low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
     for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
         is_inside = bottom <= low and high <= top
         # Untrained outputs lie about zero, so an end there must have been come to from elsewhere.
-        is_from_elsewhere = bottom < 0 or high > FROM_ELSEWHERE
+        is_from_elsewhere = bottom < 0 or high > FROM_ELSEWHERE or 0 < lows[-1] < CROSSING * spreads[-1]
         at_bottom = lows[-1] - bottom < AT_BOUND * (top - bottom) and is_from_elsewhere
         at_top = top - highs[-1] < AT_BOUND * (top - bottom)
         if is_inside and (at_bottom or at_top):
@@ -109,7 +112,7 @@ def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
             "up to one before the head"
         )
         return (Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0]),)
-    if float((lows == 0).mean()) > MOSTLY and high > 0:
+    if float((lows == 0).mean()) > MOSTLY:
         told = (
             f"the least raw output is exactly 0 at most of {len(seen)} evaluations: outputs are rectified "
             "before the head"

@@ -12,18 +12,23 @@ from analysis.diagnosis.series import first, known, last, middle
 #: Below this share of the last step's gradient a first step is as good as not seen. An LSTM at torch's
 #: initialization halves the gradient at each step: 13 steps.
 REACHED_SHARE = 1e-4
+#: A network that begins below this and fails spent its training on getting there. Those that learned began
+#: with 5e-5 or more.
+BEGAN_SHARE = 1e-5
 #: An LSTM at torch's initialization loses a factor of 4 a layer; four layers of it are less than a hundredth,
 #: where the preflight warns.
 SPREAD_SHARE = 1e-2
 #: A tenth a layer is less than any initialization of ours leaves.
 SPREAD_FACTOR = 0.1
+#: From so many layers on, a tenth altogether tells of depth: healthy ones with a bypass lose nothing.
+DEEP, DEEP_SPREAD_SHARE = 4, 0.1
 #: A layer's gradient against that of the layer on top: the same share as of the spread. AutoTrainer (Zhang et
 #: al., ICSE 2021) asks for a thousandth.
 DEPTH_GRADIENT_SHARE = 1e-2
 
 
 def gradient_fades_in_time(course: Course) -> tuple[Evidence, ...]:
-    """Less than a ten-thousandth of the last step's gradient is left at the first, throughout the training.
+    """Less than 1e-4 of the last step's gradient is left at the first throughout, or less than 1e-5 at first.
 
     Reads `gradient_share_at_first` and `gradient_reach_steps`, or `gradient_norm_by_step` where one label
     stands at the end. Products of the recurrent Jacobian fall by its largest singular value a step
@@ -37,7 +42,7 @@ def gradient_fades_in_time(course: Course) -> tuple[Evidence, ...]:
         return ()
     median = float(np.median([share for _, share in shares]))
     (_, began), (final_update, final) = shares[0], shares[-1]
-    if not max(began, median, final) < REACHED_SHARE:
+    if not (max(began, median, final) < REACHED_SHARE or began < BEGAN_SHARE):
         return ()
     told = f"of the gradient at the last step {final:.1g} is left at step 1"
     values = {"gradient_share_at_first": final}
@@ -50,20 +55,25 @@ def gradient_fades_in_time(course: Course) -> tuple[Evidence, ...]:
 
 
 def input_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
-    """Less than a hundredth of the lowest layer's spread over inputs, or a tenth a layer, is left on top.
+    """Little of the lowest layer's spread over inputs is left on top.
 
-    Reads `spread_by_layer` at the first evaluation, and medians over all. What does not differ between inputs
+    Reads `spread_by_layer` at the first evaluation, and medians over all: a hundredth, or a tenth in a stack
+    of four layers or more, or a tenth a layer. What does not differ between inputs
     cannot be told apart by what is above (Schoenholz et al. 2017 derive the depth to which it does).
     """
     curves = course.curves_by_layer("spread_by_layer")
     for told_when, measure in (("at first", first), ("in the median", middle)):
-        spreads = {layer: measure(curve) for layer, curve in curves.items() if known(curve).size}
+        spreads = {layer: measure(values) for layer, values in curves.items() if known(values).size}
+        # A decoder sees no more of the input than the encoder's last state: that is no depth.
+        stack = next(iter(spreads), "").split(".")[0]
+        spreads = {layer: spread for layer, spread in spreads.items() if layer.split(".")[0] == stack}
         if len(spreads) < 2:
             return ()
         (lowest, below), *_, (top, above) = spreads.items()
         share = above / below if below > 0 else math.nan
         factor = share ** (1 / (len(spreads) - 1))
-        if share < SPREAD_SHARE or factor < SPREAD_FACTOR:
+        allowed = DEEP_SPREAD_SHARE if len(spreads) >= DEEP else SPREAD_SHARE
+        if share < allowed or factor < SPREAD_FACTOR:
             told = (
                 f"{told_when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} "
                 f"in {top}: a "

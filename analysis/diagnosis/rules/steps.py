@@ -2,17 +2,18 @@
 
 import math
 
-from analysis.diagnosis.course import PROGRESS_LEFT, Course
+import numpy as np
+
+from analysis.diagnosis.course import MIN_END, PROGRESS_LEFT, Course
 from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import first, jitter, known, largest, middle, number, turns
+from analysis.diagnosis.rules.units import DEAD_SHARE
+from analysis.diagnosis.series import first, jitter, known, largest, last, middle, number, turns
 
 #: A training loss that rises to so many times where it began, or of chance, before the first evaluation.
 OVERSHOOT = 2.0
 #: A loss so many times that of guessing is thrown there by gradients without bound, and not by steps that
 #: are too large: Adam at a rate of 1 was seen to reach 700, unclipped gradients 10^5 to 10^10.
 EXPLOSION = 1e4
-#: A gradient that moves weights far at any usual rate.
-LARGE_GRADIENT = 10.0
 #: Deviation of single training losses against what drawing a batch explains of a squared error.
 LARGE_SPREAD = 2.0
 #: A validation loss that jumps by this share of the way from chance to perfection.
@@ -46,30 +47,56 @@ def first_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
 
 
 def unclipped_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
-    """As `first_steps_overshoot`, by an optimizer whose steps grow with the gradient, and nothing clips it.
+    """SGD, nothing clips the gradient, and the loss jumps to twice its beginning or units die on the way.
 
-    Reads `train.optimizer`, `train.clip_norm` and `train.clip_value` too, and asks for a gradient of ten or
-    more. Clipping was made against such steps (Pascanu et al. 2013); Adam's and its kin's are bounded by the
-    rate.
+    Reads `train.optimizer`, `train.clip_norm` and `train.clip_value`; `loss_first` and `loss_max`; and
+    `dead_units_by_layer`. The jump may come at any time, for a wall in the loss may stand anywhere. A step of
+    SGD is as large as the gradient, and one is enough: clipping was made against it (Pascanu et al. 2013).
+    Adam's and its kin's are bounded by the rate, so there the rate is the cause.
     """
     is_clipped = course.setting("train.clip_norm") or course.setting("train.clip_value")
-    highest = largest(course.signal_curve("gradient_norm"))
-    if is_clipped or course.setting("train.optimizer") != "sgd" or not highest > LARGE_GRADIENT:
+    if is_clipped or course.setting("train.optimizer") != "sgd":
         return ()
-    seen = first_steps_overshoot(course)
-    told = f"nothing clips the gradient, which was {highest:.2g} at an evaluation"
-    return (*seen, Evidence(told, {"gradient_norm": highest})) if seen else ()
+    losses, began = course.signal_curve("loss_max"), first(course.signal_curve("loss_first"))
+    level, peak = max(began, course.summary.chance_loss), largest(losses)
+    highest = largest(course.signal_curve("gradient_norm"))
+    clipping = Evidence(
+        f"nothing clips the gradient, the largest at an evaluation is {highest:.2g}",
+        {"gradient_norm": highest},
+    )
+    if level > 0 and peak > OVERSHOOT * level:
+        update = int(course.updates[int(np.nanargmax(losses))])
+        told = f"the training loss began at {began:.2g} and rose to {peak:.2g} before update {update}"
+        return (Evidence(told, {"loss_first": began, "loss_max": peak}, None, update), clipping)
+    killed = _killed_layer(course)
+    if killed is None:
+        return ()
+    told = (
+        f"units of {killed} passed something on at update {course.updates[0]}, and most are dead at the end"
+    )
+    return (Evidence(told, {}, killed, int(course.updates[-1])), clipping)
+
+
+def _killed_layer(course: Course) -> str | None:
+    """A layer that is dead at the end and was not wholly dead at the first evaluation."""
+    for layer, shares in course.curves_by_layer("dead_units_by_layer").items():
+        if first(shares) < 1.0 and last(shares) >= DEAD_SHARE:
+            return layer
+    return None
 
 
 def loss_jumps(course: Course) -> tuple[Evidence, ...]:
     """Single losses jump up and down by more than drawing a batch explains, without progress.
 
     Reads `loss_spread` at the end and `train.batch_size`. The mean of B squares of normal numbers has a
-    deviation of sqrt(2 / B) of itself; twice that, in losses of guessing, is too much.
+    deviation of sqrt(2 / B) of itself; twice that, in losses of guessing, is too much. The first interval
+    does not count, for losses fall there from where they began.
     """
     batch_size = number(course.setting("train.batch_size"))
     explained = course.summary.chance_loss * math.sqrt(2 / batch_size) if batch_size > 0 else math.nan
-    spread = middle(course.signal_curve("loss_spread")[course.end])
+    if len(course.history) < 2 * MIN_END:
+        return ()
+    spread = middle(course.signal_curve("loss_spread")[1:][course.end])
     if not spread > LARGE_SPREAD * explained or course.progress > PROGRESS_LEFT:
         return ()
     told = (

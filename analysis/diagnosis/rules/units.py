@@ -20,6 +20,8 @@ SATURATED_SHARE = 0.5
 SATURATED_GATES = 0.6
 #: Deviation between inputs of a state that lies within -1 and 1, at first and at last; 1 is that of a coin.
 SATURATED_SPREAD, STILL_SATURATED_SPREAD = 0.8, 0.65
+#: What updates did before the first evaluation, as a share of a layer's norm, that leaves it as it was born.
+AS_BORN = 0.1
 
 
 def units_dead(course: Course) -> tuple[Evidence, ...]:
@@ -39,8 +41,11 @@ def units_saturated(course: Course) -> tuple[Evidence, ...]:
     """Half of a layer's units stand at an end of their range in nearly all steps.
 
     Reads `saturated_units_by_layer` at the end: units beyond 0.99 of their bound in 95 % of all steps. There
-    the derivative of tanh is below 0.02.
+    the derivative of tanh is below 0.02. Silent while a training goes on: one that learned was seen to pass
+    through it.
     """
+    if course.is_running:
+        return ()
     return _worst_layer(
         course,
         "saturated_units_by_layer",
@@ -56,10 +61,11 @@ def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
     Reads `saturation_by_layer`: three fifths of the activations of each of a layer's gates below 0.1 or above
     0.9 (Karpathy et al. 2015); and, of tanh networks, `spread_by_layer`: a number within -1..1 that deviates
     by 0.8 is nearly always at an end. Glorot and Bengio (2010) tell how initial weights of the wrong size do
-    this.
+    this. Steps that are too large do it too: so the updates before the first evaluation, were they all in one
+    direction, must not have moved the layer by a tenth of its norm (`update_ratio_by_layer`).
     """
     for layer, (began, ended) in _gate_shares(course).items():
-        if min(began, ended) >= SATURATED_GATES:
+        if min(began, ended) >= SATURATED_GATES and _is_as_born(course, layer):
             told = (
                 f"at least {began:.0%} of the activations of each gate of {layer} are below 0.1 or above "
                 "0.9 at "
@@ -69,7 +75,8 @@ def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
     if course.setting("model.nonlinearity") != "tanh":
         return ()
     for layer, spreads in course.curves_by_layer("spread_by_layer").items():
-        if first(spreads) >= SATURATED_SPREAD and last(spreads) >= STILL_SATURATED_SPREAD:
+        stays = first(spreads) >= SATURATED_SPREAD and last(spreads) >= STILL_SATURATED_SPREAD
+        if stays and _is_as_born(course, layer):
             told = (
                 f"the states of {layer}, within -1 and 1, deviate by {first(spreads):.2f} between inputs "
                 "at update "
@@ -77,6 +84,12 @@ def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
             )
             return (Evidence(told, {"spread": first(spreads)}, layer, int(course.updates[0])),)
     return ()
+
+
+def _is_as_born(course: Course, layer: str) -> bool:
+    """Whether its weights at the first evaluation are nearly those that it began with; so where unknown."""
+    ratio = first(course.curves_by_layer("update_ratio_by_layer").get(layer, curve(())))
+    return not ratio * int(course.updates[0]) > AS_BORN
 
 
 def _gate_shares(course: Course) -> dict[str, tuple[float, float]]:

@@ -7,10 +7,8 @@ import numpy as np
 
 from analysis.diagnosis.course import Course
 from analysis.diagnosis.diagnosis import Evidence
+from analysis.diagnosis.rules.units import DEAD_SHARE
 from analysis.diagnosis.series import known, largest, least
-
-#: Units that are zero for every input in so large a share of a layer explain why nothing passes it.
-_DEAD_SHARE = 0.99
 
 
 def missing_gradient(course: Course) -> tuple[Evidence, ...]:
@@ -32,11 +30,11 @@ def gradient_always_zero(course: Course) -> tuple[Evidence, ...]:
     """A part whose gradient is zero in every entry throughout, while other parts' are not.
 
     Reads `gradient_zeros_by_layer`, or `gradient_norm_by_layer` in older records. Exact zeros only: a
-    gradient that fades away is small, and not zero, until it falls below 1e-38. Dead units above the part
-    explain it otherwise (`dead_units`), so then it is silent.
+    gradient that fades away is small, and not zero, until it falls below 1e-38. It is silent where a layer
+    lets nothing through: most of its units are dead, or its states are the same for every input. That stops
+    gradients as well, and has other causes.
     """
-    dead = course.curves_by_layer("dead_units_by_layer")
-    if any(largest(shares) >= _DEAD_SHARE for shares in dead.values()):
+    if _is_shut(course):
         return ()
     zeros = course.curves_by_layer("gradient_zeros_by_layer")
     if zeros:
@@ -143,6 +141,13 @@ def tensors_unmoved(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = f"{_listed(names)} {_has(names)} a gradient and did not move by a bit at any evaluation"
     return (Evidence(told, {"unmoved_parameters": float(len(names))}, names[0], int(course.updates[0])),)
+
+
+def _is_shut(course: Course) -> bool:
+    """Whether a layer lets no input through at any evaluation."""
+    dead, spread = course.curves_by_layer("dead_units_by_layer"), course.curves_by_layer("spread_by_layer")
+    is_dead = any(least(shares) >= DEAD_SHARE for shares in dead.values())
+    return is_dead or any(known(curve).size and largest(curve) == 0.0 for curve in spread.values())
 
 
 def _is_cut(norms: np.ndarray) -> bool:

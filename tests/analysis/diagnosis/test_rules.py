@@ -90,6 +90,10 @@ FAULTS: dict[str, dict[str, Any]] = {
     },
     "units_saturated": {"signals": {"saturated_units_by_layer": {"layers.0": 0.8, "layers.1": 0.0}}},
     "gradient_grows_back_in_time": {"signals": {"gradient_share_at_first": 5e3}},
+    "states_grow_in_time": {
+        "signals": {"gradient_share_at_first": 5e3},
+        "config": {"model": {"name": "rnn", "nonlinearity": "relu"}},
+    },
     "gradient_spikes": {"signals": {"gradient_norm": lambda share: 90.0 if share == 0.5 else 0.1}},
     "gradient_boundless": {"signals": {"gradient_norm": 5e3}},
     "loss_explodes": {"signals": {"loss_max": lambda share: 1e6 if share < 0.2 else CHANCE}},
