@@ -31,9 +31,11 @@ def main(words: Sequence[str]) -> int:
 def _train(request: Request) -> None:
     # Scoring needs no torch, and a typo none either.
     from benchmarks.diagnosis.cases import all_cases
+    from benchmarks.diagnosis.cases.arrays import write_arrays
     from benchmarks.diagnosis.train import train_all
 
     cases = [case for case in all_cases() if case.half in request.halves]
+    write_arrays()
     train_all(cases, request.folder, request.num_processes, print)
 
 

@@ -10,6 +10,8 @@ from analysis.records import Evaluation, TrialFolder, TrialRecord, read_history
 from benchmarks.diagnosis.case import Case, Half
 from search.trial.config import TrialConfig
 
+#: Where trainings lie unless told otherwise.
+DEFAULT_FOLDER = Path("runs/diagnosis")
 #: Beside record.json: the label, which no diagnosis reads.
 LABEL_FILE = "label.json"
 

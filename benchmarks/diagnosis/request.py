@@ -6,9 +6,8 @@ from pathlib import Path
 
 from analysis.errors import UserError, nearest
 from benchmarks.diagnosis.case import HALVES, Half
+from benchmarks.diagnosis.labelled import DEFAULT_FOLDER
 
-#: Where trainings lie unless told otherwise.
-DEFAULT_FOLDER = Path("runs/diagnosis")
 STAGES = ("train", "score")
 SETTINGS = ("half", "folder", "processes", "misses")
 _TRUTHS = {"true": True, "false": False}

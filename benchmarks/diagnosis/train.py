@@ -14,12 +14,15 @@ from analysis.files import write_atomically
 from analysis.records import Summary, TrialRecord
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.faults import FAULTS
-from benchmarks.diagnosis.labelled import LABEL_FILE, case_folder, label_text, stored_digest
+from benchmarks.diagnosis.labelled import (
+    DEFAULT_FOLDER,
+    LABEL_FILE,
+    case_folder,
+    label_text,
+    stored_digest,
+)
 from search.cost import relative_cost
 from search.trial.session import TrialSession
-
-#: Where trainings lie unless told otherwise.
-DEFAULT_FOLDER = Path("runs/diagnosis")
 
 
 def train_all(
@@ -44,12 +47,17 @@ def train_all(
     dearest_first = sorted(wanted, key=lambda case: relative_cost(case.config), reverse=True)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         running = {pool.submit(train, case, folder): case for case in dearest_first}
-        for count, done in enumerate(as_completed(running), start=1):
-            summary, case = done.result(), running[done]
-            progress(
-                f"{count}/{len(wanted)} {case.name}: {summary.outcome} after {summary.updates} updates, "
-                f"{summary.seconds:.1f} s"
-            )
+        try:
+            for count, done in enumerate(as_completed(running), start=1):
+                summary, case = done.result(), running[done]
+                progress(
+                    f"{count}/{len(wanted)} {case.name}: {summary.outcome} after {summary.updates} updates, "
+                    f"{summary.seconds:.1f} s"
+                )
+        except KeyboardInterrupt:
+            # Else leaving the pool waits for every training that has not begun.
+            pool.shutdown(cancel_futures=True)
+            raise
     return len(wanted)
 
 

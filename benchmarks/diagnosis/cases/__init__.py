@@ -1,10 +1,11 @@
-"""All cases of the benchmark."""
+"""All cases of both halves."""
 
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.cases.tuning import TUNING
 from benchmarks.diagnosis.cases.tuning_further import FURTHER_TUNING
+from benchmarks.diagnosis.cases.unseen import UNSEEN
 
 
 def all_cases() -> list[Case]:
-    """All of them are of the tuning half as long as the next unseen one is not written."""
-    return [*TUNING, *FURTHER_TUNING]
+    """The tuning half, then the unseen one."""
+    return [*TUNING, *FURTHER_TUNING, *UNSEEN]

@@ -14,7 +14,7 @@ from models.layers import LayerPass, RecurrentLayer
 from models.network import Network
 from search.trial.session import TrialSession
 
-OutputFunction = Literal["sigmoid", "relu", "softmax"]
+OutputFunction = Literal["sigmoid", "tanh", "relu", "softmax"]
 
 
 def recurrences(model: Network) -> list[nn.RNNBase]:
@@ -122,6 +122,8 @@ def _activated(outputs: Tensor, function: OutputFunction) -> Tensor:
     match function:
         case "sigmoid":
             return torch.sigmoid(outputs)
+        case "tanh":
+            return torch.tanh(outputs)
         case "relu":
             return torch.relu(outputs)
         case "softmax":

@@ -125,9 +125,11 @@ def test_labels_are_mapped_in_training_alone(
     ("fault", "changed"),
     [
         ("inputs_x100", lambda inputs: inputs * 100),
+        ("inputs_x300", lambda inputs: inputs * 300),
         ("inputs_x1000", lambda inputs: inputs * 1000),
         ("inputs_plus_50", lambda inputs: inputs + 50),
         ("inputs_plus_300", lambda inputs: inputs + 300),
+        ("inputs_minus_100", lambda inputs: inputs - 100),
         ("one_input_x1000", lambda inputs: inputs * torch.tensor([1.0, 1000.0])),
     ],
 )
@@ -184,7 +186,7 @@ def test_outputs_depend_on_the_future(make_session: MakeSession, fault: str | No
     assert bool(inputs.grad[:, 1:].any()) == sees
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "relu"])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu"])
 def test_outputs_go_through_one_more_activation(make_session: MakeSession, name: str) -> None:
     right, wrong = outputs(make_session()), outputs(make_session(f"outputs_through_{name}"))
 
@@ -198,19 +200,23 @@ def test_outputs_of_classes_are_made_probabilities_before_the_loss(make_session:
 
 
 @pytest.mark.parametrize(
-    ("fault", "enlarged"),
+    ("fault", "scaled"),
     [
         ("weights_x10", {"weight_ih_l0": 10, "weight_hh_l0": 10}),
+        ("weights_x20", {"weight_ih_l0": 20, "weight_hh_l0": 20}),
         ("weights_x30", {"weight_ih_l0": 30, "weight_hh_l0": 30}),
+        ("recurrent_weights_x0.1", {"weight_hh_l0": 0.1}),
         ("recurrent_weights_x2", {"weight_hh_l0": 2}),
         ("recurrent_weights_x3", {"weight_hh_l0": 3}),
     ],
 )
-def test_weights_begin_too_large(make_session: MakeSession, fault: str, enlarged: dict[str, float]) -> None:
+def test_weights_begin_of_another_size(
+    make_session: MakeSession, fault: str, scaled: dict[str, float]
+) -> None:
     right, wrong = make_session(), make_session(fault)
 
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
-        assert torch.allclose(parameter(wrong, name), parameter(right, name) * enlarged.get(name, 1))
+        assert torch.allclose(parameter(wrong, name), parameter(right, name) * scaled.get(name, 1))
 
 
 def test_gates_begin_shut_and_the_forget_gate_stays_as_it_was(make_session: MakeSession) -> None:

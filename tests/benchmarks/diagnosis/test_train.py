@@ -81,6 +81,17 @@ def test_processes_of_their_own_train_what_is_missing(tmp_path: Path) -> None:
     assert HEALTHY.name in told[0]
 
 
+def test_an_interrupt_trains_nothing_that_has_not_begun(tmp_path: Path) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    cases = FAMILY.plain(8)
+    with pytest.raises(KeyboardInterrupt):
+        train_all(cases, tmp_path, processes=1, progress=interrupt)
+
+    assert 1 <= len(read_labelled(tmp_path, "tuning")) < len(cases)
+
+
 def test_a_faulty_training_waits_for_its_twin(folder: Path, tmp_path: Path) -> None:
     train(SHUFFLED, tmp_path)
 
