@@ -56,6 +56,9 @@ class Course:
         self.validation_loss = curve(one.validation_loss for one in history)
         self.metric = curve(one.metric for one in history)
         self.score = curve(one.score for one in history)
+        # Several rules look at the same signals.
+        self._signal_curves: dict[str, Curve] = {}
+        self._layer_curves: dict[str, dict[str, Curve]] = {}
 
     # What was configured.
 
@@ -220,7 +223,9 @@ class Course:
 
     def signal_curve(self, name: str) -> Curve:
         """A signal that is a number, by evaluation; NaN where it is absent."""
-        return curve(one.signals.get(name) for one in self.history)
+        if name not in self._signal_curves:
+            self._signal_curves[name] = curve(one.signals.get(name) for one in self.history)
+        return self._signal_curves[name]
 
     def measured(self, name: str) -> Curve:
         """A signal that is a number, only where it was measured: at probed evaluations."""
@@ -228,6 +233,11 @@ class Course:
 
     def curves_by_layer(self, name: str) -> dict[str, Curve]:
         """A signal that is a number by layer: one curve a layer, in the order from the bottom up."""
+        if name not in self._layer_curves:
+            self._layer_curves[name] = self._read_layers(name)
+        return self._layer_curves[name]
+
+    def _read_layers(self, name: str) -> dict[str, Curve]:
         layers: dict[str, None] = {}
         tables = [_table(one.signals.get(name)) for one in self.history]
         for table in tables:

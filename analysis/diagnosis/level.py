@@ -79,9 +79,8 @@ def _tested(record: TrialRecord, best: float, num_evaluations: int) -> tuple[str
     interval = wilson_interval(right, size)
     p_value = min(1.0, num_evaluations * float(tails(size, chance)[right])) if 0 < chance < 1 else 1.0
     told = (
-        f"accuracy {best:.3f} ({interval.low:.3f} to {interval.high:.3f}) on {size:,} sequences at the "
-        "best of "
-        f"{num_evaluations} evaluations, chance {chance:.3f}: guessing gets there with p = {p_value:.1g}"
+        f"accuracy {best:.3f} ({interval.low:.3f} to {interval.high:.3f}) on {size:,} sequences at the best "
+        f"of {num_evaluations} evaluations, chance {chance:.3f}: guessing gets there with p = {p_value:.1g}"
     )
     return told, interval, p_value
 
@@ -92,7 +91,6 @@ def _compared(record: TrialRecord, best: float) -> tuple[str, None]:
     bound = significant_metric(record, 1)
     return (
         f"mean squared error {best:.3g} on {size:,} sequences, chance {chance:.3g}, which guessing "
-        "undercuts to "
-        f"{bound:.3g} in one of 100",
+        f"undercuts to {bound:.3g} in one of 100",
         None,
     )

@@ -25,8 +25,7 @@ def memorised_and_worse(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"after {course.num_epochs:.0f} epochs training has come {course.end_train_skill:.0%} of the way "
-        "from chance and validation "
-        f"{_told_skill(course)}, which had come {best:.0%}"
+        f"from chance and validation {_told_skill(course)}, which had come {best:.0%}"
     )
     return (Evidence(told, {"gap": gap, "best_validation_skill": best}, None, int(course.updates[-1])),)
 
@@ -42,8 +41,7 @@ def memorised_at_chance(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"after {course.num_epochs:.0f} epochs training has come {course.end_train_skill:.0%} of the way "
-        "from chance, "
-        f"and validation never more than {best:.0%}"
+        f"from chance, and validation never more than {best:.0%}"
     )
     return (Evidence(told, {"gap": gap, "best_validation_skill": best}, None, int(course.updates[-1])),)
 

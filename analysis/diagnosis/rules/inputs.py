@@ -54,7 +54,6 @@ def inputs_out_of_scale(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"a feature's mean is up to {mean:.2g}, its standard deviation from {least_spread:.2g} to "
-        f"{spread:.2g}, "
-        f"its largest entry {entry:.2g}"
+        f"{spread:.2g}, its largest entry {entry:.2g}"
     )
     return (Evidence(told, {"largest_mean": mean, "largest_spread": spread, "largest": entry}),)

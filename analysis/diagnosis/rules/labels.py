@@ -61,8 +61,7 @@ def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"the label signal is {training.cosine:.2g} in training and {validation.cosine:.2g} in validation: "
-        "training labels do "
-        "not belong to their inputs"
+        "training labels do not belong to their inputs"
     )
     values = {"label_signal": training.cosine, "label_signal_validation": validation.cosine}
     return (Evidence(told, values),)
@@ -79,9 +78,8 @@ def labels_make_no_difference(course: Course) -> tuple[Evidence, ...]:
     if not shares.size or not largest(shares) < NO_DIFFERENCE:
         return ()
     told = (
-        f"labels given to other sequences change the gradient to the outputs by {largest(shares):.1g} of "
-        "its size: "
-        "the loss ignores which is whose"
+        f"labels given to other sequences change the gradient to the outputs by {largest(shares):.1g} of its "
+        "size: the loss ignores which is whose"
     )
     return (Evidence(told, {"label_share": largest(shares)}),)
 
@@ -102,9 +100,8 @@ def labels_disagree(course: Course) -> tuple[Evidence, ...]:
     ):
         return ()
     told = (
-        f"labels speak in training ({training.cosine:.2g}) and in validation ({validation.cosine:.2g}), "
-        "and not of the "
-        f"same: a cosine of {agreement.cosine:.2g}"
+        f"labels speak in training ({training.cosine:.2g}) and in validation ({validation.cosine:.2g}), and "
+        f"not of the same: a cosine of {agreement.cosine:.2g}"
     )
     return (Evidence(told, {"label_signal": training.cosine, "label_agreement": agreement.cosine}),)
 
@@ -126,8 +123,7 @@ def labels_silent(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"a gradient of {norm:.2g}, and following the labels of some sequences does nothing for others: a "
-        "cosine of "
-        f"{training.cosine:.2g}"
+        f"cosine of {training.cosine:.2g}"
     )
     return (Evidence(told, {"label_signal": training.cosine, "gradient_norm": norm}),)
 

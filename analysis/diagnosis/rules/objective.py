@@ -63,9 +63,8 @@ def learns_something_else(course: Course) -> tuple[Evidence, ...]:
     if not (training > LEARNS and validation < WORSE_THAN_CHANCE):
         return ()
     told = (
-        f"on new sequences training has come {training:.0%} of the way from chance, and validation is "
-        "worse than "
-        f"chance by {-validation:.0%}"
+        f"on new sequences training has come {training:.0%} of the way from chance, and validation is worse "
+        f"than chance by {-validation:.0%}"
     )
     return (Evidence(told, {"train_skill": training, "validation_skill": validation}),)
 
@@ -84,8 +83,7 @@ def learns_what_validation_lacks(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"on new sequences training has come {training:.0%} of the way from chance and validation "
-        f"{validation:.0%}; "
-        f"the label signal is {spoken:.2g} in training and {heard:.2g} in validation"
+        f"{validation:.0%}; the label signal is {spoken:.2g} in training and {heard:.2g} in validation"
     )
     return (Evidence(told, {"train_skill": training, "label_signal": spoken}),)
 

@@ -38,8 +38,7 @@ def floor_too_high(course: Course) -> tuple[Evidence, ...]:
     summary = course.summary
     told = (
         f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {course.best_loss:.3g} is "
-        "perfect and "
-        f"{summary.chance_loss:.3g} is chance: {_head(course)}"
+        f"perfect and {summary.chance_loss:.3g} is chance: {_head(course)}"
     )
     return (Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss}),)
 
@@ -100,16 +99,14 @@ def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
         if is_inside and (at_bottom or at_top):
             told = (
                 f"raw outputs never left {bottom:.0f}..{top:.0f} ({low:.3g} to {high:.3g} in {len(seen)} "
-                "evaluations) "
-                "and stand against its end: they seem to be activated before the head"
+                "evaluations) and stand against its end: they seem to be activated before the head"
             )
             return (Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0]),)
     means = np.array([number(value.get("mean")) for _, value in seen])
     if low >= 0 and high <= 1 and 0 < middle(means) < 1 and np.ptp(known(means)) < ADDS_UP * middle(means):
         told = (
             f"raw outputs lie within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
-            "evaluations: they add "
-            "up to one before the head"
+            "evaluations: they add up to one before the head"
         )
         return (Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0]),)
     if float((lows == 0).mean()) > MOSTLY:

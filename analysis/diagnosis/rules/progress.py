@@ -33,8 +33,7 @@ def at_partial_solution(course: Course) -> tuple[Evidence, ...]:
         if abs(best - wanted) < NEAR_PARTIAL * room and abs(late - wanted) < STAYS * room:
             told = (
                 f"the {course.summary.metric.replace('_', ' ')} never got past {best:.3g} and stands at "
-                f"{late:.3g}; "
-                f"one that {level.get('name')} has {wanted:.3g}"
+                f"{late:.3g}; one that {level.get('name')} has {wanted:.3g}"
             )
             return (Evidence(told, {"metric": late, "partial": wanted}, None, int(course.updates[-1])),)
     return ()
@@ -86,7 +85,6 @@ def network_tiny(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"with {width} units a layer training stands {course.end_train_skill:.0%} of the way from chance, "
-        "and "
-        f"validation {course.end_validation_skill:.0%}"
+        f"and validation {course.end_validation_skill:.0%}"
     )
     return (Evidence(told, {"hidden_size": float(width), "validation_skill": course.end_validation_skill}),)

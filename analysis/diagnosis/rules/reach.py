@@ -75,9 +75,8 @@ def input_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
         allowed = DEEP_SPREAD_SHARE if len(spreads) >= DEEP else SPREAD_SHARE
         if share < allowed or factor < SPREAD_FACTOR:
             told = (
-                f"{told_when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} "
-                f"in {top}: a "
-                f"factor of {factor:.2g} a layer"
+                f"{told_when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} in "
+                f"{top}: a factor of {factor:.2g} a layer"
             )
             return (Evidence(told, {"spread_lowest": below, "spread_top": above}, top),)
     return ()

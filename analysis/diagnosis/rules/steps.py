@@ -9,13 +9,16 @@ from analysis.diagnosis.diagnosis import Evidence
 from analysis.diagnosis.rules.units import DEAD_SHARE
 from analysis.diagnosis.series import first, jitter, known, largest, last, middle, number, turns
 
-#: A training loss that rises to so many times where it began, or of chance, before the first evaluation.
-OVERSHOOT = 2.0
+#: A training loss that rises to so many times where it began, or of chance; with batches of fewer than 18
+#: sequences, beyond so many deviations of a batch's loss.
+OVERSHOOT, LUCK = 2.0, 3.0
 #: A loss so many times that of guessing is thrown there by gradients without bound, and not by steps that
 #: are too large: Adam at a rate of 1 was seen to reach 700, unclipped gradients 10^5 to 10^10.
 EXPLOSION = 1e4
 #: Deviation of single training losses against what drawing a batch explains of a squared error.
 LARGE_SPREAD = 2.0
+#: A training loss this far on the wrong side of guessing, as a skill, at the end.
+WORSE_THAN_GUESSING = -0.1
 #: A validation loss that jumps by this share of the way from chance to perfection.
 LARGE_JITTER = 0.1
 #: How far validation may have come for its jumps to be without use.
@@ -29,19 +32,19 @@ def first_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
 
     Reads `loss_first` and `loss_max` of the first interval. Steps small enough go down (Smith 2017 finds the
     largest useful rate where the loss begins to rise). It says nothing of what was saturated or exploded at
-    birth, for that begins high.
+    birth, for that begins high. What small batches explain by themselves does not count.
     """
     if not course.history:
         return ()
     signals = course.history[0].signals
     began, highest = number(signals.get("loss_first")), number(signals.get("loss_max"))
     level = max(began, course.summary.chance_loss)
-    if not level > 0 or not highest > OVERSHOOT * level:
+    if not level > 0 or not highest > _allowed_rise(course) * level:
         return ()
     update = int(course.updates[0])
     told = (
-        f"the training loss began at {began:.2g} and rose to {highest:.2g} within {update} updates, "
-        f"where guessing has {course.summary.chance_loss:.2g}"
+        f"the training loss began at {began:.2g} and rose to {highest:.2g} within {update} updates, where "
+        f"guessing has {course.summary.chance_loss:.2g}"
     )
     return (Evidence(told, {"loss_first": began, "loss_max": highest}, None, update),)
 
@@ -64,45 +67,55 @@ def unclipped_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
         f"nothing clips the gradient, the largest at an evaluation is {highest:.2g}",
         {"gradient_norm": highest},
     )
-    if level > 0 and peak > OVERSHOOT * level:
+    if level > 0 and peak > _allowed_rise(course) * level:
         update = int(course.updates[int(np.nanargmax(losses))])
         told = f"the training loss began at {began:.2g} and rose to {peak:.2g} before update {update}"
         return (Evidence(told, {"loss_first": began, "loss_max": peak}, None, update), clipping)
     killed = _killed_layer(course)
     if killed is None:
         return ()
-    told = (
-        f"units of {killed} passed something on at update {course.updates[0]}, and most are dead at the end"
-    )
+    told = f"more units of {killed} are dead at the end, most of them, than at update {course.updates[0]}"
     return (Evidence(told, {}, killed, int(course.updates[-1])), clipping)
 
 
 def _killed_layer(course: Course) -> str | None:
-    """A layer that is dead at the end and was not wholly dead at the first evaluation."""
+    """A layer that is dead at the end, and more so than at the first evaluation."""
     for layer, shares in course.curves_by_layer("dead_units_by_layer").items():
-        if first(shares) < 1.0 and last(shares) >= DEAD_SHARE:
+        if last(shares) >= DEAD_SHARE and last(shares) > first(shares):
             return layer
     return None
+
+
+def _batch_noise(course: Course) -> float:
+    """Deviation of a batch's loss as a share of it: sqrt(2 / B) for means of B squares of normal numbers."""
+    batch_size = number(course.setting("train.batch_size"))
+    return math.sqrt(2 / batch_size) if batch_size > 0 else math.nan
+
+
+def _allowed_rise(course: Course) -> float:
+    """How many times its beginning a loss may be by the luck of a batch."""
+    by_luck = 1 + LUCK * _batch_noise(course)
+    return max(OVERSHOOT, by_luck) if math.isfinite(by_luck) else OVERSHOOT
 
 
 def loss_jumps(course: Course) -> tuple[Evidence, ...]:
     """Single losses jump up and down by more than drawing a batch explains, without progress.
 
-    Reads `loss_spread` at the end and `train.batch_size`. The mean of B squares of normal numbers has a
-    deviation of sqrt(2 / B) of itself; twice that, in losses of guessing, is too much. The first interval
-    does not count, for losses fall there from where they began.
+    Reads `loss_spread` at the end, `train.batch_size` and the training loss as a skill. What drawing explains
+    in losses of guessing (`_batch_noise`) is too little for twice as much anywhere, and for as much where
+    training stands worse than guessing: constant outputs would do better, so steps keep throwing them about.
+    The first interval does not count, for losses fall there from where they began.
     """
-    batch_size = number(course.setting("train.batch_size"))
-    explained = course.summary.chance_loss * math.sqrt(2 / batch_size) if batch_size > 0 else math.nan
-    if len(course.history) < 2 * MIN_END:
+    explained = course.summary.chance_loss * _batch_noise(course)
+    if len(course.history) < 2 * MIN_END or course.progress > PROGRESS_LEFT:
         return ()
     spread = middle(course.signal_curve("loss_spread")[1:][course.end])
-    if not spread > LARGE_SPREAD * explained or course.progress > PROGRESS_LEFT:
+    allowed = 1.0 if course.end_train_skill < WORSE_THAN_GUESSING else LARGE_SPREAD
+    if not spread > allowed * explained:
         return ()
     told = (
-        f"single training losses deviate by {spread:.2g} at the end, where drawing batches of "
-        f"{batch_size:.0f} "
-        f"explains {explained:.2g}, and their mean does not fall"
+        f"single training losses deviate by {spread:.2g} at the end, where drawing a batch explains "
+        f"{explained:.2g}, and their mean does not fall"
     )
     return (Evidence(told, {"loss_spread": spread, "explained": explained}, None, int(course.updates[-1])),)
 
@@ -168,7 +181,6 @@ def loss_explodes(course: Course) -> tuple[Evidence, ...]:
     where = int((losses == peak).argmax())
     told = (
         f"the training loss rose to {peak:.2g} before update {course.updates[where]}, where guessing has "
-        f"{level:.2g}; "
-        f"the first evaluation's gradient was {first(course.signal_curve('gradient_norm')):.2g}"
+        f"{level:.2g}; the first evaluation's gradient was {first(course.signal_curve('gradient_norm')):.2g}"
     )
     return (Evidence(told, {"loss_max": peak, "chance_loss": level}, None, int(course.updates[where])),)

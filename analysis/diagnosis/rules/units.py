@@ -67,9 +67,8 @@ def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
     for layer, (began, ended) in _gate_shares(course).items():
         if min(began, ended) >= SATURATED_GATES and _is_as_born(course, layer):
             told = (
-                f"at least {began:.0%} of the activations of each gate of {layer} are below 0.1 or above "
-                "0.9 at "
-                f"update {course.updates[0]}, {ended:.0%} at the end"
+                f"at least {began:.0%} of the activations of each gate of {layer} are below 0.1 or above 0.9 "
+                f"at update {course.updates[0]}, {ended:.0%} at the end"
             )
             return (Evidence(told, {"saturation": began}, layer, int(course.updates[0])),)
     if course.setting("model.nonlinearity") != "tanh":
@@ -78,9 +77,8 @@ def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
         stays = first(spreads) >= SATURATED_SPREAD and last(spreads) >= STILL_SATURATED_SPREAD
         if stays and _is_as_born(course, layer):
             told = (
-                f"the states of {layer}, within -1 and 1, deviate by {first(spreads):.2f} between inputs "
-                "at update "
-                f"{course.updates[0]}, {last(spreads):.2f} at the end: nearly all stand at an end"
+                f"the states of {layer}, within -1 and 1, deviate by {first(spreads):.2f} between inputs at "
+                f"update {course.updates[0]}, {last(spreads):.2f} at the end: nearly all stand at an end"
             )
             return (Evidence(told, {"spread": first(spreads)}, layer, int(course.updates[0])),)
     return ()

@@ -48,8 +48,7 @@ def gradient_always_zero(course: Course) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"the gradient of {_listed(cut)} is zero in every entry at each of {len(course.history)} "
-        "evaluations, "
-        f"that of {_listed(alive)} is not"
+        f"evaluations, that of {_listed(alive)} is not"
     )
     return (Evidence(told, {"gradient_zeros": 1.0}, cut[0], int(course.updates[0])),)
 
@@ -120,9 +119,8 @@ def parameters_unmoved(course: Course) -> tuple[Evidence, ...]:
     if not still or not moving:
         return ()
     told = (
-        f"{_listed(still)} {_has(still)} a gradient, of {largest(norms[still[0]]):.2g} at most, and did "
-        "not move "
-        f"at any of {len(course.history)} evaluations; {_listed(moving)} did"
+        f"{_listed(still)} {_has(still)} a gradient, of {largest(norms[still[0]]):.2g} at most, and did not "
+        f"move at any of {len(course.history)} evaluations; {_listed(moving)} did"
     )
     return (Evidence(told, {"update_ratio": 0.0}, still[0], int(course.updates[0])),)
 
