@@ -210,9 +210,7 @@ def test_outputs_of_classes_are_made_probabilities_before_the_loss(make_session:
         ("recurrent_weights_x3", {"weight_hh_l0": 3}),
     ],
 )
-def test_weights_begin_of_another_size(
-    make_session: MakeSession, fault: str, scaled: dict[str, float]
-) -> None:
+def test_weights_begin_scaled(make_session: MakeSession, fault: str, scaled: dict[str, float]) -> None:
     right, wrong = make_session(), make_session(fault)
 
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
