@@ -227,3 +227,60 @@ def test_a_fault_that_follows_from_another_stands_behind_it(make_training: Any) 
     )
     assert diagnosis is not None
     assert causes(diagnosis)[:3] == ["oscillating", "saturated", "vanishing_in_time"]
+
+
+SGD = {"train": {"optimizer": "sgd"}}
+
+
+def test_units_that_an_unclipped_step_kills_are_the_explosion_s(make_training: Any) -> None:
+    dying = {"dead_units_by_layer": lambda share: {"layers.0": min(1.0, 0.5 + share)}}
+    dead = {"dead_units_by_layer": {"layers.0": 0.9}}
+    clipped = {"train": {"optimizer": "sgd", "clip_norm": 1.0}}
+    assert verdict(*make_training(signals=dying, config=SGD)) == "exploding_gradient"
+    assert verdict(*make_training(signals=dead, config=SGD)) == "dead_units"
+    assert verdict(*make_training(signals=dying, config=clipped)) == "dead_units"
+
+
+def test_a_wall_in_the_loss_may_stand_anywhere(make_training: Any) -> None:
+    wall = {"loss_max": lambda share: 5 * CHANCE if share == 0.5 else CHANCE}
+    assert verdict(*make_training(signals=wall, config=SGD)) == "exploding_gradient"
+
+
+def test_a_gradient_that_a_dead_or_constant_layer_stops_is_not_cut(make_training: Any) -> None:
+    zeros = {"gradient_zeros_by_layer": {"layers.0": 1.0, "layers.1": 0.0, "readout": 0.0}}
+    dead = {"dead_units_by_layer": {"layers.0": 0.9, "layers.1": 0.0}}
+    constant = {"spread_by_layer": {"layers.0": 0.0, "layers.1": 0.0}}
+    assert verdict(*make_training(signals=zeros)) == "disconnected"
+    assert verdict(*make_training(signals=zeros | dead)) == "dead_units"
+    assert verdict(*make_training(signals=zeros | constant)) != "disconnected"
+
+
+def test_gates_that_large_steps_drove_to_their_ends_were_not_born_there(make_training: Any) -> None:
+    shut = {"saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.1, "output": 0.9}}}
+    steps = {"update_ratio_by_layer": {"layers.0": 0.02, "layers.1": 0.02, "readout": 0.02}}
+    assert verdict(*make_training(signals=shut)) == "saturated"
+    assert verdict(*make_training(signals=shut | steps | {"loss_spread": CHANCE})) == "oscillating"
+
+
+def test_the_luck_of_a_small_batch_is_no_overshoot(make_training: Any) -> None:
+    rise = {"loss_first": CHANCE, "loss_max": 2.5 * CHANCE}
+    assert verdict(*make_training(signals=rise)) == "oscillating"
+    assert verdict(*make_training(signals=rise, config={"train": {"batch_size": 4}})) != "oscillating"
+
+
+def test_a_decoder_is_no_depth_and_four_layers_are(make_training: Any) -> None:
+    decoded = {"spread_by_layer": {"encoder.0": 0.1, "decoders.0.0": 1e-4}}
+    deep = {"spread_by_layer": {"layers.0": 0.1, "layers.1": 0.04, "layers.2": 0.02, "layers.3": 0.008}}
+    assert verdict(*make_training(signals=decoded)) != "vanishing_in_depth"
+    assert verdict(*make_training(signals=deep)) == "vanishing_in_depth"
+
+
+def test_a_network_that_spent_its_training_on_reaching_back_began_too_short(make_training: Any) -> None:
+    lifted = {"gradient_share_at_first": lambda share: 1e-7 if share < 0.2 else 0.3}
+    assert verdict(*make_training(signals=lifted)) == "vanishing_in_time"
+
+
+def test_a_loss_that_still_falls_to_chance_is_slow_and_not_without_signal(make_training: Any) -> None:
+    silent = {"label_signal": 0.02, "label_signal_validation": 0.01, "label_agreement": 0.0}
+    falling = make_training(train=lambda share: CHANCE * (3 - 1.8 * share), signals=silent)
+    assert verdict(*falling) == "too_slow"
