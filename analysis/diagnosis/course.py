@@ -170,6 +170,12 @@ class Course:
         return by_score or (skill.size > 1 and bool(np.sort(skill)[-2] > LEFT_CHANCE))
 
     @cached_property
+    def ends_away_from_chance(self) -> bool:
+        """Whether validation is away from chance at the end too: what it reached once may be luck."""
+        is_away = self.end_score > self.chance_score or self.end_validation_skill > LEFT_CHANCE
+        return self.left_chance and is_away
+
+    @cached_property
     def trained_away_from_chance(self) -> bool:
         """Whether the training loss is clearly below chance at the end."""
         return self.end_train_skill > LEFT_CHANCE

@@ -62,7 +62,7 @@ RULES: tuple[Rule, ...] = (
     Rule(labels.labels_disagree, "labels_or_loss_wrong", 0.5),
     Rule(objective.loss_climbs, "labels_or_loss_wrong", 0.5),
     Rule(units.units_saturated, "saturated", 0.5),
-    Rule(labels.labels_silent, "no_signal", 0.78),
+    Rule(labels.labels_silent, "no_signal", 0.75),
     Rule(progress.still_improving, "too_slow", 0.75),
     Rule(numbers.gradient_grows_back_in_time, "exploding_gradient", 0.5),
     Rule(numbers.gradient_spikes, "exploding_gradient", 0.5),

@@ -113,8 +113,8 @@ def labels_silent(course: Course) -> tuple[Evidence, ...]:
     of gradient-based deep learning, section 2): for parity the gradient's variance over target functions is
     exponentially small, so it says next to nothing of the one that is asked for.
     """
-    is_on_its_way = course.left_chance or course.trained_away_from_chance or course.progress > PROGRESS_LEFT
-    if is_on_its_way or course.is_running:
+    is_away = course.ends_away_from_chance or course.trained_away_from_chance
+    if is_away or course.progress > PROGRESS_LEFT or course.is_running:
         return ()
     training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
     norm = middle(course.signal_curve("gradient_norm"))
