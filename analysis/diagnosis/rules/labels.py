@@ -20,6 +20,8 @@ NEXT_TO_NOTHING = 0.1
 TURNED = -0.2
 #: What is this small a share of another cosine is not of the same kind.
 MUCH_LESS = 0.25
+#: A validation skill that shuffled labels do not teach.
+LEARNED = 0.2
 #: Probes that are too few to compare two noisy cosines.
 MIN_PROBES = 3
 #: Sequences in a batch from which its labels' gradient is worth comparing.
@@ -48,12 +50,13 @@ def labels_contradict(course: Course) -> tuple[Evidence, ...]:
 def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
     """Validation labels carry something, training labels nothing: they are shuffled.
 
-    Reads `label_signal` and `label_signal_validation`, means over all probes.
+    Reads `label_signal` and `label_signal_validation`, means over all probes, and the validation loss as a
+    skill: where it has come a fifth of the way, the training labels taught it.
     """
     training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
     is_nothing = training.deviations < SILENT or training.cosine < NEXT_TO_NOTHING
     is_silent = is_nothing and training.cosine < MUCH_LESS * validation.cosine
-    if course.measured("label_signal").size < MIN_PROBES:
+    if course.measured("label_signal").size < MIN_PROBES or course.end_validation_skill > LEARNED:
         return ()
     batch_size = course.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE

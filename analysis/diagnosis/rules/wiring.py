@@ -130,7 +130,8 @@ def tensors_unmoved(course: Course) -> tuple[Evidence, ...]:
 
     Reads `unmoved_parameters`; silent where nothing moves, which is a matter of the learning rate.
     """
-    named = [set(names) for _, names in course.signals("unmoved_parameters") if isinstance(names, list)]
+    listed = [names for _, names in course.signals("unmoved_parameters") if isinstance(names, list)]
+    named = [{str(name) for name in names} for names in listed]
     if not named or len(named) < len(course.history):
         return ()
     names = sorted(set.intersection(*named))
