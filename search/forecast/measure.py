@@ -6,13 +6,13 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from search.preflight.reach import spread
 from search.preflight.subject import Subject
 from search.trial.config import TrialConfig
 from search.trial.objective import Objective
 from search.trial.probes.batches import of_one_length
 from search.trial.probes.labels import Side, label_signals
 from search.trial.probes.passes import ProbePass, evaluating
+from search.trial.probes.states import spread
 from search.trial.probes.time import last_label_loss, reach
 
 #: Initializations that a cell's signals are medians of, where nobody says otherwise.
@@ -65,7 +65,7 @@ def _reach(subject: Subject) -> dict[str, float]:
     of_last = _gradient_by_step(one, last_label_loss(one))
     of_all = _gradient_by_step(one, one.objective.loss(one.trace.outputs, one.batch))
     reached = reach(of_last)
-    spreads = [spread(layer.outputs[:, -1].detach()) for layer in one.trace.layers]
+    spreads = [spread(layer.outputs[:, -1].detach()).item() for layer in one.trace.layers]
     return {
         "log10_gradient_share_at_first": _log10_share(reached.get("gradient_share_at_first", 0.0)),
         "log10_gradient_share_mean": _log10_share(_share(sum(of_all) / len(of_all), max(of_all))),

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from models.network import Teacher, Trace
 from search.preflight.finding import Finding
-from search.preflight.subject import Subject, first_of
+from search.preflight.subject import Subject
+from search.trial.probes.batches import first_of
 
 #: Sequences that are looked at.
 _NUM_SEQUENCES = 4

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 
 from models.config import DecodingConfig
 from search.preflight.finding import Finding
-from search.preflight.subject import Subject, first_of
+from search.preflight.subject import Subject
+from search.trial.probes.batches import first_of
 
 #: Outputs that differ by less, relative to their size, differ by rounding: float32 has 7 digits.
 ROUNDING = 1e-5

@@ -8,16 +8,16 @@ from datasets.task import Batch
 from search.preflight.finding import Finding
 from search.preflight.remedies import remedies
 from search.preflight.subject import Subject
-from search.trial.probes.states import spread as states_spread
-from search.trial.probes.time import REACHED_SHARE
+from search.trial.probes.batches import of_one_length
+from search.trial.probes.states import spread
+from search.trial.probes.steps import MAX_STEPS, shown_steps
+from search.trial.probes.time import reach
 
 #: An LSTM at torch's initialization loses a factor of 4 a layer. Below a hundredth, which is four layers of
 #: it, trials of 1,500 updates were seen to stay at chance for long stretches of sequence lengths.
 MIN_SPREAD_SHARE = 1e-2
 #: Below 1e-6 a step's part in a weight's gradient is rounded away beside the last step's (float32: 6e-8).
 MIN_GRADIENT_SHARE = 1e-6
-#: Layers and time steps that are listed.
-_MAX_LISTED = 32
 
 
 @torch.no_grad()
@@ -29,8 +29,8 @@ def reach_in_depth(subject: Subject) -> Finding:
     """
     batch = of_one_length(subject.batch)
     layers = subject.trace(batch, training=False).layers
-    spreads = {layer.name: spread(layer.outputs[:, -1]) for layer in layers}
-    listed = dict(list(spreads.items())[:_MAX_LISTED])
+    spreads = {layer.name: spread(layer.outputs[:, -1]).item() for layer in layers}
+    listed = dict(list(spreads.items())[:MAX_STEPS])
     if len(spreads) < 2:
         value = next(iter(spreads.values()), float("nan"))
         return Finding(
@@ -52,18 +52,18 @@ def reach_in_time(subject: Subject) -> Finding:
     norms = gradient_by_step(subject, batch)
     num_steps = len(norms)
     last = norms[-1].item()
-    details = {f"step {step + 1}": norms[step].item() for step in _shown(num_steps)}
+    details = {f"step {step + 1}": norms[step].item() for step in shown_steps(num_steps)}
     if num_steps == 1:
         return Finding("pass", "sequences of one step", 1.0, unit, details=details)
     if last == 0:
         return Finding(
             "warn", "no gradient reaches the last input", float("nan"), unit, "see gradients", details
         )
-    share = norms[0].item() / last
-    reached = (norms >= REACHED_SHARE * last).flip(0).long().cumprod(0).sum().item()
+    found = reach(norms.tolist())
+    share, reached = found["gradient_share_at_first"], found["gradient_reach_steps"]
     said = f"{share:.1g} of the gradient is left at the first of {num_steps} steps"
     if reached < num_steps:
-        said += f"; a thousandth after {reached:.0f} steps back"
+        said += f"; a thousandth after {reached} steps back"
     if share >= MIN_GRADIENT_SHARE:
         return Finding("pass", said, share, unit, details=details)
     advice = remedies(
@@ -76,23 +76,12 @@ def reach_in_time(subject: Subject) -> Finding:
     return Finding("warn", said, share, unit, advice, details)
 
 
-def spread(states: Float[Tensor, "batch hidden"]) -> float:
-    """Standard deviation over the batch, root mean square over units."""
-    return states_spread(states).item()
-
-
-def gradient_by_step(subject: Subject, batch: Batch, *, of_all_labels: bool = False) -> Float[Tensor, "time"]:
-    """Norm of d loss / d x_t for each t.
-
-    Args:
-        subject: whose network and loss.
-        batch: sequences of one length (see `of_one_length`).
-        of_all_labels: where each step has a target, of the whole loss, and not of the last step's alone.
-    """
+def gradient_by_step(subject: Subject, batch: Batch) -> Float[Tensor, "time"]:
+    """Norm of d loss / d x_t for each t; where each step has a target, of the last step's loss alone."""
     batch = batch._replace(inputs=batch.inputs.clone().requires_grad_())
     outputs = subject.trace(batch, training=False).outputs
     asked = batch
-    if subject.config.task.target_layout == "step" and not of_all_labels:
+    if subject.config.task.target_layout == "step":
         outputs, asked = outputs[:, -1:], batch._replace(targets=batch.targets[:, -1:])
     loss = subject.objective.loss(outputs, asked)
     if not loss.requires_grad:
@@ -100,20 +89,3 @@ def gradient_by_step(subject: Subject, batch: Batch, *, of_all_labels: bool = Fa
     (gradient,) = torch.autograd.grad(loss, batch.inputs, materialize_grads=True, allow_unused=True)
     norms: Tensor = gradient.double().norm(dim=(0, 2))
     return norms
-
-
-def of_one_length(batch: Batch) -> Batch:
-    """Padded sequences: those of at least the median length, cut to it, so that last steps are last."""
-    if batch.lengths is None:
-        return batch
-    length = int(batch.lengths.median())
-    kept = batch.lengths >= length
-    targets = batch.targets[kept]
-    is_by_step = targets.ndim > 1 and targets.shape[1] == batch.inputs.shape[1]
-    return Batch(batch.inputs[kept, :length], targets[:, :length] if is_by_step else targets)
-
-
-def _shown(num_steps: int) -> list[int]:
-    """At most _MAX_LISTED steps, the first and the last among them."""
-    count = min(num_steps, _MAX_LISTED)
-    return sorted({round(index * (num_steps - 1) / max(count - 1, 1)) for index in range(count)})

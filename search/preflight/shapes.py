@@ -8,7 +8,8 @@ from torch import Tensor
 
 from datasets.task import Batch
 from search.preflight.finding import Finding
-from search.preflight.subject import Subject, first_of
+from search.preflight.subject import Subject
+from search.trial.probes.batches import first_of
 
 #: Inputs of a larger root mean square press the units of a default initialization into saturation;
 #: standardised features have 1.

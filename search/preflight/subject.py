@@ -88,11 +88,6 @@ def num_sequences(training: Training, max_products: float) -> int:
     return max(MIN_SEQUENCES, min(MAX_SEQUENCES, int(max_products / products)))
 
 
-def first_of(batch: Batch, size: int) -> Batch:
-    """A batch's first sequences."""
-    return next(batch.split(size))
-
-
 def constant_guess_loss(subject: Subject, batch: Batch) -> float:
     """What the best guess gets on a batch that is the same for every input of it."""
     return best_constant_loss(subject.objective.head, subject.objective.labels(batch))

@@ -8,7 +8,8 @@ import torch
 
 from search.preflight.initial_loss import initial_loss
 from search.preflight.output_floor import output_floor
-from search.preflight.reach import gradient_by_step, reach_in_depth, reach_in_time, spread
+from search.preflight.reach import gradient_by_step, reach_in_depth, reach_in_time
+from search.trial.probes.states import spread
 from tests.search.preflight.conftest import MakeSubject
 
 
@@ -89,4 +90,4 @@ def test_the_gradient_is_that_of_the_last_step_alone(make_subject: MakeSubject) 
 
 def test_spread_is_the_root_mean_square_over_units() -> None:
     states = torch.tensor([[0.0, 1.0], [2.0, 1.0]])
-    assert spread(states) == pytest.approx(1.0)
+    assert spread(states).item() == pytest.approx(1.0)

@@ -14,9 +14,9 @@ from models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, NetworkCo
 from models.gates import block_of
 from models.network import Interface, LayerTrace, Network, Trace
 from models.recurrent import RecurrentNetwork
-from search.preflight.reach import spread
 from search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
 from search.trial.probes.gates import memory_steps
+from search.trial.probes.states import spread
 from search.trial.probes.steps import shown_steps
 
 
@@ -247,7 +247,7 @@ def test_spread_is_the_deviation_over_sequences_at_their_last_own_step() -> None
     states = torch.randn(5, 4, 3)
     whole = states_of(nn.Identity(), states)["spread_by_layer"]["layers.0"]
     assert whole == pytest.approx(states[:, -1].std(dim=0).square().mean().sqrt().item(), rel=1e-4)
-    assert whole == pytest.approx(spread(states[:, -1]), rel=1e-4), "as preflight has it"
+    assert whole == pytest.approx(spread(states[:, -1]).item(), rel=1e-4), "as preflight has it"
     ragged = states_of(nn.Identity(), states, lengths=torch.tensor([1, 2, 3, 4, 2]))["spread_by_layer"]
     last = states[torch.arange(5), torch.tensor([0, 1, 2, 3, 1])]
     assert ragged["layers.0"] == pytest.approx(last.std(dim=0).square().mean().sqrt().item(), rel=1e-4)
