@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.records import Evaluation, Outcome, Summary, TrialRecord
+from tests.analysis.diagnosis.records import record_of
 
 NUM_EVALUATIONS = 20
 LAYERS = ("layers.0", "layers.1")
@@ -141,15 +142,4 @@ def make_record(
             **summary,
         },
     )
-    return TrialRecord(
-        number=0,
-        attempt=1,
-        config={**merged, "seed": 0},
-        cell={},
-        recipe={},
-        recipe_index=0,
-        purpose="default",
-        seed=0,
-        started="2026-01-01T00:00:00+00:00",
-        summary=told,
-    )
+    return record_of({**merged, "seed": 0}, told)

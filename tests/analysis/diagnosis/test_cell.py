@@ -9,23 +9,14 @@ from analysis.diagnosis import Cause, Diagnosis, Evidence, Suspicion
 from analysis.diagnosis.cell import diagnose_cell
 from analysis.diagnosis.separation import fisher_p, flat, separations
 from analysis.records import Outcome, Summary, TrialRecord
+from tests.analysis.diagnosis.records import record_of
 
 
 def trial(
     outcome: Outcome, cause: Cause = "none", confidence: float = 0.8, **train: Any
 ) -> tuple[TrialRecord, Diagnosis]:
-    record = TrialRecord(
-        number=0,
-        attempt=1,
-        config={"model": {"depth": 2}, "train": train, "seed": hash(cause) % 97},
-        cell={},
-        recipe={},
-        recipe_index=0,
-        purpose="default",
-        seed=0,
-        started="2026-01-01T00:00:00+00:00",
-        summary=Summary(outcome, ""),
-    )
+    config = {"model": {"depth": 2}, "train": train, "seed": len(cause)}
+    record = record_of(config, Summary(outcome, ""))
     evidence = Evidence(f"seen with confidence {confidence}")
     return record, Diagnosis(Suspicion(cause, confidence, "some_rule", (evidence,)))
 

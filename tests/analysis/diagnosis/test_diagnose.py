@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.diagnosis import CAUSES, diagnose
-from analysis.records import Evaluation, Summary, TrialRecord
+from analysis.records import Evaluation, Summary
+from tests.analysis.diagnosis.records import record_of
 
 CHANCE = 1 / 6
 SIGNALS = (
@@ -114,21 +115,6 @@ configs = st.fixed_dictionaries(
         "train": st.fixed_dictionaries({"clip_norm": st.none() | st.just(1.0)}),
     },
 )
-
-
-def record_of(config: dict[str, Any], summary: Summary | None) -> TrialRecord:
-    return TrialRecord(
-        number=0,
-        attempt=1,
-        config=config,
-        cell={},
-        recipe={},
-        recipe_index=0,
-        purpose="default",
-        seed=0,
-        started="2026-01-01T00:00:00+00:00",
-        summary=summary,
-    )
 
 
 @settings(max_examples=150, deadline=None)

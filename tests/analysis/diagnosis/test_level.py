@@ -10,6 +10,7 @@ from scipy import stats
 from analysis.diagnosis.chance import tails
 from analysis.diagnosis.level import reached
 from analysis.records import Evaluation, Summary, TrialRecord
+from tests.analysis.diagnosis.records import record_of
 
 
 def training(
@@ -30,18 +31,7 @@ def training(
         target_score=0.98,
         **more,
     )
-    record = TrialRecord(
-        number=0,
-        attempt=1,
-        config={"task": {"name": "parity", "test_size": 1024}},
-        cell={},
-        recipe={},
-        recipe_index=0,
-        purpose="default",
-        seed=0,
-        started="2026-01-01T00:00:00+00:00",
-        summary=summary,
-    )
+    record = record_of({"task": {"name": "parity", "test_size": 1024}}, summary)
     signals = {} if epoch is None else {"epoch": epoch}
     return record, [
         Evaluation(50 * index, 0.1, train_loss, 0.7, accuracy, 2 * accuracy - 1, signals)
