@@ -10,8 +10,8 @@ from typing import Any
 
 import analysis.diagnosis
 from analysis.diagnosis import Diagnosis
-from analysis.files import write_atomically
 from analysis.records import RunFolder, TrialRecord
+from analysis.storage import write_atomically
 from analysis.verdict_lines import make_lines, read_line
 
 _EXPLAINED = ("learned", "failed")

@@ -12,9 +12,9 @@ import pandas as pd
 
 from analysis.errors import UserError, nearest
 from analysis.explanation import Explanation, explain
-from analysis.files import write_atomically
 from analysis.records import Evaluation, RunFolder, TrialRecord
 from analysis.run_config import RunConfig, read_config
+from analysis.storage import write_atomically
 from analysis.table import build_table
 from analysis.verdict_lines import checked_history
 from analysis.wording import label_text

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from analysis.failure_map import FailureMap, MapCell
-from analysis.files import write_atomically
 from analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
 from analysis.rate_curve import RateCurve
+from analysis.storage import write_atomically
 from analysis.why import cause_label
 from analysis.wording import duration_text, label_lines
 

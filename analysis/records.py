@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from analysis.storage.place import AnyPath
+
 Outcome = Literal["learned", "failed", "censored", "errored"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 #: Why the study began a trial: to try the default recipe, to try another one, to confirm on fresh seeds a
 #: recipe that was chosen among several, or to change one thing about a trial (see `Intervention`).
 Purpose = Literal["default", "explore", "confirm", "intervene"]
+
+FaultKind = Literal["preempted", "lost", "hung", "error", "out_of_memory"]
 
 #: What a summary says as NaN where nobody knows it, and JSON as null.
 _NAN_WHERE_UNKNOWN = (
@@ -29,7 +33,7 @@ _NAN_WHERE_UNKNOWN = (
 class RunFolder:
     """Where everything of one run lies."""
 
-    path: Path
+    path: AnyPath
 
     @property
     def name(self) -> str:
@@ -37,52 +41,52 @@ class RunFolder:
         return self.path.name
 
     @property
-    def config(self) -> Path:
+    def config(self) -> AnyPath:
         """The resolved configuration, complete."""
         return self.path / "config.yaml"
 
     @property
-    def provenance(self) -> Path:
+    def provenance(self) -> AnyPath:
         """Command, code revision, versions, hardware, and every session's start and end."""
         return self.path / "provenance.json"
 
     @property
-    def journal(self) -> Path:
+    def journal(self) -> AnyPath:
         """Optuna's journal: the truth about every decision."""
         return self.path / "journal.log"
 
     @property
-    def lock(self) -> Path:
+    def lock(self) -> AnyPath:
         """Names the driver that writes this run: host, process, start time."""
         return self.path / "driver.lock"
 
     @property
-    def stop(self) -> Path:
+    def stop(self) -> AnyPath:
         """Exists while workers are asked to checkpoint and stop."""
         return self.path / "stop"
 
     @property
-    def costs(self) -> Path:
+    def costs(self) -> AnyPath:
         """Estimated seconds of one trial in each cell, on the machine of the last session."""
         return self.path / "costs.json"
 
     @property
-    def table(self) -> Path:
+    def table(self) -> AnyPath:
         """All records, one row a trial."""
         return self.path / "trials.parquet"
 
     @property
-    def causes(self) -> Path:
+    def causes(self) -> AnyPath:
         """The verdicts on trials, kept for the next reader: disposable."""
         return self.path / "causes.jsonl"
 
     @property
-    def report(self) -> Path:
+    def report(self) -> AnyPath:
         """The folder of the report."""
         return self.path / "report"
 
     @property
-    def trials(self) -> Path:
+    def trials(self) -> AnyPath:
         """The folder of the trials' folders."""
         return self.path / "trials"
 
@@ -95,25 +99,25 @@ class RunFolder:
 class TrialFolder:
     """Where everything of one trial lies."""
 
-    path: Path
+    path: AnyPath
 
     @property
-    def record(self) -> Path:
+    def record(self) -> AnyPath:
         """What the driver says of the trial: a TrialRecord as JSON."""
         return self.path / "record.json"
 
     @property
-    def attempt(self) -> Path:
+    def attempt(self) -> AnyPath:
         """Which start of the trial may write here: a number."""
         return self.path / "attempt"
 
     @property
-    def history(self) -> Path:
+    def history(self) -> AnyPath:
         """What the worker measured: one Evaluation as JSON a line."""
         return self.path / "history.jsonl"
 
     @property
-    def checkpoint(self) -> Path:
+    def checkpoint(self) -> AnyPath:
         """From where the training goes on."""
         return self.path / "checkpoint"
 
@@ -234,6 +238,24 @@ class Intervention:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """What ended one start of a trial, though its training was not over.
+
+    Attributes:
+        attempt: which start, from 1.
+        kind: 'preempted': its worker was asked to leave, and saved itself; 'lost': its worker or node died;
+            'hung': no evaluation came for too long; 'error': its code raised; 'out_of_memory': on the GPU.
+        reason: one line.
+        at: ISO 8601 with zone.
+    """
+
+    attempt: int
+    kind: FaultKind
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """What the driver writes of a trial, after the journal.
 
@@ -250,6 +272,9 @@ class TrialRecord:
         summary: None until it has ended.
         intervention: what was changed, where its purpose is 'intervene'. Such a trial is no evidence of its
             cell: recipe and recipe_index are those of what was changed.
+        faults: what ended earlier starts of it.
+        batch_halvings: how often its batch was halved, for it did not fit into the GPU's memory: `config` has
+            the batch that was trained with.
     """
 
     number: int
@@ -264,12 +289,15 @@ class TrialRecord:
     ended: str | None = None
     summary: Summary | None = None
     intervention: Intervention | None = None
+    faults: tuple[Fault, ...] = ()
+    batch_halvings: int = 0
 
     def to_json(self) -> str:
         """The text of record.json."""
         summary = None if self.summary is None else self.summary.to_dict()
         intervention = None if self.intervention is None else asdict(self.intervention)
-        values = {**vars(self), "summary": summary, "intervention": intervention}
+        faults = [asdict(fault) for fault in self.faults]
+        values = {**vars(self), "summary": summary, "intervention": intervention, "faults": faults}
         return json.dumps(_finite(values), indent=1, allow_nan=False)
 
     @classmethod
@@ -284,7 +312,8 @@ class TrialRecord:
             intervention = values.pop("intervention", None)
             if intervention is not None:
                 intervention = Intervention(**intervention)
-            return cls(**values, summary=summary, intervention=intervention)
+            faults = tuple(Fault(**fault) for fault in values.pop("faults", []))
+            return cls(**values, summary=summary, intervention=intervention, faults=faults)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a trial's record: {error}") from None
 

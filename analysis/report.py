@@ -8,12 +8,12 @@ from pathlib import Path
 
 from analysis.errors import UserError, command
 from analysis.failure_map import FailureMap, MapCell, build_map
-from analysis.files import write_atomically
 from analysis.interventions import rescue_comparisons, rescue_csv
 from analysis.load import Run, find_run, load_run
 from analysis.page import render
 from analysis.plots import MapLine, write_failure_map
 from analysis.records import RunFolder
+from analysis.storage import write_atomically
 from analysis.theory.on_map import forecast_on
 from analysis.words import read_run_words
 

@@ -77,7 +77,7 @@ def worker_rows() -> list[tuple[str, str]]:
 DRIVER = """
 import resource, sys
 from pathlib import Path
-from analysis.files import write_atomically
+from analysis.storage import write_atomically
 from analysis.records import RunFolder
 from analysis.report import build
 from search.executor import execute

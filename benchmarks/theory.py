@@ -18,8 +18,8 @@ from statistics import median
 from typing import get_args
 
 import analysis.theory
-from analysis.files import write_atomically
 from analysis.statistics import Interval
+from analysis.storage import write_atomically
 from analysis.theory.auroc import Measured, areas, auroc, percentile_interval, resampled
 from analysis.theory.features import SIGNAL_SIGNS, SIGNS, numbers
 from analysis.theory.fit import FILE, Fit, LeftOut

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 
-from analysis.files import cut_torn_line
+from analysis.storage.local import cut_torn_line
 from benchmarks.known_results.trainings import train
 from search.cost import relative_cost
 from search.trial.config import TrialConfig

@@ -26,11 +26,26 @@ class Budget(Config):
     facets: int | None = Field(default=None, ge=1, description="how many facets, from the first; none: all")
 
 
+class Retries(Config):
+    """How often one trial is started again, by what ended it. Each kind has a budget of its own."""
+
+    preempted: int = Field(default=100, ge=0, description="its worker was asked to leave (SIGTERM)")
+    lost: int = Field(default=3, ge=0, description="its worker or node died")
+    hung: int = Field(default=1, ge=0, description="no evaluation came within cluster.evaluation_minutes")
+    error: int = Field(default=0, ge=0, description="its code raised an exception")
+    halve_batch: int = Field(
+        default=0, ge=0, description="out of GPU memory: again from the start, with half the batch"
+    )
+
+
 class Cluster(Config):
-    """Where trials run."""
+    """Where trials run, and what each of them gets."""
 
     name: str = "custom"
     address: str = Field(default="local", description="local: a Ray of its own; else a running Ray's address")
+    authentication: Literal["token", "none"] = Field(
+        default="token", description="none: also on a cluster that lets everybody in"
+    )
     cpus: int | None = Field(
         default=None, ge=1, description="CPUs of the local Ray; none: all that there are"
     )
@@ -41,6 +56,16 @@ class Cluster(Config):
         le=64,
         description="GPUs of one trial, fractions allowed; none: 1 where there is one",
     )
+    memory_per_trial: float | None = Field(
+        default=None, gt=0, description="GiB that one trial gets and, on a CPU, is held to; none: no limit"
+    )
+    resources_per_trial: dict[str, float] = Field(
+        default={}, description="Ray's custom resources of one trial, by name"
+    )
+    evaluation_minutes: float | None = Field(
+        default=30, gt=0, description="minutes without an evaluation before a trial hangs; none: no limit"
+    )
+    retries: Retries = Retries()
 
 
 class Halving(Config):
@@ -75,4 +100,10 @@ class RunConfig(Config):
     )
     halving: Halving = Halving()
     keep: Literal["none", "learned", "all"] = Field(default="none", description="whose weights are kept")
+    journal: str | None = Field(
+        default=None, description="postgresql://...: decisions there, not in the run folder; none: the folder"
+    )
+    shard: str | None = Field(
+        default=None, pattern=r"^[1-9][0-9]{0,3}/[1-9][0-9]{0,3}$", description="2/5: every fifth cell only"
+    )
     test: bool = Field(default=False, description="look at the test set once, at each trial's end")

@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from analysis.errors import UserError
-from analysis.records import Summary
+from analysis.records import FaultKind, Summary
+from search.config import Retries
 from search.interruption import Interruption
 from search.study import Study
-
-#: Starts of one trial whose worker died, before the trial counts as errored.
-MAX_STARTS = 4
 
 
 class NotPickled:
@@ -29,11 +27,11 @@ class Desk(NotPickled):
     ends the search, and is raised again once Tune has returned.
     """
 
-    def __init__(self, study: Study, interruption: Interruption) -> None:
+    def __init__(self, study: Study, retries: Retries, interruption: Interruption) -> None:
         self.study = study
+        self.retries = retries
         self.interruption = interruption
         self.numbers: dict[str, int] = {}
-        self.starts: Counter[int] = Counter()
         self.fault: Exception | None = None
 
     @contextmanager
@@ -53,7 +51,6 @@ class Desk(NotPickled):
             start = self.study.ask()
             if start is not None:
                 self.numbers[trial_id] = start.number
-                self.starts[start.number] += 1
                 return {"number": start.number, "attempt": start.attempt}
         return None
 
@@ -79,12 +76,23 @@ class Desk(NotPickled):
                     self._take_fault(UserError(f"{result['fault']}; nothing that was finished is lost"))
                 if result.get("update") is not None:
                     self.study.report(number, result["update"], result["score"])
-                self.study.tell(number, _summary(result))
-            elif self.interruption.reason is not None or self.starts[number] < MAX_STARTS:
-                self.study.tell(number, Summary(outcome=None, reason="worker lost"))
+                summary = _summary(result)
+                if summary.outcome is None:
+                    self.study.put_back(number)
+                else:
+                    self.study.tell(number, summary)
+            elif self.interruption.reason is not None:
+                self.study.put_back(number)
             else:
-                reason = f"worker died {MAX_STARTS} times (out of memory, or the node was lost)"
-                self.study.tell(number, Summary(outcome="errored", reason=reason))
+                self._retry(number, "lost", "its worker or node died")
+
+    def _retry(self, number: int, kind: FaultKind, reason: str) -> None:
+        """Has a trial started again, as far as this kind's budget goes."""
+        num_before = Counter(fault.kind for fault in self.study.faults(number))[kind]
+        if num_before < getattr(self.retries, kind):
+            self.study.put_back_after(number, kind, reason)
+        else:
+            self.study.tell(number, Summary(outcome="errored", reason=f"{reason} {num_before + 1} times"))
 
 
 def _summary(result: dict[str, Any], **changes: Any) -> Summary:

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
-from analysis.files import write_atomically
 from analysis.load import load_run
 from analysis.next_steps import next_steps
 from analysis.records import RunFolder
 from analysis.report import Report, build
+from analysis.storage import write_atomically
 from analysis.why import why_line
 from search.agenda import Agenda
 from search.config import RunConfig

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from analysis.records import Intervention, Outcome, Summary, TrialRecord
+from analysis.records import Fault, Intervention, Outcome, Summary, TrialRecord
 from search.agenda import Job
 from search.samplers.distributions import distributions
 from search.space import Cell, Space
@@ -48,8 +48,19 @@ def new_entry(space: Space, job: Job, *, is_exempt: bool) -> FrozenTrial:
 
 
 def config_of(trial: FrozenTrial) -> TrialConfig:
-    """The very configuration that the trial was begun with."""
-    return TrialConfig.model_validate(trial.user_attrs["config"])
+    """The very configuration that the trial is trained with: its batch may have been halved."""
+    return TrialConfig.model_validate(_config_values(trial.user_attrs))
+
+
+def faults_of(trial: FrozenTrial) -> tuple[Fault, ...]:
+    """What ended its earlier starts; journals of before there were faults do not say."""
+    return tuple(Fault(**fault) for fault in trial.user_attrs.get("faults", []))
+
+
+def halvings_of(trial: FrozenTrial) -> int:
+    """How often its batch was halved."""
+    halvings: int = trial.user_attrs.get("batch_halvings", 0)
+    return halvings
 
 
 def summary_of(trial: FrozenTrial) -> Summary | None:
@@ -88,7 +99,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     return TrialRecord(
         number=trial.number,
         attempt=attributes["attempt"],
-        config=attributes["config"],
+        config=_config_values(attributes),
         cell=attributes["cell"],
         recipe=attributes["recipe"],
         recipe_index=attributes["recipe_index"],
@@ -98,7 +109,19 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         ended=None if trial.datetime_complete is None else _with_zone(trial.datetime_complete),
         summary=summary_of(trial),
         intervention=_intervention_of(attributes),
+        faults=faults_of(trial),
+        batch_halvings=halvings_of(trial),
     )
+
+
+def _config_values(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The configuration as it was begun with, less the halvings of its batch."""
+    config: dict[str, Any] = attributes["config"]
+    halvings = attributes.get("batch_halvings", 0)
+    if not halvings:
+        return config
+    train = config["train"]
+    return {**config, "train": {**train, "batch_size": train["batch_size"] >> halvings}}
 
 
 def _intervention_of(attributes: dict[str, Any]) -> Intervention | None:

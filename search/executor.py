@@ -1,48 +1,29 @@
-"""Runs a study's trials on Ray. The only room that knows Ray: thin adapters over Tune's extension points.
+"""Runs a study's trials on Ray: thin adapters over Tune's extension points.
 
 Tune asks the study through a Searcher, reports every evaluation through a TrialScheduler, and runs trials in
 Trainable actors that are reused from trial to trial. Everything that must survive goes through the study and
 the run folder; Tune's own files lie in a temporary folder and are never read back.
 """
 
-import logging
 import os
-import socket
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Read by Ray when it is imported: no telemetry, no loggers, no output or files of its own.
-os.environ.update(
-    RAY_USAGE_STATS_ENABLED="0",
-    RAY_AIR_NEW_OUTPUT="0",
-    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
-    RAY_CHDIR_TO_TRIAL_DIR="0",
-    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
-    TUNE_DISABLE_SIGINT_HANDLER="1",
-    TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
-    TUNE_GLOBAL_CHECKPOINT_S="1000000000",
-    TUNE_WARN_THRESHOLD_S="10",
-)
-
-import ray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from analysis.errors import UserError
 from analysis.records import RunFolder
-from search.config import Cluster, RunConfig
+from search.cluster.connection import connected
+from search.cluster.resources import num_slots, trial_resources
+from search.config import RunConfig
 from search.desk import Desk, NotPickled
 from search.interruption import Interruption, interrupted_by_signals
 from search.study import Study
 from search.worker import Worker
-
-#: How long a cluster may take to answer at all.
-CONNECT_SECONDS = 10.0
 
 
 def execute(
@@ -67,7 +48,7 @@ def execute(
     """
     interruption = Interruption(folder, deadline)
     try:
-        with _ray(config.cluster), interrupted_by_signals(interruption):
+        with connected(config.cluster), interrupted_by_signals(interruption):
             _fit(study, config, folder, interruption, on_tick)
     finally:
         folder.stop.unlink(missing_ok=True)
@@ -81,20 +62,19 @@ def _fit(
     interruption: Interruption,
     on_tick: Callable[[], None],
 ) -> None:
-    gpus = _gpus_per_trial(config.cluster)
-    slots = _slots(config.cluster, gpus)
+    resources = trial_resources(config.cluster)
+    slots = num_slots(config.cluster, resources)
     # A custom searcher gets one pending trial by default, which leaves the other slots idle.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
-    desk = Desk(study, interruption)
+    desk = Desk(study, config.cluster.retries, interruption)
     session = {
         "folder": str(folder.path.absolute()),
         "started_in": str(Path.cwd()),
         "keep": config.keep,
         "test": config.test,
-        "device": "cuda" if gpus else "cpu",
+        "device": "cuda" if resources["gpu"] else "cpu",
         "num_threads": config.cluster.cpus_per_trial,
     }
-    resources: dict[str, float] = {"cpu": config.cluster.cpus_per_trial, "gpu": gpus}
     with tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, resources),
@@ -233,56 +213,3 @@ class _Ticker(NotPickled, tune.Callback):
         """After every turn of Tune's loop: about ten times a second, and after every result."""
         self.interruption.look_at_the_clock()
         self.on_tick()
-
-
-@contextmanager
-def _ray(cluster: Cluster) -> Iterator[None]:
-    """A connection to Ray: one of our own that ends with us, or one that runs already."""
-    common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if cluster.address == "local":
-        ray.init(num_cpus=cluster.cpus, include_dashboard=False, **common)
-    else:
-        _refuse_silence(cluster.address)
-        try:
-            ray.init(address=cluster.address, **common)
-        except (ConnectionError, ValueError) as error:
-            raise UserError(f"cluster.address={cluster.address}: no Ray answers there ({error})") from None
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _refuse_silence(address: str) -> None:
-    """Raises UserError where nothing listens at a host and port: Ray would wait for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdecimal():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
-        raise UserError(f"cluster.address={address}: no Ray answers there ({error})") from None
-
-
-def _gpus_per_trial(cluster: Cluster) -> float:
-    """As configured; otherwise one where the cluster has any."""
-    available = ray.cluster_resources().get("GPU", 0.0)
-    gpus = cluster.gpus_per_trial
-    if gpus is None:
-        return 1.0 if available else 0.0
-    if gpus > available:
-        raise UserError(f"cluster.gpus_per_trial={gpus:g}: the cluster has {available:g} GPUs")
-    return gpus
-
-
-def _slots(cluster: Cluster, gpus: float) -> int:
-    """How many trials run at once."""
-    resources = ray.cluster_resources()
-    slots = int(resources.get("CPU", 0.0) // cluster.cpus_per_trial)
-    if slots < 1:
-        raise UserError(
-            f"cluster.cpus_per_trial={cluster.cpus_per_trial}: the cluster has "
-            f"{resources.get('CPU', 0.0):g} CPUs"
-        )
-    return min(slots, int(resources["GPU"] / gpus)) if gpus else slots

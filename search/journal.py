@@ -12,7 +12,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from analysis.errors import UserError
-from analysis.files import cut_torn_line
+from analysis.storage.local import cut_torn_line
 
 
 class JournalFile(BaseJournalBackend):

@@ -67,7 +67,24 @@ class Owner:
         return abs(started - self.started) < _CLOCK_TOLERANCE_SECONDS
 
 
-def take_lock(folder: RunFolder, notice: Callable[[str], None]) -> None:
+class Lease:
+    """The lock, while this process holds it."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    def check(self) -> None:
+        """Raises UserError where another driver has taken the run over: nothing may be written any more."""
+        if Owner.of(self.folder.lock) != Owner.this_process():
+            raise UserError(f"run {self.folder.name} was taken over by another driver")
+
+    def release(self) -> None:
+        """Gives the lock back, if this process holds it."""
+        if self.folder.lock.exists() and Owner.of(self.folder.lock) == Owner.this_process():
+            self.folder.lock.unlink()
+
+
+def take_lease(folder: RunFolder, notice: Callable[[str], None]) -> Lease:
     """Makes this process the run's driver. A lock that a dead process left is taken over, and told.
 
     Raises:
@@ -92,12 +109,7 @@ def take_lock(folder: RunFolder, notice: Callable[[str], None]) -> None:
             raise UserError(f"run {folder.name} is driven by {owner}: stop that one first")
         if _remove_stale(folder.lock, owner):
             notice(f"took over the lock of a driver that died ({owner})")
-
-
-def release_lock(folder: RunFolder) -> None:
-    """Gives the lock back, if this process holds it."""
-    if folder.lock.exists() and Owner.of(folder.lock) == Owner.this_process():
-        folder.lock.unlink()
+    return Lease(folder)
 
 
 def _create(lock: Path) -> bool:

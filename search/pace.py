@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Sequence
 from time import monotonic
 
-from analysis.files import write_atomically
 from analysis.records import RunFolder, TrialRecord
+from analysis.storage import write_atomically
 from analysis.verdict import TrialResult, judge
 from search.agenda import cells_in_order
 from search.config import RunConfig

@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from analysis.files import write_atomically
 from analysis.records import RunFolder
+from analysis.storage import write_atomically
 from search.sources import FileState
 
 PACKAGES = ("torch", "ray", "optuna", "numpy")

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
-from analysis.files import write_atomically
 from analysis.records import RunFolder
+from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.data import check_files
 from search.device import check_device

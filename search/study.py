@@ -1,23 +1,33 @@
 """The one owner of decisions: what to try next, whether to stop, and how trials ended."""
 
 import math
-import shutil
 from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial
 
-from analysis.files import write_atomically
-from analysis.records import Outcome, RunFolder, Summary, TrialFolder, TrialRecord
+from analysis.records import Fault, FaultKind, Outcome, RunFolder, Summary, TrialFolder, TrialRecord
+from analysis.storage import store_of, write_atomically
 from search.agenda import Agenda, Cost, MapAgenda
 from search.config import RunConfig
-from search.entry import STATES, config_of, new_entry, note_of, record_of, summary_of, values_told
+from search.entry import (
+    STATES,
+    config_of,
+    faults_of,
+    halvings_of,
+    new_entry,
+    note_of,
+    record_of,
+    summary_of,
+    values_told,
+)
 from search.journal import JournalFile, open_journal
-from search.lock import release_lock, take_lock
+from search.lock import Lease, take_lease
 from search.pruners import PRUNERS
 from search.samplers import SAMPLERS
 from search.space import Cell
@@ -72,9 +82,11 @@ class Study:
         journal: JournalFile,
         storage: JournalStorage,
         agenda: Agenda,
+        lease: Lease,
     ) -> None:
         """Use `Study.open`."""
-        self._config, self._folder = config, folder
+        self._config, self._folder, self._lease = config, folder, lease
+        self._store = store_of(folder.path)
         self._journal, self._storage = journal, storage
         # A folder may have been renamed since: the journal's own name counts.
         name = next((study.study_name for study in storage.get_all_studies()), folder.name)
@@ -119,13 +131,14 @@ class Study:
         if agenda is None:
             agenda = MapAgenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
         with disk_errors_told(folder):
-            folder.trials.mkdir(parents=True, exist_ok=True)
-            take_lock(folder, notice)
+            store_of(folder.path).make_folder(folder.path)
+            store_of(folder.path).make_folder(folder.trials)
+            lease = take_lease(folder, notice)
             try:
-                study = cls(config, folder, *open_journal(folder.journal, notice), agenda)
+                study = cls(config, folder, *open_journal(folder.journal, notice), agenda, lease)
                 study._read(notice)
             except BaseException:
-                release_lock(folder)
+                lease.release()
                 raise
         return study
 
@@ -173,20 +186,51 @@ class Study:
         rivals = [self._trial(note.number) for note in self._by_cell[self._notes[number].cell]]
         return self._pruner.stops(self._trial(number), rivals)
 
-    def tell(self, number: int, summary: Summary) -> None:
-        """Takes how a trial ended. One that was interrupted is asked again before all others.
+    def put_back(self, number: int) -> None:
+        """A trial was interrupted, and saved itself: it is asked again before all others.
 
-        That happens in this session, for a worker that died must not cost its trial; a driver that is about
-        to stop asks no more, and leaves it to a resume.
+        That happens in this session; a driver that is about to stop asks no more, and leaves it to a resume.
+        """
+        assert number in self._running, f"trial {number} does not run"
+        self._running.remove(number)
+        insort(self._unfinished, number)
+
+    def put_back_after(self, number: int, kind: FaultKind, reason: str, *, halve_batch: bool = False) -> None:
+        """Writes a fault down, and has the trial asked again as `put_back` does.
+
+        After an error of its code it begins anew, and with half the batch where that is asked for; after all
+        other faults it goes on from its checkpoint.
+
+        Raises:
+            UserError: the disk is full or the like.
+        """
+        trial = self._trial(number)
+        at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        faults = [*faults_of(trial), Fault(trial.user_attrs["attempt"], kind, reason, at)]
+        with disk_errors_told(self._folder):
+            if halve_batch:
+                halvings = halvings_of(trial) + 1
+                self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", halvings)
+            written = [asdict(fault) for fault in faults]
+            self._storage.set_trial_user_attr(self._ids[number], "faults", written)
+            self._flush()
+            if kind in ("error", "out_of_memory"):
+                self._drop_checkpoint(number)
+        self.put_back(number)
+
+    def faults(self, number: int) -> tuple[Fault, ...]:
+        """What ended earlier starts of a trial, in all sessions."""
+        return faults_of(self._trial(number))
+
+    def tell(self, number: int, summary: Summary) -> None:
+        """Takes how a trial ended.
 
         Raises:
             UserError: the disk is full or the like.
         """
         assert number in self._running, f"trial {number} does not run"
+        assert summary.outcome is not None, f"trial {number} has not ended: put it back"
         self._running.remove(number)
-        if summary.outcome is None:
-            insort(self._unfinished, number)
-            return
         assert math.isfinite(summary.score), f"trial {number} ended with a score of {summary.score}"
         with disk_errors_told(self._folder):
             self._storage.set_trial_user_attr(self._ids[number], "summary", summary.to_dict())
@@ -204,7 +248,7 @@ class Study:
 
     def close(self) -> None:
         """Gives back the run's lock. Trials that run stay unfinished, and are asked first after a resume."""
-        release_lock(self._folder)
+        self._lease.release()
 
     def _begin(self) -> Start | None:
         job = self._agenda.next()
@@ -214,11 +258,10 @@ class Study:
         is_exempt = job.purpose == "explore" and self._pruner.is_exempt(number)
         # After a power loss files may lie here of a trial that the journal has forgotten.
         folder = self._folder.trial(number)
-        if folder.path.exists():
-            shutil.rmtree(folder.path)
+        self._store.remove_tree(folder.path)
         entry = new_entry(self._config.space, job, is_exempt=is_exempt)
         self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
-        self._journal.sync()
+        self._flush()
         trial = self._trial(number)
         assert trial.number == number, f"{trial.number}: somebody else writes this journal"
         self._take_in(trial)
@@ -229,7 +272,7 @@ class Study:
         trial = self._trial(number)
         attempt = trial.user_attrs["attempt"] + 1
         self._storage.set_trial_user_attr(self._ids[number], "attempt", attempt)
-        self._journal.sync()
+        self._flush()
         folder, cell = self._folder.trial(number), self._notes[number].cell
         return Start(number, attempt, config_of(trial), folder, cell)
 
@@ -256,11 +299,16 @@ class Study:
     def _end(self, number: int, summary: Summary) -> None:
         assert summary.outcome is not None
         self._storage.set_trial_state_values(self._ids[number], STATES[summary.outcome], values_told(summary))
+        self._flush()
+
+    def _flush(self) -> None:
+        """What was decided outlives this machine from here on. No driver that was superseded gets here."""
+        self._lease.check()
         self._journal.sync()
 
     def _drop_checkpoint(self, number: int) -> None:
         """A trial that has ended goes on from nowhere."""
-        shutil.rmtree(self._folder.trial(number).checkpoint, ignore_errors=True)
+        self._store.remove_tree(self._folder.trial(number).checkpoint)
 
     def _mend_record(self, number: int) -> bool:
         """Writes a record again that is not what the journal says. Returns whether it did."""

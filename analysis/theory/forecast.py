@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import UserError
-from analysis.files import write_atomically
+from analysis.storage import write_atomically
 from analysis.theory.fit import Fit
 
 FILE = "forecast.json"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from analysis.files import write_atomically
 from analysis.records import Summary, TrialRecord
+from analysis.storage import write_atomically
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.faults import FAULTS
 from benchmarks.diagnosis.labelled import (

@@ -1,7 +1,7 @@
 """Which start of a trial may write into its folder: after a driver's death its worker may outlive it."""
 
-from analysis.files import write_atomically
 from analysis.records import TrialFolder
+from analysis.storage import write_atomically
 
 
 def current_attempt(folder: TrialFolder) -> int:

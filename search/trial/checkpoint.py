@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from analysis.files import write_atomically
+from analysis.storage import write_atomically
 from search.trial.criterion import Progress
 from search.trial.optimizers import stays_on_host
 from search.trial.precision import LossScaling

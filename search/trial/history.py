@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from analysis.files import cut_torn_line, write_atomically
 from analysis.records import Evaluation, TrialFolder, read_history
+from analysis.storage import write_atomically
+from analysis.storage.local import cut_torn_line
 
 
 class SupersededError(RuntimeError):

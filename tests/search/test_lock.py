@@ -8,14 +8,14 @@ import pytest
 
 from analysis.errors import UserError
 from analysis.records import RunFolder
-from search.lock import release_lock, take_lock
+from search.lock import take_lease
 
 DRIVER = """
 import sys
 from pathlib import Path
 from analysis.records import RunFolder
-from search.lock import take_lock
-take_lock(RunFolder(Path(sys.argv[1])), print)
+from search.lock import take_lease
+take_lease(RunFolder(Path(sys.argv[1])), print)
 print("driving", flush=True)
 sys.stdin.read()
 """
@@ -36,7 +36,7 @@ def test_a_second_driver_is_refused_by_host_and_process(
     folder: RunFolder, other_driver: subprocess.Popen[str]
 ) -> None:
     with pytest.raises(UserError, match=f"process {other_driver.pid} on host {socket.gethostname()}"):
-        take_lock(folder, print)
+        take_lease(folder, print)
 
 
 def test_the_lock_of_a_driver_that_was_killed_is_taken_over_and_told(
@@ -45,20 +45,20 @@ def test_the_lock_of_a_driver_that_was_killed_is_taken_over_and_told(
     other_driver.kill()
     other_driver.wait()
     told: list[str] = []
-    take_lock(folder, told.append)
+    take_lease(folder, told.append)
     assert len(told) == 1
     assert f"process {other_driver.pid}" in told[0]
     with pytest.raises(UserError, match="is driven by"):
-        take_lock(folder, print)
+        take_lease(folder, print)
 
 
 def test_a_process_with_the_same_id_but_another_start_does_not_hold_it(folder: RunFolder) -> None:
     folder.path.mkdir(parents=True)
-    take_lock(folder, print)
+    take_lease(folder, print)
     owner = json.loads(folder.lock.read_text())
     folder.lock.write_text(json.dumps({**owner, "started": owner["started"] - 3600}))
     told: list[str] = []
-    take_lock(folder, told.append)
+    take_lease(folder, told.append)
     assert len(told) == 1
 
 
@@ -76,15 +76,15 @@ def test_what_cannot_be_known_from_here_is_refused_with_the_way_on(
     folder.path.mkdir(parents=True)
     folder.lock.write_text(content)
     with pytest.raises(UserError, match=way_on):
-        take_lock(folder, print)
+        take_lease(folder, print)
     assert folder.lock.read_text() == content
 
 
 def test_only_the_own_lock_is_given_back(folder: RunFolder) -> None:
     folder.path.mkdir(parents=True)
-    take_lock(folder, print)
-    release_lock(folder)
+    lease = take_lease(folder, print)
+    lease.release()
     assert not folder.lock.exists()
     folder.lock.write_text('{"host": "elsewhere", "pid": 1, "started": 0.0}')
-    release_lock(folder)
+    lease.release()
     assert folder.lock.exists()

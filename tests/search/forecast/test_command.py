@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
-from analysis.files import write_atomically
+from analysis.storage import write_atomically
 from analysis.theory.forecast import read_forecast
 from search.forecast.__main__ import main
 from search.loading import load, to_yaml

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analysis.errors import UserError
-from analysis.files import write_atomically
+from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.interventions.request import read_ablation, read_rescue
 from search.loading import to_yaml

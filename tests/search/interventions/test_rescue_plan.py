@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
-from analysis.files import write_atomically
 from analysis.load import load_run
 from analysis.records import RunFolder, Summary
+from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.interventions.ablation_plan import plan_ablation
 from search.interventions.plan import AS_IT_WAS, Plan

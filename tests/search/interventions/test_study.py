@@ -9,9 +9,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import load_study
 
-from analysis.files import write_atomically
 from analysis.load import load_run
 from analysis.records import RunFolder, Summary, TrialRecord
+from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.interventions.agenda import InterventionAgenda
 from search.interventions.plan import AS_IT_WAS, Plan

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from analysis.files import write_atomically
 from analysis.load import load_run
 from analysis.records import RunFolder
+from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.interventions.agenda import InterventionAgenda
 from search.interventions.pace import InterventionPace

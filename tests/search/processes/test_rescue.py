@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.files import write_atomically
 from analysis.records import RunFolder, Summary, TrialFolder, TrialRecord
+from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.loading import load, to_yaml
 from search.study import Study

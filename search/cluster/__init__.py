@@ -1,0 +1,16 @@
+"""Ray clusters: how one is started, joined, told what a trial needs, and given a run as a job."""
+
+import os
+
+# Read by Ray when it is imported: no telemetry, no loggers, no output or files of its own.
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0",
+    RAY_AIR_NEW_OUTPUT="0",
+    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+    RAY_CHDIR_TO_TRIAL_DIR="0",
+    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
+    TUNE_DISABLE_SIGINT_HANDLER="1",
+    TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
+    TUNE_GLOBAL_CHECKPOINT_S="1000000000",
+    TUNE_WARN_THRESHOLD_S="10",
+)
