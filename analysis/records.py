@@ -61,9 +61,19 @@ class RunFolder:
         return self.path / "driver.lock"
 
     @property
+    def own_cells(self) -> AnyPath:
+        """Which cells a shard takes; missing where a run takes all."""
+        return self.path / "own_cells.json"
+
+    @property
     def stop(self) -> AnyPath:
         """Exists while workers are asked to checkpoint and stop."""
         return self.path / "stop"
+
+    @property
+    def stop_request(self) -> AnyPath:
+        """Exists while somebody asks the driver to save and end; `stop` is the driver's word to its workers."""
+        return self.path / "stop_request"
 
     @property
     def costs(self) -> AnyPath:
@@ -256,6 +266,19 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a trial was run that another run has taken over.
+
+    Attributes:
+        run: its name then, and
+        number: the trial's in it.
+    """
+
+    run: str
+    number: int
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """What the driver writes of a trial, after the journal.
 
@@ -275,6 +298,7 @@ class TrialRecord:
         faults: what ended earlier starts of it.
         batch_halvings: how often its batch was halved, for it did not fit into the GPU's memory: `config` has
             the batch that was trained with.
+        origin: of a trial that search.merge took over, in the run in which it was begun.
     """
 
     number: int
@@ -291,6 +315,7 @@ class TrialRecord:
     intervention: Intervention | None = None
     faults: tuple[Fault, ...] = ()
     batch_halvings: int = 0
+    origin: Origin | None = None
 
     def to_json(self) -> str:
         """The text of record.json."""
@@ -298,6 +323,7 @@ class TrialRecord:
         intervention = None if self.intervention is None else asdict(self.intervention)
         faults = [asdict(fault) for fault in self.faults]
         values = {**vars(self), "summary": summary, "intervention": intervention, "faults": faults}
+        values["origin"] = None if self.origin is None else asdict(self.origin)
         return json.dumps(_finite(values), indent=1, allow_nan=False)
 
     @classmethod
@@ -313,7 +339,10 @@ class TrialRecord:
             if intervention is not None:
                 intervention = Intervention(**intervention)
             faults = tuple(Fault(**fault) for fault in values.pop("faults", []))
-            return cls(**values, summary=summary, intervention=intervention, faults=faults)
+            origin = values.pop("origin", None)
+            if origin is not None:
+                origin = Origin(**origin)
+            return cls(**values, summary=summary, intervention=intervention, faults=faults, origin=origin)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a trial's record: {error}") from None
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from analysis.records import Intervention, Outcome, Purpose
 from search.config import RunConfig
 from search.samplers import Sampler, Tried
+from search.shards import Shard
 from search.space import Cell, Space
 from search.trial.config import TrialConfig
 from search.wants import TrialNote, Urgency, Want, what_is_wanted
@@ -153,7 +154,10 @@ class MapAgenda:
 
 
 def cells_in_order(config: RunConfig, cost: Cost) -> list[Cell]:
-    """The cells that the budget reaches: facet by facet, in each of them the cheap ones first."""
+    """The cells that the budget reaches: facet by facet, in each of them the cheap ones first.
+
+    A shard takes its share of them.
+    """
     facets: dict[Any, list[Cell]] = {}
     for cell in config.space.cells():
         facets.setdefault(_facet(config.space, cell), []).append(cell)
@@ -161,10 +165,18 @@ def cells_in_order(config: RunConfig, cost: Cost) -> list[Cell]:
     def cost_of(cell: Cell) -> float:
         relative = cost(config.space.trial_config(cell, config.space.default_recipe(cell), config.seed))
         assert math.isfinite(relative)
-        return relative
+        # Python 3.12 adds floats more exactly than 3.11: equal costs must tie on every shard's machine.
+        return float(f"{relative:.9g}")
 
     reached = list(facets.values())[: config.budget.facets]
-    return [cell for facet in reached for cell in sorted(facet, key=cost_of)]
+    cells = [cell for facet in reached for cell in sorted(facet, key=cost_of)]
+    return cells if config.shard is None else Shard.parse(config.shard).take(cells)
+
+
+def own_cells(config: RunConfig, cost: Cost) -> list[Cell]:
+    """The cells of a run, those that its budget does not reach included: a shard's share, or all."""
+    budget = config.budget.model_copy(update={"facets": None})
+    return cells_in_order(config.model_copy(update={"budget": budget}), cost)
 
 
 def _facet(space: Space, cell: Cell) -> Any:

@@ -1,10 +1,11 @@
 """What a run is asked for, complete. `search.loading` makes it from key=value words and YAML groups."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from datasets.config import Config
+from search.shards import checked_shard
 from search.space import Space
 
 
@@ -103,7 +104,7 @@ class RunConfig(Config):
     journal: str | None = Field(
         default=None, description="postgresql://...: decisions there, not in the run folder; none: the folder"
     )
-    shard: str | None = Field(
-        default=None, pattern=r"^[1-9][0-9]{0,3}/[1-9][0-9]{0,3}$", description="2/5: every fifth cell only"
+    shard: Annotated[str, AfterValidator(checked_shard)] | None = Field(
+        default=None, description="2/5: every fifth cell only, from the second; none: all"
     )
     test: bool = Field(default=False, description="look at the test set once, at each trial's end")

@@ -1,5 +1,6 @@
 """One session of a run: trials until the budget ends it, then table, report, and how to go on."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,8 +13,9 @@ from analysis.records import RunFolder
 from analysis.report import Report, build
 from analysis.storage import write_atomically
 from analysis.why import why_line
-from search.agenda import Agenda
+from search.agenda import Agenda, own_cells
 from search.config import RunConfig
+from search.cost import relative_cost
 from search.live import LiveView
 from search.loading import to_yaml
 from search.pace import Pace, write_costs
@@ -49,6 +51,7 @@ def drive(
         with disk_errors_told(folder):
             # Only now that the lock is held: a resume may have changed it.
             write_atomically(folder.config, to_yaml(config))
+            _write_own_cells(config, folder)
         pace = Pace(config, deadline)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from search.executor import execute
@@ -67,6 +70,13 @@ def drive(
             notice(f"{purpose}\n  {words}")
     notice(f"report: {report.page}")
     return INTERRUPTED if ended_by == "interrupt" else DONE
+
+
+def _write_own_cells(config: RunConfig, folder: RunFolder) -> None:
+    """Says which cells a shard takes, for readers that do not know the search's order."""
+    if config.shard is not None:
+        cells = [cell.as_dict() for cell in own_cells(config, relative_cost)]
+        write_atomically(folder.own_cells, json.dumps(cells))
 
 
 def notices(console: Console) -> Notice:

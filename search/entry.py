@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from analysis.records import Fault, Intervention, Outcome, Summary, TrialRecord
+from analysis.records import Fault, Intervention, Origin, Outcome, Summary, TrialRecord
 from search.agenda import Job
 from search.samplers.distributions import distributions
 from search.space import Cell, Space
@@ -63,6 +63,12 @@ def halvings_of(trial: FrozenTrial) -> int:
     return halvings
 
 
+def origin_of(trial: FrozenTrial) -> Origin | None:
+    """In which other run it was begun; None for a trial of this run's own."""
+    stored = trial.user_attrs.get("origin")
+    return None if stored is None else Origin(**stored)
+
+
 def summary_of(trial: FrozenTrial) -> Summary | None:
     """How it ended; None where it has not."""
     values = trial.user_attrs.get("summary")
@@ -111,6 +117,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         intervention=_intervention_of(attributes),
         faults=faults_of(trial),
         batch_halvings=halvings_of(trial),
+        origin=origin_of(trial),
     )
 
 

@@ -23,6 +23,7 @@ from analysis.wording import (
 from search.agenda import cells_in_order
 from search.config import RunConfig
 from search.cost import relative_cost
+from search.shards import ELSEWHERE, Shard
 from search.space import Axis, Cell
 from search.study import Results
 from search.terminal import TerminalView
@@ -91,7 +92,9 @@ class LiveView(TerminalView):
         decided = sum(verdict.state in ("learns", "fails") for verdict in verdicts.values())
         left = self.seconds_left(results)
         changed = sum(note.outcome is None for note in results.interventions)
+        shard = [] if self.config.shard is None else [Shard.parse(self.config.shard).words]
         parts = [
+            *shard,
             duration_text(seconds),
             f"{count_words(ended, 'trial')}: {', '.join(counts)}; {results.num_unfinished} {others}",
             *([f"{count_words(changed, 'intervention')} {others}"] if changed else []),
@@ -144,12 +147,16 @@ def map_picture(
             for x_label, _ in columns:
                 labels = {x.path: x_label, y.path: y_label, **facet_labels}
                 cell = Cell(tuple((path, labels[path]) for path in config.space.map.paths))
-                row.append(_cell_text(verdicts[cell], cells.get(cell, ()), cell_width))
+                if cell in verdicts or config.shard is None:
+                    verdict = verdicts.get(cell) or judge(())
+                    row.append(_cell_text(verdict, cells.get(cell, ()), cell_width))
+                else:
+                    row.append(Text(ELSEWHERE, style="dim"))
             table.add_row(*row)
         table.add_row("", "", *(Text(_lines(words, cell_width), style="bold") for _, words in columns))
         told = f", {setting_words(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
         panels += [Text(f"{heading}{told}"), table]
-    panels.append(_legend())
+    panels.append(_legend(config.shard))
     return Group(*panels)
 
 
@@ -193,6 +200,7 @@ def _cell_text(verdict: CellVerdict, notes: Sequence[TrialNote], width: int) -> 
     return Text(f" {shown}".center(width) if len(shown) < width else shown, style=style)
 
 
-def _legend() -> Text:
+def _legend(shard: str | None) -> Text:
     words = ", ".join(f"{mark} {STATE_WORDS[state]}" for state, mark in MARKS.items())
-    return Text(f"k/n: k of n seeds learned; {words}; … under way", style="dim")
+    elsewhere = f", {ELSEWHERE} in another shard" if shard else ""
+    return Text(f"k/n: k of n seeds learned; {words}{elsewhere}; … under way", style="dim")

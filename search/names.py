@@ -19,22 +19,25 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def made_up_name(space: str, differences: Sequence[tuple[str, str]], storage: Path) -> str:
+def made_up_name(space: str, differences: Sequence[tuple[str, str]], storage: Path, suffix: str = "") -> str:
     """A name that says the space and what differs from its default: `lstm_depth-parity-depth_1_2`.
 
     Args:
         space: the space's name.
         differences: keys and texts of the words that change what the run is.
         storage: folder in which no run of the name may lie yet; -2, -3, ... is added until none does.
+        suffix: what the name ends with: a shard's.
     """
     parts = (_part(key, text) for key, text in sorted(differences, key=_rank))
     name = "-".join(_safe(part) for part in (space, *parts))
-    name = _shortened(name.lstrip("._+-") or "run")
+    # The longest suffix for all shards, so that their names differ in nothing else.
+    room = MAX_LENGTH - len("-9999") - (len(".9999of9999") if suffix else 0)
+    name = _shortened(name.lstrip("._+-") or "run", room)
     unique, count = name, 1
-    while (storage / unique).exists():
+    while (storage / f"{unique}{suffix}").exists():
         count += 1
         unique = f"{name}-{count}"
-    return unique
+    return f"{unique}{suffix}"
 
 
 def _part(key: str, text: str) -> str:
@@ -53,9 +56,8 @@ def _safe(part: str) -> str:
     return re.sub(r"_+", "_", re.sub(r"\.{2,}|[^A-Za-z0-9.+-]", "_", part)).strip("_")
 
 
-def _shortened(name: str) -> str:
-    """Leaves room for a suffix; what is cut off is told by a short hash."""
-    room = MAX_LENGTH - len("-9999")
+def _shortened(name: str, room: int) -> str:
+    """At most so many characters; what is cut off is told by a short hash."""
     if len(name) <= room:
         return name
     digest = blake2b(name.encode(), digest_size=4).hexdigest()

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.wording import axis_labels, duration_text, is_scale, label_words
-from search.agenda import cells_in_order
+from search.agenda import cells_in_order, own_cells
 from search.config import RunConfig
 from search.cost import machine_factor, relative_cost
 from search.data import with_sizes_of_its_file
 from search.loading.fields import shown
+from search.shards import ELSEWHERE, Shard
 from search.space import Axis, Cell, Space
 
 #: A wider map than this is told by its ends, not drawn.
@@ -26,7 +27,8 @@ class Plan:
     """The size of a run.
 
     Attributes:
-        seconds: of one trial with the default recipe that does not learn, in each cell, on one slot.
+        seconds: of one trial with the default recipe that does not learn, in each cell, on one slot; of a
+            shard, in each of its own cells.
         order: the cells that the budget reaches, in the order in which they are begun.
         num_covered: how many of them the default recipe's first seeds are done in within the budget.
         num_recipes: recipes of each cell, as many as the space has and the budget allows.
@@ -48,8 +50,11 @@ class Plan:
 def make_plan(config: RunConfig, factor: float) -> Plan:
     """The plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
     space, budget = config.space, config.budget
+    own = set(own_cells(config, relative_cost))
     trials = {
-        cell: space.trial_config(cell, space.default_recipe(cell), config.seed) for cell in space.cells()
+        cell: space.trial_config(cell, space.default_recipe(cell), config.seed)
+        for cell in space.cells()
+        if cell in own
     }
     seconds = {cell: factor * relative_cost(with_sizes_of_its_file(trial)) for cell, trial in trials.items()}
     order = cells_in_order(config, relative_cost)
@@ -83,7 +88,7 @@ def render_plan(config: RunConfig, plan: Plan) -> RenderableType:
     """The plan as rich shows it."""
     space = config.space
     heading = Text(f"{config.run}: {space.question}", style="bold")
-    return Group(heading, _axes_table(space), *_cost_tables(space, plan), Text(_summary(config, plan)))
+    return Group(heading, _axes_table(space), *_cost_tables(config, plan), Text(_summary(config, plan)))
 
 
 def _axes_table(space: Space) -> Table:
@@ -107,8 +112,9 @@ def _values(axis: Axis) -> str:
     return f"{text} (when {when})" if when else text
 
 
-def _cost_tables(space: Space, plan: Plan) -> list[RenderableType]:
-    """A table of seconds for each facet; what the budget covers is bold."""
+def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
+    """A table of seconds for each facet in which the run has cells; a star marks what the budget covers."""
+    space = config.space
     x, y = space.axis(space.map.x), space.axis(space.map.y)
     facet = None if space.map.facet is None else space.axis(space.map.facet)
     covered = set(plan.order[: plan.num_covered])
@@ -120,7 +126,10 @@ def _cost_tables(space: Space, plan: Plan) -> list[RenderableType]:
             if facet is None or cell.as_dict()[facet.path] == facet.label(value)
         }
         where = "" if facet is None else f", {facet.path}={label_words(facet.path, value)}"
-        title = f"cost of one trial that does not learn{where}; *: the budget covers the cell"
+        if not of_facet:
+            continue
+        elsewhere = f"; {ELSEWHERE}: in another shard" if config.shard else ""
+        title = f"cost of one trial that does not learn{where}; *: the budget covers the cell{elsewhere}"
         if len(x.values or ()) > MAX_COLUMNS:
             costs = [plan.seconds[cell] for cell in of_facet.values()]
             tables.append(Text(f"{title}: {duration_text(min(costs))} to {duration_text(max(costs))}"))
@@ -130,10 +139,12 @@ def _cost_tables(space: Space, plan: Plan) -> list[RenderableType]:
         labels = [y.label(row) for row in y.values or ()]
         rows = list(zip(labels, axis_labels(y.path, labels), strict=True))
         for row, words in reversed(rows) if is_scale(labels) else rows:
-            cells = [of_facet[column, row] for column in columns]
-            table.add_row(
-                words, *(duration_text(plan.seconds[cell]) + " *" * (cell in covered) for cell in cells)
+            cells = [of_facet.get((column, row)) for column in columns]
+            costs_told = (
+                ELSEWHERE if cell is None else duration_text(plan.seconds[cell]) + " *" * (cell in covered)
+                for cell in cells
             )
+            table.add_row(words, *costs_told)
         tables += [Text(title), table]
     return tables
 
@@ -147,10 +158,11 @@ def _summary(config: RunConfig, plan: Plan) -> str:
     num_cells, num_reached = len(plan.seconds), len(plan.order)
     limit = "without a time limit" if budget.minutes is None else f"in {shown(budget.minutes)} minutes"
     whole = plan.total_seconds * budget.seeds
+    shard = f"{Shard.parse(config.shard).words}: " if config.shard else ""
     return "\n".join(
         [
-            f"{num_cells} cells, of which budget={budget.name} reaches {num_reached}; in each of them "
-            f"{plan.num_recipes} recipe{'s' * (plan.num_recipes > 1)} "
+            f"{shard}{num_cells} cell{'s' * (num_cells != 1)}, of which budget={budget.name} reaches "
+            f"{num_reached}; in each of them {plan.num_recipes} recipe{'s' * (plan.num_recipes > 1)} "
             f"x {budget.seeds} to {max(budget.seeds, budget.max_seeds)} seeds.",
             f"If nothing learned, the default recipe would take {duration_text(whole / plan.num_slots)} on "
             f"{plan.num_slots} slots, all recipes "

@@ -11,6 +11,7 @@ from analysis.records import RunFolder
 from analysis.wording import count_words
 from search.loading import from_yaml, locate
 from search.lock import Owner
+from search.shards import Shard
 
 
 def main(words: Sequence[str]) -> int:
@@ -47,7 +48,8 @@ def _show(folder: RunFolder, console: Console) -> None:
             outcomes[note.outcome or "unfinished"] += 1
         else:
             interventions[note.outcome or "unfinished"] += 1
-    console.print(Text(f"run {folder.name}: {driver_words(folder)}"), soft_wrap=True)
+    shard = "" if config.shard is None else f", {Shard.parse(config.shard).words}"
+    console.print(Text(f"run {folder.name}{shard}: {driver_words(folder)}"), soft_wrap=True)
     console.print(Text(_counts(outcomes, "trial")), soft_wrap=True)
     if interventions:
         console.print(Text(_counts(interventions, "intervention")), soft_wrap=True)

@@ -1,5 +1,6 @@
 """What the command line asks for: a run's configuration, and whether only to plan it."""
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from search.loading.groups import Group, GroupError, question_of, read_group
 from search.loading.paths import GROUPS, KINDS, Chosen, nearest_path
 from search.loading.words import Word, read_words
 from search.names import made_up_name, name_problem
+from search.shards import Shard, name_of_shard, shard_of_name, shard_problems
+from search.space import Space
 
 DEFAULT_SPACE = "lstm_depth"
 #: The default for the user's own arrays, of which nobody knows whether they reach the other's lengths.
 DEFAULT_SPACE_OF_A_FILE = "my_data"
 
 #: Keys of a run that are single values.
-RUN_KEYS = ("run", "storage", "seed", "sampler", "pruner", "keep", "test")
+RUN_KEYS = ("run", "storage", "seed", "shard", "sampler", "pruner", "keep", "test")
 #: Groups of settings of a run.
 RUN_GROUPS: dict[str, type[BaseModel]] = {"budget": Budget, "cluster": Cluster, "halving": Halving}
 #: Keys of a space that a word may change.
@@ -39,12 +42,14 @@ class Request:
     Attributes:
         config: the run's.
         plan: only show what would be done.
+        resume: go on with the run where it exists.
         notes: what was left out, a line each, to be told before the run begins.
     """
 
     config: RunConfig
     plan: bool
     notes: tuple[str, ...] = ()
+    resume: bool = False
 
 
 def load(words: Sequence[str]) -> RunConfig:
@@ -66,6 +71,9 @@ def read_request(words: Sequence[str]) -> Request:
     notes: list[str] = []
     read = read_words(words, problems)
     plan = _boolean(read.pop("plan", None), problems)
+    resume = _boolean(read.pop("resume", None), problems)
+    if resume and "run" not in read:
+        problems.append("resume=true: needs a name that stays the same: run=NAME")
     trial_words = [word for word in read.values() if _is_about_trials(word.key)]
     draft, changed = _draft(read, trial_words, problems, notes)
     _refuse_unknown(read, draft, problems)
@@ -77,13 +85,16 @@ def read_request(words: Sequence[str]) -> Request:
         values[group] = group_values(group, choice, problems) | values.get(group, {})
     if problems or space is None:
         raise UserError(*dict.fromkeys(problems))
+    _check_shard(values, space)
+    shard = Shard.parse(values["shard"]) if values.get("shard") else None
     if "run" not in values:
         others = [word for word in read.values() if word.key in ("seed", "sampler", "pruner", "test")]
         storage = Path(values.get("storage", "runs"))
-        values["run"] = made_up_name(
-            space.name, [(word.key, word.text) for word in [*changed, *others]], storage
-        )
-    return Request(RunConfig(space=space, **values), plan, tuple(notes))
+        differences = [(word.key, word.text) for word in [*changed, *others]]
+        values["run"] = made_up_name(space.name, differences, storage, shard.suffix if shard else "")
+    elif shard is not None:
+        values["run"] = name_of_shard(values["run"], shard)
+    return Request(RunConfig(space=space, **values), plan, tuple(notes), resume)
 
 
 def default_space(words: Mapping[str, str]) -> str:
@@ -159,6 +170,28 @@ def group_values(group: Group, choice: Word, problems: list[str]) -> dict[str, A
     return {"name": name} | check_fields(RUN_GROUPS[group], content, f"{choice}: ", problems)
 
 
+def _check_shard(values: Mapping[str, Any], space: Space) -> None:
+    """Raises UserError where a run cannot be the shard that is wanted, or only its name is one's."""
+    name, text = values.get("run"), values.get("shard")
+    named = None if name is None else shard_of_name(name)[1]
+    if text is None:
+        if named is not None:
+            raise UserError(
+                f"run={name}: such names are those of shards: add shard={named}, or name this run otherwise"
+            )
+        return
+    axes = {axis.path: len(axis.values or ()) for axis in space.map_axes}
+    num_facets = axes.get(space.map.facet or "", 1)
+    num_cells = math.prod(axes.values()) // num_facets
+    num_cells *= min(num_facets, values["budget"].get("facets") or num_facets)
+    problems = shard_problems(name, text, num_cells)
+    if name is not None and not problems:
+        whole = name_of_shard(name, Shard.parse(text))
+        problems += [f"run={whole}: {problem}" for problem in [name_problem(whole)] if problem]
+    if problems:
+        raise UserError(*problems)
+
+
 def _boolean(word: Word | None, problems: list[str]) -> bool:
     if word is None:
         return False
@@ -175,7 +208,7 @@ def _refuse_unknown(read: Mapping[str, Word], draft: Draft | None, problems: lis
     """Tells words that set nothing, each with the nearest that does."""
     chosen = Chosen(draft.names("task"), draft.names("model")) if draft else Chosen.anything()
     settings = [f"{group}.{name}" for group, model in RUN_GROUPS.items() for name in model.model_fields]
-    own = ["space", "budget", "cluster", "plan", *RUN_KEYS, *SPACE_KEYS, *KINDS, *settings]
+    own = ["space", "budget", "cluster", "plan", "resume", *RUN_KEYS, *SPACE_KEYS, *KINDS, *settings]
     for word in read.values():
         group, dot, _ = word.key.partition(".")
         if word.key not in own and not _is_about_trials(word.key) and not (dot and group in RUN_GROUPS):

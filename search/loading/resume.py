@@ -65,6 +65,13 @@ def resume_config(stored: RunConfig, words: Sequence[str]) -> RunConfig:
     rest = {key: word for key, word in read.items() if key not in allowed}
     grown = {axis.path: rest.pop(axis.path) for axis in stored.space.axes if axis.path in rest}
     problems += _refusals(stored, rest)
+    if stored.shard is not None:
+        problems += (
+            f"{grown[path]}: a shard's map keeps its cells, for other shards are dealt the rest: "
+            "merge the shards first (search.merge), and go on with the whole run"
+            for path in stored.space.map.paths
+            if path in grown
+        )
     space = _with_more_values(stored.space, grown, problems) if grown else stored.space
     if problems:
         raise UserError(*dict.fromkeys(problems))
