@@ -44,14 +44,11 @@ def execute(
         on_tick: called a few times a second, and after every result.
 
     Returns:
-        Why it ended before the study was over: 'time' or 'interrupt'; None if it is over.
+        Why it ended before the study was over: 'time', 'interrupt' or 'request'; None if it is over.
     """
     interruption = Interruption(folder, deadline)
-    try:
-        with connected(config.cluster), interrupted_by_signals(interruption):
-            _fit(study, config, folder, interruption, on_tick)
-    finally:
-        folder.stop.unlink(missing_ok=True)
+    with interruption.watching(), connected(config.cluster), interrupted_by_signals(interruption):
+        _fit(study, config, folder, interruption, on_tick)
     return interruption.reason
 
 
@@ -211,5 +208,5 @@ class _Ticker(NotPickled, tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """After every turn of Tune's loop: about ten times a second, and after every result."""
-        self.interruption.look_at_the_clock()
+        self.interruption.look_around()
         self.on_tick()

@@ -1,16 +1,25 @@
-"""How a search is asked to end before it is over: by the clock, by Ctrl-C, or by a fault of ours."""
+"""How a search is asked to end before it is over: by the clock, by Ctrl-C, from afar, or by a fault of ours."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 from types import FrameType
+from typing import Literal
 
 from analysis.records import RunFolder
+from analysis.storage import store_of
+
+#: By the clock, by a signal, by search.stop, or by a fault of ours.
+Reason = Literal["time", "interrupt", "request", "fault"]
 
 
 class Interruption:
     """Asks every worker of a run to save itself and stop, by a file that all of them see.
+
+    What is written and looked for, is so in a thread of its own: an object store answers too slowly for the
+    driver's loop, and a signal may come in the middle of anything.
 
     Attributes:
         reason: None while the run goes on.
@@ -19,21 +28,61 @@ class Interruption:
     def __init__(self, folder: RunFolder, deadline: float | None) -> None:
         self.folder = folder
         self.deadline = deadline
-        self.reason: str | None = None
-        folder.stop.unlink(missing_ok=True)
+        self.reason: Reason | None = None
+        self._store = store_of(folder.path)
+        self._is_requested = False
+        self._is_over = False
+        self._news = threading.Event()
 
-    def ask(self, reason: str) -> None:
-        """Raises the flag; the first reason stays."""
+    def ask(self, reason: Reason) -> None:
+        """Has the flag raised; the first reason stays."""
         if self.reason is None:
             self.reason = reason
-            # On a full disk there is no room for the flag, and none is needed: every worker meets the same.
-            with suppress(OSError):
-                self.folder.stop.touch()
+            self._news.set()
 
-    def look_at_the_clock(self) -> None:
-        """Raises the flag once the run's time is spent."""
+    def look_around(self) -> None:
+        """Asks once the run's time is spent, or somebody wants the end. Costs nothing."""
         if self.deadline is not None and monotonic() >= self.deadline:
             self.ask("time")
+        if self._is_requested:
+            self.ask("request")
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Raises the flag and looks for requests as long as the context lasts; no flag outlives it.
+
+        Raises:
+            OSError: flags that a session of before has left cannot be removed.
+        """
+        self._lower_flags()
+        watcher = threading.Thread(target=self._watch, name="interruption", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            self._is_over = True
+            self._news.set()
+            watcher.join()
+            with suppress(OSError):
+                self._lower_flags()
+
+    def _watch(self) -> None:
+        is_raised = False
+        while not self._is_over:
+            # Storage that fails for a while is tried again. On a full disk there is no room for the flag, and
+            # none is needed: every worker meets the same.
+            with suppress(OSError):
+                if self.reason is not None and not is_raised:
+                    self._store.write(self.folder.stop, b"", survives_power_loss=False)
+                    is_raised = True
+                elif self.reason is None and self._store.exists(self.folder.stop_request):
+                    self._is_requested = True
+            self._news.wait(self._store.poll_seconds)
+            self._news.clear()
+
+    def _lower_flags(self) -> None:
+        self._store.remove(self.folder.stop)
+        self._store.remove(self.folder.stop_request)
 
 
 @contextmanager

@@ -9,11 +9,10 @@ from rich.text import Text
 
 from analysis.errors import UserError, command
 from analysis.records import RunFolder
-from analysis.storage import write_atomically
-from search.config import RunConfig
+from analysis.storage import store_of, write_atomically
 from search.data import check_files
 from search.device import check_device
-from search.loading import differences, from_yaml, read_request, to_yaml
+from search.loading import Request, differences, from_yaml, read_request, to_yaml, unresumable_differences
 from search.storage import create_run_folder, disk_errors_told, resume_command
 from search.weights import check_weights
 
@@ -38,18 +37,19 @@ def main(words: Sequence[str]) -> int:
         show_plan(request.config, console)
         return 0
     folder = RunFolder(Path(request.config.storage) / request.config.run)
-    _refuse_another_run(request.config, folder)
+    goes_on = _goes_on(request, folder)
     check_files(request.config)
     check_weights(request.config)
     check_device(request.config)
-    # Here, not above: it brings torch along, and a typo is to be told at once.
-    from search.preflight.brief import brief_preflight, check_command
+    if not goes_on:
+        # Here, not above: it brings torch along, and a typo is to be told at once.
+        from search.preflight.brief import brief_preflight, check_command
 
-    for line in brief_preflight(request.config, check_command(words)):
-        console.print(Text(line), soft_wrap=True)
-    create_run_folder(folder)
-    with disk_errors_told(folder):
-        write_atomically(folder.config, to_yaml(request.config))
+        for line in brief_preflight(request.config, check_command(words)):
+            console.print(Text(line), soft_wrap=True)
+        create_run_folder(folder)
+        with disk_errors_told(folder):
+            write_atomically(folder.config, to_yaml(request.config))
     # Here, not above: it brings pandas and Optuna along.
     from search.driver import drive
 
@@ -57,11 +57,18 @@ def main(words: Sequence[str]) -> int:
     return drive(request.config, folder, command=typed, started=started, console=console)
 
 
-def _refuse_another_run(config: RunConfig, folder: RunFolder) -> None:
-    """Raises UserError if the run exists, with what its configuration has otherwise."""
-    if not folder.config.exists():
-        return
-    changed = differences(from_yaml(folder.config), config)
+def _goes_on(request: Request, folder: RunFolder) -> bool:
+    """Whether the run exists and is gone on with, as `resume=true` allows: with what search.resume takes.
+
+    Raises:
+        UserError: it exists otherwise, with what its configuration has otherwise.
+    """
+    if not store_of(folder.path).exists(folder.config):
+        return False
+    stored = from_yaml(folder.config)
+    changed = (unresumable_differences if request.resume else differences)(stored, request.config)
+    if not changed and request.resume:
+        return True
     if not changed:
         raise UserError(
             f"{folder.path} exists already, with this configuration: "

@@ -56,7 +56,8 @@ def intervene(
     for line in results(report.run):
         notice(line)
     if not all(known.is_done(case) for case in plan.cases):
-        told = "Stopped; what was under way is saved" if ended_by == "interrupt" else "The budget ended it"
+        is_stopped = ended_by in ("interrupt", "request")
+        told = "Stopped; what was under way is saved" if is_stopped else "The budget ended it"
         notice(f"{told}. Go on with\n  {shlex.join(session.command)}")
     elif known.is_undecided():
         notice(f"Undecided changes are decided by more seeds:\n  {_with_more_seeds(session, plan)}")
