@@ -24,7 +24,8 @@ from search.sources import states_of_files
 from search.storage import disk_errors_told, resume_command
 from search.study import Study
 
-#: Exit statuses: the search ended by itself; Ctrl-C ended it, as shells have it for SIGINT.
+#: Exit statuses: the search ended by itself, or was asked to by search.stop, so that no cluster starts it
+#: again; Ctrl-C or SIGTERM ended it, as shells have it for SIGINT.
 DONE, INTERRUPTED = 0, 130
 
 Notice = Callable[[str], None]
@@ -63,7 +64,7 @@ def drive(
     report = write_report(config, folder)
     if why := why_line(report.failure_map):
         notice(why)
-    if ended_by == "interrupt":
+    if ended_by in ("interrupt", "request"):
         notice(f"Stopped; what was under way is saved. Go on with\n  {resume_command(folder)}")
     else:
         for purpose, words in next_steps(report.run, report.failure_map):

@@ -1,0 +1,99 @@
+"""Ends a run's session from afar: python -m search.stop run=NAME. What is under way is saved."""
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from datetime import datetime
+from threading import Event
+
+from rich.console import Console
+from rich.text import Text
+
+from analysis.errors import UserError, command
+from analysis.records import RunFolder
+from analysis.storage import store_of
+from search.loading import locate
+from search.loading.words import read_words
+from search.lock import Owner
+from search.storage import disk_errors_told, resume_command
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the program over its words. Raises UserError for a user's mistakes."""
+    if {"--help", "-h"} & set(words):
+        from search.help import stop_help
+
+        print(stop_help(), end="")
+        return 0
+    folder, others = locate(words)
+    is_waited_for = _wait_word(others)
+    console = Console()
+    with disk_errors_told(folder):
+        owner = driver_of(folder)
+        if owner is None:
+            console.print(Text(f"run {folder.name}: no driver, nothing to stop"), soft_wrap=True)
+            return 0
+        if owner.is_on_this_host and not owner.is_alive:
+            console.print(
+                Text(f"run {folder.name}: its driver died ({owner}), nothing to stop"), soft_wrap=True
+            )
+        else:
+            _ask(folder, owner)
+            console.print(Text(f"run {folder.name}: asked {owner} to save and end"), soft_wrap=True)
+            if is_waited_for:
+                _wait_for_the_end(folder, owner)
+                console.print(Text("It has ended."), soft_wrap=True)
+    console.print(Text(f"Go on with\n  {resume_command(folder)}"), soft_wrap=True)
+    return 0
+
+
+def driver_of(folder: RunFolder) -> Owner | None:
+    """Who drives a run, or died over it.
+
+    Raises:
+        UserError: its lock does not say so.
+    """
+    try:
+        owner = Owner.of(folder.lock)
+    except FileNotFoundError:
+        return None
+    if owner is None:
+        raise UserError(f"{folder.lock} does not say who drives this run: if no driver runs, delete this file")
+    return owner
+
+
+def _wait_word(words: Sequence[str]) -> bool:
+    problems: list[str] = []
+    read = read_words(words, problems)
+    wait = read.pop("wait", None)
+    if wait is not None and not isinstance(wait.value, bool):
+        problems.append(f"{wait}: must be true or false")
+    problems += (f"{word}: search.stop knows run=, storage= and wait= only" for word in read.values())
+    if problems:
+        raise UserError(*problems)
+    return wait is None or bool(wait.value)
+
+
+def _ask(folder: RunFolder, owner: Owner) -> None:
+    request = {
+        "of": str(owner),
+        "by": f"process {os.getpid()} on host {socket.gethostname()}",
+        "at": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    store_of(folder.path).write(folder.stop_request, json.dumps(request).encode())
+
+
+def _wait_for_the_end(folder: RunFolder, owner: Owner) -> None:
+    """Returns once this driver holds the run no more, and leaves no request to a later one."""
+    store, pause = store_of(folder.path), Event()
+    while driver_of(folder) == owner and (owner.is_alive or not owner.is_on_this_host):
+        # A driver that was just beginning has removed it, as what an earlier session left.
+        if not store.exists(folder.stop_request):
+            _ask(folder, owner)
+        pause.wait(store.poll_seconds)
+    store.remove(folder.stop_request)
+
+
+if __name__ == "__main__":
+    command(main)
