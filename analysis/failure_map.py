@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from analysis.load import CellKey, Run
@@ -24,6 +24,7 @@ class MapCell:
         interventions: trials in which one thing was changed about the cell's: no evidence of it.
         diagnosis: why its trials failed; None where none did.
         cost_seconds: estimated seconds to run it: one trial's for every seed; None where nobody estimated.
+        is_elsewhere: another shard takes it.
     """
 
     labels: CellKey
@@ -33,6 +34,7 @@ class MapCell:
     interventions: tuple[int, ...]
     diagnosis: CellDiagnosis | None
     cost_seconds: float | None
+    is_elsewhere: bool = False
 
     @property
     def shown_cause(self) -> CellDiagnosis | None:
@@ -66,9 +68,14 @@ class FailureMap:
 
     @property
     def states(self) -> dict[State, int]:
-        """How many cells are in each state."""
-        counts = Counter(cell.verdict.state for cell in self.cells.values())
+        """How many cells are in each state, less those of other shards."""
+        counts = Counter(cell.verdict.state for cell in self.cells.values() if not cell.is_elsewhere)
         return {state: counts[state] for state in STATES}
+
+    @property
+    def num_elsewhere(self) -> int:
+        """How many cells other shards take."""
+        return sum(cell.is_elsewhere for cell in self.cells.values())
 
     @property
     def facets(self) -> tuple[tuple[str, ...], ...]:
@@ -118,6 +125,9 @@ def build_map(run: Run) -> FailureMap:
     def cell(key: CellKey) -> MapCell:
         mine = trials[key]
         verdict = judge(map(_result, mine), config.fail_after_recipes)
+        is_elsewhere = run.own_cells is not None and key not in run.own_cells and not mine
+        if is_elsewhere:
+            verdict = replace(verdict, reason="in another shard")
         recipe = "" if verdict.best_recipe is None else recipes[key, verdict.best_recipe]
         cost = run.costs.get(key)
         return MapCell(
@@ -128,6 +138,7 @@ def build_map(run: Run) -> FailureMap:
             interventions=tuple(interventions[key]),
             diagnosis=diagnose_cell([(one, run.explanations[one.number].diagnosis) for one in mine]),
             cost_seconds=None if cost is None else cost * config.seeds,
+            is_elsewhere=is_elsewhere,
         )
 
     keys: list[CellKey] = [()]

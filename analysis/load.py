@@ -32,12 +32,14 @@ class Run:
         config: what was asked for.
         records: every trial, by number.
         costs: estimated seconds of one trial by cell, where the search wrote them.
+        own_cells: those that a shard takes; None where a run takes all.
     """
 
     folder: RunFolder
     config: RunConfig
     records: tuple[TrialRecord, ...]
     costs: Mapping[CellKey, float]
+    own_cells: frozenset[CellKey] | None = None
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -95,7 +97,9 @@ def find_run(name: str, storage: str | Path = "runs") -> RunFolder:
 def load_run(folder: RunFolder) -> Run:
     """Reads a run. Raises UserError, one line that names file and line, where a file of it is corrupt."""
     config = read_config(folder.config)
-    return Run(folder, config, tuple(_read_records(folder)), _read_costs(folder.costs, config.map_paths))
+    costs = _read_costs(folder.costs, config.map_paths)
+    own_cells = None if config.shard is None else _read_own_cells(folder.own_cells, config.map_paths)
+    return Run(folder, config, tuple(_read_records(folder)), costs, own_cells)
 
 
 def _read_records(folder: RunFolder) -> list[TrialRecord]:
@@ -127,3 +131,15 @@ def _read_costs(path: Path, paths: Iterable[str]) -> dict[CellKey, float]:
         raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a list of costs: {type(error).__name__}: {error}") from None
+
+
+def _read_own_cells(path: Path, paths: Iterable[str]) -> frozenset[CellKey] | None:
+    """None where no driver has written them yet."""
+    try:
+        return frozenset(cell_key(cell, paths) for cell in json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from None
+    except (AttributeError, TypeError) as error:
+        raise UserError(f"{path}: not a list of cells: {type(error).__name__}: {error}") from None

@@ -14,7 +14,22 @@ Step = tuple[str, str]
 _DEPTH_SPACES = {"lstm_depth": "lstm", "gru_depth": "gru", "rnn_depth": "rnn"}
 _DEPTH_AXES = {"task.sequence_length", "model.depth", "model.hidden_size"}
 #: Words that are about a run and not about what it trains.
-_RUN_KEYS = ("run", "storage", "budget", "cluster", "sampler", "pruner", "halving", "keep", "test", "plan")
+_RUN_KEYS = (
+    *("run", "storage", "shard", "budget", "cluster", "sampler", "pruner", "halving", "keep", "test", "plan"),
+    *("journal", "resume"),
+)
+    "run",
+    "storage",
+    "shard",
+    "budget",
+    "cluster",
+    "sampler",
+    "pruner",
+    "halving",
+    "keep",
+    "test",
+    "plan",
+)
 
 
 def next_steps(run: Run, failure_map: FailureMap) -> list[Step]:
@@ -23,6 +38,7 @@ def next_steps(run: Run, failure_map: FailureMap) -> list[Step]:
         *_rescue(run, failure_map),
         *_preflight(run, failure_map),
         *_further(run, failure_map),
+        *_merge(run),
         *_elsewhere(run),
     ]
 
@@ -86,6 +102,15 @@ def _further(run: Run, failure_map: FailureMap) -> list[Step]:
         more = f"{resume} budget.facets={facets + 1} budget.minutes=120"
         steps.append((f"The next map: {added}, too:", more))
     return steps
+
+
+def _merge(run: Run) -> list[Step]:
+    """What makes a whole map of a shard's."""
+    if run.config.shard is None:
+        return []
+    words = _run_words(run).replace(run.folder.name, run.folder.name.rpartition(".")[0], 1)
+    purpose = "One map of all shards, once their folders lie in one storage (docs/shards.md):"
+    return [(purpose, f"python -m search.merge {words}")]
 
 
 def _elsewhere(run: Run) -> list[Step]:

@@ -119,7 +119,8 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
         "cause": cause_label(cell.shown_cause.cause) if cell.shown_cause else "",
         "notes": [f"{count} {word}" for word, count in notes.items() if count]
         + ([f"recipe {verdict.best_recipe}"] if verdict.best_recipe else []),
-        "cost": "" if cell.cost_seconds is None else duration_text(cell.cost_seconds),
+        "cost": "" if cell.cost_seconds is None or cell.is_elsewhere else duration_text(cell.cost_seconds),
+        "is_elsewhere": cell.is_elsewhere,
     }
 
 

@@ -59,6 +59,8 @@ def cell_words(paths: Iterable[str], labels: Iterable[str]) -> str:
 def told(cell: MapCell) -> str:
     """A cell's state and counts in words."""
     verdict, tally = cell.verdict, cell.verdict.tally
+    if cell.is_elsewhere:
+        return verdict.reason
     if verdict.state == "not_run":
         cost = "" if cell.cost_seconds is None else f", estimated cost {duration_text(cell.cost_seconds)}"
         return f"not run: {verdict.reason}{cost}"

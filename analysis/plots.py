@@ -179,10 +179,12 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
     colour = cell_colour(verdict)
     box = (column + 0.02, row + 0.025)
     if colour is None:
+        hatch = None if cell.is_elsewhere else "////"
         axes.add_patch(
-            Rectangle(box, 0.96, 0.95, facecolor="white", edgecolor=_GRID, hatch="////", linewidth=0.6)
+            Rectangle(box, 0.96, 0.95, facecolor="white", edgecolor=_GRID, hatch=hatch, linewidth=0.6)
         )
         told = "not run" if cell.cost_seconds is None else f"not run\n≈ {duration_text(cell.cost_seconds)}"
+        told = "in another\nshard" if cell.is_elsewhere else told
         axes.text(
             column + 0.5, row + 0.5, told, ha="center", va="center", fontsize=7.5, color=_FAINT,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},

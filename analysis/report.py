@@ -101,6 +101,12 @@ def main(words: Sequence[str]) -> int:
         print(HELP, end="")
         return 0
     settings = read_run_words(words, ())
+    if "," in settings["run"]:
+        typed = " ".join(words)
+        raise UserError(
+            f"run={settings['run']}: a report is of one run; make one of them first: "
+            f"python -m search.merge {typed} into=NAME"
+        )
     print(f"report: {build(find_run(settings['run'], settings['storage'])).page}")
     return 0
 

@@ -27,6 +27,7 @@ class RunConfig:
         base: a trial's configuration as nested mappings, less what the axes set.
         fail_after_recipes: how many recipes must fail before a cell fails.
         budget: how far a cell is followed: seeds, max_seeds, recipes, facets, ...
+        shard: '2/5' where the run takes every fifth cell only, from the second; None where it takes all.
     """
 
     run: str
@@ -42,6 +43,7 @@ class RunConfig:
     base: dict[str, Any]
     fail_after_recipes: int
     budget: dict[str, Any]
+    shard: str | None = None
 
     @property
     def map_paths(self) -> tuple[str, ...]:
@@ -57,6 +59,12 @@ class RunConfig:
     def axis_paths(self) -> tuple[str, ...]:
         """Every axis, those of the map first."""
         return (*self.map_paths, *self.recipe_defaults)
+
+    @property
+    def shard_words(self) -> str:
+        """'shard 2 of 5', '' where the run takes all cells."""
+        index, _, count = (self.shard or "").partition("/")
+        return f"shard {index} of {count}" if self.shard else ""
 
     def joint_values(self, path: str) -> list[Any]:
         """What the joint choices of a map axis set a dotted path to; nothing where not all of them do."""
@@ -98,6 +106,7 @@ def read_config(path: Path) -> RunConfig:
             base=dict(space.get("base") or {}),
             fail_after_recipes=int(space.get("fail_after_recipes", 1)),
             budget=dict(values.get("budget") or {}),
+            shard=None if values.get("shard") is None else str(values["shard"]),
         )
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -18,7 +18,7 @@ class MapTitle:
 
     Attributes:
         question: what the space was made to answer, or its name.
-        subject: network and task.
+        subject: network and task, and which shard of the map it is.
         criterion: when a trial has learned, with the update budget.
         recipes: the default recipe, and how many were tried and must fail.
     """
@@ -41,7 +41,7 @@ def map_title(run: Run) -> MapTitle:
     network, task = (name_words_of(settings.texts(f"{part}.name")) for part in ("model", "task"))
     return MapTitle(
         question=run.config.question or run.config.space,
-        subject=f"{network} on the task {task}",
+        subject=f"{network} on the task {task}" + (f"; {run.config.shard_words}" if run.config.shard else ""),
         criterion=f"learned: {_criterion(ended, settings)}, within {_update_budget(settings)}"
         + _every_input(run, ended),
         recipes=_recipes(run, settings),
