@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from analysis.storage.place import AnyPath
@@ -38,7 +39,7 @@ class LocalFiles:
 
     def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
         """Writes beside the file, then renames: whoever reads sees the old file or the new one."""
-        Path(path.parent).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        _make_folders(Path(str(path.parent)))
         handle, temporary = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -57,44 +58,58 @@ class LocalFiles:
             handle = os.open(str(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:
             return False
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            # It is ours, and half of it would keep everybody out.
+            with suppress(OSError):
+                Path(str(path)).unlink()
+            raise
         return True
 
     def make_folder(self, path: AnyPath) -> None:
-        """Those above keep the modes that the user's umask gives."""
-        Path(path.parent).mkdir(parents=True, exist_ok=True)
-        Path(path).mkdir(mode=FOLDER_MODE, exist_ok=True)
+        """Those that exist keep their modes."""
+        _make_folders(Path(str(path)))
 
     def list_folders(self, path: AnyPath) -> list[str]:
         """Links count as what they lead to."""
-        folder = Path(path)
+        folder = Path(str(path))
         return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+
+    def list_files(self, path: AnyPath) -> Mapping[str, str]:
+        """By size and time of the last change."""
+        found = {}
+        for folder, _, names in os.walk(str(path)):
+            for name in names:
+                file = Path(folder, name)
+                with suppress(FileNotFoundError):
+                    state = file.stat()
+                    found[file.relative_to(str(path)).as_posix()] = f"{state.st_size} {state.st_mtime_ns}"
+        return dict(sorted(found.items()))
 
     def remove(self, path: AnyPath) -> None:
         """Nothing where it is missing."""
-        Path(path).unlink(missing_ok=True)
+        Path(str(path)).unlink(missing_ok=True)
 
     def remove_tree(self, path: AnyPath) -> None:
         """Nothing where it is missing."""
         if path.exists():
             shutil.rmtree(str(path))
 
-    def open_log(self, path: AnyPath) -> "LocalLog":
-        """The file itself."""
-        return LocalLog(Path(path))
-
 
 class LocalLog:
     """A file that is appended to: `Log` tells what each method promises. What is appended is on its way to
     the disk at once, which outlives the process; it outlives the machine after `sync`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.torn_bytes = cut_torn_line(path)
-        path.touch(mode=0o600)
+    def __init__(self, path: AnyPath) -> None:
+        self.path = Path(str(path))
+        _make_folders(self.path.parent)
+        self.torn_bytes = cut_torn_line(self.path)
+        self.path.touch(mode=0o600)
+        self._whole_bytes: int | None = None
 
     def lines(self) -> Iterator[bytes]:
         """Read from the file as they are asked for."""
@@ -105,13 +120,19 @@ class LocalLog:
         """In one write, all or none."""
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
         try:
-            size = os.fstat(handle).st_size
+            if self._whole_bytes is None:
+                self._whole_bytes = os.fstat(handle).st_size
+            else:
+                # What failed before could not be cut off then.
+                os.ftruncate(handle, self._whole_bytes)
             try:
                 _write_all(handle, b"".join(lines))
             except OSError:
                 # A part of a line would glue onto the next one.
-                os.ftruncate(handle, size)
+                os.ftruncate(handle, self._whole_bytes)
+                self._whole_bytes = None
                 raise
+            self._whole_bytes = None
         finally:
             os.close(handle)
 
@@ -137,6 +158,15 @@ def cut_torn_line(path: Path) -> int:
         file.flush()
         os.fsync(file.fileno())
     return len(data) - whole
+
+
+def _make_folders(path: Path) -> None:
+    """Makes a folder and those above that are missing, for their owner alone: pathlib gives a mode to the
+    last one only."""
+    if path.is_dir():
+        return
+    _make_folders(path.parent)
+    path.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def _write_all(handle: int, data: bytes) -> None:

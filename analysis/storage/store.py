@@ -1,9 +1,14 @@
 """What a run folder's place must be able to do, and which place does it how."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Protocol
 
+from analysis.errors import UserError
 from analysis.storage.place import AnyPath, is_local
+
+#: Seconds that the first look at a storage may take before the user is told that it does not answer.
+_FIRST_LOOK_SECONDS = 3.0
 
 
 class Log(Protocol):
@@ -19,17 +24,17 @@ class Log(Protocol):
         """All lines of before, each with its newline. Read once, before the first append."""
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Adds whole lines, all or none; on an object store they may wait for `sync`.
+        """Adds whole lines, all or none; on an object store they wait for `sync`.
 
         Raises:
             OSError: the disk is full or the like; the log is as it was.
         """
 
     def sync(self) -> None:
-        """Waits until all that was appended outlives this machine. Raises OSError as above."""
+        """Waits until all that was appended outlives this machine. Raises OSError; it may be tried again."""
 
 
-class Store(Protocol):
+class Files(Protocol):
     """Files of run folders in one kind of place. Every method may raise OSError.
 
     Attributes:
@@ -68,26 +73,76 @@ class Store(Protocol):
     def list_folders(self, path: AnyPath) -> list[str]:
         """Names of the folders in a folder, sorted; none where it is missing."""
 
+    def list_files(self, path: AnyPath) -> Mapping[str, str]:
+        """All files below a folder by their paths from there, `trials/0/record.json`, however deep; each with
+        a text that changes when its content does. None where the folder is missing."""
+
     def remove(self, path: AnyPath) -> None:
         """Removes a file; does nothing where it is missing."""
 
     def remove_tree(self, path: AnyPath) -> None:
         """Removes a folder and all in it; does nothing where it is missing."""
 
+
+class Store(Files, Protocol):
+    """Files, and logs that are appended to. What fails for a while is tried again (`Patience`)."""
+
     def open_log(self, path: AnyPath) -> Log:
-        """Opens a file of lines, or begins one. A torn last line is cut off."""
+        """Opens one file of lines, or begins it. A torn last line is cut off.
+
+        On an object store every `sync` writes the file anew: for what stays small.
+        """
+
+    def open_segments(self, path: AnyPath) -> Log:
+        """Opens a log that may grow large, for a new writer. A torn last line is cut off.
+
+        On a disk it is the same file. On an object store it is a folder of segments: `sync` writes one of
+        bounded size. What an earlier writer adds from then on is not read: its lease has ended.
+        """
 
 
 def store_of(path: AnyPath) -> Store:
     """Who reads and writes files there."""
-    if is_local(path):
-        from analysis.storage.local import LocalFiles
+    return _local_store() if is_local(path) else _object_store()
 
-        return LocalFiles()
-    raise NotImplementedError(path)
+
+def check_place(place: AnyPath) -> None:
+    """Looks whether a folder of runs can be reached, within seconds. It may not exist yet.
+
+    Raises:
+        UserError: the endpoint does not answer, refuses the credentials, or has no such bucket.
+    """
+    if is_local(place):
+        return
+    from analysis.storage.objects import ObjectFiles
+    from analysis.storage.patience import Patience
+
+    try:
+        Patience(_FIRST_LOOK_SECONDS).run(lambda: ObjectFiles().look_at(place))
+    except OSError as error:
+        raise UserError(f"storage={place}: {error.strerror or error}") from None
 
 
 def write_atomically(path: AnyPath, content: str | bytes, *, survives_power_loss: bool = True) -> None:
     """Writes a whole file, or leaves the old one as it was; text as UTF-8. Raises OSError."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     store_of(path).write(path, data, survives_power_loss=survives_power_loss)
+
+
+def read_text(path: AnyPath) -> str:
+    """A whole text file. Raises OSError, and UnicodeDecodeError where it is not UTF-8."""
+    return store_of(path).read(path).decode("utf-8")
+
+
+@cache
+def _local_store() -> Store:
+    from analysis.storage.patience import LocalStore
+
+    return LocalStore()
+
+
+@cache
+def _object_store() -> Store:
+    from analysis.storage.patience import ObjectStore
+
+    return ObjectStore()
