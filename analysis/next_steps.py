@@ -18,18 +18,6 @@ _RUN_KEYS = (
     *("run", "storage", "shard", "budget", "cluster", "sampler", "pruner", "halving", "keep", "test", "plan"),
     *("journal", "resume"),
 )
-    "run",
-    "storage",
-    "shard",
-    "budget",
-    "cluster",
-    "sampler",
-    "pruner",
-    "halving",
-    "keep",
-    "test",
-    "plan",
-)
 
 
 def next_steps(run: Run, failure_map: FailureMap) -> list[Step]:
