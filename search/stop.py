@@ -13,6 +13,7 @@ from rich.text import Text
 from analysis.errors import UserError, command
 from analysis.records import RunFolder
 from analysis.storage import store_of
+from search.drivers import driver_of, is_known_dead
 from search.loading import locate
 from search.loading.words import read_words
 from search.lock import Owner
@@ -34,7 +35,7 @@ def main(words: Sequence[str]) -> int:
         if owner is None:
             console.print(Text(f"run {folder.name}: no driver, nothing to stop"), soft_wrap=True)
             return 0
-        if owner.is_on_this_host and not owner.is_alive:
+        if is_known_dead(owner):
             console.print(
                 Text(f"run {folder.name}: its driver died ({owner}), nothing to stop"), soft_wrap=True
             )
@@ -46,21 +47,6 @@ def main(words: Sequence[str]) -> int:
                 console.print(Text("It has ended."), soft_wrap=True)
     console.print(Text(f"Go on with\n  {resume_command(folder)}"), soft_wrap=True)
     return 0
-
-
-def driver_of(folder: RunFolder) -> Owner | None:
-    """Who drives a run, or died over it.
-
-    Raises:
-        UserError: its lock does not say so.
-    """
-    try:
-        owner = Owner.of(folder.lock)
-    except FileNotFoundError:
-        return None
-    if owner is None:
-        raise UserError(f"{folder.lock} does not say who drives this run: if no driver runs, delete this file")
-    return owner
 
 
 def _wait_word(words: Sequence[str]) -> bool:
@@ -87,7 +73,7 @@ def _ask(folder: RunFolder, owner: Owner) -> None:
 def _wait_for_the_end(folder: RunFolder, owner: Owner) -> None:
     """Returns once this driver holds the run no more, and leaves no request to a later one."""
     store, pause = store_of(folder.path), Event()
-    while driver_of(folder) == owner and (owner.is_alive or not owner.is_on_this_host):
+    while driver_of(folder) == owner and not is_known_dead(owner):
         # A driver that was just beginning has removed it, as what an earlier session left.
         if not store.exists(folder.stop_request):
             _ask(folder, owner)
