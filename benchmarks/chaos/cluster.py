@@ -1,0 +1,104 @@
+"""A Ray cluster of several nodes on one machine, which lets nobody in without a token."""
+
+import os
+import random
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from benchmarks.chaos.drivers import ROOT, kill_all
+
+START_SECONDS = 60.0
+
+
+class LocalCluster:
+    """A head without CPUs, and nodes of one CPU each. Use as a context.
+
+    Attributes:
+        address: of the head.
+        environment: what a driver needs to be let in.
+    """
+
+    def __init__(self, scratch: Path, num_nodes: int) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        self.environment: Mapping[str, str] = {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # A second head of the same machine must not be taken for the first one.
+            "RAY_TMPDIR": str(scratch),
+        }
+        self.num_nodes = num_nodes
+        self.log = scratch / f"cluster-{self.port}.txt"
+        self._nodes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> "LocalCluster":
+        self._head = self._start("--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false")
+        self._wait_for_head()
+        for _ in range(self.num_nodes):
+            self.add_node()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.lose_everything()
+
+    def add_node(self) -> None:
+        """One more node of one CPU."""
+        self._nodes.append(self._start(f"--address={self.address}", "--num-cpus=1"))
+
+    def lose_node(self, moments: random.Random) -> None:
+        """kill -9 of everything on one node."""
+        node = self._nodes.pop(moments.randrange(len(self._nodes)))
+        _kill_tree(node)
+
+    def lose_everything(self) -> None:
+        """kill -9 of all nodes and the head."""
+        for node in [*self._nodes, self._head]:
+            _kill_tree(node)
+        self._nodes.clear()
+
+    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+        with ExitStack() as stack:
+            log = stack.enter_context(self.log.open("ab"))
+            return subprocess.Popen(
+                [*command, "--node-ip-address=127.0.0.1", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.environment, "PYTHONPATH": str(ROOT)},
+                start_new_session=True,
+            )
+
+    def _wait_for_head(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                assert self._head.poll() is None, self.log.read_text(errors="replace")
+                time.sleep(0.1)
+            else:
+                return
+        raise TimeoutError(f"no head at {self.address}: {self.log.read_text(errors='replace')}")
+
+
+def _kill_tree(root: subprocess.Popen[bytes]) -> None:
+    try:
+        family = {psutil.Process(root.pid), *psutil.Process(root.pid).children(recursive=True)}
+    except psutil.NoSuchProcess:
+        family = set()
+    kill_all(family)
+    root.wait()

@@ -1,0 +1,90 @@
+"""Trials that hang, eat memory, raise, exit, or lose their weights to NaN, in the worker that trains them."""
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+SESSION_MODULE = "search.trial.session"
+
+#: Longer than anybody waits for an evaluation.
+HANG_SECONDS = 600.0
+#: A trial that eats is to be held before it has had so much.
+EATEN_AT_MOST_GIB = 6
+
+
+def plant_in_trials(kinds: Mapping[int, str]) -> None:
+    """Has the trials of these numbers go wrong in their first attempt, after some evaluations."""
+    sys.meta_path.insert(0, _OnImport(lambda module: _spoil(module.TrialSession, kinds)))
+
+
+class _OnImport(MetaPathFinder):
+    """Changes the session's module as soon as the process has imported it."""
+
+    def __init__(self, change: Callable[[ModuleType], None]) -> None:
+        self.change = change
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        if fullname != SESSION_MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        assert spec is not None
+        assert spec.loader is not None
+        execute = spec.loader.exec_module
+
+        def execute_and_change(module: ModuleType) -> None:
+            execute(module)
+            self.change(module)
+
+        spec.loader.exec_module = execute_and_change  # type: ignore[method-assign]
+        return spec
+
+
+def _spoil(session_class: Any, kinds: Mapping[int, str]) -> None:
+    advance = session_class.advance
+
+    def spoiled(self: Any) -> Any:
+        kind = kinds.get(int(self.folder.path.name))
+        is_first = self.folder.attempt.read_text(encoding="utf-8").strip() == "1"
+        if kind is not None and is_first and self.progress.update >= 2 * self.config.train.evaluate_every:
+            WRONGS[kind](self)
+        return advance(self)
+
+    session_class.advance = spoiled
+
+
+def _hang(session: Any) -> None:
+    time.sleep(HANG_SECONDS)
+
+
+def _eat_memory(session: Any) -> None:
+    eaten = [bytearray(b"x" * 2**26) for _ in range(EATEN_AT_MOST_GIB * 2**4)]
+    raise AssertionError(f"nobody held a trial that ate {len(eaten) / 2**4:.0f} GiB")
+
+
+def _raise(session: Any) -> None:
+    raise RuntimeError("planted by benchmarks.chaos")
+
+
+def _exit(session: Any) -> None:
+    sys.exit(3)
+
+
+def _lose_weights(session: Any) -> None:
+    for parameter in session.training.model.parameters():
+        parameter.data.fill_(float("nan"))
+
+
+#: What can go wrong with a trial, by name.
+WRONGS: dict[str, Callable[[Any], None]] = {
+    "hangs": _hang,
+    "eats memory": _eat_memory,
+    "raises": _raise,
+    "exits": _exit,
+    "returns NaN": _lose_weights,
+}

@@ -1,0 +1,88 @@
+"""A driver without Ray: study, desk and worker in one process, so that hundreds of kills take seconds.
+
+A fork server holds everything imported, so that a driver starts within milliseconds and can be killed like
+any other process.
+"""
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Sequence
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from analysis.errors import UserError
+from analysis.records import RunFolder
+from analysis.storage import write_atomically
+from search.desk import Desk
+from search.interruption import Interruption
+from search.loading import load, to_yaml
+from search.study import Study
+from search.worker import Worker
+
+#: What a first training imports late.
+WARM = ("search.trial.session", "search.cost", "datasets.adding", "torch._dynamo")
+
+#: Some trials of a few hundredths of a second, with dropout, whose randomness must resume too.
+SMALL_WORDS = (
+    "space=smoke",
+    "task=adding",
+    "task.sequence_length=5,10",
+    "model.depth=1,2",
+    "model.dropout=0.1",
+    "train.max_updates=40",
+    "train.evaluate_every=5",
+    "task.test_size=64",
+    "budget.seeds=1",
+    "budget.max_seeds=2",
+)
+
+
+def small_words(storage: Path, run: str, *more: str) -> list[str]:
+    """A request for the small run in a folder."""
+    return [*SMALL_WORDS, *more, f"storage={storage}", f"run={run}"]
+
+
+def search(words: Sequence[str], notice: Callable[[str], None] = lambda line: None) -> None:
+    """Runs trials one after the other until the study is over, from where an earlier driver left it.
+
+    Raises:
+        UserError: another driver is at work, the disk is full, or the like.
+    """
+    config = load(words)
+    folder = RunFolder(Path(config.storage) / config.run)
+    study = Study.open(config, folder, notice)
+    try:
+        write_atomically(folder.config, to_yaml(config))
+        desk = Desk(study, config.cluster.retries, Interruption(folder, None))
+        worker = Worker(folder, device="cpu", num_threads=1, keep=config.keep, test=False)
+        while (begun := desk.begin("trial")) is not None:
+            worker.begin(begun["number"], begun["attempt"])
+            result = worker.advance()
+            while not result["done"] and not desk.report("trial", result):
+                result = worker.advance()
+            desk.end("trial", result)
+        if desk.fault is not None:
+            raise desk.fault
+    finally:
+        study.close()
+
+
+def _search_or_refuse(words: Sequence[str]) -> None:
+    """As a program: the exit status of a user's mistake is 2."""
+    try:
+        search(words)
+    except UserError:
+        sys.exit(2)
+
+
+def start_search(words: Sequence[str]) -> ForkServerProcess:
+    """A driver in a process of its own, already begun."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *WARM])
+    process = context.Process(target=_search_or_refuse, args=(list(words),), daemon=True)
+    process.start()
+    return process
+
+
+if __name__ == "__main__":
+    _search_or_refuse(sys.argv[1:])

@@ -1,0 +1,46 @@
+"""The short form of `make chaos`: faults that need no Ray, against the same runs undisturbed.
+
+Some seconds of each; the same code tries every byte and hundreds of kills in `python -m benchmarks.chaos`.
+"""
+
+import pytest
+
+from benchmarks.chaos.faults import FAULTS
+from benchmarks.chaos.lab import Lab
+from benchmarks.chaos.tally import Tally, ended_trials, history_of, records_of
+
+SECONDS = {
+    "torn_journal": 2.0,
+    "torn_history": 2.0,
+    "half_checkpoint": 1.5,
+    "small_driver_killed": 2.0,
+    "small_clock": 0.0,
+    "two_small_drivers": 2.0,
+}
+
+
+@pytest.mark.parametrize("name", SECONDS)
+def test_a_fault_loses_nothing_repeats_nothing_changes_nothing(lab: Lab, name: str) -> None:
+    tally = Tally(name)
+    FAULTS[name].inject(lab, tally, SECONDS[name])
+    assert tally.tried
+    assert tally.is_clean, tally
+
+
+def test_the_comparison_sees_what_a_fault_could_do(lab: Lab) -> None:
+    """A harness that finds nothing must be able to find something."""
+    folder = lab.new_small_run("spoiled")
+    undisturbed = ended_trials(folder)
+    first, second, third, *_ = records_of(folder)
+
+    spoiled = folder.trial(first.number).history
+    spoiled.write_text(spoiled.read_text().replace('"update":5', '"update":6', 1))
+    behind = folder.trial(second.number).record
+    behind.write_text(behind.read_text().replace('"attempt": 1', '"attempt": 2'))
+    folder.trial(third.number).record.unlink()
+
+    tally = Tally("spoiled")
+    tally.compare(folder, undisturbed)
+    assert (tally.histories, tally.decisions) == (1, 1)
+    assert tally.lost == 2, "the undisturbed run has it, and the journal too"
+    assert history_of(folder, first.number)[0]["update"] == 6
