@@ -1,4 +1,4 @@
-"""How a search is asked to end before it is over: by the clock, by Ctrl-C, from afar, or by a fault of ours."""
+"""How a search is asked to end before it is over: by clock, Ctrl-C, search.stop, or a fault of ours."""
 
 import signal
 import threading

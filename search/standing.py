@@ -1,4 +1,4 @@
-"""How a run stands, from its folder alone: who drives it, how far it is, how fast, and what went wrong last."""
+"""How a run stands, from its folder alone: who drives it, how far it is, how fast, and its last fault."""
 
 import json
 from collections import Counter
@@ -74,7 +74,7 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Session:
-    """When the last session began and ended, in Unix time; `ended` is None while it runs, or where it died."""
+    """When the last session began and ended, in Unix time; `ended` is None where it runs, or died."""
 
     started: float
     ended: float | None

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analysis.printable import printable
 from analysis.wording import count_words, duration_text
 from search.standing import Standing, State
 
@@ -94,8 +95,3 @@ def fault_words(standing: Standing) -> str:
     if fault is None:
         return ""
     return f"{fault.kind.replace('_', ' ')}: {printable(fault.reason)}, {printable(fault.at)[:16]}"
-
-
-def printable(text: str) -> str:
-    """Without what could steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
