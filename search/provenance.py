@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from analysis.records import RunFolder
-from analysis.storage import write_atomically
+from analysis.storage import AnyPath, store_of, write_atomically
 from search.sources import FileState
 
 PACKAGES = ("torch", "ray", "optuna", "numpy")
 MAX_DIFF_BYTES = 1_000_000
 MAX_UNTRACKED = 1000
 CODE_ROOT = Path(__file__).parent.parent
+#: What `describe_code` said where a job of a cluster was shipped from.
+SHIPPED_CODE = "shipped_code.json"
 
 
 def begin_session(
@@ -75,8 +77,12 @@ def end_session(folder: RunFolder) -> None:
 def describe_code(root: Path) -> dict[str, Any]:
     """Git revision, uncommitted diff (cut where it is long, and said so), and names of untracked files.
 
-    All None or empty where the code lies in no git checkout of its own, or git is missing.
+    All None or empty where the code lies in no git checkout of its own, or git is missing. Code that was
+    shipped to a cluster brings along what was known of it.
     """
+    if (root / SHIPPED_CODE).is_file():
+        shipped: dict[str, Any] = json.loads((root / SHIPPED_CODE).read_text(encoding="utf-8"))
+        return shipped
     top = _git(root, "rev-parse", "--show-toplevel")
     if top is None or Path(top.decode().strip()).resolve() != root.resolve():
         return {"revision": None, "diff": "", "diff_is_cut": False, "untracked": []}
@@ -147,22 +153,26 @@ def _short(revision: str | None) -> str:
     return revision[:10] if revision else "unknown"
 
 
-def _read(path: Path) -> tuple[dict[str, Any], list[str]]:
+def _read(path: AnyPath) -> tuple[dict[str, Any], list[str]]:
     """What is stored. An unreadable file is set aside, and told: a run must not end for its diary."""
-    if not path.exists():
+    store = store_of(path)
+    try:
+        content = store.read(path)
+    except FileNotFoundError:
         return {"codes": {}, "sessions": []}, []
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(content)
         for session in stored["sessions"]:
             _ = session["code"], session["versions"]
         return {"codes": dict(stored["codes"]), "sessions": list(stored["sessions"])}, []
     except (ValueError, KeyError, TypeError):
         aside = path.with_name(f"{path.name}.unreadable")
-        path.replace(aside)
+        store.write(aside, content)
+        store.remove(path)
         return {"codes": {}, "sessions": []}, [f"{path} could not be read and is now {aside.name}"]
 
 
-def _write(path: Path, stored: dict[str, Any]) -> None:
+def _write(path: AnyPath, stored: dict[str, Any]) -> None:
     write_atomically(path, json.dumps(stored, indent=1))
 
 
