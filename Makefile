@@ -3,6 +3,7 @@
 #   make run space=mnist_length args="budget.minutes=2" another space, and words passed on
 #   make test                                           lint, types, import arrows, tests
 #   make bench                                          the figures in benchmarks/results, anew
+#   make chaos                                          runs under faults, load, bad inputs: 20 minutes on 2 cores
 #   make known-results                                  docs/known-results.md, anew: half an hour on 2 cores
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 args ?=
 workers ?= 2
 
-.PHONY: run test bench known-results setup clean
+.PHONY: run test bench chaos known-results setup clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python -m search.run $(if $(space),space=$(space)) $(args)
@@ -25,6 +26,11 @@ test: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.all
+
+chaos: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.chaos minutes=16.5
+	$(BIN)/python -m benchmarks.chaos.load parts=driver
+	$(BIN)/python -m benchmarks.chaos.bad_inputs minutes=2
 
 known-results: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.known_results

@@ -23,9 +23,9 @@ def write_results(theme: str, title: str, body: str, hardware: str | None = None
     """
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     words = hardware or f"{os.cpu_count()}cpu"
-    program = Path(sys.argv[0])
-    module = program.parent.name if program.stem == "__main__" else program.stem
-    command = " ".join(["python", "-m", f"benchmarks.{module}", *sys.argv[1:]])
+    program = Path(sys.argv[0]).resolve().relative_to(Path(__file__).resolve().parent)
+    names = [name for name in program.with_suffix("").parts if name != "__main__"]
+    command = " ".join(["python", "-m", ".".join(["benchmarks", *names]), *sys.argv[1:]])
     text = f"""# {title}
 
 {body.strip()}

@@ -1,0 +1,129 @@
+"""The driver alone against simulated workers: study and desk, and a loop that hands in evaluations."""
+
+import gc
+import json
+import math
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from statistics import quantiles
+
+import psutil
+
+from analysis.records import RunFolder, Summary
+from search.desk import Desk
+from search.interruption import Interruption
+from search.loading import load
+from search.study import Study
+
+#: Evaluations of one simulated trial, the last one included.
+NUM_EVALUATIONS = 5
+
+#: Every evaluation is judged against the trials of its cell: the dearest way that there is.
+WORDS = (
+    "space=smoke",
+    "task=adding",
+    "task.sequence_length=5,10,20,50",
+    "model.depth=1,2,3,4,5",
+    "budget.minutes=none",
+)
+
+
+class Clock:
+    """How long the calls of one kind took.
+
+    Attributes:
+        seconds: of each call.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Measures one call."""
+        began = time.perf_counter()
+        yield
+        self.seconds.append(time.perf_counter() - began)
+
+    def __str__(self) -> str:
+        hundredths = quantiles(self.seconds, n=100)
+        return f"{hundredths[49] * 1000:.2f} / {hundredths[98] * 1000:.2f} ms ({len(self.seconds)} calls)"
+
+
+def driver_rows(num_trials: int, num_workers: int) -> list[tuple[str, str]]:
+    """Speed and memory of ask, report and tell with so many trials under way at once."""
+    with tempfile.TemporaryDirectory() as storage:
+        seeds = math.ceil(num_trials / 20)
+        config = load([*WORDS, f"budget.seeds={seeds}", f"budget.max_seeds={seeds}", f"storage={storage}"])
+        folder = RunFolder(Path(storage) / config.run)
+        study = Study.open(config, folder, print)
+        desk = Desk(study, config.cluster.retries, Interruption(folder, None))
+        measured = _simulate(desk, num_trials, num_workers)
+        study.close()
+        began = time.perf_counter()
+        Study.open(config, folder, print).close()
+        reopened = time.perf_counter() - began
+    return [*measured, ("journal read again, records checked", f"{reopened:.1f} s")]
+
+
+def _simulate(desk: Desk, num_trials: int, num_workers: int) -> list[tuple[str, str]]:
+    """Every worker in turn hands in an evaluation, until so many trials have ended."""
+    ask, report, tell = Clock(), Clock(), Clock()
+    process = psutil.Process()
+    under_way: deque[tuple[str, int, int]] = deque()
+    resident: dict[int, int] = {}
+    num_begun = num_ended = 0
+    began = time.perf_counter()
+    while num_ended < num_trials:
+        while len(under_way) < num_workers and num_begun < num_trials:
+            with ask.running():
+                start = desk.begin(str(num_begun))
+            assert start is not None
+            under_way.append((str(num_begun), start["number"], 1))
+            num_begun += 1
+        trial, number, evaluation = under_way.popleft()
+        result = _result(number, evaluation)
+        if evaluation < NUM_EVALUATIONS:
+            with report.running():
+                desk.report(trial, result)
+            under_way.append((trial, number, evaluation + 1))
+            continue
+        with tell.running():
+            desk.end(trial, result)
+        num_ended += 1
+        if num_ended in (num_trials // 10, num_trials):
+            gc.collect()
+            resident[num_ended] = process.memory_info().rss
+    seconds = time.perf_counter() - began
+    assert desk.fault is None, desk.fault
+    (few, before), (many, after) = sorted(resident.items())
+    return [
+        (f"trials, {num_workers} at a time", f"{num_trials:,}"),
+        ("evaluations a second", f"{num_trials * NUM_EVALUATIONS / seconds:,.0f}"),
+        ("trials a second", f"{num_trials / seconds:,.0f}"),
+        ("ask, p50 / p99", str(ask)),
+        ("report, p50 / p99", str(report)),
+        ("last report and tell, p50 / p99", str(tell)),
+        (f"memory a trial, from {few:,} to {many:,}", f"{(after - before) / 1024 / (many - few):.1f} kB"),
+        ("open files", str(process.num_fds())),
+    ]
+
+
+def _result(number: int, evaluation: int) -> dict[str, object]:
+    """What a worker would say: every second trial learns."""
+    is_last = evaluation == NUM_EVALUATIONS
+    score = (number % 2) * evaluation / NUM_EVALUATIONS
+    outcome = ("learned" if number % 2 else "failed") if is_last else None
+    summary = Summary(outcome, "simulated", updates=evaluation, score=score, best_score=score)  # type: ignore[arg-type]
+    return {
+        "update": evaluation,
+        "score": score,
+        "done": is_last,
+        "fault": None,
+        "summary": json.dumps(asdict(summary)),
+    }
