@@ -11,7 +11,7 @@ from typing import Any
 import analysis.diagnosis
 from analysis.diagnosis import Diagnosis
 from analysis.records import RunFolder, TrialRecord
-from analysis.storage import write_atomically
+from analysis.storage import AnyPath, write_atomically
 from analysis.verdict_lines import make_lines, read_line
 
 _EXPLAINED = ("learned", "failed")
@@ -32,10 +32,10 @@ class Explanation:
     level_told: str = ""
 
 
-def explain(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, Explanation]:
+def explain(folder: RunFolder, records: Sequence[TrialRecord], kept_in: AnyPath) -> dict[int, Explanation]:
     """The explanation of every trial by number.
 
-    Verdicts are kept in `folder.causes`, and made anew where the rules, the trial's record
+    Verdicts are kept in a file of their own, and made anew where the rules, the trial's record
     or the length of its history have changed. The file is disposable: what cannot be read of it is made
     anew, and where it cannot be written the next reader takes as long.
 
@@ -50,7 +50,7 @@ def explain(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, Expl
     made = make_lines(folder, [record for record in ended if record.number not in kept])
     lines = {number: {**(kept.get(number) or made[number]), "key": key} for number, key in keys.items()}
     if made:
-        _keep(folder.causes, lines.values())
+        _keep(kept_in, lines.values())
     return {
         record.number: Explanation(*read_line(lines[record.number]) if record.number in lines else ())
         for record in records
@@ -80,7 +80,7 @@ def _digest(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
-def _kept_lines(path: Path) -> dict[int, dict[str, Any]]:
+def _kept_lines(path: AnyPath) -> dict[int, dict[str, Any]]:
     """Lines of the file by trial; those that are none are left out."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -97,7 +97,7 @@ def _kept_lines(path: Path) -> dict[int, dict[str, Any]]:
     return lines
 
 
-def _keep(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+def _keep(path: AnyPath, lines: Iterable[Mapping[str, Any]]) -> None:
     text = "".join(f"{json.dumps(line, separators=(',', ':'), allow_nan=False)}\n" for line in lines)
     try:
         write_atomically(path, text, survives_power_loss=False)

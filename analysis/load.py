@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-
 from analysis.errors import UserError, nearest
 from analysis.explanation import Explanation, explain
-from analysis.records import Evaluation, RunFolder, TrialRecord
-from analysis.run_config import RunConfig, read_config
-from analysis.storage import write_atomically
+from analysis.run_names import names_of_runs
+from analysis.storage import AnyPath, check_place, place_of, store_of, write_atomically
+from analysis.storage.local_copy import local_copy
 from analysis.table import build_table
 from analysis.verdict_lines import checked_history
 from analysis.wording import label_text
+
+from analysis.records import Evaluation, RunFolder, TrialRecord
+from analysis.run_config import RunConfig, read_config
 
 #: A cell by the texts of its labels, in the order of the map's paths. Texts, for a label may be unhashable.
 CellKey = tuple[str, ...]
@@ -28,7 +30,8 @@ class Run:
     """Everything a run left behind, less the histories, which are read when asked for.
 
     Attributes:
-        folder: where it lies.
+        folder: where it lies; what is written of it belongs there.
+        copy: where its files are read: the same folder, or a copy of one in an object store.
         config: what was asked for.
         records: every trial, by number.
         costs: estimated seconds of one trial by cell, where the search wrote them.
@@ -36,6 +39,7 @@ class Run:
     """
 
     folder: RunFolder
+    copy: RunFolder
     config: RunConfig
     records: tuple[TrialRecord, ...]
     costs: Mapping[CellKey, float]
@@ -49,7 +53,7 @@ class Run:
     @cached_property
     def explanations(self) -> Mapping[int, Explanation]:
         """Why each trial ended as it did, by number. Raises UserError where a history has a corrupt line."""
-        return explain(self.folder, self.records)
+        return explain(self.copy, self.records, self.folder.causes)
 
     @cached_property
     def cell_records(self) -> tuple[TrialRecord, ...]:
@@ -58,13 +62,13 @@ class Run:
 
     def history(self, number: int) -> list[Evaluation]:
         """Every evaluation of a trial. Raises UserError where a line is none."""
-        return checked_history(self.folder.trial(number).history)
+        return checked_history(self.copy.trial(number).history)
 
     def cell_key(self, labels: Mapping[str, Any]) -> CellKey:
         """The key of a cell's labels."""
         return cell_key(labels, self.config.map_paths)
 
-    def write_table(self) -> Path:
+    def write_table(self) -> AnyPath:
         """Writes trials.parquet, whole or not at all."""
         buffer = BytesIO()
         self.table.to_parquet(buffer, index=False)
@@ -84,22 +88,32 @@ def cell_key(labels: Mapping[str, Any], paths: Iterable[str]) -> CellKey:
 
 def find_run(name: str, storage: str | Path = "runs") -> RunFolder:
     """The folder of a run. Raises UserError with the nearest existing name where there is none."""
-    folder = RunFolder(Path(storage) / name)
-    if folder.config.is_file():
+    place = place_of(str(storage))
+    check_place(place)
+    folder, store = RunFolder(place / name), store_of(place)
+    if store.exists(folder.config):
         return folder
-    if folder.path.is_dir() and name:
+    if name and store.exists(folder.path):
         raise UserError(f"{folder.path}: not a run: it has no {folder.config.name}")
-    known = [path.parent.name for path in sorted(Path(storage).glob(f"*/{folder.config.name}"))]
+    known = names_of_runs(place)
     hint = nearest(name, known) or f"; {storage} holds no run"
     raise UserError(f"no run {name!r} in {storage}{hint}")
 
 
 def load_run(folder: RunFolder) -> Run:
-    """Reads a run. Raises UserError, one line that names file and line, where a file of it is corrupt."""
-    config = read_config(folder.config)
-    costs = _read_costs(folder.costs, config.map_paths)
-    own_cells = None if config.shard is None else _read_own_cells(folder.own_cells, config.map_paths)
-    return Run(folder, config, tuple(_read_records(folder)), costs, own_cells)
+    """Reads a run, one in an object store through a copy on this machine.
+
+    Raises:
+        UserError: one line that names file and line, where a file of it is corrupt; or the store fails.
+    """
+    try:
+        copy = RunFolder(local_copy(folder.path))
+    except OSError as error:
+        raise UserError(f"{folder.path}: cannot be read: {error.strerror or error}") from None
+    config = read_config(copy.config)
+    costs = _read_costs(copy.costs, config.map_paths)
+    own_cells = None if config.shard is None else _read_own_cells(copy.own_cells, config.map_paths)
+    return Run(folder, copy, config, tuple(_read_records(copy)), costs, own_cells)
 
 
 def _read_records(folder: RunFolder) -> list[TrialRecord]:
@@ -121,7 +135,7 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
     return records
 
 
-def _read_costs(path: Path, paths: Iterable[str]) -> dict[CellKey, float]:
+def _read_costs(path: AnyPath, paths: Iterable[str]) -> dict[CellKey, float]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         return {cell_key(entry["cell"], paths): float(entry["seconds_per_trial"]) for entry in entries}
@@ -133,7 +147,7 @@ def _read_costs(path: Path, paths: Iterable[str]) -> dict[CellKey, float]:
         raise UserError(f"{path}: not a list of costs: {type(error).__name__}: {error}") from None
 
 
-def _read_own_cells(path: Path, paths: Iterable[str]) -> frozenset[CellKey] | None:
+def _read_own_cells(path: AnyPath, paths: Iterable[str]) -> frozenset[CellKey] | None:
     """None where no driver has written them yet."""
     try:
         return frozenset(cell_key(cell, paths) for cell in json.loads(path.read_text(encoding="utf-8")))

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from pathlib import Path
 
 from analysis.failure_map import FailureMap
 from analysis.load import Run
@@ -143,6 +142,6 @@ def _task_words(run: Run) -> list[str]:
 def _run_words(run: Run) -> str:
     """The words that name the run."""
     words = [f"run={run.folder.name}"]
-    if run.folder.path.parent != Path("runs"):
+    if str(run.folder.path.parent) != "runs":
         words.append(f"storage={run.folder.path.parent}")
     return shlex.join(words)

@@ -1,7 +1,6 @@
 """The report as one page of HTML: it needs no network, no server and no other file."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +14,7 @@ from analysis.next_steps import next_steps, rescue_command
 from analysis.page_data import cell_words, page_data, told
 from analysis.page_fixes import fixes
 from analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
+from analysis.storage import AnyPath
 from analysis.why import cause_counts, cause_label, share_words
 from analysis.wording import duration_text
 
@@ -84,7 +84,7 @@ def render(run: Run, failure_map: FailureMap, foretold: str = "") -> str:
         fixes=fixes(run, failure_map),
         rescue=rescue_command(run),
         steps=next_steps(run, failure_map),
-        files=[_text_file(run.folder.config), _text_file(run.folder.provenance)],
+        files=[_text_file(run.copy.config), _text_file(run.copy.provenance)],
         data=script_safe_json(data),
         style=Markup(_source("report.css")),
         script=Markup(_source("charts.js") + _source("report.js")),
@@ -124,7 +124,7 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
     }
 
 
-def _text_file(path: Path) -> tuple[str, str]:
+def _text_file(path: AnyPath) -> tuple[str, str]:
     """A file's name and text, cut where it is long: the cut is told."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")

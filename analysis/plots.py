@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from analysis.failure_map import FailureMap, MapCell
 from analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
 from analysis.rate_curve import RateCurve
-from analysis.storage import write_atomically
+from analysis.storage import AnyPath, write_atomically
 from analysis.why import cause_label
 from analysis.wording import duration_text, label_lines
 
@@ -86,7 +85,7 @@ def draw_failure_map(failure_map: FailureMap, line: MapLine | None = None) -> Fi
     return figure
 
 
-def write_failure_map(failure_map: FailureMap, path: Path, line: MapLine | None = None) -> Path:
+def write_failure_map(failure_map: FailureMap, path: AnyPath, line: MapLine | None = None) -> AnyPath:
     """Draws the map and writes it as a PNG, whole or not at all."""
     buffer = BytesIO()
     draw_failure_map(failure_map, line).savefig(buffer, format="png")
@@ -94,7 +93,7 @@ def write_failure_map(failure_map: FailureMap, path: Path, line: MapLine | None 
     return path
 
 
-def write_range_test(curve: RateCurve, path: Path) -> Path:
+def write_range_test(curve: RateCurve, path: AnyPath) -> AnyPath:
     """Draws the loss over the learning rate and writes it as a PNG, whole or not at all."""
     figure = Figure(figsize=(7.5, 4.2), dpi=_DOTS_PER_INCH, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)

@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from analysis.storage.place import AnyPath
@@ -347,22 +346,31 @@ class TrialRecord:
             raise ValueError(f"not a trial's record: {error}") from None
 
 
-def read_history(path: Path) -> Iterator[Evaluation]:
-    """The evaluations in a history.jsonl; a torn last line, of a worker that was killed, is left out.
+def read_history(path: AnyPath) -> Iterator[Evaluation]:
+    """The evaluations in a history.jsonl on this machine; none where it is missing. Raises as below."""
+    if not path.exists():
+        return
+    with path.open("rb") as lines:
+        yield from parse_history(lines, str(path))
+
+
+def parse_history(lines: Iterable[bytes], name: str) -> Iterator[Evaluation]:
+    """The evaluations in lines; a torn last line, of a worker that was killed, is left out.
+
+    Args:
+        lines: each with its newline.
+        name: of what they were read from.
 
     Raises:
         ValueError: a line before the last is not an evaluation; the line is named.
     """
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.endswith("\n"):
-                return
-            try:
-                yield Evaluation.from_line(line)
-            except ValueError as error:
-                raise ValueError(f"{path}, line {number}: {error}") from None
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            yield Evaluation.from_line(line.decode("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{name}, line {number}: {error}") from None
 
 
 def _finite(value: Any) -> Any:

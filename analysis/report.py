@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from analysis.errors import UserError, command
 from analysis.failure_map import FailureMap, MapCell, build_map
@@ -13,7 +12,7 @@ from analysis.load import Run, find_run, load_run
 from analysis.page import render
 from analysis.plots import MapLine, write_failure_map
 from analysis.records import RunFolder
-from analysis.storage import write_atomically
+from analysis.storage import AnyPath, write_atomically
 from analysis.theory.on_map import forecast_on
 from analysis.words import read_run_words
 
@@ -39,7 +38,7 @@ Writes into the run's folder:
 class Report:
     """What was written, and what it was written from."""
 
-    page: Path
+    page: AnyPath
     run: Run
     failure_map: FailureMap
 
@@ -52,7 +51,7 @@ def build(folder: RunFolder) -> Report:
     """
     run = load_run(folder)
     failure_map = build_map(run)
-    foretold = forecast_on(failure_map, folder.path)
+    foretold = forecast_on(failure_map, run.copy.path)
     line = MapLine(foretold.lines, foretold.line_words) if foretold else None
     page = folder.report / "index.html"
     try:

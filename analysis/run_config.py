@@ -3,12 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
-
 from analysis.errors import UserError
+from analysis.storage import AnyPath
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class RunConfig:
         return value
 
 
-def read_config(path: Path) -> RunConfig:
+def read_config(path: AnyPath) -> RunConfig:
     """Reads config.yaml. Raises UserError, one line, where it is missing or not a run's."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

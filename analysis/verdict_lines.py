@@ -22,6 +22,7 @@ from analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
 from analysis.diagnosis.level import reached
 from analysis.errors import UserError, command
 from analysis.records import Evaluation, RunFolder, TrialRecord, read_history
+from analysis.storage import AnyPath
 
 #: A verdict as JSON holds it.
 Line = dict[str, Any]
@@ -54,7 +55,7 @@ def read_line(line: Mapping[str, Any]) -> tuple[Diagnosis | None, str | None, st
     return diagnosis, level and str(level), str(line["level_told"])
 
 
-def checked_history(path: Path, most: int | None = None) -> list[Evaluation]:
+def checked_history(path: AnyPath, most: int | None = None) -> list[Evaluation]:
     """The evaluations in a history.jsonl, or at most the first so many.
 
     Raises:

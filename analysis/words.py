@@ -1,9 +1,10 @@
 """The key=value words of programs that read a run."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from analysis.errors import UserError, nearest
+from analysis.run_names import names_of_runs
+from analysis.storage import place_of
 
 
 def read_run_words(words: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
@@ -27,7 +28,7 @@ def read_run_words(words: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
         else:
             settings[key] = value
     if "run" not in settings and not problems:
-        there = [path.parent.name for path in sorted(Path(settings["storage"]).glob("*/config.yaml"))]
+        there = names_of_runs(place_of(settings["storage"]))
         hint = f"; in {settings['storage']}: {', '.join(there)}" if there else ""
         problems.append(f"run=NAME is missing{hint}")
     if problems:

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from analysis.storage import place_of
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
-
-from analysis.records import RunFolder
 from search.cluster.connection import connected
 from search.cluster.resources import num_slots, trial_resources
 from search.config import RunConfig
@@ -24,6 +23,8 @@ from search.desk import Desk, NotPickled
 from search.interruption import Interruption, interrupted_by_signals
 from search.study import Study
 from search.worker import Worker
+
+from analysis.records import RunFolder
 
 
 def execute(
@@ -104,7 +105,7 @@ class TrialActor(tune.Trainable):
         if Path(config["started_in"]).is_dir():
             os.chdir(config["started_in"])
         self.worker = Worker(
-            RunFolder(Path(config["folder"])),
+            RunFolder(place_of(config["folder"])),
             device=config["device"],
             num_threads=config["num_threads"],
             keep=config["keep"],

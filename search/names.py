@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from hashlib import blake2b
-from pathlib import Path
+
+from analysis.storage import AnyPath, store_of
 
 MAX_LENGTH = 80
 
@@ -19,7 +20,9 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def made_up_name(space: str, differences: Sequence[tuple[str, str]], storage: Path, suffix: str = "") -> str:
+def made_up_name(
+    space: str, differences: Sequence[tuple[str, str]], storage: AnyPath, suffix: str = ""
+) -> str:
     """A name that says the space and what differs from its default: `lstm_depth-parity-depth_1_2`.
 
     Args:
@@ -33,8 +36,8 @@ def made_up_name(space: str, differences: Sequence[tuple[str, str]], storage: Pa
     # The longest suffix for all shards, so that their names differ in nothing else.
     room = MAX_LENGTH - len("-9999") - (len(".9999of9999") if suffix else 0)
     name = _shortened(name.lstrip("._+-") or "run", room)
-    unique, count = name, 1
-    while (storage / f"{unique}{suffix}").exists():
+    store, unique, count = store_of(storage), name, 1
+    while store.exists(storage / f"{unique}{suffix}"):
         count += 1
         unique = f"{name}-{count}"
     return f"{unique}{suffix}"

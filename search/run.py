@@ -1,7 +1,6 @@
 """Begins a run: python -m search.run space=NAME key=value ..."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
@@ -9,7 +8,7 @@ from rich.text import Text
 
 from analysis.errors import UserError, command
 from analysis.records import RunFolder
-from analysis.storage import store_of, write_atomically
+from analysis.storage import check_place, place_of, store_of, write_atomically
 from search.data import check_files
 from search.device import check_device
 from search.loading import Request, differences, from_yaml, read_request, to_yaml, unresumable_differences
@@ -36,7 +35,9 @@ def main(words: Sequence[str]) -> int:
 
         show_plan(request.config, console)
         return 0
-    folder = RunFolder(Path(request.config.storage) / request.config.run)
+    storage = place_of(request.config.storage)
+    check_place(storage)
+    folder = RunFolder(storage / request.config.run)
     goes_on = _goes_on(request, folder)
     check_files(request.config)
     check_weights(request.config)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from analysis.errors import UserError
 from analysis.records import RunFolder
+from analysis.storage import store_of
 
 
 def resume_command(folder: RunFolder) -> str:
@@ -19,13 +20,14 @@ def create_run_folder(folder: RunFolder) -> None:
     Raises:
         UserError: it exists already, or cannot be made.
     """
-    if folder.journal.exists() or folder.config.exists():
+    store = store_of(folder.path)
+    if store.exists(folder.journal) or store.exists(folder.config):
         raise UserError(
             f"{folder.path} exists already: go on with it by {resume_command(folder)}, "
             "or name this run otherwise by run=NAME"
         )
     try:
-        folder.trials.mkdir(parents=True, exist_ok=True)
+        store.make_folder(folder.trials)
     except OSError as error:
         raise UserError(
             f"cannot make {folder.path}: {error.strerror or error}; name another folder by storage="

@@ -1,9 +1,9 @@
 """Looks at the stored weights that trials will begin with, before any of them is begun."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from analysis.errors import UserError
+from analysis.storage import AnyPath, place_of
 from datasets.config import TaskConfig
 from models.config import RecurrentConfig
 from search.config import RunConfig
@@ -22,7 +22,7 @@ def check_weights(config: RunConfig) -> None:
     problems: dict[str, None] = {}
     for task, model in dict.fromkeys(_beginnings(config.space)):
         try:
-            _check(task, model, Path(config.storage))
+            _check(task, model, place_of(config.storage))
         except UserError as error:
             problems.update(dict.fromkeys(error.problems))
     if problems:
@@ -47,7 +47,7 @@ def _beginnings(space: Space) -> Iterator[tuple[TaskConfig, RecurrentConfig]]:
         yield trial.task, trial.model.model_copy(update={**lowest, "initialization": "torch"})
 
 
-def _check(task_config: TaskConfig, model: RecurrentConfig, storage: Path) -> None:
+def _check(task_config: TaskConfig, model: RecurrentConfig, storage: AnyPath) -> None:
     """Raises UserError where a network of one layer cannot begin as it is to."""
     # These bring torch along, which a run that starts from nothing need not wait for.
     import torch

@@ -2,12 +2,14 @@
 
 import json
 import socket
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
 from analysis.records import Evaluation, RunFolder, Summary, TrialRecord
+from analysis.storage import is_raised, read_text
 from search.trial.attempt import current_attempt
 from search.trial.config import TrialConfig
 from search.trial.history import SupersededError
@@ -37,24 +39,31 @@ class Worker:
     def begin(self, number: int, attempt: int) -> None:
         """Opens a trial; its configuration is in the record that the driver wrote."""
         folder = self.run.trial(number)
+        self._leave()
         self.session = None
         self.failure = None
-        if self.run.stop.exists():
+        if is_raised(self.run.stop):
             return
         try:
-            record = TrialRecord.from_json(folder.record.read_text(encoding="utf-8"))
+            record = TrialRecord.from_json(read_text(folder.record))
             self.session = TrialSession(
                 TrialConfig.model_validate(record.config),
                 folder,
                 self.device,
                 is_current=lambda: current_attempt(folder) == attempt,
-                is_stop_asked=self.run.stop.exists,
+                is_stop_asked=lambda: is_raised(self.run.stop),
                 keep=_keep(record, self.keep),
                 test=self.test,
             )
         except Exception as error:
             # An exception would end the process, and with it the next trials' warm start.
             self.failure = error
+
+    def _leave(self) -> None:
+        """A trial that was stopped by rank has evaluations which wait to be pushed."""
+        if self.session is not None and self.session.summary is None:
+            with suppress(SupersededError, OSError):
+                self.session.leave()
 
     def advance(self) -> dict[str, Any]:
         """Trains to the next evaluation.

@@ -1,7 +1,16 @@
 """Where run folders lie, and how their files are written so that a crash at any moment leaves whole ones."""
 
 from analysis.storage.place import AnyPath, is_local, place_of
-from analysis.storage.store import Files, Log, Store, check_place, read_text, store_of, write_atomically
+from analysis.storage.store import (
+    Files,
+    Log,
+    Store,
+    check_place,
+    is_raised,
+    read_text,
+    store_of,
+    write_atomically,
+)
 
 __all__ = [
     "AnyPath",
@@ -10,6 +19,7 @@ __all__ = [
     "Store",
     "check_place",
     "is_local",
+    "is_raised",
     "place_of",
     "read_text",
     "store_of",

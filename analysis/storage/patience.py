@@ -90,8 +90,12 @@ class PatientFiles:
     def __init__(self, files: Files, patience: Patience) -> None:
         self.files = files
         self.patience = patience
-        self.poll_seconds = files.poll_seconds
         self.has_atomic_append = files.has_atomic_append
+
+    @property
+    def poll_seconds(self) -> float:
+        """As the place has it."""
+        return self.files.poll_seconds
 
     def read(self, path: AnyPath) -> bytes:
         """Reading twice does no harm."""

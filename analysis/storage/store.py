@@ -38,12 +38,14 @@ class Files(Protocol):
     """Files of run folders in one kind of place. Every method may raise OSError.
 
     Attributes:
-        poll_seconds: how often a file may be looked at that another process is to write.
         has_atomic_append: whether a line that was appended can be read at once by others.
     """
 
-    poll_seconds: float
     has_atomic_append: bool
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often a file may be looked at that another process is to write."""
 
     def read(self, path: AnyPath) -> bytes:
         """A whole file. Raises FileNotFoundError."""
@@ -127,6 +129,11 @@ def write_atomically(path: AnyPath, content: str | bytes, *, survives_power_loss
     """Writes a whole file, or leaves the old one as it was; text as UTF-8. Raises OSError."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     store_of(path).write(path, data, survives_power_loss=survives_power_loss)
+
+
+def is_raised(flag: AnyPath) -> bool:
+    """Whether a file exists whose being there says something. One request, where `exists` may take two."""
+    return bool(store_of(flag).read_many([flag]))
 
 
 def read_text(path: AnyPath) -> str:

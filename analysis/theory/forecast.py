@@ -3,11 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from analysis.errors import UserError
-from analysis.storage import write_atomically
+from analysis.storage import AnyPath, write_atomically
 from analysis.theory.fit import Fit
 
 FILE = "forecast.json"
@@ -46,7 +45,7 @@ class Forecast:
     seconds: float
     cells: tuple[CellForecast, ...]
 
-    def write(self, run: Path) -> Path:
+    def write(self, run: AnyPath) -> AnyPath:
         """Writes forecast.json into a run's folder, whole or not at all."""
         path = run / FILE
         content = {
@@ -60,7 +59,7 @@ class Forecast:
         return path
 
 
-def read_forecast(run: Path) -> Forecast | None:
+def read_forecast(run: AnyPath) -> Forecast | None:
     """Reads forecast.json of a run's folder; None where nobody made one.
 
     Raises:

@@ -1,10 +1,10 @@
 """A forecast beside the map that was measured: the line to draw, and how right it was."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from analysis.failure_map import FailureMap
 from analysis.load import CellKey, cell_key
+from analysis.storage import AnyPath
 from analysis.theory.auroc import Area, Measured, areas
 from analysis.theory.boundary import Segment, boundary
 from analysis.theory.forecast import Forecast, read_forecast
@@ -56,7 +56,7 @@ class ForecastOnMap:
         return f"; AUROC on the {self.num_cells} cells tried: {', '.join(told)}" if told else ""
 
 
-def forecast_on(failure_map: FailureMap, run: Path) -> ForecastOnMap | None:
+def forecast_on(failure_map: FailureMap, run: AnyPath) -> ForecastOnMap | None:
     """What a run's forecast says of its map; None where there is none. Raises UserError where it is none."""
     forecast = read_forecast(run)
     return None if forecast is None else laid_on(failure_map, forecast)

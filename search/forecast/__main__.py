@@ -1,12 +1,12 @@
 """Foretells a map without training: python -m search.forecast run=NAME, or space=NAME key=value ..."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
+from analysis.storage import AnyPath
 from search.check import read_check_request
 from search.config import RunConfig
 from search.data import check_files
@@ -55,7 +55,7 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _asked_for(words: Sequence[str]) -> tuple[RunConfig, Path | None]:
+def _asked_for(words: Sequence[str]) -> tuple[RunConfig, AnyPath | None]:
     """The configuration to look at; and the folder of the run that it is of, if it is one's."""
     if not any(word.startswith("run=") for word in words):
         return read_check_request(words).config, None

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from analysis.errors import UserError, nearest
+from analysis.storage import check_place, place_of
+from pydantic import BaseModel
 from search.config import Budget, Cluster, Halving, RunConfig
 from search.loading.build import build_space, drop_what_the_choice_lacks
 from search.loading.draft import Draft, apply_word, draft_from_file
@@ -89,7 +89,8 @@ def read_request(words: Sequence[str]) -> Request:
     shard = Shard.parse(values["shard"]) if values.get("shard") else None
     if "run" not in values:
         others = [word for word in read.values() if word.key in ("seed", "sampler", "pruner", "test")]
-        storage = Path(values.get("storage", "runs"))
+        storage = place_of(values.get("storage", "runs"))
+        check_place(storage)
         differences = [(word.key, word.text) for word in [*changed, *others]]
         values["run"] = made_up_name(space.name, differences, storage, shard.suffix if shard else "")
     elif shard is not None:

@@ -1,13 +1,14 @@
 """What a stored run goes on with: its own configuration, with other limits, places or more values."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from analysis.errors import UserError, nearest
 from analysis.records import RunFolder
+from analysis.run_names import names_of_runs
+from analysis.storage import check_place, place_of, store_of
 from search.config import RunConfig
 from search.loading.checker import Checker
 from search.loading.combinations import impossible_combinations
@@ -33,15 +34,17 @@ def locate(words: Sequence[str]) -> tuple[RunFolder, list[str]]:
     """
     named = dict(word.partition("=")[::2] for word in words if word.startswith(("run=", "storage=")))
     others = [word for word in words if not word.startswith(("run=", "storage="))]
-    storage = Path(named.get("storage", "runs"))
-    runs = sorted(path.parent.name for path in storage.glob("*/config.yaml"))
+    storage = place_of(named.get("storage", "runs"))
+    check_place(storage)
     if "run" not in named:
-        raise UserError(f"run: is missing: which run in {storage}?{nearest('', runs)}")
+        raise UserError(f"run: is missing: which run in {storage}?{nearest('', names_of_runs(storage))}")
     if problem := name_problem(named["run"]):
         raise UserError(f"run={named['run']}: {problem}")
-    if named["run"] not in runs:
-        raise UserError(f"run={named['run']}: no such run in {storage}{nearest(named['run'], runs)}")
-    return RunFolder(storage / named["run"]), others
+    folder = RunFolder(storage / named["run"])
+    if not store_of(storage).exists(folder.config):
+        hint = nearest(folder.name, names_of_runs(storage))
+        raise UserError(f"run={folder.name}: no such run in {storage}{hint}")
+    return folder, others
 
 
 def resume_config(stored: RunConfig, words: Sequence[str]) -> RunConfig:

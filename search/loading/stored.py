@@ -1,7 +1,6 @@
 """A run's configuration as its config.yaml, and what differs between two of them."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from analysis.errors import UserError
 from analysis.paths import flatten
+from analysis.storage import AnyPath, store_of
 from search.config import RunConfig
 from search.loading.fields import model_problems, shown
 from search.loading.yaml_text import MAX_CHARACTERS, YamlError, parse_yaml
@@ -25,15 +25,15 @@ def to_yaml(config: RunConfig) -> str:
     return str(OmegaConf.to_yaml(OmegaConf.create(config.model_dump(mode="json"))))
 
 
-def from_yaml(source: str | Path) -> RunConfig:
+def from_yaml(source: str | AnyPath) -> RunConfig:
     """Reads config.yaml: its text, or its path.
 
     Raises:
         UserError: it cannot be read, or is no complete configuration.
     """
-    name = str(source) if isinstance(source, Path) else "config.yaml"
+    name = "config.yaml" if isinstance(source, str) else str(source)
     try:
-        text = _read(source) if isinstance(source, Path) else source
+        text = source if isinstance(source, str) else _read(source)
         return RunConfig.model_validate(parse_yaml(text))
     except ValidationError as error:
         raise UserError(*(f"{name}: {problem}" for problem in model_problems(error))) from None
@@ -92,6 +92,5 @@ def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     return ((path, shown(value)) for path, value in flatten(values))
 
 
-def _read(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.read(MAX_CHARACTERS + 1)
+def _read(path: AnyPath) -> str:
+    return store_of(path).read(path).decode("utf-8")[: MAX_CHARACTERS + 1]

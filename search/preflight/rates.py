@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from analysis.rate_curve import RateCurve
+from analysis.storage import AnyPath
 from search.cost import relative_cost
 from search.preflight.selection import Candidate
 from search.preflight.time_limit import TimeLimitError, time_limit
@@ -32,7 +32,7 @@ class RatesReport:
 
     name: str
     test: RangeTest | None
-    picture: Path | None
+    picture: AnyPath | None
 
     def lines(self) -> Iterator[str]:
         """The curve as text, the conclusion, and where the picture is."""
@@ -46,7 +46,7 @@ class RatesReport:
             yield f"picture: {self.picture}"
 
 
-def try_rates(candidate: Candidate, picture: Path) -> RatesReport:
+def try_rates(candidate: Candidate, picture: AnyPath) -> RatesReport:
     """Runs the test, and saves its picture."""
     per_update = relative_cost(candidate.config) / candidate.config.train.max_updates
     num_updates = min(MAX_UPDATES, int(MAX_SECONDS / 2 / per_update))

@@ -1,13 +1,13 @@
 """Which start of a trial may write into its folder: after a driver's death its worker may outlive it."""
 
 from analysis.records import TrialFolder
-from analysis.storage import write_atomically
+from analysis.storage import read_text, write_atomically
 
 
 def current_attempt(folder: TrialFolder) -> int:
     """The attempt that may write, from 1; 0 where the trial was never started."""
     try:
-        return int(folder.attempt.read_text(encoding="utf-8"))
+        return int(read_text(folder.attempt))
     except FileNotFoundError:
         return 0
 

@@ -5,16 +5,18 @@ state and progress are all there is to keep.
 """
 
 import json
+import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from analysis.storage import write_atomically
+from analysis.storage import AnyPath, store_of, write_atomically
 from search.trial.criterion import Progress
 from search.trial.optimizers import stays_on_host
 from search.trial.precision import LossScaling
@@ -62,21 +64,29 @@ class Snapshot:
         if scaling is not None:
             scaling.restore(self._under("scaling."))
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: AnyPath) -> None:
         """Writes the state as one whole file."""
-        metadata = {"progress": json.dumps(asdict(self.progress))}
+        metadata = {"progress": json.dumps(asdict(self.progress)), "checksum": _checksum(self.tensors)}
         write_atomically(folder / STATE_FILE, save(self.tensors, metadata))
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device) -> "Snapshot | None":
-        """The stored state, or None where there is none that can be read whole."""
+    def load(cls, folder: AnyPath, device: torch.device) -> "Snapshot | None":
+        """The stored state, or None where there is none that can be read whole.
+
+        Raises:
+            OSError: there may be one, but the storage fails.
+        """
+        path = folder / STATE_FILE
         try:
-            with safe_open(folder / STATE_FILE, framework="pt", device=str(device)) as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-                progress = Progress(**json.loads(file.metadata()["progress"]))
+            content = store_of(path).read(path)
+            tensors, metadata = load(content), _metadata(content)
+            progress = Progress(**json.loads(metadata["progress"]))
+            # Those of before had no checksum.
+            if metadata.get("checksum", _checksum(tensors)) != _checksum(tensors):
+                return None
         except (FileNotFoundError, SafetensorError, TypeError, KeyError, ValueError):
             return None
-        return cls(tensors, progress)
+        return cls({name: tensor.to(device) for name, tensor in tensors.items()}, progress)
 
     def same_scaling(self, scaling: LossScaling | None) -> bool:
         """Whether the loss is still scaled by the same number: each step that is left out changes it."""
@@ -91,6 +101,23 @@ class Snapshot:
         return {name.removeprefix(prefix): t for name, t in self.tensors.items() if name.startswith(prefix)}
 
 
-def save_weights(model: nn.Module, folder: Path) -> None:
+def _metadata(content: bytes) -> dict[str, Any]:
+    """What the header of a safetensors file holds beside the tensors: its length in 8 bytes, then JSON
+    (https://github.com/huggingface/safetensors#format). `load` has looked whether it is whole."""
+    length = int.from_bytes(content[:8], "little")
+    metadata: dict[str, Any] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return metadata
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """CRC-32 over all tensors by name: a broken disk gives back what was not written."""
+    checksum = 0
+    for name in sorted(tensors):
+        values = tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        checksum = zlib.crc32(values.numpy().data, checksum)
+    return f"{checksum:08x}"
+
+
+def save_weights(model: nn.Module, folder: AnyPath) -> None:
     """Writes the network's weights alone."""
     write_atomically(folder / WEIGHTS_FILE, save(dict(model.state_dict()), {"format": "pt"}))

@@ -1,10 +1,13 @@
 """The file that a worker appends its evaluations to."""
 
 from collections.abc import Callable
+from time import monotonic
 
-from analysis.records import Evaluation, TrialFolder, read_history
-from analysis.storage import write_atomically
-from analysis.storage.local import cut_torn_line
+from analysis.records import Evaluation, TrialFolder, parse_history
+from analysis.storage import store_of
+
+#: Seconds that evaluations wait at most where each push is a request and writes the file anew.
+PUSH_SECONDS = 30.0
 
 
 class SupersededError(RuntimeError):
@@ -13,6 +16,9 @@ class SupersededError(RuntimeError):
 
 class History:
     """Appends evaluations to history.jsonl, for as long as this attempt is the trial's latest.
+
+    On a disk each is written at once. On an object store they wait, at most `PUSH_SECONDS`, and are pushed
+    before each checkpoint: no checkpoint there is ahead of the history there.
 
     Args:
         folder: the trial's.
@@ -24,16 +30,33 @@ class History:
         self.folder = folder
         self.is_current = is_current
         self.require_current()
-        path = folder.history
-        cut_torn_line(path)
-        kept = [evaluation.to_line() for evaluation in read_history(path) if evaluation.update <= update]
-        write_atomically(path, "".join(f"{line}\n" for line in kept))
+        store, path = store_of(folder.history), folder.history
+        self._is_pushed_at_once = store.has_atomic_append
+        self._log = store.open_log(path)
+        before = list(parse_history(self._log.lines(), str(path)))
+        kept = [evaluation for evaluation in before if evaluation.update <= update]
+        if len(kept) < len(before):
+            store.write(path, "".join(f"{one.to_line()}\n" for one in kept).encode())
+            self._log = store.open_log(path)
+        self._pushed_at = monotonic()
 
     def append(self, evaluation: Evaluation) -> None:
         """Adds one line. Raises SupersededError, and writes nothing, if a later attempt has begun."""
+        line = f"{evaluation.to_line()}\n".encode()
+        if self._is_pushed_at_once:
+            self.require_current()
+            self._log.append([line])
+            return
+        self._log.append([line])
+        if monotonic() - self._pushed_at >= PUSH_SECONDS:
+            self.push()
+
+    def push(self) -> None:
+        """Lets others see what was appended. Raises SupersededError as above."""
         self.require_current()
-        with self.folder.history.open("a", encoding="utf-8") as file:
-            file.write(f"{evaluation.to_line()}\n")
+        if not self._is_pushed_at_once:
+            self._log.sync()
+            self._pushed_at = monotonic()
 
     def require_current(self) -> None:
         """Raises SupersededError if a later attempt has begun: whoever is about to write asks first."""

@@ -1,13 +1,13 @@
 """Lower layers of a network that has learned in another run, as `model.start_from=RUN/trial` names it."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 
 from analysis.errors import UserError, nearest
 from analysis.records import RunFolder, TrialFolder
+from analysis.storage import AnyPath, store_of
 from models.config import NetworkConfig, RecurrentConfig
 from models.network import Network
 from models.recurrent import RecurrentNetwork
@@ -36,28 +36,29 @@ def start_from_stored(network: Network, config: NetworkConfig, folder: TrialFold
     start_from(network, config.start_from, storage=run.parent)
 
 
-def start_from(network: RecurrentNetwork, source: str, storage: Path) -> None:
+def start_from(network: RecurrentNetwork, source: str, storage: AnyPath) -> None:
     """Copies the lower layers of RUN/trial in a storage, as far as they fit. Raises as above."""
     path = stored_weights(source, storage)
     try:
-        reuse_layers(network, load_file(path))
+        reuse_layers(network, load(store_of(path).read(path)))
     except (SafetensorError, OSError) as error:
         raise UserError(f"model.start_from={source}: {path} cannot be read: {error}") from None
     except ValueError as error:
         raise UserError(f"model.start_from={source}: {error}") from None
 
 
-def stored_weights(source: str, storage: Path) -> Path:
+def stored_weights(source: str, storage: AnyPath) -> AnyPath:
     """The weights' file of RUN/trial. Raises UserError where there is none, and names what there is."""
     run_name, _, number = source.rpartition("/")
-    run = RunFolder(storage / run_name)
-    if not run.path.is_dir():
-        runs = [folder.parent.name for folder in storage.glob("*/trials")]
+    store, run = store_of(storage), RunFolder(storage / run_name)
+    if not store.exists(run.trials):
+        runs = store.list_folders(storage)
         raise UserError(f"model.start_from={source}: no run {run_name} in {storage}{nearest(run_name, runs)}")
     path = run.trial(int(number)).path / WEIGHTS_FILE
-    if not path.exists():
-        missing = "kept no weights" if path.parent.is_dir() else "is not there"
-        kept = sorted(int(file.parent.name) for file in run.trials.glob(f"*/{WEIGHTS_FILE}"))
+    if not store.exists(path):
+        missing = "kept no weights" if store.exists(path.parent) else "is not there"
+        files = [name.split("/") for name in store.list_files(run.trials)]
+        kept = sorted(int(trial) for trial, *rest in files if rest == [WEIGHTS_FILE])
         raise UserError(f"model.start_from={source}: trial {number} {missing}; {_told(kept)}")
     return path
 

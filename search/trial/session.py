@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from analysis.records import Evaluation, Outcome, Summary, TrialFolder
+from analysis.storage import store_of
 from datasets.input_space import is_enumerated
 from datasets.task import Batch
 from search.trial.checkpoint import Snapshot, save_weights
@@ -26,8 +27,6 @@ from search.trial.training import Interval, Training
 
 #: Share of the training time that checkpoints may take.
 CHECKPOINT_SHARE = 0.02
-#: Seconds from one look at the stop flag to the next.
-STOP_POLL_SECONDS = 0.2
 
 
 class TrialSession:
@@ -78,7 +77,7 @@ class TrialSession:
             max_updates=config.train.max_updates,
         )
         self.history = History(folder, is_current, self.progress.update)
-        self._is_stop_asked = _polled(is_stop_asked)
+        self._is_stop_asked = _polled(is_stop_asked, store_of(folder.path).poll_seconds)
         self._saved_at = self.progress.seconds
         self._save_seconds = 0.0
 
@@ -119,6 +118,13 @@ class TrialSession:
         if decision is not None:
             self._decide(decision, before, end)
         return evaluation
+
+    def leave(self) -> None:
+        """Lets others see all evaluations of a trial that goes no further here: it was stopped by rank.
+
+        Raises SupersededError if a later attempt has begun.
+        """
+        self.history.push()
 
     def _evaluation(
         self, interval: Interval, measurement: Measurement, score: float, signals: Signals
@@ -173,6 +179,7 @@ class TrialSession:
             extra["test_score"] = self.training.objective.score(tested.metric)
         if self.keep == "all" or self.keep == decision.outcome:
             save_weights(self.training.model, self.folder.path)
+        self.history.push()
         self.summary = self.summarise(decision.outcome, reason, **extra)
 
     def summarise(self, outcome: Outcome | None, reason: str, **extra: Any) -> Summary:
@@ -210,12 +217,12 @@ class TrialSession:
         self._saved_at = self.progress.seconds
 
     def _save(self, snapshot: Snapshot) -> None:
-        self.history.require_current()
+        self.history.push()
         snapshot.save(self.folder.checkpoint)
 
 
-def _polled(flag: Callable[[], bool]) -> Callable[[], bool]:
-    """The same flag, looked at no more often than every STOP_POLL_SECONDS: it may lie on a network."""
+def _polled(flag: Callable[[], bool], poll_seconds: float) -> Callable[[], bool]:
+    """The same flag, looked at no more often than that: it may lie on a network."""
     next_look = monotonic()
 
     def is_raised() -> bool:
@@ -223,7 +230,7 @@ def _polled(flag: Callable[[], bool]) -> Callable[[], bool]:
         now = monotonic()
         if now < next_look:
             return False
-        next_look = now + STOP_POLL_SECONDS
+        next_look = now + poll_seconds
         return flag()
 
     return is_raised
