@@ -78,7 +78,7 @@ def _show(folder: RunFolder, console: Console) -> None:
     from analysis.load import load_run
     from search.agenda import cells_in_order
     from search.cost import relative_cost
-    from search.live import map_picture
+    from search.map_picture import map_picture
     from search.space import Cell
     from search.wants import TrialNote, note_of_record
 

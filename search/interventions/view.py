@@ -13,7 +13,7 @@ from analysis.wording import count_words, duration_text, label_lines
 from search.interventions.agenda import InterventionAgenda, Progress
 from search.interventions.plan import AS_IT_WAS, Case, Step
 from search.interventions.words import case_words, step_words
-from search.live import MARKS
+from search.map_picture import MARKS
 from search.terminal import TerminalView
 
 #: Characters of a column, and of the steps' names at most.
