@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from analysis.records import RunFolder
+from analysis.storage import store_of
 from benchmarks.chaos.drivers import ROOT, TOLD_STATUSES, Driver
 from benchmarks.chaos.small_driver import small_words, start_search
 from benchmarks.chaos.tally import Ended, Key, Tally, ended_trials
@@ -88,7 +89,9 @@ class Lab:
             environment: beside the lab's.
         """
         where = (f"run={folder.name}", f"storage={folder.path.parent}")
-        module, request = ("search.resume", ()) if folder.config.exists() else ("search.run", WORDS)
+        module, request = (
+            ("search.resume", ()) if store_of(folder.path).exists(folder.config) else ("search.run", WORDS)
+        )
         asked = dict(word.split("=", 1) for word in (*request, *where, *words))
         complete = [f"{key}={value}" for key, value in asked.items()]
         return self.launch(module, *complete, environment=environment)
