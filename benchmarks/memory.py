@@ -80,7 +80,7 @@ from pathlib import Path
 from analysis.storage import write_atomically
 from analysis.records import RunFolder
 from analysis.report import build
-from search.executor import execute
+from search.cluster.environment import prepare_ray
 from search.loading import load, to_yaml
 from search.study import Study
 
@@ -88,10 +88,12 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 config = load(sys.argv[1:])
+prepare_ray(config.cluster)
+from search.executor import execute
 folder = RunFolder(Path(config.storage) / config.run)
 study = Study.open(config, folder, print)
 write_atomically(folder.config, to_yaml(config))
-execute(study, config, folder, deadline=None, on_tick=lambda: None)
+execute(study, config, folder, deadline=None, on_tick=lambda: None, notice=print)
 study.close()
 searched = peak()
 build(folder)

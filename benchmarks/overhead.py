@@ -16,6 +16,8 @@ from typing import Any
 from analysis.load import load_run
 from analysis.records import RunFolder, TrialFolder
 from benchmarks.results_file import write_results
+from search.cluster.environment import prepare_ray
+from search.config import Cluster
 
 #: Ten updates of a small network and one evaluation.
 TRIAL: dict[str, Any] = {
@@ -118,7 +120,7 @@ def failmap(trials: int) -> float:
         folder = RunFolder(Path(storage) / config.run)
         study = Study.open(config, folder, print)
         folder.config.write_text(to_yaml(config), encoding="utf-8")
-        execute(study, config, folder, deadline=None, on_tick=lambda: None)
+        execute(study, config, folder, deadline=None, on_tick=lambda: None, notice=print)
         study.close()
         records = load_run(folder).records
         assert len(records) == trials
@@ -134,6 +136,7 @@ def measure(way: Callable[[int], float], trials: int) -> tuple[float, float]:
 
 def main() -> None:
     """Runs the three ways, each with one trial and with all, so that what is paid once cancels out."""
+    prepare_ray(Cluster())
     import ray
 
     trials = int(dict(word.split("=") for word in sys.argv[1:]).get("trials", 300))

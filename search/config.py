@@ -60,11 +60,17 @@ class Cluster(Config):
     memory_per_trial: float | None = Field(
         default=None, gt=0, description="GiB that one trial gets and, on a CPU, is held to; none: no limit"
     )
-    resources_per_trial: dict[str, float] = Field(
+    resources_per_trial: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default={}, description="Ray's custom resources of one trial, by name"
+    )
+    trials_at_once: int | None = Field(
+        default=None, ge=1, description="trials under way, for an autoscaler to follow; none: as many as fit"
     )
     evaluation_minutes: float | None = Field(
         default=30, gt=0, description="minutes without an evaluation before a trial hangs; none: no limit"
+    )
+    head_lost_seconds: float = Field(
+        default=45, ge=1, le=240, description="seconds of silence after which the cluster's head is lost"
     )
     retries: Retries = Retries()
 

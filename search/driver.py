@@ -14,6 +14,7 @@ from analysis.report import Report, build
 from analysis.storage import write_atomically
 from analysis.why import why_line
 from search.agenda import Agenda, own_cells
+from search.cluster.environment import prepare_ray
 from search.config import RunConfig
 from search.cost import relative_cost
 from search.live import LiveView
@@ -54,11 +55,12 @@ def drive(
             write_atomically(folder.config, to_yaml(config))
             _write_own_cells(config, folder)
         pace = Pace(config, deadline)
+        prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from search.executor import execute
 
         with LiveView(config, study.results, pace.seconds_left, console) as view:
-            ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick)
+            ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
 
     view.show_map(study.results())
     report = write_report(config, folder)

@@ -11,20 +11,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from analysis.storage import place_of
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
+
+from analysis.records import RunFolder
+from analysis.storage import place_of
 from search.cluster.connection import connected
-from search.cluster.resources import num_slots, trial_resources
+from search.cluster.resources import Slots, trial_resources
 from search.config import RunConfig
 from search.desk import Desk, NotPickled
 from search.interruption import Interruption, interrupted_by_signals
 from search.study import Study
 from search.worker import Worker
-
-from analysis.records import RunFolder
 
 
 def execute(
@@ -34,6 +34,7 @@ def execute(
     *,
     deadline: float | None,
     on_tick: Callable[[], None],
+    notice: Callable[[str], None],
 ) -> str | None:
     """Runs trials until the study is over, time is spent, or Ctrl-C asks for the end.
 
@@ -43,12 +44,17 @@ def execute(
         folder: of the run.
         deadline: when to end, on the clock of time.monotonic; None for no limit.
         on_tick: called a few times a second, and after every result.
+        notice: is told what is odd about the cluster.
 
     Returns:
         Why it ended before the study was over: 'time', 'interrupt' or 'request'; None if it is over.
     """
     interruption = Interruption(folder, deadline)
-    with interruption.watching(), connected(config.cluster), interrupted_by_signals(interruption):
+    with (
+        interruption.watching(),
+        connected(config.cluster, folder, notice),
+        interrupted_by_signals(interruption),
+    ):
         _fit(study, config, folder, interruption, on_tick)
     return interruption.reason
 
@@ -61,16 +67,13 @@ def _fit(
     on_tick: Callable[[], None],
 ) -> None:
     resources = trial_resources(config.cluster)
-    slots = num_slots(config.cluster, resources)
-    # A custom searcher gets one pending trial by default, which leaves the other slots idle.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
     desk = Desk(study, config.cluster.retries, interruption)
     session = {
         "folder": str(folder.path.absolute()),
         "started_in": str(Path.cwd()),
         "keep": config.keep,
         "test": config.test,
-        "device": "cuda" if resources["gpu"] else "cpu",
+        "device": "cuda" if resources["GPU"] else "cpu",
         "num_threads": config.cluster.cpus_per_trial,
     }
     with tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch:
@@ -78,7 +81,7 @@ def _fit(
             tune.with_resources(TrialActor, resources),
             param_space=session,
             tune_config=tune.TuneConfig(
-                search_alg=_AskTheStudy(desk, slots),
+                search_alg=_AskTheStudy(desk, Slots(config.cluster, resources)),
                 scheduler=_ReportToTheStudy(desk),
                 num_samples=-1,
                 reuse_actors=True,
@@ -129,7 +132,7 @@ class TrialActor(tune.Trainable):
 class _AskTheStudy(Searcher):
     """Tune's searcher: the study's ask and tell."""
 
-    def __init__(self, desk: Desk, slots: int) -> None:
+    def __init__(self, desk: Desk, slots: Slots) -> None:
         super().__init__()
         self.desk = desk
         self.slots = slots
@@ -138,7 +141,7 @@ class _AskTheStudy(Searcher):
         """The next trial; None to wait for one to end; FINISHED when nothing will come any more."""
         if self.desk.interruption.reason is not None:
             return Searcher.FINISHED
-        if len(self.desk.numbers) >= self.slots:
+        if len(self.desk.numbers) >= self.slots():
             return None
         start = self.desk.begin(trial_id)
         if start is None and not self.desk.numbers:

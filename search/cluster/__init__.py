@@ -2,7 +2,8 @@
 
 import os
 
-# Read by Ray when it is imported: no telemetry, no loggers, no output or files of its own.
+# Read by Ray when it is imported: no telemetry, no loggers, no output or files of its own. What depends on
+# the address is set by `search.cluster.environment.prepare_ray`.
 os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_AIR_NEW_OUTPUT="0",
@@ -13,4 +14,6 @@ os.environ.update(
     TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
     TUNE_GLOBAL_CHECKPOINT_S="1000000000",
     TUNE_WARN_THRESHOLD_S="10",
+    # The searcher knows how many trials may wait, and asks again as a cluster grows; Tune asks once.
+    TUNE_MAX_PENDING_TRIALS_PG="100000",
 )

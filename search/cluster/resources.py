@@ -1,33 +1,118 @@
-"""What one trial gets of a cluster, and how many trials fit into it."""
+"""What one trial gets of a cluster, and how many trials fit into it at once."""
+
+from collections.abc import Mapping, Sequence
+from time import monotonic
 
 import ray
 
 from analysis.errors import UserError
 from search.config import Cluster
 
+#: Ray's resources by name, of one node or of one trial. Memory in bytes.
+Resources = Mapping[str, float]
+
+#: Ray counts resources in units of 1e-4 (FixedPoint, src/ray/common/scheduling/fixed_point.h).
+_UNITS = 10_000
+#: How long an answer about the cluster's nodes is good for: Tune asks many times a second.
+_FRESH_SECONDS = 2.0
+
 
 def trial_resources(cluster: Cluster) -> dict[str, float]:
-    """Ray's resources of one trial: as configured; of GPUs one where the cluster has any and nobody says.
+    """Ray's resources of one trial: as configured; of GPUs one where some node has any and nobody says.
 
     Raises:
-        UserError: the cluster has fewer GPUs.
+        UserError: no node could ever hold such a trial.
     """
-    available = ray.cluster_resources().get("GPU", 0.0)
+    nodes = nodes_of_the_cluster()
     gpus = cluster.gpus_per_trial
     if gpus is None:
-        gpus = 1.0 if available else 0.0
-    if gpus > available:
-        raise UserError(f"cluster.gpus_per_trial={gpus:g}: the cluster has {available:g} GPUs")
-    return {"cpu": float(cluster.cpus_per_trial), "gpu": gpus}
+        gpus = 1.0 if any(node.get("GPU", 0.0) >= 1 for node in nodes) else 0.0
+    if gpus > 1 and gpus != int(gpus):
+        raise UserError(f"cluster.gpus_per_trial={gpus:g}: more than one must be a whole number")
+    wanted = {"CPU": float(cluster.cpus_per_trial), "GPU": gpus, **cluster.resources_per_trial}
+    if cluster.memory_per_trial is not None:
+        wanted["memory"] = float(round(cluster.memory_per_trial * 2**30))
+    # An autoscaler brings what is not there yet: only who says how many trials it shall bring gets to wait.
+    if cluster.trials_at_once is None and not num_slots(nodes, wanted):
+        raise UserError(_nothing_fits(nodes, wanted))
+    return wanted
 
 
-def num_slots(cluster: Cluster, resources: dict[str, float]) -> int:
-    """How many trials run at once. Raises UserError where not even one fits."""
-    available = ray.cluster_resources()
-    slots = int(available.get("CPU", 0.0) // cluster.cpus_per_trial)
-    if slots < 1:
-        raise UserError(
-            f"cluster.cpus_per_trial={cluster.cpus_per_trial}: the cluster has "
-            f"{available.get('CPU', 0.0):g} CPUs"
-        )
-    return min(slots, int(available["GPU"] / resources["gpu"])) if resources["gpu"] else slots
+def num_slots(nodes: Sequence[Resources], wanted: Resources) -> int:
+    """How many trials fit at once. A trial runs on one node, and a part of a GPU is a part of one GPU.
+
+    Args:
+        nodes: the resources of each.
+        wanted: those of one trial.
+    """
+    return sum(_num_on(node, wanted) for node in nodes)
+
+
+class Slots:
+    """How many trials may be under way now: it follows a cluster that grows and shrinks."""
+
+    def __init__(self, cluster: Cluster, wanted: Resources) -> None:
+        self._fixed = cluster.trials_at_once
+        self._wanted = wanted
+        self._known = 0
+        self._asked_at: float | None = None
+
+    def __call__(self) -> int:
+        """At least one: where every node was lost, the next one is waited for."""
+        if self._fixed is not None:
+            return self._fixed
+        if self._asked_at is None or monotonic() - self._asked_at >= _FRESH_SECONDS:
+            self._known = num_slots(nodes_of_the_cluster(), self._wanted)
+            self._asked_at = monotonic()
+        return max(1, self._known)
+
+
+def nodes_of_the_cluster() -> list[Resources]:
+    """The resources of each node that is alive."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _num_on(node: Resources, wanted: Resources) -> int:
+    return min(
+        _num_of(name, node.get(name, 0.0), amount) for name, amount in wanted.items() if _units(amount)
+    )
+
+
+def _num_of(name: str, available: float, amount: float) -> int:
+    if name == "GPU" and _units(amount) < _UNITS:
+        return int(available) * (_UNITS // _units(amount))
+    return _units(available) // _units(amount)
+
+
+def _units(amount: float) -> int:
+    return round(amount * _UNITS)
+
+
+def _nothing_fits(nodes: Sequence[Resources], wanted: Resources) -> str:
+    """One line: what a trial wants, and the node that comes nearest to it."""
+    names = [name for name, amount in wanted.items() if _units(amount)]
+    nearest = max(
+        nodes,
+        key=lambda node: [
+            sum(node.get(name, 0) >= wanted[name] for name in names),
+            *(node.get(name, 0.0) for name in names),
+        ],
+        default={},
+    )
+    return (
+        f"no node holds a trial of {_shown(wanted, names)}: the largest of {len(nodes)} has "
+        f"{_shown(nearest, names)}; ask for less by cluster.*_per_trial, or, where an autoscaler brings "
+        "larger nodes, say cluster.trials_at_once=N"
+    )
+
+
+def _shown(resources: Resources, names: Sequence[str]) -> str:
+    return ", ".join(_amount(name, resources.get(name, 0.0)) for name in names)
+
+
+def _amount(name: str, amount: float) -> str:
+    if name == "memory":
+        return f"{amount / 2**30:.3g} GiB"
+    if name in ("CPU", "GPU"):
+        return f"{amount:g} {name}{'' if amount == 1 else 's'}"
+    return f"{amount:g} {name}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from analysis.load import Run, load_run
+from search.cluster.environment import prepare_ray
 from search.data import check_files
 from search.device import check_device
 from search.driver import DONE, INTERRUPTED, deadline_of, notices, open_session, write_report
@@ -76,11 +77,12 @@ def _run(
     agenda, notice = InterventionAgenda(plan), notices(console)
     with open_session(config, folder, command=session.command, notice=notice, agenda=agenda) as study:
         pace = InterventionPace(agenda, deadline)
+        prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from search.executor import execute
 
         with InterventionView(agenda, pace.seconds_left, console) as view:
-            ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick)
+            ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
     view.show()
     return agenda, ended_by
 

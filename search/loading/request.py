@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from analysis.errors import UserError, nearest
 from analysis.storage import check_place, place_of
-from pydantic import BaseModel
 from search.config import Budget, Cluster, Halving, RunConfig
 from search.loading.build import build_space, drop_what_the_choice_lacks
 from search.loading.draft import Draft, apply_word, draft_from_file
@@ -129,8 +130,20 @@ def run_values(read: Mapping[str, Word], problems: list[str]) -> dict[str, Any]:
         prefix = f"{group}."
         own = {key.removeprefix(prefix): word.value for key, word in read.items() if key.startswith(prefix)}
         if own:
-            values[group] = check_fields(model, own, prefix, problems)
+            values[group] = check_fields(model, _nested(own), prefix, problems)
     return values
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`retries.lost=5` says one entry of the mapping `retries`."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        name, dot, entry = key.partition(".")
+        if dot and isinstance(nested.setdefault(name, {}), dict):
+            nested[name][entry] = value
+        elif not dot:
+            nested[name] = value
+    return nested
 
 
 def _draft(

@@ -1,0 +1,62 @@
+"""Notices that a cluster's head is gone, and ends the driver in bounded time."""
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from types import FrameType
+
+_LOOK_EVERY_SECONDS = 2.0
+_SIGNAL = signal.SIGUSR1
+
+
+class ClusterLostError(BaseException):
+    """The head has been silent for too long. No Exception: Tune would take it for a trial's."""
+
+
+@contextmanager
+def lost_head_noticed(address: str, lost_seconds: float) -> Iterator[None]:
+    """Raises ClusterLostError in the main thread, from within the context, once the head is gone.
+
+    Ray's calls wait for ever then, and let nothing through but a signal.
+
+    Args:
+        address: of the head, host:port.
+        lost_seconds: without an answer, until it is lost; a head may be started anew meanwhile.
+    """
+    over = threading.Event()
+    main = threading.main_thread().ident
+    assert main == threading.get_ident(), "signals reach the main thread only"
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        raise ClusterLostError
+
+    def watch() -> None:
+        answered = monotonic()
+        while not over.wait(_LOOK_EVERY_SECONDS):
+            if _answers(address):
+                answered = monotonic()
+            elif monotonic() - answered >= lost_seconds:
+                signal.pthread_kill(main, _SIGNAL)
+                return
+
+    previous = signal.signal(_SIGNAL, tell)
+    watcher = threading.Thread(target=watch, name="failmap-head", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        signal.signal(_SIGNAL, previous)
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_LOOK_EVERY_SECONDS).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,13 @@
+"""A cluster of two nodes on loopback, until its standard input ends: the smaller one is the head."""
+
+import json
+import sys
+
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=2, resources={"special": 1}, memory=2 * 2**30)
+processes = [info.process.pid for infos in cluster.head_node.all_processes.values() for info in infos]
+print(json.dumps({"address": cluster.address, "head": processes}), flush=True)
+sys.stdin.read()
+cluster.shutdown()
