@@ -70,7 +70,7 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
         write_run(config, request.target, gathered, sources, typed)
     except OSError as error:
         where = error.filename or request.target.path
-        raise UserError(f"cannot write {where}: {error.strerror or error}; no run was made") from error
+        raise UserError(f"cannot copy {where}: {error.strerror or error}; no run was made") from error
 
     unfinished = sum(not taken.has_ended for taken in gathered.trials)
     begun = {tuple(taken.trial.user_attrs["cell"].items()) for taken in gathered.trials}

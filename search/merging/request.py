@@ -52,7 +52,7 @@ def read_merge(words: Sequence[str]) -> MergeRequest:
         problems.append(f"{target.path} exists already: name the merged run otherwise by into=NAME")
     told = ", ".join(places)
     if not folders:
-        known = sorted({name for place in places for name in _runs(place_of(place))})
+        known = sorted({shard_of_name(name)[0] for place in places for name in _runs(place_of(place))})
         problems.append(
             f"run={settings['run']}: no such run, and no shard of it, in {told}{nearest(names[0], known)}"
         )

@@ -127,7 +127,7 @@ def test_a_shard_is_stored_and_keeps_its_map(tmp_path: Path) -> None:
 
 
 def run_by_rule(config: RunConfig, folder: RunFolder) -> dict[tuple[str, int, int], TrialConfig]:
-    """A run of trials that end by a rule, not by a training: their configurations by cell, recipe and seed."""
+    """A run of trials that end by a rule: their configurations by cell, recipe, seed."""
     study = Study.open(config, folder, lambda line: None, cost)
     trials = {}
     while (start := study.ask()) is not None:
