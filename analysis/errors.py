@@ -4,11 +4,17 @@ import difflib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
+from analysis.printable import printable
+
 
 class UserError(ValueError):
-    """Mistakes of the user's, each told in one line. Shown without a traceback; exit status 2."""
+    """Mistakes of the user's, each told in one line. Shown without a traceback; exit status 2.
+
+    What cannot be printed is escaped: file names and texts of others come into these lines.
+    """
 
     def __init__(self, *problems: str) -> None:
+        problems = tuple(map(printable, problems))
         super().__init__("\n".join(problems))
         self.problems = problems
 

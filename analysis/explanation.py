@@ -6,15 +6,32 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
 
 import analysis.diagnosis
-from analysis.diagnosis import Diagnosis
+from analysis.diagnosis import Diagnosis, Suspicion
+from analysis.parsing import CHECKED, Count, parse
 from analysis.records import RunFolder, TrialRecord
 from analysis.storage import AnyPath, write_atomically
 from analysis.verdict_lines import make_lines, read_line
 
 _EXPLAINED = ("learned", "failed")
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a line of the file must hold."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
+    key: str
+    number: Count
+    verdict: Suspicion | None
+    runners_up: list[Suspicion]
+    level: str | None
+    level_told: str
 
 
 @dataclass(frozen=True)
@@ -89,10 +106,9 @@ def _kept_lines(path: AnyPath) -> dict[int, dict[str, Any]]:
     lines = {}
     for written in text.splitlines():
         try:
-            line = json.loads(written)
-            read_line(line)
-            lines[int(line["number"])] = {**line, "key": str(line["key"])}
-        except (ValueError, TypeError, KeyError):
+            number = parse(_Kept, written).number
+            lines[number] = json.loads(written)
+        except ValueError:
             continue
     return lines
 

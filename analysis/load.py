@@ -1,28 +1,40 @@
 """A run folder in memory: its configuration, its records, and one table of all trials."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
+from pydantic import ConfigDict
+
 from analysis.errors import UserError, nearest
 from analysis.explanation import Explanation, explain
+from analysis.parsing import CHECKED, Kind, ParseError, parse
+from analysis.records import Evaluation, RunFolder, TrialRecord, Values
+from analysis.run_config import RunConfig, read_config
 from analysis.run_names import names_of_runs
 from analysis.storage import AnyPath, check_place, place_of, store_of, write_atomically
 from analysis.storage.local_copy import local_copy
+from analysis.storage.plain_files import read_bounded, require_plain_files
 from analysis.table import build_table
 from analysis.verdict_lines import checked_history
 from analysis.wording import label_text
 
-from analysis.records import Evaluation, RunFolder, TrialRecord
-from analysis.run_config import RunConfig, read_config
-
 #: A cell by the texts of its labels, in the order of the map's paths. Texts, for a label may be unhashable.
 CellKey = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """One entry of costs.json."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
+    cell: Values
+    seconds_per_trial: float
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ def load_run(folder: RunFolder) -> Run:
     """
     try:
         copy = RunFolder(local_copy(folder.path))
+        require_plain_files(copy.path)
     except OSError as error:
         raise UserError(f"{folder.path}: cannot be read: {error.strerror or error}") from None
     config = read_config(copy.config)
@@ -120,40 +133,46 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
     """By number. A folder without a record belongs to a trial that the driver has not written down yet."""
     if not folder.trials.is_dir():
         return []
-    numbers = sorted(int(path.name) for path in folder.trials.iterdir() if path.name.isdecimal())
     records = []
-    for number in numbers:
+    for number in sorted(int(path.name) for path in folder.trials.iterdir() if _is_number(path.name)):
         path = folder.trial(number).record
         try:
-            records.append(TrialRecord.from_json(path.read_text(encoding="utf-8")))
+            record = TrialRecord.from_json(read_bounded(path))
         except FileNotFoundError:
             continue
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from None
-        except ValueError as error:
-            raise UserError(f"{path}, line 1: {error}") from None
+        except ParseError as error:
+            raise UserError(f"{path}, line {error.line or 1}: {error}") from None
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+        if record.number != number:
+            raise UserError(f"{path}: says that it is trial {record.number}")
+        records.append(record)
     return records
 
 
+def _is_number(name: str) -> bool:
+    """Whether a folder is named as a trial's is."""
+    return name.isascii() and name.isdecimal() and str(int(name)) == name
+
+
 def _read_costs(path: AnyPath, paths: Iterable[str]) -> dict[CellKey, float]:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return {cell_key(entry["cell"], paths): float(entry["seconds_per_trial"]) for entry in entries}
-    except FileNotFoundError:
-        return {}
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a list of costs: {type(error).__name__}: {error}") from None
+    costs = _read(path, list[_Cost], "a list of costs") or []
+    return {cell_key(cost.cell, paths): cost.seconds_per_trial for cost in costs}
 
 
 def _read_own_cells(path: AnyPath, paths: Iterable[str]) -> frozenset[CellKey] | None:
     """None where no driver has written them yet."""
+    cells = _read(path, list[Values], "a list of cells")
+    return None if cells is None else frozenset(cell_key(cell, paths) for cell in cells)
+
+
+def _read(path: AnyPath, kind: type[Kind], meant: str) -> Kind | None:
+    """What a file of JSON holds; None where it is missing."""
     try:
-        return frozenset(cell_key(cell, paths) for cell in json.loads(path.read_text(encoding="utf-8")))
+        return parse(kind, read_bounded(path), meant)
     except FileNotFoundError:
         return None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from None
-    except (AttributeError, TypeError) as error:
-        raise UserError(f"{path}: not a list of cells: {type(error).__name__}: {error}") from None
+    except ParseError as error:
+        raise UserError(f"{path}{error.place}: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -1,11 +1,12 @@
 """The commands that go on from where a run stands, the same in the terminal and in the report."""
 
-import json
 import shlex
 
 from analysis.failure_map import FailureMap
 from analysis.load import Run
-from analysis.wording import path_words, setting_words
+from analysis.provenance import parse_provenance
+from analysis.storage.plain_files import read_bounded
+from analysis.wording import is_scale, path_words, setting_words
 
 Step = tuple[str, str]
 
@@ -58,11 +59,11 @@ def _preflight(run: Run, failure_map: FailureMap) -> list[Step]:
 def _typed_words(run: Run) -> list[str] | None:
     """The words that the run was begun with; None where nobody wrote them down."""
     try:
-        command = json.loads(run.folder.provenance.read_text(encoding="utf-8"))["sessions"][0]["command"]
-        _, _, program, *words = command
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        first = parse_provenance(read_bounded(run.folder.provenance)).sessions[0]
+        _, _, program, *words = first.command
+    except (OSError, ValueError, IndexError):
         return None
-    return [str(word) for word in words] if program == "search.run" else None
+    return words if program == "search.run" else None
 
 
 def _further(run: Run, failure_map: FailureMap) -> list[Step]:
@@ -108,7 +109,10 @@ def _elsewhere(run: Run) -> list[Step]:
     task, network = config.setting("task.name"), config.setting("model.name")
     space = [f"space={config.space}"] if config.space != next(iter(_DEPTH_SPACES)) else []
     space += [f"model={network}"] if network != _DEPTH_SPACES[config.space] else []
-    longest = max(config.map_values["task.sequence_length"])
+    lengths = config.map_values["task.sequence_length"]
+    if not is_scale(lengths):
+        return []
+    longest = max(lengths)
     wide = [f"task={task}"] if task != "adding" else []
     wide += _task_words(run)
     wide += ["model.hidden_size=512", "model.depth=5", f"task.sequence_length={longest}"]

@@ -2,10 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
+from pydantic import AfterValidator, ConfigDict, WrapValidator
+
+from analysis.parsing import CHECKED, Count, Plain, Whole, parse, parse_values
 from analysis.storage.place import AnyPath
 
 Outcome = Literal["learned", "failed", "censored", "errored"]
@@ -17,15 +21,29 @@ Purpose = Literal["default", "explore", "confirm", "intervene"]
 
 FaultKind = Literal["preempted", "lost", "hung", "error", "out_of_memory"]
 
+
+def _nan_for_null(value: Any, checked: Callable[[Any], float]) -> float:
+    return math.nan if value is None else checked(value)
+
+
+def _require_levels(levels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for level in levels:
+        if not isinstance(level.get("name"), str):
+            raise ValueError("a level has no name")
+        if any(type(level.get(key)) not in (int, float) for key in ("metric", "loss")):
+            raise ValueError(f"the level {level['name']!a} has no numbers")
+    return levels
+
+
 #: What a summary says as NaN where nobody knows it, and JSON as null.
-_NAN_WHERE_UNKNOWN = (
-    "target_score",
-    "chance_metric",
-    "target_metric",
-    "chance_loss",
-    "loss_floor",
-    "best_possible_loss",
-)
+OrUnknown = Annotated[float, WrapValidator(_nan_for_null)]
+#: Levels between chance and perfection: see `Summary.partial_solutions`.
+Levels = Annotated[list[dict[str, Plain]], AfterValidator(_require_levels)]
+#: Settings and labels by dotted path, or nested.
+Values = dict[str, Plain]
+
+#: Where a line of JSON may hold a number that is not finite, or too long for a float.
+_SUSPECT = re.compile(r"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{25}")
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,9 @@ class Evaluation:
         signals: what the probes measured, by name (docs/signals.md); None stands for not finite.
     """
 
-    update: int
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
+    update: Count
     seconds: float
     train_loss: float | None
     validation_loss: float | None
@@ -159,11 +179,14 @@ class Evaluation:
 
     @classmethod
     def from_line(cls, line: str) -> "Evaluation":
-        """Reads a line of history.jsonl. Raises ValueError where it is not one."""
-        try:
-            return cls(**json.loads(line))
-        except TypeError as error:
-            raise ValueError(f"not an evaluation: {error}") from None
+        """Reads a line of history.jsonl. Raises ValueError where it is not one.
+
+        Signals may be of any shape, for what is measured grows; the numbers in them are finite.
+        """
+        evaluation = parse(cls, line, "an evaluation")
+        if _SUSPECT.search(line):
+            parse_values(Values, evaluation.signals, "signals")
+        return evaluation
 
 
 @dataclass(frozen=True)
@@ -192,24 +215,26 @@ class Summary:
         test_metric, test_score: only where the run asked for them.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
     outcome: Outcome | None
     reason: str
-    updates: int = 0
+    updates: Count = 0
     seconds: float = 0.0
     score: float = 0.0
     best_score: float = 0.0
-    target_score: float = math.nan
+    target_score: OrUnknown = math.nan
     metric: str = ""
-    chance_metric: float = math.nan
-    target_metric: float = math.nan
-    chance_loss: float = math.nan
-    loss_floor: float = math.nan
-    best_possible_loss: float = math.nan
-    partial_solutions: list[dict[str, Any]] = field(default_factory=list)
+    chance_metric: OrUnknown = math.nan
+    target_metric: OrUnknown = math.nan
+    chance_loss: OrUnknown = math.nan
+    loss_floor: OrUnknown = math.nan
+    best_possible_loss: OrUnknown = math.nan
+    partial_solutions: Levels = field(default_factory=list)
     has_every_input: bool = False
-    num_parameters: int = 0
+    num_parameters: Count = 0
     host: str = ""
-    first_nonfinite: dict[str, Any] | None = None
+    first_nonfinite: Values | None = None
     test_metric: float | None = None
     test_score: float | None = None
 
@@ -220,9 +245,8 @@ class Summary:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Summary":
-        """The inverse of `to_dict`. Raises TypeError for unknown or missing names."""
-        unknown = {name: math.nan for name in _NAN_WHERE_UNKNOWN if values.get(name) is None}
-        return cls(**{**values, **unknown})
+        """The inverse of `to_dict`. Raises ValueError for unknown or missing names, and for wrong types."""
+        return parse_values(cls, dict(values), "a summary")
 
 
 @dataclass(frozen=True)
@@ -239,10 +263,12 @@ class Intervention:
         cause: what the fix was meant against; '' where nobody said.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
     kind: Literal["rescue", "ablation", "donor"]
     name: str
-    changes: dict[str, Any]
-    base: int
+    changes: Values
+    base: Whole
     cause: str = ""
 
 
@@ -258,7 +284,9 @@ class Fault:
         at: ISO 8601 with zone.
     """
 
-    attempt: int
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
+    attempt: Count
     kind: FaultKind
     reason: str
     at: str
@@ -273,8 +301,10 @@ class Origin:
         number: the trial's in it.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
     run: str
-    number: int
+    number: Count
 
 
 @dataclass(frozen=True)
@@ -300,20 +330,22 @@ class TrialRecord:
         origin: of a trial that search.merge took over, in the run in which it was begun.
     """
 
-    number: int
-    attempt: int
-    config: dict[str, Any]
-    cell: dict[str, Any]
-    recipe: dict[str, Any]
-    recipe_index: int
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
+    number: Count
+    attempt: Count
+    config: Values
+    cell: Values
+    recipe: Values
+    recipe_index: Count
     purpose: Purpose
-    seed: int
+    seed: Whole
     started: str
     ended: str | None = None
     summary: Summary | None = None
     intervention: Intervention | None = None
     faults: tuple[Fault, ...] = ()
-    batch_halvings: int = 0
+    batch_halvings: Count = 0
     origin: Origin | None = None
 
     def to_json(self) -> str:
@@ -326,24 +358,9 @@ class TrialRecord:
         return json.dumps(_finite(values), indent=1, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str) -> "TrialRecord":
-        """Reads record.json. Raises ValueError where it is not one."""
-        try:
-            values = json.loads(text)
-            summary = values.pop("summary")
-            if summary is not None:
-                summary = Summary.from_dict(summary)
-            # Records of before there were interventions have no such key.
-            intervention = values.pop("intervention", None)
-            if intervention is not None:
-                intervention = Intervention(**intervention)
-            faults = tuple(Fault(**fault) for fault in values.pop("faults", []))
-            origin = values.pop("origin", None)
-            if origin is not None:
-                origin = Origin(**origin)
-            return cls(**values, summary=summary, intervention=intervention, faults=faults, origin=origin)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"not a trial's record: {error}") from None
+    def from_json(cls, text: str | bytes) -> "TrialRecord":
+        """Reads record.json. Raises ParseError, a ValueError, where it is not one."""
+        return parse(cls, text, "a trial's record")
 
 
 def read_history(path: AnyPath) -> Iterator[Evaluation]:
@@ -374,9 +391,11 @@ def parse_history(lines: Iterable[bytes], name: str) -> Iterator[Evaluation]:
 
 
 def _finite(value: Any) -> Any:
-    """The same value with None for every float that JSON has no word for."""
+    """The same value with None for every float that JSON has no word for, and texts that UTF-8 can hold."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

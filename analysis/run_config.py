@@ -2,12 +2,21 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
 import yaml
+from pydantic import Field
+
 from analysis.errors import UserError
+from analysis.parsing import Count, ParseError, Plain, parse_values
+from analysis.records import Values
 from analysis.storage import AnyPath
+from analysis.storage.plain_files import read_bounded
+from analysis.yaml_text import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
+
+#: As many as a search takes (`search.space.MAX_CELLS`).
+MAX_CELLS = 10_000
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class RunConfig:
         num_recipes: how many recipes a cell can have at most; None where an axis is a range to draw from.
         base: a trial's configuration as nested mappings, less what the axes set.
         fail_after_recipes: how many recipes must fail before a cell fails.
-        budget: how far a cell is followed: seeds, max_seeds, recipes, facets, ...
+        budget: how far a cell is followed: seeds, max_seeds, recipes, facets; None where it does not say.
         shard: '2/5' where the run takes every fifth cell only, from the second; None where it takes all.
     """
 
@@ -41,7 +50,7 @@ class RunConfig:
     num_recipes: int | None
     base: dict[str, Any]
     fail_after_recipes: int
-    budget: dict[str, Any]
+    budget: dict[str, int | None]
     shard: str | None = None
 
     @property
@@ -82,46 +91,98 @@ class RunConfig:
         return value
 
 
+@dataclass(frozen=True)
+class _Axis:
+    path: str
+    values: Annotated[list[Plain], Field(min_length=1)] | None = None
+    default: Plain = None
+    points: Annotated[int, Field(ge=2, le=1000)] = 5
+
+
+@dataclass(frozen=True)
+class _Map:
+    x: str
+    y: str
+    facet: str | None = None
+
+
+@dataclass(frozen=True)
+class _Space:
+    name: str
+    map: _Map
+    axes: list[_Axis]
+    question: str | None = None
+    base: Values | None = None
+    fail_after_recipes: Count = 1
+
+
+@dataclass(frozen=True)
+class _Budget:
+    seeds: Count | None = None
+    max_seeds: Count | None = None
+    recipes: Count | None = None
+    facets: Count | None = None
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is read of config.yaml; the search has more in it."""
+
+    run: str
+    space: _Space
+    storage: str = "runs"
+    sampler: str = "grid"
+    budget: _Budget | None = None
+    shard: str | None = None
+
+
 def read_config(path: AnyPath) -> RunConfig:
     """Reads config.yaml. Raises UserError, one line, where it is missing or not a run's."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        space = values["space"]
-        axes = {axis["path"]: axis for axis in space["axes"]}
-        paths = [path for path in (space["map"]["x"], space["map"]["y"], space["map"].get("facet")) if path]
-        return RunConfig(
-            run=str(values["run"]),
-            storage=str(values.get("storage", "runs")),
-            question=str(space.get("question") or ""),
-            space=str(space["name"]),
-            x=space["map"]["x"],
-            y=space["map"]["y"],
-            facet=space["map"].get("facet"),
-            map_values={path: tuple(axes[path]["values"]) for path in paths},
-            recipe_defaults={name: axis.get("default") for name, axis in axes.items() if name not in paths},
-            num_recipes=_num_recipes(
-                [axis for name, axis in axes.items() if name not in paths], values.get("sampler", "grid")
-            ),
-            base=dict(space.get("base") or {}),
-            fail_after_recipes=int(space.get("fail_after_recipes", 1)),
-            budget=dict(values.get("budget") or {}),
-            shard=None if values.get("shard") is None else str(values["shard"]),
-        )
+        text = read_bounded(path, 4 * MAX_CHARACTERS).decode("utf-8")
+        require_plain_data(text)
+        read = parse_values(_File, yaml.safe_load(text), "a run's configuration")
+        return _run_config(read)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        told = " ".join(str(error).split())
-        raise UserError(f"{path}: not YAML: {told}") from None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UserError(f"{path}: not a run's configuration: {type(error).__name__}: {error}") from None
+    except (YamlError, ParseError) as error:
+        raise UserError(f"{path}: {error}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{path}: {told_in_a_line(error)}") from None
 
 
-def _num_recipes(axes: Sequence[Mapping[str, Any]], sampler: str) -> int | None:
-    """The size of the grid over the axes that the map leaves open, conditions left aside."""
-    choices = [axis.get("values") for axis in axes]
-    if any(values is None for values in choices) and sampler != "grid":
-        return None
-    return math.prod(
-        axis.get("points", 5) if values is None else len(values)
-        for axis, values in zip(axes, choices, strict=True)
+def _run_config(read: _File) -> RunConfig:
+    """Raises ParseError where the map has no axes, or more cells than can be read."""
+    space = read.space
+    axes = {axis.path: axis for axis in space.axes}
+    paths = [path for path in (space.map.x, space.map.y, space.map.facet) if path]
+    values = {path: axes[path].values for path in paths if path in axes}
+    listed = {path: tuple(several) for path, several in values.items() if several is not None}
+    if len(set(paths)) < len(paths) or listed.keys() != set(paths):
+        raise ParseError("not a run's configuration: space.map: an axis with values is wanted for each side")
+    if math.prod(map(len, listed.values())) > MAX_CELLS:
+        raise ParseError(f"not a run's configuration: space.map: more than {MAX_CELLS:,} cells")
+    others = [axis for axis in axes.values() if axis.path not in paths]
+    return RunConfig(
+        run=read.run,
+        storage=read.storage,
+        question=space.question or "",
+        space=space.name,
+        x=space.map.x,
+        y=space.map.y,
+        facet=space.map.facet,
+        map_values=listed,
+        recipe_defaults={axis.path: axis.default for axis in others},
+        num_recipes=_num_recipes(others, read.sampler),
+        base=dict(space.base or {}),
+        fail_after_recipes=space.fail_after_recipes,
+        budget={} if read.budget is None else asdict(read.budget),
+        shard=read.shard,
     )
+
+
+def _num_recipes(axes: Sequence[_Axis], sampler: str) -> int | None:
+    """The size of the grid over the axes that the map leaves open, conditions left aside."""
+    if any(axis.values is None for axis in axes) and sampler != "grid":
+        return None
+    return math.prod(axis.points if axis.values is None else len(axis.values) for axis in axes)

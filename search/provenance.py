@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from analysis.provenance import parse_provenance
 from analysis.records import RunFolder
 from analysis.storage import AnyPath, store_of, write_atomically
 from search.sources import FileState
@@ -57,8 +58,8 @@ def begin_session(
     }
     if stored["sessions"]:
         before = stored["sessions"][-1]
-        warnings += _code_warnings(stored["codes"].get(before["code"], {}), code)
-        warnings += _version_warnings(before["versions"], versions())
+        warnings += _code_warnings(stored["codes"].get(before.get("code", ""), {}), code)
+        warnings += _version_warnings(before.get("versions", {}), versions())
         warnings += _file_warnings(before.get("files", {}), read)
     stored["codes"][digest] = code
     stored["sessions"].append(session)
@@ -161,11 +162,10 @@ def _read(path: AnyPath) -> tuple[dict[str, Any], list[str]]:
     except FileNotFoundError:
         return {"codes": {}, "sessions": []}, []
     try:
+        parse_provenance(content)
         stored = json.loads(content)
-        for session in stored["sessions"]:
-            _ = session["code"], session["versions"]
-        return {"codes": dict(stored["codes"]), "sessions": list(stored["sessions"])}, []
-    except (ValueError, KeyError, TypeError):
+        return {"codes": stored.get("codes", {}), "sessions": stored["sessions"]}, []
+    except ValueError:
         aside = path.with_name(f"{path.name}.unreadable")
         store.write(aside, content)
         store.remove(path)

@@ -1,17 +1,28 @@
 """What is foretold of a run's cells before any of them is trained: forecast.json in the run's folder."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
 
 from analysis.errors import UserError
+from analysis.parsing import CHECKED, Count, ParseError, parse
+from analysis.records import Values
 from analysis.storage import AnyPath, write_atomically
+from analysis.storage.plain_files import read_bounded
+from analysis.theory.features import SIGNALS
 from analysis.theory.fit import Fit
 
 FILE = "forecast.json"
 #: Raised when a field changes its meaning or goes.
 SCHEMA = 1
+
+
+def _require_signals(signals: dict[str, float]) -> dict[str, float]:
+    if missing := [name for name in SIGNALS if name not in signals]:
+        raise ValueError(f"{missing[0]} is missing")
+    return signals
 
 
 @dataclass(frozen=True)
@@ -24,9 +35,24 @@ class CellForecast:
         probability: P(learn) of the default recipe, as the fit has it.
     """
 
-    cell: dict[str, Any]
-    signals: dict[str, float]
-    probability: float
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
+    cell: Values
+    signals: Annotated[dict[str, float], AfterValidator(_require_signals)]
+    probability: Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class _File:
+    """What forecast.json holds."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
+    schema: Literal[1]
+    num_seeds: Count
+    seconds: float
+    fit: Fit
+    cells: list[CellForecast]
 
 
 @dataclass(frozen=True)
@@ -67,22 +93,12 @@ def read_forecast(run: AnyPath) -> Forecast | None:
     """
     path = run / FILE
     try:
-        return _parsed(json.loads(path.read_text(encoding="utf-8")))
+        read = parse(_File, read_bounded(path), "a forecast")
     except FileNotFoundError:
         return None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ParseError as error:
         again = f"python -m search.forecast run={run.name} writes it anew"
-        raise UserError(f"{path}: not a forecast: {type(error).__name__}: {error}; {again}") from None
-
-
-def _parsed(values: Mapping[str, Any]) -> Forecast:
-    if values["schema"] != SCHEMA:
-        raise ValueError(f"schema {values['schema']}, and this program reads {SCHEMA}")
-    return Forecast(
-        fit=Fit.from_dict(values["fit"]),
-        num_seeds=values["num_seeds"],
-        seconds=values["seconds"],
-        cells=tuple(CellForecast(**cell) for cell in values["cells"]),
-    )
+        raise UserError(f"{path}{error.place}: {error}; {again}") from None
+    return Forecast(read.fit, read.num_seeds, read.seconds, tuple(read.cells))

@@ -1,4 +1,4 @@
-"""YAML as data only: bounded in size and depth, without tags, aliases or interpolations."""
+"""YAML with the numbers and the rules of a user's own words: no interpolations, nothing infinite."""
 
 import math
 from typing import Any
@@ -7,12 +7,9 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-MAX_CHARACTERS = 1_000_000
-MAX_NESTING = 20
+from analysis.yaml_text import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
 
-
-class YamlError(ValueError):
-    """A text that is not plain YAML data, told in one line."""
+__all__ = ["MAX_CHARACTERS", "YamlError", "parse_yaml"]
 
 
 def parse_yaml(text: str) -> Any:
@@ -23,45 +20,27 @@ def parse_yaml(text: str) -> Any:
     Raises:
         YamlError: not YAML, too large, too deep, or more than data.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise YamlError(f"longer than {MAX_CHARACTERS:,} characters")
     if "${" in text:
         raise YamlError("${...} is not filled in here: write the value itself")
     try:
-        _refuse_all_but_data(text)
+        require_plain_data(text)
         data = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
     except YamlError:
         raise
-    except yaml.MarkedYAMLError as error:
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise YamlError(f"not YAML: {error.problem or error.context}{line}") from None
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise YamlError(f"not YAML: {str(error).splitlines()[0]}") from None
-    _refuse_infinities(data)
+        raise YamlError(told_in_a_line(error)) from None
+    _refuse_endless(data)
     return data
 
 
-def _refuse_all_but_data(text: str) -> None:
-    """Aliases could grow without bound, tags could build objects, and deep nesting overflows the stack."""
-    nesting = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise YamlError(f"the alias *{event.anchor} is not allowed: write the value itself")
-        if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) is not None:
-            raise YamlError("tags (!) are not allowed: only plain data")
-        if isinstance(event, yaml.CollectionStartEvent):
-            nesting += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            nesting -= 1
-        if nesting > MAX_NESTING:
-            raise YamlError(f"nested deeper than {MAX_NESTING} levels")
-
-
-def _refuse_infinities(data: Any) -> None:
+def _refuse_endless(data: Any) -> None:
+    """Numbers that are not finite, and whole ones that no table can hold."""
     if isinstance(data, float) and not math.isfinite(data):
         raise YamlError("not a finite number")
+    if isinstance(data, int) and abs(data) >= 2**63:
+        raise YamlError("a whole number beyond 64 bits")
     if isinstance(data, dict):
         data = [*data.keys(), *data.values()]
     if isinstance(data, list):
         for value in data:
-            _refuse_infinities(value)
+            _refuse_endless(value)

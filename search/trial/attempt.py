@@ -1,15 +1,28 @@
 """Which start of a trial may write into its folder: after a driver's death its worker may outlive it."""
 
+from analysis.errors import UserError
 from analysis.records import TrialFolder
 from analysis.storage import read_text, write_atomically
 
+_MAX_DIGITS = 9
+
 
 def current_attempt(folder: TrialFolder) -> int:
-    """The attempt that may write, from 1; 0 where the trial was never started."""
+    """The attempt that may write, from 1; 0 where the trial was never started.
+
+    Raises:
+        UserError: the file says something else.
+        OSError: it cannot be read.
+    """
     try:
-        return int(read_text(folder.attempt))
+        text = read_text(folder.attempt).strip()
     except FileNotFoundError:
         return 0
+    except UnicodeDecodeError:
+        text = ""
+    if not text.isascii() or not text.isdecimal() or len(text) > _MAX_DIGITS:
+        raise UserError(f"{folder.attempt}: not the number of an attempt")
+    return int(text)
 
 
 def begin_attempt(folder: TrialFolder, attempt: int) -> None:

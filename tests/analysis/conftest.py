@@ -87,7 +87,8 @@ class RunWriter:
             "budget": self.budget,
         }
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        self.folder.config.write_text(yaml.safe_dump(config, sort_keys=False))
+        # Through JSON, for values that stand twice would become aliases, which nobody else writes.
+        self.folder.config.write_text(yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False))
 
     def write_costs(self, seconds: float) -> None:
         """Writes costs.json: every cell costs the same."""

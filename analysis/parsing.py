@@ -1,0 +1,92 @@
+"""JSON that others wrote, read as values of our own types: what is no such value is told in one line.
+
+Pydantic checks it against the annotations of our dataclasses, as it parses: depth is bounded, nothing is
+converted but whole numbers to floats, and no number is infinite or beyond 64 bits.
+"""
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from typing_extensions import TypeAliasType
+
+Kind = TypeVar("Kind")
+
+#: How dataclasses are read: as `__pydantic_config__`.
+CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+
+#: A whole number that tables can hold.
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+#: One that counts something.
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+if TYPE_CHECKING:
+    # Whoever looks into it asks for the type first.
+    Plain: TypeAlias = Any
+else:
+    #: Any value of JSON.
+    Plain = TypeAliasType(
+        "Plain",
+        "Annotated[bool | Whole | FiniteFloat | str | list[Plain] | dict[str, Plain] | None, "
+        "Field(union_mode='left_to_right')]",
+    )
+
+
+class ParseError(ValueError):
+    """A text that is not what it must be.
+
+    Attributes:
+        line: where, from 1; None where it is JSON, but of another shape.
+    """
+
+    def __init__(self, told: str, line: int | None = None) -> None:
+        super().__init__(told)
+        self.line = line
+
+    @property
+    def place(self) -> str:
+        """', line 3' behind a file's name; '' where no line is to blame."""
+        return "" if self.line is None else f", line {self.line}"
+
+
+def parse(kind: type[Kind], text: str | bytes, meant: str = "a value") -> Kind:
+    """The value that a text of JSON holds.
+
+    Args:
+        kind: its type.
+        text: in UTF-8, where it is bytes.
+        meant: what it is to be, for the message.
+
+    Raises:
+        ParseError: it is no JSON, or holds something else.
+    """
+    try:
+        value: Kind = _adapter(kind).validate_json(text, strict=True)
+    except ValidationError as error:
+        raise _told(error, meant) from None
+    return value
+
+
+def parse_values(kind: type[Kind], values: Any, meant: str = "a value") -> Kind:
+    """The same of what JSON, or YAML, was read into. Raises ParseError."""
+    try:
+        text = json.dumps(values, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ParseError(f"not {meant}: {error}") from None
+    return parse(kind, text, meant)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _told(error: ValidationError, meant: str) -> ParseError:
+    """The first mistake, and where it is."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        told, _, place = str(first["ctx"]["error"]).rpartition(" at line ")
+        return ParseError(f"not JSON: {told}", int(place.partition(" ")[0]))
+    where = ".".join(map(str, first["loc"]))
+    return ParseError(f"not {meant}: {where + ': ' if where else ''}{first['msg']}")

@@ -1,0 +1,56 @@
+"""What is read of a run that somebody else may have made: files of bounded size, and nothing behind links."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from analysis.errors import UserError
+from analysis.storage.place import AnyPath, is_local
+
+#: The largest file that is read whole, but for histories and the journal, which are read line by line.
+#: A provenance holds up to 1 MB of differences for each revision of the code that a run has seen.
+MAX_BYTES = 100_000_000
+
+#: A run's folders lie at most so deep: trials, 5, checkpoint.
+_MAX_DEPTH = 4
+
+
+def read_bounded(path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
+    """A whole file. Raises OSError, and UserError where it is larger than a file of a run can be."""
+    with path.open("rb") as file:
+        content: bytes = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise UserError(f"{path}: more than {most_bytes:,} bytes, so none of a run's files")
+    return content
+
+
+def require_plain_files(folder: AnyPath) -> None:
+    """Refuses a run's folder with links, pipes or devices in it.
+
+    Through a link a run that somebody else made could have files read and written that are not the run's;
+    a pipe would have its reader wait for ever. The folder itself may be a link: its owner made it.
+
+    Raises:
+        UserError: there is one; it is named.
+        OSError: a folder cannot be listed.
+    """
+    if not is_local(folder):
+        return
+    for entry in _entries(folder, _MAX_DEPTH):
+        if entry.is_symlink():
+            raise UserError(f"{entry.path}: is a link, and links within a run's folder are not followed")
+        if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+            raise UserError(f"{entry.path}: is neither a file nor a folder, and not read")
+
+
+def _entries(folder: Path | str, depth: int) -> Iterator["os.DirEntry[str]"]:
+    """Everything below a folder; what vanishes in between, as a driver's temporary files do, is left out."""
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        yield entry
+        if depth > 1 and entry.is_dir(follow_symlinks=False):
+            yield from _entries(entry.path, depth - 1)
