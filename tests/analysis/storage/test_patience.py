@@ -1,0 +1,132 @@
+"""Storage that fails for a while: a real S3 server behind a proxy that fails, and a disk's errors."""
+
+import errno
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.storage import AnyPath, place_of, store_of
+from analysis.storage.patience import ObjectStore, Patience, is_passing
+
+
+@pytest.fixture
+def folder(failing_s3: Any) -> AnyPath:
+    return place_of(f"s3://runs-of-tests/{secrets.token_hex(4)}")
+
+
+@pytest.mark.parametrize("mood", ["busy", "hangs up", "loses answers"])
+class TestAnObjectStoreThatFailsForAWhile:
+    def test_files_are_read_and_written_all_the_same(
+        self, failing_s3: Any, folder: AnyPath, mood: str
+    ) -> None:
+        store = store_of(folder)
+        for action in (
+            lambda: store.write(folder / "file", b"content"),
+            lambda: store.read(folder / "file") == b"content",
+            lambda: store.exists(folder / "file"),
+            lambda: len(store.read_many([folder / "file", folder / "missing"])) == 1,
+            lambda: store.list_files(folder).keys() == {"file"},
+            lambda: store.remove(folder / "file"),
+        ):
+            failing_s3.fail(mood, times=1)
+            assert action() in (True, None)
+            assert failing_s3.failures_left == 0
+
+    def test_who_created_a_file_is_told_so(self, failing_s3: Any, folder: AnyPath, mood: str) -> None:
+        failing_s3.fail(mood, times=2)
+        assert store_of(folder).create(folder / "lock", b"mine")
+        failing_s3.fail(mood, times=2)
+        assert not store_of(folder).create(folder / "lock", b"another's")
+
+    def test_no_line_of_a_log_is_lost_or_doubled(self, failing_s3: Any, folder: AnyPath, mood: str) -> None:
+        path, lines = folder / "journal.log", []
+        for session in range(2):
+            failing_s3.fail(mood, times=1)
+            log = store_of(path).open_segments(path)
+            assert list(log.lines()) == lines
+            for number in range(2):
+                lines.append(b"%d.%d" % (session, number) + b"x" * 140_000 + b"\n")
+                log.append(lines[-1:])
+                failing_s3.fail(mood, times=1)
+                log.sync()
+                assert failing_s3.failures_left == 0
+        assert list(store_of(path).open_segments(path).lines()) == lines
+
+
+def test_patience_ends_and_the_error_is_told_as_it_was(failing_s3: Any, folder: AnyPath) -> None:
+    failing_s3.fail("busy")
+    with pytest.raises(OSError, match="overloaded or out of order") as told:
+        ObjectStore(Patience(limit_seconds=0.3)).write(folder / "file", b"content")
+    assert told.value.errno == errno.EAGAIN
+    assert str(told.value.filename) == str(folder / "file")
+    assert failing_s3.num_requests > 2
+
+
+def test_a_log_that_could_not_be_pushed_is_pushed_later(failing_s3: Any, folder: AnyPath) -> None:
+    path, store = folder / "history.jsonl", ObjectStore(Patience(limit_seconds=0.1))
+    log = store.open_log(path)
+    log.append([b"first\n"])
+    failing_s3.fail("hangs up")
+    with pytest.raises(OSError, match="does not answer"):
+        log.sync()
+    failing_s3.fail("well")
+    log.append([b"second\n"])
+    log.sync()
+    assert store.read(path) == b"first\nsecond\n"
+
+
+class Fails:
+    """Fails with one error so many times, then returns how often it was called."""
+
+    def __init__(self, number: int, times: int) -> None:
+        self.number = number
+        self.times = times
+        self.num_calls = 0
+
+    def __call__(self) -> int:
+        self.num_calls += 1
+        if self.num_calls <= self.times:
+            raise OSError(self.number, os.strerror(self.number), "file")
+        return self.num_calls
+
+
+@pytest.mark.parametrize("name", ["EIO", "ESTALE", "ETIMEDOUT", "ECONNRESET", "EAGAIN"])
+def test_what_passes_is_tried_again(name: str) -> None:
+    assert Patience().run(Fails(getattr(errno, name), times=2)) == 3
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EACCES", "EROFS", "ENOENT", "ENOTDIR"])
+def test_what_does_not_pass_is_told_at_once(name: str) -> None:
+    action = Fails(getattr(errno, name), times=1)
+    with pytest.raises(OSError, match=os.strerror(getattr(errno, name))):
+        Patience().run(action)
+    assert action.num_calls == 1
+
+
+def test_an_error_after_another_counts_for_itself() -> None:
+    assert not is_passing(OSError(errno.ENOSPC, "full"))
+    assert is_passing(TimeoutError("of a client, without a number"))
+
+
+def test_a_full_disk_leaves_a_log_as_it_was_and_says_so(tmp_path: Path) -> None:
+    """The limit of a file's size stands for the disk's: the kernel refuses as late and as partly."""
+    resource = pytest.importorskip("resource")
+    signal = pytest.importorskip("signal")
+    path = tmp_path / "journal.log"
+    log = store_of(path).open_segments(path)
+    log.append([b"x" * 999 + b"\n"])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            log.append([b"y" * 999 + b"\n"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.stat().st_size == 1000
+    log.append([b"z\n"])
+    assert path.read_bytes().endswith(b"x\nz\n")
