@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +17,8 @@ import psutil
 
 from benchmarks.chaos.drivers import ROOT, kill_all
 
-START_SECONDS = 60.0
+START_SECONDS = 90.0
+_STARTED = "Ray runtime started"
 
 
 class LocalCluster:
@@ -35,18 +37,24 @@ class LocalCluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Ray gives a node 30 seconds to start, which two of them on two busy cores may take.
+            "RAY_raylet_start_wait_time_s": f"{START_SECONDS:.0f}",
             # A second head of the same machine must not be taken for the first one.
             "RAY_TMPDIR": str(scratch),
         }
         self.num_nodes = num_nodes
-        self.log = scratch / f"cluster-{self.port}.txt"
+        self._logs = scratch / f"cluster-{self.port}"
+        self._logs.mkdir()
+        self._names = count()
         self._nodes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "LocalCluster":
         self._head = self._start("--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false")
-        self._wait_for_head()
-        for _ in range(self.num_nodes):
+        self._wait_for(1)
+        # One by one: nodes of one machine that start at once take each other's ports.
+        for num_started in range(1, self.num_nodes + 1):
             self.add_node()
+            self._wait_for(1 + num_started)
         return self
 
     def __exit__(
@@ -55,7 +63,7 @@ class LocalCluster:
         self.lose_everything()
 
     def add_node(self) -> None:
-        """One more node of one CPU."""
+        """One more node of one CPU, which will have joined in some seconds."""
         self._nodes.append(self._start(f"--address={self.address}", "--num-cpus=1"))
 
     def lose_node(self, moments: random.Random) -> None:
@@ -72,7 +80,7 @@ class LocalCluster:
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
         with ExitStack() as stack:
-            log = stack.enter_context(self.log.open("ab"))
+            log = stack.enter_context((self._logs / f"{next(self._names)}.txt").open("wb"))
             return subprocess.Popen(
                 [*command, "--node-ip-address=127.0.0.1", *words],
                 stdin=subprocess.DEVNULL,
@@ -82,17 +90,16 @@ class LocalCluster:
                 start_new_session=True,
             )
 
-    def _wait_for_head(self) -> None:
+    def _wait_for(self, num_started: int) -> None:
+        """Until so many nodes, the head included, say that they run."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                assert self._head.poll() is None, self.log.read_text(errors="replace")
-                time.sleep(0.1)
-            else:
+            said = [log.read_text(encoding="utf-8", errors="replace") for log in self._logs.iterdir()]
+            if sum(_STARTED in text for text in said) >= num_started:
                 return
-        raise TimeoutError(f"no head at {self.address}: {self.log.read_text(errors='replace')}")
+            time.sleep(0.1)
+        self.lose_everything()
+        raise TimeoutError(f"the cluster does not start: {said}")
 
 
 def _kill_tree(root: subprocess.Popen[bytes]) -> None:
