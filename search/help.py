@@ -82,13 +82,92 @@ def status_help() -> str:
     """The help of `python -m search.status`."""
     return "\n".join(
         [
-            "python -m search.status run=NAME",
+            "python -m search.status [run=NAME] [storage=FOLDER] [--json]",
             "",
-            "Shows how far a run is: its map and its outcomes. Changes nothing.",
+            "Shows how far runs are, from anywhere that sees their storage. Changes nothing.",
+            "",
+            "Examples:",
+            "  python -m search.status                           all runs, a line each",
+            "  python -m search.status run=lstm_depth            one run: its map, outcomes and faults",
+            "  python -m search.status storage=s3://my-bucket/runs --json",
             "",
             *_lines("storage", RunConfig.model_fields["storage"]),
+            *_wrapped("--json", "a list of objects, one a run"),
+            "",
+            "States: running on HOST; died: its driver is gone and left the run as it was; stopped: by Ctrl-C,",
+            "SIGTERM or search.stop; all decided: every cell that the budget reaches learns or fails; budget",
+            "spent: its time is over, or nothing is left to try. What is not running can be gone on with:",
+            "python -m search.resume run=NAME.",
+            "",
         ]
     )
+
+
+def stop_help() -> str:
+    """The help of `python -m search.stop`."""
+    return "\n".join(
+        [
+            "python -m search.stop run=NAME [storage=FOLDER] [wait=false]",
+            "",
+            "Asks the driver of a run to save what is under way and to end, from anywhere that sees the storage.",
+            "A job of a cluster that is ended so counts as done, and is not started again.",
+            "",
+            *_lines("storage", RunConfig.model_fields["storage"]),
+            *_wrapped("wait", "wait until the driver has ended (true or false; default true)"),
+            "",
+        ]
+    )
+
+
+def submit_help() -> str:
+    """The help of `python -m search.submit`."""
+    return "\n".join(
+        [
+            "python -m search.submit run=NAME storage=PLACE cluster.address=http://HOST:8265 key=value ...",
+            "",
+            "Runs a search on a Ray cluster from afar, as a job (docs/clusters/submit.md). The code travels",
+            "along. Typed again while the job goes on, it follows it; typed after its end, it goes on with the",
+            "run. Ctrl-C ends the following, not the run.",
+            "",
+            "Examples:",
+            "  python -m search.submit space=lstm_depth run=deep storage=s3://my-bucket/runs \\",
+            "      cluster.address=http://127.0.0.1:8265 budget=hour",
+            "  python -m search.submit ... follow=false          begin it, and come back at once",
+            "",
+            "Words are those of search.run (python -m search.run --help lists them), and:",
+            *_wrapped("run", "needed: the name by which the job is found again"),
+            *_wrapped("storage", "needed: a place that every node sees, s3://BUCKET/FOLDER or /FOLDER"),
+            *_wrapped("cluster.address", "needed: the dashboard of the cluster's head node"),
+            *_wrapped("follow", "show the job's log until it ends (true or false; default true)"),
+            "",
+            "Exit status: the job's; 0 with follow=false; 130 after Ctrl-C; 2 for a mistake in the words.",
+            "",
+        ]
+    )
+
+
+def manifest_help() -> str:
+    """The help of `python -m search.manifest`."""
+    from search.cluster.manifests import KINDS
+
+    lines = [
+        f"python -m search.manifest kind={'|'.join(KINDS)} run=NAME storage=PLACE key=value ...",
+        "",
+        "Prints what starts a cluster and a run on it (docs/clusters). Words are those of search.run",
+        "(python -m search.run --help lists them), and those of the kind. Nothing is started.",
+        "",
+        "Examples:",
+        "  python -m search.manifest kind=slurm space=lstm_depth run=deep storage=/shared/runs > deep.sh",
+        "  python -m search.manifest kind=kuberay space=lstm_depth run=deep storage=s3://my-bucket/runs \\",
+        "      image=registry.example/failmap:1 secret=s3-keys > deep.yaml",
+        "",
+    ]
+    for kind, settings in KINDS.items():
+        lines += [f"{kind}: {(settings.__doc__ or '').strip()}"]
+        for name, field in settings.model_fields.items():
+            lines += _lines(name, field)
+        lines += [""]
+    return "\n".join(lines)
 
 
 def rescue_help() -> str:
@@ -193,6 +272,9 @@ def _run_keys() -> Iterator[str]:
         yield from _lines(key, RunConfig.model_fields[key])
     yield from _wrapped("plan", "only show what would be done (true or false; default false)")
     yield from _wrapped(
+        "resume", "go on with the run where it exists: a job may start the same words again and again"
+    )
+    yield from _wrapped(
         "map.x, map.y, map.facet", "which axes the map has (dotted paths); map.facet=none for no facet"
     )
     yield from _lines("fail_after_recipes", Space.model_fields["fail_after_recipes"])
@@ -236,7 +318,9 @@ def _trial_keys() -> Iterator[str]:
 
 def _model_lines(group: str, model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        if name != "name":
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _model_lines(f"{group}.{name}", field.annotation)
+        elif name != "name":
             yield from _lines(f"{group}.{name}", field)
 
 
@@ -262,6 +346,9 @@ def _kind(annotation: Any) -> str:
         return " | ".join(map(str, get_args(annotation)))
     if get_origin(annotation) is Annotated:
         return _kind(get_args(annotation)[0])
+    if get_origin(annotation) is dict:
+        name, value = get_args(annotation)
+        return f"{{{_kind(name)}: {_kind(value)}, ...}}"
     if get_origin(annotation) in (Union, UnionType):
         return " or ".join(_kind(part) for part in get_args(annotation))
     words = {int: "whole number", float: "number", bool: "true or false", str: "text", NoneType: "none"}

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
-from analysis.storage import is_local, place_of
 from search.config import RunConfig
-from search.loading import Request, read_request
+from search.loading import Request
 from search.loading.words import Word, read_words
+from search.remote import read_remote_request, words_for_a_job
 
-#: Words that are about the job, or that the job has otherwise.
-_OWN_KEYS = ("follow", "resume", "cluster.address")
+#: Words that are about the job, not about the run.
+_OWN_KEYS = ("follow",)
 
 
 def main(words: Sequence[str]) -> int:
@@ -43,7 +43,7 @@ def main(words: Sequence[str]) -> int:
     jobs = Jobs(config.cluster)
     with tempfile.TemporaryDirectory(prefix="failmap-submit-") as name:
         folder = Path(name)
-        shipped = ship([word for word in words if word.partition("=")[0] not in _OWN_KEYS], folder)
+        shipped = ship(words_for_a_job(words, _OWN_KEYS), folder)
         entrypoint = shlex.join(
             ["python", "-m", "search.run", *shipped, "cluster.address=auto", "resume=true"]
         )
@@ -71,28 +71,13 @@ def _read(words: Sequence[str]) -> tuple[Request, bool]:
     Raises:
         UserError: with a line for each mistake.
     """
-    read = read_words(words, problems := [])
+    problems: list[str] = []
+    read = read_words(words, problems)
     follow = read.get("follow")
     if follow is not None and not isinstance(follow.value, bool):
         problems.append(f"{follow}: must be true or false")
-    if "plan" in read:
-        problems.append(f"{read['plan']}: plans are made here: python -m search.run ... plan=true")
-    if "run" not in read:
-        problems.append("run: is missing: a job that is started again needs a name that stays the same")
     problems += _address_problems(read.get("cluster.address"))
-    storage = read.get("storage")
-    if storage is None or (is_local(place_of(storage.text)) and not Path(storage.text).is_absolute()):
-        problems.append(
-            f"storage={storage.text if storage else 'runs'}: must be a place that every node sees: "
-            "a shared folder by its absolute path, or s3://BUCKET/FOLDER"
-        )
-    try:
-        request = read_request([word for word in words if not word.startswith(("follow=", "resume="))])
-    except UserError as error:
-        raise UserError(*dict.fromkeys([*problems, *error.problems])) from None
-    problems += _file_problems(request.config)
-    if problems:
-        raise UserError(*dict.fromkeys(problems))
+    request = read_remote_request(words, read, _OWN_KEYS, problems)
     return request, follow is None or bool(follow.value)
 
 
@@ -103,18 +88,6 @@ def _address_problems(address: Word | None) -> list[str]:
     if not str(address.value).startswith(("http://", "https://")):
         return [f"{address}: must be {example}"]
     return []
-
-
-def _file_problems(config: RunConfig) -> list[str]:
-    """Data that nodes of the cluster would look for in vain."""
-    from search.data import trials_of_tasks
-
-    paths = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(config.space))
-    return [
-        f"{path}: data are not shipped: name a place that every node sees, by its absolute path"
-        for path in paths
-        if path and not Path(path).is_absolute()
-    ]
 
 
 def _show(text: str) -> None:

@@ -1,0 +1,73 @@
+"""What a run needs that is to be driven elsewhere: a name that stays, and places that every node sees."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from analysis.errors import UserError
+from analysis.storage import is_local, place_of
+from search.config import RunConfig
+from search.data import trials_of_tasks
+from search.loading import Request, read_request
+from search.loading.words import Word
+
+
+def read_remote_request(
+    words: Sequence[str], read: Mapping[str, Word], own_keys: Sequence[str], problems: list[str]
+) -> Request:
+    """The run that words ask for, checked as search.run does it.
+
+    Args:
+        words: the command line's.
+        read: the same, read.
+        own_keys: keys that are not about the run; `resume` is, but goes without saying.
+        problems: mistakes that are told together with those found here.
+
+    Raises:
+        UserError: with a line for each mistake.
+    """
+    if "plan" in read:
+        problems.append(f"{read['plan']}: plans are made here: python -m search.run ... plan=true")
+    if "run" not in read:
+        problems.append("run: is missing: a job that is started again needs a name that stays the same")
+    problems += _storage_problems(read.get("storage"))
+    try:
+        request = read_request([word for word in words if _key(word) not in (*own_keys, "plan", "resume")])
+    except UserError as error:
+        raise UserError(*dict.fromkeys([*problems, *error.problems])) from None
+    problems += _file_problems(request.config)
+    if problems:
+        raise UserError(*dict.fromkeys(problems))
+    return request
+
+
+def words_for_a_job(words: Sequence[str], own_keys: Sequence[str]) -> list[str]:
+    """The words that search.run is given there: `cluster.address` and `resume` are the job's affair."""
+    return [word for word in words if _key(word) not in (*own_keys, "cluster.address", "resume")]
+
+
+def _storage_problems(storage: Word | None) -> list[str]:
+    text = "runs" if storage is None else storage.text
+    try:
+        place = place_of(text)
+    except UserError as error:
+        return list(error.problems)
+    if is_local(place) and not place.is_absolute():
+        return [
+            f"storage={text}: must be a place that every node sees: a shared folder by its absolute path, "
+            "or s3://BUCKET/FOLDER"
+        ]
+    return []
+
+
+def _file_problems(config: RunConfig) -> list[str]:
+    """Data that nodes of the cluster would look for in vain."""
+    paths = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(config.space))
+    return [
+        f"{path}: data are not shipped: name a place that every node sees, by its absolute path"
+        for path in paths
+        if path and not Path(path).is_absolute()
+    ]
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
