@@ -74,8 +74,8 @@ class RunFolder:
 
     @property
     def lock(self) -> AnyPath:
-        """Names the driver that writes this run: host, process, start time."""
-        return self.path / "driver.lock"
+        """The folder of the terms of this run's drivers: who wrote it, and who does (`search.lock`)."""
+        return self.path / "drivers"
 
     @property
     def own_cells(self) -> AnyPath:

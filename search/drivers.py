@@ -2,7 +2,7 @@
 
 from analysis.errors import UserError
 from analysis.records import RunFolder
-from search.lock import Owner
+from search.lock import Owner, Terms
 
 
 def driver_of(folder: RunFolder) -> Owner | None:
@@ -11,15 +11,15 @@ def driver_of(folder: RunFolder) -> Owner | None:
     Raises:
         UserError: its lock does not say so.
     """
-    try:
-        owner = Owner.of(folder.lock)
-    except FileNotFoundError:
+    terms = Terms(folder)
+    last = terms.last()
+    if last is None or last.is_released:
         return None
-    if owner is None:
+    if last.owner is None:
         raise UserError(
-            f"{folder.lock} does not say who drives this run: if no driver runs, delete this file"
+            f"{terms.path(last.number)} does not say who drives this run: search.resume finds out"
         )
-    return owner
+    return last.owner
 
 
 def is_known_dead(owner: Owner) -> bool:

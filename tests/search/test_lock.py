@@ -1,90 +1,254 @@
 import json
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from analysis.errors import UserError
 from analysis.records import RunFolder
-from search.lock import take_lease
+from analysis.storage import AnyPath
+from search.drivers import driver_of
+from search.lock import Lease, Owner, Pace, SupersededError, Terms, take_lease
 
+#: Beats that a test can wait for.
+QUICK = Pace(beat_seconds=0.05, watch_seconds=1.0)
+
+#: Holds a run and writes a line again and again, each after a check, as the study does.
 DRIVER = """
-import sys
+import sys, time
+from dataclasses import replace
 from pathlib import Path
+from analysis.errors import UserError
 from analysis.records import RunFolder
-from search.lock import take_lease
-take_lease(RunFolder(Path(sys.argv[1])), print)
+from search.lock import Owner, Pace, take_lease
+folder, place = RunFolder(Path(sys.argv[1])), sys.argv[2]
+owner = Owner.this_process()
+lease = take_lease(folder, print, owner=replace(owner, place=place or owner.place), pace=Pace(0.05, 1.0))
 print("driving", flush=True)
-sys.stdin.read()
+try:
+    while True:
+        lease.check()
+        with (folder.path / "journal.log").open("a") as file:
+            file.write("a decision\\n")
+        time.sleep(0.01)
+except UserError as error:
+    print(error, flush=True)
 """
+
+Driver = subprocess.Popen[str]
+StartDriver = Callable[..., Driver]
 
 
 @pytest.fixture
-def other_driver(folder: RunFolder) -> Iterator[subprocess.Popen[str]]:
-    folder.path.mkdir(parents=True)
-    command = [sys.executable, "-c", DRIVER, str(folder.path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+def start_driver(folder: RunFolder) -> Iterator[StartDriver]:
+    processes: list[Driver] = []
+
+    def start(place: str = "") -> Driver:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-c", DRIVER, str(folder.path), place]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "driving\n"
-        yield process
+        return process
+
+    yield start
+    for process in processes:
         process.kill()
+        process.communicate()
 
 
-def test_a_second_driver_is_refused_by_host_and_process(
-    folder: RunFolder, other_driver: subprocess.Popen[str]
+@pytest.fixture
+def leases() -> Iterator[list[Lease]]:
+    """Leases that a test has taken, to be given back after it."""
+    taken: list[Lease] = []
+    yield taken
+    for lease in taken:
+        lease.release()
+
+
+def owner_elsewhere(place: str = "another boot of another machine") -> Owner:
+    return replace(Owner.this_process(), host="elsewhere", place=place)
+
+
+def leave_term(folder: RunFolder, owner: Owner | None, content: bytes | None = None) -> None:
+    """What a driver leaves that dies: a term that nobody has given back."""
+    if content is None:
+        assert owner is not None
+        assert Terms(folder).create(1, owner, "its token")
+    else:
+        folder.lock.mkdir(parents=True)
+        Terms(folder).path(1).write_bytes(content)
+
+
+def test_a_second_driver_is_refused_by_process_and_host(folder: RunFolder, start_driver: StartDriver) -> None:
+    driver, told = start_driver(), list[str]()
+    with pytest.raises(UserError, match=f"process {driver.pid} on host {socket.gethostname()}"):
+        take_lease(folder, told.append)
+    assert not told, "who is on this host is looked up, not waited for"
+
+
+def test_a_driver_that_was_killed_is_followed_at_once_and_told(
+    folder: RunFolder, start_driver: StartDriver, leases: list[Lease]
 ) -> None:
-    with pytest.raises(UserError, match=f"process {other_driver.pid} on host {socket.gethostname()}"):
-        take_lease(folder, print)
-
-
-def test_the_lock_of_a_driver_that_was_killed_is_taken_over_and_told(
-    folder: RunFolder, other_driver: subprocess.Popen[str]
-) -> None:
-    other_driver.kill()
-    other_driver.wait()
-    told: list[str] = []
-    take_lease(folder, told.append)
-    assert len(told) == 1
-    assert f"process {other_driver.pid}" in told[0]
+    driver, told = start_driver(), list[str]()
+    driver.kill()
+    # Not waited for yet: of the process its exit status is left.
+    assert os.waitid(os.P_PID, driver.pid, os.WEXITED | os.WNOWAIT)
+    leases.append(take_lease(folder, told.append))
+    assert told == [
+        f"took over the run from a driver that died (process {driver.pid} on host {socket.gethostname()})"
+    ]
     with pytest.raises(UserError, match="is driven by"):
-        take_lease(folder, print)
+        take_lease(folder, told.append)
 
 
-def test_a_process_with_the_same_id_but_another_start_does_not_hold_it(folder: RunFolder) -> None:
-    folder.path.mkdir(parents=True)
-    take_lease(folder, print)
-    owner = json.loads(folder.lock.read_text())
-    folder.lock.write_text(json.dumps({**owner, "started": owner["started"] - 3600}))
+def test_a_process_with_the_same_id_but_another_start_does_not_hold_the_run(
+    folder: RunFolder, leases: list[Lease]
+) -> None:
+    owner = Owner.this_process()
+    leave_term(folder, replace(owner, started=owner.started - 1))
     told: list[str] = []
-    take_lease(folder, told.append)
+    leases.append(take_lease(folder, told.append))
     assert len(told) == 1
 
 
-@pytest.mark.parametrize(
-    ("content", "way_on"),
-    [
-        ('{"host": "elsewhere", "pid": 1, "started": 0.0}', "if that host is gone for good, delete"),
-        ("", "if no driver runs, delete"),
-        ("[]", "if no driver runs, delete"),
-    ],
-)
-def test_what_cannot_be_known_from_here_is_refused_with_the_way_on(
-    folder: RunFolder, content: str, way_on: str
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux counts ticks since its start")
+def test_a_driver_is_known_by_ticks_since_the_start_of_its_machine_which_no_clock_moves() -> None:
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    owner = Owner.this_process()
+    assert owner.started == ticks
+    assert owner.place.startswith(boot)
+
+
+def test_a_driver_elsewhere_that_beats_is_not_disturbed(folder: RunFolder, start_driver: StartDriver) -> None:
+    driver, told = start_driver("another container"), list[str]()
+    with pytest.raises(UserError, match=f"process {driver.pid} on host"):
+        take_lease(folder, told.append, pace=QUICK)
+    assert ["waiting up to 1 s" in line for line in told] == [True]
+    driver.kill()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"host": 1}', b'{"torn'])
+def test_a_driver_elsewhere_that_is_silent_is_followed_without_anybody_deleting_a_file(
+    folder: RunFolder, leases: list[Lease], content: bytes | None
 ) -> None:
-    folder.path.mkdir(parents=True)
-    folder.lock.write_text(content)
-    with pytest.raises(UserError, match=way_on):
-        take_lease(folder, print)
-    assert folder.lock.read_text() == content
+    leave_term(folder, owner_elsewhere(), content)
+    told: list[str] = []
+    leases.append(take_lease(folder, told.append, pace=replace(QUICK, watch_seconds=0.1)))
+    assert [line.partition(" ")[0] for line in told] == ["waiting", "took"]
+    assert driver_of(folder) == Owner.this_process()
 
 
-def test_only_the_own_lock_is_given_back(folder: RunFolder) -> None:
-    folder.path.mkdir(parents=True)
-    lease = take_lease(folder, print)
+def test_a_driver_that_slept_while_it_was_superseded_wakes_and_writes_nothing(
+    folder: RunFolder, start_driver: StartDriver, leases: list[Lease]
+) -> None:
+    driver = start_driver("another container")
+    os.kill(driver.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, driver.pid, os.WSTOPPED | os.WNOWAIT)
+    leases.append(take_lease(folder, print, pace=QUICK))
+    before = (folder.path / "journal.log").read_bytes()
+    os.kill(driver.pid, signal.SIGCONT)
+    said, _ = driver.communicate(timeout=60)
+    assert said == (
+        f"run tiny was taken over by process {os.getpid()} on host {socket.gethostname()}: "
+        "nothing more is written here\n"
+    )
+    # One line may have been on its way, between a check and its write.
+    written = (folder.path / "journal.log").read_bytes().removeprefix(before)
+    assert written in (b"", b"a decision\n")
+    leases[0].check()
+
+
+def take_all_at_once(storage: AnyPath, num_rivals: int) -> list[Lease | str]:
+    def take(number: int) -> Lease | str:
+        try:
+            rival = owner_elsewhere(f"machine {number}")
+            return take_lease(RunFolder(storage / "tiny"), lambda line: None, owner=rival, pace=QUICK)
+        except UserError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(num_rivals) as rivals:
+        return list(rivals.map(take, range(num_rivals)))
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["a new run", "a dead driver's run"])
+@pytest.mark.parametrize("place", ["disk", "s3"])
+def test_of_many_that_take_a_run_at_once_one_gets_it(
+    place: str, is_new: bool, tmp_path: Path, leases: list[Lease], request: pytest.FixtureRequest
+) -> None:
+    storage: AnyPath = tmp_path if place == "disk" else request.getfixturevalue("s3_storage")
+    if not is_new:
+        leave_term(RunFolder(storage / "tiny"), owner_elsewhere())
+    taken = take_all_at_once(storage, 6)
+    leases += [lease for lease in taken if isinstance(lease, Lease)]
+    assert len(leases) == 1
+    assert all("is driven by process" in line for line in taken if isinstance(line, str))
+    leases[0].check()
+
+
+def test_a_lease_that_was_given_back_is_taken_without_a_word(folder: RunFolder, leases: list[Lease]) -> None:
+    assert driver_of(folder) is None
+    for _ in range(5):
+        lease = take_lease(folder, pytest.fail)
+        assert driver_of(folder) == Owner.this_process()
+        lease.release()
+        assert driver_of(folder) is None
+
+
+def test_a_superseded_driver_gives_nothing_back(folder: RunFolder, leases: list[Lease]) -> None:
+    mine = take_lease(folder, print)
+    assert Terms(folder).create(2, owner_elsewhere(), "another token")
+    mine.release()
+    assert driver_of(folder) == owner_elsewhere()
+
+
+def test_files_of_the_lock_that_were_removed_end_the_lease(folder: RunFolder, leases: list[Lease]) -> None:
+    mine = take_lease(folder, print, pace=QUICK)
+    shutil.rmtree(folder.lock)
+    leases.append(take_lease(folder, print))
+    with pytest.raises(SupersededError):
+        check_until(mine, lambda: False)
+    leases[0].check()
+
+
+def check_until(lease: Lease, is_enough: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_enough() and time.monotonic() < deadline:
+        lease.check()
+        time.sleep(0.01)
+
+
+def test_storage_that_is_away_for_a_while_ends_no_lease(folder: RunFolder, leases: list[Lease]) -> None:
+    lease = take_lease(folder, print, pace=Pace(beat_seconds=0.02, watch_seconds=3600))
+    leases.append(lease)
+    away = folder.path.with_name("away")
+    folder.path.rename(away)
+    folder.path.write_text("a file where the folder was: every access fails")
+    since = time.monotonic()
+    check_until(lease, lambda: time.monotonic() > since + 0.2)
+    folder.path.unlink()
+    away.rename(folder.path)
+    term = Terms(folder).path(1)
+    beat = json.loads(term.read_text())["beat"]
+    check_until(lease, lambda: json.loads(term.read_text())["beat"] > beat)
+    assert lease.is_held
+
+
+def test_storage_that_is_away_for_too_long_ends_the_writing(folder: RunFolder) -> None:
+    lease = take_lease(folder, print, pace=Pace(beat_seconds=0.02, watch_seconds=0.1))
+    folder.path.rename(folder.path.with_name("away"))
+    folder.path.write_text("a file where the folder was: every access fails")
+    with pytest.raises(OSError, match="Not a directory"):
+        check_until(lease, lambda: False)
     lease.release()
-    assert not folder.lock.exists()
-    folder.lock.write_text('{"host": "elsewhere", "pid": 1, "started": 0.0}')
-    lease.release()
-    assert folder.lock.exists()

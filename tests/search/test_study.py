@@ -1,5 +1,6 @@
 import json
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from optuna.trial import TrialState
 from analysis.errors import UserError
 from analysis.records import Outcome, RunFolder, Summary, TrialRecord
 from search.config import RunConfig
+from search.drivers import driver_of
 from search.samplers import SAMPLERS
 from search.study import Start, Study
 from search.trial.attempt import current_attempt
@@ -24,7 +26,6 @@ MakeConfig = Callable[..., RunConfig]
 
 LEARNED = Summary("learned", "criterion met", updates=700, score=0.97, best_score=0.97, target_score=0.95)
 FAILED = replace(LEARNED, outcome="failed", reason="update budget spent", score=0.1, best_score=0.2)
-INTERRUPTED = replace(LEARNED, outcome=None, reason="interrupted")
 
 
 def cost(config: TrialConfig) -> float:
@@ -37,7 +38,7 @@ def open_study(config: RunConfig, folder: RunFolder, told: list[str] | None = No
 
 def crash(folder: RunFolder) -> None:
     """What kill -9 leaves, but for the lock of a process that is gone: this one is not."""
-    folder.lock.unlink()
+    shutil.rmtree(folder.lock)
 
 
 def ask(study: Study) -> Start:
@@ -139,8 +140,8 @@ def test_the_run_is_over_when_nothing_is_left(make_config: MakeConfig, folder: R
 def test_an_interrupted_trial_goes_on_before_any_other(make_config: MakeConfig, folder: RunFolder) -> None:
     study = open_study(make_config(budget={"trials": 2}), folder)
     first, second = ask(study), ask(study)
-    study.tell(second.number, INTERRUPTED)
-    study.tell(first.number, INTERRUPTED)
+    study.put_back(second.number)
+    study.put_back(first.number)
     assert not study.is_over
     again = ask(study)
     assert again == replace(first, attempt=2)
@@ -188,7 +189,7 @@ def test_a_run_that_cannot_be_opened_leaves_no_lock(make_config: MakeConfig, fol
     folder.journal.write_text("no record\n")
     with pytest.raises(UserError, match="line 1 is corrupt"):
         open_study(make_config(), folder)
-    assert not folder.lock.exists()
+    assert driver_of(folder) is None
 
 
 def test_a_record_behind_the_journal_is_written_again(make_config: MakeConfig, folder: RunFolder) -> None:

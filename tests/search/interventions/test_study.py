@@ -1,6 +1,7 @@
 """Interventions in a run's journal: kept, resumed, and no evidence of the map."""
 
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,7 +181,7 @@ def test_a_rescue_that_dies_again_and_again_tries_the_same(make_config: MakeConf
             if not dies_before:
                 study.tell(start.number, end(start.config))
             if dies_before or dies_after:
-                folder.lock.unlink()
+                shutil.rmtree(folder.lock)
                 study = open_study(config, folder, InterventionAgenda(plan_of(folder)))
         study.close()
         tried.append(
