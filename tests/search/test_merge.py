@@ -1,7 +1,7 @@
 """One run of several: the same trials, nothing written into the sources, and what is refused."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from analysis.load import load_run
 from analysis.records import Intervention, Origin, RunFolder, Summary, TrialRecord
 from analysis.report import build
 from analysis.report import main as report
+from analysis.storage import AnyPath
 from search.agenda import Job
 from search.config import RunConfig
 from search.loading import from_yaml, to_yaml
@@ -355,6 +356,18 @@ def test_the_map_of_a_merged_run(machine: Machine, capsys: pytest.CaptureFixture
     assert made.failure_map.num_elsewhere == 0
     assert made.failure_map.states["not_run"] == 0
     assert made.failure_map.outcomes["failed"] + made.failure_map.outcomes["learned"] == 8
+
+
+def test_sources_and_target_may_lie_in_an_object_store(machine: Machine, s3_storage: AnyPath) -> None:
+    whole = machine.run("whole")
+    for i in (1, 2, 3):
+        machine.run(f"map.{i}of3", shard=f"{i}/3", leave=0 if i == 1 else None)
+    words = ["run=map.1of3,map.2of3", f"storage={s3_storage}", f"from={machine.storage}", "into=part"]
+    merge(read_merge(words), ["python", "-m", "search.merge"])
+    assert "in 4 of 4 cells" in merged(machine, "run=part,map.3of3", f"from={s3_storage}", "into=all")[0]
+    folder = machine.folder("all")
+    machine.go_on(from_yaml(Path(str(folder.config))), folder)
+    assert trials(folder) == trials(whole)
 
 
 def test_nothing_of_a_merge_is_written_where_a_source_cannot_be_read(machine: Machine) -> None:
