@@ -18,6 +18,7 @@ def jump_small(lab: Lab, tally: Tally, seconds: float) -> None:
     tally.tried += 1
     if status != 0:
         tally.remarks.append(f"a clock that jumps: status {status}: {last_line(driver.said)}")
+        return
     tally.compare(folder, lab.undisturbed_small)
 
 

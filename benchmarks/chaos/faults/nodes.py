@@ -16,7 +16,7 @@ EVERY_SECONDS = 12.0
 
 def lose_nodes(lab: Lab, tally: Tally, seconds: float) -> None:
     """Two nodes beside a head: again and again one is killed and replaced."""
-    deadline = time.monotonic() + seconds
+    undisturbed, deadline = lab.undisturbed, time.monotonic() + seconds
     with LocalCluster(lab.scratch, num_nodes=2) as cluster:
         while time_left(deadline) or not tally.tried:
             folder = lab.new_run("node-lost")
@@ -30,7 +30,7 @@ def lose_nodes(lab: Lab, tally: Tally, seconds: float) -> None:
                 driver.wait(EVERY_SECONDS)
             if not lab.bring_to_its_end(tally, folder, driver, *words, environment=cluster.environment):
                 return
-            tally.compare(folder, lab.undisturbed)
+            tally.compare(folder, undisturbed)
 
 
 def lose_head(lab: Lab, tally: Tally, seconds: float) -> None:
