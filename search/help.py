@@ -94,10 +94,10 @@ def status_help() -> str:
             *_lines("storage", RunConfig.model_fields["storage"]),
             *_wrapped("--json", "a list of objects, one a run"),
             "",
-            "States: running on HOST; died: its driver is gone and left the run as it was; stopped: by Ctrl-C,",
-            "SIGTERM or search.stop; all decided: every cell that the budget reaches learns or fails; budget",
-            "spent: its time is over, or nothing is left to try. What is not running can be gone on with:",
-            "python -m search.resume run=NAME.",
+            "States: running on HOST; died: its driver is gone, and could not end it; stopped: by Ctrl-C,",
+            "SIGTERM or search.stop; all decided: every cell that the budget reaches learns or fails;",
+            "budget spent: its time is over, or nothing is left to try. What does not run can be gone on",
+            "with: python -m search.resume run=NAME.",
             "",
         ]
     )
@@ -109,8 +109,8 @@ def stop_help() -> str:
         [
             "python -m search.stop run=NAME [storage=FOLDER] [wait=false]",
             "",
-            "Asks the driver of a run to save what is under way and to end, from anywhere that sees the storage.",
-            "A job of a cluster that is ended so counts as done, and is not started again.",
+            "Asks the driver of a run to save what is under way and to end, from anywhere that sees the",
+            "storage. A job of a cluster that is ended so counts as done, and is not started again.",
             "",
             *_lines("storage", RunConfig.model_fields["storage"]),
             *_wrapped("wait", "wait until the driver has ended (true or false; default true)"),
@@ -126,8 +126,8 @@ def submit_help() -> str:
             "python -m search.submit run=NAME storage=PLACE cluster.address=http://HOST:8265 key=value ...",
             "",
             "Runs a search on a Ray cluster from afar, as a job (docs/clusters/submit.md). The code travels",
-            "along. Typed again while the job goes on, it follows it; typed after its end, it goes on with the",
-            "run. Ctrl-C ends the following, not the run.",
+            "along. Typed again while the job goes on, it follows it; typed after its end, it goes on with",
+            "the run. Ctrl-C ends the following, not the run.",
             "",
             "Examples:",
             "  python -m search.submit space=lstm_depth run=deep storage=s3://my-bucket/runs \\",
@@ -319,6 +319,7 @@ def _trial_keys() -> Iterator[str]:
 def _model_lines(group: str, model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _wrapped(f"{group}.{name}.*", " ".join((field.annotation.__doc__ or "").split()))
             yield from _model_lines(f"{group}.{name}", field.annotation)
         elif name != "name":
             yield from _lines(f"{group}.{name}", field)

@@ -21,6 +21,8 @@ _STATE_WORDS: dict[State, str] = {
     "new": "not begun",
     "unreadable": "unreadable",
 }
+#: Characters of a run's name, and of its state, in one line of the table.
+_NAME_WIDTH, _STATE_WIDTH = 26, 16
 _STYLES: dict[State, str] = {"running": "bold", "died": "red", "unreadable": "red"}
 
 
@@ -30,23 +32,37 @@ def show_standings(standings: Sequence[Standing], console: Console) -> None:
         for standing in standings:
             console.print(Text(line_of(standing)), soft_wrap=True)
         return
+    headings = ("run", "state", "cells", "trials", "per h", "left", "last fault")
+    rows = [_row(standing) for standing in standings]
+    widths = [max(len(cells[i]) for cells in (headings, *rows)) for i in range(len(headings))]
+    widths[0], widths[1] = min(widths[0], _NAME_WIDTH), min(widths[1], _STATE_WIDTH)
+    widths[-1] = min(widths[-1], max(console.width - sum(widths[:-1]) - len(headings), len(headings[-1])))
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("run", overflow="fold", ratio=3)
-    table.add_column("state", overflow="fold", ratio=2)
-    for heading in ("cells", "trials", "per h", "left"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("last fault", overflow="ellipsis", no_wrap=True, ratio=2)
-    for standing in standings:
-        table.add_row(
-            Text(printable(standing.run)),
-            Text(state_words(standing), style=_STYLES.get(standing.state, "")),
-            f"{standing.num_decided}/{standing.num_cells}" if standing.num_cells else "",
-            f"{standing.num_ended:,}" if standing.num_cells else "",
-            "" if standing.trials_per_hour is None else f"{standing.trials_per_hour:,.0f}",
-            "" if standing.seconds_left is None else duration_text(standing.seconds_left),
-            Text(printable(standing.problem) or fault_words(standing)),
+    for index, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+        table.add_column(
+            heading,
+            width=width,
+            justify="right" if 2 <= index <= 5 else "left",
+            no_wrap=index > 1,
+            overflow="fold" if index < 2 else "ellipsis",
         )
+    for standing, row in zip(standings, rows, strict=True):
+        table.add_row(*(Text(cell) for cell in row), style=_STYLES.get(standing.state, ""))
     console.print(table)
+
+
+def _row(standing: Standing) -> tuple[str, ...]:
+    """What the table says of one run, by its headings."""
+    is_readable = standing.state != "unreadable"
+    return (
+        printable(standing.run),
+        state_words(standing),
+        f"{standing.num_decided}/{standing.num_cells}" if is_readable else "",
+        f"{standing.num_ended:,}" if is_readable else "",
+        "" if standing.trials_per_hour is None else f"{standing.trials_per_hour:,.0f}",
+        "" if standing.seconds_left is None else duration_text(standing.seconds_left),
+        printable(standing.problem) or fault_words(standing),
+    )
 
 
 def line_of(standing: Standing) -> str:

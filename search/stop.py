@@ -6,6 +6,7 @@ import socket
 from collections.abc import Sequence
 from datetime import datetime
 from threading import Event
+from time import monotonic
 
 from rich.console import Console
 from rich.text import Text
@@ -16,7 +17,7 @@ from analysis.storage import store_of
 from search.drivers import driver_of, is_known_dead
 from search.loading import locate
 from search.loading.words import read_words
-from search.lock import Owner
+from search.lock import PACE, Owner, Terms
 from search.storage import disk_errors_told, resume_command
 
 
@@ -43,8 +44,7 @@ def main(words: Sequence[str]) -> int:
             _ask(folder, owner)
             console.print(Text(f"run {folder.name}: asked {owner} to save and end"), soft_wrap=True)
             if is_waited_for:
-                _wait_for_the_end(folder, owner)
-                console.print(Text("It has ended."), soft_wrap=True)
+                console.print(Text(_wait_for_the_end(folder, owner)), soft_wrap=True)
     console.print(Text(f"Go on with\n  {resume_command(folder)}"), soft_wrap=True)
     return 0
 
@@ -70,15 +70,25 @@ def _ask(folder: RunFolder, owner: Owner) -> None:
     store_of(folder.path).write(folder.stop_request, json.dumps(request).encode())
 
 
-def _wait_for_the_end(folder: RunFolder, owner: Owner) -> None:
-    """Returns once this driver holds the run no more, and leaves no request to a later one."""
-    store, pause = store_of(folder.path), Event()
-    while driver_of(folder) == owner and not is_known_dead(owner):
-        # A driver that was just beginning has removed it, as what an earlier session left.
-        if not store.exists(folder.stop_request):
-            _ask(folder, owner)
-        pause.wait(store.poll_seconds)
-    store.remove(folder.stop_request)
+def _wait_for_the_end(folder: RunFolder, owner: Owner) -> str:
+    """Returns how it came about that this driver holds the run no more; leaves no request to a later one."""
+    store, terms, pause = store_of(folder.path), Terms(folder), Event()
+    last, seen_at = terms.last(), monotonic()
+    try:
+        while last is not None and last.owner == owner and not last.is_released:
+            # A driver elsewhere shows by its beats that it lives.
+            if is_known_dead(owner) or monotonic() - seen_at > PACE.watch_seconds:
+                return "It died before it could save and end."
+            # A driver that was just beginning has removed it, as what an earlier session left.
+            if not store.exists(folder.stop_request):
+                _ask(folder, owner)
+            pause.wait(store.poll_seconds)
+            before, last = last.content, terms.last()
+            if last is not None and last.content != before:
+                seen_at = monotonic()
+    finally:
+        store.remove(folder.stop_request)
+    return "It has ended."
 
 
 if __name__ == "__main__":

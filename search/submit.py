@@ -1,4 +1,4 @@
-"""Runs a search on a cluster from afar, as a job: python -m search.submit space=NAME run=NAME storage=... ..."""
+"""Runs a search on a cluster from afar, as a job: python -m search.submit run=NAME storage=... ..."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""Waits for the nodes of a cluster: python -m search.cluster.assembled address=HOST:PORT nodes=4 seconds=300."""
+"""Waits for nodes: python -m search.cluster.assembled address=HOST:PORT nodes=4 seconds=300."""
 
 import logging
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from datasets.config import Config
 
-#: A label by RFC 1123, as names of Kubernetes objects are; an image's name; a name of a cloud's or of Slurm's.
+#: A label by RFC 1123, as Kubernetes' objects are called; an image; what clouds and Slurm call something.
 Label: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
 ]

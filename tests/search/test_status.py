@@ -1,0 +1,161 @@
+"""How runs stand: the list of a storage, and one run."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from analysis.records import Fault, Outcome, RunFolder, Summary, TrialRecord
+from search.loading import load, to_yaml
+from search.lock import take_lease
+from search.standing import Standing, standing_of
+from search.standings_view import show_standings
+from search.status import main
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LOST = Fault(1, "lost", "its node died\x1b[2J", (NOON + timedelta(minutes=3)).isoformat())
+HUNG = Fault(1, "hung", "no evaluation in 30 min", (NOON + timedelta(minutes=2)).isoformat())
+
+
+def at(minutes: float) -> str:
+    return (NOON + timedelta(minutes=minutes)).isoformat()
+
+
+def make_run(
+    storage: Path,
+    name: str,
+    outcomes: Sequence[Outcome | None],
+    *,
+    ended: float | None = 30,
+    faults: Sequence[Fault] = (),
+    words: Sequence[str] = (),
+) -> RunFolder:
+    """A run of two cells, the outcomes in the first; a trial ended each minute of its one session."""
+    folder = RunFolder(storage / name)
+    config = load(["space=smoke", "model.depth=1", "budget.minutes=60", f"run={name}", *words])
+    cell = next(config.space.cells())
+    folder.trials.mkdir(parents=True)
+    folder.config.write_text(to_yaml(config))
+    for number, outcome in enumerate(outcomes):
+        record = TrialRecord(
+            number,
+            1,
+            {},
+            cell.as_dict(),
+            {},
+            0,
+            "default",
+            seed=number,
+            started=at(number),
+            faults=(*faults,),
+        )
+        if outcome is not None:
+            summary = Summary(outcome, "criterion met")
+            record = replace(record, ended=at(number + 1), summary=summary)
+        folder.trial(number).path.mkdir()
+        folder.trial(number).record.write_text(record.to_json())
+    session: dict[str, Any] = {"started": at(0), "ended": None if ended is None else at(ended)}
+    folder.provenance.write_text(json.dumps({"codes": {}, "sessions": [session]}))
+    return folder
+
+
+def standing(folder: RunFolder, minutes: float = 30) -> Standing:
+    return standing_of(folder, (NOON + timedelta(minutes=minutes)).timestamp())
+
+
+def test_a_run_that_was_stopped_says_how_far_it_is_and_how_fast_it_was(tmp_path: Path) -> None:
+    found = standing(make_run(tmp_path, "one", ["learned"] * 4))
+    assert (found.state, found.num_decided, found.num_cells) == ("stopped", 1, 2)
+    assert (found.num_ended, found.num_unfinished) == (4, 0)
+    assert found.trials_per_hour == pytest.approx(8)
+    assert found.seconds_left is None
+
+
+def test_a_trial_that_was_put_back_is_unfinished_and_leaves_its_cell_open(tmp_path: Path) -> None:
+    found = standing(make_run(tmp_path, "one", ["learned"] * 3 + [None]))
+    assert (found.num_ended, found.num_unfinished, found.num_decided) == (3, 1, 0)
+
+
+def test_a_run_that_is_driven_says_where_and_how_long_it_will_take(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "one", ["learned"] * 4, ended=None)
+    lease = take_lease(folder, print)
+    found = standing(folder, minutes=10)
+    lease.release()
+    assert found.state == "running"
+    assert found.host
+    # Four trials in ten minutes, and the other cell still wants four.
+    assert found.seconds_left == pytest.approx(600)
+    assert standing(folder, minutes=10).state == "died", "given back, but its session has no end"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words", "ended", "state"),
+    [
+        (["learned"] * 4, ["task.sequence_length=3"], 30.0, "decided"),
+        (["learned"] * 4, [], 59.9, "spent"),
+        (["learned"] * 4, ["budget.trials=4"], 30.0, "spent"),
+        ([], [], None, "died"),
+    ],
+)
+def test_a_run_without_a_driver_says_why(
+    tmp_path: Path, outcomes: list[Outcome], words: list[str], ended: float | None, state: str
+) -> None:
+    assert standing(make_run(tmp_path, "one", outcomes, ended=ended, words=words)).state == state
+
+
+def test_faults_are_counted_and_the_last_is_told(tmp_path: Path) -> None:
+    found = standing(make_run(tmp_path, "one", ["learned", "failed"], faults=[HUNG, LOST]))
+    assert found.num_faults == {"hung": 2, "lost": 2}
+    assert found.num_retried == 2
+    assert found.last_fault == LOST
+
+
+def test_all_runs_are_listed_and_one_that_cannot_be_read_is_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path, "good", ["learned"] * 4, faults=[LOST])
+    torn = make_run(tmp_path, "torn", ["learned"])
+    torn.trial(0).record.write_text("{")
+    (tmp_path / "no_run").mkdir()
+    assert main([f"storage={tmp_path}"]) == 0
+    good, bad = capsys.readouterr().out.splitlines()
+    assert good.startswith("good: stopped · 1 of 2 cells decided · 4 trials, 0 unfinished · 8 trials/h")
+    assert "last fault: lost: its node died" in good
+    assert "\x1b" not in good
+    assert bad.startswith("torn: unreadable: ")
+
+
+def test_the_table_fits_eighty_columns(tmp_path: Path) -> None:
+    file = StringIO()
+    console = Console(file=file, width=80, force_terminal=True, color_system=None)
+    name = "a_name_that_is_as_long_as_names_of_runs_may_be-task_adding-depth_1_2_5"
+    found = standing(make_run(tmp_path, name, ["learned"] * 4, faults=[LOST]))
+    running = replace(found, run="short", state="running", host="gpu-node-17", seconds_left=5400.0)
+    show_standings([found, running], console)
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("short") and "running on" in line for line in lines)
+    assert "gpu-node-17" in file.getvalue()
+    assert any("1/2" in line and "lost: its node" in line for line in lines)
+    assert "".join(line[:26].rstrip() for line in lines[1:4]) == name
+
+
+def test_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(tmp_path, "one", ["learned"] * 4, faults=[LOST])
+    main([f"storage={tmp_path}", "--json"])
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["run"], found["state"], found["num_decided"]) == ("one", "stopped", 1)
+    assert found["last_fault"]["kind"] == "lost"
+    main([f"storage={tmp_path}", "run=one", "--json"])
+    assert json.loads(capsys.readouterr().out) == [found]
+
+
+def test_an_empty_storage_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"storage={tmp_path}"]) == 0
+    assert "holds no run" in capsys.readouterr().out

@@ -1,0 +1,107 @@
+"""search.stop asks from afar, and the driver hears it: through files alone."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from analysis.errors import UserError
+from analysis.records import RunFolder
+from search.lock import take_lease
+from search.stop import main
+
+DRIVER = """
+import sys
+from pathlib import Path
+from threading import Event
+from analysis.records import RunFolder
+from search.interruption import Interruption
+from search.lock import take_lease
+folder = RunFolder(Path(sys.argv[1]))
+lease = take_lease(folder, print)
+interruption = Interruption(folder, deadline=None)
+with interruption.watching():
+    print("driving", flush=True)
+    while interruption.reason is None:
+        interruption.look_around()
+        Event().wait(0.01)
+    while not folder.stop.exists():
+        Event().wait(0.01)
+lease.release()
+print(interruption.reason, flush=True)
+"""
+
+
+@pytest.fixture
+def run(folder: RunFolder) -> RunFolder:
+    folder.trials.mkdir(parents=True)
+    folder.config.write_text("")
+    return folder
+
+
+@pytest.fixture
+def driver(run: RunFolder) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(run.path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "driving\n"
+        yield process
+        process.kill()
+
+
+def words(run: RunFolder) -> list[str]:
+    return [f"run={run.name}", f"storage={run.path.parent}"]
+
+
+def test_a_driver_that_is_asked_tells_its_workers_and_ends_and_no_flag_is_left(
+    run: RunFolder, driver: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(run)) == 0
+    said = capsys.readouterr().out
+    assert f"asked process {driver.pid} on host" in said
+    assert "It has ended." in said
+    assert f"python -m search.resume run={run.name} storage={run.path.parent}" in said
+    assert driver.communicate(timeout=30)[0] == "request\n"
+    assert not run.stop.exists()
+    assert not run.stop_request.exists()
+
+
+def test_a_request_of_before_does_not_stop_the_next_session(run: RunFolder) -> None:
+    from search.interruption import Interruption
+
+    run.stop_request.write_text("")
+    interruption = Interruption(run, deadline=None)
+    with interruption.watching():
+        assert not run.stop_request.exists()
+    assert interruption.reason is None
+
+
+def test_a_driver_that_dies_while_it_is_asked_is_told(
+    run: RunFolder, driver: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver.kill()
+    driver.wait()
+    assert main(words(run)) == 0
+    assert f"its driver died (process {driver.pid} on host" in capsys.readouterr().out
+    assert not run.stop_request.exists()
+
+
+def test_a_run_without_a_driver_is_left_as_it_is(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    take_lease(run, print).release()
+    assert main(words(run)) == 0
+    assert "no driver, nothing to stop" in capsys.readouterr().out
+    assert not run.stop_request.exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("wait=perhaps", "wait=perhaps: must be true or false"),
+        ("wiat=false", "knows run=, storage= and wait="),
+    ],
+)
+def test_other_words_are_refused(run: RunFolder, word: str, problem: str) -> None:
+    with pytest.raises(UserError, match=problem):
+        main([*words(run), word])
