@@ -150,6 +150,8 @@ def main() -> None:
         soak.tally.check_journal(soak.folder)
         soak.tally.seconds = time.monotonic() - began
         num_ended = len(ended_trials(soak.folder))
+        if not num_ended:
+            soak.tally.remarks.append("no trial came to its end: too much was disturbed to show anything")
         num_again = train_again(soak.tally, soak.folder, lab, seconds / 3)
     counts = "\n".join(f"- {name}: {tried[name]}" for name in DISTURBANCES)
     remarks = (
