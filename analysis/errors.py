@@ -5,16 +5,18 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from analysis.printable import printable
+from analysis.redaction import hide_secrets
 
 
 class UserError(ValueError):
     """Mistakes of the user's, each told in one line. Shown without a traceback; exit status 2.
 
-    What cannot be printed is escaped: file names and texts of others come into these lines.
+    What cannot be printed is escaped, and secrets in addresses are hidden: words, file names and texts of
+    others come into these lines.
     """
 
     def __init__(self, *problems: str) -> None:
-        problems = tuple(map(printable, problems))
+        problems = tuple(printable(hide_secrets(problem)) for problem in problems)
         super().__init__("\n".join(problems))
         self.problems = problems
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from datasets.config import Config
+from search.journal.address import checked_address
 from search.shards import checked_shard
 from search.space import Space
 
@@ -39,6 +40,13 @@ class Retries(Config):
     )
 
 
+def _a_part_or_whole(gpus: float) -> float:
+    """Ray takes a part of one GPU, or several whole ones. Raises ValueError."""
+    if gpus > 1 and gpus != int(gpus):
+        raise ValueError("must be a part of one GPU, or a whole number of them")
+    return gpus
+
+
 class Cluster(Config):
     """Where trials run, and what each of them gets."""
 
@@ -51,7 +59,7 @@ class Cluster(Config):
         default=None, ge=1, description="CPUs of the local Ray; none: all that there are"
     )
     cpus_per_trial: int = Field(default=1, ge=1, description="CPUs, and torch threads, of one trial")
-    gpus_per_trial: float | None = Field(
+    gpus_per_trial: Annotated[float, AfterValidator(_a_part_or_whole)] | None = Field(
         default=None,
         ge=0,
         le=64,
@@ -107,9 +115,11 @@ class RunConfig(Config):
     )
     halving: Halving = Halving()
     keep: Literal["none", "learned", "all"] = Field(default="none", description="whose weights are kept")
-    journal: str | None = Field(
+    journal: Annotated[str, AfterValidator(checked_address)] | None = Field(
         default=None, description="postgresql://...: decisions there, not in the run folder; none: the folder"
     )
+    # Never written anywhere: a resume has it from the environment, or is told it again.
+    journal_password: SecretStr | None = Field(default=None, exclude=True, repr=False)
     shard: Annotated[str, AfterValidator(checked_shard)] | None = Field(
         default=None, description="2/5: every fifth cell only, from the second; none: all"
     )

@@ -128,6 +128,7 @@ def _config_values(attributes: dict[str, Any]) -> dict[str, Any]:
     if not halvings:
         return config
     train = config["train"]
+    assert isinstance(train["batch_size"], int), "who halves a batch knows its size"
     return {**config, "train": {**train, "batch_size": train["batch_size"] >> halvings}}
 
 

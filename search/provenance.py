@@ -13,6 +13,7 @@ from typing import Any
 
 from analysis.provenance import parse_provenance
 from analysis.records import RunFolder
+from analysis.redaction import hide_secrets
 from analysis.storage import AnyPath, store_of, write_atomically
 from search.sources import FileState
 
@@ -35,7 +36,7 @@ def begin_session(
 
     Args:
         folder: the run's.
-        command: the command line's words, the program first.
+        command: the command line's words, the program first; secrets in them are not written.
         code_root: the folder whose git revision counts.
         files: of the user's, which trials read, by path.
 
@@ -48,7 +49,7 @@ def begin_session(
     digest = blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
     read = dict(files or {})
     session = {
-        "command": list(command),
+        "command": [hide_secrets(word) for word in command],
         "code": digest,
         "versions": versions(),
         "hardware": hardware(),

@@ -3,12 +3,12 @@
 import math
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import optuna
-from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial
 
 from analysis.records import Fault, FaultKind, Outcome, RunFolder, Summary, TrialFolder, TrialRecord
@@ -26,7 +26,8 @@ from search.entry import (
     summary_of,
     values_told,
 )
-from search.journal import JournalFile, open_journal
+from search.journal.journal import Journal
+from search.journal.opening import open_journal
 from search.lock import Lease, take_lease
 from search.pruners import PRUNERS
 from search.samplers import SAMPLERS
@@ -37,6 +38,13 @@ from search.trial.config import TrialConfig
 from search.wants import TrialNote
 
 Notice = Callable[[str], None]
+
+#: After these a trial begins anew: what its checkpoint holds may be the fault's reason, or of another batch.
+_FROM_THE_START: tuple[FaultKind, ...] = ("error", "out_of_memory")
+#: Characters of a fault's reason that are kept.
+_MAX_REASON = 500
+#: Records that are read at the same time: some 4 kB each.
+_READ_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
@@ -79,21 +87,18 @@ class Study:
         self,
         config: RunConfig,
         folder: RunFolder,
-        journal: JournalFile,
-        storage: JournalStorage,
+        journal: Journal,
         agenda: Agenda,
         lease: Lease,
     ) -> None:
         """Use `Study.open`."""
         self._config, self._folder, self._lease = config, folder, lease
         self._store = store_of(folder.path)
-        self._journal, self._storage = journal, storage
-        # A folder may have been renamed since: the journal's own name counts.
-        name = next((study.study_name for study in storage.get_all_studies()), folder.name)
+        self._journal, self._storage = journal, journal.storage
         self._study = optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", load_if_exists=True
+            storage=self._storage, study_name=journal.study_name, direction="maximize", load_if_exists=True
         )
-        self._study_id = storage.get_study_id_from_name(name)
+        self._study_id = self._storage.get_study_id_from_name(journal.study_name)
         self._pruner = PRUNERS[config.pruner](config)
         self._agenda = agenda
         self._notes: list[TrialNote] = []
@@ -101,6 +106,7 @@ class Study:
         self._interventions: list[TrialNote] = []
         self._ids: list[int] = []
         self._unfinished: list[int] = []
+        self._forgotten: set[str] = set()
         self._running: set[int] = set()
 
     @classmethod
@@ -135,8 +141,10 @@ class Study:
             store_of(folder.path).make_folder(folder.trials)
             lease = take_lease(folder, notice)
             try:
-                study = cls(config, folder, *open_journal(folder.journal, notice), agenda, lease)
-                study._read(notice)
+                journal = open_journal(config, folder, notice, lease.check)
+                with journal.errors_told():
+                    study = cls(config, folder, journal, agenda, lease)
+                    study._read(notice)
             except BaseException:
                 lease.release()
                 raise
@@ -146,9 +154,9 @@ class Study:
         """The next trial to start; None: none now, and perhaps later, when running ones have ended.
 
         Raises:
-            UserError: the disk is full or the like.
+            UserError: another driver has taken the run over; the disk is full or the like.
         """
-        with disk_errors_told(self._folder):
+        with self._errors_told():
             if self._unfinished:
                 start = self._go_on(self._unfinished[0])
                 del self._unfinished[0]
@@ -178,13 +186,12 @@ class Study:
         """
         assert math.isfinite(score), f"trial {number} reports a score of {score}"
         self._notes[number].score = score
-        trial = self._trial(number)
-        if not self._pruner.judges_at(trial, update):
-            return False
-        with disk_errors_told(self._folder):
+        with self._errors_told():
+            if not self._pruner.judges_at(self._trial(number), update):
+                return False
             self._storage.set_trial_intermediate_value(self._ids[number], update, score)
-        rivals = [self._trial(note.number) for note in self._by_cell[self._notes[number].cell]]
-        return self._pruner.stops(self._trial(number), rivals)
+            rivals = [self._trial(note.number) for note in self._by_cell[self._notes[number].cell]]
+            return self._pruner.stops(self._trial(number), rivals)
 
     def put_back(self, number: int) -> None:
         """A trial was interrupted, and saved itself: it is asked again before all others.
@@ -201,26 +208,34 @@ class Study:
         After an error of its code it begins anew, and with half the batch where that is asked for; after all
         other faults it goes on from its checkpoint.
 
+        Args:
+            number: of a trial that runs.
+            kind: what ended its start.
+            reason: as long as it likes: what is kept of it is one line.
+            halve_batch: only of a batch that has two parts.
+
         Raises:
-            UserError: the disk is full or the like.
+            UserError: another driver has taken the run over; the disk is full or the like.
         """
-        trial = self._trial(number)
-        at = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        faults = [*faults_of(trial), Fault(trial.user_attrs["attempt"], kind, reason, at)]
-        with disk_errors_told(self._folder):
+        with self._errors_told():
+            trial = self._trial(number)
+            at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+            fault = Fault(trial.user_attrs["attempt"], kind, _one_line(reason), at)
+            faults = [asdict(one) for one in (*faults_of(trial), fault)]
+            self._storage.set_trial_user_attr(self._ids[number], "faults", faults)
+            # After the fault: a crash in between costs one more try with the batch as it was, and no more.
             if halve_batch:
-                halvings = halvings_of(trial) + 1
-                self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", halvings)
-            written = [asdict(fault) for fault in faults]
-            self._storage.set_trial_user_attr(self._ids[number], "faults", written)
+                batch_size = config_of(trial).train.batch_size
+                assert isinstance(batch_size, int), f"trial {number} has no batch that can be halved"
+                assert batch_size > 1, f"trial {number} has no batch that can be halved"
+                self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", halvings_of(trial) + 1)
             self._flush()
-            if kind in ("error", "out_of_memory"):
-                self._drop_checkpoint(number)
         self.put_back(number)
 
     def faults(self, number: int) -> tuple[Fault, ...]:
         """What ended earlier starts of a trial, in all sessions."""
-        return faults_of(self._trial(number))
+        with self._errors_told():
+            return faults_of(self._trial(number))
 
     def tell(self, number: int, summary: Summary) -> None:
         """Takes how a trial ended.
@@ -232,11 +247,12 @@ class Study:
         assert summary.outcome is not None, f"trial {number} has not ended: put it back"
         self._running.remove(number)
         assert math.isfinite(summary.score), f"trial {number} ended with a score of {summary.score}"
-        with disk_errors_told(self._folder):
+        with self._errors_told():
             self._storage.set_trial_user_attr(self._ids[number], "summary", summary.to_dict())
             self._end(number, summary)
-            self._write_record(self._trial(number))
+            # Last the record: where it is right after a crash, nothing else is left to mend.
             self._drop_checkpoint(number)
+            self._write_record(self._trial(number))
         self._agenda.end(self._notes[number], summary.outcome, summary.score)
 
     def results(self) -> Results:
@@ -245,6 +261,11 @@ class Study:
         outcomes = Counter(outcome for outcome in ended if outcome is not None)
         num_unfinished = len(self._notes) - len(self._interventions) - outcomes.total()
         return Results(self._by_cell, outcomes, num_unfinished, self._interventions)
+
+    @property
+    def is_in_charge(self) -> bool:
+        """Whether no other driver is known to have taken the run over."""
+        return self._lease.is_held
 
     def close(self) -> None:
         """Gives back the run's lock. Trials that run stay unfinished, and are asked first after a resume."""
@@ -256,9 +277,9 @@ class Study:
             return None
         number = len(self._notes)
         is_exempt = job.purpose == "explore" and self._pruner.is_exempt(number)
-        # After a power loss files may lie here of a trial that the journal has forgotten.
         folder = self._folder.trial(number)
-        self._store.remove_tree(folder.path)
+        if folder.path.name in self._forgotten:
+            self._store.remove_tree(folder.path)
         entry = new_entry(self._config.space, job, is_exempt=is_exempt)
         self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
         self._flush()
@@ -268,9 +289,12 @@ class Study:
         return Start(number, 1, job.config, folder, job.cell)
 
     def _go_on(self, number: int) -> Start:
-        """Starts an unfinished trial anew; its worker goes on from its checkpoint."""
+        """Starts an unfinished trial again; its worker goes on from its checkpoint, where there is one."""
         trial = self._trial(number)
-        attempt = trial.user_attrs["attempt"] + 1
+        attempt, faults = trial.user_attrs["attempt"] + 1, faults_of(trial)
+        # Here, not when the fault was written down: so a crash in between leaves it to the next session.
+        if faults and faults[-1].attempt == attempt - 1 and faults[-1].kind in _FROM_THE_START:
+            self._drop_checkpoint(number)
         self._storage.set_trial_user_attr(self._ids[number], "attempt", attempt)
         self._flush()
         folder, cell = self._folder.trial(number), self._notes[number].cell
@@ -278,8 +302,8 @@ class Study:
 
     def _read(self, notice: Notice) -> None:
         """Takes in what earlier sessions did, and mends what they left undone."""
-        num_mended = 0
-        for trial in self._study.get_trials(deepcopy=False):
+        trials = self._study.get_trials(deepcopy=False)
+        for trial in trials:
             self._ids.append(
                 self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number)
             )
@@ -290,10 +314,12 @@ class Study:
                     self._unfinished.append(trial.number)
                 else:
                     self._end(trial.number, summary)
-            if self._notes[trial.number].outcome is not None:
-                self._drop_checkpoint(trial.number)
-            num_mended += self._mend_record(trial.number)
-        if num_mended:
+                    trials[trial.number] = self._trial(trial.number)
+        # After a power loss files may lie here of trials that the journal has forgotten.
+        folders = self._store.list_folders(self._folder.trials)
+        self._forgotten = {name for name in folders if not name.isdecimal() or int(name) >= len(trials)}
+        shares = (trials[begin : begin + _READ_TOGETHER] for begin in range(0, len(trials), _READ_TOGETHER))
+        if num_mended := sum(map(self._mend_records, shares)):
             notice(f"{num_mended} trial records were behind the journal, and were written again from it")
 
     def _end(self, number: int, summary: Summary) -> None:
@@ -306,22 +332,27 @@ class Study:
         self._lease.check()
         self._journal.sync()
 
+    @contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        with disk_errors_told(self._folder), self._journal.errors_told():
+            yield
+
     def _drop_checkpoint(self, number: int) -> None:
-        """A trial that has ended goes on from nowhere."""
+        """The trial does not go on from there."""
         self._store.remove_tree(self._folder.trial(number).checkpoint)
 
-    def _mend_record(self, number: int) -> bool:
-        """Writes a record again that is not what the journal says. Returns whether it did."""
-        trial = self._trial(number)
-        path = self._folder.trial(number).record
-        try:
-            written, right = TrialRecord.from_json(path.read_text(encoding="utf-8")), record_of(trial)
-            if (written.attempt, written.ended) == (right.attempt, right.ended):
-                return False
-        except (FileNotFoundError, ValueError):
-            pass  # none at all, or torn by a power loss
-        self._write_record(trial)
-        return True
+    def _mend_records(self, trials: Sequence[FrozenTrial]) -> int:
+        """Writes those records again that are not what the journal says. Returns how many."""
+        paths = [self._folder.trial(trial.number).record for trial in trials]
+        found = self._store.read_many(paths)
+        behind = [
+            trial for trial, path in zip(trials, paths, strict=True) if _is_behind(found.get(path), trial)
+        ]
+        for trial in behind:
+            if self._notes[trial.number].outcome is not None:
+                self._drop_checkpoint(trial.number)
+            self._write_record(trial)
+        return len(behind)
 
     def _write_record(self, trial: FrozenTrial) -> None:
         # The journal, which is on the disk by now, brings a record back that a power loss takes.
@@ -340,3 +371,21 @@ class Study:
     def _trial(self, number: int) -> FrozenTrial:
         """What the journal holds of it. Optuna replaces this object whenever the trial changes."""
         return self._storage.get_trial(self._ids[number])
+
+
+def _is_behind(written: bytes | None, trial: FrozenTrial) -> bool:
+    """Whether a record is missing, was torn by a power loss, or says less than the journal."""
+    if written is None:
+        return True
+    try:
+        record = TrialRecord.from_json(written.decode("utf-8"))
+    except ValueError:
+        return True
+    right = record_of(trial)
+    return (record.attempt, record.ended, record.faults) != (right.attempt, right.ended, right.faults)
+
+
+def _one_line(reason: str) -> str:
+    """Errors quote whole tensors: the journal, which lies in memory, keeps their beginning."""
+    words = " ".join(reason.split())
+    return words if len(words) <= _MAX_REASON else f"{words[: _MAX_REASON - 3]}..."

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from analysis.errors import UserError, nearest
 from analysis.storage import check_place, place_of
 from search.config import Budget, Cluster, Halving, RunConfig
+from search.journal.address import read_address
 from search.loading.build import build_space, drop_what_the_choice_lacks
 from search.loading.draft import Draft, apply_word, draft_from_file
 from search.loading.fields import FieldError, check_field, check_fields, shown
@@ -124,6 +125,8 @@ def run_values(read: Mapping[str, Word], problems: list[str]) -> dict[str, Any]:
                 values[key] = check_field(RunConfig, key, read[key].value)
             except FieldError as error:
                 problems.append(f"{key}={shown(read[key].value)}: {error}")
+    if "journal" in read:
+        values |= journal_values(read["journal"], problems)
     if "run" in values and (problem := name_problem(values["run"])):
         problems.append(f"run={values['run']}: {problem}")
     for group, model in RUN_GROUPS.items():
@@ -132,6 +135,18 @@ def run_values(read: Mapping[str, Word], problems: list[str]) -> dict[str, Any]:
         if own:
             values[group] = check_fields(model, _nested(own), prefix, problems)
     return values
+
+
+def journal_values(word: Word, problems: list[str]) -> dict[str, Any]:
+    """The address that `journal=` names, and its password apart, which is never written down."""
+    if word.text == "none":
+        return {"journal": None}
+    try:
+        address, password = read_address(word.text)
+    except ValueError as error:
+        problems.append(f"{word}: {error}")
+        return {}
+    return {"journal": address, "journal_password": password}
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,7 +237,8 @@ def _refuse_unknown(read: Mapping[str, Word], draft: Draft | None, problems: lis
     """Tells words that set nothing, each with the nearest that does."""
     chosen = Chosen(draft.names("task"), draft.names("model")) if draft else Chosen.anything()
     settings = [f"{group}.{name}" for group, model in RUN_GROUPS.items() for name in model.model_fields]
-    own = ["space", "budget", "cluster", "plan", "resume", *RUN_KEYS, *SPACE_KEYS, *KINDS, *settings]
+    single = ["space", "budget", "cluster", "plan", "resume", "journal"]
+    own = [*single, *RUN_KEYS, *SPACE_KEYS, *KINDS, *settings]
     for word in read.values():
         group, dot, _ = word.key.partition(".")
         if word.key not in own and not _is_about_trials(word.key) and not (dot and group in RUN_GROUPS):

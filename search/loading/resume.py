@@ -16,7 +16,7 @@ from search.loading.draft import Draft
 from search.loading.fields import model_problems, shown
 from search.loading.groups import Group
 from search.loading.paths import KINDS, Chosen
-from search.loading.request import group_values, run_values
+from search.loading.request import group_values, journal_values, run_values
 from search.loading.stored import flat
 from search.loading.words import Word, read_words
 from search.names import name_problem
@@ -61,6 +61,8 @@ def resume_config(stored: RunConfig, words: Sequence[str]) -> RunConfig:
         key: word for key, word in read.items() if key == "keep" or key.startswith(("budget.", "cluster."))
     }
     changes = run_values(allowed, problems)
+    if "journal" in read:
+        changes |= _journal_again(stored, read.pop("journal"), problems)
     for group in _GROUPS:
         old = getattr(stored, group).model_dump()
         chosen = group_values(group, read.pop(group), problems) if group in read else old
@@ -79,6 +81,17 @@ def resume_config(stored: RunConfig, words: Sequence[str]) -> RunConfig:
     if problems:
         raise UserError(*dict.fromkeys(problems))
     return RunConfig.model_validate({**dict(stored), **changes, "space": space})
+
+
+def _journal_again(stored: RunConfig, word: Word, problems: list[str]) -> dict[str, Any]:
+    """The password of the run's database, which is kept nowhere: the word must name the same one."""
+    values = journal_values(word, problems)
+    if values and values["journal"] != stored.journal:
+        problems.append(
+            f"journal: {stored.journal or 'none'} -> {values['journal'] or 'none'}: that is another run; "
+            "start it with search.run"
+        )
+    return values
 
 
 def _refusals(stored: RunConfig, words: Mapping[str, Word]) -> list[str]:

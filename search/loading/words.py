@@ -7,7 +7,7 @@ from typing import Any
 from search.loading.yaml_text import YamlError, parse_yaml
 
 #: Keys whose values are names and paths, taken as they are written.
-TEXT_KEYS = ("run", "storage", "space", "budget", "cluster", "shard")
+TEXT_KEYS = ("run", "storage", "space", "budget", "cluster", "shard", "journal")
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,28 @@
 import json
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 import pytest
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from analysis.errors import UserError
-from search.journal import open_journal
+from analysis.storage import AnyPath
+from search.journal.journal import Journal
+from search.journal.log import open_log
 
 
-def begin(path: Path) -> tuple[JournalStorage, int]:
-    _, storage = open_journal(path, print)
+def open_journal(path: AnyPath, notice: Callable[[str], None] = print) -> Journal:
+    return open_log(path, "run", notice, lambda: None)
+
+
+def begin(path: AnyPath) -> tuple[BaseStorage, int]:
+    storage = open_journal(path).storage
     return storage, storage.create_new_study([StudyDirection.MAXIMIZE], "run")
 
 
@@ -46,7 +52,7 @@ def test_what_is_written_is_what_is_read_back(tmp_path: Path) -> None:
         trial_id = storage.create_new_trial(study_id)
         storage.set_trial_user_attr(trial_id, "seed", number)
         storage.set_trial_intermediate_value(trial_id, 50, number / 2)
-    _, reopened = open_journal(tmp_path / "journal.log", print)
+    reopened = open_journal(tmp_path / "journal.log").storage
     assert reopened.get_all_trials(study_id) == storage.get_all_trials(study_id)
 
 
@@ -58,7 +64,7 @@ def test_a_corrupt_line_is_named(tmp_path: Path, line: str) -> None:
     first, second = path.read_text().splitlines(keepends=True)
     path.write_text(first + line + second)
     with pytest.raises(UserError, match="line 2 is corrupt"):
-        open_journal(path, print)
+        open_journal(path)
     assert path.read_text() == first + line + second
 
 
@@ -82,7 +88,7 @@ def test_a_full_disk_leaves_the_journal_whole(tmp_path: Path) -> None:
         storage.set_trial_user_attr(trial_id, "summary", "x" * 100)
     assert path.read_text() == whole
     storage.set_trial_user_attr(trial_id, "summary", "there is room again")
-    _, reopened = open_journal(path, print)
+    reopened = open_journal(path).storage
     assert reopened.get_trial(trial_id).user_attrs == {"summary": "there is room again"}
 
 

@@ -180,7 +180,7 @@ def test_only_one_driver_at_a_time(make_config: MakeConfig, folder: RunFolder) -
 
 def test_a_folder_that_cannot_be_written_is_one_line(make_config: MakeConfig, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"cannot write .*file.*: Not a directory"):
+    with pytest.raises(UserError, match=r"cannot write .*file.*: (File exists|Not a directory)"):
         open_study(make_config(), RunFolder(tmp_path / "file" / "run"))
 
 
@@ -227,7 +227,9 @@ def test_an_ended_trial_leaves_no_checkpoint_even_after_a_crash(
         start.folder.checkpoint.mkdir()
     study.tell(ended.number, LEARNED)
     assert not ended.folder.checkpoint.exists()
+    # As it was after the journal had been written, and nothing else.
     ended.folder.checkpoint.mkdir()
+    ended.folder.record.unlink()
     crash(folder)
     open_study(make_config(), folder)
     assert not ended.folder.checkpoint.exists()

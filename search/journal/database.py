@@ -1,0 +1,121 @@
+"""A run's decisions in PostgreSQL, by Optuna's own storage: a study under the run's name."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.study import StudyDirection
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
+
+from analysis.errors import UserError
+from analysis.records import RunFolder
+from analysis.storage import store_of
+from search.journal.address import SCHEME
+from search.journal.journal import Journal
+from search.storage import resume_command
+
+#: Under this attribute a study says to which run folder it belongs.
+_RUN_ID = "failmap_run_id"
+
+
+def open_database(
+    address: str, password: str | None, folder: RunFolder, check: Callable[[], None]
+) -> Journal:
+    """Opens a run's study in a database, or begins it.
+
+    Args:
+        address: without a password.
+        password: None: PGPASSWORD or ~/.pgpass has it, or none is needed.
+        folder: the run's; it exists, and keeps the name of its study, so that it can be renamed.
+        check: is called before every commit.
+
+    Raises:
+        UserError: the database cannot be reached or refuses, lacks the study, or has it for another run.
+        OSError: the run folder cannot be read or written.
+    """
+    with database_errors_told(address, folder):
+        backend = _connect(address, password)
+        event.listen(backend.scoped_session, "before_commit", lambda session: check())
+        storage = get_storage(backend)
+        study_name = _claim(storage, address, folder)
+    # Every commit is on the server's disk when it returns.
+    return Journal(storage, study_name, lambda: None, lambda: database_errors_told(address, folder))
+
+
+@contextmanager
+def database_errors_told(address: str, folder: RunFolder) -> Iterator[None]:
+    """Turns an error of the database into one line.
+
+    Raises:
+        UserError: it cannot be reached, refuses, or the like.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        root: BaseException = error
+        while root.__cause__ is not None:
+            root = root.__cause__
+        lines = [line.strip() for line in str(root).splitlines() if line.strip()]
+        why = lines[0] if lines else type(root).__name__
+        raise UserError(
+            f"journal={address}: {why}; nothing that was finished is lost. "
+            f"Once that is mended, go on with {resume_command(folder)}"
+        ) from None
+
+
+def _connect(address: str, password: str | None) -> RDBStorage:
+    arguments = {"connect_timeout": 10} | ({} if password is None else {"password": password})
+    options = {"pool_pre_ping": True, "connect_args": arguments}
+    url = address.replace(f"{SCHEME}://", f"{SCHEME}+psycopg://", 1)
+    try:
+        return RDBStorage(url, engine_kwargs=options)
+    except (IntegrityError, ProgrammingError):
+        # Runs that begin at once in an empty database make its tables at once; the second look finds them.
+        return RDBStorage(url, engine_kwargs=options)
+
+
+def _claim(storage: BaseStorage, address: str, folder: RunFolder) -> str:
+    """The study's name. A study is made where this run has none; another run's is left alone."""
+    study_name, run_id = _membership(folder)
+    try:
+        study_id = storage.get_study_id_from_name(study_name)
+    except KeyError:
+        if store_of(folder.trials).list_folders(folder.trials):
+            raise UserError(
+                f"journal={address}: has no study {study_name}, which holds the decisions of this run: "
+                "bring the database back from a copy"
+            ) from None
+        try:
+            study_id = storage.create_new_study([StudyDirection.MAXIMIZE], study_name)
+        except DuplicatedStudyError:
+            study_id = storage.get_study_id_from_name(study_name)
+        storage.set_study_user_attr(study_id, _RUN_ID, run_id)
+    owner = storage.get_study_user_attrs(study_id).get(_RUN_ID)
+    if owner is None and not storage.get_all_trials(study_id, deepcopy=False):
+        # Its driver died between the two commits that begin a study.
+        storage.set_study_user_attr(study_id, _RUN_ID, run_id)
+        return study_name
+    if owner != run_id:
+        raise UserError(
+            f"journal={address}: its study {study_name} belongs to another run: name this one otherwise by "
+            "run=NAME"
+        )
+    return study_name
+
+
+def _membership(folder: RunFolder) -> tuple[str, str]:
+    """The name of the run's study, and what was drawn to tell this run from others of the same name."""
+    path = folder.path / "journal.json"
+    store = store_of(path)
+    drawn = {"study": folder.name, "run_id": secrets.token_hex(8)}
+    if store.create(path, json.dumps(drawn).encode()):
+        return drawn["study"], drawn["run_id"]
+    try:
+        values = json.loads(store.read(path))
+        return str(values["study"]), str(values["run_id"])
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{path} does not say which study holds this run's decisions") from None

@@ -1,0 +1,36 @@
+"""Opens a run's journal where its configuration says that it lies."""
+
+from collections.abc import Callable
+
+import optuna
+
+from analysis.records import RunFolder
+from search.config import RunConfig
+from search.journal.journal import Journal
+from search.journal.log import open_log
+
+
+def open_journal(
+    config: RunConfig, folder: RunFolder, notice: Callable[[str], None], check: Callable[[], None]
+) -> Journal:
+    """Opens a run's journal, or begins it.
+
+    Args:
+        config: the run's.
+        folder: the run's; it exists.
+        notice: is told of every repair.
+        check: of the lease; is called before anything is added.
+
+    Raises:
+        UserError: it is corrupt, the database cannot be reached, or it belongs to another run.
+        OSError: the run folder cannot be read or written.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if config.journal is None:
+        return open_log(folder.journal, folder.name, notice, check)
+    # Here, not above: it brings SQLAlchemy along.
+    from search.journal.database import open_database
+
+    secret = config.journal_password
+    password = None if secret is None else secret.get_secret_value()
+    return open_database(config.journal, password, folder, check)
