@@ -122,8 +122,10 @@ def open_session(
         try:
             yield study
         finally:
-            with disk_errors_told(folder):
-                end_session(folder)
+            # Where another driver has the run, the last session in its provenance is that driver's.
+            if study.is_in_charge:
+                with disk_errors_told(folder):
+                    end_session(folder)
     finally:
         study.close()
 

@@ -53,7 +53,9 @@ def check_command(words: Sequence[str]) -> str:
     texts = dict(word.partition("=")[::2] for word in words)
     # Without it words about a trial would stand for that trial alone.
     space = [] if "space" in texts else [f"space={default_space(texts)}"]
-    return shlex.join(["python", "-m", "search.check", *space, *words])
+    # A check decides nothing that a database would keep; its address may hold a password.
+    others = [word for word in words if not word.startswith("journal=")]
+    return shlex.join(["python", "-m", "search.check", *space, *others])
 
 
 @contextmanager
