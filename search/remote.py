@@ -27,9 +27,11 @@ def read_remote_request(
     """
     if "plan" in read:
         problems.append(f"{read['plan']}: plans are made here: python -m search.run ... plan=true")
-    if "run" not in read:
+    named = {_key(word) for word in words}
+    if "run" not in named:
         problems.append("run: is missing: a job that is started again needs a name that stays the same")
-    problems += _storage_problems(read.get("storage"))
+    if "storage" in read or "storage" not in named:
+        problems += _storage_problems(read.get("storage"))
     try:
         request = read_request([word for word in words if _key(word) not in (*own_keys, "plan", "resume")])
     except UserError as error:

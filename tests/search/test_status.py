@@ -142,7 +142,7 @@ def test_the_table_fits_eighty_columns(tmp_path: Path) -> None:
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("short") and "running on" in line for line in lines)
     assert "gpu-node-17" in file.getvalue()
-    assert any("1/2" in line and "lost: its node" in line for line in lines)
+    assert any("1/2" in line and "lost: i" in line for line in lines)
     assert "".join(line[:26].rstrip() for line in lines[1:4]) == name
 
 
