@@ -142,6 +142,8 @@ def _levels(record: TrialRecord) -> dict[str, float | None]:
     }
 
 
-def short(value: float | None) -> float | None:
-    """Four significant digits are more than a curve shows."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
+def short(value: Any) -> float | None:
+    """Four significant digits are more than a curve shows; None for what is no finite number."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(f"{value:.4g}")

@@ -14,7 +14,9 @@ from analysis.next_steps import next_steps, rescue_command
 from analysis.page_data import cell_words, page_data, told
 from analysis.page_fixes import fixes
 from analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
+from analysis.printable import printable
 from analysis.storage import AnyPath
+from analysis.storage.plain_files import read_bounded
 from analysis.why import cause_counts, cause_label, share_words
 from analysis.wording import duration_text
 
@@ -29,12 +31,13 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    finalize=lambda value: printable(value, "\n") if type(value) is str else value,
 )
 
 
 def breakable(label: str) -> Markup:
     """A label that may be broken behind an underscore."""
-    return Markup("_<wbr>").join(label.split("_"))
+    return Markup("_<wbr>").join(printable(label).split("_"))
 
 
 _TEMPLATES.filters["breakable"] = breakable
@@ -93,10 +96,21 @@ def render(run: Run, failure_map: FailureMap, foretold: str = "") -> str:
 
 def script_safe_json(data: Any) -> Markup:
     """JSON that may stand inside a script element: nothing in it can end the element or open a comment."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(_all_printable(data), separators=(",", ":"), allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def _all_printable(data: Any) -> Any:
+    """The same data; texts in it are what may be shown."""
+    if isinstance(data, str):
+        return printable(data)
+    if isinstance(data, dict):
+        return {_all_printable(key): _all_printable(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_all_printable(value) for value in data]
+    return data
 
 
 def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str, Any]:
@@ -127,7 +141,7 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
 def _text_file(path: AnyPath) -> tuple[str, str]:
     """A file's name and text, cut where it is long: the cut is told."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_bounded(path).decode("utf-8", "replace")
     except FileNotFoundError:
         return path.name, "(there is none)"
     if len(text) > MAX_TEXT:

@@ -5,8 +5,9 @@ converted but whole numbers to floats, and no number is infinite or beyond 64 bi
 """
 
 import json
+from collections.abc import Hashable
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 from typing_extensions import TypeAliasType
@@ -62,7 +63,7 @@ def parse(kind: type[Kind], text: str | bytes, meant: str = "a value") -> Kind:
         ParseError: it is no JSON, or holds something else.
     """
     try:
-        value: Kind = _adapter(kind).validate_json(text, strict=True)
+        value: Kind = _adapter(cast(Hashable, kind)).validate_json(text, strict=True)
     except ValidationError as error:
         raise _told(error, meant) from None
     return value

@@ -10,9 +10,9 @@ _UNSAFE = re.compile(
 )
 
 
-def printable(text: str) -> str:
+def printable(text: str, allowed: str = "") -> str:
     r"""The same text in one line; what is not to be printed stands as `\x1b`, `\n`, `\u202e`."""
-    return _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _UNSAFE.sub(lambda found: found[0] if found[0] in allowed else ascii(found[0])[1:-1], text)
 
 
 def unprintable(text: str, allowed: str = "") -> str | None:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analysis.csv_text import safe_row, safe_table
 from analysis.errors import UserError, command
 from analysis.failure_map import FailureMap, MapCell, build_map
 from analysis.interventions import rescue_comparisons, rescue_csv
@@ -27,7 +28,7 @@ Writes into the run's folder:
   trials.parquet           all records, one row a trial (times in seconds of training)
   report/index.html        self-contained: the failure map, and the curves behind every cell
   report/failure_map.png   the map as a picture
-  report/trials.csv        the same rows as trials.parquet
+  report/trials.csv        the same rows; text that a spreadsheet would run has a ' before it
   report/cells.csv         one row a cell: state, counts, 95 % interval of P(learn), estimated seconds, cause
   report/rescue.csv        one row a fix that was tried: counts and intervals before and after, p
   causes.jsonl             the verdicts on failed trials, so that the next report takes less time
@@ -56,7 +57,7 @@ def build(folder: RunFolder) -> Report:
     page = folder.report / "index.html"
     try:
         run.write_table()
-        write_atomically(folder.report / "trials.csv", run.table.to_csv(index=False))
+        write_atomically(folder.report / "trials.csv", safe_table(run.table).to_csv(index=False))
         write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
         if rescues := rescue_comparisons(run):
             write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
@@ -75,13 +76,13 @@ def cells_csv(failure_map: FailureMap) -> str:
     rows = csv.writer(text, lineterminator="\n")
     counts = ("state", "learned", "trials", "censored", "errored", "low", "high", "recipe_index", "recipe")
     causes = ("cause", "cause_share", "cause_evidence")
-    rows.writerow((*failure_map.paths, *counts, "reason", "cost_seconds", *causes))
+    rows.writerow(safe_row((*failure_map.paths, *counts, "reason", "cost_seconds", *causes)))
     for cell in failure_map.cells.values():
         verdict, tally = cell.verdict, cell.verdict.tally
         seen = (verdict.state, tally.learned, tally.trials, tally.censored, verdict.num_errored)
         recipe = (verdict.best_recipe, cell.recipe)
         told = (verdict.reason, cell.cost_seconds, *_cause_columns(cell))
-        rows.writerow((*cell.labels, *seen, *verdict.interval, *recipe, *told))
+        rows.writerow(safe_row((*cell.labels, *seen, *verdict.interval, *recipe, *told)))
     return text.getvalue()
 
 

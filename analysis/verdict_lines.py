@@ -74,7 +74,12 @@ def _line(folder: RunFolder, record: TrialRecord) -> Line:
     has_learned = record.summary is not None and record.summary.outcome == "learned"
     # What learned is asked only whether something leaks, which the first evaluation tells.
     history = checked_history(path, most=1 if has_learned else None)
-    diagnosis, level = diagnose(record, history), None if has_learned else reached(record, history)
+    try:
+        diagnosis, level = diagnose(record, history), None if has_learned else reached(record, history)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        # Rules trust the types of settings and signals: those of every network and task are not told here.
+        told = f"{type(error).__name__}: {error}"
+        raise UserError(f"{folder.trial(record.number).record}: cannot be judged: {told}") from None
     return {
         "number": record.number,
         "verdict": diagnosis and _written(diagnosis.verdict),

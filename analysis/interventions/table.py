@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
+from analysis.csv_text import safe_row
 from analysis.interventions.comparisons import Comparison, by_base
 from analysis.interventions.confirmation import confirmations, verdict
 from analysis.load import Run
@@ -44,33 +45,32 @@ def rescue_csv(run: Run, comparisons: Sequence[Comparison]) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*run.config.map_paths, *COLUMNS))
+    writer.writerow(safe_row((*run.config.map_paths, *COLUMNS)))
     for tried in by_base(comparisons).values():
         status = {found.cause: found.status for found in confirmations(tried)}
         for one in tried:
             pairs = one.pairs
-            writer.writerow(
-                (
-                    *one.cell,
-                    one.base,
-                    one.cause,
-                    status.get(one.cause, ""),
-                    one.name,
-                    changes_text(one.changes),
-                    pairs.before.learned,
-                    pairs.before.trials,
-                    *pairs.before.interval,
-                    pairs.after.learned,
-                    pairs.after.trials,
-                    *pairs.after.interval,
-                    pairs.gained,
-                    pairs.lost,
-                    pairs.p_value,
-                    pairs.num_unfinished,
-                    pairs.num_errored,
-                    verdict(one),
-                )
+            row = (
+                *one.cell,
+                one.base,
+                one.cause,
+                status.get(one.cause, ""),
+                one.name,
+                changes_text(one.changes),
+                pairs.before.learned,
+                pairs.before.trials,
+                *pairs.before.interval,
+                pairs.after.learned,
+                pairs.after.trials,
+                *pairs.after.interval,
+                pairs.gained,
+                pairs.lost,
+                pairs.p_value,
+                pairs.num_unfinished,
+                pairs.num_errored,
+                verdict(one),
             )
+            writer.writerow(safe_row(row))
     return text.getvalue()
 
 

@@ -1,7 +1,8 @@
 """Arrays out of an .npz file."""
 
+import math
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from jaxtyping import Shaped
@@ -10,6 +11,7 @@ from datasets.config import ArrayFileConfig
 from datasets.errors import TaskError, nearest_name
 from datasets.files.checks import as_codes, as_numbers, require_finite
 from datasets.files.contents import Sequences, Series, SeriesSet
+from datasets.files.memory import require_room
 
 _OF_SEQUENCES = ("inputs", "targets", "lengths", "groups", "times")
 _OF_SERIES = ("series", "times")
@@ -30,6 +32,7 @@ def read_npz(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
 
 def _load(path: Path, known: tuple[str, ...]) -> Arrays:
     try:
+        _require_plain_arrays(path, known)
         with np.load(path, allow_pickle=False) as file:
             unknown = [name for name in file.files if name not in known]
             if unknown:
@@ -37,14 +40,30 @@ def _load(path: Path, known: tuple[str, ...]) -> Arrays:
                     f"array {unknown[0]}: no such array is read here{nearest_name(unknown[0], known)}"
                 )
             arrays = {name: _member(file, name) for name in file.files}
-    except (BadZipFile, ValueError, OSError, EOFError, AttributeError) as error:
-        if isinstance(error, TaskError):
-            raise
-        raise TaskError(f"no .npz file that can be read; make one by numpy.savez ({error})") from None
+    except TaskError:
+        raise
+    except Exception as error:  # A damaged archive has zipfile, zlib and numpy raise whatever they meet.
+        told = str(error).partition("\n")[0] or type(error).__name__
+        raise TaskError(f"no .npz file that can be read; make one by numpy.savez ({told})") from None
     missing = [name for name in known[: 1 if "series" in known else 2] if name not in arrays]
     if missing:
         raise TaskError(f"array {missing[0]} is missing{nearest_name(missing[0], arrays)}")
     return arrays
+
+
+def _require_plain_arrays(path: Path, known: tuple[str, ...]) -> None:
+    """Looks at what the archive says of its arrays before one is unpacked. Raises TaskError."""
+    with ZipFile(path) as archive:
+        num_bytes = 0
+        for member in archive.infolist()[: len(known) + 1]:
+            with archive.open(member) as file:
+                major, _ = np.lib.format.read_magic(file)
+                read_header = (
+                    np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = read_header(file)
+            num_bytes += math.prod(shape) * max(dtype.itemsize, np.dtype(np.float64).itemsize)
+        require_room(num_bytes, path.name)
 
 
 def _member(file: "np.lib.npyio.NpzFile", name: str) -> Shaped[np.ndarray, "..."]:

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from jaxtyping import Float64, Int64, Shaped
 
 from datasets.config import ArrayFileConfig
 from datasets.errors import TaskError, nearest_name
 from datasets.files.checks import as_codes, as_numbers, require_finite
 from datasets.files.contents import Sequences, Series, SeriesSet
+from datasets.files.memory import require_room
 
 
 def read_table(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
@@ -28,12 +30,22 @@ def read_table(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
 
 def _load(path: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError) as error:  # of pandas and pyarrow, all of them
-        raise TaskError(f"no table that can be read ({str(error).splitlines()[0]})") from None
+        frame = pd.read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
+    except TaskError:
+        raise
+    except Exception as error:  # A damaged file has pandas and pyarrow raise whatever they meet.
+        told = str(error).partition("\n")[0] or type(error).__name__
+        raise TaskError(f"no table that can be read ({told})") from None
     if frame.empty:
         raise TaskError("the table has no rows")
     return frame.rename(columns=str)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Raises TaskError where the table would not fit into memory."""
+    about = pq.read_metadata(path)
+    require_room(about.num_rows * about.num_columns * np.dtype(np.float64).itemsize, path.name)
+    return pd.read_parquet(path)
 
 
 class _Table:

@@ -1,0 +1,344 @@
+"""Bad inputs for every loader: what each reads, and ways to spoil a file that it can read.
+
+`LOADERS` is the table; `spoilt(valid)` draws contents; `offer(loader, folder, content)` tells what
+came of it.
+Used by the tests here and, for many more inputs, by `python -m benchmarks.chaos.bad_inputs`.
+"""
+
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from hypothesis import strategies as st
+from safetensors.torch import save
+
+from analysis.errors import UserError
+from analysis.failure_map import build_map
+from analysis.interventions import rescue_comparisons, rescue_csv
+from analysis.load import load_run
+from analysis.page import render
+from analysis.printable import unprintable
+from analysis.records import Evaluation, Intervention, RunFolder, Summary, TrialFolder, TrialRecord
+from analysis.report import cells_csv
+from analysis.theory.features import SIGNALS
+from analysis.theory.fit import shipped_fit
+from analysis.theory.forecast import CellForecast, Forecast
+from analysis.theory.on_map import forecast_on
+from datasets.config import ArrayFileConfig
+from datasets.errors import TaskError
+from datasets.files.prepare import prepare
+from search.loading import from_yaml, load, to_yaml
+from search.trial.attempt import current_attempt
+from search.trial.checkpoint import Snapshot
+from search.trial.criterion import Progress
+from search.trial.reuse import stored_weights
+
+Verdict = Literal["accepted", "refused"]
+
+SPACE = """question: Does it learn?
+task: parity
+model: lstm
+map: {x: task.sequence_length, y: model.depth}
+axes:
+  task.sequence_length: [2, 3]
+  model.depth: [1, 2]
+  train.learning_rate: {low: 1e-4, high: 1e-1, log: true, default: 3e-3}
+fixed: {train.max_updates: 100}
+"""
+#: What stands where something else is expected.
+HOSTILE = (
+    "1e999", "-1e999", "NaN", "-Infinity", str(10**400), str(2**63), "-1", "0.5", "null", "true", '""', '"x"',
+    '"\\u0000"', '"\\ud800"', '"\\u001b]0;owned\\u0007"', '"\\u202e"', "[]", "{}", "[[1]]", '{"a": 1}',
+    "[" * 5000, "[" * 300 + "]" * 300, '{"a":' * 3000, '"' + "y" * 100_000 + '"', '"$\\\\frac{$"', "'",
+    '"</script><script>alert(1)</script>"', '"../../etc/passwd"', '"=1+1"', "!!python/object/apply:os.system",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Loader:
+    """One file that a program reads.
+
+    Attributes:
+        name: of what is read.
+        file: its path, from the folder that `read` gets.
+        valid: a content that can be read.
+        read: opens it, as the programs do; raises UserError or TaskError where it is refused.
+        prepare: writes what must lie beside it.
+    """
+
+    name: str
+    file: str
+    valid: Callable[[], bytes]
+    read: Callable[[Path], object]
+    prepare: Callable[[Path], None] = lambda folder: None
+
+
+def offer(loader: Loader, folder: Path, content: bytes) -> Verdict:
+    """Has a loader read a content. Whatever it raises but one line to the user is its fault."""
+    path = folder / loader.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    try:
+        loader.read(folder)
+    except (UserError, TaskError) as error:
+        told = UserError(str(error)) if isinstance(error, TaskError) else error
+    else:
+        return "accepted"
+    assert all(told.problems), "a problem says nothing"
+    assert not any(map(unprintable, told.problems)), told.problems
+    return "refused"
+
+
+def spoilt(valid: bytes) -> st.SearchStrategy[bytes]:
+    """Anything, and valid contents that were cut, flipped, repeated, or have something hostile in them."""
+    return st.one_of(
+        st.binary(max_size=200),
+        st.builds(_cut, st.just(valid), st.integers(0, len(valid)), st.integers(0, 40)),
+        st.builds(_flipped, st.just(valid), st.lists(st.integers(0, 8 * len(valid) - 1), max_size=8)),
+        st.builds(_replaced, st.just(valid), st.integers(0, 10**6), st.sampled_from(HOSTILE)),
+        st.builds(_replaced, st.just(valid), st.integers(0, 10**6), st.sampled_from(HOSTILE)),
+        st.builds(_doubled, st.just(valid), st.integers(0, 10**6)),
+    )
+
+
+def _cut(valid: bytes, at: int, length: int) -> bytes:
+    return valid[:at] + (valid[at + length :] if length else b"")
+
+
+def _flipped(valid: bytes, bits: list[int]) -> bytes:
+    flipped = bytearray(valid)
+    for bit in bits:
+        flipped[bit // 8] ^= 1 << bit % 8
+    return bytes(flipped)
+
+
+def _replaced(valid: bytes, which: int, hostile: str) -> bytes:
+    """One value of a JSON or YAML text is something else."""
+    places = _value_places(valid)
+    if not places:
+        return valid + hostile.encode()
+    start, end = places[which % len(places)]
+    return valid[:start] + hostile.encode() + valid[end:]
+
+
+def _doubled(valid: bytes, which: int) -> bytes:
+    lines = valid.splitlines(keepends=True)
+    where = which % len(lines)
+    return b"".join([*lines[: where + 1], *lines[where:]])
+
+
+@cache
+def _value_places(valid: bytes) -> list[tuple[int, int]]:
+    """Where values stand: quoted texts, numbers, words."""
+    return [found.span() for found in re.finditer(rb'"[^"\n]*"|-?[0-9][0-9.e+-]*|\b[a-z_]+\b', valid)]
+
+
+# What can be read.
+
+
+def write_run(folder: Path) -> None:
+    """A whole run: a trial that learned, one that failed, a fix for it, and one that has not ended."""
+    run = RunFolder(folder)
+    for place, content in RUN_FILES.items():
+        path = folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content())
+    assert run.config.exists()
+
+
+def _record(number: int) -> bytes:
+    outcome: Any = ("learned", "failed", "failed", None)[number]
+    summary = Summary(
+        outcome, "update budget spent", updates=100, seconds=1.0, score=0.1, best_score=0.2, target_score=0.9,
+        metric="accuracy", chance_metric=0.5, target_metric=0.95, chance_loss=0.7, loss_floor=0.0,
+        partial_solutions=[{"name": "half of it", "metric": 0.7, "loss": 0.3}], num_parameters=100, host="h",
+        first_nonfinite={"tensor": "layers.0", "update": 3} if outcome == "failed" else None,
+    )  # fmt: skip
+    record = TrialRecord(
+        number=number,
+        attempt=1,
+        config={
+            "task": {"name": "parity", "sequence_length": 2},
+            "model": {"name": "lstm", "depth": 1, "hidden_size": 8},
+            "output": {"activation": "none", "loss": "mse", "target_range": "task"},
+            "train": {"learning_rate": 3e-3, "max_updates": 100, "optimizer": "adam"},
+        },
+        cell={"task.sequence_length": 2, "model.depth": 1},
+        recipe={"train.learning_rate": 3e-3},
+        recipe_index=0,
+        purpose="intervene" if number == 2 else "default",
+        seed=number % 2,
+        started="2026-01-01T00:00:00+00:00",
+        ended=None if outcome is None else "2026-01-01T00:01:00+00:00",
+        summary=None if outcome is None else summary,
+        intervention=Intervention("rescue", "clip_norm", {"train.clip_norm": 1.0}, 0, "exploding_gradient")
+        if number == 2
+        else None,
+    )
+    return record.to_json().encode()
+
+
+def _history() -> bytes:
+    layers = {"layers.0": 0.1, "readout": 0.2}
+    signals = {
+        "learning_rate": 3e-3, "gradient_norm": 0.1, "gradient_norm_by_layer": layers, "loss_max": 0.9,
+        "gradient_norm_by_step": [0.1, None], "gradient_steps": [0, 1], "gradient_missing": ["layers.0.bias"],
+        "saturation_by_layer": {"layers.0": {"forget": 0.5}}, "spread_by_layer": layers, "label_signal": 0.1,
+        "outputs": {"least": -1.0, "largest": 1.0, "mean": 0.0, "spread": 0.5}, "epoch": 2.0,
+        "losses": {"mean_squared_error": 0.2, "cross_entropy": 0.7}, "unmoved_parameters": ["layers.0.bias"],
+    }  # fmt: skip
+    lines = [
+        Evaluation(10 * step, 0.1 * step, 0.7 / step, 0.7, 0.5, 0.01, signals).to_line()
+        for step in range(1, 6)
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+@cache
+def _config() -> bytes:
+    words = ["space=smoke", "task=parity", "run=run", "task.sequence_length=2,3", "model.depth=1,2"]
+    return to_yaml(load(words)).encode()
+
+
+def _provenance() -> bytes:
+    session = {
+        "command": ["python", "-m", "search.run", "space=smoke"], "code": "c0de",
+        "versions": {"torch": "2.13"}, "ended": None,
+        "files": {"my.npz": {"bytes": 3, "blake2b": "00"}}, "started": "2026-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    return json.dumps({"codes": {"c0de": {"revision": "abc"}}, "sessions": [session]}).encode()
+
+
+def _forecast() -> bytes:
+    cell = CellForecast({"task.sequence_length": 2, "model.depth": 1}, dict.fromkeys(SIGNALS, 0.5), 0.5)
+    values = Forecast(shipped_fit(), 1, 1.0, (cell,))
+    content = {"schema": 1, "num_seeds": 1, "seconds": 1.0, "fit": values.fit.to_dict()}
+    return json.dumps({**content, "cells": [cell.__dict__]}).encode()
+
+
+def _causes() -> bytes:
+    suspicion = {
+        "cause": "too_slow", "confidence": 0.5, "rule": "slow",
+        "evidence": [{"told": "it rises", "values": {"slope": 0.1}, "layer": None, "update": 3}],
+    }  # fmt: skip
+    lines = [
+        {"number": number, "verdict": suspicion, "runners_up": [suspicion], "level": "at chance",
+         "level_told": "", "key": "0" * 24}
+        for number in range(3)
+    ]  # fmt: skip
+    return "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+
+
+def _state() -> bytes:
+    tensors = {"model.weight": torch.zeros(2, 2)}
+    return save(tensors, {"progress": json.dumps(Progress().__dict__)})
+
+
+#: Every file of a run, by its path, and what it holds.
+RUN_FILES: dict[str, Callable[[], bytes]] = {
+    "config.yaml": _config,
+    "provenance.json": _provenance,
+    "costs.json": lambda: (
+        b'[{"cell": {"task.sequence_length": 2, "model.depth": 1}, "seconds_per_trial": 3.0}]'
+    ),
+    "causes.jsonl": _causes,
+    "forecast.json": _forecast,
+    **{f"trials/{number}/record.json": lambda number=number: _record(number) for number in range(4)},
+    **{f"trials/{number}/history.jsonl": _history for number in range(4)},
+}
+
+
+# Who reads it.
+
+
+def _read_run(folder: Path) -> object:
+    """All that a report reads and shows, but the picture, which takes as long as a hundred such inputs."""
+    run = load_run(RunFolder(folder))
+    failure_map = build_map(run)
+    foretold = forecast_on(failure_map, folder)
+    run.table.to_csv()
+    rescue_csv(run, rescue_comparisons(run))
+    return cells_csv(failure_map), render(run, failure_map, foretold.page_words if foretold else "")
+
+
+def _read_group(kind: str) -> Callable[[Path], object]:
+    others = [] if kind == "space" else ["space=smoke"]
+    return lambda folder: load([f"{kind}={folder / f'{kind}.yaml'}", "run=run", *others])
+
+
+def _read_words(folder: Path) -> object:
+    text = (folder / "words").read_bytes().decode("utf-8", "surrogateescape")
+    return load(text.split("\n"))
+
+
+def _read_arrays(suffix: str) -> Callable[[Path], object]:
+    return lambda folder: prepare(ArrayFileConfig(path=str(folder / f"my{suffix}")))
+
+
+def _read_checkpoint(folder: Path) -> object:
+    return Snapshot.load(folder, torch.device("cpu"))
+
+
+def _read_weights(folder: Path) -> object:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(stored_weights("run/0", folder))
+    except SafetensorError as error:
+        raise UserError(str(error)) from None
+
+
+@cache
+def _arrays() -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    return {"inputs": random.normal(size=(200, 3, 2)) + labels[:, None, None], "targets": labels}
+
+
+def _npz() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **_arrays())
+    return buffer.getvalue()
+
+
+def _frame() -> pd.DataFrame:
+    arrays = _arrays()
+    rows = arrays["inputs"].reshape(-1, 2).round(3)
+    columns = {"sequence": np.repeat(np.arange(200), 3), "a": rows[:, 0], "b": rows[:, 1]}
+    return pd.DataFrame({**columns, "target": np.repeat(arrays["targets"], 3)})
+
+
+def _parquet() -> bytes:
+    buffer = io.BytesIO()
+    _frame().to_parquet(buffer)
+    return buffer.getvalue()
+
+
+LOADERS = (
+    *(
+        Loader(place.rpartition("/")[2], place, content, _read_run, write_run)
+        for place, content in RUN_FILES.items()
+        if "trials" not in place or "/1/" in place
+    ),
+    Loader("fix's record.json", "trials/2/record.json", lambda: _record(2), _read_run, write_run),
+    Loader("config.yaml, resumed", "config.yaml", _config, lambda folder: from_yaml(folder / "config.yaml")),
+    Loader("space", "space.yaml", SPACE.encode, _read_group("space")),
+    Loader("budget", "budget.yaml", b"{minutes: 3, seeds: 4, recipes: 2}".strip, _read_group("budget")),
+    Loader("cluster", "cluster.yaml", b"{address: local, cpus: 2}".strip, _read_group("cluster")),
+    Loader("words", "words", b"space=smoke\nmodel.depth=1,2\nbudget.minutes=3\nrun=run".strip, _read_words),
+    Loader("attempt", "attempt", b"3\n".lower, lambda folder: current_attempt(TrialFolder(folder))),
+    Loader("checkpoint", "state.safetensors", _state, _read_checkpoint),
+    Loader("weights", "run/trials/0/weights.safetensors", _state, _read_weights),
+    Loader("npz", "my.npz", _npz, _read_arrays(".npz")),
+    Loader("csv", "my.csv", lambda: _frame().to_csv(index=False).encode(), _read_arrays(".csv")),
+    Loader("parquet", "my.parquet", _parquet, _read_arrays(".parquet")),
+)
