@@ -9,6 +9,7 @@ from analysis.errors import UserError, nearest
 from analysis.records import RunFolder
 from analysis.run_names import names_of_runs
 from analysis.storage import check_place, place_of, store_of
+from analysis.storage.plain_files import require_plain_files
 from search.config import RunConfig
 from search.loading.checker import Checker
 from search.loading.combinations import impossible_combinations
@@ -30,7 +31,7 @@ def locate(words: Sequence[str]) -> tuple[RunFolder, list[str]]:
     """The folder of the run that `run=` and `storage=` name, and the words that are left.
 
     Raises:
-        UserError: no run is named, or there is none of that name; the nearest name is told.
+        UserError: no run is named, or there is none of that name; the nearest name is told. Or there are links in it.
     """
     named = dict(word.partition("=")[::2] for word in words if word.startswith(("run=", "storage=")))
     others = [word for word in words if not word.startswith(("run=", "storage="))]
@@ -44,6 +45,7 @@ def locate(words: Sequence[str]) -> tuple[RunFolder, list[str]]:
     if not store_of(storage).exists(folder.config):
         hint = nearest(folder.name, names_of_runs(storage))
         raise UserError(f"run={folder.name}: no such run in {storage}{hint}")
+    require_plain_files(folder.path)
     return folder, others
 
 

@@ -16,7 +16,7 @@ from analysis.storage import place_of
 from datasets.config import ArrayFileConfig
 from datasets.errors import TaskError
 from datasets.files.prepare import prepare
-from search.loading import load
+from search.loading import load, locate
 from search.names import name_problem
 from tests.security.inputs import write_run
 
@@ -44,6 +44,8 @@ def test_a_link_in_a_run_is_refused_and_nothing_behind_it_touched(
         outside.mkdir()
     before = sorted(tmp_path.joinpath("outside").rglob("*"))
     inside.symlink_to(outside)
+    with pytest.raises(UserError, match="is a link|no such run"):
+        locate([f"run={run.name}", f"storage={run.path.parent}"])
     with pytest.raises(UserError, match="is a link"):
         build(run)
     assert sorted(tmp_path.joinpath("outside").rglob("*")) == before
