@@ -28,7 +28,7 @@ from search.entry import (
 )
 from search.journal.journal import Journal
 from search.journal.opening import open_journal
-from search.lock import Lease, take_lease
+from search.lock import PACE, Lease, Pace, take_lease
 from search.pruners import PRUNERS
 from search.samplers import SAMPLERS
 from search.space import Cell
@@ -117,6 +117,7 @@ class Study:
         notice: Notice,
         cost: Cost | None = None,
         agenda: Agenda | None = None,
+        pace: Pace = PACE,
     ) -> "Study":
         """Begins a run, or goes on with it.
 
@@ -126,6 +127,7 @@ class Study:
             notice: is told of every repair.
             cost: relative cost of a trial, for the order of the cells; search.cost's where left out.
             agenda: what to begin next, new: it is told of every trial; the map's where left out.
+            pace: of the lease's beats.
 
         Raises:
             UserError: another driver is at work; the journal is corrupt; the folder cannot be written.
@@ -139,12 +141,16 @@ class Study:
         with disk_errors_told(folder):
             store_of(folder.path).make_folder(folder.path)
             store_of(folder.path).make_folder(folder.trials)
-            lease = take_lease(folder, notice)
+            lease = take_lease(folder, notice, pace=pace)
             try:
                 journal = open_journal(config, folder, notice, lease.check)
-                with journal.errors_told():
-                    study = cls(config, folder, journal, agenda, lease)
-                    study._read(notice)
+                try:
+                    with journal.errors_told():
+                        study = cls(config, folder, journal, agenda, lease)
+                        study._read(notice)
+                except BaseException:
+                    journal.close()
+                    raise
             except BaseException:
                 lease.release()
                 raise
@@ -269,6 +275,7 @@ class Study:
 
     def close(self) -> None:
         """Gives back the run's lock. Trials that run stay unfinished, and are asked first after a resume."""
+        self._journal.close()
         self._lease.release()
 
     def _begin(self) -> Start | None:

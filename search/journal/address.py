@@ -8,7 +8,7 @@ SCHEME = "postgresql"
 
 #: libpq's parameters that an address may have (https://www.postgresql.org/docs/current/libpq-connect.html).
 _PARAMETERS = ("host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
-_EXAMPLE = f"{SCHEME}://user@host/database"
+_EXAMPLE = f"{SCHEME}://HOST/DATABASE"
 
 
 def read_address(text: str) -> tuple[str, str | None]:

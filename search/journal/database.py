@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
@@ -37,13 +38,18 @@ def open_database(
         UserError: the database cannot be reached or refuses, lacks the study, or has it for another run.
         OSError: the run folder cannot be read or written.
     """
-    with database_errors_told(address, folder):
+    errors_told = partial(database_errors_told, address, folder)
+    with errors_told():
         backend = _connect(address, password)
         event.listen(backend.scoped_session, "before_commit", lambda session: check())
         storage = get_storage(backend)
-        study_name = _claim(storage, address, folder)
+        try:
+            study_name = _claim(storage, address, folder)
+        except BaseException:
+            backend.engine.dispose()
+            raise
     # Every commit is on the server's disk when it returns.
-    return Journal(storage, study_name, lambda: None, lambda: database_errors_told(address, folder))
+    return Journal(storage, study_name, lambda: None, backend.engine.dispose, errors_told)
 
 
 @contextmanager

@@ -102,7 +102,7 @@ def open_log(
         # Optuna trusts what it reads: a line that is JSON but no record shows itself while it is replayed.
         raise UserError(_corrupt(path, backend.num_lines)) from error
     names = [study.study_name for study in storage.get_all_studies()]
-    return Journal(storage, names[0] if names else study_name, backend.sync, nullcontext)
+    return Journal(storage, names[0] if names else study_name, backend.sync, lambda: None, nullcontext)
 
 
 def _corrupt(path: AnyPath, line: int) -> str:

@@ -144,7 +144,7 @@ def journal_values(word: Word, problems: list[str]) -> dict[str, Any]:
     try:
         address, password = read_address(word.text)
     except ValueError as error:
-        problems.append(f"{word}: {error}")
+        problems.append(f"journal: {error}")
         return {}
     return {"journal": address, "journal_password": password}
 

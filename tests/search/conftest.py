@@ -1,8 +1,19 @@
-"""A small space, and runs over it whose trials end by a rule instead of a training."""
+"""A small space, and runs over it whose trials end by a rule instead of a training. A database server."""
 
-from collections.abc import Callable
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from analysis.records import RunFolder
@@ -50,3 +61,77 @@ def make_config() -> Callable[..., RunConfig]:
 @pytest.fixture
 def folder(tmp_path: Any) -> RunFolder:
     return RunFolder(tmp_path / "runs" / "tiny")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL server of this session, `postgresql://owner:PASSWORD@host:port/`."""
+    # Not pytest's folder, which is root's alone where root runs the tests: PostgreSQL refuses to run as root.
+    with tempfile.TemporaryDirectory(prefix="postgres-of-tests-") as folder:
+        yield from serve_postgres(Path(folder))
+
+
+def serve_postgres(folder: Path) -> Iterator[str]:
+    password_file = folder / "password"
+    password_file.write_text("correct-horse")
+    user: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        for path in (folder, password_file):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    data = folder / "data"
+    words = ["-U", "owner", "-A", "scram-sha-256", "--pwfile", str(password_file), "--no-sync", "-E", "UTF8"]
+    made = subprocess.run(
+        [postgres_program("initdb"), "-D", str(data), *words],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        **user,
+    )
+    assert made.returncode == 0, made.stderr
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", f"port={port}"]
+    options = [word for setting in settings for word in ("-c", setting)]
+    server = subprocess.Popen(
+        [postgres_program("postgres"), "-D", str(data), *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        **user,
+    )
+    address = f"postgresql://owner:correct-horse@127.0.0.1:{port}/"
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(f"{address}postgres").close()
+                break
+            except psycopg.OperationalError:
+                assert server.poll() is None, f"postgres ended with {server.returncode}"
+                assert time.monotonic() < deadline, "postgres does not answer"
+                time.sleep(0.05)
+        yield address
+    finally:
+        # SIGINT: PostgreSQL's fast shutdown, which ends open sessions.
+        server.send_signal(signal.SIGINT)
+        server.wait()
+
+
+@pytest.fixture
+def database(postgres: str) -> str:
+    """The address, with its password, of an empty database of this test's own."""
+    name = f"runs_{secrets.token_hex(4)}"
+    with psycopg.connect(f"{postgres}postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return f"{postgres}{name}"
+
+
+def postgres_program(name: str) -> str:
+    """Debian keeps the server's programs off the PATH, by version."""
+    beside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    found = shutil.which(name) or (str(beside[-1]) if beside else None)
+    assert found, f"{name} is missing: install postgresql, as .ci/run does"
+    return found

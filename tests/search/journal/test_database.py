@@ -1,0 +1,188 @@
+"""Decisions in a real PostgreSQL server."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from analysis.errors import UserError
+from analysis.records import RunFolder, Summary, TrialRecord
+from search.config import RunConfig
+from search.journal.address import read_address
+from search.loading import to_yaml
+from search.lock import Owner, Pace, Terms
+from search.study import Study
+
+pytestmark = pytest.mark.xdist_group("postgres")
+
+LEARNED = Summary("learned", "criterion met", updates=700, score=0.97, best_score=0.97, target_score=0.95)
+PASSWORD = "correct-horse"
+
+#: Asks for three trials, tells one, and waits to be killed.
+DRIVER = """
+import sys
+from pathlib import Path
+from analysis.records import RunFolder, Summary
+from search.loading import from_yaml
+from search.study import Study
+folder = RunFolder(Path(sys.argv[1]))
+study = Study.open(from_yaml(folder.config), folder, print, lambda config: 1.0)
+starts = [study.ask() for _ in range(3)]
+study.tell(1, Summary("learned", "criterion met", score=0.9))
+print("killed in the middle", flush=True)
+sys.stdin.read()
+"""
+
+OpenStudy = Callable[..., Study]
+
+
+@pytest.fixture
+def config(make_config: Callable[..., RunConfig], database: str) -> RunConfig:
+    address, password = read_address(database)
+    return make_config(journal=address, journal_password=password)
+
+
+@pytest.fixture
+def open_study() -> Iterator[OpenStudy]:
+    opened: list[Study] = []
+
+    def open_it(config: RunConfig, folder: RunFolder) -> Study:
+        opened.append(Study.open(config, folder, print, lambda trial: 1.0))
+        return opened[-1]
+
+    yield open_it
+    for study in opened:
+        study.close()
+
+
+def test_a_study_lives_under_the_runs_name_and_optuna_reads_it(
+    config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy
+) -> None:
+    study = open_study(config, folder)
+    start = study.ask()
+    assert start is not None
+    study.put_back_after(start.number, "out_of_memory", "line one\n" + "x" * 10_000, halve_batch=True)
+    again = study.ask()
+    assert again is not None
+    assert (again.number, again.attempt) == (0, 2)
+    assert again.config.train.batch_size == int(start.config.train.batch_size) // 2
+    study.tell(0, LEARNED)
+    record = TrialRecord.from_json(folder.trial(0).record.read_text())
+    assert (len(record.faults[0].reason), record.batch_halvings) == (500, 1)
+    assert not folder.journal.exists()
+    storage = optuna.storages.RDBStorage(database.replace("postgresql://", "postgresql+psycopg://"))
+    assert optuna.load_study(study_name="tiny", storage=storage).best_value == 0.97
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def test_a_killed_driver_is_followed_where_it_was(
+    config: RunConfig, folder: RunFolder, monkeypatch: pytest.MonkeyPatch, open_study: OpenStudy
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    folder.path.mkdir(parents=True)
+    folder.config.write_text(to_yaml(config))
+    words = [sys.executable, "-c", DRIVER, str(folder.path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        assert driver.stdout.readline() == "killed in the middle\n"
+        driver.send_signal(signal.SIGKILL)
+    study = open_study(config, folder)
+    assert study.results().outcomes == {"learned": 1}
+    asked = [study.ask() for _ in range(3)]
+    assert [(start.number, start.attempt) for start in asked if start] == [(0, 2), (2, 2), (3, 1)]
+
+
+def test_runs_share_a_database_and_not_a_name(
+    config: RunConfig, tmp_path: Path, open_study: OpenStudy
+) -> None:
+    open_study(config, RunFolder(tmp_path / "here" / "tiny"))
+    open_study(config, RunFolder(tmp_path / "here" / "another"))
+    with pytest.raises(UserError, match="its study tiny belongs to another run: name this one otherwise"):
+        open_study(config, RunFolder(tmp_path / "there" / "tiny"))
+
+
+def test_a_renamed_folder_keeps_its_study(
+    config: RunConfig, folder: RunFolder, open_study: OpenStudy
+) -> None:
+    study = open_study(config, folder)
+    assert study.ask()
+    study.close()
+    renamed = RunFolder(folder.path.rename(folder.path.with_name("renamed")))
+    start = open_study(config, renamed).ask()
+    assert start is not None
+    assert (start.number, start.attempt) == (0, 2)
+
+
+def test_a_database_that_lost_its_study_is_told(
+    config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy
+) -> None:
+    study = open_study(config, folder)
+    assert study.ask()
+    study.close()
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    with pytest.raises(UserError, match="has no study tiny, which holds the decisions of this run"):
+        open_study(config, folder)
+
+
+def test_what_the_server_refuses_is_one_line_without_the_password(
+    config: RunConfig, folder: RunFolder, monkeypatch: pytest.MonkeyPatch, open_study: OpenStudy
+) -> None:
+    wrong = config.model_copy(update={"journal_password": SecretStr("battery-staple")})
+    with pytest.raises(UserError, match="password authentication failed") as raised:
+        open_study(wrong, folder)
+    assert len(raised.value.problems) == 1
+    assert "battery" not in str(raised.value)
+
+
+def test_a_server_that_is_away_is_one_line(
+    config: RunConfig, folder: RunFolder, open_study: OpenStudy
+) -> None:
+    nowhere = config.model_copy(update={"journal": "postgresql://owner@127.0.0.1:1/runs"})
+    with pytest.raises(
+        UserError, match=r"journal=postgresql://\*\*\*@127\.0\.0\.1:1/runs: .*refused.*search.resume"
+    ):
+        open_study(nowhere, folder)
+
+
+def test_a_connection_that_breaks_is_made_again(
+    config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy
+) -> None:
+    study = open_study(config, folder)
+    start = study.ask()
+    assert start is not None
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    study.tell(start.number, LEARNED)
+    assert study.results().outcomes == {"learned": 1}
+
+
+def test_a_superseded_driver_commits_nothing(
+    config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy
+) -> None:
+    """A driver elsewhere took the run over; this one hears of it before its next commit."""
+    study = Study.open(
+        config, folder, print, lambda trial: 1.0, pace=Pace(beat_seconds=0.001, watch_seconds=1.0)
+    )
+    start = study.ask()
+    assert start is not None
+    assert Terms(folder).create(2, replace(Owner.this_process(), host="elsewhere"), "its token")
+    for write in (study.ask, lambda: study.tell(start.number, LEARNED)):
+        with pytest.raises(UserError, match=r"was taken over by process \d+ on host elsewhere"):
+            write()
+    with psycopg.connect(database) as connection:
+        trials = connection.execute("SELECT state FROM trials").fetchall()
+        assert trials == [("RUNNING",)]
+    study.close()
