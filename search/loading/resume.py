@@ -31,7 +31,7 @@ def locate(words: Sequence[str]) -> tuple[RunFolder, list[str]]:
     """The folder of the run that `run=` and `storage=` name, and the words that are left.
 
     Raises:
-        UserError: no run is named, or there is none of that name; the nearest name is told. Or there are links in it.
+        UserError: no run is named, there is none of that name (the nearest is told), or it has links in it.
     """
     named = dict(word.partition("=")[::2] for word in words if word.startswith(("run=", "storage=")))
     others = [word for word in words if not word.startswith(("run=", "storage="))]

@@ -44,7 +44,7 @@ def test_a_link_in_a_run_is_refused_and_nothing_behind_it_touched(
         outside.mkdir()
     before = sorted(tmp_path.joinpath("outside").rglob("*"))
     inside.symlink_to(outside)
-    with pytest.raises(UserError, match="is a link|no such run"):
+    with pytest.raises(UserError, match=r"is a link|no such run"):
         locate([f"run={run.name}", f"storage={run.path.parent}"])
     with pytest.raises(UserError, match="is a link"):
         build(run)
