@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
 from ray._private.services import canonicalize_bootstrap_address_or_die
 from ray.exceptions import AuthenticationError
 
@@ -19,6 +20,8 @@ _ANSWER_SECONDS = 5.0
 def main(address: str) -> str:
     """'in', 'refused', 'no token', or why there is no answer."""
     try:
+        # Without it, a missing token would end this process in the compiled client, without an exception.
+        ensure_token_if_auth_enabled(create_token_if_missing=False)
         client = _raylet.GcsClient(address=canonicalize_bootstrap_address_or_die(address))
         client.get_all_node_info(timeout=_ANSWER_SECONDS)
     except AuthenticationError as error:

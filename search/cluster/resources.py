@@ -27,8 +27,6 @@ def trial_resources(cluster: Cluster) -> dict[str, float]:
     gpus = cluster.gpus_per_trial
     if gpus is None:
         gpus = 1.0 if any(node.get("GPU", 0.0) >= 1 for node in nodes) else 0.0
-    if gpus > 1 and gpus != int(gpus):
-        raise UserError(f"cluster.gpus_per_trial={gpus:g}: more than one must be a whole number")
     wanted = {"CPU": float(cluster.cpus_per_trial), "GPU": gpus, **cluster.resources_per_trial}
     if cluster.memory_per_trial is not None:
         wanted["memory"] = float(round(cluster.memory_per_trial * 2**30))

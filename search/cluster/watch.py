@@ -31,7 +31,8 @@ def lost_head_noticed(address: str, lost_seconds: float) -> Iterator[None]:
     assert main == threading.get_ident(), "signals reach the main thread only"
 
     def tell(number: int, frame: FrameType | None) -> None:
-        raise ClusterLostError
+        if not over.is_set():
+            raise ClusterLostError
 
     def watch() -> None:
         answered = monotonic()
@@ -39,8 +40,8 @@ def lost_head_noticed(address: str, lost_seconds: float) -> Iterator[None]:
             if _answers(address):
                 answered = monotonic()
             elif monotonic() - answered >= lost_seconds:
+                # Again and again: what Tune does to clean up waits for the head as well.
                 signal.pthread_kill(main, _SIGNAL)
-                return
 
     previous = signal.signal(_SIGNAL, tell)
     watcher = threading.Thread(target=watch, name="failmap-head", daemon=True)

@@ -32,13 +32,13 @@ class TwoNodes:
 @pytest.fixture(scope="session")
 def two_nodes() -> Iterator[TwoNodes]:
     """One that asks for a token. A test that kills it must be the last."""
-    yield from _started(secrets.token_hex(16))
+    yield from _started(secrets.token_hex(16), num_nodes=2)
 
 
 @pytest.fixture(scope="session")
 def open_head() -> Iterator[TwoNodes]:
     """One that lets everybody in."""
-    yield from _started(None)
+    yield from _started(None, num_nodes=1)
 
 
 @pytest.fixture
@@ -65,10 +65,10 @@ def driver(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-def _started(token: str | None) -> Iterator[TwoNodes]:
+def _started(token: str | None, *, num_nodes: int) -> Iterator[TwoNodes]:
     mode = {"RAY_AUTH_MODE": "disabled"} if token is None else {"RAY_AUTH_MODE": "token"}
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "two_nodes.py")],
+        [sys.executable, str(Path(__file__).parent / "two_nodes.py"), str(num_nodes)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,62 @@
+"""Who is let into a cluster, and which clusters are too open to be joined."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.errors import UserError
+from search.cluster.authentication import authentication_mode
+from search.cluster.environment import LOOPBACK_ONLY
+from search.config import Cluster
+
+
+def knocked(address: str, home: Path, authentication: str = "token", **own: str) -> str:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    cluster = Cluster.model_validate({"address": address, "authentication": authentication})
+    return authentication_mode(cluster, {**clean, "HOME": str(home), **LOOPBACK_ONLY, **own})
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        pytest.param({}, "asks for a token, and there is none here", id="no token"),
+        pytest.param({"RAY_AUTH_TOKEN": "wrong"}, "refuses the token of this machine", id="wrong token"),
+    ],
+)
+def test_a_cluster_with_a_token_wants_the_right_one(
+    two_nodes: Any, tmp_path: Path, own: dict[str, str], message: str
+) -> None:
+    assert knocked(two_nodes.address, tmp_path, **two_nodes.environment()) == "token"
+    with pytest.raises(UserError, match=message):
+        knocked(two_nodes.address, tmp_path, **own)
+
+
+@pytest.mark.ray
+def test_a_cluster_that_lets_everybody_in_is_joined_on_demand_only(open_head: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"lets everybody in .* or say cluster\.authentication=none"):
+        knocked(open_head.address, tmp_path, RAY_AUTH_TOKEN="mine")
+    assert knocked(open_head.address, tmp_path, "none") == "disabled"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("head", "must be local, auto, or HOST:PORT"),
+        ("127.0.0.1:70000", "its port must be a number from 1 to 65535"),
+        ("no.such.host.invalid:6379", "no Ray answers there"),
+    ],
+)
+def test_addresses_where_no_ray_can_be(tmp_path: Path, address: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        knocked(address, tmp_path)
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(UserError, match="no Ray answers there"):
+            knocked(f"127.0.0.1:{taken.getsockname()[1]}", tmp_path)

@@ -1,0 +1,57 @@
+"""A Ray of our own: nobody else reaches it, and one that cannot start is told in a line."""
+
+import subprocess
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+import psutil
+import pytest
+
+Start = Callable[..., subprocess.Popen[str]]
+LONG = (
+    "space=smoke",
+    "task=adding",
+    "task.sequence_length=5",
+    "model.depth=1",
+    "model.hidden_size=8",
+    "train.max_updates=1000000",
+    "train.evaluate_every=10",
+    "cluster.cpus=1",
+    "run=own",
+)
+
+pytestmark = pytest.mark.ray
+
+
+def test_every_port_is_on_loopback_and_the_token_is_in_no_file(driver: Start, tmp_path: Path) -> None:
+    # An address in the environment is somebody else's cluster: cluster=local starts one of its own.
+    search = driver(*LONG, f"storage={tmp_path}", RAY_ADDRESS="192.0.2.1:6379")
+    assert search.stdout is not None
+    for line in search.stdout:
+        if "running" in line:
+            break
+    family = psutil.Process(search.pid).children(recursive=True)
+    listening = [
+        ip_address(connection.laddr.ip)
+        for process in family
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    token = family[0].environ()["RAY_AUTH_TOKEN"]
+    search.terminate()
+    search.communicate(timeout=60)
+    assert len(listening) >= 5
+    assert all((address.ipv4_mapped or address).is_loopback for address in listening if address.version == 6)
+    assert all(address.is_loopback for address in listening if address.version == 4)
+    assert len(token) == 64
+    assert not (tmp_path / ".ray").exists(), "no token in the home folder"
+
+
+def test_a_ray_that_cannot_start_is_one_line(driver: Start, tmp_path: Path) -> None:
+    no_folder = tmp_path / "file"
+    no_folder.touch()
+    search = driver(*LONG, f"storage={tmp_path}", RAY_TMPDIR=str(no_folder))
+    output, _ = search.communicate(timeout=60)
+    assert search.returncode == 2, output
+    assert output.splitlines()[-1].startswith("error: Ray cannot start on this machine: "), output
