@@ -37,6 +37,8 @@ def read_remote_request(
     except UserError as error:
         raise UserError(*dict.fromkeys([*problems, *error.problems])) from None
     problems += _file_problems(request.config)
+    if request.config.journal_password is not None:
+        problems.append("journal: whoever sees the cluster reads a job's words: set PGPASSWORD there instead")
     if problems:
         raise UserError(*dict.fromkeys(problems))
     return request
