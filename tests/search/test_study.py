@@ -1,6 +1,5 @@
 import json
 import random
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from analysis.errors import UserError
-from analysis.records import Outcome, RunFolder, Summary, TrialRecord
+from analysis.records import FaultKind, Outcome, RunFolder, Summary, TrialRecord
+from analysis.storage import AnyPath, read_text, store_of
 from search.config import RunConfig
 from search.drivers import driver_of
+from search.lock import Pace
 from search.samplers import SAMPLERS
 from search.study import Start, Study
 from search.trial.attempt import current_attempt
@@ -38,7 +39,7 @@ def open_study(config: RunConfig, folder: RunFolder, told: list[str] | None = No
 
 def crash(folder: RunFolder) -> None:
     """What kill -9 leaves, but for the lock of a process that is gone: this one is not."""
-    shutil.rmtree(folder.lock)
+    store_of(folder.path).remove_tree(folder.lock)
 
 
 def ask(study: Study) -> Start:
@@ -57,7 +58,7 @@ def end_by_rule(start: Start) -> Summary:
 
 
 def record(folder: RunFolder, number: int) -> TrialRecord:
-    return TrialRecord.from_json(folder.trial(number).record.read_text())
+    return TrialRecord.from_json(read_text(folder.trial(number).record))
 
 
 def optuna_trials(folder: RunFolder) -> list[optuna.trial.FrozenTrial]:
@@ -151,6 +152,62 @@ def test_an_interrupted_trial_goes_on_before_any_other(make_config: MakeConfig, 
     assert ask(resumed) == replace(first, attempt=3)
     assert ask(resumed) == replace(second, attempt=2)
     assert record(folder, 0).attempt == 3
+
+
+def test_a_fault_is_kept_with_the_trial_and_in_its_record(make_config: MakeConfig, folder: RunFolder) -> None:
+    study = open_study(make_config(), folder)
+    start = ask(study)
+    study.put_back_after(start.number, "lost", "the node\n\0died\tat nan " + "x" * 10_000)
+    (fault,) = study.faults(start.number)
+    assert (fault.attempt, fault.kind, len(fault.reason)) == (1, "lost", 500)
+    assert fault.reason.startswith("the node \0died at nan xxx")
+    study.close()
+    resumed = open_study(make_config(), folder)
+    assert resumed.faults(start.number) == (fault,)
+    assert record(folder, start.number).faults == (fault,), "the resume wrote it"
+    assert ask(resumed) == replace(start, attempt=2)
+
+
+@pytest.mark.parametrize(("kind", "is_kept"), [("preempted", True), ("lost", True), ("error", False)])
+def test_only_after_an_error_a_trial_begins_anew_even_if_the_driver_dies_in_between(
+    make_config: MakeConfig, folder: RunFolder, kind: FaultKind, is_kept: bool
+) -> None:
+    study = open_study(make_config(), folder)
+    start = ask(study)
+    start.folder.checkpoint.mkdir()
+    study.put_back_after(start.number, kind, "as it is")
+    crash(folder)
+    resumed = open_study(make_config(), folder)
+    assert ask(resumed).folder.checkpoint.exists() is is_kept
+    # The next start has a checkpoint of its own, which no fault of before spoils.
+    start.folder.checkpoint.mkdir(exist_ok=True)
+    resumed.put_back(start.number)
+    assert ask(resumed).folder.checkpoint.exists()
+
+
+def test_a_batch_is_halved_again_and_again_but_not_away(make_config: MakeConfig, folder: RunFolder) -> None:
+    study = open_study(make_config(), folder)
+    whole = ask(study).config.train.batch_size
+    assert isinstance(whole, int)
+    batch_sizes = [whole]
+    while batch_sizes[-1] > 1:
+        study.put_back_after(0, "out_of_memory", "no room", halve_batch=True)
+        batch_sizes.append(ask(study).config.train.batch_size)
+    assert batch_sizes == [whole >> times for times in range(len(batch_sizes))]
+    with pytest.raises(AssertionError, match="no batch that can be halved"):
+        study.put_back_after(0, "out_of_memory", "no room", halve_batch=True)
+
+
+def test_a_journal_of_before_there_were_faults_opens(make_config: MakeConfig, folder: RunFolder) -> None:
+    study = open_study(make_config(), folder)
+    study.tell(ask(study).number, LEARNED)
+    study.close()
+    old = json.loads(folder.trial(0).record.read_text())
+    del old["faults"], old["batch_halvings"]
+    folder.trial(0).record.write_text(json.dumps(old))
+    told: list[str] = []
+    assert open_study(make_config(), folder, told).faults(0) == ()
+    assert told == []
 
 
 def test_the_live_view_sees_all_trials(make_config: MakeConfig, folder: RunFolder) -> None:
@@ -318,6 +375,38 @@ def test_a_run_that_dies_again_and_again_tries_the_same(
     undisturbed = run_to_the_end(config, RunFolder(tmp_path / "undisturbed"), None)
     disturbed = run_to_the_end(config, RunFolder(tmp_path / "disturbed"), random.Random(0))
     assert disturbed == undisturbed
+
+
+def test_a_run_in_an_object_store_tries_the_same(
+    make_config: MakeConfig, tmp_path: Path, s3_storage: AnyPath
+) -> None:
+    config = make_config(sampler="tpe", budget={"recipes": 3, "trials": 16})
+    undisturbed = run_to_the_end(config, RunFolder(tmp_path / "undisturbed"), None)
+    disturbed = run_to_the_end(config, RunFolder(s3_storage / "disturbed"), random.Random(1))
+    assert disturbed == undisturbed
+
+
+def test_what_a_driver_decided_in_an_object_store_outlives_it(
+    make_config: MakeConfig, s3_storage: AnyPath
+) -> None:
+    """What it had not yet pushed is lost with it, and was told to nobody."""
+    folder, config = RunFolder(s3_storage / "tiny"), make_config(pruner="halving")
+    study = Study.open(config, folder, print, cost, pace=Pace(beat_seconds=0.1))
+    first, second = ask(study), ask(study)
+    study.tell(first.number, LEARNED)
+    study.report(second.number, 200, 0.25)
+    crash(folder)
+    store_of(folder.path).remove(folder.trial(first.number).record)
+    told: list[str] = []
+    resumed = open_study(config, folder, told)
+    assert resumed.results().outcomes == {"learned": 1}
+    assert told == ["1 trial records were behind the journal, and were written again from it"]
+    assert ask(resumed) == replace(second, attempt=2)
+    # The driver of before wakes from a long sleep.
+    with pytest.raises(UserError, match=r"was taken over by .*: nothing more is written here"):
+        study.tell(second.number, LEARNED)
+    assert record(folder, second.number).attempt == 2
+    assert record(folder, second.number).summary is None
 
 
 @settings(deadline=None, max_examples=12)
