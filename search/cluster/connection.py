@@ -43,17 +43,17 @@ def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]
     else:
         _join(cluster, common)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    lost = (
+        f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} seconds: the cluster "
+        f"is lost, and nothing that was finished. Go on here or on another cluster with {resume_command(folder)}"
+    )
     try:
-        with lost_head_noticed(ray.get_runtime_context().gcs_address, cluster.head_lost_seconds):
+        with lost_head_noticed(ray.get_runtime_context().gcs_address, cluster.head_lost_seconds, lost):
             if cluster.address != "local":
                 check_nodes(folder, notice)
             yield
     except ClusterLostError:
-        raise UserError(
-            f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} "
-            f"seconds: the cluster is lost, and nothing that was finished. Go on here or on another "
-            f"cluster with {resume_command(folder)}"
-        ) from None
+        raise UserError(lost) from None
     finally:
         ray.shutdown()
 

@@ -1,6 +1,7 @@
 """What one trial gets of a cluster, and how many trials fit into it at once."""
 
 from collections.abc import Mapping, Sequence
+from threading import Thread
 from time import monotonic
 
 import ray
@@ -47,22 +48,33 @@ def num_slots(nodes: Sequence[Resources], wanted: Resources) -> int:
 
 
 class Slots:
-    """How many trials may be under way now: it follows a cluster that grows and shrinks."""
+    """How many trials may be under way now: it follows a cluster that grows and shrinks.
+
+    The cluster is asked by a thread beside: where the head is gone, Ray's answer never comes, and no signal
+    interrupts the wait for it.
+    """
 
     def __init__(self, cluster: Cluster, wanted: Resources) -> None:
         self._fixed = cluster.trials_at_once
         self._wanted = wanted
         self._known = 0
-        self._asked_at: float | None = None
+        self._asked_at = monotonic()
+        self._asking: Thread | None = None
+        self._ask()
 
     def __call__(self) -> int:
         """At least one: where every node was lost, the next one is waited for."""
         if self._fixed is not None:
             return self._fixed
-        if self._asked_at is None or monotonic() - self._asked_at >= _FRESH_SECONDS:
-            self._known = num_slots(nodes_of_the_cluster(), self._wanted)
+        is_asking = self._asking is not None and self._asking.is_alive()
+        if not is_asking and monotonic() - self._asked_at >= _FRESH_SECONDS:
             self._asked_at = monotonic()
+            self._asking = Thread(target=self._ask, name="failmap-slots", daemon=True)
+            self._asking.start()
         return max(1, self._known)
+
+    def _ask(self) -> None:
+        self._known = num_slots(nodes_of_the_cluster(), self._wanted)
 
 
 def nodes_of_the_cluster() -> list[Resources]:

@@ -1,7 +1,9 @@
 """Notices that a cluster's head is gone, and ends the driver in bounded time."""
 
+import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,8 @@ from time import monotonic
 from types import FrameType
 
 _LOOK_EVERY_SECONDS = 2.0
+#: How long the main thread may take to hear of it.
+_LET_GO_SECONDS = 10.0
 _SIGNAL = signal.SIGUSR1
 
 
@@ -17,7 +21,7 @@ class ClusterLostError(BaseException):
 
 
 @contextmanager
-def lost_head_noticed(address: str, lost_seconds: float) -> Iterator[None]:
+def lost_head_noticed(address: str, lost_seconds: float, last_words: str) -> Iterator[None]:
     """Raises ClusterLostError in the main thread, from within the context, once the head is gone.
 
     Ray's calls wait for ever then, and let nothing through but a signal.
@@ -25,6 +29,7 @@ def lost_head_noticed(address: str, lost_seconds: float) -> Iterator[None]:
     Args:
         address: of the head, host:port.
         lost_seconds: without an answer, until it is lost; a head may be started anew meanwhile.
+        last_words: what is told where Ray does not let go of the main thread, and the process ends at once.
     """
     over = threading.Event()
     main = threading.main_thread().ident
@@ -40,6 +45,9 @@ def lost_head_noticed(address: str, lost_seconds: float) -> Iterator[None]:
             if _answers(address):
                 answered = monotonic()
             elif monotonic() - answered >= lost_seconds:
+                if monotonic() - answered >= lost_seconds + _LET_GO_SECONDS:
+                    print(f"error: {last_words}", file=sys.stderr, flush=True)
+                    os._exit(2)
                 # Again and again: what Tune does to clean up waits for the head as well.
                 signal.pthread_kill(main, _SIGNAL)
 
