@@ -61,10 +61,10 @@ class _Panel:
         return max(label.plain.count("\n") + 1 for label in self.labels)
 
     def cut(self, height: int) -> "_Panel":
-        """With no more rows than fit into so many lines, and a last one that counts the others."""
-        room = max(height - 2 - self._label_height, 1)
-        note = Text(f"… {count_words(len(self.rows) - room, 'more row')}", style="dim")
-        return replace(self, rows=[*self.rows[:room], [note]])
+        """With no more rows than fit into so many lines; the others are counted in the heading."""
+        room = max(height - 1 - self._label_height, 1)
+        hidden = count_words(len(self.rows) - room, "more row")
+        return replace(self, heading=f"{self.heading} (… {hidden})", rows=self.rows[:room])
 
     def parts(self, label_width: int, cell_width: int) -> tuple[RenderableType, RenderableType]:
         """The heading and the table."""

@@ -2,7 +2,18 @@
 
 from syrupy.assertion import SnapshotAssertion
 
-from search.help import WIDTH, ablate_help, check_help, rescue_help, resume_help, run_help, status_help
+from search.help import (
+    WIDTH,
+    ablate_help,
+    check_help,
+    manifest_help,
+    rescue_help,
+    resume_help,
+    run_help,
+    status_help,
+    stop_help,
+    submit_help,
+)
 from search.loading.groups import shipped
 from search.loading.paths import Chosen
 
@@ -58,3 +69,16 @@ def test_rescue_and_ablation_tell_their_words(snapshot: SnapshotAssertion) -> No
     assert ablate_help() == snapshot
     lines = [line for line in rescue_help().split("\n") if not line.startswith("  python")]
     assert max(map(len, lines)) <= WIDTH + 10
+
+
+def test_runs_on_clusters_tell_their_words(snapshot: SnapshotAssertion) -> None:
+    texts = [status_help(), stop_help(), submit_help(), manifest_help()]
+    assert texts == snapshot
+    lines = [line for text in texts for line in text.split("\n") if "python -m" not in line]
+    assert max(map(len, lines)) <= WIDTH + 10
+
+
+def test_how_often_a_trial_is_started_again_is_told_by_what_ended_it() -> None:
+    text = run_help()
+    assert "cluster.retries.preempted" in text
+    assert "{text: number, ...}" in text, "resources by name"

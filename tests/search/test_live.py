@@ -148,3 +148,19 @@ def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
     lines = finished(replace(FILLED, interventions=notes))
     assert lines[:5] == finished(FILLED)[:5]
     assert "2 unfinished · 1 intervention unfinished · 2 of 6" in lines[-1]
+
+
+@pytest.mark.parametrize("height", [9, 16])
+def test_a_map_taller_than_its_terminal_shows_what_is_under_way_and_counts_the_rest(height: int) -> None:
+    config = load(["space=lstm_depth", "budget.facets=none"])
+    cell = [cell for cell in config.space.cells() if cell.as_dict()["model.hidden_size"] == 512][0]
+    found = Results({cell: [TrialNote(0, cell, 0, "default", 0)]}, {}, 1)
+    file = StringIO()
+    console = Console(file=file, width=120, height=height, force_terminal=True, color_system=None)
+    view = LiveView(config, lambda: found, lambda _: None, console)
+    console.print(view.picture())
+    lines = file.getvalue().splitlines()
+    assert len(lines) <= height - 2, "its line comes below, and then the prompt"
+    assert "hidden size 512" in file.getvalue()
+    assert "… 2 more parts of the map: python -m search.status run=" in file.getvalue()
+    assert ("more row" in file.getvalue()) == (height == 9)

@@ -155,27 +155,24 @@ def test_a_slurm_script_runs_a_search_on_two_nodes_and_is_queued_again(
     text = printed(
         capsys, "kind=slurm", "workers=2", "cpus=1", "gpus=0", *words, f"environment={Path(sys.prefix)}"
     )
-    process = subprocess.Popen(
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment |= {"PATH": f"{tools}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "node[0-1]"}
+    with subprocess.Popen(
         ["bash", "-c", text],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
-            "PATH": f"{tools}:{os.environ['PATH']}",
-            "SLURM_JOB_ID": str(os.getpid()),
-            "SLURM_JOB_NODELIST": "node[0-1]",
-        },
-    )
-    assert process.stdout is not None
-    output = ""
-    for line in process.stdout:
-        output += line
-        if "2 running" in line:
-            process.terminate()
-            break
-    output += process.stdout.read()
-    assert process.wait(timeout=60) == 130, output
+        env={**environment, "SLURM_JOB_ID": str(os.getpid())},
+    ) as process:
+        assert process.stdout is not None
+        output = ""
+        for line in process.stdout:
+            output += line
+            if "2 running" in line:
+                process.terminate()
+                break
+        output += process.stdout.read()
+    assert process.returncode == 130, output
     assert "2 of 2 nodes have joined" in output
     assert "python -m search.resume run=slurm" in output
     assert (tmp_path / "said").read_text() == f"requeue {os.getpid()}\n"

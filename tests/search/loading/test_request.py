@@ -161,3 +161,10 @@ def test_a_space_without_a_task_needs_one() -> None:
     with pytest.raises(UserError, match="task: is missing; known: parity, "):
         load(["space=my_data"])
     assert load(["space=my_data", "task=parity"]).space.base["task"]["name"] == "parity"
+
+
+def test_resume_needs_a_name_that_stays() -> None:
+    assert read_request(["space=smoke", "run=a", "resume=true"]).resume
+    assert not read_request(["space=smoke", "run=a"]).resume
+    with pytest.raises(UserError, match="resume=true: needs a name that stays the same: run=NAME"):
+        read_request(["space=smoke", "resume=true"])

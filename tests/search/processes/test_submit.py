@@ -1,0 +1,145 @@
+"""A run as a job of a real cluster: submitted, followed, stopped from afar, gone on with."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from analysis.errors import UserError
+from analysis.records import RunFolder
+from search.cluster.shipment import ship
+from search.submit import main
+from tests.search.processes.conftest import Driver
+
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
+
+Start = Callable[..., Driver]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A cluster of one node, whose dashboard asks for a token."""
+
+    address: str
+    token: str
+
+
+@pytest.fixture
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    token, (port, dashboard_port) = secrets.token_hex(16), _free_ports()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    with subprocess.Popen(
+        [
+            Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=1",
+            "--node-ip-address=127.0.0.1", f"--port={port}", "--dashboard-host=127.0.0.1",
+            f"--dashboard-port={dashboard_port}", "--object-store-memory=80000000", "--disable-usage-stats",
+            f"--temp-dir=/tmp/failmap-{os.getpid()}",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={
+            **clean,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": token,
+            # As search.cluster.environment has it: on loopback only.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        },
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert any("Ray runtime started" in line for line in process.stdout)
+        yield Head(f"http://127.0.0.1:{dashboard_port}", token)
+        process.terminate()
+        process.stdout.read()
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
+    head: Head, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = (f"storage={tmp_path}", "run=job")
+    limits = ("budget.seeds=2", "budget.max_seeds=2", "train.evaluate_every=10", "model.depth=1")
+    task = ("space=smoke", "task=adding", "task.sequence_length=100")
+    words = (*where, *task, *limits, f"cluster.address={head.address}")
+    folder = RunFolder(tmp_path / "job")
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    stranger = start("search.submit", *words)
+    assert stranger.end() == 2
+    assert "this cluster asks for a token, and there is none here" in stranger.output
+
+    monkeypatch.setenv("RAY_AUTH_TOKEN", head.token)
+    follower = start("search.submit", *words)
+    follower.wait_for(lambda: "1 running" in follower.output)
+    assert "run job submitted as failmap-job-" in follower.output
+
+    follower.process.send_signal(signal.SIGINT)
+    assert follower.end() == 130, follower.output
+    assert "Not followed any more; the run goes on." in follower.output
+
+    again = start("search.submit", *words, "follow=false")
+    assert again.end() == 0
+    assert "run job is under way as failmap-job-" in again.output
+
+    stop = start("search.stop", *where)
+    assert stop.end() == 0, stop.output
+    assert "It has ended." in stop.output
+
+    last = start("search.submit", *words, "budget.trials=1")
+    assert last.end() == 0, last.output
+    assert ".2, with" in last.output, "the second attempt of the same run"
+    stored = json.loads(folder.provenance.read_text())
+    assert len(stored["sessions"]) == 2
+    (code,) = stored["codes"].values()
+    assert code["revision"], "the job's folder has no git, and knows its revision"
+    assert head.token not in folder.provenance.read_text() + last.output + follower.output
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["run=a", "storage=/shared"], "cluster.address: is missing"),
+        (["run=a", "storage=/shared", "cluster.address=auto"], "must be the dashboard"),
+        (["storage=/shared", "cluster.address=http://h:1"], "run: is missing"),
+        (["run=a", "cluster.address=http://h:1"], "storage=runs: must be a place that every node sees"),
+        (["run=a", "storage=my/runs", "cluster.address=http://h:1"], "storage=my/runs: must be a place"),
+        (["run=a", "storage=/shared", "cluster.address=http://h:1", "follow=maybe"], "follow=maybe: must be"),
+        (["run=a", "storage=/shared", "cluster.address=http://h:1", "plan=true"], "plans are made here"),
+        (
+            ["run=a", "storage=/shared", "cluster.address=http://127.0.0.1:9"],
+            "no Ray dashboard answers there",
+        ),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_sent(words: list[str], problem: str) -> None:
+    with pytest.raises(UserError) as told:
+        main(["space=smoke", *words])
+    assert problem in str(told.value)
+
+
+def test_code_is_shipped_with_the_users_files_and_nothing_else(tmp_path: Path) -> None:
+    space = tmp_path / "my space.yaml"
+    space.write_text("question: Why?\n")
+    (tmp_path / "shipment").mkdir()
+    words = ship([f"space={space}", "model.depth=1"], tmp_path / "shipment")
+    assert words == ["space=words/space/my space.yaml", "model.depth=1"]
+    names = {path.name for path in (tmp_path / "shipment").iterdir()}
+    assert names == {"analysis", "datasets", "models", "search", "shipped_code.json", "words"}
+    assert (tmp_path / "shipment" / "words" / "space" / "my space.yaml").read_text() == "question: Why?\n"
+    assert not list((tmp_path / "shipment").rglob("*.pyc"))
