@@ -44,8 +44,9 @@ def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]
         _join(cluster, common)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     lost = (
-        f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} seconds: the cluster "
-        f"is lost, and nothing that was finished. Go on here or on another cluster with {resume_command(folder)}"
+        f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} seconds: "
+        "the cluster is lost, and nothing that was finished. "
+        f"Go on here or on another cluster with {resume_command(folder)}"
     )
     try:
         with lost_head_noticed(ray.get_runtime_context().gcs_address, cluster.head_lost_seconds, lost):
