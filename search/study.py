@@ -11,7 +11,7 @@ from datetime import datetime
 import optuna
 from optuna.trial import FrozenTrial
 
-from analysis.records import Fault, FaultKind, Outcome, RunFolder, Summary, TrialFolder, TrialRecord
+from analysis.records import Fault, FaultKind, Outcome, RunFolder, Summary, TrialFolder
 from analysis.storage import store_of, write_atomically
 from search.agenda import Agenda, Cost, MapAgenda
 from search.config import RunConfig
@@ -29,6 +29,7 @@ from search.entry import (
 from search.journal.journal import Journal
 from search.journal.opening import open_journal
 from search.lock import PACE, Lease, Pace, take_lease
+from search.mending import records_behind
 from search.pruners import PRUNERS
 from search.samplers import SAMPLERS
 from search.space import Cell
@@ -43,8 +44,6 @@ Notice = Callable[[str], None]
 _FROM_THE_START: tuple[FaultKind, ...] = ("error", "out_of_memory")
 #: Characters of a fault's reason that are kept.
 _MAX_REASON = 500
-#: Records that are read at the same time: some 4 kB each.
-_READ_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
@@ -325,9 +324,13 @@ class Study:
         # After a power loss files may lie here of trials that the journal has forgotten.
         folders = self._store.list_folders(self._folder.trials)
         self._forgotten = {name for name in folders if not name.isdecimal() or int(name) >= len(trials)}
-        shares = (trials[begin : begin + _READ_TOGETHER] for begin in range(0, len(trials), _READ_TOGETHER))
-        if num_mended := sum(map(self._mend_records, shares)):
-            notice(f"{num_mended} trial records were behind the journal, and were written again from it")
+        behind = records_behind(self._folder, trials)
+        for trial in behind:
+            if self._notes[trial.number].outcome is not None:
+                self._drop_checkpoint(trial.number)
+            self._write_record(trial)
+        if behind:
+            notice(f"{len(behind)} trial records were behind the journal, and were written again from it")
 
     def _end(self, number: int, summary: Summary) -> None:
         assert summary.outcome is not None
@@ -348,19 +351,6 @@ class Study:
         """The trial does not go on from there."""
         self._store.remove_tree(self._folder.trial(number).checkpoint)
 
-    def _mend_records(self, trials: Sequence[FrozenTrial]) -> int:
-        """Writes those records again that are not what the journal says. Returns how many."""
-        paths = [self._folder.trial(trial.number).record for trial in trials]
-        found = self._store.read_many(paths)
-        behind = [
-            trial for trial, path in zip(trials, paths, strict=True) if _is_behind(found.get(path), trial)
-        ]
-        for trial in behind:
-            if self._notes[trial.number].outcome is not None:
-                self._drop_checkpoint(trial.number)
-            self._write_record(trial)
-        return len(behind)
-
     def _write_record(self, trial: FrozenTrial) -> None:
         # The journal, which is on the disk by now, brings a record back that a power loss takes.
         path = self._folder.trial(trial.number).record
@@ -378,18 +368,6 @@ class Study:
     def _trial(self, number: int) -> FrozenTrial:
         """What the journal holds of it. Optuna replaces this object whenever the trial changes."""
         return self._storage.get_trial(self._ids[number])
-
-
-def _is_behind(written: bytes | None, trial: FrozenTrial) -> bool:
-    """Whether a record is missing, was torn by a power loss, or says less than the journal."""
-    if written is None:
-        return True
-    try:
-        record = TrialRecord.from_json(written.decode("utf-8"))
-    except ValueError:
-        return True
-    right = record_of(trial)
-    return (record.attempt, record.ended, record.faults) != (right.attempt, right.ended, right.faults)
 
 
 def _one_line(reason: str) -> str:

@@ -77,7 +77,8 @@ class Files(Protocol):
 
     def list_files(self, path: AnyPath) -> Mapping[str, str]:
         """All files below a folder by their paths from there, `trials/0/record.json`, however deep; each with
-        a text that changes when its content does. None where the folder is missing."""
+        a text that begins with its size in bytes, and changes when its content does. None where the folder is
+        missing."""
 
     def remove(self, path: AnyPath) -> None:
         """Removes a file; does nothing where it is missing."""
