@@ -19,7 +19,6 @@ _OF_RUN = frozenset(
         "costs.json",
         "own_cells.json",
         "provenance.json",
-        "driver.lock",
         "causes.jsonl",
         "forecast.json",
     }
