@@ -71,6 +71,7 @@ def resume_help() -> str:
             "What a run can be resumed with, beside more values on an axis; anything else is another run:",
             *_lines("storage", RunConfig.model_fields["storage"]),
             *_lines("keep", RunConfig.model_fields["keep"]),
+            *_wrapped("journal", "the run's database again, with its password, which is stored nowhere"),
             "",
             *_groups_of_files("budget"),
             *_groups_of_files("cluster"),
@@ -270,6 +271,7 @@ def _run_keys() -> Iterator[str]:
     yield "The run:"
     for key in RUN_KEYS:
         yield from _lines(key, RunConfig.model_fields[key])
+    yield from _lines("journal", RunConfig.model_fields["journal"])
     yield from _wrapped("plan", "only show what would be done (true or false; default false)")
     yield from _wrapped(
         "resume", "go on with the run where it exists: a job may start the same words again and again"
