@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 import aiohttp
 from ray.exceptions import RayError
@@ -16,8 +16,10 @@ from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 from analysis.errors import UserError
 from search.config import Cluster
 
-#: Seconds until a job whose log has ended is asked for again.
+#: Seconds until a request is made again.
 _POLL_SECONDS = 1.0
+#: What a cluster says that has just been started, and how long that may go on.
+_NO_AGENT, _AGENT_SECONDS = "No available agent to submit job", 60.0
 #: Ray's loggers that tell a user what we tell better.
 _TALKATIVE = (
     "ray.dashboard.modules.dashboard_sdk",
@@ -76,18 +78,22 @@ class Jobs:
         if attempts and not attempts[max(attempts)].status.is_terminal():
             return Submission(f"{stem}.{max(attempts)}", is_new=False)
         submission_id = f"{stem}.{max(attempts, default=0) + 1}"
-        try:
-            self._client.submit_job(
-                entrypoint=entrypoint,
-                submission_id=submission_id,
-                runtime_env={"working_dir": str(working_dir)},
-            )
-        except _ERRORS as error:
-            # Somebody else has typed the same at the same time.
-            if submission_id.rpartition(".")[2] in map(str, self._attempts(stem)):
-                return Submission(submission_id, is_new=False)
-            raise self._silence(error) from None
-        return Submission(submission_id, is_new=True)
+        until = monotonic() + _AGENT_SECONDS
+        while True:
+            try:
+                self._client.submit_job(
+                    entrypoint=entrypoint,
+                    submission_id=submission_id,
+                    runtime_env={"working_dir": str(working_dir)},
+                )
+                return Submission(submission_id, is_new=True)
+            except _ERRORS as error:
+                if _NO_AGENT not in str(error) or monotonic() >= until:
+                    # Somebody else may have typed the same at the same time.
+                    if submission_id.rpartition(".")[2] in map(str, self._attempts(stem)):
+                        return Submission(submission_id, is_new=False)
+                    raise self._silence(error) from None
+            sleep(_POLL_SECONDS)
 
     def follow(self, submission_id: str, show: Callable[[str], None]) -> int:
         """Shows a job's log until it ends, and returns its exit status: 1 where nobody knows it.

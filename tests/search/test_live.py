@@ -153,7 +153,7 @@ def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
 @pytest.mark.parametrize("height", [9, 16])
 def test_a_map_taller_than_its_terminal_shows_what_is_under_way_and_counts_the_rest(height: int) -> None:
     config = load(["space=lstm_depth", "budget.facets=none"])
-    cell = [cell for cell in config.space.cells() if cell.as_dict()["model.hidden_size"] == 512][0]
+    cell = next(cell for cell in config.space.cells() if cell.as_dict()["model.hidden_size"] == 512)
     found = Results({cell: [TrialNote(0, cell, 0, "default", 0)]}, {}, 1)
     file = StringIO()
     console = Console(file=file, width=120, height=height, force_terminal=True, color_system=None)
