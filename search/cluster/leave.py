@@ -4,7 +4,8 @@ For the hook that a cluster runs before it takes a machine away. Ray's own end o
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import psutil
 
@@ -25,23 +26,24 @@ def main(words: Sequence[str]) -> int:
     problems += (f"{word}: search.cluster.leave knows seconds= only" for word in read.values())
     if problems or seconds is None:
         raise UserError(*problems)
-    return 0 if leave(float(seconds.value)) else 1
+    return 0 if leave(psutil.process_iter(), float(seconds.value)) else 1
 
 
-def leave(seconds: float) -> bool:
-    """Sends SIGTERM to every trial's process, and waits. False where some were still at it at the end."""
-    trials = [process for process in psutil.process_iter(["cmdline"]) if _is_trial(process)]
+def leave(processes: Iterable[psutil.Process], seconds: float) -> bool:
+    """Sends SIGTERM to those that are trials', and waits. False where some were still at it at the end."""
+    trials = [process for process in processes if _is_trial(process)]
     for process in trials:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.terminate()
-        except psutil.NoSuchProcess:
-            continue
     _, alive = psutil.wait_procs(trials, timeout=seconds)
     return not alive
 
 
 def _is_trial(process: psutil.Process) -> bool:
-    return _TRIAL.match(" ".join(process.info["cmdline"] or ())) is not None
+    try:
+        return _TRIAL.match(" ".join(process.cmdline())) is not None
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
 
 
 if __name__ == "__main__":
