@@ -4,13 +4,23 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from analysis.errors import UserError
 from analysis.records import FaultKind, Summary
 from search.config import Retries
 from search.interruption import Interruption
-from search.study import Study
+from search.study import Start, Study
+
+#: What became of a trial's starts, by the kind of their fault.
+KIND_WORDS: dict[FaultKind, str] = {
+    "preempted": "preempted",
+    "lost": "lost",
+    "hung": "hung",
+    "error": "raised an error",
+    "out_of_memory": "out of memory",
+}
 
 
 class NotPickled:
@@ -32,6 +42,7 @@ class Desk(NotPickled):
         self.retries = retries
         self.interruption = interruption
         self.numbers: dict[str, int] = {}
+        self._starts: dict[int, Start] = {}
         self.fault: Exception | None = None
 
     @contextmanager
@@ -51,6 +62,7 @@ class Desk(NotPickled):
             start = self.study.ask()
             if start is not None:
                 self.numbers[trial_id] = start.number
+                self._starts[start.number] = start
                 return {"number": start.number, "attempt": start.attempt}
         return None
 
@@ -65,34 +77,59 @@ class Desk(NotPickled):
         return False
 
     def end(self, trial_id: str, result: dict[str, Any] | None) -> None:
-        """Tells the study how a trial ended, unless it knows."""
+        """Tells the study how a trial ended, unless it knows.
+
+        Args:
+            trial_id: Tune's.
+            result: the worker's last; empty or None where Tune ended the trial before there was one.
+        """
         number = self.numbers.pop(trial_id, None)
         if number is None:
             return
         with self._keeping_faults():
-            # Tune hands on an empty result of a trial that it ended before the first one came.
-            if result:
-                if result["fault"] is not None:
-                    self._take_fault(UserError(f"{result['fault']}; nothing that was finished is lost"))
-                if result.get("update") is not None:
-                    self.study.report(number, result["update"], result["score"])
-                summary = _summary(result)
-                if summary.outcome is None:
-                    self.study.put_back(number)
-                else:
-                    self.study.tell(number, summary)
-            elif self.interruption.reason is not None:
+            if not result:
+                self.study.put_back(number)
+                return
+            if result["fault"] is not None:
+                self._take_fault(UserError(f"{result['fault']}; nothing that was finished is lost"))
+            if result.get("update") is not None:
+                self.study.report(number, result["update"], result["score"])
+            summary = _summary(result)
+            if summary.outcome is None:
+                self.study.put_back(number)
+            elif result["ended_by"] is not None:
+                self._take_loss(number, result["ended_by"], summary)
+            else:
+                self.study.tell(number, summary)
+
+    def lose(self, trial_id: str, kind: FaultKind, reason: str) -> None:
+        """Takes what became of a trial whose worker has gone."""
+        number = self.numbers.pop(trial_id, None)
+        if number is None:
+            return
+        with self._keeping_faults():
+            if self.interruption.reason is not None:
+                # The search is ending, and its workers with it: that is nobody's fault.
                 self.study.put_back(number)
             else:
-                self._retry(number, "lost", "its worker or node died")
+                self._take_loss(number, kind, Summary(outcome="errored", reason=reason))
 
-    def _retry(self, number: int, kind: FaultKind, reason: str) -> None:
-        """Has a trial started again, as far as this kind's budget goes."""
+    def _take_loss(self, number: int, kind: FaultKind, summary: Summary) -> None:
+        """Has a trial started again as far as this kind's budget goes, and tells it as errored beyond."""
         num_before = Counter(fault.kind for fault in self.study.faults(number))[kind]
-        if num_before < getattr(self.retries, kind):
-            self.study.put_back_after(number, kind, reason)
+        halve = kind == "out_of_memory"
+        budget = self.retries.halve_batch if halve else getattr(self.retries, kind)
+        if num_before < budget and not (halve and not self._can_halve(number)):
+            self.study.put_back_after(number, kind, summary.reason, halve_batch=halve)
+        elif num_before:
+            told = f"{KIND_WORDS[kind]} {num_before + 1} times; at last: {summary.reason}"
+            self.study.tell(number, replace(summary, reason=told))
         else:
-            self.study.tell(number, Summary(outcome="errored", reason=f"{reason} {num_before + 1} times"))
+            self.study.tell(number, summary)
+
+    def _can_halve(self, number: int) -> bool:
+        batch_size = self._starts[number].config.train.batch_size
+        return isinstance(batch_size, int) and batch_size > 1
 
 
 def _summary(result: dict[str, Any], **changes: Any) -> Summary:

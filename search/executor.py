@@ -19,11 +19,13 @@ from ray.tune.search import Searcher
 from analysis.records import RunFolder
 from analysis.storage import place_of
 from search.cluster.connection import connected
+from search.cluster.losses import Losses
 from search.cluster.resources import Slots, trial_resources
 from search.config import RunConfig
 from search.desk import Desk, NotPickled
 from search.interruption import Interruption, interrupted_by_signals
 from search.study import Study
+from search.trial.leaving import Leave
 from search.worker import Worker
 
 
@@ -75,21 +77,23 @@ def _fit(
         "test": config.test,
         "device": "cuda" if resources["GPU"] else "cpu",
         "num_threads": config.cluster.cpus_per_trial,
+        "memory_bytes": resources.get("memory"),
     }
+    losses = Losses(desk, config.cluster.evaluation_minutes)
     with tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, resources),
             param_space=session,
             tune_config=tune.TuneConfig(
                 search_alg=_AskTheStudy(desk, Slots(config.cluster, resources)),
-                scheduler=_ReportToTheStudy(desk),
+                scheduler=_ReportToTheStudy(desk, losses),
                 num_samples=-1,
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
                 storage_path=scratch,
                 verbose=0,
-                callbacks=[_Ticker(interruption, on_tick)],
+                callbacks=[_Ticker(interruption, losses, on_tick)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
@@ -113,7 +117,10 @@ class TrialActor(tune.Trainable):
             num_threads=config["num_threads"],
             keep=config["keep"],
             test=config["test"],
+            memory_bytes=None if config["memory_bytes"] is None else int(config["memory_bytes"]),
+            is_leaving=lambda: self.leave.is_asked,
         )
+        self.leave = Leave()
         self.is_begun = False
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -122,11 +129,16 @@ class TrialActor(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Trains to the next evaluation. Through Tune travel only a few numbers, and the end."""
-        if not self.is_begun:
-            self.worker.begin(self.config["number"], self.config["attempt"])
-            self.is_begun = True
-        return self.worker.advance()
+        """Trains to the next evaluation. Through Tune travel only a few numbers, and the end.
+
+        Raises:
+            LeavingError: the process was asked to leave. That ends it, and Tune gives it no other trial.
+        """
+        with self.leave.waits():
+            if not self.is_begun:
+                self.worker.begin(self.config["number"], self.config["attempt"])
+                self.is_begun = True
+            return self.worker.advance()
 
 
 class _AskTheStudy(Searcher):
@@ -152,8 +164,9 @@ class _AskTheStudy(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Tells the study. On an error there is no result."""
-        self.desk.end(trial_id, None if error else result)
+        """Tells the study. On an error there is no result, and the scheduler has told what it was."""
+        if not error:
+            self.desk.end(trial_id, result)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the journal has it all."""
@@ -167,25 +180,33 @@ class _ReportToTheStudy(TrialScheduler):
 
     _supports_buffered_results = False
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, losses: Losses) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.desk = desk
+        self.losses = losses
+        self.waiting: dict[str, Trial] = {}
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Reports an evaluation. A last one does not come this way: the searcher reports it."""
+        self.losses.hear(trial)
         stops = self.desk.report(trial.trial_id, result)
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The first that waits."""
-        waiting = (trial for trial in tune_controller.get_trials() if trial.status == Trial.PENDING)
-        return next(waiting, None)
+        """The first that waits. Tune's list of all trials is too long to be walked at every turn."""
+        for trial_id, trial in list(self.waiting.items()):
+            if trial.status == Trial.PENDING:
+                return trial
+            del self.waiting[trial_id]
+        return None
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Nothing to do."""
+        """It waits for its turn."""
+        self.waiting[trial.trial_id] = trial
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Nothing to do: the searcher is told."""
+        """Tells the study, by what went wrong: the searcher is told no more than that something did."""
+        self.losses.take(trial)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Nothing to do: the searcher is told."""
@@ -201,16 +222,23 @@ class _ReportToTheStudy(TrialScheduler):
 class _Ticker(NotPickled, tune.Callback):
     """Looks at the clock and refreshes the view between Tune's steps."""
 
-    def __init__(self, interruption: Interruption, on_tick: Callable[[], None]) -> None:
+    def __init__(self, interruption: Interruption, losses: Losses, on_tick: Callable[[], None]) -> None:
         self.interruption = interruption
+        self.losses = losses
         self.on_tick = on_tick
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A worker has taken it: from now on it must be heard."""
+        self.losses.hear(trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Frees the averages of metrics that Tune keeps of every trial: 27 of 62 kB."""
+        self.losses.forget(trial)
         trial.run_metadata.metric_analysis.clear()
         trial.run_metadata.metric_n_steps.clear()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """After every turn of Tune's loop: about ten times a second, and after every result."""
         self.interruption.look_around()
+        self.losses.end_the_silent()
         self.on_tick()

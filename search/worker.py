@@ -2,18 +2,24 @@
 
 import json
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
-from analysis.records import Evaluation, RunFolder, Summary, TrialRecord
+from analysis.records import Evaluation, FaultKind, RunFolder, Summary, TrialRecord
 from analysis.storage import is_raised, read_text
 from search.trial.attempt import current_attempt
 from search.trial.config import TrialConfig
 from search.trial.history import SupersededError
+from search.trial.leaving import LeavingError
+from search.trial.memory import free_memory, is_out_of_memory, limit_memory, size_words
 from search.trial.session import TrialSession
+
+#: What a trial may raise: none of it may end the process, which the next trials use, too.
+_OF_THE_TRIAL = (Exception, SystemExit, KeyboardInterrupt)
 
 
 class Worker:
@@ -25,19 +31,42 @@ class Worker:
         num_threads: torch threads.
         keep: whose weights stay after the end.
         test: look at the test set once, at each trial's end.
+        memory_bytes: what a trial may take of the host's memory; None for no limit.
+        is_leaving: whether this process was asked to leave its machine.
     """
 
-    def __init__(self, run: RunFolder, *, device: str, num_threads: int, keep: str, test: bool) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        *,
+        device: str,
+        num_threads: int,
+        keep: str,
+        test: bool,
+        memory_bytes: int | None = None,
+        is_leaving: Callable[[], bool] = lambda: False,
+    ) -> None:
         torch.set_num_threads(num_threads)
+        # Drivers of GPUs reserve far more address space than they use.
+        if memory_bytes is not None and device == "cpu":
+            limit_memory(memory_bytes)
+        self.is_leaving = is_leaving
         self.run = run
         self.device = torch.device(device)
         self.keep = keep
         self.test = test
+        self.config: TrialConfig | None = None
         self.session: TrialSession | None = None
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def begin(self, number: int, attempt: int) -> None:
-        """Opens a trial; its configuration is in the record that the driver wrote."""
+        """Opens a trial; its configuration is in the record that the driver wrote.
+
+        Raises:
+            LeavingError: this process takes no trial any more.
+        """
+        if self.is_leaving():
+            raise LeavingError(_leaving_words())
         folder = self.run.trial(number)
         self._leave()
         self.session = None
@@ -46,17 +75,17 @@ class Worker:
             return
         try:
             record = TrialRecord.from_json(read_text(folder.record))
+            self.config = TrialConfig.model_validate(record.config)
             self.session = TrialSession(
-                TrialConfig.model_validate(record.config),
+                self.config,
                 folder,
                 self.device,
                 is_current=lambda: current_attempt(folder) == attempt,
-                is_stop_asked=lambda: is_raised(self.run.stop),
+                is_stop_asked=lambda: self.is_leaving() or is_raised(self.run.stop),
                 keep=_keep(record, self.keep),
                 test=self.test,
             )
-        except Exception as error:
-            # An exception would end the process, and with it the next trials' warm start.
+        except _OF_THE_TRIAL as error:
             self.failure = error
 
     def _leave(self) -> None:
@@ -70,8 +99,12 @@ class Worker:
 
         Returns:
             update and score (None where there was no evaluation), done, fault (what is wrong with the
-            storage, or None), and the summary as it stands, as JSON (Tune flattens nested results): its
-            outcome is None while the trial goes on, or was interrupted.
+            storage, or None), ended_by (the kind of fault that ended the trial, or None), and the summary as
+            it stands, as JSON (Tune flattens nested results): its outcome is None while the trial goes on,
+            or was interrupted.
+
+        Raises:
+            LeavingError: this process was asked to leave; the trial is saved.
         """
         try:
             if self.failure is not None:
@@ -86,15 +119,29 @@ class Worker:
             where = error.filename or self.run.path
             fault = f"a worker on {socket.gethostname()} cannot write {where}: {error.strerror or error}"
             return _result(None, Summary(outcome=None, reason=fault), done=True, fault=fault)
-        except Exception as error:
-            # As above; the trial is recorded as errored.
-            if isinstance(error, torch.cuda.OutOfMemoryError):
-                torch.cuda.empty_cache()
-            return _result(None, Summary(outcome="errored", reason=_one_line(error)), done=True)
+        except _OF_THE_TRIAL as error:
+            return self._errored(error)
         summary = self.session.summary
         if summary is None:
             return _result(evaluation, self.session.summarise(None, "training"), done=False)
+        if summary.outcome is None and self.is_leaving():
+            raise LeavingError(_leaving_words())
         return _result(evaluation, summary, done=True)
+
+    def _errored(self, error: BaseException) -> dict[str, Any]:
+        """What an exception of the trial comes to. Nothing of the trial stays in this process."""
+        self.session, self.failure = None, None
+        ended_by: FaultKind = "error"
+        reason = _one_line(error)
+        if is_out_of_memory(error):
+            size = "" if self.config is None else f" at {size_words(self.config)}"
+            reason, ended_by = f"out of memory{size}: {reason}", "out_of_memory"
+        free_memory(error)
+        return _result(None, Summary(outcome="errored", reason=reason), done=True, ended_by=ended_by)
+
+
+def _leaving_words() -> str:
+    return f"the worker on {socket.gethostname()} was asked to leave (SIGTERM)"
 
 
 def _keep(record: TrialRecord, keep: str) -> str:
@@ -104,18 +151,24 @@ def _keep(record: TrialRecord, keep: str) -> str:
 
 
 def _result(
-    evaluation: Evaluation | None, summary: Summary, *, done: bool, fault: str | None = None
+    evaluation: Evaluation | None,
+    summary: Summary,
+    *,
+    done: bool,
+    fault: str | None = None,
+    ended_by: FaultKind | None = None,
 ) -> dict[str, Any]:
     return {
         "update": None if evaluation is None else evaluation.update,
         "score": None if evaluation is None else evaluation.score,
         "done": done,
         "fault": fault,
+        "ended_by": ended_by,
         "summary": json.dumps(asdict(replace(summary, host=socket.gethostname()))),
     }
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     """The kind of error and the first line of what it says."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"

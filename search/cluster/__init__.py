@@ -12,6 +12,7 @@ os.environ.update(
     TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
     TUNE_DISABLE_SIGINT_HANDLER="1",
     TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
+    TUNE_PRINT_ALL_TRIAL_ERRORS="0",
     TUNE_GLOBAL_CHECKPOINT_S="1000000000",
     TUNE_WARN_THRESHOLD_S="10",
     # The searcher knows how many trials may wait, and asks again as a cluster grows; Tune asks once.

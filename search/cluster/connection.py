@@ -42,7 +42,7 @@ def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]
         _start(cluster, common)
     else:
         _join(cluster, common)
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    _tell_nothing_of_workers()
     lost = (
         f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} seconds: "
         "the cluster is lost, and nothing that was finished. "
@@ -88,3 +88,10 @@ def _one_line(error: Exception) -> str:
     """All that Ray says, in one line; the cause where it hides it behind another."""
     texts = [" ".join(str(each).split()) for each in (error, error.__cause__) if each is not None]
     return ": ".join(text for text in texts if text) or type(error).__name__
+
+
+def _tell_nothing_of_workers() -> None:
+    """Keeps Ray from printing every lost worker across the live view: records and status tell of them."""
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    # The thread that listens for errors prints them whatever `log_to_driver` says.
+    ray._private.worker.print_to_stdstream = lambda *told, **how: None

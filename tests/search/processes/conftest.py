@@ -86,8 +86,16 @@ class Driver:
         return [
             child
             for child in psutil.Process(self.process.pid).children(recursive=True)
-            if "Trainable" in " ".join(child.cmdline())
+            if "Trainable" in _command_of(child)
         ]
+
+
+def _command_of(process: psutil.Process) -> str:
+    """Empty where it has died meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @pytest.fixture

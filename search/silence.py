@@ -1,0 +1,39 @@
+"""Which trials have given no sign of life for too long, by the driver's own clock."""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+
+
+class Silence(Generic[Key]):
+    """Remembers when each running trial was heard last.
+
+    Args:
+        limit_seconds: how long a trial may be silent; None for as long as it likes.
+        clock: seconds of a clock that never jumps.
+    """
+
+    def __init__(self, limit_seconds: float | None, clock: Callable[[], float] = monotonic) -> None:
+        self._limit_seconds = limit_seconds
+        self._clock = clock
+        self._heard: dict[Key, float] = {}
+
+    def hear(self, key: Key) -> None:
+        """A trial has started to run, or has reported."""
+        self._heard[key] = self._clock()
+
+    def forget(self, key: Key) -> None:
+        """A trial runs no longer."""
+        self._heard.pop(key, None)
+
+    def broken_off(self) -> list[Key]:
+        """The trials that were silent for too long, each told once."""
+        if self._limit_seconds is None:
+            return []
+        since = self._clock() - self._limit_seconds
+        silent = [key for key, heard in self._heard.items() if heard < since]
+        for key in silent:
+            self.forget(key)
+        return silent

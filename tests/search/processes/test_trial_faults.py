@@ -1,0 +1,68 @@
+"""What strikes trials while they train, by real signals to real workers: one driver for all of it."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from analysis.records import RunFolder
+from tests.search.processes.conftest import Driver, ended, records
+from tests.search.processes.test_search import (
+    assert_every_history_is_undisturbed,
+    assert_nothing_lost_nothing_repeated,
+)
+
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
+
+#: Eight trainings of some seconds each, on two slots.
+WORDS = (
+    "space=smoke",
+    "task=adding",
+    "task.sequence_length=20",
+    "model.depth=1,2",
+    "model.hidden_size=16",
+    "model.dropout=0.1",
+    "train.max_updates=1500",
+    "train.evaluate_every=50",
+    "criterion.score=0.999",
+    "cluster.cpus=2",
+    "cluster.evaluation_minutes=0.1",
+)
+
+
+def told(folder: RunFolder) -> dict[str, str]:
+    """What ended starts of trials, in the whole run: the reason by the kind."""
+    return {fault.kind: fault.reason for record in records(folder) for fault in record.faults}
+
+
+def is_training(worker: psutil.Process) -> bool:
+    """Ray names its workers' processes after what they do."""
+    try:
+        return worker.name().endswith(".train")
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_trials_outlive_preemption_death_and_silence_of_their_workers(
+    start: Callable[..., Driver], tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "struck")
+    driver = start("search.run", *WORDS, f"storage={tmp_path}", "run=struck")
+    driver.wait_for(lambda: len(ended(folder)) >= 1)
+
+    strikes = {signal.SIGTERM: "preempted", signal.SIGKILL: "lost", signal.SIGSTOP: "hung"}
+    for strike, kind in strikes.items():
+        driver.wait_for(lambda: any(is_training(worker) for worker in driver.workers()))
+        next(filter(is_training, driver.workers())).send_signal(strike)
+        driver.wait_for(lambda kind=kind: kind in told(folder))  # type: ignore[misc]
+
+    assert driver.end() == 0, driver.output
+    assert "Traceback" not in driver.output
+    assert_nothing_lost_nothing_repeated(folder)
+    assert set(ended(folder).values()) <= {"learned", "failed"}
+    assert_every_history_is_undisturbed(folder, tmp_path / "undisturbed")
+    assert "was asked to leave (SIGTERM)" in told(folder)["preempted"]
+    assert told(folder)["lost"] == "its worker died on 127.0.0.1"
+    assert told(folder)["hung"] == "no evaluation within 0.1 minutes (cluster.evaluation_minutes)"
