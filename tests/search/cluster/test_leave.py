@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import psutil
 import pytest
@@ -11,36 +12,40 @@ from search.cluster.leave import leave, main
 
 
 @pytest.fixture
-def called() -> Iterator[Callable[[str, str], psutil.Popen]]:
+def called() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
     """Starts processes that have a name of Ray's, and do something on SIGTERM."""
-    begun: list[psutil.Popen] = []
+    with ExitStack() as begun:
 
-    def begin(name: str, on_sigterm: str) -> psutil.Popen:
-        script = f"trap '{on_sigterm}' TERM; echo ready; while :; do read -t 0.05 <> <(:); done"
-        begun.append(
-            psutil.Popen(
-                ["bash", "-c", f'exec -a {name!r} bash -c "$0"', script], stdout=subprocess.PIPE, text=True
+        def begin(name: str, on_sigterm: str) -> subprocess.Popen[str]:
+            script = f"trap '{on_sigterm}' TERM; echo ready; while :; do sleep 0.05; done"
+            process = begun.enter_context(
+                subprocess.Popen(
+                    [name, "-c", script], executable="/bin/bash", stdout=subprocess.PIPE, text=True
+                )
             )
-        )
-        assert begun[-1].stdout.readline() == "ready\n"
-        return begun[-1]
+            begun.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            return process
 
-    yield begin
-    for process in begun:
-        process.kill()
-        process.communicate()
+        yield begin
+
+
+def seen(*processes: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [psutil.Process(process.pid) for process in processes]
 
 
 @pytest.mark.parametrize("name", ["ray::TrialActor", "ray::ResourceTrainable.train"])
-def test_trials_are_asked_and_waited_for(called: Callable[[str, str], psutil.Popen], name: str) -> None:
+def test_trials_are_asked_and_waited_for(
+    called: Callable[[str, str], subprocess.Popen[str]], name: str
+) -> None:
     trial, other = called(name, "exit 7"), called("ray::IDLE", "exit 7")
-    assert leave([trial, other], 30)
-    assert trial.wait() == 7
-    assert other.is_running()
+    assert leave(seen(trial, other), 30)
+    assert other.poll() is None
 
 
-def test_one_that_takes_too_long_is_told(called: Callable[[str, str], psutil.Popen]) -> None:
-    assert not leave([called("ray::TrialActor", ":")], 0.1)
+def test_one_that_takes_too_long_is_told(called: Callable[[str, str], subprocess.Popen[str]]) -> None:
+    assert not leave(seen(called("ray::TrialActor", ":")), 0.1)
 
 
 def test_how_long_must_be_said() -> None:
