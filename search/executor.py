@@ -128,6 +128,10 @@ class TrialActor(tune.Trainable):
         self.is_begun = False
         return True
 
+    def cleanup(self) -> None:
+        """The actor is not needed any more."""
+        self.worker.leave()
+
     def step(self) -> dict[str, Any]:
         """Trains to the next evaluation. Through Tune travel only a few numbers, and the end.
 

@@ -68,7 +68,7 @@ class Worker:
         if self.is_leaving():
             raise LeavingError(_leaving_words())
         folder = self.run.trial(number)
-        self._leave()
+        self.leave()
         self.session = None
         self.failure = None
         if is_raised(self.run.stop):
@@ -88,8 +88,8 @@ class Worker:
         except _OF_THE_TRIAL as error:
             self.failure = error
 
-    def _leave(self) -> None:
-        """A trial that was stopped by rank has evaluations which wait to be pushed."""
+    def leave(self) -> None:
+        """Lets go of a trial that was stopped by rank: some of its evaluations may wait to be pushed."""
         if self.session is not None and self.session.summary is None:
             with suppress(SupersededError, OSError):
                 self.session.leave()

@@ -1,17 +1,23 @@
 """What a worker makes of trials that end well, break, are superseded, or meet a disk that fails."""
 
 import json
+import subprocess
+import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import torch
 
 from analysis.records import Intervention, RunFolder, Summary, TrialRecord, read_history
 from search.trial.attempt import begin_attempt
-from search.trial.checkpoint import WEIGHTS_FILE
+from search.trial.checkpoint import WEIGHTS_FILE, Snapshot
 from search.trial.config import TrialConfig
+from search.trial.leaving import LeavingError
+from search.trial.session import TrialSession
 from search.worker import Worker
 
 RECORD = TrialRecord(
@@ -129,3 +135,79 @@ def test_a_donor_s_weights_stay_whatever_the_run_keeps(
     _, summary = ended(worker(run))
     assert summary.outcome == "learned"
     assert (run.trial(0).path / WEIGHTS_FILE).exists() == is_kept
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), RuntimeError("a bug")])
+def test_what_a_trial_raises_ends_neither_the_process_nor_the_next_trial(
+    raised: BaseException, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = place(RECORD.config, RECORD.config)
+    work = worker(run)
+    with monkeypatch.context() as planted:
+
+        def raise_it(session: TrialSession) -> None:
+            raise raised
+
+        planted.setattr(TrialSession, "advance", raise_it)
+        result, summary = ended(work, 0)
+    assert (summary.outcome, result["ended_by"]) == ("errored", "error")
+    assert summary.reason.startswith(type(raised).__name__)
+    _, next_summary = ended(work, 1)
+    assert next_summary.outcome == "failed"
+
+
+def test_a_worker_that_is_asked_to_leave_saves_its_trial_and_takes_no_other(place: Place) -> None:
+    long = {**RECORD.config, "train": {**RECORD.config["train"], "max_updates": 100_000}}
+    run = place(long, RECORD.config)
+    is_asked = False
+    work = Worker(run, device="cpu", num_threads=1, keep="none", test=False, is_leaving=lambda: is_asked)
+    work.begin(0, 1)
+    work.advance()
+    is_asked = True
+    with pytest.raises(LeavingError, match="was asked to leave"):
+        deque(iter(work.advance, None), maxlen=0)
+    saved = Snapshot.load(run.trial(0).checkpoint, torch.device("cpu"))
+    assert saved is not None
+    last = list(read_history(run.trial(0).history))[-1]
+    assert saved.progress.update == last.update
+    with pytest.raises(LeavingError):
+        work.begin(1, 1)
+    assert not run.trial(1).history.exists()
+
+
+#: A network of 8,000 units has 1 GB of weights, in a process that may take 400 MB more than it has.
+TOO_LARGE = {**RECORD.config, "model": {**RECORD.config["model"], "hidden_size": 8_000}}
+
+WITH_LITTLE_MEMORY = """
+import sys
+from pathlib import Path
+from analysis.records import RunFolder
+from search.worker import Worker
+
+run = RunFolder(Path(sys.argv[1]))
+work = Worker(run, device="cpu", num_threads=1, keep="none", test=False, memory_bytes=400 * 2**20)
+for number in (0, 1):
+    work.begin(number, 1)
+    result = work.advance()
+    while not result["done"]:
+        result = work.advance()
+    print(result["ended_by"], result["summary"])
+"""
+
+
+def test_a_trial_that_wants_too_much_memory_is_errored_with_its_size_and_the_next_one_runs(
+    place: Place,
+) -> None:
+    run = place(TOO_LARGE, RECORD.config)
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_LITTLE_MEMORY, str(run.path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (first, summary), (second, after) = (line.split(" ", 1) for line in done.stdout.splitlines())
+    assert (first, json.loads(summary)["outcome"]) == ("out_of_memory", "errored")
+    size = "batch 4 x length 4, lstm of 8000 units, depth 1"
+    assert json.loads(summary)["reason"].startswith(f"out of memory at {size}: RuntimeError: ")
+    assert (second, json.loads(after)["outcome"]) == ("None", "failed")
