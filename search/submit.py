@@ -32,7 +32,7 @@ def main(words: Sequence[str]) -> int:
     for note in request.notes:
         console.print(Text(note), soft_wrap=True)
     if find_spec("aiohttp") is None:
-        raise UserError("search.submit needs Ray's Jobs client: pip install 'failmap[cluster]'")
+        raise UserError("search.submit needs Ray's Jobs client: pip install -e '.[cluster]'")
     from search.cluster.dashboard import prepare_jobs_client
 
     prepare_jobs_client(config.cluster)

@@ -56,7 +56,7 @@ def place_of(text: str) -> AnyPath:
     if not bucket or any(name in ("", ".", "..") for name in folders) or set(rest) & set("*[]{}\\"):
         raise UserError(f"storage={text}: needs a bucket, and folders of plain names that lead nowhere else")
     if find_spec(SCHEMES[scheme]) is None:
-        extra = "; pip install 'failmap[cluster]' brings it" if scheme == "s3" else ""
+        extra = "; pip install -e '.[cluster]' brings it" if scheme == "s3" else ""
         raise UserError(f"storage={text}: needs the package {SCHEMES[scheme]}, which is not installed{extra}")
     place: UPath = UPath(f"{scheme}://{'/'.join((bucket, *folders))}", **_OPTIONS[scheme])
     return place
