@@ -15,7 +15,7 @@ from analysis.explanation import Explanation, explain
 from analysis.parsing import CHECKED, Kind, ParseError, parse
 from analysis.records import Evaluation, RunFolder, TrialRecord, Values
 from analysis.run_config import RunConfig, read_config
-from analysis.run_names import names_of_runs
+from analysis.run_names import name_problem, names_of_runs
 from analysis.storage import AnyPath, check_place, place_of, store_of, write_atomically
 from analysis.storage.local_copy import local_copy
 from analysis.storage.plain_files import read_bounded, require_plain_files
@@ -102,6 +102,8 @@ def find_run(name: str, storage: str | Path = "runs") -> RunFolder:
     """The folder of a run. Raises UserError with the nearest existing name where there is none."""
     place = place_of(str(storage))
     check_place(place)
+    if name and (problem := name_problem(name)):
+        raise UserError(f"run={name}: {problem}")
     folder, store = RunFolder(place / name), store_of(place)
     if store.exists(folder.config):
         return folder

@@ -89,7 +89,7 @@ class RunFolder:
 
     @property
     def stop_request(self) -> AnyPath:
-        """Exists while somebody asks the driver to save and end; `stop` is the driver's word to its workers."""
+        """Exists while somebody asks the driver to save and end; `stop` is its word to its workers."""
         return self.path / "stop_request"
 
     @property

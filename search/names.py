@@ -4,20 +4,10 @@ import re
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from analysis.run_names import MAX_LENGTH, name_problem
 from analysis.storage import AnyPath, store_of
 
-MAX_LENGTH = 80
-
-_ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-
-
-def name_problem(name: str) -> str | None:
-    """Why a name cannot be a run's, or None where it can."""
-    if len(name) > MAX_LENGTH:
-        return f"a run's name has at most {MAX_LENGTH} characters"
-    if not _ALLOWED.fullmatch(name) or ".." in name:
-        return "a run's name is letters, digits and . _ + - , begins with a letter or digit, and has no '..'"
-    return None
+__all__ = ["MAX_LENGTH", "made_up_name", "name_problem"]
 
 
 def made_up_name(

@@ -1,5 +1,6 @@
 """Run folders on a disk or a network share."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -8,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from analysis.storage.place import AnyPath
+from analysis.storage.plain_files import MAX_BYTES, MAX_LINE_BYTES, MAX_LOG_BYTES, read_plain, too_large
 
 #: Runs hold data of their owner: nobody else reads or changes them unless the owner says so.
 FOLDER_MODE = 0o700
@@ -19,16 +21,16 @@ class LocalFiles:
     poll_seconds = 0.2
     has_atomic_append = True
 
-    def read(self, path: AnyPath) -> bytes:
-        """A whole file."""
-        return path.read_bytes()
+    def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
+        """A whole file; pipes and devices are refused."""
+        return read_plain(Path(str(path)), most_bytes)
 
     def read_many(self, paths: Sequence[AnyPath]) -> dict[AnyPath, bytes]:
         """One after the other: a disk is near."""
         found = {}
         for path in paths:
             try:
-                found[path] = path.read_bytes()
+                found[path] = read_plain(Path(str(path)))
             except FileNotFoundError:
                 continue
         return found
@@ -114,7 +116,10 @@ class LocalLog:
     def lines(self) -> Iterator[bytes]:
         """Read from the file as they are asked for."""
         with self.path.open("rb") as file:
-            yield from file
+            while line := file.readline(MAX_LINE_BYTES):
+                if len(line) == MAX_LINE_BYTES:
+                    raise too_large(self.path, MAX_LINE_BYTES)
+                yield line
 
     def append(self, lines: Sequence[bytes]) -> None:
         """In one write, all or none."""
@@ -149,15 +154,22 @@ def cut_torn_line(path: Path) -> int:
     """Cuts an appended file back to its last newline. Returns how many bytes were cut, 0 where none."""
     if not path.exists():
         return 0
-    data = path.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    if whole == len(data):
-        return 0
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "not a file, and not read", str(path))
+    num_bytes = path.stat().st_size
+    if num_bytes > MAX_LOG_BYTES:
+        raise too_large(path, MAX_LOG_BYTES)
     with path.open("r+b") as file:
-        file.truncate(whole)
-        file.flush()
-        os.fsync(file.fileno())
-    return len(data) - whole
+        file.seek(max(num_bytes - MAX_LINE_BYTES, 0))
+        end = file.read()
+        torn = len(end) - (end.rfind(b"\n") + 1)
+        if torn == MAX_LINE_BYTES:
+            raise too_large(path, MAX_LINE_BYTES)
+        if torn:
+            file.truncate(num_bytes - torn)
+            file.flush()
+            os.fsync(file.fileno())
+    return torn
 
 
 def _make_folders(path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.storage.place import AnyPath, is_local
+from analysis.storage.plain_files import MAX_BYTES, too_large
 from analysis.storage.store import store_of, write_atomically
 
 #: What is brought: of the run, and of each trial. Checkpoints and weights stay where they are.
@@ -50,6 +51,11 @@ def local_copy(run: AnyPath) -> Path:
         for name in here.keys() - there.keys():
             (copy / name).unlink()
         changed = [name for name, state in there.items() if here.get(name) != state]
+        for name in changed:
+            # As `Store.list_files` has it: the size comes first.
+            num_bytes = there[name].partition(" ")[0]
+            if num_bytes.isdecimal() and int(num_bytes) > MAX_BYTES:
+                raise too_large(run / name, MAX_BYTES)
         kept = {name: state for name, state in here.items() if there.get(name) == state}
         # Before anything is overwritten: a copy that is cut off in between must not pass for a whole one.
         write_atomically(states, json.dumps(kept), survives_power_loss=False)

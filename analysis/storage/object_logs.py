@@ -127,7 +127,7 @@ def read_segments(files: Files, folder: AnyPath) -> list[bytes]:
             head = json.loads(content.partition(b"\n")[0])
             is_next = head["segment"] == number
             after_bytes = int(head["after_bytes"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             is_next, after_bytes = False, 0
         if not is_next or (segments and len(segments[-1]) < after_bytes):
             raise UserError(f"{path}, line 1 is corrupt: it does not follow upon the segment before it")

@@ -9,6 +9,7 @@ from upath import UPath
 
 from analysis.storage.object_errors import as_os_error
 from analysis.storage.place import AnyPath
+from analysis.storage.plain_files import MAX_BYTES, too_large
 
 
 class ObjectFiles:
@@ -17,11 +18,13 @@ class ObjectFiles:
     poll_seconds = 2.0
     has_atomic_append = False
 
-    def read(self, path: AnyPath) -> bytes:
-        """One request."""
+    def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
+        """One request. No range is asked for: S3 has none in an empty object."""
         with _as_os_errors(path):
             content: bytes = _client(path).cat_file(_key(path))
-            return content
+        if len(content) > most_bytes:
+            raise too_large(path, most_bytes)
+        return content
 
     def read_many(self, paths: Sequence[AnyPath]) -> dict[AnyPath, bytes]:
         """A request each, many at the same time."""

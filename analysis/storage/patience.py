@@ -11,6 +11,7 @@ from analysis.storage.local import LocalFiles, LocalLog
 from analysis.storage.object_logs import ObjectLog, SegmentLog
 from analysis.storage.objects import ObjectFiles
 from analysis.storage.place import AnyPath
+from analysis.storage.plain_files import MAX_BYTES
 from analysis.storage.store import Files, Log
 
 T = TypeVar("T")
@@ -97,9 +98,9 @@ class PatientFiles:
         """As the place has it."""
         return self.files.poll_seconds
 
-    def read(self, path: AnyPath) -> bytes:
+    def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
         """Reading twice does no harm."""
-        return self.patience.run(lambda: self.files.read(path))
+        return self.patience.run(lambda: self.files.read(path, most_bytes))
 
     def read_many(self, paths: Sequence[AnyPath]) -> dict[AnyPath, bytes]:
         """In shares: what fails is not read anew as a whole."""

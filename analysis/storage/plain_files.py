@@ -1,6 +1,8 @@
 """What is read of a run that somebody else may have made: files of bounded size, and nothing behind links."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,11 @@ from analysis.storage.place import AnyPath, is_local
 #: The largest file that is read whole, but for histories and the journal, which are read line by line.
 #: A provenance holds up to 1 MB of differences for each revision of the code that a run has seen.
 MAX_BYTES = 100_000_000
+#: What is larger in earnest: weights with the state of their optimizer, and a journal.
+MAX_TENSOR_BYTES = 16_000_000_000
+MAX_LOG_BYTES = 2_000_000_000
+#: One line of a journal or a history: the longest of earnest have some 10 kB.
+MAX_LINE_BYTES = 10_000_000
 
 #: A run's folders lie at most so deep: trials, 5, checkpoint.
 _MAX_DEPTH = 4
@@ -17,11 +24,37 @@ _MAX_DEPTH = 4
 
 def read_bounded(path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
     """A whole file. Raises OSError, and UserError where it is larger than a file of a run can be."""
-    with path.open("rb") as file:
-        content: bytes = file.read(most_bytes + 1)
-    if len(content) > most_bytes:
-        raise UserError(f"{path}: more than {most_bytes:,} bytes, so none of a run's files")
+    try:
+        return read_plain(Path(str(path)), most_bytes)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def read_plain(path: Path, most_bytes: int = MAX_BYTES) -> bytes:
+    """A whole file on a disk.
+
+    Raises:
+        OSError: it is missing or the like, no plain file (EINVAL), or larger (EFBIG).
+    """
+    # Without waiting: a pipe nobody writes to would have its reader wait for ever.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        state = os.fstat(handle)
+        if stat.S_ISDIR(state.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "neither a file nor a folder, and not read", str(path))
+        content = b"" if state.st_size > most_bytes else file.read(most_bytes + 1)
+    if max(len(content), state.st_size) > most_bytes:
+        raise too_large(path, most_bytes)
     return content
+
+
+def too_large(path: AnyPath, most_bytes: int) -> OSError:
+    """The error that a file is larger than a run's can be."""
+    return OSError(errno.EFBIG, f"more than {most_bytes:,} bytes, so none of a run's files", str(path))
 
 
 def require_plain_files(folder: AnyPath) -> None:

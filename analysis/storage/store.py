@@ -6,6 +6,7 @@ from typing import Protocol
 
 from analysis.errors import UserError
 from analysis.storage.place import AnyPath, is_local
+from analysis.storage.plain_files import MAX_BYTES
 
 #: Seconds that the first look at a storage may take before the user is told that it does not answer.
 _FIRST_LOOK_SECONDS = 3.0
@@ -47,8 +48,8 @@ class Files(Protocol):
     def poll_seconds(self) -> float:
         """How often a file may be looked at that another process is to write."""
 
-    def read(self, path: AnyPath) -> bytes:
-        """A whole file. Raises FileNotFoundError."""
+    def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
+        """A whole file. Raises FileNotFoundError, and OSError (EFBIG) where it is larger than that."""
 
     def read_many(self, paths: Sequence[AnyPath]) -> dict[AnyPath, bytes]:
         """Whole files by path, many at a time; those that are missing are left out."""

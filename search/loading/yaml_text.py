@@ -29,6 +29,9 @@ def parse_yaml(text: str) -> Any:
         raise
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
         raise YamlError(told_in_a_line(error)) from None
+    except AssertionError:
+        # OmegaConf's own word on a text that is one number, say.
+        raise YamlError("neither a mapping nor a list") from None
     _refuse_endless(data)
     return data
 

@@ -13,6 +13,7 @@ from analysis.errors import UserError
 from analysis.records import RunFolder
 from analysis.storage import is_local, store_of
 from analysis.storage.object_logs import read_segments
+from analysis.storage.plain_files import MAX_LOG_BYTES
 
 
 class MemoryJournal(BaseJournalBackend):
@@ -62,5 +63,5 @@ def _lines(folder: RunFolder) -> list[bytes]:
         return [line for segment in segments for line in segment.splitlines(keepends=True)[1:]]
     if not store.exists(folder.journal):
         return []
-    lines = store.read(folder.journal).splitlines(keepends=True)
+    lines = store.read(folder.journal, MAX_LOG_BYTES).splitlines(keepends=True)
     return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]

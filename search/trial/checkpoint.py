@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from analysis.storage import AnyPath, store_of, write_atomically
+from analysis.storage.plain_files import MAX_TENSOR_BYTES
 from search.trial.criterion import Progress
 from search.trial.optimizers import stays_on_host
 from search.trial.precision import LossScaling
@@ -78,7 +79,7 @@ class Snapshot:
         """
         path = folder / STATE_FILE
         try:
-            content = store_of(path).read(path)
+            content = store_of(path).read(path, MAX_TENSOR_BYTES)
             tensors, metadata = load(content), _metadata(content)
             progress = Progress(**json.loads(metadata["progress"]))
             # Those of before had no checksum.

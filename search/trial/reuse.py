@@ -8,6 +8,7 @@ from safetensors.torch import load
 from analysis.errors import UserError, nearest
 from analysis.records import RunFolder, TrialFolder
 from analysis.storage import AnyPath, store_of
+from analysis.storage.plain_files import MAX_TENSOR_BYTES
 from models.config import NetworkConfig, RecurrentConfig
 from models.network import Network
 from models.recurrent import RecurrentNetwork
@@ -40,7 +41,7 @@ def start_from(network: RecurrentNetwork, source: str, storage: AnyPath) -> None
     """Copies the lower layers of RUN/trial in a storage, as far as they fit. Raises as above."""
     path = stored_weights(source, storage)
     try:
-        reuse_layers(network, load(store_of(path).read(path)))
+        reuse_layers(network, load(store_of(path).read(path, MAX_TENSOR_BYTES)))
     except (SafetensorError, OSError) as error:
         raise UserError(f"model.start_from={source}: {path} cannot be read: {error}") from None
     except ValueError as error:
