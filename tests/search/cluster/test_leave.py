@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from analysis.errors import UserError
-from search.cluster.leave import leave, main
+from search.cluster.leave import leave, main, nodes
 
 
 @pytest.fixture
@@ -51,3 +51,21 @@ def test_one_that_takes_too_long_is_told(called: Callable[[str, str], subprocess
 def test_how_long_must_be_said() -> None:
     with pytest.raises(UserError, match="how long may the trials take"):
         main([])
+
+
+def test_the_nodes_of_a_machine_are_found_with_their_clusters() -> None:
+    words = [
+        "/somewhere/raylet/raylet",
+        "-c",
+        "echo ready; read",
+        "--node_id=12ab",
+        "--gcs-address=10.0.0.1:6379",
+    ]
+    with subprocess.Popen(
+        words, executable="/bin/bash", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as raylet:
+        assert raylet.stdout is not None
+        assert raylet.stdout.readline() == "ready\n"
+        assert nodes(seen(raylet)) == [("12ab", "10.0.0.1:6379")]
+        assert nodes([psutil.Process()]) == []
+        raylet.communicate("\n")
