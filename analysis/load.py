@@ -15,7 +15,7 @@ from analysis.explanation import Explanation, explain
 from analysis.parsing import CHECKED, Kind, ParseError, parse
 from analysis.records import Evaluation, RunFolder, TrialRecord, Values
 from analysis.run_config import RunConfig, read_config
-from analysis.run_names import name_problem, names_of_runs
+from analysis.run_names import is_trial_number, name_problem, names_of_runs
 from analysis.storage import AnyPath, check_place, place_of, store_of, write_atomically
 from analysis.storage.local_copy import local_copy
 from analysis.storage.plain_files import read_bounded, require_plain_files
@@ -136,7 +136,7 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
     if not folder.trials.is_dir():
         return []
     records = []
-    for number in sorted(int(path.name) for path in folder.trials.iterdir() if _is_number(path.name)):
+    for number in sorted(int(path.name) for path in folder.trials.iterdir() if is_trial_number(path.name)):
         path = folder.trial(number).record
         try:
             record = TrialRecord.from_json(read_bounded(path))
@@ -150,11 +150,6 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
             raise UserError(f"{path}: says that it is trial {record.number}")
         records.append(record)
     return records
-
-
-def _is_number(name: str) -> bool:
-    """Whether a folder is named as a trial's is."""
-    return name.isascii() and name.isdecimal() and str(int(name)) == name
 
 
 def _read_costs(path: AnyPath, paths: Iterable[str]) -> dict[CellKey, float]:

@@ -1,4 +1,4 @@
-"""Which runs a storage holds, and how a run may be called."""
+"""Which runs a storage holds, and how runs and their trials may be called."""
 
 import re
 from pathlib import Path
@@ -18,6 +18,11 @@ def name_problem(name: str) -> str | None:
     if not _ALLOWED.fullmatch(name) or ".." in name:
         return "a run's name is letters, digits and . _ + - , begins with a letter or digit, and has no '..'"
     return None
+
+
+def is_trial_number(name: str) -> bool:
+    """Whether a folder is named as a trial's is."""
+    return name.isascii() and name.isdecimal() and str(int(name)) == name
 
 
 def names_of_runs(storage: AnyPath) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.errors import UserError, command, nearest
 from analysis.failure_map import build_map
 from analysis.load import Run, find_run, load_run
+from analysis.printable import printable
 from analysis.records import TrialRecord
 from analysis.wording import count_words, setting_words
 from analysis.words import read_run_words
@@ -105,6 +106,7 @@ def main(words: Sequence[str]) -> int:
     if problems:
         raise UserError(*problems)
     rows = signal_table(load_run(find_run(settings["run"], settings["storage"])), settings["signal"], at)
+    rows = [[printable(text) for text in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:
         cells = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
+from search.console import SafeConsole
 from search.data import check_files
 from search.loading import Request, read_request
 from search.loading.groups import CONF
@@ -36,7 +36,7 @@ def main(words: Sequence[str]) -> int:
     check_files(request.config)
     check_weights(request.config)
     # People read the notes and the progress; a program reads standard output as JSON alone.
-    told = Console(stderr=as_json)
+    told = SafeConsole(stderr=as_json)
     for note in request.notes:
         told.print(Text(note), soft_wrap=True)
     # Here, not above: these bring torch along, and a typo is to be told at once.

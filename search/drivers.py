@@ -9,10 +9,13 @@ def driver_of(folder: RunFolder) -> Owner | None:
     """Who drives a run, or died over it; None where nobody does.
 
     Raises:
-        UserError: its lock does not say so.
+        UserError: its lock does not say so, or cannot be read.
     """
     terms = Terms(folder)
-    last = terms.last()
+    try:
+        last = terms.last()
+    except OSError as error:
+        raise UserError(f"{folder.lock}: cannot be read: {error.strerror or error}") from None
     if last is None or last.is_released:
         return None
     if last.owner is None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from analysis.errors import UserError, command
+from analysis.printable import printable
 from analysis.wording import count_words
 from search.merging.request import MergeRequest, read_merge
 
@@ -32,7 +33,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     request = read_merge(words)
     for line in merge(request, ["python", "-m", "search.merge", *words]):
-        print(line)
+        print(printable(line))
     return 0
 
 

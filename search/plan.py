@@ -12,6 +12,7 @@ from rich.text import Text
 from analysis.wording import axis_labels, duration_text, is_scale, label_words
 from search.agenda import cells_in_order, own_cells
 from search.config import RunConfig
+from search.console import SafeConsole
 from search.cost import machine_factor, relative_cost
 from search.data import with_sizes_of_its_file
 from search.loading.fields import shown
@@ -81,7 +82,7 @@ def num_slots(config: RunConfig) -> int:
 def show_plan(config: RunConfig, console: Console | None = None, factor: float | None = None) -> None:
     """Prints the plan. Unless `factor` says how fast this machine is, trains for a second to learn it."""
     plan = make_plan(config, machine_factor() if factor is None else factor)
-    (console or Console()).print(render_plan(config, plan))
+    (console or SafeConsole()).print(render_plan(config, plan))
 
 
 def render_plan(config: RunConfig, plan: Plan) -> RenderableType:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from time import monotonic
 
-from rich.console import Console
-
 from analysis.errors import command
+from search.console import SafeConsole
 from search.interventions.request import read_rescue
 
 
@@ -29,7 +28,7 @@ def main(words: Sequence[str]) -> int:
         rescue_lines,
         is_plan=request.is_plan,
         started=started,
-        console=Console(),
+        console=SafeConsole(),
     )
 
 

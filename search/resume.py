@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from time import monotonic
 
-from rich.console import Console
-
 from analysis.errors import command
+from search.console import SafeConsole
 from search.data import check_files
 from search.device import check_device
 from search.loading import from_yaml, locate, resume_config
@@ -29,7 +28,7 @@ def main(words: Sequence[str]) -> int:
     from search.driver import drive
 
     typed = ["python", "-m", "search.resume", *words]
-    return drive(config, folder, command=typed, started=started, console=Console())
+    return drive(config, folder, command=typed, started=started, console=SafeConsole())
 
 
 if __name__ == "__main__":

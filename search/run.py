@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from time import monotonic
 
-from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
 from analysis.records import RunFolder
 from analysis.storage import check_place, place_of, store_of, write_atomically
+from search.console import SafeConsole
 from search.data import check_files
 from search.device import check_device
 from search.loading import Request, differences, from_yaml, read_request, to_yaml, unresumable_differences
@@ -25,7 +25,7 @@ def main(words: Sequence[str]) -> int:
         print(run_help(), end="")
         return 0
     request = read_request(words)
-    console = Console()
+    console = SafeConsole()
     for note in request.notes:
         console.print(Text(note), soft_wrap=True)
     if request.plan:

@@ -11,6 +11,7 @@ from analysis.errors import UserError, command
 from analysis.records import RunFolder
 from analysis.storage import place_of, store_of
 from analysis.wording import count_words
+from search.console import SafeConsole
 from search.drivers import driver_of, is_known_dead
 from search.loading import from_yaml, locate
 from search.shards import Shard
@@ -54,9 +55,9 @@ def _show_all(storage: str, is_json: bool) -> None:
     if is_json:
         print(as_json(standings))
     elif standings:
-        show_standings(standings, Console())
+        show_standings(standings, SafeConsole())
     else:
-        Console().print(Text(f"{storage} holds no run"), soft_wrap=True)
+        SafeConsole().print(Text(f"{storage} holds no run"), soft_wrap=True)
 
 
 def _show_one(folder: RunFolder, is_json: bool) -> None:
@@ -67,7 +68,7 @@ def _show_one(folder: RunFolder, is_json: bool) -> None:
     if is_json:
         print(as_json([standing]))
         return
-    console = Console()
+    console = SafeConsole()
     _show(folder, console)
     for line in faults_lines(standing):
         console.print(Text(line), soft_wrap=True)

@@ -8,12 +8,12 @@ from datetime import datetime
 from threading import Event
 from time import monotonic
 
-from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
 from analysis.records import RunFolder
 from analysis.storage import store_of
+from search.console import SafeConsole
 from search.drivers import driver_of, is_known_dead
 from search.loading import locate
 from search.loading.words import read_words
@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     folder, others = locate(words)
     is_waited_for = _wait_word(others)
-    console = Console()
+    console = SafeConsole()
     with disk_errors_told(folder):
         owner = driver_of(folder)
         if owner is None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
 from search.config import RunConfig
+from search.console import SafeConsole
 from search.loading import Request
 from search.loading.words import Word, read_words
 from search.remote import read_remote_request, words_for_a_job
@@ -28,7 +28,7 @@ def main(words: Sequence[str]) -> int:
         print(submit_help(), end="")
         return 0
     request, is_followed = _read(words)
-    config, console = request.config, Console()
+    config, console = request.config, SafeConsole()
     for note in request.notes:
         console.print(Text(note), soft_wrap=True)
     if find_spec("aiohttp") is None:

@@ -25,12 +25,12 @@ class LocalFiles:
         """A whole file; pipes and devices are refused."""
         return read_plain(Path(str(path)), most_bytes)
 
-    def read_many(self, paths: Sequence[AnyPath]) -> dict[AnyPath, bytes]:
+    def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
         """One after the other: a disk is near."""
         found = {}
         for path in paths:
             try:
-                found[path] = read_plain(Path(str(path)))
+                found[path] = read_plain(Path(str(path)), most_bytes)
             except FileNotFoundError:
                 continue
         return found

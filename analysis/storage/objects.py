@@ -22,11 +22,10 @@ class ObjectFiles:
         """One request. No range is asked for: S3 has none in an empty object."""
         with _as_os_errors(path):
             content: bytes = _client(path).cat_file(_key(path))
-        if len(content) > most_bytes:
-            raise too_large(path, most_bytes)
+        _require_bounded(content, path, most_bytes)
         return content
 
-    def read_many(self, paths: Sequence[AnyPath]) -> dict[AnyPath, bytes]:
+    def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
         """A request each, many at the same time."""
         if not paths:
             return {}
@@ -35,6 +34,7 @@ class ObjectFiles:
         found = {}
         for path, answer in zip(paths, answers, strict=True):
             if not isinstance(answer, Exception):
+                _require_bounded(answer, path, most_bytes)
                 found[path] = answer
             elif not isinstance(error := as_os_error(answer, path), FileNotFoundError):
                 raise error from answer
@@ -119,6 +119,11 @@ def _client(path: AnyPath) -> Any:
     if hasattr(client, "retries"):
         client.retries = 1
     return client
+
+
+def _require_bounded(content: bytes, path: AnyPath, most_bytes: int) -> None:
+    if len(content) > most_bytes:
+        raise too_large(path, most_bytes)
 
 
 def _key(path: AnyPath) -> str:

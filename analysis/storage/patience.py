@@ -102,12 +102,12 @@ class PatientFiles:
         """Reading twice does no harm."""
         return self.patience.run(lambda: self.files.read(path, most_bytes))
 
-    def read_many(self, paths: Sequence[AnyPath]) -> dict[AnyPath, bytes]:
+    def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
         """In shares: what fails is not read anew as a whole."""
         found: dict[AnyPath, bytes] = {}
         for begin in range(0, len(paths), _TOGETHER):
             share = paths[begin : begin + _TOGETHER]
-            found |= self.patience.run(partial(self.files.read_many, share))
+            found |= self.patience.run(partial(self.files.read_many, share, most_bytes))
         return found
 
     def exists(self, path: AnyPath) -> bool:

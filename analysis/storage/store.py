@@ -51,8 +51,8 @@ class Files(Protocol):
     def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
         """A whole file. Raises FileNotFoundError, and OSError (EFBIG) where it is larger than that."""
 
-    def read_many(self, paths: Sequence[AnyPath]) -> dict[AnyPath, bytes]:
-        """Whole files by path, many at a time; those that are missing are left out."""
+    def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
+        """Whole files by path, many at a time, each bounded as above; those that are missing are left out."""
 
     def exists(self, path: AnyPath) -> bool:
         """Whether there is such a file or folder."""

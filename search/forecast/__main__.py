@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
 from analysis.storage import AnyPath
 from search.check import read_check_request
 from search.config import RunConfig
+from search.console import SafeConsole
 from search.data import check_files
 from search.loading import from_yaml, locate
 from search.weights import check_weights
@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> int:
     from search.forecast.on_cells import foretell
     from search.forecast.rendering import forecast_picture
 
-    console = Console()
+    console = SafeConsole()
     with console.status("") as status:
         forecast = foretell(config, shipped_fit(), on_cell=lambda name: status.update(f"looking at {name}"))
     console.print(forecast_picture(config.space, forecast), soft_wrap=True)

@@ -98,7 +98,7 @@ def open_log(
         storage = JournalStorage(backend)
     except UserError:
         raise
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         # Optuna trusts what it reads: a line that is JSON but no record shows itself while it is replayed.
         raise UserError(_corrupt(path, backend.num_lines)) from error
     names = [study.study_name for study in storage.get_all_studies()]

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import optuna
 
+from analysis.errors import UserError
 from analysis.records import RunFolder
+from analysis.storage import store_of
 from search.config import RunConfig
 from search.journal.journal import Journal
 from search.journal.log import open_log
@@ -27,7 +29,13 @@ def open_journal(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if config.journal is None:
-        return open_log(folder.journal, folder.name, notice, check)
+        journal = open_log(folder.journal, folder.name, notice, check)
+        if not journal.storage.get_all_studies() and store_of(folder.trials).list_folders(folder.trials):
+            raise UserError(
+                f"{folder.journal} holds no decision, and {folder.trials} holds trials: "
+                "restore the file from a copy, or remove these trials to begin anew"
+            )
+        return journal
     # Here, not above: it brings SQLAlchemy along.
     from search.journal.database import open_database
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from analysis.printable import printable
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -31,7 +33,7 @@ class Owner:
     started: int
 
     def __str__(self) -> str:
-        return f"process {self.pid} on host {self.host}"
+        return f"process {self.pid} on host {printable(self.host)}"
 
     @classmethod
     def this_process(cls) -> "Owner":

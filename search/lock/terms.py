@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.errors import UserError
+from analysis.parsing import ParseError, Plain, parse
 from analysis.records import RunFolder
 from analysis.storage import AnyPath, store_of
 from search.lock.owner import Owner
+
+#: A term has some 200.
+_MAX_BYTES = 100_000
 
 
 class SupersededError(UserError):
@@ -69,14 +73,12 @@ class Terms:
     def read(self, number: int) -> Term | None:
         """One term; None where there is none."""
         try:
-            content = self._store.read(self.path(number))
+            content = self._store.read(self.path(number), _MAX_BYTES)
         except FileNotFoundError:
             return None
         try:
-            values = json.loads(content)
-        except (ValueError, RecursionError):
-            values = None
-        if not isinstance(values, dict):
+            values = parse(dict[str, Plain], content)
+        except ParseError:
             values = {}
         token, is_released = str(values.get("token", "")), values.get("released") is True
         return Term(number, Owner.from_values(values), token, is_released, content)

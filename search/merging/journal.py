@@ -50,7 +50,7 @@ def read_trials(folder: RunFolder) -> tuple[FrozenTrial, ...]:
         studies = storage.get_all_studies()
         # A run has one study, or none where its driver died at once.
         trials = storage.get_all_trials(studies[0]._study_id, deepcopy=False) if studies else []
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError):
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError):
         # Optuna trusts what it reads: a line that is JSON but no record shows itself while it is replayed.
         raise UserError(f"{folder.journal}, line {journal.num_read} is corrupt") from None
     return tuple(sorted(trials, key=lambda trial: trial.number))

@@ -1,6 +1,5 @@
 """One of the runs that are merged, as its folder tells it. Nothing is written there."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +8,10 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from analysis.errors import UserError
+from analysis.parsing import ParseError, Plain, parse
 from analysis.records import RunFolder
 from analysis.storage import store_of
+from analysis.storage.plain_files import require_plain_files
 from search.config import RunConfig
 from search.drivers import driver_of, is_known_dead
 from search.loading import from_yaml
@@ -81,9 +82,9 @@ class Source:
         for count, line in enumerate(lines, start=1):
             if line.endswith(b"\n"):
                 try:
-                    values = json.loads(line)
+                    values = parse(dict[str, Plain], line)
                     values.pop("seconds")
-                except (ValueError, AttributeError, KeyError, TypeError):
+                except (ParseError, KeyError):
                     raise UserError(f"{path}, line {count} is corrupt: no evaluation") from None
                 history.append(values)
         return history
@@ -96,6 +97,7 @@ def read_source(folder: RunFolder) -> Source:
         UserError: it is being driven, a file of it is corrupt or missing, or its journal lies elsewhere.
     """
     store = store_of(folder.path)
+    require_plain_files(folder.path)
     owner = driver_of(folder)
     if owner is not None and not is_known_dead(owner):
         raise UserError(
@@ -124,7 +126,7 @@ def _placed(folder: RunFolder, problem: str) -> str:
 def _provenance(folder: RunFolder) -> dict[str, Any]:
     """A diary that cannot be read keeps no run from being merged."""
     try:
-        stored = json.loads(store_of(folder.path).read(folder.provenance))
+        stored = parse(dict[str, Plain], store_of(folder.path).read(folder.provenance))
         sessions = [session for session in stored["sessions"] if isinstance(session["command"], list)]
         return {"codes": dict(stored["codes"]), "sessions": sessions}
     except (OSError, ValueError, KeyError, TypeError):

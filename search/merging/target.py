@@ -12,6 +12,7 @@ from optuna.storages import JournalStorage
 
 from analysis.records import RunFolder
 from analysis.storage import is_local, store_of, write_atomically
+from analysis.storage.plain_files import MAX_TENSOR_BYTES
 from search.config import RunConfig
 from search.entry import record_of
 from search.loading import to_yaml
@@ -85,7 +86,7 @@ def _copy_files(taken: Taken, run: RunFolder, number: int) -> None:
         and not any(part.startswith(".") for part in name.split("/"))
     ]
     paths = {source.path / name: target.path / name for name in names}
-    for path, content in store_of(source.path).read_many(list(paths)).items():
+    for path, content in store_of(source.path).read_many(list(paths), MAX_TENSOR_BYTES).items():
         store_of(target.path).write(paths[path], content, survives_power_loss=False)
 
 
