@@ -41,8 +41,7 @@ class Desk(NotPickled):
         self.study = study
         self.retries = retries
         self.interruption = interruption
-        self.numbers: dict[str, int] = {}
-        self._starts: dict[int, Start] = {}
+        self.under_way: dict[str, Start] = {}
         self.fault: Exception | None = None
 
     @contextmanager
@@ -61,17 +60,16 @@ class Desk(NotPickled):
         with self._keeping_faults():
             start = self.study.ask()
             if start is not None:
-                self.numbers[trial_id] = start.number
-                self._starts[start.number] = start
+                self.under_way[trial_id] = start
                 return {"number": start.number, "attempt": start.attempt}
         return None
 
     def report(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Hands an evaluation to the study; True if the trial is to stop by rank, and is told so."""
         with self._keeping_faults():
-            number = self.numbers[trial_id]
+            number = self.under_way[trial_id].number
             if self.study.report(number, result["update"], result["score"]):
-                del self.numbers[trial_id]
+                del self.under_way[trial_id]
                 self.study.tell(number, _summary(result, outcome="censored", reason="stopped by rank"))
                 return True
         return False
@@ -83,53 +81,60 @@ class Desk(NotPickled):
             trial_id: Tune's.
             result: the worker's last; empty or None where Tune ended the trial before there was one.
         """
-        number = self.numbers.pop(trial_id, None)
-        if number is None:
+        start = self.under_way.pop(trial_id, None)
+        if start is None:
             return
         with self._keeping_faults():
             if not result:
-                self.study.put_back(number)
+                self.study.put_back(start.number)
                 return
             if result["fault"] is not None:
                 self._take_fault(UserError(f"{result['fault']}; nothing that was finished is lost"))
-            if result.get("update") is not None:
-                self.study.report(number, result["update"], result["score"])
+            if result["update"] is not None:
+                self.study.report(start.number, result["update"], result["score"])
             summary = _summary(result)
             if summary.outcome is None:
-                self.study.put_back(number)
+                self.study.put_back(start.number)
             elif result["ended_by"] is not None:
-                self._take_loss(number, result["ended_by"], summary)
+                self._take_loss(start, result["ended_by"], summary)
             else:
-                self.study.tell(number, summary)
+                self.study.tell(start.number, summary)
 
     def lose(self, trial_id: str, kind: FaultKind, reason: str) -> None:
         """Takes what became of a trial whose worker has gone."""
-        number = self.numbers.pop(trial_id, None)
-        if number is None:
+        start = self.under_way.pop(trial_id, None)
+        if start is None:
             return
         with self._keeping_faults():
             if self.interruption.reason is not None:
                 # The search is ending, and its workers with it: that is nobody's fault.
-                self.study.put_back(number)
+                self.study.put_back(start.number)
             else:
-                self._take_loss(number, kind, Summary(outcome="errored", reason=reason))
+                self._take_loss(start, kind, Summary(outcome="errored", reason=reason))
 
-    def _take_loss(self, number: int, kind: FaultKind, summary: Summary) -> None:
+    def _take_loss(self, start: Start, kind: FaultKind, summary: Summary) -> None:
         """Has a trial started again as far as this kind's budget goes, and tells it as errored beyond."""
-        num_before = Counter(fault.kind for fault in self.study.faults(number))[kind]
-        halve = kind == "out_of_memory"
-        budget = self.retries.halve_batch if halve else getattr(self.retries, kind)
-        if num_before < budget and not (halve and not self._can_halve(number)):
-            self.study.put_back_after(number, kind, summary.reason, halve_batch=halve)
-        elif num_before:
-            told = f"{KIND_WORDS[kind]} {num_before + 1} times; at last: {summary.reason}"
-            self.study.tell(number, replace(summary, reason=told))
-        else:
-            self.study.tell(number, summary)
+        num_before = Counter(fault.kind for fault in self.study.faults(start.number))
+        num_times, charged = num_before[kind] + 1, kind
+        if kind == "out_of_memory":
+            if num_times <= self.retries.halve_batch and _has_two_halves(start):
+                self.study.put_back_after(start.number, kind, summary.reason, halve_batch=True)
+                return
+            # As it is, it may fit another time: what else was in that memory may have gone by then.
+            charged = "error"
+            num_times += num_before[charged]
+        if num_before[charged] < getattr(self.retries, charged):
+            self.study.put_back_after(start.number, charged, summary.reason)
+            return
+        if num_times > 1:
+            told = f"{KIND_WORDS[kind]} {num_times} times; at last: {summary.reason}"
+            summary = replace(summary, reason=told)
+        self.study.tell(start.number, summary)
 
-    def _can_halve(self, number: int) -> bool:
-        batch_size = self._starts[number].config.train.batch_size
-        return isinstance(batch_size, int) and batch_size > 1
+
+def _has_two_halves(start: Start) -> bool:
+    batch_size = start.config.train.batch_size
+    return batch_size != "full" and batch_size > 1
 
 
 def _summary(result: dict[str, Any], **changes: Any) -> Summary:

@@ -136,13 +136,12 @@ class TrialActor(tune.Trainable):
         """Trains to the next evaluation. Through Tune travel only a few numbers, and the end.
 
         Raises:
-            LeavingError: the process was asked to leave. That ends it, and Tune gives it no other trial.
+            LeavingError, BrokenDeviceError: Tune ends the process then, and gives it no other trial.
         """
-        with self.leave.waits():
-            if not self.is_begun:
-                self.worker.begin(self.config["number"], self.config["attempt"])
-                self.is_begun = True
-            return self.worker.advance()
+        if not self.is_begun:
+            self.worker.begin(self.config["number"], self.config["attempt"])
+            self.is_begun = True
+        return self.worker.advance()
 
 
 class _AskTheStudy(Searcher):
@@ -157,10 +156,10 @@ class _AskTheStudy(Searcher):
         """The next trial; None to wait for one to end; FINISHED when nothing will come any more."""
         if self.desk.interruption.reason is not None:
             return Searcher.FINISHED
-        if len(self.desk.numbers) >= self.slots():
+        if len(self.desk.under_way) >= self.slots():
             return None
         start = self.desk.begin(trial_id)
-        if start is None and not self.desk.numbers:
+        if start is None and not self.desk.under_way:
             # None while nothing runs would make Tune wait for ever.
             return Searcher.FINISHED
         return start
@@ -238,6 +237,13 @@ class _Ticker(NotPickled, tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Frees the averages of metrics that Tune keeps of every trial: 27 of 62 kB."""
         self.losses.forget(trial)
+        self._free(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """As above."""
+        self._free(trial)
+
+    def _free(self, trial: Trial) -> None:
         trial.run_metadata.metric_analysis.clear()
         trial.run_metadata.metric_n_steps.clear()
 

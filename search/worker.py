@@ -15,11 +15,21 @@ from search.trial.attempt import current_attempt
 from search.trial.config import TrialConfig
 from search.trial.history import SupersededError
 from search.trial.leaving import LeavingError
-from search.trial.memory import free_memory, is_out_of_memory, limit_memory, size_words
+from search.trial.memory import (
+    free_memory,
+    is_device_broken,
+    is_out_of_memory,
+    limit_memory,
+    size_words,
+)
 from search.trial.session import TrialSession
 
 #: What a trial may raise: none of it may end the process, which the next trials use, too.
 _OF_THE_TRIAL = (Exception, SystemExit, KeyboardInterrupt)
+
+
+class BrokenDeviceError(Exception):
+    """A trial has broken the GPU for its whole process, which must be replaced."""
 
 
 class Worker:
@@ -105,6 +115,7 @@ class Worker:
 
         Raises:
             LeavingError: this process was asked to leave; the trial is saved.
+            BrokenDeviceError: no trial can run in this process any more.
         """
         try:
             if self.failure is not None:
@@ -115,6 +126,8 @@ class Worker:
         except SupersededError as error:
             return _result(None, Summary(outcome=None, reason=str(error)), done=True)
         except OSError as error:
+            if is_out_of_memory(error):
+                return self._errored(error)
             # The storage failed, not the trial: it stays unfinished, and the driver ends the search.
             where = error.filename or self.run.path
             fault = f"a worker on {socket.gethostname()} cannot write {where}: {error.strerror or error}"
@@ -129,13 +142,19 @@ class Worker:
         return _result(evaluation, summary, done=True)
 
     def _errored(self, error: BaseException) -> dict[str, Any]:
-        """What an exception of the trial comes to. Nothing of the trial stays in this process."""
+        """What an exception of the trial comes to. Nothing of the trial stays in this process.
+
+        Raises:
+            BrokenDeviceError: no trial can run in this process any more.
+        """
         self.session, self.failure = None, None
         ended_by: FaultKind = "error"
         reason = _one_line(error)
         if is_out_of_memory(error):
             size = "" if self.config is None else f" at {size_words(self.config)}"
             reason, ended_by = f"out of memory{size}: {reason}", "out_of_memory"
+        if is_device_broken(error):
+            raise BrokenDeviceError(reason) from None
         free_memory(error)
         return _result(None, Summary(outcome="errored", reason=reason), done=True, ended_by=ended_by)
 

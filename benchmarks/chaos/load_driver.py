@@ -125,5 +125,6 @@ def _result(number: int, evaluation: int) -> dict[str, object]:
         "score": score,
         "done": is_last,
         "fault": None,
+        "ended_by": None,
         "summary": json.dumps(asdict(summary)),
     }

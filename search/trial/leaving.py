@@ -1,9 +1,10 @@
 """How a worker is asked to leave its machine: by SIGTERM, some seconds before the machine goes."""
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
+
+#: Then the process ends, whatever it does: clouds take a machine away 30 to 120 seconds after the signal.
+GRACE_SECONDS = 60
 
 
 class LeavingError(Exception):
@@ -11,28 +12,23 @@ class LeavingError(Exception):
 
 
 class Leave:
-    """Remembers a SIGTERM that comes while a trial is under way; without one the process ends as it would.
+    """Remembers a SIGTERM; the process has some seconds to save what it does and to end.
 
-    Python runs handlers in the main thread only: make it there.
+    Python runs handlers in the main thread only: make it there. Ray's own handler, which this one replaces,
+    ends the process in the middle of whatever it does.
+
+    Attributes:
+        is_asked: the signal has come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grace_seconds: int = GRACE_SECONDS) -> None:
         self.is_asked = False
-        self._is_busy = False
-        self._otherwise = signal.signal(signal.SIGTERM, self._take)
-
-    @contextmanager
-    def waits(self) -> Iterator[None]:
-        """For as long as the context lasts a SIGTERM is remembered only."""
-        self._is_busy = True
-        try:
-            yield
-        finally:
-            self._is_busy = False
+        self._grace_seconds = grace_seconds
+        signal.signal(signal.SIGTERM, self._take)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        self.is_asked = True
-        if not self._is_busy:
-            if callable(self._otherwise):
-                self._otherwise(number, frame)
-            raise SystemExit(128 + number)
+        if not self.is_asked:
+            self.is_asked = True
+            # Unhandled, it ends a process even within a long call into C.
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(self._grace_seconds)

@@ -1,7 +1,10 @@
 """Memory of a worker process: how it is held to what its trials asked for, and what running out of it is."""
 
+import ctypes
+import errno
 import gc
 import resource
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +14,9 @@ from search.trial.config import TrialConfig
 
 #: Threads that Ray starts later, and what the allocator keeps at hand, are no trial's.
 _SPARE_BYTES = 256 * 2**20
-#: What torch says where the host has no memory left: a plain RuntimeError (c10/core/impl/alloc_cpu.cpp).
-_HOST_WORDS = ("can't allocate memory", "not enough memory")
+#: What torch says where the host has no memory left: a plain RuntimeError (c10/core/impl/alloc_cpu.cpp), or
+#: that of the C++ library.
+_HOST_WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc")
 
 
 def limit_memory(num_bytes: int) -> None:
@@ -36,7 +40,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed, on the GPU or on the host."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _HOST_WORDS)
+
+
+def is_device_broken(error: BaseException) -> bool:
+    """Whether the GPU has failed for this process: from then on every call to it does, for every trial."""
+    return isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
 
 
 def free_memory(error: BaseException) -> None:
@@ -47,6 +58,10 @@ def free_memory(error: BaseException) -> None:
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
     gc.collect()
+    if sys.platform == "linux":
+        # What the allocator keeps for later counts against the process' limit. Only glibc has such a call.
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
     if torch.cuda.is_available():
         with suppress(RuntimeError):
             torch.cuda.empty_cache()

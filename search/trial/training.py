@@ -79,9 +79,11 @@ class Training:
         self.begin_interval(first)
         losses: list[Tensor] = []
         for update in range(first, end - 1):
-            losses.append(self.update(update))
             if is_stopped():
                 return None
+            losses.append(self.update(update))
+        if is_stopped():
+            return None
         probe = UpdateProbe(self.model)
         losses.append(self.update(end - 1, probe=probe))
         return Interval(torch.stack(losses), probe)

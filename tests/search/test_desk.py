@@ -94,6 +94,27 @@ def test_half_the_batch_is_told_in_the_record_and_a_batch_of_one_ends(
     assert sizes == [64, 32, 16, 8, 4, 2, 1]
 
 
+def test_what_does_not_fit_as_it_is_may_be_tried_again_like_any_error(
+    make_config: MakeConfig, folder: RunFolder
+) -> None:
+    desk = make_desk(make_config(), folder, halve_batch=0, error=1)
+    for _ in range(2):
+        desk.begin("ray")
+        lose(desk, "ray", "out_of_memory")
+    ended = record(0, folder)
+    assert [fault.kind for fault in ended.faults] == ["error"]
+    assert ended.summary is not None
+    assert ended.summary.reason == "out of memory 2 times; at last: it was too much"
+
+
+def test_a_desk_remembers_no_trial_that_has_ended(make_config: MakeConfig, folder: RunFolder) -> None:
+    desk = make_desk(make_config(), folder)
+    for end in (lambda: desk.end("ray", result("failed")), lambda: lose(desk, "ray", "lost")):
+        desk.begin("ray")
+        end()
+        assert desk.under_way == {}
+
+
 def test_a_search_that_ends_blames_no_trial(make_config: MakeConfig, folder: RunFolder) -> None:
     desk = make_desk(make_config(), folder, lost=0)
     desk.begin("ray")

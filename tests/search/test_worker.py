@@ -1,6 +1,9 @@
 """What a worker makes of trials that end well, break, are superseded, or meet a disk that fails."""
 
+import errno
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -18,7 +21,7 @@ from search.trial.checkpoint import WEIGHTS_FILE, Snapshot
 from search.trial.config import TrialConfig
 from search.trial.leaving import LeavingError
 from search.trial.session import TrialSession
-from search.worker import Worker
+from search.worker import BrokenDeviceError, Worker
 
 RECORD = TrialRecord(
     number=0,
@@ -137,6 +140,15 @@ def test_a_donor_s_weights_stay_whatever_the_run_keeps(
     assert (run.trial(0).path / WEIGHTS_FILE).exists() == is_kept
 
 
+def raises(error: BaseException) -> Callable[[TrialSession], None]:
+    """A training that does nothing else."""
+
+    def raise_it(session: TrialSession) -> None:
+        raise error
+
+    return raise_it
+
+
 @pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), RuntimeError("a bug")])
 def test_what_a_trial_raises_ends_neither_the_process_nor_the_next_trial(
     raised: BaseException, place: Place, monkeypatch: pytest.MonkeyPatch
@@ -144,11 +156,7 @@ def test_what_a_trial_raises_ends_neither_the_process_nor_the_next_trial(
     run = place(RECORD.config, RECORD.config)
     work = worker(run)
     with monkeypatch.context() as planted:
-
-        def raise_it(session: TrialSession) -> None:
-            raise raised
-
-        planted.setattr(TrialSession, "advance", raise_it)
+        planted.setattr(TrialSession, "advance", raises(raised))
         result, summary = ended(work, 0)
     assert (summary.outcome, result["ended_by"]) == ("errored", "error")
     assert summary.reason.startswith(type(raised).__name__)
@@ -175,6 +183,54 @@ def test_a_worker_that_is_asked_to_leave_saves_its_trial_and_takes_no_other(plac
     assert not run.trial(1).history.exists()
 
 
+def test_a_worker_hears_of_it_however_close_its_evaluations_are(place: Place) -> None:
+    train = {**RECORD.config["train"], "max_updates": 100_000, "evaluate_every": 1}
+    is_asked = False
+    work = Worker(
+        place({**RECORD.config, "train": train}),
+        device="cpu", num_threads=1, keep="none", test=False, is_leaving=lambda: is_asked,
+    )  # fmt: skip
+    work.begin(0, 1)
+    work.advance()
+    is_asked = True
+    with pytest.raises(LeavingError):
+        deque(iter(work.advance, None), maxlen=0)
+
+
+def test_sigterm_is_remembered_and_ends_a_process_that_does_not_go() -> None:
+    hangs = (
+        "import os, signal\n"
+        "from search.trial.leaving import Leave\n"
+        "leave = Leave(grace_seconds=1)\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "print(leave.is_asked, flush=True)\n"
+        "while True: pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hangs], cwd=Path(__file__).parents[2], capture_output=True, check=False
+    )
+    assert (done.stdout, done.returncode) == (b"True\n", -signal.SIGALRM)
+
+
+def test_a_gpu_that_a_trial_has_broken_ends_the_process(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = torch.AcceleratorError("CUDA error: device-side assert triggered")
+    work = worker(place())
+    monkeypatch.setattr(TrialSession, "advance", raises(broken))
+    work.begin(0, 1)
+    with pytest.raises(BrokenDeviceError, match="device-side assert"):
+        work.advance()
+
+
+def test_a_host_without_memory_is_no_storage_that_fails(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrialSession, "advance", raises(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))))
+    result, summary = ended(worker(place()))
+    assert (result["fault"], result["ended_by"], summary.outcome) == (None, "out_of_memory", "errored")
+
+
 #: A network of 8,000 units has 1 GB of weights, in a process that may take 400 MB more than it has.
 TOO_LARGE = {**RECORD.config, "model": {**RECORD.config["model"], "hidden_size": 8_000}}
 
@@ -182,7 +238,7 @@ WITH_LITTLE_MEMORY = """
 import sys
 from pathlib import Path
 from analysis.records import RunFolder
-from search.worker import Worker
+from search.worker import BrokenDeviceError, Worker
 
 run = RunFolder(Path(sys.argv[1]))
 work = Worker(run, device="cpu", num_threads=1, keep="none", test=False, memory_bytes=400 * 2**20)
