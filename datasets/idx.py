@@ -5,6 +5,7 @@ largest first, then the data, the last index fastest.
 """
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from datasets.errors import TaskError
+from datasets.files.memory import require_room
 
 #: Type byte of unsigned bytes, the only type that MNIST has.
 _UNSIGNED_BYTE = 0x08
@@ -27,9 +29,9 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> UInt8[np.ndarray, "item
     Raises:
         TaskError: the file is missing, unreadable, or not what its header says; names it.
     """
-    path, data = _read(path)
     num_dimensions = 1 + len(item_shape)
     header_size = 4 * (1 + num_dimensions)
+    path, data = _read(path, header_size, int(np.prod(item_shape)))
     magic = bytes((0, 0, _UNSIGNED_BYTE, num_dimensions))
     if data[:4] != magic:
         raise TaskError(
@@ -46,19 +48,29 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> UInt8[np.ndarray, "item
     return np.frombuffer(data, np.uint8, offset=header_size).reshape(num_items, *item_shape)
 
 
-def _read(path: Path) -> tuple[Path, bytes]:
-    """The bytes of a file or of its .gz, unpacked, and which of them it was."""
+def _read(path: Path, header_size: int, item_size: int) -> tuple[Path, bytes]:
+    """The bytes of a file or of its .gz, unpacked, and which of them it was: one more than it should have
+    at most, for a few packed bytes may unpack into more than there is memory."""
     packed = path.with_name(f"{path.name}.gz")
     try:
         if path.exists():
-            return path, path.read_bytes()
-        return packed, gzip.decompress(packed.read_bytes())
+            with path.open("rb") as file:
+                return path, _begun(file, path, header_size, item_size)
+        with gzip.open(packed) as unpacked:
+            return packed, _begun(unpacked, packed, header_size, item_size)
     except FileNotFoundError:
         raise TaskError(f"{path}: no such file, nor {packed.name}") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise TaskError(f"{packed}: not a whole gzip file ({error})") from None
     except OSError as error:
         raise TaskError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _begun(file: io.BufferedIOBase, path: Path, header_size: int, item_size: int) -> bytes:
+    header = file.read(header_size)
+    num_bytes = int.from_bytes(header[4:8], "big") * item_size
+    require_room(num_bytes, str(path))
+    return header + file.read(num_bytes + 1)
 
 
 def _by(shape: tuple[int, ...] | list[int]) -> str:

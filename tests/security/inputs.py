@@ -5,9 +5,11 @@ came of it.
 Used by the tests here and, for many more inputs, by `python -m benchmarks.chaos.bad_inputs`.
 """
 
+import gzip
 import io
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import optuna
 import pandas as pd
 import torch
 from hypothesis import strategies as st
@@ -28,6 +31,8 @@ from analysis.page import render
 from analysis.printable import unprintable
 from analysis.records import Evaluation, Intervention, RunFolder, Summary, TrialFolder, TrialRecord
 from analysis.report import cells_csv
+from analysis.storage.local import LocalFiles
+from analysis.storage.object_logs import read_segments
 from analysis.theory.features import SIGNALS
 from analysis.theory.fit import shipped_fit
 from analysis.theory.forecast import CellForecast, Forecast
@@ -35,7 +40,14 @@ from analysis.theory.on_map import forecast_on
 from datasets.config import ArrayFileConfig
 from datasets.errors import TaskError
 from datasets.files.prepare import prepare
+from datasets.idx import read_idx
+from search.drivers import driver_of
+from search.journal.log import open_log
 from search.loading import from_yaml, load, to_yaml
+from search.lock import Owner
+from search.merging.journal import read_trials
+from search.standing import standing_of
+from search.standings_view import as_json, line_of
 from search.trial.attempt import current_attempt
 from search.trial.checkpoint import Snapshot
 from search.trial.criterion import Progress
@@ -269,6 +281,14 @@ def _read_run(folder: Path) -> object:
     return cells_csv(failure_map), render(run, failure_map, foretold.page_words if foretold else "")
 
 
+def _read_standing(folder: Path) -> object:
+    standing = standing_of(RunFolder(folder), 0.0)
+    as_json([standing])
+    if standing.state == "unreadable":
+        raise UserError(standing.problem)
+    return line_of(standing)
+
+
 def _read_group(kind: str) -> Callable[[Path], object]:
     others = [] if kind == "space" else ["space=smoke"]
     return lambda folder: load([f"{kind}={folder / f'{kind}.yaml'}", "run=run", *others])
@@ -323,6 +343,50 @@ def _parquet() -> bytes:
     return buffer.getvalue()
 
 
+def _journal() -> bytes:
+    """What a study of two trials writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.log"
+        study = optuna.create_study(
+            storage=open_log(path, "run", _ignore, lambda: None).storage, study_name="run"
+        )
+        for _ in range(2):
+            study.ask({"x": optuna.distributions.FloatDistribution(0, 1)}).set_user_attr("seed", 1)
+        return path.read_bytes()
+
+
+def _ignore(line: str) -> None:
+    """A notice that nobody reads."""
+
+
+def _read_log(folder: Path) -> object:
+    try:
+        return open_log(folder / "journal.log", "run", _ignore, lambda: None)
+    except OSError as error:
+        raise UserError(str(error)) from None
+
+
+def _segment() -> bytes:
+    head = {"segment": 1, "after_bytes": 0, "writer": "0" * 16}
+    return json.dumps(head).encode() + b"\n" + _journal()
+
+
+def _read_segments(folder: Path) -> object:
+    return read_segments(LocalFiles(), folder / "journal.log")
+
+
+def _term() -> bytes:
+    return json.dumps({**Owner.this_process().to_values(), "token": "0" * 16, "beat": 3}).encode()
+
+
+def _idx() -> bytes:
+    return bytes((0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3))
+
+
+def _read_idx(folder: Path) -> object:
+    return read_idx(folder / "labels", ())
+
+
 LOADERS = (
     *(
         Loader(place.rpartition("/")[2], place, content, _read_run, write_run)
@@ -335,6 +399,13 @@ LOADERS = (
     Loader("budget", "budget.yaml", b"{minutes: 3, seeds: 4, recipes: 2}".strip, _read_group("budget")),
     Loader("cluster", "cluster.yaml", b"{address: local, cpus: 2}".strip, _read_group("cluster")),
     Loader("words", "words", b"space=smoke\nmodel.depth=1,2\nbudget.minutes=3\nrun=run".strip, _read_words),
+    Loader("journal", "journal.log", _journal, _read_log),
+    Loader("journal, merged", "journal.log", _journal, lambda folder: read_trials(RunFolder(folder))),
+    Loader("journal's segment", "journal.log/000001.jsonl", _segment, _read_segments),
+    Loader("lock", "drivers/1.json", _term, lambda folder: driver_of(RunFolder(folder))),
+    Loader("standing", "trials/1/record.json", lambda: _record(1), _read_standing, write_run),
+    Loader("idx", "labels", _idx, _read_idx),
+    Loader("idx, packed", "labels.gz", lambda: gzip.compress(_idx(), mtime=0), _read_idx),
     Loader("attempt", "attempt", b"3\n".lower, lambda folder: current_attempt(TrialFolder(folder))),
     Loader("checkpoint", "state.safetensors", _state, _read_checkpoint),
     Loader("weights", "run/trials/0/weights.safetensors", _state, _read_weights),
