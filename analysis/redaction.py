@@ -7,7 +7,7 @@ _HIDDEN = "***"
 
 #: What stands before the @ of an address, up to the last one: a password may hold one, unescaped by mistake.
 #: Behind a colon that begins no port it may even hold spaces.
-_USERINFO = re.compile(r"(?<=://)(?:[^\s/?#@:]*:(?!\d+(?:[/?#\s,;)]|$)).*@|\S*@)")
+_USERINFO = re.compile(r"(?<=://)((?:[^\s/?#@:]*:(?!\d+(?:[/?#\s,;)]|$)).*|\S*)@)(\S*)")
 #: A parameter behind a question mark: its name, and its value.
 _PARAMETER = re.compile(r"(?<=[?&;])([^=&#\s]+)=([^&#\s]*)")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|sig|cred|auth", re.IGNORECASE)
@@ -20,7 +20,12 @@ def hide_secrets(text: str) -> str:
     """
     if "://" not in text:
         return text
-    return _PARAMETER.sub(_without_value, _USERINFO.sub(f"{_HIDDEN}@", text))
+    return _PARAMETER.sub(_without_value, _USERINFO.sub(_without_user, text))
+
+
+def _without_user(address: "re.Match[str]") -> str:
+    # An @ within a parameter's value is none of a user's: what comes after it belongs to the value.
+    return _HIDDEN if "=" in address[1] else f"{_HIDDEN}@{address[2]}"
 
 
 def _without_value(parameter: "re.Match[str]") -> str:

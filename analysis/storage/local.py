@@ -55,21 +55,15 @@ class LocalFiles:
             raise
 
     def create(self, path: AnyPath, content: bytes) -> bool:
-        """By an exclusive open."""
-        try:
-            handle = os.open(str(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            return False
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            # It is ours, and half of it would keep everybody out.
-            with suppress(OSError):
-                Path(str(path)).unlink()
-            raise
+        """Writes beside the file, then links: whoever finds the file finds all of it."""
+        with tempfile.NamedTemporaryFile(dir=str(path.parent), prefix=f".{path.name}.") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            try:
+                os.link(file.name, str(path))
+            except FileExistsError:
+                return False
         return True
 
     def make_folder(self, path: AnyPath) -> None:

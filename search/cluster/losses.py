@@ -70,6 +70,8 @@ def loss_of(text: str) -> tuple[FaultKind, str]:
         return "lost", f"its worker{where} was killed, for the host was short of memory"
     if "node has died" in text or "node was terminated" in text:
         return "lost", f"its node died{where}"
+    if "unavailable" in text:
+        return "lost", f"its worker{where} cannot be reached"
     error = _ERROR.search(text)
     if error is None or "worker process has died" in text:
         return "lost", f"its worker died{where}"

@@ -21,6 +21,10 @@ MEMORY = (
     "Failure # 1\nTask was killed due to the node running low on memory.\nMemory on the node (IP: 10.0.0.7)"
 )
 
+UNAVAILABLE = """Failure # 1 (occurred at 2026-11-23_01-03-41)
+The actor 64d24e33 is unavailable: The actor is temporarily unavailable: RpcError: Socket closed; RPC Error
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "loss"),
@@ -37,6 +41,7 @@ MEMORY = (
             ("preempted", "the worker on gpu-7 was asked to leave"),
         ),
         (RAISED.format(error="ValueError: no such thing"), ("error", "ValueError: no such thing")),
+        (UNAVAILABLE, ("lost", "its worker cannot be reached")),
         ("", ("lost", "its worker died")),
     ],
 )

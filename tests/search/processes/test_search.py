@@ -112,7 +112,7 @@ def test_a_killed_driver_loses_nothing_and_a_killed_worker_costs_an_attempt(
     driver.wait_for(lambda: len(ended(folder)) > len(before))
     driver.workers()[0].kill()
     assert driver.end() == 0, driver.output
-    assert "took over the lock of a driver that died" in driver.output
+    assert "took over the run from a driver that died" in driver.output
     assert before.items() <= ended(folder).items()
     assert set(ended(folder).values()) <= {"learned", "failed"}
     assert_nothing_lost_nothing_repeated(folder)
