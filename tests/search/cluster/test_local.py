@@ -32,18 +32,21 @@ def test_every_port_is_on_loopback_and_the_token_is_in_no_file(driver: Start, tm
         if "running" in line:
             break
     family = psutil.Process(search.pid).children(recursive=True)
-    listening = [
-        ip_address(connection.laddr.ip)
-        for process in family
+    connections = [
+        connection
+        for process in (psutil.Process(search.pid), *family)
         for connection in process.net_connections()
-        if connection.status == psutil.CONN_LISTEN
     ]
+    listening = [ip_address(one.laddr.ip) for one in connections if one.status == psutil.CONN_LISTEN]
+    # Whom they talk to, too: Ray asks nobody outside for anything.
+    peers = [ip_address(one.raddr.ip) for one in connections if one.raddr]
     token = family[0].environ()["RAY_AUTH_TOKEN"]
     search.terminate()
     search.communicate(timeout=60)
     assert len(listening) >= 5
-    assert all((address.ipv4_mapped or address).is_loopback for address in listening if address.version == 6)
-    assert all(address.is_loopback for address in listening if address.version == 4)
+    for address in (*listening, *peers):
+        mapped = address.ipv4_mapped if address.version == 6 else None
+        assert (mapped or address).is_loopback, address
     assert len(token) == 64
     assert not (tmp_path / ".ray").exists(), "no token in the home folder"
 
