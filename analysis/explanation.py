@@ -13,7 +13,8 @@ from pydantic import ConfigDict
 import analysis.diagnosis
 from analysis.diagnosis import Diagnosis, Suspicion
 from analysis.parsing import CHECKED, Count, parse
-from analysis.records import RunFolder, TrialRecord
+from analysis.records import TrialRecord
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath, write_atomically
 from analysis.verdict_lines import make_lines, read_line
 

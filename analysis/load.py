@@ -13,8 +13,9 @@ from pydantic import ConfigDict
 from analysis.errors import UserError, nearest
 from analysis.explanation import Explanation, explain
 from analysis.parsing import CHECKED, Kind, ParseError, parse
-from analysis.records import Evaluation, RunFolder, TrialRecord, Values
+from analysis.records import Evaluation, TrialRecord, Values
 from analysis.run_config import RunConfig, read_config
+from analysis.run_folder import RunFolder
 from analysis.run_names import is_trial_number, name_problem, names_of_runs
 from analysis.storage import AnyPath, check_place, place_of, store_of, write_atomically
 from analysis.storage.local_copy import local_copy

@@ -12,7 +12,7 @@ from analysis.interventions import rescue_comparisons, rescue_csv
 from analysis.load import Run, find_run, load_run
 from analysis.page import render
 from analysis.plots import MapLine, write_failure_map
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath, write_atomically
 from analysis.theory.on_map import forecast_on
 from analysis.words import read_run_words

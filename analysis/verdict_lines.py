@@ -21,7 +21,8 @@ from typing import Any
 from analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
 from analysis.diagnosis.level import reached
 from analysis.errors import UserError, command
-from analysis.records import Evaluation, RunFolder, TrialRecord, read_history
+from analysis.records import Evaluation, TrialRecord, read_history
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath
 
 #: A verdict as JSON holds it.

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from analysis.load import Run, load_run
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.verdict import TrialResult, judge
 from benchmarks.results_file import write_results
 

@@ -15,7 +15,7 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from analysis.records import TrialFolder
+from analysis.run_folder import TrialFolder
 from datasets import build_task
 from search.trial.config import TrialConfig
 from search.trial.session import TrialSession

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from analysis.records import TrialFolder
+from analysis.run_folder import TrialFolder
 from benchmarks.results_file import write_results
 from search.trial.config import TrialConfig
 from search.trial.session import TrialSession
@@ -78,7 +78,7 @@ DRIVER = """
 import resource, sys
 from pathlib import Path
 from analysis.storage import write_atomically
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.report import build
 from search.cluster.environment import prepare_ray
 from search.loading import load, to_yaml

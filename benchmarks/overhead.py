@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.load import load_run
-from analysis.records import RunFolder, TrialFolder
+from analysis.run_folder import RunFolder, TrialFolder
 from benchmarks.results_file import write_results
 from search.cluster.environment import prepare_ray
 from search.config import Cluster

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import torch
 
-from analysis.records import TrialFolder
+from analysis.run_folder import TrialFolder
 from benchmarks.loop_cases import CASES, SEQUENCE_LENGTH, UPDATES, Case
 from benchmarks.results_file import write_results
 from search.trial import evaluation, training

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from analysis.load import load_run
 from analysis.next_steps import next_steps
-from analysis.records import RunFolder
 from analysis.report import Report, build
+from analysis.run_folder import RunFolder
 from analysis.storage import write_atomically
 from analysis.why import why_line
 from search.agenda import Agenda, own_cells

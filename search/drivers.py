@@ -1,7 +1,7 @@
 """Who drives a run, as its lock says it."""
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.lock import Owner, Terms
 
 

@@ -16,7 +16,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import place_of
 from search.cluster.connection import connected
 from search.cluster.losses import Losses

@@ -8,7 +8,7 @@ from time import monotonic
 from types import FrameType
 from typing import Literal
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import store_of
 
 #: By the clock, by a signal, by search.stop, or by a fault of ours.

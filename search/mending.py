@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial
 
-from analysis.records import RunFolder, TrialRecord
+from analysis.records import TrialRecord
+from analysis.run_folder import RunFolder
 from analysis.storage import is_local, store_of
 from search.entry import record_of
 

@@ -5,7 +5,8 @@ import statistics
 from collections.abc import Sequence
 from time import monotonic
 
-from analysis.records import RunFolder, TrialRecord
+from analysis.records import TrialRecord
+from analysis.run_folder import RunFolder
 from analysis.storage import write_atomically
 from analysis.verdict import TrialResult, judge
 from search.agenda import cells_in_order

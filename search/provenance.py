@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.provenance import parse_provenance
-from analysis.records import RunFolder
 from analysis.redaction import hide_secrets
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath, store_of, write_atomically
 from search.sources import FileState
 

@@ -6,7 +6,7 @@ from time import monotonic
 from rich.text import Text
 
 from analysis.errors import UserError, command
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import check_place, place_of, store_of, write_atomically
 from search.console import SafeConsole
 from search.data import check_files

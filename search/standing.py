@@ -9,7 +9,8 @@ from typing import Literal
 from analysis.errors import UserError
 from analysis.parsing import ParseError, parse
 from analysis.provenance import parse_provenance
-from analysis.records import Fault, Outcome, Purpose, RunFolder, Values
+from analysis.records import Fault, Outcome, Purpose, Values
+from analysis.run_folder import RunFolder
 from analysis.run_names import is_trial_number
 from analysis.storage import Store, store_of
 from analysis.storage.plain_files import require_plain_files

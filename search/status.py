@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.errors import UserError, command
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import place_of, store_of
 from analysis.wording import count_words
 from search.console import SafeConsole

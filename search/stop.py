@@ -11,7 +11,7 @@ from time import monotonic
 from rich.text import Text
 
 from analysis.errors import UserError, command
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import store_of
 from search.console import SafeConsole
 from search.drivers import driver_of, is_known_dead

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import store_of
 
 

@@ -11,7 +11,8 @@ from datetime import datetime
 import optuna
 from optuna.trial import FrozenTrial
 
-from analysis.records import Fault, FaultKind, Outcome, RunFolder, Summary, TrialFolder
+from analysis.records import Fault, FaultKind, Outcome, Summary
+from analysis.run_folder import RunFolder, TrialFolder
 from analysis.storage import store_of, write_atomically
 from search.agenda import Agenda, Cost, MapAgenda
 from search.config import RunConfig

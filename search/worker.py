@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from analysis.records import Evaluation, FaultKind, RunFolder, Summary, TrialRecord
+from analysis.records import Evaluation, FaultKind, Summary, TrialRecord
+from analysis.run_folder import RunFolder
 from analysis.storage import is_raised, read_text
 from search.trial.attempt import current_attempt
 from search.trial.config import TrialConfig

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import store_of
 from benchmarks.chaos.drivers import ROOT, TOLD_STATUSES, Driver
 from benchmarks.chaos.small_driver import small_words, start_search

@@ -14,7 +14,8 @@ from statistics import quantiles
 
 import psutil
 
-from analysis.records import RunFolder, Summary
+from analysis.records import Summary
+from analysis.run_folder import RunFolder
 from search.desk import Desk
 from search.interruption import Interruption
 from search.loading import load

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from benchmarks.chaos.drivers import ROOT, Driver
 from benchmarks.chaos.lab import Lab, open_lab
 from benchmarks.chaos.tally import records_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from benchmarks.chaos.drivers import Driver
 from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, open_lab, time_left
 from benchmarks.chaos.sabotage import environment

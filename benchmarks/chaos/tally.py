@@ -10,7 +10,8 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from analysis.records import RunFolder, TrialRecord
+from analysis.records import TrialRecord
+from analysis.run_folder import RunFolder
 from search.entry import record_of
 
 #: A trial, whatever its number: its cell, its recipe's index and its seed.

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.records import Evaluation, TrialFolder, TrialRecord, read_history
+from analysis.records import Evaluation, TrialRecord, read_history
+from analysis.run_folder import TrialFolder
 from benchmarks.diagnosis.case import Case, Half
 from search.trial.config import TrialConfig
 

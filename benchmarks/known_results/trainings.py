@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from analysis.records import TrialFolder, read_history
+from analysis.records import read_history
+from analysis.run_folder import TrialFolder
 from benchmarks.known_results.claim import Claim, Result
 from search.cost import relative_cost
 from search.trial.config import TrialConfig

@@ -9,7 +9,7 @@ from typing import Any
 import ray
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.cluster.code import code_environment
 from search.cluster.environment import is_prepared
 from search.cluster.nodes import check_nodes

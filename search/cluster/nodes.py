@@ -12,7 +12,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import is_local, place_of, store_of
 from search.provenance import versions
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from analysis.errors import UserError, nearest
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.wording import label_text
 from datasets.config import Config
 from search.config import RunConfig

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import optuna
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import store_of
 from search.config import RunConfig
 from search.journal.journal import Journal

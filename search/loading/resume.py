@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from analysis.errors import UserError, nearest
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.run_names import names_of_runs
 from analysis.storage import check_place, place_of, store_of
 from analysis.storage.plain_files import require_plain_files

@@ -8,7 +8,7 @@ from threading import Event, Lock, Thread
 from typing import Literal
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import store_of
 from search.lock.owner import Owner
 from search.lock.pace import PACE, Pace, seconds_awake_or_not

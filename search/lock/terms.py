@@ -12,7 +12,7 @@ from typing import Any
 
 from analysis.errors import UserError
 from analysis.parsing import ParseError, Plain, parse
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath, store_of
 from search.lock.owner import Owner
 

@@ -10,7 +10,7 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import is_local, store_of
 from analysis.storage.object_logs import read_segments
 from analysis.storage.plain_files import MAX_LOG_BYTES

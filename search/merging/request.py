@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.errors import UserError, nearest
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath, place_of, store_of
 from analysis.words import read_run_words
 from search.names import name_problem

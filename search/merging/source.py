@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from analysis.errors import UserError
 from analysis.parsing import ParseError, Plain, parse
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import store_of
 from analysis.storage.plain_files import require_plain_files
 from search.config import RunConfig

@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 from optuna.storages import JournalStorage
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import is_local, store_of, write_atomically
 from analysis.storage.plain_files import MAX_TENSOR_BYTES
 from search.config import RunConfig

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from time import monotonic
 
-from analysis.records import Evaluation, TrialFolder, parse_history
+from analysis.records import Evaluation, parse_history
+from analysis.run_folder import TrialFolder
 from analysis.storage import store_of
 
 #: Seconds that evaluations wait at most where each push is a request and writes the file anew.

@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from analysis.errors import UserError, nearest
-from analysis.records import RunFolder, TrialFolder
+from analysis.run_folder import RunFolder, TrialFolder
 from analysis.storage import AnyPath, store_of
 from analysis.storage.plain_files import MAX_TENSOR_BYTES
 from models.config import NetworkConfig, RecurrentConfig

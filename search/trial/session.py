@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from analysis.records import Evaluation, Outcome, Summary, TrialFolder
+from analysis.records import Evaluation, Outcome, Summary
+from analysis.run_folder import TrialFolder
 from analysis.storage import store_of
 from datasets.input_space import is_enumerated
 from datasets.task import Batch

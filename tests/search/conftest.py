@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.config import RunConfig
 
 LENGTHS, DEPTHS = [5, 10], [1, 2]

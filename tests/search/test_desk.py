@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.records import FaultKind, Outcome, RunFolder, Summary, TrialRecord
+from analysis.records import FaultKind, Outcome, Summary, TrialRecord
+from analysis.run_folder import RunFolder
 from analysis.storage import read_text
 from search.config import Retries, RunConfig
 from search.desk import Desk

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath
 from search.drivers import driver_of
 from search.lock import Lease, Owner, Pace, SupersededError, Terms, take_lease
@@ -28,7 +28,7 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.lock import Owner, Pace, take_lease
 folder, place = RunFolder(Path(sys.argv[1])), sys.argv[2]
 owner = Owner.this_process()

@@ -10,9 +10,10 @@ import pytest
 
 from analysis.errors import UserError
 from analysis.load import load_run
-from analysis.records import Intervention, Origin, RunFolder, Summary, TrialRecord
+from analysis.records import Intervention, Origin, Summary, TrialRecord
 from analysis.report import build
 from analysis.report import main as report
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath
 from search.agenda import Job
 from search.config import RunConfig

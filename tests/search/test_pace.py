@@ -6,7 +6,8 @@ from time import monotonic
 
 import pytest
 
-from analysis.records import RunFolder, Summary, TrialRecord
+from analysis.records import Summary, TrialRecord
+from analysis.run_folder import RunFolder
 from search.cost import relative_cost
 from search.loading import load
 from search.pace import Pace, default_cost, seconds_per_cost, write_costs

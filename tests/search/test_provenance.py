@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search import provenance
 from search.provenance import begin_session, describe_code, end_session
 from search.sources import FileState

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from analysis.errors import UserError
 from analysis.failure_map import build_map
 from analysis.load import load_run
-from analysis.records import RunFolder, Summary, TrialRecord
+from analysis.records import Summary, TrialRecord
+from analysis.run_folder import RunFolder
 from search.agenda import cells_in_order, own_cells
 from search.config import RunConfig
 from search.loading import from_yaml, load, resume_config, to_yaml

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from analysis.records import Fault, Outcome, RunFolder, Summary, TrialRecord
+from analysis.records import Fault, Outcome, Summary, TrialRecord
+from analysis.run_folder import RunFolder
 from search.loading import load, to_yaml
 from search.lock import take_lease
 from search.standing import Standing, standing_of

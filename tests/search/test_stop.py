@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.lock import take_lease
 from search.stop import main
 
@@ -15,7 +15,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from threading import Event
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.interruption import Interruption
 from search.lock import take_lease
 folder = RunFolder(Path(sys.argv[1]))

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.storage import create_run_folder, disk_errors_told, resume_command
 from search.trial.attempt import begin_attempt, current_attempt
 

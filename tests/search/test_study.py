@@ -13,7 +13,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from analysis.errors import UserError
-from analysis.records import FaultKind, Outcome, RunFolder, Summary, TrialRecord
+from analysis.records import FaultKind, Outcome, Summary, TrialRecord
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath, read_text, store_of
 from search.config import RunConfig
 from search.drivers import driver_of

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from models import build_model
 from models.config import LSTMConfig
 from models.network import Interface

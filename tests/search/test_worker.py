@@ -15,7 +15,8 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from analysis.records import Intervention, RunFolder, Summary, TrialRecord, read_history
+from analysis.records import Intervention, Summary, TrialRecord, read_history
+from analysis.run_folder import RunFolder
 from search.trial.attempt import begin_attempt
 from search.trial.checkpoint import WEIGHTS_FILE, Snapshot
 from search.trial.config import TrialConfig
@@ -237,7 +238,7 @@ TOO_LARGE = {**RECORD.config, "model": {**RECORD.config["model"], "hidden_size":
 WITH_LITTLE_MEMORY = """
 import sys
 from pathlib import Path
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.worker import BrokenDeviceError, Worker
 
 run = RunFolder(Path(sys.argv[1]))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records import RunFolder
 from analysis.report import build
+from analysis.run_folder import RunFolder
 from benchmarks.chaos.small_driver import search
 from search.provenance import begin_session, end_session
 

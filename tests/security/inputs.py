@@ -29,8 +29,9 @@ from analysis.interventions import rescue_comparisons, rescue_csv
 from analysis.load import load_run
 from analysis.page import render
 from analysis.printable import unprintable
-from analysis.records import Evaluation, Intervention, RunFolder, Summary, TrialFolder, TrialRecord
+from analysis.records import Evaluation, Intervention, Summary, TrialRecord
 from analysis.report import cells_csv
+from analysis.run_folder import RunFolder, TrialFolder
 from analysis.storage.local import LocalFiles
 from analysis.storage.object_logs import read_segments
 from analysis.theory.features import SIGNALS

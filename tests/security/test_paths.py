@@ -10,8 +10,8 @@ import pytest
 
 from analysis.errors import UserError
 from analysis.load import load_run
-from analysis.records import RunFolder
 from analysis.report import build
+from analysis.run_folder import RunFolder
 from analysis.storage import place_of
 from datasets.config import ArrayFileConfig
 from datasets.errors import TaskError

@@ -11,7 +11,7 @@ import search.run
 import search.status
 from analysis.errors import UserError
 from analysis.load import find_run
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.provenance import begin_session
 
 SECRET = "s3cr3t-of-mine"

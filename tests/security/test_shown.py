@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from analysis.csv_text import safe_cell
-from analysis.records import RunFolder
 from analysis.report import build
+from analysis.run_folder import RunFolder
 from tests.security.inputs import write_run
 
 CHROMIUM = Path("/usr/bin/chromium")

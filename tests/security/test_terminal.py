@@ -16,7 +16,8 @@ import search.merge
 import search.rescue
 import search.run
 import search.status
-from analysis.records import Fault, RunFolder, TrialRecord
+from analysis.records import Fault, TrialRecord
+from analysis.run_folder import RunFolder
 from search.console import SafeConsole
 from search.lock import Owner, Terms
 

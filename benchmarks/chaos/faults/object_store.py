@@ -11,7 +11,7 @@ from pathlib import Path
 
 from s3fs import S3FileSystem
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import place_of, store_of
 from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, last_line, time_left
 from benchmarks.chaos.proxy import HANG_UP, PASS, SLOW, UNAVAILABLE, Proxy

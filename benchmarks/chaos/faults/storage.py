@@ -4,7 +4,7 @@ import subprocess
 import time
 from functools import partial
 
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, time_left
 from benchmarks.chaos.sabotage import environment
 from benchmarks.chaos.sabotage.storage import FAILS, FULL, SLOW

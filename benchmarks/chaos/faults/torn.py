@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import torch
 
-from analysis.records import RunFolder, TrialFolder, TrialRecord
+from analysis.records import TrialRecord
+from analysis.run_folder import RunFolder, TrialFolder
 from benchmarks.chaos.lab import Lab, time_left
 from benchmarks.chaos.small_driver import small_words
 from benchmarks.chaos.tally import Tally, history_of

@@ -8,8 +8,8 @@ import pytest
 
 from analysis.errors import UserError
 from analysis.load import find_run, load_run
-from analysis.records import RunFolder
 from analysis.report import main as report
+from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath, store_of
 from analysis.storage.local_copy import cache_folder, local_copy
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from analysis.records import TrialFolder
+from analysis.run_folder import TrialFolder
 from benchmarks.diagnosis.faults import FAULTS
 from datasets.task import Batch
 from search.trial.config import TrialConfig

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analysis.load import load_run
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 
 Start = Callable[..., subprocess.Popen[str]]
 SHORT = (

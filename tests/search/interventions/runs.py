@@ -4,7 +4,8 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from analysis.records import Outcome, RunFolder, Summary
+from analysis.records import Outcome, Summary
+from analysis.run_folder import RunFolder
 from search.agenda import Agenda, Job
 from search.config import RunConfig
 from search.study import Start, Study

@@ -7,7 +7,8 @@ import pytest
 
 from analysis.errors import UserError
 from analysis.load import load_run
-from analysis.records import RunFolder, Summary
+from analysis.records import Summary
+from analysis.run_folder import RunFolder
 from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.interventions.ablation_plan import plan_ablation

@@ -11,7 +11,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import load_study
 
 from analysis.load import load_run
-from analysis.records import RunFolder, Summary, TrialRecord
+from analysis.records import Summary, TrialRecord
+from analysis.run_folder import RunFolder
 from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.interventions.agenda import InterventionAgenda

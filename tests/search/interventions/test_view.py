@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from analysis.load import load_run
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.interventions.agenda import InterventionAgenda

@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from analysis.errors import UserError
-from analysis.records import RunFolder, Summary, TrialRecord
+from analysis.records import Summary, TrialRecord
+from analysis.run_folder import RunFolder
 from search.config import RunConfig
 from search.journal.address import read_address
 from search.loading import to_yaml
@@ -29,7 +30,8 @@ PASSWORD = "correct-horse"
 DRIVER = """
 import sys
 from pathlib import Path
-from analysis.records import RunFolder, Summary
+from analysis.records import Summary
+from analysis.run_folder import RunFolder
 from search.loading import from_yaml
 from search.study import Study
 folder = RunFolder(Path(sys.argv[1]))

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from analysis.load import load_run
-from analysis.records import RunFolder, TrialRecord
+from analysis.records import TrialRecord
+from analysis.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.records import RunFolder, Summary, TrialFolder, TrialRecord
+from analysis.records import Summary, TrialRecord
+from analysis.run_folder import RunFolder, TrialFolder
 from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.loading import load, to_yaml

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis.records import RunFolder, TrialFolder
+from analysis.run_folder import RunFolder, TrialFolder
 from search.drivers import driver_of
 from search.trial.config import TrialConfig
 from search.trial.session import TrialSession

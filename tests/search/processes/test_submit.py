@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
-from analysis.records import RunFolder
+from analysis.run_folder import RunFolder
 from search.cluster.shipment import ship
 from search.submit import main
 from tests.search.processes.conftest import Driver

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.records import TrialFolder, parse_history
+from analysis.records import parse_history
+from analysis.run_folder import TrialFolder
 from analysis.storage import AnyPath, store_of
 from search.trial.attempt import begin_attempt, current_attempt
 from search.trial.checkpoint import STATE_FILE, WEIGHTS_FILE, Snapshot

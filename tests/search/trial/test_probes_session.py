@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from analysis.records import TrialFolder, read_history
+from analysis.records import read_history
+from analysis.run_folder import TrialFolder
 from datasets.task import Batch, Task
 from models.network import Network, Teacher, Trace
 from search.trial.config import TrialConfig

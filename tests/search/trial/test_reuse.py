@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from analysis.errors import UserError
-from analysis.records import RunFolder, TrialFolder
+from analysis.run_folder import RunFolder, TrialFolder
 from search.trial.checkpoint import Snapshot
 from search.trial.config import TrialConfig
 from search.trial.criterion import Progress

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis.records import TrialFolder, read_history
+from analysis.records import read_history
+from analysis.run_folder import TrialFolder
 from search.trial.config import TrialConfig
 from search.trial.history import SupersededError
 from search.trial.session import TrialSession
