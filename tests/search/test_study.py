@@ -297,9 +297,12 @@ def test_an_ended_trial_leaves_no_checkpoint_even_after_a_crash(
 def test_files_of_a_trial_that_the_journal_forgot_are_cleared(
     make_config: MakeConfig, folder: RunFolder
 ) -> None:
-    folder.trial(0).checkpoint.mkdir(parents=True)
-    start = ask(open_study(make_config(), folder))
-    assert not start.folder.checkpoint.exists()
+    ask(open_study(make_config(), folder))
+    crash(folder)
+    folder.trial(1).checkpoint.mkdir(parents=True)
+    study = open_study(make_config(), folder)
+    assert [ask(study).number, ask(study).number] == [0, 1]
+    assert not folder.trial(1).checkpoint.exists()
 
 
 def test_a_run_goes_on_with_more_values_and_more_budget(make_config: MakeConfig, folder: RunFolder) -> None:

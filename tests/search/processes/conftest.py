@@ -28,6 +28,8 @@ WORDS = (
     "model.dropout=0.1",
     "train.max_updates=300",
     "train.evaluate_every=20",
+    "budget.seeds=3",
+    "budget.max_seeds=3",
     "cluster.cpus=2",
 )
 

@@ -37,6 +37,8 @@ class Head:
 def head() -> Iterator[Head]:
     token, (port, dashboard_port, agent_port) = secrets.token_hex(16), _free_ports(3)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    # On a cluster `python` is the one that Ray runs under; here its environment need not be the active one.
+    clean["PATH"] = f"{Path(sys.executable).parent}:{clean['PATH']}"
     with subprocess.Popen(
         [
             Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=1",
