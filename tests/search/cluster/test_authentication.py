@@ -20,6 +20,7 @@ def knocked(address: str, home: Path, authentication: str = "token", **own: str)
 
 
 @pytest.mark.ray
+@pytest.mark.xdist_group("cluster")
 @pytest.mark.parametrize(
     ("own", "message"),
     [
@@ -36,6 +37,7 @@ def test_a_cluster_with_a_token_wants_the_right_one(
 
 
 @pytest.mark.ray
+@pytest.mark.xdist_group("cluster")
 def test_a_cluster_that_lets_everybody_in_is_joined_on_demand_only(open_head: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"lets everybody in .* or say cluster\.authentication=none"):
         knocked(open_head.address, tmp_path, RAY_AUTH_TOKEN="mine")

@@ -21,7 +21,7 @@ LONG = (
     "run=own",
 )
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
 
 
 def test_every_port_is_on_loopback_and_the_token_is_in_no_file(driver: Start, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_mistakes_are_told(words: list[str], problem: str) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.xdist_group("ray")
+@pytest.mark.xdist_group("cluster")
 def test_a_slurm_script_runs_a_search_on_two_nodes_and_is_queued_again(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

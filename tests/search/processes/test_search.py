@@ -74,12 +74,14 @@ def test_a_search_from_its_first_trial_to_its_report(start: Start, tmp_path: Pat
     assert "train.clip_norm: none -> 1" in again.output
 
 
-def test_ctrl_c_saves_what_runs_and_resume_goes_on(start: Start, tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "torn")
-    driver = start("search.run", *WORDS, f"storage={tmp_path}", "run=torn")
+def test_a_run_that_is_interrupted_then_killed_then_loses_a_worker_is_brought_to_its_end(
+    start: Start, tmp_path: Path
+) -> None:
+    where, folder = (f"storage={tmp_path}", "run=torn"), RunFolder(tmp_path / "torn")
+    driver = start("search.run", *WORDS, *where)
     driver.wait_for(lambda: len(ended(folder)) >= 2)
 
-    second = start("search.resume", f"storage={tmp_path}", "run=torn")
+    second = start("search.resume", *where)
     assert second.end() == 2
     assert f"process {driver.process.pid} on host" in second.output
 
@@ -87,36 +89,26 @@ def test_ctrl_c_saves_what_runs_and_resume_goes_on(start: Start, tmp_path: Path)
     assert driver.end() == 130
     assert f"python -m search.resume run=torn storage={tmp_path}" in driver.output
     assert "Traceback" not in driver.output
-    before = ended(folder)
+    interrupted = ended(folder)
     assert any(record.summary is None for record in records(folder)), "nothing was under way"
 
-    resumed = start("search.resume", f"storage={tmp_path}", "run=torn")
-    assert resumed.end() == 0, resumed.output
-    assert before.items() <= ended(folder).items()
-    assert_nothing_lost_nothing_repeated(folder)
-    assert_every_history_is_undisturbed(folder, tmp_path / "undisturbed")
-    assert any(record.attempt > 1 for record in records(folder))
-
-
-def test_a_killed_driver_loses_nothing_and_a_killed_worker_costs_an_attempt(
-    start: Start, tmp_path: Path
-) -> None:
-    folder = RunFolder(tmp_path / "torn")
-    driver = start("search.run", *WORDS, f"storage={tmp_path}", "run=torn")
-    driver.wait_for(lambda: len(ended(folder)) >= 1)
+    driver = start("search.resume", *where)
+    driver.wait_for(lambda: len(ended(folder)) > len(interrupted))
     driver.process.kill()
     driver.end()
-    before = ended(folder)
+    killed = ended(folder)
+    assert interrupted.items() <= killed.items()
 
-    driver = start("search.resume", f"storage={tmp_path}", "run=torn")
-    driver.wait_for(lambda: len(ended(folder)) > len(before))
+    driver = start("search.resume", *where)
+    driver.wait_for(lambda: len(ended(folder)) > len(killed))
     driver.workers()[0].kill()
     assert driver.end() == 0, driver.output
     assert "took over the run from a driver that died" in driver.output
-    assert before.items() <= ended(folder).items()
+    assert killed.items() <= ended(folder).items()
     assert set(ended(folder).values()) <= {"learned", "failed"}
     assert_nothing_lost_nothing_repeated(folder)
     assert_every_history_is_undisturbed(folder, tmp_path / "undisturbed")
+    assert any(record.attempt > 1 for record in records(folder))
 
 
 def test_files_that_are_not_digits_are_told_before_anything_starts(start: Start, tmp_path: Path) -> None:

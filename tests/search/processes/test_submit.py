@@ -20,7 +20,7 @@ from search.cluster.shipment import ship
 from search.submit import main
 from tests.search.processes.conftest import Driver
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
 
 Start = Callable[..., Driver]
 
@@ -78,8 +78,9 @@ def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
     head: Head, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = (f"storage={tmp_path}", "run=job")
-    limits = ("budget.seeds=2", "budget.max_seeds=2", "train.evaluate_every=10", "model.depth=1")
-    task = ("space=smoke", "task=adding", "task.sequence_length=100")
+    # Trials of minutes: the run is under way until it is stopped.
+    limits = ("budget.seeds=2", "budget.max_seeds=2", "train.evaluate_every=10", "train.max_updates=100000")
+    task = ("space=smoke", "task=adding", "task.sequence_length=100", "model.depth=1")
     words = (*where, *task, *limits, f"cluster.address={head.address}")
     folder = RunFolder(tmp_path / "job")
 
@@ -107,11 +108,11 @@ def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
     assert stop.end() == 0, stop.output
     assert "It has ended." in stop.output
 
-    last = start("search.submit", *words, "budget.trials=1")
+    last = start("search.submit", *words, "budget.minutes=0.1")
     assert last.end() == 0, last.output
     if "is under way" in last.output:
         # The driver had given the run back, and was still drawing its map.
-        last = start("search.submit", *words, "budget.trials=1")
+        last = start("search.submit", *words, "budget.minutes=0.1")
         assert last.end() == 0, last.output
     assert ".2, with" in last.output, "the second attempt of the same run"
     stored = json.loads(folder.provenance.read_text())
