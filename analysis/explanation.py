@@ -16,6 +16,7 @@ from analysis.parsing import CHECKED, Count, parse
 from analysis.records import TrialRecord
 from analysis.run_folder import RunFolder
 from analysis.storage import AnyPath, write_atomically
+from analysis.storage.plain_files import read_plain
 from analysis.verdict_lines import make_lines, read_line
 
 _EXPLAINED = ("learned", "failed")
@@ -101,7 +102,7 @@ def _digest(*parts: bytes) -> str:
 def _kept_lines(path: AnyPath) -> dict[int, dict[str, Any]]:
     """Lines of the file by trial; those that are none are left out."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_plain(Path(str(path))).decode("utf-8", "replace")
     except OSError:
         return {}
     lines = {}

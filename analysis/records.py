@@ -5,12 +5,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, WrapValidator
 
 from analysis.parsing import CHECKED, FINITE_JSON, Count, Plain, Whole, parse, parse_values
 from analysis.storage.place import AnyPath
+from analysis.storage.plain_files import bounded_lines
 
 Outcome = Literal["learned", "failed", "censored", "errored"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -275,11 +277,14 @@ class TrialRecord:
 
 
 def read_history(path: AnyPath) -> Iterator[Evaluation]:
-    """The evaluations in a history.jsonl on this machine; none where it is missing. Raises as below."""
-    if not path.exists():
-        return
-    with path.open("rb") as lines:
-        yield from parse_history(lines, str(path))
+    """The evaluations in a history.jsonl on this machine; none where it is missing.
+
+    Raises:
+        ValueError: as `parse_history` does.
+        OSError: it cannot be read, or is larger than a history can be.
+    """
+    if path.exists():
+        yield from parse_history(bounded_lines(Path(str(path))), str(path))
 
 
 def parse_history(lines: Iterable[bytes], name: str) -> Iterator[Evaluation]:

@@ -60,12 +60,14 @@ def checked_history(path: AnyPath, most: int | None = None) -> list[Evaluation]:
     """The evaluations in a history.jsonl, or at most the first so many.
 
     Raises:
-        UserError: a line is no evaluation.
+        UserError: a line is no evaluation, or the file cannot be read.
     """
     try:
         return list(islice(read_history(path), most))
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not text: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
         raise UserError(str(error)) from None
 

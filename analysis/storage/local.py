@@ -9,7 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from analysis.storage.place import AnyPath
-from analysis.storage.plain_files import MAX_BYTES, MAX_LINE_BYTES, MAX_LOG_BYTES, read_plain, too_large
+from analysis.storage.plain_files import (
+    MAX_BYTES,
+    MAX_LINE_BYTES,
+    MAX_LOG_BYTES,
+    bounded_lines,
+    read_plain,
+    too_large,
+)
 
 #: Runs hold data of their owner: nobody else reads or changes them unless the owner says so.
 FOLDER_MODE = 0o700
@@ -109,11 +116,7 @@ class LocalLog:
 
     def lines(self) -> Iterator[bytes]:
         """Read from the file as they are asked for."""
-        with self.path.open("rb") as file:
-            while line := file.readline(MAX_LINE_BYTES):
-                if len(line) == MAX_LINE_BYTES:
-                    raise too_large(self.path, MAX_LINE_BYTES)
-                yield line
+        return bounded_lines(self.path)
 
     def append(self, lines: Sequence[bytes]) -> None:
         """In one write, all or none."""

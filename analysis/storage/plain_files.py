@@ -52,6 +52,21 @@ def read_plain(path: Path, most_bytes: int = MAX_BYTES) -> bytes:
     return content
 
 
+def bounded_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, each with its newline, as they are asked for.
+
+    Raises:
+        OSError: it cannot be read; it, or a line of it, is larger than a run's (EFBIG).
+    """
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_LOG_BYTES:
+            raise too_large(path, MAX_LOG_BYTES)
+        while line := file.readline(MAX_LINE_BYTES):
+            if len(line) == MAX_LINE_BYTES:
+                raise too_large(path, MAX_LINE_BYTES)
+            yield line
+
+
 def too_large(path: AnyPath, most_bytes: int) -> OSError:
     """The error that a file is larger than a run's can be."""
     return OSError(errno.EFBIG, f"more than {most_bytes:,} bytes, so none of a run's files", str(path))

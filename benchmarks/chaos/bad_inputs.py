@@ -2,7 +2,7 @@
 
 usage: python -m benchmarks.chaos.bad_inputs [minutes=2]
 
-Prints a table: loader, inputs tried, refused in one line, accepted, anything else (a traceback), slowest.
+Writes a table: loader, inputs tried, refused in one line, accepted, anything else (a traceback), slowest.
 """
 
 import sys
@@ -10,13 +10,14 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
 from hypothesis import HealthCheck, Phase, given, settings
 
+from benchmarks.results_file import write_results
 from tests.security.inputs import LOADERS, Loader, offer, spoilt
 
 _THOROUGH = settings(
@@ -66,17 +67,31 @@ def try_loader(loader: Loader, seconds: float) -> Tried:
     return tried
 
 
-def main(words: Sequence[str]) -> int:
-    """Prints the table; 1 where anything but a value or one line came of an input."""
-    minutes = float(dict(word.split("=") for word in words).get("minutes", "2"))
-    warnings.simplefilter("ignore")
-    results = {loader.name: try_loader(loader, 60 * minutes / len(LOADERS)) for loader in LOADERS}
-    print("| loader | inputs tried | refused in one line | accepted | anything else | slowest, s |")
-    print("|---|---:|---:|---:|---:|---:|")
+def table_of(results: Mapping[str, Tried]) -> str:
+    """Markdown: a row a loader, the sum below."""
+    rows = [
+        "| loader | inputs tried | refused in one line | accepted | anything else | slowest, s |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     for name, tried in results.items():
         counts = [tried.counts[verdict] for verdict in ("refused", "accepted", "other")]
         cells = " | ".join(f"{count:,}" for count in (tried.counts.total(), *counts))
-        print(f"| {name} | {cells} | {tried.slowest_seconds:.2f} |")
+        rows.append(f"| {name} | {cells} | {tried.slowest_seconds:.2f} |")
+    num_inputs = sum(tried.counts.total() for tried in results.values())
+    num_other = sum(tried.counts["other"] for tried in results.values())
+    summed = (
+        f"{num_inputs:,} inputs in all, of {len(results)} loaders; {num_other} came to anything but a value "
+        "or one line."
+    )
+    return "\n".join([*rows, "", summed])
+
+
+def main(words: Sequence[str]) -> int:
+    """Writes the table; 1 where anything but a value or one line came of an input."""
+    minutes = float(dict(word.split("=") for word in words).get("minutes", "2"))
+    warnings.simplefilter("ignore")
+    results = {loader.name: try_loader(loader, 60 * minutes / len(LOADERS)) for loader in LOADERS}
+    write_results("bad_inputs", "Spoilt inputs for every loader", table_of(results))
     faults = [fault for tried in results.values() for fault in tried.faults]
     print("\n\n".join(faults), file=sys.stderr)
     return 1 if faults else 0

@@ -40,9 +40,8 @@ def write_run(
         store.make_folder(new.trials)
         journal = MemoryJournal([])
         storage = JournalStorage(journal)
-        study = optuna.create_study(storage=storage, study_name=config.run, direction="maximize")
+        optuna.create_study(storage=storage, study_name=config.run, direction="maximize")
         study_id = storage.get_study_id_from_name(config.run)
-        del study
         records = []
         for number, taken in enumerate(gathered.trials):
             template = copy.copy(taken.trial)

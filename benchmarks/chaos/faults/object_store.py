@@ -1,6 +1,7 @@
 """An S3 server that hangs up, answers 503, or is slow, for a while each."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from s3fs import S3FileSystem
 
 from analysis.run_folder import RunFolder
 from analysis.storage import place_of, store_of
+from analysis.storage.object_logs import read_segments
 from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, last_line, time_left
 from benchmarks.chaos.proxy import HANG_UP, PASS, SLOW, UNAVAILABLE, Proxy
 from benchmarks.chaos.tally import Tally
@@ -66,8 +68,10 @@ def _brought(files: S3FileSystem, folder: RunFolder, lab: Lab) -> RunFolder:
     """A copy of the run on the disk, its journal as one file."""
     copy = RunFolder(lab.scratch / f"{folder.name}-copy")
     files.get(f"{str(folder.path).removeprefix('s3://')}/", f"{copy.path}/", recursive=True)
-    journal = b"".join(store_of(folder.path).open_log(folder.journal).lines())
-    Path(str(copy.journal)).write_bytes(journal)
+    segments = read_segments(store_of(copy.path), copy.journal)
+    shutil.rmtree(str(copy.journal))
+    lines = [line for segment in segments for line in segment.splitlines(keepends=True)[1:]]
+    Path(str(copy.journal)).write_bytes(b"".join(lines))
     return copy
 
 

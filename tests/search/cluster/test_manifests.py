@@ -46,6 +46,8 @@ def test_a_ray_job_is_one(capsys: pytest.CaptureFixture[str], more: list[str]) -
     spec = job["spec"]
     assert shlex.split(spec["entrypoint"])[3:] == [*RUN, "cluster.address=auto", "resume=true"]
     assert spec["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+    (head,) = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    assert head["env"] == [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
     worker = spec["rayClusterSpec"]["workerGroupSpecs"][0]["template"]["spec"]
     hook = worker["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert hook == ["python", "-m", "search.cluster.leave", "seconds=115"]
@@ -69,7 +71,8 @@ def test_a_file_for_ray_up_is_one(capsys: pytest.CaptureFixture[str], words: lis
     scheduling = node.get("scheduling", {}).get("preemptible")
     assert (node.get("InstanceMarketOptions") if "kind=aws" in words else scheduling) == spot
     starts = [*cluster["head_start_ray_commands"], *cluster["worker_start_ray_commands"]]
-    assert all("RAY_AUTH_MODE=token" in start for start in starts if "ray start" in start)
+    for start in (start for start in starts if "ray start" in start):
+        assert {"RAY_AUTH_MODE=token", "--disable-usage-stats"} <= set(start.split())
     assert "--dashboard-host=127.0.0.1" in cluster["head_start_ray_commands"][1]
     assert "python -m search.submit space=smoke run=deep storage=s3://bucket/runs" in text
 
