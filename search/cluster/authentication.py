@@ -1,5 +1,6 @@
 """Whether a running cluster asks for a token, and whether ours is the right one."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -89,14 +90,13 @@ def _knock(address: str, environment: Mapping[str, str]) -> subprocess.Popen[str
 
 
 def _answer(process: subprocess.Popen[str], address: str) -> str:
-    """What a knock printed last."""
+    """What a knock printed last. Raises UserError where it waited in vain."""
     try:
         output, _ = process.communicate(timeout=_PROBE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
-        raise UserError(
-            f"cluster.address={address}: what listens there does not answer as a Ray does"
-        ) from None
+        output, _ = process.communicate()
+    if process.returncode in (-signal.SIGALRM, -signal.SIGKILL):
+        raise UserError(f"cluster.address={address}: what listens there does not answer as a Ray does")
     lines = output.strip().splitlines()
     return lines[-1] if lines else f"the knock ended with status {process.returncode}"

@@ -3,6 +3,7 @@
 A program for `search.cluster.authentication`: python -m search.cluster.knock ADDRESS
 """
 
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -13,12 +14,16 @@ from ray.exceptions import AuthenticationError
 
 #: Compiled, and without types.
 _raylet: Any = import_module("ray._raylet")
-#: How long the cluster's head may take.
+#: How long the cluster's head may take for an answer, and for all of it: Ray's client waits for half a minute
+#: for something that listens and says nothing.
 _ANSWER_SECONDS = 5.0
+_ALL_SECONDS = 15
 
 
 def main(address: str) -> str:
-    """'in', 'refused', 'no token', or why there is no answer."""
+    """'in', 'refused', 'no token', or why there is no answer. Ended by SIGALRM where there is no Ray at all."""
+    # Nothing in Python hears of it while the compiled client waits.
+    signal.alarm(_ALL_SECONDS)
     try:
         # Without it, a missing token would end this process in the compiled client, without an exception.
         ensure_token_if_auth_enabled(create_token_if_missing=False)

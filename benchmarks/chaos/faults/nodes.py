@@ -8,8 +8,9 @@ from benchmarks.chaos.tally import Tally, ended_trials
 
 #: A trial may lose as many nodes as there are faults.
 PATIENT = ("cluster.retries={lost: 50}",)
-#: Until when a driver must have noticed that its cluster is gone.
-NOTICED_SECONDS = 90.0
+#: When a driver takes a silent head for lost, and until when it must have ended.
+LOST_SECONDS = 8
+NOTICED_SECONDS = 60.0
 #: Seconds from one loss to the next: a new node's workers take some to import torch.
 EVERY_SECONDS = 12.0
 
@@ -39,8 +40,8 @@ def lose_head(lab: Lab, tally: Tally, seconds: float) -> None:
     while time_left(deadline) or not tally.tried:
         folder = lab.new_run("head-lost")
         with LocalCluster(lab.scratch, num_nodes=2) as lost:
-            address = f"cluster.address={lost.address}"
-            driver = lab.start(folder, address, *PATIENT, environment=lost.environment)
+            words = (f"cluster.address={lost.address}", f"cluster.head_lost_seconds={LOST_SECONDS}", *PATIENT)
+            driver = lab.start(folder, *words, environment=lost.environment)
             driver.wait_until(lambda: len(ended_trials(folder)) >= 2)  # noqa: B023 - awaited within this turn
             lost.lose_everything()
             tally.tried += 1
