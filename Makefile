@@ -28,9 +28,9 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.all
 
 chaos: $(VENV)/dev.stamp
-	$(BIN)/python -m benchmarks.chaos minutes=16.5
+	$(BIN)/python -m benchmarks.chaos minutes=13.5
 	$(BIN)/python -m benchmarks.chaos.load parts=driver
-	$(BIN)/python -m benchmarks.chaos.bad_inputs minutes=2
+	$(BIN)/python -m benchmarks.chaos.bad_inputs minutes=1
 
 known-results: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.known_results

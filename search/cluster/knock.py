@@ -21,8 +21,8 @@ _ALL_SECONDS = 15
 
 
 def main(address: str) -> str:
-    """'in', 'refused', 'no token', or why there is no answer. Ended by SIGALRM where there is no Ray at all."""
-    # Nothing in Python hears of it while the compiled client waits.
+    """'in', 'refused', 'no token', or why there is no answer. SIGALRM ends it where nothing answers."""
+    # Not handled: nothing in Python hears of it while the compiled client waits.
     signal.alarm(_ALL_SECONDS)
     try:
         # Without it, a missing token would end this process in the compiled client, without an exception.
