@@ -4,6 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -79,7 +80,9 @@ class Soak:
         if worker := self.worker():
             worker.suspend()
             self.driver.wait(STOPPED_SECONDS)
-            worker.resume()
+            # Its driver may have ended it meanwhile, as it does with workers that say nothing.
+            with suppress(psutil.NoSuchProcess):
+                worker.resume()
 
     def break_storage(self) -> None:
         """Every access to the run's folder fails for a while."""
