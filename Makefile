@@ -28,7 +28,7 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.all
 
 chaos: $(VENV)/dev.stamp
-	$(BIN)/python -m benchmarks.chaos minutes=13.5
+	$(BIN)/python -m benchmarks.chaos minutes=12
 	$(BIN)/python -m benchmarks.chaos.load parts=driver
 	$(BIN)/python -m benchmarks.chaos.bad_inputs minutes=1
 
