@@ -3,14 +3,30 @@
 import json
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from analysis.errors import UserError
+from analysis.parsing import CHECKED, Count, ParseError, parse
 from analysis.storage.place import AnyPath
 from analysis.storage.store import Files
 
 #: A segment that is longer is followed by the next one. Each `sync` writes one whole: at 128 KiB that takes
 #: no longer than the request itself, and 10,000 trials come to some hundred segments, which a resume reads.
 SEGMENT_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The first line of a segment: its number, how long the one before it was, and who writes it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+
+    segment: Count
+    after_bytes: Count
+    writer: str
 
 
 class ObjectLog:
@@ -92,8 +108,8 @@ class SegmentLog:
 
     def _begun(self, number: int, after_bytes: int) -> bytes:
         """Writes a new segment with the lines that wait. Returns its content."""
-        head = {"segment": number, "after_bytes": after_bytes, "writer": self._writer}
-        head_line = f"{json.dumps(head)}\n".encode()
+        head = _Head(number, after_bytes, self._writer)
+        head_line = f"{json.dumps(asdict(head))}\n".encode()
         content = b"".join((head_line, *self._pending))
         path = segment_path(self.path, number)
         if not self.files.create(path, content):
@@ -124,14 +140,12 @@ def read_segments(files: Files, folder: AnyPath) -> list[bytes]:
             raise UserError(f"{path} is missing: bring it back from a copy, or from an older version of it")
         content = found[path]
         try:
-            head = json.loads(content.partition(b"\n")[0])
-            is_next = head["segment"] == number
-            after_bytes = int(head["after_bytes"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            is_next, after_bytes = False, 0
-        if not is_next or (segments and len(segments[-1]) < after_bytes):
+            head = parse(_Head, content.partition(b"\n")[0], "the head of a segment")
+        except ParseError:
+            head = None
+        if head is None or head.segment != number or (segments and len(segments[-1]) < head.after_bytes):
             raise UserError(f"{path}, line 1 is corrupt: it does not follow upon the segment before it")
         if segments:
-            segments[-1] = segments[-1][:after_bytes]
+            segments[-1] = segments[-1][: head.after_bytes]
         segments.append(content)
     return segments

@@ -123,5 +123,5 @@ def _membership(folder: RunFolder) -> tuple[str, str]:
     try:
         values = json.loads(store.read(path))
         return str(values["study"]), str(values["run_id"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise UserError(f"{path} does not say which study holds this run's decisions") from None

@@ -136,6 +136,17 @@ def test_a_log_that_lost_a_segment_is_refused(s3_storage: AnyPath) -> None:
         store.open_segments(path)
 
 
+@pytest.mark.parametrize("length", ["1e999", "Infinity", "-5", '"5"', "5.5", "null", "[" * 9_999, "9" * 30])
+def test_a_segment_that_says_nonsense_of_the_one_before_is_refused(s3_storage: AnyPath, length: str) -> None:
+    store, path = store_of(s3_storage), s3_storage / "journal.log"
+    log = store.open_segments(path)
+    log.append([b"line\n"])
+    log.sync()
+    store.write(segment_path(path, 2), f'{{"segment": 2, "after_bytes": {length}, "writer": ""}}\n'.encode())
+    with pytest.raises(UserError, match=r"000002\.jsonl, line 1 is corrupt"):
+        store.open_segments(path)
+
+
 @pytest.mark.parametrize("kind", ["disk", "s3"])
 def test_the_first_look_says_what_is_wrong(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if kind == "disk":
