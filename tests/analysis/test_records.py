@@ -49,6 +49,17 @@ def test_what_is_no_evaluation_is_a_value_error(line: str) -> None:
         Evaluation.from_line(line)
 
 
+@pytest.mark.parametrize(
+    "value", ["NaN", "-Infinity", "1e999", "-1e999", '"\\ud800"', "[[1e999]]", '{"a": NaN}', "[" * 9_999]
+)
+def test_what_no_table_holds_is_refused_wherever_it_stands(value: str) -> None:
+    usual = Evaluation(1, 0.5, 0.1, 0.2, 0.3, 0.4, {"norm": 1.5}).to_line()
+    assert Evaluation.from_line(usual).signals == {"norm": 1.5}
+    for number in ("1.5", "0.2", "0.4"):
+        with pytest.raises(ValueError, match=r"."):
+            Evaluation.from_line(usual.replace(number, value))
+
+
 def test_a_record_survives_its_file_with_and_without_an_end() -> None:
     assert TrialRecord.from_json(RECORD.to_json()) == RECORD
     ended = replace(RECORD, summary=Summary("failed", "update budget spent", updates=10, target_score=0.95))

@@ -10,7 +10,7 @@ from analysis.errors import UserError
 from tests.security.inputs import LOADERS, Loader, offer, spoilt
 
 #: `make chaos` tries many more (benchmarks/chaos/bad_inputs.py).
-EXAMPLES = 4
+EXAMPLES = 8
 FEW = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -62,3 +62,10 @@ def test_nobody_listens(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(UserError, match="no Ray answers there"):
             knocked(f"127.0.0.1:{taken.getsockname()[1]}", tmp_path)
+
+
+def test_what_listens_and_says_nothing_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        port = deaf.getsockname()[1]
+        with pytest.raises(UserError, match="what listens there does not answer as a Ray does"):
+            knocked(f"127.0.0.1:{port}", tmp_path, "none")

@@ -48,6 +48,20 @@ def test_trials_run_where_they_fit(two_nodes: Any, driver: Start, tmp_path: Path
     assert not list((tmp_path / "joined").glob(".seen-by-nodes-*"))
 
 
+def test_what_no_node_holds_is_refused(two_nodes: Any, driver: Start, tmp_path: Path) -> None:
+    """Three CPUs are there, but on no single node."""
+    search = driver(
+        *SHORT,
+        "cluster.cpus_per_trial=3",
+        f"storage={tmp_path}",
+        f"cluster.address={two_nodes.address}",
+        **two_nodes.environment(),
+    )
+    output, _ = search.communicate(timeout=100)
+    assert search.returncode == 2, output
+    assert "no node holds a trial of 3 CPUs: the largest of 2 has 2 CPUs" in output
+
+
 def test_a_lost_head_ends_the_driver_in_one_line(two_nodes: Any, driver: Start, tmp_path: Path) -> None:
     """The last test on this cluster: it kills the head, with the other node alive."""
     search = driver(

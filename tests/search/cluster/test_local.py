@@ -49,3 +49,12 @@ def test_every_port_is_on_loopback_and_the_token_is_in_no_file(driver: Start, tm
         assert (mapped or address).is_loopback, address
     assert len(token) == 64
     assert not (tmp_path / ".ray").exists(), "no token in the home folder"
+
+
+def test_a_ray_that_cannot_start_is_one_line(driver: Start, tmp_path: Path) -> None:
+    no_folder = tmp_path / "file"
+    no_folder.touch()
+    search = driver(*LONG, f"storage={tmp_path}", RAY_TMPDIR=str(no_folder))
+    output, _ = search.communicate(timeout=60)
+    assert search.returncode == 2, output
+    assert output.splitlines()[-1].startswith("error: Ray cannot start on this machine: "), output
