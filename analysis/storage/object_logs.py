@@ -82,8 +82,7 @@ class SegmentLog:
     def lines(self) -> Iterator[bytes]:
         """From memory, which is freed meanwhile."""
         segments, self._before = self._before, []
-        for segment in segments:
-            yield from segment.splitlines(keepends=True)[1:]
+        return lines_of(segments)
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Keeps them for `sync`."""
@@ -118,6 +117,12 @@ class SegmentLog:
                 raise UserError(f"{self.path}: another writer has taken over; nothing of it was overwritten")
             self.files.write(path, content)
         return content
+
+
+def lines_of(segments: Sequence[bytes]) -> Iterator[bytes]:
+    """What was appended to a log, line by line: without the first line of each segment."""
+    for segment in segments:
+        yield from segment.splitlines(keepends=True)[1:]
 
 
 def segment_path(folder: AnyPath, number: int) -> AnyPath:

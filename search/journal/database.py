@@ -13,6 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from analysis.errors import UserError
+from analysis.parsing import ParseError, parse
 from analysis.run_folder import RunFolder
 from analysis.storage import store_of
 from search.journal.address import SCHEME
@@ -121,7 +122,7 @@ def _membership(folder: RunFolder) -> tuple[str, str]:
     if store.create(path, json.dumps(drawn).encode()):
         return drawn["study"], drawn["run_id"]
     try:
-        values = json.loads(store.read(path))
-        return str(values["study"]), str(values["run_id"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+        values = parse(dict[str, str], store.read(path))
+        return values["study"], values["run_id"]
+    except (ParseError, KeyError):
         raise UserError(f"{path} does not say which study holds this run's decisions") from None

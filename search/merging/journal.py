@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from analysis.errors import UserError
 from analysis.run_folder import RunFolder
 from analysis.storage import is_local, store_of
-from analysis.storage.object_logs import read_segments
+from analysis.storage.object_logs import lines_of, read_segments
 from analysis.storage.plain_files import MAX_LOG_BYTES
 
 
@@ -59,8 +59,7 @@ def read_trials(folder: RunFolder) -> tuple[FrozenTrial, ...]:
 def _lines(folder: RunFolder) -> list[bytes]:
     store = store_of(folder.path)
     if not is_local(folder.journal):
-        segments = read_segments(store, folder.journal)
-        return [line for segment in segments for line in segment.splitlines(keepends=True)[1:]]
+        return list(lines_of(read_segments(store, folder.journal)))
     if not store.exists(folder.journal):
         return []
     lines = store.read(folder.journal, MAX_LOG_BYTES).splitlines(keepends=True)

@@ -14,7 +14,7 @@ from s3fs import S3FileSystem
 
 from analysis.run_folder import RunFolder
 from analysis.storage import place_of, store_of
-from analysis.storage.object_logs import read_segments
+from analysis.storage.object_logs import lines_of, read_segments
 from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, last_line, time_left
 from benchmarks.chaos.proxy import HANG_UP, PASS, SLOW, UNAVAILABLE, Proxy
 from benchmarks.chaos.tally import Tally
@@ -70,8 +70,7 @@ def _brought(files: S3FileSystem, folder: RunFolder, lab: Lab) -> RunFolder:
     files.get(f"{str(folder.path).removeprefix('s3://')}/", f"{copy.path}/", recursive=True)
     segments = read_segments(store_of(copy.path), copy.journal)
     shutil.rmtree(str(copy.journal))
-    lines = [line for segment in segments for line in segment.splitlines(keepends=True)[1:]]
-    Path(str(copy.journal)).write_bytes(b"".join(lines))
+    Path(str(copy.journal)).write_bytes(b"".join(lines_of(segments)))
     return copy
 
 
