@@ -18,7 +18,8 @@ from time import monotonic
 from hypothesis import HealthCheck, Phase, given, settings
 
 from benchmarks.results_file import write_results
-from tests.security.inputs import LOADERS, Loader, offer, spoilt
+from tests.security.inputs import LOADERS, Loader, offer
+from tests.security.spoiling import spoilt
 
 _THOROUGH = settings(
     max_examples=50,

@@ -1,14 +1,13 @@
-"""Bad inputs for every loader: what each reads, and ways to spoil a file that it can read.
+"""Every loader, and a file that it can read.
 
-`LOADERS` is the table; `spoilt(valid)` draws contents; `offer(loader, folder, content)` tells what
-came of it.
+`LOADERS` is the table; `offer(loader, folder, content)` tells what came of a content.
+`tests.security.spoiling` draws bad ones.
 Used by the tests here and, for many more inputs, by `python -m benchmarks.chaos.bad_inputs`.
 """
 
 import gzip
 import io
 import json
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ import numpy as np
 import optuna
 import pandas as pd
 import torch
-from hypothesis import strategies as st
 from safetensors.torch import save
 
 from analysis.errors import UserError
@@ -66,13 +64,6 @@ axes:
   train.learning_rate: {low: 1e-4, high: 1e-1, log: true, default: 3e-3}
 fixed: {train.max_updates: 100}
 """
-#: What stands where something else is expected.
-HOSTILE = (
-    "1e999", "-1e999", "NaN", "-Infinity", str(10**400), str(2**63), "-1", "0.5", "null", "true", '""', '"x"',
-    '"\\u0000"', '"\\ud800"', '"\\u001b]0;owned\\u0007"', '"\\u202e"', "[]", "{}", "[[1]]", '{"a": 1}',
-    "[" * 5000, "[" * 300 + "]" * 300, '{"a":' * 3000, '"' + "y" * 100_000 + '"', '"$\\\\frac{$"', "'",
-    '"</script><script>alert(1)</script>"', '"../../etc/passwd"', '"=1+1"', "!!python/object/apply:os.system",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,53 +99,6 @@ def offer(loader: Loader, folder: Path, content: bytes) -> Verdict:
     assert all(told.problems), "a problem says nothing"
     assert not any(map(unprintable, told.problems)), told.problems
     return "refused"
-
-
-def spoilt(valid: bytes) -> st.SearchStrategy[bytes]:
-    """Anything, and valid contents that were cut, flipped, repeated, or have something hostile in them."""
-    return st.one_of(
-        st.binary(max_size=200),
-        st.builds(_cut, st.just(valid), st.integers(0, len(valid)), st.integers(0, 40)),
-        st.builds(_flipped, st.just(valid), st.lists(st.integers(0, 8 * len(valid) - 1), max_size=8)),
-        st.builds(_replaced, st.just(valid), st.integers(0, 10**6), st.sampled_from(HOSTILE)),
-        st.builds(_replaced, st.just(valid), st.integers(0, 10**6), st.sampled_from(HOSTILE)),
-        st.builds(_doubled, st.just(valid), st.integers(0, 10**6)),
-    )
-
-
-def _cut(valid: bytes, at: int, length: int) -> bytes:
-    return valid[:at] + (valid[at + length :] if length else b"")
-
-
-def _flipped(valid: bytes, bits: list[int]) -> bytes:
-    flipped = bytearray(valid)
-    for bit in bits:
-        flipped[bit // 8] ^= 1 << bit % 8
-    return bytes(flipped)
-
-
-def _replaced(valid: bytes, which: int, hostile: str) -> bytes:
-    """One value of a JSON or YAML text is something else."""
-    places = _value_places(valid)
-    if not places:
-        return valid + hostile.encode()
-    start, end = places[which % len(places)]
-    return valid[:start] + hostile.encode() + valid[end:]
-
-
-def _doubled(valid: bytes, which: int) -> bytes:
-    lines = valid.splitlines(keepends=True)
-    where = which % len(lines)
-    return b"".join([*lines[: where + 1], *lines[where:]])
-
-
-@cache
-def _value_places(valid: bytes) -> list[tuple[int, int]]:
-    """Where values stand: quoted texts, numbers, words."""
-    return [found.span() for found in re.finditer(rb'"[^"\n]*"|-?[0-9][0-9.e+-]*|\b[a-z_]+\b', valid)]
-
-
-# What can be read.
 
 
 def write_run(folder: Path) -> None:

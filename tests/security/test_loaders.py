@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import UserError
-from tests.security.inputs import LOADERS, Loader, offer, spoilt
+from tests.security.inputs import LOADERS, Loader, offer
+from tests.security.spoiling import spoilt
 
 #: `make chaos` tries many more (benchmarks/chaos/bad_inputs.py).
 EXAMPLES = 8
