@@ -12,7 +12,7 @@ from search.config import Cluster
 
 #: How long a cluster may take to answer at all.
 CONNECT_SECONDS = 10.0
-#: Importing Ray on a busy machine comes on top of it.
+#: A knock ends itself; that is not to be waited for where already its imports hang.
 _PROBE_SECONDS = CONNECT_SECONDS + 30.0
 
 Mode = Literal["token", "disabled"]
