@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from analysis.failure_map import FailureMap
-from analysis.load import Run
-from analysis.paths import flatten
-from analysis.records import Evaluation, TrialRecord
+from failmap.analysis.failure_map import FailureMap
+from failmap.analysis.load import Run
+from failmap.analysis.paths import flatten
+from failmap.analysis.records import Evaluation, TrialRecord
 
 #: Points of one curve at most; of those that show a network from inside, which are many.
 MAX_POINTS, _MAX_INSIDE_POINTS = 60, 15

@@ -4,8 +4,8 @@ import difflib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from analysis.printable import printable
-from analysis.redaction import hide_secrets
+from failmap.analysis.printable import printable
+from failmap.analysis.redaction import hide_secrets
 
 
 class UserError(ValueError):

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict
 
-import analysis.diagnosis
-from analysis.diagnosis import Diagnosis, Suspicion
-from analysis.parsing import CHECKED, Count, parse
-from analysis.records import TrialRecord
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath, write_atomically
-from analysis.storage.plain_files import read_plain
-from analysis.verdict_lines import make_lines, read_line
+from failmap.analysis import diagnosis
+from failmap.analysis.diagnosis import Diagnosis, Suspicion
+from failmap.analysis.parsing import CHECKED, Count, parse
+from failmap.analysis.records import TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath, write_atomically
+from failmap.analysis.storage.plain_files import read_plain
+from failmap.analysis.verdict_lines import make_lines, read_line
 
 _EXPLAINED = ("learned", "failed")
 
@@ -88,7 +88,7 @@ def _key(folder: RunFolder, record: TrialRecord) -> str:
 @cache
 def _rules() -> bytes:
     """The source of the rules, as a digest."""
-    (folder,) = analysis.diagnosis.__path__
+    (folder,) = diagnosis.__path__
     return _digest(*(path.read_bytes() for path in sorted(Path(folder).rglob("*.py")))).encode()
 
 

@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
-from analysis.load import CellKey, Run
-from analysis.records import OUTCOMES, Outcome, TrialRecord
-from analysis.title import MapTitle, map_title
-from analysis.verdict import STATES, CellVerdict, State, TrialResult, judge
-from analysis.wording import axis_labels, axis_words, is_scale, label_text, setting_words
+from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
+from failmap.analysis.load import CellKey, Run
+from failmap.analysis.records import OUTCOMES, Outcome, TrialRecord
+from failmap.analysis.title import MapTitle, map_title
+from failmap.analysis.verdict import STATES, CellVerdict, State, TrialResult, judge
+from failmap.analysis.wording import axis_labels, axis_words, is_scale, label_text, setting_words
 
 
 @dataclass(frozen=True)

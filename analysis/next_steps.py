@@ -2,11 +2,12 @@
 
 import shlex
 
-from analysis.failure_map import FailureMap
-from analysis.load import Run
-from analysis.provenance import parse_provenance
-from analysis.storage.plain_files import read_bounded
-from analysis.wording import is_scale, path_words, setting_words
+from failmap.analysis.failure_map import FailureMap
+from failmap.analysis.load import Run
+from failmap.analysis.provenance import parse_provenance
+from failmap.analysis.storage.plain_files import read_bounded
+from failmap.analysis.wording import is_scale, path_words, setting_words
+from failmap.run_folder.command_lines import command_line, parse_command_line, program
 
 Step = tuple[str, str]
 
@@ -33,7 +34,7 @@ def next_steps(run: Run, failure_map: FailureMap) -> list[Step]:
 
 def rescue_command(run: Run) -> str:
     """The command that tries fixes in every cell that fails."""
-    return f"python -m search.rescue {_run_words(run)}"
+    return f"{' '.join(program('rescue'))} {_run_words(run)}"
 
 
 def _rescue(run: Run, failure_map: FailureMap) -> list[Step]:
@@ -52,7 +53,7 @@ def _preflight(run: Run, failure_map: FailureMap) -> list[Step]:
     kept = [word for word in words if word.partition("=")[0].partition(".")[0] not in _RUN_KEYS]
     if not any(word.startswith("space=") for word in kept):
         kept.insert(0, f"space={run.config.space}")
-    command = shlex.join(["python", "-m", "search.check", *kept])
+    command = command_line("check", *kept)
     return [("Nothing has learned; what can be told before any training:", command)]
 
 
@@ -60,15 +61,15 @@ def _typed_words(run: Run) -> list[str] | None:
     """The words that the run was begun with; None where nobody wrote them down."""
     try:
         first = parse_provenance(read_bounded(run.folder.provenance)).sessions[0]
-        _, _, program, *words = first.command
+        command, words = parse_command_line(first.command)
     except (OSError, ValueError, IndexError):
         return None
-    return words if program == "search.run" else None
+    return words if command == "run" else None
 
 
 def _further(run: Run, failure_map: FailureMap) -> list[Step]:
     """Going on with this run."""
-    resume = f"python -m search.resume {_run_words(run)}"
+    resume = f"{' '.join(program('resume'))} {_run_words(run)}"
     states, budget = failure_map.states, run.config.budget
     recipes, max_seeds = int(budget.get("recipes") or 1), int(budget.get("max_seeds") or 8)
     facets = budget.get("facets")
@@ -98,7 +99,7 @@ def _merge(run: Run) -> list[Step]:
         return []
     words = _run_words(run).replace(run.folder.name, run.folder.name.rpartition(".")[0], 1)
     purpose = "One map of all shards, once their folders lie in one storage (docs/shards.md):"
-    return [(purpose, f"python -m search.merge {words}")]
+    return [(purpose, f"{' '.join(program('merge'))} {words}")]
 
 
 def _elsewhere(run: Run) -> list[Step]:
@@ -116,7 +117,7 @@ def _elsewhere(run: Run) -> list[Step]:
     wide = [f"task={task}"] if task != "adding" else []
     wide += _task_words(run)
     wide += ["model.hidden_size=512", "model.depth=5", f"task.sequence_length={longest}"]
-    begin = " ".join(["python -m search.run", *space])
+    begin = " ".join([*program("run"), *space])
     steps = [
         (
             f"512 units, 5 layers, length {longest}, 5 seeds, on a GPU cluster:",

@@ -6,19 +6,19 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.curves import MAX_POINTS
-from analysis.diagnosis import CAUSE_WORDS
-from analysis.failure_map import FailureMap, MapCell
-from analysis.load import Run
-from analysis.next_steps import next_steps, rescue_command
-from analysis.page_data import cell_words, page_data, told
-from analysis.page_fixes import fixes
-from analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
-from analysis.printable import printable
-from analysis.storage import AnyPath
-from analysis.storage.plain_files import read_bounded
-from analysis.why import cause_counts, cause_label, share_words
-from analysis.wording import duration_text
+from failmap.analysis.curves import MAX_POINTS
+from failmap.analysis.diagnosis import CAUSE_WORDS
+from failmap.analysis.failure_map import FailureMap, MapCell
+from failmap.analysis.load import Run
+from failmap.analysis.next_steps import next_steps, rescue_command
+from failmap.analysis.page_data import cell_words, page_data, told
+from failmap.analysis.page_fixes import fixes
+from failmap.analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
+from failmap.analysis.printable import printable
+from failmap.analysis.storage import AnyPath
+from failmap.analysis.storage.plain_files import read_bounded
+from failmap.analysis.why import cause_counts, cause_label, share_words
+from failmap.analysis.wording import duration_text
 
 #: Trials whose curves and evidence a page carries at most: 5 to 8 kB each.
 MAX_TRIALS = 1500
@@ -26,7 +26,7 @@ MAX_TRIALS = 1500
 MAX_TEXT = 200_000
 
 _TEMPLATES = Environment(
-    loader=PackageLoader("analysis"),
+    loader=PackageLoader("failmap.analysis"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-from analysis.curves import Curves, short, shown_trials, trial_curves
-from analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, Diagnosis, Evidence, Suspicion
-from analysis.diagnosis.cell import CellDiagnosis
-from analysis.explanation import Explanation
-from analysis.failure_map import FailureMap, MapCell, recipe_words
-from analysis.load import Run
-from analysis.palette import STATE_WORDS
-from analysis.records import Intervention, TrialRecord
-from analysis.why import cause_label, share_words
-from analysis.wording import count_words, duration_text, setting_words
+from failmap.analysis.curves import Curves, short, shown_trials, trial_curves
+from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, Diagnosis, Evidence, Suspicion
+from failmap.analysis.diagnosis.cell import CellDiagnosis
+from failmap.analysis.explanation import Explanation
+from failmap.analysis.failure_map import FailureMap, MapCell, recipe_words
+from failmap.analysis.load import Run
+from failmap.analysis.palette import STATE_WORDS
+from failmap.analysis.records import Intervention, TrialRecord
+from failmap.analysis.why import cause_label, share_words
+from failmap.analysis.wording import count_words, duration_text, setting_words
 
 Data = dict[str, Any]
 

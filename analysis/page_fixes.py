@@ -3,13 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from analysis.failure_map import FailureMap
-from analysis.interventions.comparisons import Comparison, ablation_comparisons, by_base, rescue_comparisons
-from analysis.interventions.confirmation import confirmations, control_lines, need, verdict
-from analysis.interventions.edges import moved_edges
-from analysis.load import Run
-from analysis.page_data import cell_words
-from analysis.verdict import Tally, recipe_name
+from failmap.analysis.failure_map import FailureMap
+from failmap.analysis.interventions.comparisons import (
+    Comparison,
+    ablation_comparisons,
+    by_base,
+    rescue_comparisons,
+)
+from failmap.analysis.interventions.confirmation import confirmations, control_lines, need, verdict
+from failmap.analysis.interventions.edges import moved_edges
+from failmap.analysis.load import Run
+from failmap.analysis.page_data import cell_words
+from failmap.analysis.verdict import Tally, recipe_name
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Blue and orange are told apart by people who see no red or no green (Okabe and Ito 2008).
 """
 
-from analysis.verdict import CellVerdict, State
+from failmap.analysis.verdict import CellVerdict, State
 
 LEARNS = "#1f5fa8"
 FAILS = "#b8480c"

@@ -11,12 +11,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from analysis.failure_map import FailureMap, MapCell
-from analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
-from analysis.rate_curve import RateCurve
-from analysis.storage import AnyPath, write_atomically
-from analysis.why import cause_label
-from analysis.wording import duration_text, label_lines
+from failmap.analysis.failure_map import FailureMap, MapCell
+from failmap.analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
+from failmap.analysis.rate_curve import RateCurve
+from failmap.analysis.storage import AnyPath, write_atomically
+from failmap.analysis.why import cause_label
+from failmap.analysis.wording import duration_text, label_lines
 
 _INK = "#1d2430"
 _FAINT = "#6b7280"

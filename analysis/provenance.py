@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from analysis.parsing import parse
+from failmap.analysis.parsing import parse
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, WrapValidator
 
-from analysis.parsing import CHECKED, FINITE_JSON, Count, Plain, Whole, parse, parse_values
-from analysis.storage.place import AnyPath
-from analysis.storage.plain_files import bounded_lines
+from failmap.analysis.parsing import CHECKED, FINITE_JSON, Count, Plain, Whole, parse, parse_values
+from failmap.analysis.storage.place import AnyPath
+from failmap.analysis.storage.plain_files import bounded_lines
 
 Outcome = Literal["learned", "failed", "censored", "errored"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field
 
-from analysis.errors import UserError
-from analysis.parsing import Count, ParseError, Plain, parse_values
-from analysis.records import Values
-from analysis.storage import AnyPath
-from analysis.storage.plain_files import read_bounded
-from analysis.yaml_text import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
+from failmap.analysis.errors import UserError
+from failmap.analysis.parsing import Count, ParseError, Plain, parse_values
+from failmap.analysis.records import Values
+from failmap.analysis.storage import AnyPath
+from failmap.analysis.storage.plain_files import read_bounded
+from failmap.analysis.yaml_text import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
 
 #: As many as a search takes (`search.space.MAX_CELLS`).
 MAX_CELLS = 10_000

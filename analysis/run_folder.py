@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from analysis.storage.place import AnyPath
+from failmap.analysis.storage.place import AnyPath
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from analysis.storage import AnyPath, is_local, store_of
+from failmap.analysis.storage import AnyPath, is_local, store_of
 
 CONFIG_NAME = "config.yaml"
 MAX_LENGTH = 80

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.explanation import Explanation
-from analysis.paths import flatten
-from analysis.records import Evaluation, TrialRecord
-from analysis.wording import label_text
+from failmap.analysis.explanation import Explanation
+from failmap.analysis.paths import flatten
+from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.analysis.wording import label_text
 
 #: Finds the last evaluation and the best score of a trial that has not ended.
 LastEvaluation = Callable[[int], tuple[Evaluation | None, float | None]]

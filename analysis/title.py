@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.load import CellKey, Run
-from analysis.paths import flatten
-from analysis.records import Summary, TrialRecord
-from analysis.wording import any_of, count_words, label_text, name_words, number_word, setting_words
+from failmap.analysis.load import CellKey, Run
+from failmap.analysis.paths import flatten
+from failmap.analysis.records import Summary, TrialRecord
+from failmap.analysis.wording import any_of, count_words, label_text, name_words, number_word, setting_words
 
 
 @dataclass(frozen=True)

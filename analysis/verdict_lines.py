@@ -18,12 +18,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
-from analysis.diagnosis.level import reached
-from analysis.errors import UserError, command
-from analysis.records import Evaluation, TrialRecord, read_history
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath
+from failmap.analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
+from failmap.analysis.diagnosis.level import reached
+from failmap.analysis.errors import UserError, command
+from failmap.analysis.records import Evaluation, TrialRecord, read_history
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath
 
 #: A verdict as JSON holds it.
 Line = dict[str, Any]

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from analysis.diagnosis import Cause
-from analysis.diagnosis.cell import CellDiagnosis
-from analysis.failure_map import FailureMap
-from analysis.wording import count_words
+from failmap.analysis.diagnosis import Cause
+from failmap.analysis.diagnosis.cell import CellDiagnosis
+from failmap.analysis.failure_map import FailureMap
+from failmap.analysis.wording import count_words
 
 
 def cause_label(cause: Cause) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from analysis.errors import UserError, nearest
-from analysis.run_names import names_of_runs
-from analysis.storage import place_of
+from failmap.analysis.errors import UserError, nearest
+from failmap.analysis.run_names import names_of_runs
+from failmap.analysis.storage import place_of
 
 
 def read_run_words(words: Sequence[str], keys: Sequence[str]) -> dict[str, str]:

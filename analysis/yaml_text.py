@@ -2,7 +2,7 @@
 
 import yaml
 
-from analysis.printable import unprintable
+from failmap.analysis.printable import unprintable
 
 MAX_CHARACTERS = 1_000_000
 MAX_NESTING = 20

@@ -15,10 +15,10 @@ from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 
-from analysis.load import Run, load_run
-from analysis.run_folder import RunFolder
-from analysis.verdict import TrialResult, judge
 from benchmarks.results_file import write_results
+from failmap.analysis.load import Run, load_run
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.verdict import TrialResult, judge
 
 MOMENTS = (1, 2, 3, 4, 5, 10)
 

@@ -15,10 +15,10 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from analysis.run_folder import TrialFolder
-from datasets import build_task
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
+from failmap.analysis.run_folder import TrialFolder
+from failmap.datasets import build_task
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
 
 SEQUENCE_LENGTH, BATCH_SIZE, UPDATES, VALIDATION_SIZE = 50, 64, 50, 512
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import torch
 
-from analysis.run_folder import TrialFolder
 from benchmarks.results_file import write_results
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
+from failmap.analysis.run_folder import TrialFolder
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
 
 MEGABYTE = 2**20
 
@@ -77,19 +77,19 @@ def worker_rows() -> list[tuple[str, str]]:
 DRIVER = """
 import resource, sys
 from pathlib import Path
-from analysis.storage import write_atomically
-from analysis.run_folder import RunFolder
-from analysis.report import build
-from search.cluster.environment import prepare_ray
-from search.loading import load, to_yaml
-from search.study import Study
+from failmap.analysis.storage import write_atomically
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.report import build
+from failmap.search.cluster.environment import prepare_ray
+from failmap.search.loading import load, to_yaml
+from failmap.search.study import Study
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 config = load(sys.argv[1:])
 prepare_ray(config.cluster)
-from search.executor import execute
+from failmap.search.executor import execute
 folder = RunFolder(Path(config.storage) / config.run)
 study = Study.open(config, folder, print)
 write_atomically(folder.config, to_yaml(config))

@@ -25,9 +25,9 @@ from benchmarks.bare_networks import (
     BareTransformer,
 )
 from benchmarks.results_file import write_results
-from models import build_model
-from models.config import MODEL_CONFIGS
-from models.network import Interface
+from failmap.models import build_model
+from failmap.models.config import MODEL_CONFIGS
+from failmap.models.network import Interface
 
 INPUTS, STEPS, BATCH = 2, 50, 64
 SIDE, SHOWN, DECODED, FRAME_BATCH = 16, 10, 10, 16

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from benchmarks.results_file import write_results
-from search.trial.config import TrialConfig
-from search.trial.evaluation import measure
-from search.trial.training import Training
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.evaluation import measure
+from failmap.search.trial.training import Training
 
 BATCH_SIZE, EVALUATE_EVERY = 64, 50
 SMALL = {"num_digits": 1, "frame_size": 16, "digit_size": 10}

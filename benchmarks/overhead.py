@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from analysis.load import load_run
-from analysis.run_folder import RunFolder, TrialFolder
 from benchmarks.results_file import write_results
-from search.cluster.environment import prepare_ray
-from search.config import Cluster
+from failmap.analysis.load import load_run
+from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.search.cluster.environment import prepare_ray
+from failmap.search.config import Cluster
 
 #: Ten updates of a small network and one evaluation.
 TRIAL: dict[str, Any] = {
@@ -31,8 +31,8 @@ def train(seed: int) -> tuple[float, float]:
     """One training in a folder of its own: score, and the seconds it took."""
     import torch
 
-    from search.trial.config import TrialConfig
-    from search.trial.session import TrialSession
+    from failmap.search.trial.config import TrialConfig
+    from failmap.search.trial.session import TrialSession
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -95,9 +95,9 @@ def tuned_tune(trials: int) -> float:
 def failmap(trials: int) -> float:
     """A run of one cell with as many seeds."""
     # Imported last: the executor switches Tune's loggers off, and the other ways are to run as they come.
-    from search.executor import execute
-    from search.loading import load, to_yaml
-    from search.study import Study
+    from failmap.search.executor import execute
+    from failmap.search.loading import load, to_yaml
+    from failmap.search.study import Study
 
     with tempfile.TemporaryDirectory() as storage:
         config = load(

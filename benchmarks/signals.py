@@ -17,13 +17,13 @@ from unittest.mock import patch
 
 import torch
 
-from analysis.run_folder import TrialFolder
 from benchmarks.loop_cases import CASES, SEQUENCE_LENGTH, UPDATES, Case
 from benchmarks.results_file import write_results
-from search.trial import evaluation, training
-from search.trial.config import TrialConfig
-from search.trial.probes import is_probed
-from search.trial.session import TrialSession
+from failmap.analysis.run_folder import TrialFolder
+from failmap.search.trial import evaluation, training
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.probes import is_probed
+from failmap.search.trial.session import TrialSession
 
 #: Evaluations of one training: 1,000 updates as a space has it by default, and 1,500.
 EVALUATIONS = (20, 30)

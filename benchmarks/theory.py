@@ -17,13 +17,6 @@ from pathlib import Path
 from statistics import median
 from typing import get_args
 
-import analysis.theory
-from analysis.statistics import Interval
-from analysis.storage import write_atomically
-from analysis.theory.auroc import Measured, areas, auroc, percentile_interval, resampled
-from analysis.theory.features import SIGNAL_SIGNS, SIGNS, numbers
-from analysis.theory.fit import FILE, Fit, LeftOut
-from analysis.theory.logistic import Logistic
 from benchmarks.results_file import write_results
 from benchmarks.theory_cases import (
     DEPTHS,
@@ -37,8 +30,14 @@ from benchmarks.theory_cases import (
     in_processes,
     outcomes_of,
 )
-from search.forecast.measure import NUM_SEEDS as NUM_INITIALIZATIONS
-from search.forecast.measure import initial_signals
+from failmap.analysis.statistics import Interval
+from failmap.analysis.storage import write_atomically
+from failmap.analysis.theory.auroc import Measured, areas, auroc, percentile_interval, resampled
+from failmap.analysis.theory.features import SIGNAL_SIGNS, SIGNS, numbers
+from failmap.analysis.theory.fit import FILE, Fit, LeftOut
+from failmap.analysis.theory.logistic import Logistic
+from failmap.search.forecast.measure import NUM_SEEDS as NUM_INITIALIZATIONS
+from failmap.search.forecast.measure import initial_signals
 
 #: What is fitted to the cells that are not left out: numbers with the signs that they may have.
 FORECAST = "forecast"

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import torch
 
-from analysis.storage.local import cut_torn_line
 from benchmarks.known_results.trainings import train
-from search.cost import relative_cost
-from search.trial.config import TrialConfig
+from failmap.analysis.storage.local import cut_torn_line
+from failmap.search.cost import relative_cost
+from failmap.search.trial.config import TrialConfig
 
 Setting = Literal["short", "full"]
 

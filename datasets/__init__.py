@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from datasets.config import TaskConfig
-    from datasets.task import Task
+    from failmap.datasets.config import TaskConfig
+    from failmap.datasets.task import Task
 
 #: The module and class of each task; imported when it is built, for they bring torch along.
 TASKS = {
-    "parity": ("datasets.parity", "Parity"),
-    "adding": ("datasets.adding", "Adding"),
-    "delayed_recall": ("datasets.delayed_recall", "DelayedRecall"),
-    "marked_xor": ("datasets.marked_xor", "MarkedXor"),
-    "sum_regression": ("datasets.sum_regression", "SumRegression"),
-    "copy_memory": ("datasets.copy_memory", "CopyMemory"),
-    "temporal_order": ("datasets.temporal_order", "TemporalOrder"),
-    "moving_mnist": ("datasets.moving_mnist", "MovingMnist"),
-    "mnist": ("datasets.mnist", "Mnist"),
-    "array_file": ("datasets.array_file", "ArrayFile"),
+    "parity": ("failmap.datasets.parity", "Parity"),
+    "adding": ("failmap.datasets.adding", "Adding"),
+    "delayed_recall": ("failmap.datasets.delayed_recall", "DelayedRecall"),
+    "marked_xor": ("failmap.datasets.marked_xor", "MarkedXor"),
+    "sum_regression": ("failmap.datasets.sum_regression", "SumRegression"),
+    "copy_memory": ("failmap.datasets.copy_memory", "CopyMemory"),
+    "temporal_order": ("failmap.datasets.temporal_order", "TemporalOrder"),
+    "moving_mnist": ("failmap.datasets.moving_mnist", "MovingMnist"),
+    "mnist": ("failmap.datasets.mnist", "Mnist"),
+    "array_file": ("failmap.datasets.array_file", "ArrayFile"),
 }
 
 

@@ -4,12 +4,12 @@ import math
 
 import torch
 
-from datasets.chance import adding_chance, running_sum_moments
-from datasets.config import AddingConfig
-from datasets.generated import GeneratedTask
-from datasets.input_space import NUM_UNIFORM_VALUES, first_half
-from datasets.task import Batch, PartialSolution
-from datasets.words import Words
+from failmap.datasets.chance import adding_chance, running_sum_moments
+from failmap.datasets.config import AddingConfig
+from failmap.datasets.generated import GeneratedTask
+from failmap.datasets.input_space import NUM_UNIFORM_VALUES, first_half
+from failmap.datasets.task import Batch, PartialSolution
+from failmap.datasets.words import Words
 
 
 class Adding(GeneratedTask):

@@ -6,13 +6,13 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from datasets.chance import Chance
-from datasets.config import ArrayFileConfig
-from datasets.criterion import NUM_EVALUATIONS, is_beyond_chance, target_metric
-from datasets.epochs import Epochs
-from datasets.errors import TaskError
-from datasets.files.prepare import prepare
-from datasets.task import Batch, PartialSolution, Task
+from failmap.datasets.chance import Chance
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.criterion import NUM_EVALUATIONS, is_beyond_chance, target_metric
+from failmap.datasets.epochs import Epochs
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.prepare import prepare
+from failmap.datasets.task import Batch, PartialSolution, Task
 
 #: A forecast that has learned gets below this share of the error of repeating the last value.
 LAST_VALUE_SHARE = 0.9

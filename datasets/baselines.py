@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.linear import Ridge
-from datasets.task import Batch, Task
+from failmap.datasets.linear import Ridge
+from failmap.datasets.task import Batch, Task
 
 #: Numbers of inputs and targets that a linear map is fitted to at most: a second or two on one core.
 _MAX_ENTRIES = 20_000_000

@@ -3,10 +3,10 @@
 import torch
 from torch.nn import functional
 
-from datasets.config import CopyMemoryConfig
-from datasets.generated import GeneratedTask
-from datasets.task import Batch
-from datasets.words import Words
+from failmap.datasets.config import CopyMemoryConfig
+from failmap.datasets.generated import GeneratedTask
+from failmap.datasets.task import Batch
+from failmap.datasets.words import Words
 
 #: The class, and the feature, of a step with nothing to say.
 BLANK = 0

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from datasets.chance import (
+from failmap.datasets.chance import (
     Chance,
     adding_chance,
     best_of_chance,
@@ -16,7 +16,7 @@ from datasets.chance import (
     recall_chance,
     sum_chance,
 )
-from datasets.config import (
+from failmap.datasets.config import (
     AddingConfig,
     ArrayFileConfig,
     CopyMemoryConfig,
@@ -29,8 +29,8 @@ from datasets.config import (
     TaskConfig,
     TemporalOrderConfig,
 )
-from datasets.errors import TaskError
-from datasets.input_space import is_enumerated
+from failmap.datasets.errors import TaskError
+from failmap.datasets.input_space import is_enumerated
 
 #: Accuracy that counts as learned where a network can get everything right.
 TARGET_ACCURACY = 0.99

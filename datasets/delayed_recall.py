@@ -2,10 +2,10 @@
 
 import torch
 
-from datasets.config import DelayedRecallConfig
-from datasets.generated import GeneratedTask
-from datasets.task import Batch
-from datasets.words import Words
+from failmap.datasets.config import DelayedRecallConfig
+from failmap.datasets.generated import GeneratedTask
+from failmap.datasets.task import Batch
+from failmap.datasets.words import Words
 
 
 class DelayedRecall(GeneratedTask):

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from datasets.config import NUM_PIXELS
-from datasets.errors import TaskError
-from datasets.idx import read_idx
+from failmap.datasets.config import NUM_PIXELS
+from failmap.datasets.errors import TaskError
+from failmap.datasets.idx import read_idx
 
 NUM_CLASSES = 10
 

@@ -1,6 +1,6 @@
 """Examples that two sets share."""
 
-from datasets.task import Batch
+from failmap.datasets.task import Batch
 
 
 def num_shared(one: Batch, other: Batch) -> int:

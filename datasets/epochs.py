@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from datasets.task import TRAIN, hashed_seed
+from failmap.datasets.task import TRAIN, hashed_seed
 
 
 class Epochs:

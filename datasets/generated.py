@@ -7,13 +7,13 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from datasets.config import GeneratedTaskConfig
-from datasets.criterion import nominal_chance, target_metric
-from datasets.epochs import Epochs
-from datasets.input_space import input_space, is_enumerated
-from datasets.notes import few_test_examples, num_train_inputs, split_notes
-from datasets.task import LENGTH, TEST, TRAIN, TRAIN_SET, VALIDATION, Batch, Task, hashed_seed
-from datasets.words import Vocabulary, Words, distinct_numbers
+from failmap.datasets.config import GeneratedTaskConfig
+from failmap.datasets.criterion import nominal_chance, target_metric
+from failmap.datasets.epochs import Epochs
+from failmap.datasets.input_space import input_space, is_enumerated
+from failmap.datasets.notes import few_test_examples, num_train_inputs, split_notes
+from failmap.datasets.task import LENGTH, TEST, TRAIN, TRAIN_SET, VALIDATION, Batch, Task, hashed_seed
+from failmap.datasets.words import Vocabulary, Words, distinct_numbers
 
 #: Validation and test are the same for every trial.
 _FIXED_SEED = 0

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from datasets.errors import TaskError
-from datasets.files.memory import require_room
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.memory import require_room
 
 #: Type byte of unsigned bytes, the only type that MNIST has.
 _UNSIGNED_BYTE = 0x08

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from datasets.config import (
+from failmap.datasets.config import (
     AddingConfig,
     CopyMemoryConfig,
     DelayedRecallConfig,

@@ -4,11 +4,11 @@ import math
 
 import torch
 
-from datasets.chance import xor_probabilities
-from datasets.config import MarkedXorConfig
-from datasets.generated import GeneratedTask
-from datasets.task import Batch
-from datasets.words import Words
+from failmap.datasets.chance import xor_probabilities
+from failmap.datasets.config import MarkedXorConfig
+from failmap.datasets.generated import GeneratedTask
+from failmap.datasets.task import Batch
+from failmap.datasets.words import Words
 
 
 class MarkedXor(GeneratedTask):

@@ -8,13 +8,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.chance import Chance
-from datasets.config import NUM_PIXELS, MnistConfig
-from datasets.criterion import check_criterion, target_metric
-from datasets.digits import NUM_CLASSES, Digits, load_split
-from datasets.epochs import Epochs
-from datasets.notes import few_test_examples
-from datasets.task import Batch, Task
+from failmap.datasets.chance import Chance
+from failmap.datasets.config import NUM_PIXELS, MnistConfig
+from failmap.datasets.criterion import check_criterion, target_metric
+from failmap.datasets.digits import NUM_CLASSES, Digits, load_split
+from failmap.datasets.epochs import Epochs
+from failmap.datasets.notes import few_test_examples
+from failmap.datasets.task import Batch, Task
 
 #: Many published results on permuted pixels are of this seed, so theirs and ours see the same order.
 _PERMUTATION_SEED = 92916

@@ -7,16 +7,16 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from datasets.chance import Chance
-from datasets.config import MovingMnistConfig
-from datasets.criterion import check_criterion, target_metric
-from datasets.digits import raw_split
-from datasets.moving.frame_baselines import guess_level, mean_frame_chance
-from datasets.moving.mean_frame import frame_moments
-from datasets.moving.rendering import resized
-from datasets.moving.scenes import Scenes, draw_scenes, show
-from datasets.notes import few_test_examples
-from datasets.task import TEST, TRAIN, VALIDATION, Batch, PartialSolution, Task, hashed_seed
+from failmap.datasets.chance import Chance
+from failmap.datasets.config import MovingMnistConfig
+from failmap.datasets.criterion import check_criterion, target_metric
+from failmap.datasets.digits import raw_split
+from failmap.datasets.moving.frame_baselines import guess_level, mean_frame_chance
+from failmap.datasets.moving.mean_frame import frame_moments
+from failmap.datasets.moving.rendering import resized
+from failmap.datasets.moving.scenes import Scenes, draw_scenes, show
+from failmap.datasets.notes import few_test_examples
+from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, PartialSolution, Task, hashed_seed
 
 #: Validation and test are the same for every trial.
 _FIXED_SEED = 0

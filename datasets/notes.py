@@ -2,8 +2,8 @@
 
 import math
 
-from datasets.config import GeneratedTaskConfig, TaskConfig
-from datasets.input_space import input_space, is_enumerated, num_held_out
+from failmap.datasets.config import GeneratedTaskConfig, TaskConfig
+from failmap.datasets.input_space import input_space, is_enumerated, num_held_out
 
 #: Fewer test examples are told.
 ENOUGH_TEST_EXAMPLES = 1000

@@ -4,11 +4,11 @@ import math
 
 import torch
 
-from datasets.chance import parity_probabilities
-from datasets.config import ParityConfig
-from datasets.generated import GeneratedTask
-from datasets.task import Batch
-from datasets.words import Words
+from failmap.datasets.chance import parity_probabilities
+from failmap.datasets.config import ParityConfig
+from failmap.datasets.generated import GeneratedTask
+from failmap.datasets.task import Batch
+from failmap.datasets.words import Words
 
 
 class Parity(GeneratedTask):

@@ -4,12 +4,12 @@ import math
 
 import torch
 
-from datasets.chance import sum_moments
-from datasets.config import SumRegressionConfig
-from datasets.generated import GeneratedTask
-from datasets.input_space import NUM_UNIFORM_VALUES
-from datasets.task import Batch
-from datasets.words import Words
+from failmap.datasets.chance import sum_moments
+from failmap.datasets.config import SumRegressionConfig
+from failmap.datasets.generated import GeneratedTask
+from failmap.datasets.input_space import NUM_UNIFORM_VALUES
+from failmap.datasets.task import Batch
+from failmap.datasets.words import Words
 
 
 class SumRegression(GeneratedTask):

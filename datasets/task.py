@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-from datasets.chance import Chance as Chance
-from datasets.config import TaskConfig
+from failmap.datasets.chance import Chance as Chance
+from failmap.datasets.config import TaskConfig
 
 #: Streams of random numbers, told apart by a hash: training batches or the order of an epoch, validation,
 #: test, lengths in training, and a training set that is drawn once.

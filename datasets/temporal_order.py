@@ -3,12 +3,12 @@
 import torch
 from torch.nn import functional
 
-from datasets.chance import order_chance
-from datasets.config import TemporalOrderConfig
-from datasets.generated import GeneratedTask
-from datasets.input_space import NUM_DISTRACTORS, mark_ranges
-from datasets.task import Batch, PartialSolution
-from datasets.words import Words
+from failmap.datasets.chance import order_chance
+from failmap.datasets.config import TemporalOrderConfig
+from failmap.datasets.generated import GeneratedTask
+from failmap.datasets.input_space import NUM_DISTRACTORS, mark_ranges
+from failmap.datasets.task import Batch, PartialSolution
+from failmap.datasets.words import Words
 
 
 class TemporalOrder(GeneratedTask):

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int32, Int64
 from torch import Tensor
 
-from datasets.input_space import InputSpace
+from failmap.datasets.input_space import InputSpace
 
 #: Up to so many numbers are shuffled as a whole to draw some of them.
 _NUM_SHUFFLED = 2**20

@@ -4,20 +4,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.config import NetworkConfig
-    from models.network import Interface, Network
+    from failmap.models.config import NetworkConfig
+    from failmap.models.network import Interface, Network
 
 #: The module and class of each network; imported when it is built, for they bring torch along.
 MODELS = {
-    "rnn": ("models.recurrent", "RecurrentNetwork"),
-    "gru": ("models.recurrent", "RecurrentNetwork"),
-    "lstm": ("models.recurrent", "RecurrentNetwork"),
-    "encoder_decoder": ("models.encoder_decoder.linear", "EncoderDecoder"),
-    "cnn_lstm": ("models.encoder_decoder.cnn_lstm", "CnnLSTM"),
-    "conv_lstm": ("models.encoder_decoder.conv_lstm", "ConvLSTM"),
-    "mlp": ("models.mlp", "MLP"),
-    "convolution": ("models.convolution", "ConvolutionNetwork"),
-    "attention": ("models.attention", "AttentionNetwork"),
+    "rnn": ("failmap.models.recurrent", "RecurrentNetwork"),
+    "gru": ("failmap.models.recurrent", "RecurrentNetwork"),
+    "lstm": ("failmap.models.recurrent", "RecurrentNetwork"),
+    "encoder_decoder": ("failmap.models.encoder_decoder.linear", "EncoderDecoder"),
+    "cnn_lstm": ("failmap.models.encoder_decoder.cnn_lstm", "CnnLSTM"),
+    "conv_lstm": ("failmap.models.encoder_decoder.conv_lstm", "ConvLSTM"),
+    "mlp": ("failmap.models.mlp", "MLP"),
+    "convolution": ("failmap.models.convolution", "ConvolutionNetwork"),
+    "attention": ("failmap.models.attention", "AttentionNetwork"),
 }
 
 

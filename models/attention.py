@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from models.config import AttentionConfig
-from models.layouts import states_to_read, with_blank_steps
-from models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
+from failmap.models.config import AttentionConfig
+from failmap.models.layouts import states_to_read, with_blank_steps
+from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
 
 #: Units of a layer's inner part for each unit of its width (Vaswani et al. 2017).
 _INNER_FACTOR = 4

@@ -6,9 +6,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.config import ConvolutionConfig
-from models.layouts import states_to_read, with_blank_steps
-from models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
+from failmap.models.config import ConvolutionConfig
+from failmap.models.layouts import states_to_read, with_blank_steps
+from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
 
 
 class CausalBlock(nn.Module):

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from models.config import GRUConfig, LSTMConfig, RecurrentConfig
-from models.gates import block_of, directions, num_blocks
+from failmap.models.config import GRUConfig, LSTMConfig, RecurrentConfig
+from failmap.models.gates import block_of, directions, num_blocks
 
 
 def initialize(

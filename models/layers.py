@@ -7,8 +7,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.config import RecurrentConfig, RNNConfig
-from models.variational import draw_masks, step_by_step
+from failmap.models.config import RecurrentConfig, RNNConfig
+from failmap.models.variational import draw_masks, step_by_step
 
 #: A highway gate begins by letting mostly what came in pass (Srivastava et al. 2015).
 HIGHWAY_BIAS = -1.0

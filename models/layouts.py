@@ -5,7 +5,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from models.network import Interface
+from failmap.models.network import Interface
 
 
 def with_blank_steps(

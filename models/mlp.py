@@ -6,8 +6,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.config import MLPConfig
-from models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
+from failmap.models.config import MLPConfig
+from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
 
 
 class MLP(Network):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
-from models.config import OutputLayout
+from failmap.models.config import OutputLayout
 
 
 @dataclass(frozen=True)

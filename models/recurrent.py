@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from models.config import RecurrentConfig
-from models.initialization import initialize
-from models.layers import RecurrentLayer
-from models.layouts import states_to_read, with_blank_steps
-from models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
+from failmap.models.config import RecurrentConfig
+from failmap.models.initialization import initialize
+from failmap.models.layers import RecurrentLayer
+from failmap.models.layouts import states_to_read, with_blank_steps
+from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
 
 
 class RecurrentNetwork(Network):

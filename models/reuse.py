@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from models.recurrent import RecurrentNetwork
+from failmap.models.recurrent import RecurrentNetwork
 
 
 def reuse_layers(network: RecurrentNetwork, stored: Mapping[str, Tensor]) -> None:

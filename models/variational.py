@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from models.gates import directions, from_inputs, from_states
+from failmap.models.gates import directions, from_inputs, from_states
 
 
 class State(NamedTuple):

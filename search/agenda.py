@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from analysis.records import Intervention, Outcome, Purpose
-from search.config import RunConfig
-from search.samplers import Sampler, Tried
-from search.shards import Shard
-from search.space import Cell, Space
-from search.trial.config import TrialConfig
-from search.wants import TrialNote, Urgency, Want, what_is_wanted
+from failmap.analysis.records import Intervention, Outcome, Purpose
+from failmap.search.config import RunConfig
+from failmap.search.samplers import Sampler, Tried
+from failmap.search.shards import Shard
+from failmap.search.space import Cell, Space
+from failmap.search.trial.config import TrialConfig
+from failmap.search.wants import TrialNote, Urgency, Want, what_is_wanted
 
 Cost = Callable[[TrialConfig], float]
 

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from datasets.config import Config
-from search.journal.address import checked_address
-from search.shards import checked_shard
-from search.space import Space
+from failmap.datasets.config import Config
+from failmap.search.journal.address import checked_address
+from failmap.search.shards import checked_shard
+from failmap.search.space import Space
 
 
 class Budget(Config):

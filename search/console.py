@@ -6,7 +6,7 @@ from typing import TextIO
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from analysis.printable import printable
+from failmap.analysis.printable import printable
 
 
 class SafeConsole(Console):

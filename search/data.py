@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator
 
-from analysis.errors import UserError
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
-from search.config import RunConfig
-from search.space import Space
-from search.trial.config import TrialConfig
+from failmap.analysis.errors import UserError
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.search.config import RunConfig
+from failmap.search.space import Space
+from failmap.search.trial.config import TrialConfig
 
 
 def check_files(config: RunConfig) -> None:
@@ -26,8 +26,8 @@ def check_files(config: RunConfig) -> None:
     if not trials:
         return
     # These bring torch along, which a run that reads no files need not wait for.
-    from datasets import build_task
-    from datasets.criterion import check_criterion
+    from failmap.datasets import build_task
+    from failmap.datasets.criterion import check_criterion
 
     problems: dict[str, None] = {}
     for (task_config, score), trial in trials.items():
@@ -47,7 +47,7 @@ def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
     """The same trial with the sizes that its file really has, for estimates of what it costs."""
     if not isinstance(trial.task, ArrayFileConfig):
         return trial
-    from datasets import build_task
+    from failmap.datasets import build_task
 
     task = build_task(trial.task)
     sizes = {

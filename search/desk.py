@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from analysis.errors import UserError
-from analysis.records import FaultKind, Summary
-from search.config import Retries
-from search.interruption import Interruption
-from search.study import Start, Study
+from failmap.analysis.errors import UserError
+from failmap.analysis.records import FaultKind, Summary
+from failmap.search.config import Retries
+from failmap.search.interruption import Interruption
+from failmap.search.study import Start, Study
 
 #: What became of a trial's starts, by the kind of their fault.
 KIND_WORDS: dict[FaultKind, str] = {

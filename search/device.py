@@ -1,9 +1,9 @@
 """Looks whether the device that trials will run on can compute as they ask, before any of them is begun."""
 
-from analysis.errors import UserError
-from search.config import RunConfig
-from search.space import Space
-from search.trial.train_config import PrecisionName
+from failmap.analysis.errors import UserError
+from failmap.search.config import RunConfig
+from failmap.search.space import Space
+from failmap.search.trial.train_config import PrecisionName
 
 
 def check_device(config: RunConfig) -> None:
@@ -18,7 +18,7 @@ def check_device(config: RunConfig) -> None:
     # This brings torch along, which a run in fp32 need not wait for.
     import torch
 
-    from search.trial.precision import PrecisionError, check_precision
+    from failmap.search.trial.precision import PrecisionError, check_precision
 
     # As the executor has it: a GPU where there is one, unless the user wants none.
     uses_gpu = config.cluster.gpus_per_trial != 0 and torch.cuda.is_available()

@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
-from analysis.load import load_run
-from analysis.next_steps import next_steps
-from analysis.report import Report, build
-from analysis.run_folder import RunFolder
-from analysis.storage import write_atomically
-from analysis.why import why_line
-from search.agenda import Agenda, own_cells
-from search.cluster.environment import prepare_ray
-from search.config import RunConfig
-from search.cost import relative_cost
-from search.live import LiveView
-from search.loading import to_yaml
-from search.pace import Pace, write_costs
-from search.provenance import begin_session, end_session
-from search.sources import states_of_files
-from search.storage import disk_errors_told, resume_command
-from search.study import Study
+from failmap.analysis.load import load_run
+from failmap.analysis.next_steps import next_steps
+from failmap.analysis.reporting import Report, build
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import write_atomically
+from failmap.analysis.why import why_line
+from failmap.search.agenda import Agenda, own_cells
+from failmap.search.cluster.environment import prepare_ray
+from failmap.search.config import RunConfig
+from failmap.search.cost import relative_cost
+from failmap.search.live import LiveView
+from failmap.search.loading import to_yaml
+from failmap.search.pace import Pace, write_costs
+from failmap.search.provenance import begin_session, end_session
+from failmap.search.sources import states_of_files
+from failmap.search.storage import disk_errors_told, resume_command
+from failmap.search.study import Study
 
 #: Exit statuses: the search ended by itself, or was asked to by search.stop, so that no cluster starts it
 #: again; Ctrl-C or SIGTERM ended it, as shells have it for SIGINT.
@@ -57,7 +57,7 @@ def drive(
         pace = Pace(config, deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
-        from search.executor import execute
+        from failmap.search.executor import execute
 
         with LiveView(config, study.results, pace.seconds_left, console) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)

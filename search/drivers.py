@@ -1,8 +1,8 @@
 """Who drives a run, as its lock says it."""
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from search.lock import Owner, Terms
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.lock import Owner, Terms
 
 
 def driver_of(folder: RunFolder) -> Owner | None:

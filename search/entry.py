@@ -6,12 +6,12 @@ from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from analysis.records import Fault, Intervention, Origin, Outcome, Summary, TrialRecord
-from search.agenda import Job
-from search.samplers.distributions import distributions
-from search.space import Cell, Space
-from search.trial.config import TrialConfig
-from search.wants import TrialNote
+from failmap.analysis.records import Fault, Intervention, Origin, Outcome, Summary, TrialRecord
+from failmap.search.agenda import Job
+from failmap.search.samplers.distributions import distributions
+from failmap.search.space import Cell, Space
+from failmap.search.trial.config import TrialConfig
+from failmap.search.wants import TrialNote
 
 #: The exact outcome is in the summary: Optuna's states are fewer.
 STATES: dict[Outcome, TrialState] = {

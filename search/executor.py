@@ -16,17 +16,17 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from analysis.run_folder import RunFolder
-from analysis.storage import place_of
-from search.cluster.connection import connected
-from search.cluster.losses import Losses
-from search.cluster.resources import Slots, trial_resources
-from search.config import RunConfig
-from search.desk import Desk, NotPickled
-from search.interruption import Interruption, interrupted_by_signals
-from search.study import Study
-from search.trial.leaving import Leave
-from search.worker import Worker
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import place_of
+from failmap.search.cluster.connection import connected
+from failmap.search.cluster.losses import Losses
+from failmap.search.cluster.resources import Slots, trial_resources
+from failmap.search.config import RunConfig
+from failmap.search.desk import Desk, NotPickled
+from failmap.search.interruption import Interruption, interrupted_by_signals
+from failmap.search.study import Study
+from failmap.search.trial.leaving import Leave
+from failmap.search.worker import Worker
 
 
 def execute(

@@ -8,8 +8,8 @@ from time import monotonic
 from types import FrameType
 from typing import Literal
 
-from analysis.run_folder import RunFolder
-from analysis.storage import store_of
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import store_of
 
 #: By the clock, by a signal, by search.stop, or by a fault of ours.
 Reason = Literal["time", "interrupt", "request", "fault"]

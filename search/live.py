@@ -5,15 +5,15 @@ from time import monotonic
 
 from rich.console import Console, RenderableType
 
-from analysis.records import Outcome
-from analysis.wording import count_words, duration_text
-from search.agenda import cells_in_order
-from search.config import RunConfig
-from search.cost import relative_cost
-from search.map_picture import judge_cells, map_picture
-from search.shards import Shard
-from search.study import Results
-from search.terminal import TerminalView
+from failmap.analysis.records import Outcome
+from failmap.analysis.wording import count_words, duration_text
+from failmap.search.agenda import cells_in_order
+from failmap.search.config import RunConfig
+from failmap.search.cost import relative_cost
+from failmap.search.map_picture import judge_cells, map_picture
+from failmap.search.shards import Shard
+from failmap.search.study import Results
+from failmap.search.terminal import TerminalView
 
 
 class LiveView(TerminalView):

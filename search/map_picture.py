@@ -8,13 +8,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis.palette import STATE_WORDS, cell_colour
-from analysis.verdict import CellVerdict, State, TrialResult, judge
-from analysis.wording import axis_labels, axis_words, count_words, is_scale, label_lines, setting_words
-from search.config import RunConfig
-from search.shards import ELSEWHERE
-from search.space import Axis, Cell
-from search.wants import TrialNote
+from failmap.analysis.palette import STATE_WORDS, cell_colour
+from failmap.analysis.verdict import CellVerdict, State, TrialResult, judge
+from failmap.analysis.wording import (
+    axis_labels,
+    axis_words,
+    count_words,
+    is_scale,
+    label_lines,
+    setting_words,
+)
+from failmap.run_folder.command_lines import command_line
+from failmap.search.config import RunConfig
+from failmap.search.shards import ELSEWHERE
+from failmap.search.space import Axis, Cell
+from failmap.search.wants import TrialNote
 
 #: Characters of a cell: at least, usually, and at most where its label is longer; and of the rows' labels.
 CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 14), 8
@@ -110,7 +118,9 @@ def map_picture(
         shown = _that_fit(panels, room)
         if len(shown) < len(panels):
             hidden = count_words(len(panels) - len(shown), "more part") + " of the map"
-            notes = [Text(f"… {hidden}: python -m search.status run={config.run}", style="dim", no_wrap=True)]
+            notes = [
+                Text(f"… {hidden}: {command_line('status', f'run={config.run}')}", style="dim", no_wrap=True)
+            ]
             shown = _that_fit(panels, room - 1)
         panels = shown
     parts = [part for panel in panels for part in panel.parts(label_width, cell_width)]

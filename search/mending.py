@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial
 
-from analysis.records import TrialRecord
-from analysis.run_folder import RunFolder
-from analysis.storage import is_local, store_of
-from search.entry import record_of
+from failmap.analysis.records import TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import is_local, store_of
+from failmap.search.entry import record_of
 
 #: Records that are read at the same time: some 4 kB each.
 _READ_TOGETHER = 1024

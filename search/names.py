@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from analysis.run_names import MAX_LENGTH, name_problem
-from analysis.storage import AnyPath, store_of
+from failmap.analysis.run_names import MAX_LENGTH, name_problem
+from failmap.analysis.storage import AnyPath, store_of
 
 __all__ = ["MAX_LENGTH", "made_up_name", "name_problem"]
 

@@ -5,16 +5,16 @@ import statistics
 from collections.abc import Sequence
 from time import monotonic
 
-from analysis.records import TrialRecord
-from analysis.run_folder import RunFolder
-from analysis.storage import write_atomically
-from analysis.verdict import TrialResult, judge
-from search.agenda import cells_in_order
-from search.config import RunConfig
-from search.cost import relative_cost
-from search.space import Cell
-from search.study import Results
-from search.trial.config import TrialConfig
+from failmap.analysis.records import TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import write_atomically
+from failmap.analysis.verdict import TrialResult, judge
+from failmap.search.agenda import cells_in_order
+from failmap.search.config import RunConfig
+from failmap.search.cost import relative_cost
+from failmap.search.space import Cell
+from failmap.search.study import Results
+from failmap.search.trial.config import TrialConfig
 
 
 class Pace:

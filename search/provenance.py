@@ -11,16 +11,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from analysis.provenance import parse_provenance
-from analysis.redaction import hide_secrets
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath, store_of, write_atomically
-from search.sources import FileState
+from failmap.analysis.provenance import parse_provenance
+from failmap.analysis.redaction import hide_secrets
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath, store_of, write_atomically
+from failmap.search.sources import FileState
 
 PACKAGES = ("torch", "ray", "optuna", "numpy")
 MAX_DIFF_BYTES = 1_000_000
 MAX_UNTRACKED = 1000
-CODE_ROOT = Path(__file__).parent.parent
+CODE_ROOT = Path(__file__).parents[2]
 #: What `describe_code` said where a job of a cluster was shipped from.
 SHIPPED_CODE = "shipped_code.json"
 
@@ -82,9 +82,9 @@ def describe_code(root: Path) -> dict[str, Any]:
     All None or empty where the code lies in no git checkout of its own, or git is missing. Code that was
     shipped to a cluster brings along what was known of it.
     """
-    if (root / SHIPPED_CODE).is_file():
-        shipped: dict[str, Any] = json.loads((root / SHIPPED_CODE).read_text(encoding="utf-8"))
-        return shipped
+    if (shipped := root / "failmap" / SHIPPED_CODE).is_file():
+        description: dict[str, Any] = json.loads(shipped.read_text(encoding="utf-8"))
+        return description
     top = _git(root, "rev-parse", "--show-toplevel")
     if top is None or Path(top.decode().strip()).resolve() != root.resolve():
         return {"revision": None, "diff": "", "diff_is_cut": False, "untracked": []}

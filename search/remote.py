@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from analysis.errors import UserError
-from analysis.storage import is_local, place_of
-from search.config import RunConfig
-from search.data import trials_of_tasks
-from search.loading import Request, read_request
-from search.loading.words import Word
+from failmap.analysis.errors import UserError
+from failmap.analysis.storage import is_local, place_of
+from failmap.run_folder.command_lines import program
+from failmap.search.config import RunConfig
+from failmap.search.data import trials_of_tasks
+from failmap.search.loading import Request, read_request
+from failmap.search.loading.words import Word
 
 
 def read_remote_request(
@@ -26,7 +27,7 @@ def read_remote_request(
         UserError: with a line for each mistake.
     """
     if "plan" in read:
-        problems.append(f"{read['plan']}: plans are made here: python -m search.run ... plan=true")
+        problems.append(f"{read['plan']}: plans are made here: {' '.join(program('run'))} ... plan=true")
     named = {_key(word) for word in words}
     if "run" not in named:
         problems.append("run: is missing: a job that is started again needs a name that stays the same")

@@ -1,36 +1,6 @@
-"""Tries what might help where a run fails: python -m search.rescue run=NAME [cell=...] [seeds=5]."""
-
-from collections.abc import Sequence
-from time import monotonic
-
-from analysis.errors import command
-from search.console import SafeConsole
-from search.interventions.request import read_rescue
-
-
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. Raises UserError for a user's mistakes."""
-    started = monotonic()
-    if {"--help", "-h"} & set(words):
-        from search.help import rescue_help
-
-        print(rescue_help(), end="")
-        return 0
-    request = read_rescue(words)
-    # Here, not above: they bring pandas and Optuna along, and a typo is to be told at once.
-    from analysis.interventions import rescue_lines
-    from search.interventions.rescue_plan import plan_rescue
-    from search.interventions.session import intervene
-
-    return intervene(
-        request.session,
-        lambda run: plan_rescue(request, run),
-        rescue_lines,
-        is_plan=request.is_plan,
-        started=started,
-        console=SafeConsole(),
-    )
-
+"""Run `python -m search.rescue` from a checkout: the same as `failmap rescue`."""
 
 if __name__ == "__main__":
-    command(main)
+    from failmap.search.commands.table import main
+
+    main("rescue")

@@ -1,35 +1,6 @@
-"""Goes on with a run: python -m search.resume run=NAME budget.minutes=30 ..."""
-
-from collections.abc import Sequence
-from time import monotonic
-
-from analysis.errors import command
-from search.console import SafeConsole
-from search.data import check_files
-from search.device import check_device
-from search.loading import from_yaml, locate, resume_config
-from search.weights import check_weights
-
-
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. Raises UserError for a user's mistakes."""
-    started = monotonic()
-    if {"--help", "-h"} & set(words):
-        from search.help import resume_help
-
-        print(resume_help(), end="")
-        return 0
-    folder, changes = locate(words)
-    config = resume_config(from_yaml(folder.config), changes)
-    check_files(config)
-    check_weights(config)
-    check_device(config)
-    # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
-    from search.driver import drive
-
-    typed = ["python", "-m", "search.resume", *words]
-    return drive(config, folder, command=typed, started=started, console=SafeConsole())
-
+"""Run `python -m search.resume` from a checkout: the same as `failmap resume`."""
 
 if __name__ == "__main__":
-    command(main)
+    from failmap.search.commands.table import main
+
+    main("resume")

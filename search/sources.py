@@ -5,9 +5,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TypedDict
 
-from analysis.errors import UserError
-from search.data import trials_of_tasks
-from search.space import Space
+from failmap.analysis.errors import UserError
+from failmap.search.data import trials_of_tasks
+from failmap.search.space import Space
 
 #: The four files in a folder of digits, whole or compressed.
 _DIGIT_FILES = "*-idx[13]-ubyte*"

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from analysis.errors import nearest
-from analysis.paths import flatten
-from datasets.config import Config
-from search.trial.config import TrialConfig
+from failmap.analysis.errors import nearest
+from failmap.analysis.paths import flatten
+from failmap.datasets.config import Config
+from failmap.search.trial.config import TrialConfig
 
 #: A map of more cells can be neither searched nor read.
 MAX_CELLS = 10_000

@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from analysis.errors import UserError
-from analysis.parsing import ParseError, parse
-from analysis.provenance import parse_provenance
-from analysis.records import Fault, Outcome, Purpose, Values
-from analysis.run_folder import RunFolder
-from analysis.run_names import is_trial_number
-from analysis.storage import Store, store_of
-from analysis.storage.plain_files import require_plain_files
-from analysis.verdict import TrialResult, judge
-from search.agenda import cells_in_order
-from search.config import RunConfig
-from search.cost import relative_cost
-from search.drivers import driver_of, is_known_dead
-from search.loading import from_yaml
-from search.space import Cell
+from failmap.analysis.errors import UserError
+from failmap.analysis.parsing import ParseError, parse
+from failmap.analysis.provenance import parse_provenance
+from failmap.analysis.records import Fault, Outcome, Purpose, Values
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.run_names import is_trial_number
+from failmap.analysis.storage import Store, store_of
+from failmap.analysis.storage.plain_files import require_plain_files
+from failmap.analysis.verdict import TrialResult, judge
+from failmap.search.agenda import cells_in_order
+from failmap.search.config import RunConfig
+from failmap.search.cost import relative_cost
+from failmap.search.drivers import driver_of, is_known_dead
+from failmap.search.loading import from_yaml
+from failmap.search.space import Cell
 
 State = Literal["running", "died", "stopped", "decided", "spent", "new", "unreadable"]
 

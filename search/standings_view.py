@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.printable import printable
-from analysis.wording import count_words, duration_text
-from search.standing import Standing, State
+from failmap.analysis.printable import printable
+from failmap.analysis.wording import count_words, duration_text
+from failmap.search.standing import Standing, State
 
 _STATE_WORDS: dict[State, str] = {
     "running": "running on {host}",

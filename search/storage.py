@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from analysis.storage import store_of
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import store_of
+from failmap.run_folder.command_lines import command_line
 
 
 def resume_command(folder: RunFolder) -> str:
     """The command that goes on with a run."""
-    storage = "" if str(folder.path.parent) == "runs" else f" storage={folder.path.parent}"
-    return f"python -m search.resume run={folder.name}{storage}"
+    storage = [] if str(folder.path.parent) == "runs" else [f"storage={folder.path.parent}"]
+    return command_line("resume", f"run={folder.name}", *storage)
 
 
 def create_run_folder(folder: RunFolder) -> None:

@@ -11,12 +11,12 @@ from datetime import datetime
 import optuna
 from optuna.trial import FrozenTrial
 
-from analysis.records import Fault, FaultKind, Outcome, Summary
-from analysis.run_folder import RunFolder, TrialFolder
-from analysis.storage import store_of, write_atomically
-from search.agenda import Agenda, Cost, MapAgenda
-from search.config import RunConfig
-from search.entry import (
+from failmap.analysis.records import Fault, FaultKind, Outcome, Summary
+from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.analysis.storage import store_of, write_atomically
+from failmap.search.agenda import Agenda, Cost, MapAgenda
+from failmap.search.config import RunConfig
+from failmap.search.entry import (
     STATES,
     config_of,
     faults_of,
@@ -27,17 +27,17 @@ from search.entry import (
     summary_of,
     values_told,
 )
-from search.journal.journal import Journal
-from search.journal.opening import open_journal
-from search.lock import PACE, Lease, Pace, take_lease
-from search.mending import records_behind
-from search.pruners import PRUNERS
-from search.samplers import SAMPLERS
-from search.space import Cell
-from search.storage import disk_errors_told
-from search.trial.attempt import begin_attempt
-from search.trial.config import TrialConfig
-from search.wants import TrialNote
+from failmap.search.journal.journal import Journal
+from failmap.search.journal.opening import open_journal
+from failmap.search.lock import PACE, Lease, Pace, take_lease
+from failmap.search.mending import records_behind
+from failmap.search.pruners import PRUNERS
+from failmap.search.samplers import SAMPLERS
+from failmap.search.space import Cell
+from failmap.search.storage import disk_errors_told
+from failmap.search.trial.attempt import begin_attempt
+from failmap.search.trial.config import TrialConfig
+from failmap.search.wants import TrialNote
 
 Notice = Callable[[str], None]
 
@@ -133,7 +133,7 @@ class Study:
             UserError: another driver is at work; the journal is corrupt; the folder cannot be written.
         """
         if cost is None:
-            from search.cost import relative_cost
+            from failmap.search.cost import relative_cost
 
             cost = relative_cost
         if agenda is None:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from analysis.records import Intervention, Outcome, Purpose, TrialRecord
-from analysis.verdict import DEFAULT_RECIPE, Tally
-from search.config import Budget
-from search.space import Cell, Space
+from failmap.analysis.records import Intervention, Outcome, Purpose, TrialRecord
+from failmap.analysis.verdict import DEFAULT_RECIPE, Tally
+from failmap.search.config import Budget
+from failmap.search.space import Cell, Space
 
 
 @dataclass(slots=True)

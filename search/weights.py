@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from analysis.errors import UserError
-from analysis.storage import AnyPath, place_of
-from datasets.config import TaskConfig
-from models.config import RecurrentConfig
-from search.config import RunConfig
-from search.loading.combinations import combinations
-from search.space import Space
-from search.trial.config import TrialConfig
+from failmap.analysis.errors import UserError
+from failmap.analysis.storage import AnyPath, place_of
+from failmap.datasets.config import TaskConfig
+from failmap.models.config import RecurrentConfig
+from failmap.search.config import RunConfig
+from failmap.search.loading.combinations import combinations
+from failmap.search.space import Space
+from failmap.search.trial.config import TrialConfig
 
 
 def check_weights(config: RunConfig) -> None:
@@ -52,10 +52,10 @@ def _check(task_config: TaskConfig, model: RecurrentConfig, storage: AnyPath) ->
     # These bring torch along, which a run that starts from nothing need not wait for.
     import torch
 
-    from datasets import build_task
-    from models.network import Interface
-    from models.recurrent import RecurrentNetwork
-    from search.trial.reuse import start_from, stored_weights
+    from failmap.datasets import build_task
+    from failmap.models.network import Interface
+    from failmap.models.recurrent import RecurrentNetwork
+    from failmap.search.trial.reuse import start_from, stored_weights
 
     assert model.start_from is not None
     # First, for it takes no time, and a task may.

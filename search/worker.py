@@ -9,21 +9,21 @@ from typing import Any
 
 import torch
 
-from analysis.records import Evaluation, FaultKind, Summary, TrialRecord
-from analysis.run_folder import RunFolder
-from analysis.storage import is_raised, read_text
-from search.trial.attempt import current_attempt
-from search.trial.config import TrialConfig
-from search.trial.history import SupersededError
-from search.trial.leaving import LeavingError
-from search.trial.memory import (
+from failmap.analysis.records import Evaluation, FaultKind, Summary, TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import is_raised, read_text
+from failmap.search.trial.attempt import current_attempt
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.history import SupersededError
+from failmap.search.trial.leaving import LeavingError
+from failmap.search.trial.memory import (
     free_memory,
     is_device_broken,
     is_out_of_memory,
     limit_memory,
     size_words,
 )
-from search.trial.session import TrialSession
+from failmap.search.trial.session import TrialSession
 
 #: What a trial may raise: none of it may end the process, which the next trials use, too.
 _OF_THE_TRIAL = (Exception, SystemExit, KeyboardInterrupt)

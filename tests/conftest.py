@@ -9,15 +9,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 from urllib.request import Request, urlopen
 
 import pytest
 import torch
 from jaxtyping import install_import_hook
 
-from analysis.storage import AnyPath, place_of
+from failmap.analysis.storage import AnyPath, place_of
 
-install_import_hook(["datasets", "models", "search.trial"], "beartype.beartype")
+# Tests import each other and the benchmarks. The root itself must stay off the path: our `datasets/` would
+# shadow Hugging Face's.
+for _name in ("benchmarks", "tests"):
+    sys.modules[_name] = ModuleType(_name)
+    sys.modules[_name].__path__ = [str(Path(__file__).parents[1] / _name)]
+
+install_import_hook(["failmap.datasets", "failmap.models", "failmap.search.trial"], "beartype.beartype")
 torch.set_num_threads(1)
 
 BUCKET = "runs-of-tests"

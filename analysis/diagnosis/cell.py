@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from analysis.diagnosis.causes import Cause
-from analysis.diagnosis.diagnosis import Diagnosis, Evidence
-from analysis.diagnosis.separation import flat, separations
-from analysis.records import TrialRecord
+from failmap.analysis.diagnosis.causes import Cause
+from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence
+from failmap.analysis.diagnosis.separation import flat, separations
+from failmap.analysis.records import TrialRecord
 
 #: What never tells recipes apart.
 _NO_SETTING = frozenset({"seed"})

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float64
 
-from analysis.records import TrialRecord
+from failmap.analysis.records import TrialRecord
 
 #: How rarely a blind guesser may pass for one who knows something, over all evaluations of a trial.
 SIGNIFICANCE = 0.01

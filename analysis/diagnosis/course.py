@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.diagnosis.chance import significant_score
-from analysis.diagnosis.series import Curve, curve, jitter, known, middle, number, slope
-from analysis.records import Evaluation, Summary, TrialRecord
+from failmap.analysis.diagnosis.chance import significant_score
+from failmap.analysis.diagnosis.series import Curve, curve, jitter, known, middle, number, slope
+from failmap.analysis.records import Evaluation, Summary, TrialRecord
 
 #: A training without a criterion counts as solved from this skill on: nine tenths of the way to perfection.
 SOLVED_SCORE = 0.9

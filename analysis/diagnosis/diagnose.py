@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.diagnosis import Diagnosis, Suspicion
-from analysis.diagnosis.rule import Rule
-from analysis.diagnosis.rules import RULES
-from analysis.diagnosis.standing import confidence_of_none, where_it_stands
-from analysis.records import Evaluation, TrialRecord
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.diagnosis import Diagnosis, Suspicion
+from failmap.analysis.diagnosis.rule import Rule
+from failmap.analysis.diagnosis.rules import RULES
+from failmap.analysis.diagnosis.standing import confidence_of_none, where_it_stands
+from failmap.analysis.records import Evaluation, TrialRecord
 
 
 def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool = False) -> Diagnosis | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from analysis.diagnosis.causes import Cause
+from failmap.analysis.diagnosis.causes import Cause
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.diagnosis.chance import SIGNIFICANCE, significant_metric, tails, validation_size
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.series import known
-from analysis.records import Evaluation, TrialRecord
-from analysis.statistics import Interval, wilson_interval
+from failmap.analysis.diagnosis.chance import SIGNIFICANCE, significant_metric, tails, validation_size
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.series import known
+from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.analysis.statistics import Interval, wilson_interval
 
 LevelName = Literal["at chance", "above chance", "memorised", "learned"]
 

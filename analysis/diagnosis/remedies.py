@@ -1,8 +1,8 @@
-"""Which fixes are tried against which cause, by name; `search.rescue.fixes` knows what they change."""
+"""Which fixes are tried against which cause, by name; `search.interventions.fixes` knows what they change."""
 
 from typing import Literal
 
-from analysis.diagnosis.causes import Cause
+from failmap.analysis.diagnosis.causes import Cause
 
 FixName = Literal[
     "clip",

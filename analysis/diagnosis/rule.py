@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.diagnosis.causes import Cause
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.diagnosis import Evidence, Suspicion
+from failmap.analysis.diagnosis.causes import Cause
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.diagnosis import Evidence, Suspicion
 
 #: Looks at a training and tells what it saw, the weightiest first; nothing where it fits.
 Look = Callable[[Course], tuple[Evidence, ...]]

@@ -2,8 +2,8 @@
 
 import math
 
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.diagnosis import Evidence
 
 #: How often nothing was wrong where no rule saw anything, on the tuning half: once a training has come away
 #: from chance, and before.

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.diagnosis import FIX_WORDS
-from analysis.interventions.pairs import Pairs, pair
-from analysis.load import CellKey, Run
-from analysis.records import Intervention, TrialRecord
+from failmap.analysis.diagnosis import FIX_WORDS
+from failmap.analysis.interventions.pairs import Pairs, pair
+from failmap.analysis.load import CellKey, Run
+from failmap.analysis.records import Intervention, TrialRecord
 
 #: What a trial is called that changes nothing, for a seed that the trials of before lack.
 AS_IT_WAS = "as_it_was"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.diagnosis import CONTROLS, REMEDIES
-from analysis.interventions.comparisons import Comparison
+from failmap.analysis.diagnosis import CONTROLS, REMEDIES
+from failmap.analysis.interventions.comparisons import Comparison
 
 #: What became of one fix. A control at a learning rate of nearly zero can only tell whether it is finite.
 Verdict = Literal["works", "does not work", "open", "finite", "not finite"]

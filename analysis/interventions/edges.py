@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from analysis.diagnosis import CONTROLS
-from analysis.interventions.comparisons import Comparison
-from analysis.load import CellKey, Run
-from analysis.verdict import TrialResult, judge
-from analysis.wording import count_words, is_scale, label_text, label_words, setting_words
+from failmap.analysis.diagnosis import CONTROLS
+from failmap.analysis.interventions.comparisons import Comparison
+from failmap.analysis.load import CellKey, Run
+from failmap.analysis.verdict import TrialResult, judge
+from failmap.analysis.wording import count_words, is_scale, label_text, label_words, setting_words
 
 
 @dataclass(frozen=True)

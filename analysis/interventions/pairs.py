@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis.records import Outcome, TrialRecord
-from analysis.statistics import exact_paired_test
-from analysis.verdict import Tally
+from failmap.analysis.records import Outcome, TrialRecord
+from failmap.analysis.statistics import exact_paired_test
+from failmap.analysis.verdict import Tally
 
 #: Where a seed was tried twice, what tells most counts.
 _TELLING: tuple[Outcome | None, ...] = ("learned", "failed", "censored", None, "errored")

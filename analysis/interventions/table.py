@@ -4,11 +4,11 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from analysis.csv_text import safe_row
-from analysis.interventions.comparisons import Comparison, by_base
-from analysis.interventions.confirmation import confirmations, verdict
-from analysis.load import Run
-from analysis.wording import label_text
+from failmap.analysis.csv_text import safe_row
+from failmap.analysis.interventions.comparisons import Comparison, by_base
+from failmap.analysis.interventions.confirmation import confirmations, verdict
+from failmap.analysis.load import Run
+from failmap.analysis.wording import label_text
 
 #: Columns behind those of the cell.
 COLUMNS = (

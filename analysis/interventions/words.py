@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from analysis.diagnosis import CAUSE_WORDS
-from analysis.interventions.comparisons import Comparison, ablation_comparisons, by_base, rescue_comparisons
-from analysis.interventions.confirmation import (
+from failmap.analysis.diagnosis import CAUSE_WORDS
+from failmap.analysis.interventions.comparisons import (
+    Comparison,
+    ablation_comparisons,
+    by_base,
+    rescue_comparisons,
+)
+from failmap.analysis.interventions.confirmation import (
     Confirmation,
     Need,
     confirmations,
@@ -12,12 +17,12 @@ from analysis.interventions.confirmation import (
     need,
     verdict,
 )
-from analysis.interventions.edges import moved_edges
-from analysis.interventions.pairs import Pairs
-from analysis.load import CellKey, Run
-from analysis.statistics import exact_paired_test
-from analysis.verdict import Tally, recipe_name
-from analysis.wording import count_words, setting_words
+from failmap.analysis.interventions.edges import moved_edges
+from failmap.analysis.interventions.pairs import Pairs
+from failmap.analysis.load import CellKey, Run
+from failmap.analysis.statistics import exact_paired_test
+from failmap.analysis.verdict import Tally, recipe_name
+from failmap.analysis.wording import count_words, setting_words
 
 #: Below this a p-value is commonly called significant.
 _COMMON_LEVEL = 0.05

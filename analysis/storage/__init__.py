@@ -1,7 +1,7 @@
 """Where run folders lie, and how their files are written so that a crash at any moment leaves whole ones."""
 
-from analysis.storage.place import AnyPath, is_local, place_of
-from analysis.storage.store import (
+from failmap.analysis.storage.place import AnyPath, is_local, place_of
+from failmap.analysis.storage.store import (
     Files,
     Log,
     Store,

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from analysis.storage.place import AnyPath
-from analysis.storage.plain_files import (
+from failmap.analysis.storage.place import AnyPath
+from failmap.analysis.storage.plain_files import (
     MAX_BYTES,
     MAX_LINE_BYTES,
     MAX_LOG_BYTES,

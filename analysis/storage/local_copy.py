@@ -9,9 +9,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from analysis.storage.place import AnyPath, is_local
-from analysis.storage.plain_files import MAX_BYTES, too_large
-from analysis.storage.store import store_of, write_atomically
+from failmap.analysis.storage.place import AnyPath, is_local
+from failmap.analysis.storage.plain_files import MAX_BYTES, too_large
+from failmap.analysis.storage.store import store_of, write_atomically
 
 #: What is brought: of the run, and of each trial. Checkpoints and weights stay where they are.
 _OF_RUN = frozenset(

@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 
-from analysis.storage.place import AnyPath
+from failmap.analysis.storage.place import AnyPath
 
 #: HTTP statuses, and codes of S3 under other statuses, after which the same request may succeed.
 _PASSING_STATUSES = frozenset({408, 425, 429})

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from analysis.errors import UserError
-from analysis.parsing import CHECKED, Count, ParseError, parse
-from analysis.storage.place import AnyPath
-from analysis.storage.store import Files
+from failmap.analysis.errors import UserError
+from failmap.analysis.parsing import CHECKED, Count, ParseError, parse
+from failmap.analysis.storage.place import AnyPath
+from failmap.analysis.storage.store import Files
 
 #: A segment that is longer is followed by the next one. Each `sync` writes one whole: at 128 KiB that takes
 #: no longer than the request itself, and 10,000 trials come to some hundred segments, which a resume reads.

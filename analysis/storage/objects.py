@@ -7,9 +7,9 @@ from typing import Any
 
 from upath import UPath
 
-from analysis.storage.object_errors import as_os_error
-from analysis.storage.place import AnyPath
-from analysis.storage.plain_files import MAX_BYTES, too_large
+from failmap.analysis.storage.object_errors import as_os_error
+from failmap.analysis.storage.place import AnyPath
+from failmap.analysis.storage.plain_files import MAX_BYTES, too_large
 
 
 class ObjectFiles:

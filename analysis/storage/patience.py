@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from analysis.storage.local import LocalFiles, LocalLog
-from analysis.storage.object_logs import ObjectLog, SegmentLog
-from analysis.storage.objects import ObjectFiles
-from analysis.storage.place import AnyPath
-from analysis.storage.plain_files import MAX_BYTES
-from analysis.storage.store import Files, Log
+from failmap.analysis.storage.local import LocalFiles, LocalLog
+from failmap.analysis.storage.object_logs import ObjectLog, SegmentLog
+from failmap.analysis.storage.objects import ObjectFiles
+from failmap.analysis.storage.place import AnyPath
+from failmap.analysis.storage.plain_files import MAX_BYTES
+from failmap.analysis.storage.store import Files, Log
 
 T = TypeVar("T")
 

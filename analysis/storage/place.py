@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 from upath import UPath
 
-from analysis.errors import UserError, nearest
+from failmap.analysis.errors import UserError, nearest
 
 #: A path on a disk or network share, or within an object store.
 AnyPath: TypeAlias = Path | UPath

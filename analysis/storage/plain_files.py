@@ -6,8 +6,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from analysis.errors import UserError
-from analysis.storage.place import AnyPath, is_local
+from failmap.analysis.errors import UserError
+from failmap.analysis.storage.place import AnyPath, is_local
 
 #: The largest file that is read whole, but for histories and the journal, which are read line by line.
 #: A provenance holds up to 1 MB of differences for each revision of the code that a run has seen.

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
-from analysis.errors import UserError
-from analysis.storage.place import AnyPath, is_local
-from analysis.storage.plain_files import MAX_BYTES
+from failmap.analysis.errors import UserError
+from failmap.analysis.storage.place import AnyPath, is_local
+from failmap.analysis.storage.plain_files import MAX_BYTES
 
 #: Seconds that the first look at a storage may take before the user is told that it does not answer.
 _FIRST_LOOK_SECONDS = 3.0
@@ -118,8 +118,8 @@ def check_place(place: AnyPath) -> None:
     """
     if is_local(place):
         return
-    from analysis.storage.objects import ObjectFiles
-    from analysis.storage.patience import Patience
+    from failmap.analysis.storage.objects import ObjectFiles
+    from failmap.analysis.storage.patience import Patience
 
     try:
         Patience(_FIRST_LOOK_SECONDS).run(lambda: ObjectFiles().look_at(place))
@@ -145,13 +145,13 @@ def read_text(path: AnyPath) -> str:
 
 @cache
 def _local_store() -> Store:
-    from analysis.storage.patience import LocalStore
+    from failmap.analysis.storage.patience import LocalStore
 
     return LocalStore()
 
 
 @cache
 def _object_store() -> Store:
-    from analysis.storage.patience import ObjectStore
+    from failmap.analysis.storage.patience import ObjectStore
 
     return ObjectStore()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics import Interval
+from failmap.analysis.statistics import Interval
 
 #: Resamples of a bootstrap interval: its ends are then known to about a hundredth of its width.
 NUM_RESAMPLES = 2000

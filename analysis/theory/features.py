@@ -30,7 +30,7 @@ SIZE_SIGNS = {"log10_parameters": 0, "log10_steps": -1, "depth": -1}
 SIGNS = SIGNAL_SIGNS | SIZE_SIGNS
 
 #: An output head whose floor takes away more than this share of what learning could gain cannot learn: what
-#: `search.check` fails it for.
+#: `search.commands.check` fails it for.
 HOPELESS_FLOOR_SHARE = 0.5
 
 

@@ -7,8 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from analysis.theory.features import is_hopeless, numbers
-from analysis.theory.logistic import Logistic
+from failmap.analysis.theory.features import is_hopeless, numbers
+from failmap.analysis.theory.logistic import Logistic
 
 #: Written by `python -m benchmarks.theory full`.
 FILE = "coefficients.json"

@@ -6,13 +6,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from analysis.errors import UserError
-from analysis.parsing import CHECKED, Count, ParseError, parse
-from analysis.records import Values
-from analysis.storage import AnyPath, write_atomically
-from analysis.storage.plain_files import read_bounded
-from analysis.theory.features import SIGNALS
-from analysis.theory.fit import Fit
+from failmap.analysis.errors import UserError
+from failmap.analysis.parsing import CHECKED, Count, ParseError, parse
+from failmap.analysis.records import Values
+from failmap.analysis.storage import AnyPath, write_atomically
+from failmap.analysis.storage.plain_files import read_bounded
+from failmap.analysis.theory.features import SIGNALS
+from failmap.analysis.theory.fit import Fit
 
 FILE = "forecast.json"
 #: Raised when a field changes its meaning or goes.

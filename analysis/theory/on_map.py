@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from analysis.failure_map import FailureMap
-from analysis.load import CellKey, cell_key
-from analysis.storage import AnyPath
-from analysis.theory.auroc import Area, Measured, areas
-from analysis.theory.boundary import Segment, boundary
-from analysis.theory.forecast import Forecast, read_forecast
+from failmap.analysis.failure_map import FailureMap
+from failmap.analysis.load import CellKey, cell_key
+from failmap.analysis.storage import AnyPath
+from failmap.analysis.theory.auroc import Area, Measured, areas
+from failmap.analysis.theory.boundary import Segment, boundary
+from failmap.analysis.theory.forecast import Forecast, read_forecast
 
 #: The orders that a forecast must beat, by name: what each gives a cell.
 SIMPLE_ORDERS = {"shorter first": "log10_steps", "shallower first": "depth"}

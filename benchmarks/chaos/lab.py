@@ -11,11 +11,11 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from analysis.run_folder import RunFolder
-from analysis.storage import store_of
 from benchmarks.chaos.drivers import ROOT, TOLD_STATUSES, Driver
 from benchmarks.chaos.small_driver import small_words, start_search
 from benchmarks.chaos.tally import Ended, Key, Tally, ended_trials
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import store_of
 
 #: Some dozens of trials of about half a second, with dropout, so that faults fall into trainings.
 WORDS = (

@@ -14,12 +14,12 @@ from statistics import quantiles
 
 import psutil
 
-from analysis.records import Summary
-from analysis.run_folder import RunFolder
-from search.desk import Desk
-from search.interruption import Interruption
-from search.loading import load
-from search.study import Study
+from failmap.analysis.records import Summary
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.desk import Desk
+from failmap.search.interruption import Interruption
+from failmap.search.loading import load
+from failmap.search.study import Study
 
 #: Evaluations of one simulated trial, the last one included.
 NUM_EVALUATIONS = 5

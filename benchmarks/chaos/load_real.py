@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 
-from analysis.run_folder import RunFolder
 from benchmarks.chaos.drivers import ROOT, Driver
 from benchmarks.chaos.lab import Lab, open_lab
 from benchmarks.chaos.tally import records_of
+from failmap.analysis.run_folder import RunFolder
 
 #: One update of a network of two units.
 WORDS = (

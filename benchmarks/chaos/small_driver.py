@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from analysis.storage import write_atomically
-from search.desk import Desk
-from search.interruption import Interruption
-from search.loading import load, to_yaml
-from search.study import Study
-from search.worker import Worker
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import write_atomically
+from failmap.search.desk import Desk
+from failmap.search.interruption import Interruption
+from failmap.search.loading import load, to_yaml
+from failmap.search.study import Study
+from failmap.search.worker import Worker
 
 #: What a first training imports late.
 WARM = ("search.trial.session", "search.cost", "datasets.adding", "torch._dynamo")

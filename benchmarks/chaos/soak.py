@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 import torch
 
-from analysis.run_folder import RunFolder
 from benchmarks.chaos.drivers import Driver
 from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, open_lab, time_left
 from benchmarks.chaos.sabotage import environment
@@ -18,8 +17,9 @@ from benchmarks.chaos.sabotage.storage import FAILS
 from benchmarks.chaos.table import table_of
 from benchmarks.chaos.tally import Tally, ended_trials, history_of, records_of
 from benchmarks.results_file import write_results
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
 
 #: Enough work for hours, and patience with each single trial: those that run at the end are left unfinished.
 SOAK_WORDS = (

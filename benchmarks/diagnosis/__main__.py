@@ -10,12 +10,12 @@ only that one is trained or read, and its scores are printed.
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.errors import UserError, command
 from benchmarks.diagnosis.case import HALVES, Half
 from benchmarks.diagnosis.labelled import Labelled, read_labelled
 from benchmarks.diagnosis.page import TITLE, as_body
 from benchmarks.diagnosis.request import Request, requested
 from benchmarks.results_file import write_results
+from failmap.analysis.errors import UserError, command
 
 
 def main(words: Sequence[str]) -> int:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from analysis.diagnosis import Cause
-from search.trial.config import TrialConfig
+from failmap.analysis.diagnosis import Cause
+from failmap.search.trial.config import TrialConfig
 
 #: Thresholds are set on the tuning half; the unseen half has other tasks and shapes, and judges them.
 Half = Literal["tuning", "unseen"]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.statistics import Interval, wilson_interval
+from failmap.analysis.statistics import Interval, wilson_interval
 
 NUM_DRAWS = 2000
 

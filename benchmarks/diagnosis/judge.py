@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from analysis.diagnosis import Cause, Diagnosis, Suspicion, diagnose
-from analysis.records import Evaluation, TrialRecord
+from failmap.analysis.diagnosis import Cause, Diagnosis, Suspicion, diagnose
+from failmap.analysis.records import Evaluation, TrialRecord
 
 
 @dataclass(frozen=True)

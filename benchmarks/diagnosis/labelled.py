@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.records import Evaluation, TrialRecord, read_history
-from analysis.run_folder import TrialFolder
 from benchmarks.diagnosis.case import Case, Half
-from search.trial.config import TrialConfig
+from failmap.analysis.records import Evaluation, TrialRecord, read_history
+from failmap.analysis.run_folder import TrialFolder
+from failmap.search.trial.config import TrialConfig
 
 #: Where trainings lie unless told otherwise.
 DEFAULT_FOLDER = Path("runs/diagnosis")

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from analysis.records import Evaluation, TrialRecord
 from benchmarks.diagnosis.judge import Judge
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.score import Judged
+from failmap.analysis.records import Evaluation, TrialRecord
 
 #: Of the evaluations that a healthy training needed.
 FRACTIONS = (0.25, 0.5, 0.75)

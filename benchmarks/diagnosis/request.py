@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.errors import UserError, nearest
 from benchmarks.diagnosis.case import HALVES, Half
 from benchmarks.diagnosis.labelled import DEFAULT_FOLDER
+from failmap.analysis.errors import UserError, nearest
 
 STAGES = ("train", "score")
 SETTINGS = ("half", "folder", "processes", "misses")

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.diagnosis import CAUSES, Cause
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.intervals import Rate, Trial, rate
 from benchmarks.diagnosis.judge import Finding, Judge
 from benchmarks.diagnosis.labelled import Labelled
+from failmap.analysis.diagnosis import CAUSES, Cause
 
 
 @dataclass(frozen=True)

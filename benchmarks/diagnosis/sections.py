@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from analysis.diagnosis import CAUSES, diagnose
-from analysis.diagnosis.rules import RULES
 from benchmarks.diagnosis.case import Case, Half
 from benchmarks.diagnosis.intervals import Rate
 from benchmarks.diagnosis.judges import BLIND, JUDGES, TOLD
@@ -22,6 +20,8 @@ from benchmarks.diagnosis.score import (
     share,
 )
 from benchmarks.diagnosis.tables import counted, counted_twice, table
+from failmap.analysis.diagnosis import CAUSES, diagnose
+from failmap.analysis.diagnosis.rules import RULES
 
 #: What every tool says of every training of a half whose fault took, by the tool's name.
 ByJudge = Mapping[str, Sequence[Judged]]

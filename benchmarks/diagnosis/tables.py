@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from analysis.statistics import Interval
 from benchmarks.diagnosis.intervals import Rate
+from failmap.analysis.statistics import Interval
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import torch
 
-from analysis.records import Summary, TrialRecord
-from analysis.storage import write_atomically
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.faults import FAULTS
 from benchmarks.diagnosis.labelled import (
@@ -21,8 +19,10 @@ from benchmarks.diagnosis.labelled import (
     label_text,
     stored_digest,
 )
-from search.cost import relative_cost
-from search.trial.session import TrialSession
+from failmap.analysis.records import Summary, TrialRecord
+from failmap.analysis.storage import write_atomically
+from failmap.search.cost import relative_cost
+from failmap.search.trial.session import TrialSession
 
 
 def train_all(

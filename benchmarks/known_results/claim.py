@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.records import Evaluation, Outcome
-from search.trial.config import TrialConfig
+from failmap.analysis.records import Evaluation, Outcome
+from failmap.search.trial.config import TrialConfig
 
 
 @dataclass(frozen=True)

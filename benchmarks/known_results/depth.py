@@ -6,9 +6,9 @@ import torch
 from scipy import stats
 
 from benchmarks.known_results.claim import Arms, Claim, Result, Verdict, learned_counts, seeds
-from models import build_model
-from models.config import LSTMConfig
-from models.network import Interface
+from failmap.models import build_model
+from failmap.models.config import LSTMConfig
+from failmap.models.network import Interface
 
 #: From layer to layer at torch's default initialization, at 512 units.
 _SHRINKAGE = 4.0

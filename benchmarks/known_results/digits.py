@@ -3,9 +3,9 @@
 import math
 
 from benchmarks.known_results.claim import Arms, Claim, Verdict, seeds
-from datasets import build_task
-from datasets.baselines import measure_baselines
-from datasets.config import MnistConfig, MovingMnistConfig
+from failmap.datasets import build_task
+from failmap.datasets.baselines import measure_baselines
+from failmap.datasets.config import MnistConfig, MovingMnistConfig
 
 _MNIST = MnistConfig()
 #: One digit of 8 pixels on frames of 12, three shown and three to come.

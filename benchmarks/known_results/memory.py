@@ -7,8 +7,8 @@ import torch
 from scipy import stats
 
 from benchmarks.known_results.claim import Arms, Claim, Verdict, expects_counts, learned_counts, seeds
-from datasets import build_task
-from datasets.config import AddingConfig, CopyMemoryConfig, TaskConfig
+from failmap.datasets import build_task
+from failmap.datasets.config import AddingConfig, CopyMemoryConfig, TaskConfig
 
 #: Sequences that a simulated blind guess is measured on.
 _NUM_SEQUENCES = 200_000

@@ -3,9 +3,9 @@
 import torch
 
 from benchmarks.known_results.claim import Arms, Claim, Verdict, seeds
-from search.loading import load
-from search.trial.config import TrialConfig
-from search.trial.training import Training
+from failmap.search.loading import load
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.training import Training
 
 #: The lowest validation loss may lie this share of the chance loss above the floor.
 _SLACK = 0.02

@@ -10,15 +10,15 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from benchmarks.known_results.claim import Arms, Claim, Verdict
-from search.config import RunConfig
-from search.pruners.halving import HalvingPruner
-from search.trial.config import TrialConfig
-from search.trial.criterion import Progress
-from search.trial.optimizer_settings import OPTIMIZERS, OptimizerName
-from search.trial.plateau import take_in
-from search.trial.schedules import learning_rate
-from search.trial.train_config import TrainConfig
-from search.trial.training import Training
+from failmap.search.config import RunConfig
+from failmap.search.pruners.halving import HalvingPruner
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.optimizer_settings import OPTIMIZERS, OptimizerName
+from failmap.search.trial.plateau import take_in
+from failmap.search.trial.schedules import learning_rate
+from failmap.search.trial.train_config import TrainConfig
+from failmap.search.trial.training import Training
 
 _NUM_UPDATES = 50
 #: Weights after 50 updates may differ by this: fused kernels round otherwise.

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from analysis.records import read_history
-from analysis.run_folder import TrialFolder
 from benchmarks.known_results.claim import Claim, Result
-from search.cost import relative_cost
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
+from failmap.analysis.records import read_history
+from failmap.analysis.run_folder import TrialFolder
+from failmap.search.cost import relative_cost
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
 
 
 def train_all(claims: Sequence[Claim], num_processes: int) -> Iterator[tuple[TrialConfig, Result]]:

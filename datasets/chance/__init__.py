@@ -3,12 +3,17 @@
 Knows no torch, so that a criterion within chance's reach is told within a second.
 """
 
-from datasets.chance.base import Chance
-from datasets.chance.bits import marked_xor_chance, parity_chance, parity_probabilities, xor_probabilities
-from datasets.chance.bounds import best_of_chance
-from datasets.chance.error_bounds import least_adding_error, least_sum_error
-from datasets.chance.sums import adding_chance, running_sum_moments, sum_chance, sum_moments
-from datasets.chance.symbols import copy_chance, order_chance, recall_chance
+from failmap.datasets.chance.base import Chance
+from failmap.datasets.chance.bits import (
+    marked_xor_chance,
+    parity_chance,
+    parity_probabilities,
+    xor_probabilities,
+)
+from failmap.datasets.chance.bounds import best_of_chance
+from failmap.datasets.chance.error_bounds import least_adding_error, least_sum_error
+from failmap.datasets.chance.sums import adding_chance, running_sum_moments, sum_chance, sum_moments
+from failmap.datasets.chance.symbols import copy_chance, order_chance, recall_chance
 
 __all__ = [
     "Chance",

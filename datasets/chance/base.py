@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from datasets.config import GeneratedTaskConfig
+from failmap.datasets.config import GeneratedTaskConfig
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import math
 
-from datasets.chance.base import Chance, binary_chance, labelled_steps
-from datasets.config import MarkedXorConfig, ParityConfig
+from failmap.datasets.chance.base import Chance, binary_chance, labelled_steps
+from failmap.datasets.config import MarkedXorConfig, ParityConfig
 
 
 def parity_probabilities(config: ParityConfig) -> list[float]:

@@ -3,9 +3,9 @@
 import math
 from functools import lru_cache
 
-from datasets.chance.base import labelled_steps, mean
-from datasets.chance.sums import marked_shares, number_variance
-from datasets.config import AddingConfig, SumRegressionConfig
+from failmap.datasets.chance.base import labelled_steps, mean
+from failmap.datasets.chance.sums import marked_shares, number_variance
+from failmap.datasets.config import AddingConfig, SumRegressionConfig
 
 
 def least_adding_error(config: AddingConfig, num_sequences: int, probability: float = 1e-6) -> float:

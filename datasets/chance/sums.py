@@ -1,8 +1,8 @@
 """Chance where the target is a sum: the mean is guessed, and the variance is left."""
 
-from datasets.chance.base import Chance, labelled_steps, mean
-from datasets.config import AddingConfig, SumRegressionConfig
-from datasets.input_space import first_half
+from failmap.datasets.chance.base import Chance, labelled_steps, mean
+from failmap.datasets.config import AddingConfig, SumRegressionConfig
+from failmap.datasets.input_space import first_half
 
 
 def running_sum_moments(config: AddingConfig, num_known: int = 0) -> list[tuple[float, float]]:

@@ -2,9 +2,9 @@
 
 import math
 
-from datasets.chance.base import Chance, entropy, labelled_steps, mean
-from datasets.config import CopyMemoryConfig, DelayedRecallConfig, TemporalOrderConfig
-from datasets.input_space import mark_ranges
+from failmap.datasets.chance.base import Chance, entropy, labelled_steps, mean
+from failmap.datasets.config import CopyMemoryConfig, DelayedRecallConfig, TemporalOrderConfig
+from failmap.datasets.input_space import mark_ranges
 
 
 def recall_chance(config: DelayedRecallConfig) -> Chance:

@@ -4,16 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from datasets.config.array_file import ArrayFileConfig
-from datasets.config.base import Config, Metric, TargetKind, TargetLayout, TaskConfig
-from datasets.config.digits import (
+from failmap.datasets.config.array_file import ArrayFileConfig
+from failmap.datasets.config.base import Config, Metric, TargetKind, TargetLayout, TaskConfig
+from failmap.datasets.config.digits import (
     DIGIT_WIDTH,
     NUM_PACKAGED_DIGITS,
     NUM_PIXELS,
     MnistConfig,
     MovingMnistConfig,
 )
-from datasets.config.generated import (
+from failmap.datasets.config.generated import (
     AddingConfig,
     CopyMemoryConfig,
     DelayedRecallConfig,

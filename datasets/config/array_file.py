@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from datasets.config.base import TargetKind, TargetLayout, TaskConfig
+from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
 
 Split = Literal["auto", "random", "group", "time"]
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from datasets.config.base import TargetKind, TargetLayout, TaskConfig
+from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
 
 #: Pixels of one MNIST digit, and its width.
 NUM_PIXELS, DIGIT_WIDTH = 784, 28

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from datasets.config.base import TargetKind, TargetLayout, TaskConfig
+from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
 
 Supervision = Literal["last", "every_step"]
 LengthDistribution = Literal["fixed", "uniform", "curriculum"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
-from datasets.errors import TaskError
+from failmap.datasets.errors import TaskError
 
 
 def as_numbers(name: str, values: Shaped[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:

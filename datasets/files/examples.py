@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-from datasets.task import Batch
+from failmap.datasets.task import Batch
 
 
 class Examples(ABC):

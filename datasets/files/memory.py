@@ -2,7 +2,7 @@
 
 import psutil
 
-from datasets.errors import TaskError
+from failmap.datasets.errors import TaskError
 
 
 def require_room(num_bytes: int, what: str) -> None:

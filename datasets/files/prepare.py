@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64, Shaped
 
-from datasets.config import ArrayFileConfig
-from datasets.duplicates import num_shared
-from datasets.errors import TaskError
-from datasets.files.checks import as_classes
-from datasets.files.contents import Sequences, SeriesSet
-from datasets.files.examples import Examples, PaddedExamples, WindowedExamples
-from datasets.files.normalise import Scaling
-from datasets.files.reading import file_stamp, read_file
-from datasets.files.split import Parts, split_sequences
-from datasets.files.windows import cut_windows
-from datasets.notes import few_test_examples
-from datasets.task import Batch
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.duplicates import num_shared
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.checks import as_classes
+from failmap.datasets.files.contents import Sequences, SeriesSet
+from failmap.datasets.files.examples import Examples, PaddedExamples, WindowedExamples
+from failmap.datasets.files.normalise import Scaling
+from failmap.datasets.files.reading import file_stamp, read_file
+from failmap.datasets.files.split import Parts, split_sequences
+from failmap.datasets.files.windows import cut_windows
+from failmap.datasets.notes import few_test_examples
+from failmap.datasets.task import Batch
 
 
 @dataclass(frozen=True)

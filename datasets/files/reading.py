@@ -3,10 +3,10 @@
 from functools import lru_cache
 from pathlib import Path
 
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError, nearest_name
-from datasets.files.contents import Sequences, SeriesSet
-from datasets.files.npz import read_npz
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError, nearest_name
+from failmap.datasets.files.contents import Sequences, SeriesSet
+from failmap.datasets.files.npz import read_npz
 
 
 def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
@@ -46,6 +46,6 @@ def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | Series
     if path.suffix.lower() == ".npz":
         return read_npz(path, config)
     # Here, not above: it brings pandas along, which arrays do not need.
-    from datasets.files.table import read_table
+    from failmap.datasets.files.table import read_table
 
     return read_table(path, config)

@@ -9,9 +9,9 @@ from jaxtyping import Int64, Shaped
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
-from datasets.files.contents import Sequences
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.contents import Sequences
 
 Kind = Literal["random", "group", "time"]
 Rows = Int64[np.ndarray, "_"]

@@ -8,11 +8,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 from jaxtyping import Float64, Int64, Shaped
 
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError, nearest_name
-from datasets.files.checks import as_codes, as_numbers, require_finite
-from datasets.files.contents import Sequences, Series, SeriesSet
-from datasets.files.memory import require_room
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError, nearest_name
+from failmap.datasets.files.checks import as_codes, as_numbers, require_finite
+from failmap.datasets.files.contents import Sequences, Series, SeriesSet
+from failmap.datasets.files.memory import require_room
 
 
 def read_table(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
-from datasets.files.contents import Series, SeriesSet
-from datasets.files.split import Kind, Parts, kind_of_split, part_sizes, split_units
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.contents import Series, SeriesSet
+from failmap.datasets.files.split import Kind, Parts, kind_of_split, part_sizes, split_units
 
 #: First steps of windows, as rows of all series one after the other.
 Starts = Int64[np.ndarray, "_"]

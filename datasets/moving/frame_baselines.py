@@ -4,8 +4,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.chance import Chance
-from datasets.task import PartialSolution
+from failmap.datasets.chance import Chance
+from failmap.datasets.task import PartialSolution
 
 #: What is guessed from a picture is kept this far from certainty, half a level of brightness: a guess that is
 #: certain and wrong has no finite cross-entropy.

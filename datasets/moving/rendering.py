@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from datasets.config import DIGIT_WIDTH
+from failmap.datasets.config import DIGIT_WIDTH
 
 #: Digits that are resized at a time.
 _CHUNK = 4096

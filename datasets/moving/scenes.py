@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from datasets.config import MovingMnistConfig
-from datasets.moving.rendering import render
-from datasets.moving.trajectories import draw_trajectories
-from datasets.task import Batch
+from failmap.datasets.config import MovingMnistConfig
+from failmap.datasets.moving.rendering import render
+from failmap.datasets.moving.trajectories import draw_trajectories
+from failmap.datasets.task import Batch
 
 
 class Scenes(NamedTuple):

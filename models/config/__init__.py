@@ -4,16 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from models.config.base import NetworkConfig, OutputLayout
-from models.config.controls import AttentionConfig, ConvolutionConfig, MLPConfig
-from models.config.encoder_decoder import (
+from failmap.models.config.base import NetworkConfig, OutputLayout
+from failmap.models.config.controls import AttentionConfig, ConvolutionConfig, MLPConfig
+from failmap.models.config.encoder_decoder import (
     CnnLSTMConfig,
     ConvLSTMConfig,
     DecodingConfig,
     EncoderDecoderConfig,
     Recurrence,
 )
-from models.config.recurrent import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
+from failmap.models.config.recurrent import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
 #: Every network by its name.
 MODEL_CONFIGS: dict[str, type[NetworkConfig]] = {

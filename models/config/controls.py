@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from models.config.base import NetworkConfig, OutputLayout
+from failmap.models.config.base import NetworkConfig, OutputLayout
 
 
 class MLPConfig(NetworkConfig):

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from models.config.base import NetworkConfig, OutputLayout
+from failmap.models.config.base import NetworkConfig, OutputLayout
 
 Recurrence = Literal["rnn", "gru", "lstm"]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from models.config.base import NetworkConfig
+from failmap.models.config.base import NetworkConfig
 
 Initialization = Literal["torch", "glorot", "he", "orthogonal", "identity", "uniform"]
 

@@ -4,9 +4,9 @@ import math
 
 from torch import nn
 
-from models.config import CnnLSTMConfig
-from models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
-from models.encoder_decoder.frame_maps import (
+from failmap.models.config import CnnLSTMConfig
+from failmap.models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
+from failmap.models.encoder_decoder.frame_maps import (
     doubling_convolutions,
     frame_shape_of,
     halved,
@@ -14,8 +14,8 @@ from models.encoder_decoder.frame_maps import (
     require_frame,
     says_frames,
 )
-from models.encoder_decoder.network import Blueprint, DecodingNetwork
-from models.network import Interface
+from failmap.models.encoder_decoder.network import Blueprint, DecodingNetwork
+from failmap.models.network import Interface
 
 
 class CnnLSTM(DecodingNetwork):

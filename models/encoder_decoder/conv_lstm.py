@@ -4,17 +4,17 @@ import math
 
 from torch import nn
 
-from models.config import ConvLSTMConfig
-from models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
-from models.encoder_decoder.frame_maps import (
+from failmap.models.config import ConvLSTMConfig
+from failmap.models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
+from failmap.models.encoder_decoder.frame_maps import (
     cut_into_patches,
     frame_shape_of,
     made_of_patches,
     require_frame,
     says_frames,
 )
-from models.encoder_decoder.network import Blueprint, DecodingNetwork
-from models.network import Interface
+from failmap.models.encoder_decoder.network import Blueprint, DecodingNetwork
+from failmap.models.network import Interface
 
 
 class ConvLSTM(DecodingNetwork):

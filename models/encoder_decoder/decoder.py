@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.encoder_decoder.single_step import single_step
-from models.encoder_decoder.stack import RecurrentStack, StackPass, State, joined
+from failmap.models.encoder_decoder.single_step import single_step
+from failmap.models.encoder_decoder.stack import RecurrentStack, StackPass, State, joined
 
 
 class Continued(nn.Module):

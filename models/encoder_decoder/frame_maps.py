@@ -5,7 +5,7 @@ import math
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.network import Interface
+from failmap.models.network import Interface
 
 FrameShape = tuple[int, int, int]
 

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 from torch import nn
 
-from models.config import EncoderDecoderConfig, Recurrence
-from models.encoder_decoder.network import Blueprint, DecodingNetwork
-from models.initialization import set_gate_bias
-from models.network import Interface
+from failmap.models.config import EncoderDecoderConfig, Recurrence
+from failmap.models.encoder_decoder.network import Blueprint, DecodingNetwork
+from failmap.models.initialization import set_gate_bias
+from failmap.models.network import Interface
 
 KINDS: dict[Recurrence, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 

@@ -9,10 +9,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.config import DecodingConfig
-from models.encoder_decoder.decoder import Continued, Decoder, draw_shown
-from models.encoder_decoder.stack import RecurrentStack, StackPass
-from models.network import Interface, LayerTrace, Network, Teacher, Trace
+from failmap.models.config import DecodingConfig
+from failmap.models.encoder_decoder.decoder import Continued, Decoder, draw_shown
+from failmap.models.encoder_decoder.stack import RecurrentStack, StackPass
+from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace
 
 
 class Blueprint(ABC):

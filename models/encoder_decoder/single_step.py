@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.encoder_decoder.stack import State
+from failmap.models.encoder_decoder.stack import State
 
 Step = Callable[[Tensor, State, list[nn.Parameter]], tuple[Tensor, State]]
 

@@ -7,8 +7,8 @@ from time import monotonic
 
 import ray
 
-from analysis.errors import UserError, command
-from search.loading.words import read_words
+from failmap.analysis.errors import UserError, command
+from failmap.search.loading.words import read_words
 
 
 def main(words: Sequence[str]) -> int:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Literal
 
-from analysis.errors import UserError
-from search.config import Cluster
+from failmap.analysis.errors import UserError
+from failmap.search.config import Cluster
 
 #: How long a cluster may take to answer at all.
 CONNECT_SECONDS = 10.0
@@ -80,7 +80,7 @@ def refuse_silence(address: str) -> None:
 
 def _knock(address: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "search.cluster.knock", address],
+        [sys.executable, "-m", "failmap.search.cluster.knock", address],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

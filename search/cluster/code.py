@@ -1,21 +1,19 @@
-"""Our code on every node: what a driver that joins a cluster sends along."""
+"""The code that travels to a cluster: the package `failmap`, whole, and nothing else."""
 
 from pathlib import Path
 from typing import Any
 
-CODE_ROOT = Path(__file__).parents[2]
-#: What trials are made of. Nothing else of the working tree travels: no runs, no git, no environments.
-PACKAGES = ("analysis", "datasets", "models", "search")
+import failmap
+
+PACKAGE = Path(failmap.__file__).parent
+#: In a checkout, the folder of the git repository; otherwise site-packages.
+CODE_ROOT = PACKAGE.parent
 
 
 def code_environment() -> dict[str, Any]:
-    """Ray's runtime environment that has our packages, and nothing else, as its working directory.
+    """Return Ray's runtime environment that puts our package on the path of every worker.
 
-    Ray packs and uploads it once for each content (by hash, at most 500 MiB; ours has under 2 MB) and puts it
-    first on the path of every worker.
+    Ray follows the links of a checkout, packs the folder and uploads it once for each content (by hash, at
+    most 500 MiB; ours has under 2 MB).
     """
-    others = sorted(entry.name for entry in CODE_ROOT.iterdir() if entry.name not in PACKAGES)
-    return {
-        "working_dir": str(CODE_ROOT),
-        "excludes": [*(f"/{name}" for name in others), "__pycache__"],
-    }
+    return {"py_modules": [str(PACKAGE)], "excludes": ["__pycache__"]}

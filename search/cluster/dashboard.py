@@ -5,9 +5,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from analysis.errors import UserError
-from search.cluster.authentication import CONNECT_SECONDS
-from search.config import Cluster
+from failmap.analysis.errors import UserError
+from failmap.search.cluster.authentication import CONNECT_SECONDS
+from failmap.search.config import Cluster
 
 #: Ray reads them in preference to the address that it is given.
 _ADDRESS_VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")

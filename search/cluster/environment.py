@@ -4,9 +4,9 @@ import os
 import secrets
 import sys
 
-from analysis.errors import UserError
-from search.cluster.authentication import authentication_mode
-from search.config import Cluster
+from failmap.analysis.errors import UserError
+from failmap.search.cluster.authentication import authentication_mode
+from failmap.search.config import Cluster
 
 #: Makes Ray use the loopback address as its own, so that every port is bound to it
 #: (services.get_node_ip_address in Ray 2.60). Without it, the ports of a Ray
@@ -57,5 +57,5 @@ def _refuse_ray_client(address: str) -> None:
     if "://" in address:
         raise UserError(
             f"cluster.address={address}: a driver joins as a node, by auto or HOST:PORT of the head "
-            "(ray start prints it); from a machine outside, use python -m search.submit"
+            "(ray start prints it); from a machine outside, use {command_line('submit')}"
         )

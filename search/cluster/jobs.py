@@ -13,8 +13,9 @@ import aiohttp
 from ray.exceptions import RayError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
-from analysis.errors import UserError
-from search.config import Cluster
+from failmap.analysis.errors import UserError
+from failmap.search.cluster.shipment import SHIPPED_PACKAGE, WORKING_DIR
+from failmap.search.config import Cluster
 
 #: Seconds until a request is made again.
 _POLL_SECONDS = 1.0
@@ -63,13 +64,13 @@ class Jobs:
         except _ERRORS as error:
             raise self._silence(error) from None
 
-    def submit(self, stem: str, entrypoint: str, working_dir: Path) -> Submission:
+    def submit(self, stem: str, entrypoint: str, shipment: Path) -> Submission:
         """Begins a job, unless one of this stem is under way.
 
         Args:
             stem: what the run's jobs are called; each has the number of its attempt behind it.
             entrypoint: the shell's command line.
-            working_dir: what is shipped: the folder in which the command runs.
+            shipment: A folder that `ship` filled.
 
         Raises:
             UserError: the cluster refuses it.
@@ -84,7 +85,10 @@ class Jobs:
                 self._client.submit_job(
                     entrypoint=entrypoint,
                     submission_id=submission_id,
-                    runtime_env={"working_dir": str(working_dir)},
+                    runtime_env={
+                        "working_dir": str(shipment / WORKING_DIR),
+                        "py_modules": [str(shipment / SHIPPED_PACKAGE)],
+                    },
                 )
                 return Submission(submission_id, is_new=True)
             except _ERRORS as error:

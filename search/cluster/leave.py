@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import psutil
 
-from analysis.errors import UserError, command
-from search.loading.words import read_words
+from failmap.analysis.errors import UserError, command
+from failmap.search.loading.words import read_words
 
 #: What Ray calls the processes of Tune's trials, idle and at work (2.60).
 _TRIAL = re.compile(r"ray::(TrialActor|\w*Trainable)\b")

@@ -6,10 +6,10 @@ from pathlib import Path
 import ray
 from ray.tune.experiment import Trial
 
-from analysis.records import FaultKind
-from search.desk import Desk, NotPickled
-from search.silence import Silence
-from search.trial.leaving import LeavingError
+from failmap.analysis.records import FaultKind
+from failmap.search.desk import Desk, NotPickled
+from failmap.search.silence import Silence
+from failmap.search.trial.leaving import LeavingError
 
 #: Where Ray's text of a dead actor or a failed task says where it was.
 _HOST = re.compile(r"\bip[:=] ?([0-9a-fA-F.:]+)")

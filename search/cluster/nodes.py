@@ -11,10 +11,10 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from analysis.storage import is_local, place_of, store_of
-from search.provenance import versions
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import is_local, place_of, store_of
+from failmap.search.provenance import versions
 
 #: A node starts a process and unpacks our code for its answer.
 ANSWER_SECONDS = 90.0

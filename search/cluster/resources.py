@@ -6,8 +6,8 @@ from time import monotonic
 
 import ray
 
-from analysis.errors import UserError
-from search.config import Cluster
+from failmap.analysis.errors import UserError
+from failmap.search.config import Cluster
 
 #: Ray's resources by name, of one node or of one trial. Memory in bytes.
 Resources = Mapping[str, float]

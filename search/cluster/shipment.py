@@ -1,16 +1,16 @@
-"""What a job is shipped: our code and the user's YAML files. No data, no runs, nothing else of the folder."""
+"""What a job is shipped: the package and the user's YAML files. No data, no runs, nothing else."""
 
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.errors import UserError
-from search.cluster.code import CODE_ROOT, PACKAGES
-from search.provenance import SHIPPED_CODE, describe_code
+from failmap.analysis.errors import UserError
+from failmap.search.cluster.code import CODE_ROOT, PACKAGE
+from failmap.search.provenance import SHIPPED_CODE, describe_code
 
-#: Where the user's files lie in the shipment, by the word that names them.
-_FILES = Path("words")
+#: The folder in which the job runs, with the user's files, and the package beside it.
+WORKING_DIR, SHIPPED_PACKAGE = "job", PACKAGE.name
 _GROUPS = ("space", "budget", "cluster")
 #: Ray keeps shipments in the memory of the head node.
 MAX_MEGABYTES = 20
@@ -26,14 +26,15 @@ def ship(words: Sequence[str], folder: Path) -> list[str]:
     Raises:
         UserError: it comes to too much.
     """
-    for package in PACKAGES:
-        shutil.copytree(CODE_ROOT / package, folder / package, ignore=_is_no_code, symlinks=True)
-    (folder / SHIPPED_CODE).write_text(json.dumps(describe_code(CODE_ROOT)), encoding="utf-8")
+    package = folder / SHIPPED_PACKAGE
+    shutil.copytree(PACKAGE, package, ignore=_not_code)
+    (package / SHIPPED_CODE).write_text(json.dumps(describe_code(CODE_ROOT)), encoding="utf-8")
+    (folder / WORKING_DIR).mkdir()
     shipped = [_with_its_file(word, folder) for word in words]
     if megabytes(folder) > MAX_MEGABYTES:
         raise UserError(
-            f"{CODE_ROOT}: its code comes to {megabytes(folder):.0f} MB, more than {MAX_MEGABYTES}: "
-            f"what lies in {', '.join(PACKAGES)} that is no code?"
+            f"{PACKAGE}: its code comes to {megabytes(folder):.0f} MB, more than {MAX_MEGABYTES}: "
+            "what lies in it that is no code?"
         )
     return shipped
 
@@ -43,11 +44,13 @@ def megabytes(folder: Path) -> float:
     return sum(path.lstat().st_size for path in folder.rglob("*")) / 1e6
 
 
-def _is_no_code(folder: str, names: list[str]) -> set[str]:
+def _not_code(folder: str, names: list[str]) -> set[str]:
+    """Return what is not shipped. A checkout links to its own packages: no other link is followed."""
+    is_top = Path(folder) == PACKAGE
     return {
         name
         for name in names
-        if name == "__pycache__" or (Path(folder) / name).is_symlink() or name[0] == "."
+        if name == "__pycache__" or name[0] == "." or ((Path(folder) / name).is_symlink() and not is_top)
     }
 
 
@@ -57,7 +60,7 @@ def _with_its_file(word: str, folder: Path) -> str:
     source = Path(text)
     if key not in _GROUPS or source.suffix not in (".yaml", ".yml"):
         return word
-    place = _FILES / key / source.name
-    (folder / place).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, folder / place)
+    place = Path(key) / source.name
+    (folder / WORKING_DIR / key).mkdir(exist_ok=True)
+    shutil.copyfile(source, folder / WORKING_DIR / place)
     return f"{key}={place}"

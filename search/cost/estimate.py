@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from datasets.config import GeneratedTaskConfig, MnistConfig, TaskConfig
-from datasets.input_space import num_validation_sequences
-from datasets.notes import num_train_inputs
-from search.cost.layers import Layer, layers_of
-from search.trial.config import TrialConfig
+from failmap.datasets.config import GeneratedTaskConfig, MnistConfig, TaskConfig
+from failmap.datasets.input_space import num_validation_sequences
+from failmap.datasets.notes import num_train_inputs
+from failmap.search.cost.layers import Layer, layers_of
+from failmap.search.trial.config import TrialConfig
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from datasets.config import (
+from failmap.datasets.config import (
     NUM_PIXELS,
     CopyMemoryConfig,
     DelayedRecallConfig,
@@ -16,7 +16,7 @@ from datasets.config import (
     TaskConfig,
     TemporalOrderConfig,
 )
-from models.config import (
+from failmap.models.config import (
     AttentionConfig,
     CnnLSTMConfig,
     ConvLSTMConfig,
@@ -27,7 +27,7 @@ from models.config import (
     Recurrence,
     RecurrentConfig,
 )
-from search.trial.config import TrialConfig
+from failmap.search.trial.config import TrialConfig
 
 Kind = Literal["lstm", "gru", "rnn", "stepwise", "linear", "convolution", "attention"]
 #: Matrices of each kind of recurrent layer, one a gate.

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from time import process_time
 
-from search.cost.estimate import relative_cost
-from search.trial.config import TrialConfig
+from failmap.search.cost.estimate import relative_cost
+from failmap.search.trial.config import TrialConfig
 
 #: Updates of each calibration trial: together about a second.
 _CALIBRATION_UPDATES = 60
@@ -15,7 +15,7 @@ def machine_factor() -> float:
     """Seconds on one core of this machine for a nominal core-second. Trains for a second; needs torch."""
     import torch
 
-    from search.trial.training import Training
+    from failmap.search.trial.training import Training
 
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from analysis.errors import UserError, command
-from analysis.storage import AnyPath
-from search.check import read_check_request
-from search.config import RunConfig
-from search.console import SafeConsole
-from search.data import check_files
-from search.loading import from_yaml, locate
-from search.weights import check_weights
+from failmap.analysis.errors import UserError, command
+from failmap.analysis.storage import AnyPath
+from failmap.search.commands.check import read_check_request
+from failmap.search.config import RunConfig
+from failmap.search.console import SafeConsole
+from failmap.search.data import check_files
+from failmap.search.loading import from_yaml, locate
+from failmap.search.weights import check_weights
 
 HELP = """python -m search.forecast run=NAME [storage=FOLDER]
 python -m search.forecast space=NAME key=value ...
@@ -38,9 +38,9 @@ def main(words: Sequence[str]) -> int:
     check_files(config)
     check_weights(config)
     # Here, not above: these bring torch and pandas along, and a typo is to be told at once.
-    from analysis.theory.fit import shipped_fit
-    from search.forecast.on_cells import foretell
-    from search.forecast.rendering import forecast_picture
+    from failmap.analysis.theory.fit import shipped_fit
+    from failmap.search.forecast.on_cells import foretell
+    from failmap.search.forecast.rendering import forecast_picture
 
     console = SafeConsole()
     with console.status("") as status:

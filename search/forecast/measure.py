@@ -6,14 +6,14 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from search.preflight.subject import Subject
-from search.trial.config import TrialConfig
-from search.trial.objective import Objective
-from search.trial.probes.batches import of_one_length
-from search.trial.probes.labels import Side, label_signals
-from search.trial.probes.passes import ProbePass, evaluating
-from search.trial.probes.states import spread
-from search.trial.probes.time import last_label_loss, reach
+from failmap.search.preflight.subject import Subject
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.probes.batches import of_one_length
+from failmap.search.trial.probes.labels import Side, label_signals
+from failmap.search.trial.probes.passes import ProbePass, evaluating
+from failmap.search.trial.probes.states import spread
+from failmap.search.trial.probes.time import last_label_loss, reach
 
 #: Initializations that a cell's signals are medians of, where nobody says otherwise.
 NUM_SEEDS = 3

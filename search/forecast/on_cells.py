@@ -5,12 +5,12 @@ from time import perf_counter
 
 import torch
 
-from analysis.theory.fit import Fit
-from analysis.theory.forecast import CellForecast, Forecast
-from search.agenda import cells_in_order
-from search.config import RunConfig
-from search.cost import relative_cost
-from search.forecast.measure import NUM_SEEDS, initial_signals
+from failmap.analysis.theory.fit import Fit
+from failmap.analysis.theory.forecast import CellForecast, Forecast
+from failmap.search.agenda import cells_in_order
+from failmap.search.config import RunConfig
+from failmap.search.cost import relative_cost
+from failmap.search.forecast.measure import NUM_SEEDS, initial_signals
 
 
 def foretell(

@@ -7,11 +7,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis.load import CellKey, cell_key
-from analysis.theory.fit import LeftOut
-from analysis.theory.forecast import Forecast
-from analysis.wording import axis_labels, axis_words, duration_text, is_scale, setting_words
-from search.space import Axis, Space
+from failmap.analysis.load import CellKey, cell_key
+from failmap.analysis.theory.fit import LeftOut
+from failmap.analysis.theory.forecast import Forecast
+from failmap.analysis.wording import axis_labels, axis_words, duration_text, is_scale, setting_words
+from failmap.search.space import Axis, Space
 
 
 def forecast_picture(space: Space, forecast: Forecast) -> RenderableType:

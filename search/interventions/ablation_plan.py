@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from analysis.errors import UserError
-from analysis.load import Run
-from analysis.records import TrialRecord
-from analysis.wording import count_words
-from search.cost import relative_cost
-from search.interventions.ladder import base_step
-from search.interventions.plan import Case, Plan, Step
-from search.interventions.request import AblationRequest
-from search.interventions.rescue_plan import max_interventions
-from search.interventions.settings import apply
-from search.interventions.takeaways import takeaways
-from search.interventions.words import cell_words
-from search.space import Cell
-from search.trial.config import TrialConfig
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import Run
+from failmap.analysis.records import TrialRecord
+from failmap.analysis.wording import count_words
+from failmap.search.cost import relative_cost
+from failmap.search.interventions.ladder import base_step
+from failmap.search.interventions.plan import Case, Plan, Step
+from failmap.search.interventions.request import AblationRequest
+from failmap.search.interventions.rescue_plan import max_interventions
+from failmap.search.interventions.settings import apply
+from failmap.search.interventions.takeaways import takeaways
+from failmap.search.interventions.words import cell_words
+from failmap.search.space import Cell
+from failmap.search.trial.config import TrialConfig
 
 #: Trials that a message names at most.
 _MAX_NAMED = 5

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.records import Intervention, Outcome
-from analysis.verdict import Tally
-from search.agenda import Job
-from search.interventions.ledger import Ledger
-from search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
-from search.wants import TrialNote
+from failmap.analysis.records import Intervention, Outcome
+from failmap.analysis.verdict import Tally
+from failmap.search.agenda import Job
+from failmap.search.interventions.ledger import Ledger
+from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
+from failmap.search.wants import TrialNote
 
 
 @dataclass(frozen=True)

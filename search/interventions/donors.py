@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from analysis.records import TrialRecord
-from search.interventions.plan import Donor
-from search.space import Cell, Space
-from search.trial.config import TrialConfig
+from failmap.analysis.records import TrialRecord
+from failmap.search.interventions.plan import Donor
+from failmap.search.space import Cell, Space
+from failmap.search.trial.config import TrialConfig
 
 LENGTH = "task.sequence_length"
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from analysis.diagnosis import CONTROLS, REMEDIES, Cause, FixName
-from search.cost import relative_cost
-from search.interventions.fixes import changes_of
-from search.interventions.plan import AS_IT_WAS, START_SHORTER, Donor, Step
-from search.interventions.settings import apply, fits
-from search.trial.config import TrialConfig
+from failmap.analysis.diagnosis import CONTROLS, REMEDIES, Cause, FixName
+from failmap.search.cost import relative_cost
+from failmap.search.interventions.fixes import changes_of
+from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Donor, Step
+from failmap.search.interventions.settings import apply, fits
+from failmap.search.trial.config import TrialConfig
 
 #: A trial of nearly no learning rate never learns: what is read from it needs no second seed.
 ONE_SEED: frozenset[FixName] = frozenset({"zero_rate"})

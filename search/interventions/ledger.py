@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from analysis.records import Intervention
-from analysis.verdict import Tally
-from search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Step
-from search.space import Cell
-from search.wants import TrialNote
+from failmap.analysis.records import Intervention
+from failmap.analysis.verdict import Tally
+from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Step
+from failmap.search.space import Cell
+from failmap.search.wants import TrialNote
 
 #: Of which kind, on which cell and base, by which name.
 _Key = tuple[str, Cell, int, str]

@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-from search.interventions.agenda import InterventionAgenda
+from failmap.search.interventions.agenda import InterventionAgenda
 
 
 class InterventionPace:

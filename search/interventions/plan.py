@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from analysis.diagnosis import CONTROLS
-from analysis.records import Intervention
-from search.interventions.settings import Changes, apply
-from search.space import Cell
-from search.trial.config import TrialConfig
+from failmap.analysis.diagnosis import CONTROLS
+from failmap.analysis.records import Intervention
+from failmap.search.interventions.settings import Changes, apply
+from failmap.search.space import Cell
+from failmap.search.trial.config import TrialConfig
 
 #: What a trial is called that changes nothing: a seed that the trials of before lack.
 AS_IT_WAS = "as_it_was"

@@ -6,20 +6,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.records import TrialRecord
-from analysis.wording import count_words, duration_text
-from search.agenda import Agenda
-from search.config import RunConfig
-from search.cost import machine_factor
-from search.interventions.agenda import InterventionAgenda
-from search.interventions.plan import Case
-from search.interventions.view import entry
-from search.interventions.words import case_words, changes_words, step_words
-from search.loading.fields import shown
-from search.pace import seconds_per_cost
-from search.plan import num_slots
-from search.space import Space
-from search.wants import note_of_record
+from failmap.analysis.records import TrialRecord
+from failmap.analysis.wording import count_words, duration_text
+from failmap.search.agenda import Agenda
+from failmap.search.config import RunConfig
+from failmap.search.cost import machine_factor
+from failmap.search.interventions.agenda import InterventionAgenda
+from failmap.search.interventions.plan import Case
+from failmap.search.interventions.view import entry
+from failmap.search.interventions.words import case_words, changes_words, step_words
+from failmap.search.loading.fields import shown
+from failmap.search.pace import seconds_per_cost
+from failmap.search.plan import num_slots
+from failmap.search.space import Space
+from failmap.search.wants import note_of_record
 
 
 def tell(agenda: Agenda, space: Space, records: Sequence[TrialRecord]) -> None:

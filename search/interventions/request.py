@@ -7,15 +7,16 @@ from typing import Any
 
 from pydantic import Field
 
-from analysis.errors import UserError, nearest
-from analysis.run_folder import RunFolder
-from analysis.wording import label_text
-from datasets.config import Config
-from search.config import RunConfig
-from search.loading import from_yaml, locate, resume_config
-from search.loading.fields import check_fields
-from search.loading.words import Word, read_words
-from search.space import Space
+from failmap.analysis.errors import UserError, nearest
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.wording import label_text
+from failmap.datasets.config import Config
+from failmap.run_folder.command_lines import program
+from failmap.search.config import RunConfig
+from failmap.search.loading import from_yaml, locate, resume_config
+from failmap.search.loading.fields import check_fields
+from failmap.search.loading.words import Word, read_words
+from failmap.search.space import Space
 
 #: Five pairs that all change have an exact two-sided p of 0.06; the Wilson interval of 5 of 5 begins at 0.57.
 DEFAULT_SEEDS = 5
@@ -101,7 +102,7 @@ def read_rescue(words: Sequence[str]) -> RescueRequest:
     if problems:
         raise UserError(*dict.fromkeys(problems))
     asked = RescueWords(**own)
-    session = Session(config, folder, _cap(config, rest), ("python", "-m", "search.rescue", *words))
+    session = Session(config, folder, _cap(config, rest), (*program("rescue"), *words))
     return RescueRequest(session, labels, asked.recipe, asked.seeds, asked.plan)
 
 
@@ -116,7 +117,7 @@ def read_ablation(words: Sequence[str]) -> AblationRequest:
     if problems:
         raise UserError(*dict.fromkeys(problems))
     asked = AblationWords(**own)
-    session = Session(config, folder, _cap(config, rest), ("python", "-m", "search.ablate", *words))
+    session = Session(config, folder, _cap(config, rest), (*program("ablate"), *words))
     return AblationRequest(session, asked.trial, asked.seeds, asked.plan)
 
 

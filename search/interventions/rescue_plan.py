@@ -5,20 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from analysis.diagnosis import CAUSE_WORDS, Cause, Diagnosis, FixName
-from analysis.diagnosis.cell import diagnose_cell
-from analysis.errors import UserError
-from analysis.load import Run
-from analysis.records import TrialRecord
-from search.config import RunConfig
-from search.interventions.donors import nearest_shorter
-from search.interventions.ladder import base_step, fix, ladder
-from search.interventions.plan import Case, Plan, Step
-from search.interventions.request import RescueRequest
-from search.interventions.selection import CellRecords, cells_to_rescue, records_by_cell
-from search.interventions.words import cell_words
-from search.space import Cell
-from search.trial.config import TrialConfig
+from failmap.analysis.diagnosis import CAUSE_WORDS, Cause, Diagnosis, FixName
+from failmap.analysis.diagnosis.cell import diagnose_cell
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import Run
+from failmap.analysis.records import TrialRecord
+from failmap.search.config import RunConfig
+from failmap.search.interventions.donors import nearest_shorter
+from failmap.search.interventions.ladder import base_step, fix, ladder
+from failmap.search.interventions.plan import Case, Plan, Step
+from failmap.search.interventions.request import RescueRequest
+from failmap.search.interventions.selection import CellRecords, cells_to_rescue, records_by_cell
+from failmap.search.interventions.words import cell_words
+from failmap.search.space import Cell
+from failmap.search.trial.config import TrialConfig
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from analysis.errors import UserError
-from analysis.records import TrialRecord
-from analysis.verdict import State, TrialResult, judge, recipe_name
-from analysis.wording import any_of
-from search.config import RunConfig
-from search.interventions.words import cell_words
-from search.pace import default_cost
-from search.space import Cell
-from search.wants import note_of_record
+from failmap.analysis.errors import UserError
+from failmap.analysis.records import TrialRecord
+from failmap.analysis.verdict import State, TrialResult, judge, recipe_name
+from failmap.analysis.wording import any_of
+from failmap.search.config import RunConfig
+from failmap.search.interventions.words import cell_words
+from failmap.search.pace import default_cost
+from failmap.search.space import Cell
+from failmap.search.wants import note_of_record
 
 #: Cells and recipes that a message names at most.
 _MAX_NAMED = 5

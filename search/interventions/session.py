@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from analysis.load import Run, load_run
-from search.cluster.environment import prepare_ray
-from search.data import check_files
-from search.device import check_device
-from search.driver import DONE, INTERRUPTED, deadline_of, notices, open_session, write_report
-from search.interventions.agenda import InterventionAgenda
-from search.interventions.pace import InterventionPace
-from search.interventions.plan import Plan
-from search.interventions.preview import show_preview, tell
-from search.interventions.request import Session
-from search.interventions.view import InterventionView
-from search.weights import check_weights
+from failmap.analysis.load import Run, load_run
+from failmap.search.cluster.environment import prepare_ray
+from failmap.search.data import check_files
+from failmap.search.device import check_device
+from failmap.search.driver import DONE, INTERRUPTED, deadline_of, notices, open_session, write_report
+from failmap.search.interventions.agenda import InterventionAgenda
+from failmap.search.interventions.pace import InterventionPace
+from failmap.search.interventions.plan import Plan
+from failmap.search.interventions.preview import show_preview, tell
+from failmap.search.interventions.request import Session
+from failmap.search.interventions.view import InterventionView
+from failmap.search.weights import check_weights
 
 
 def intervene(
@@ -79,7 +79,7 @@ def _run(
         pace = InterventionPace(agenda, deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
-        from search.executor import execute
+        from failmap.search.executor import execute
 
         with InterventionView(agenda, pace.seconds_left, console) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)

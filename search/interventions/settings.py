@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.paths import flatten
-from datasets.criterion import check_criterion
-from search.trial.config import TrialConfig
-from search.trial.optimizer_settings import OPTIMIZERS, SPECIAL_SETTINGS, OptimizerName
-from search.trial.train_config import TrainConfig
+from failmap.analysis.paths import flatten
+from failmap.datasets.criterion import check_criterion
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.optimizer_settings import OPTIMIZERS, SPECIAL_SETTINGS, OptimizerName
+from failmap.search.trial.train_config import TrainConfig
 
 #: What is set, by dotted path.
 Changes = dict[str, Any]

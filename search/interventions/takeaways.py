@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from analysis.paths import flatten
-from datasets.config import GeneratedTaskConfig
-from models.config import RecurrentConfig
-from search.interventions.fixes import RATE_FACTOR
-from search.interventions.settings import Changes, fits, new_optimizer, only_new, tidy
-from search.trial.config import TrialConfig
-from search.trial.train_config import TrainConfig
+from failmap.analysis.paths import flatten
+from failmap.datasets.config import GeneratedTaskConfig
+from failmap.models.config import RecurrentConfig
+from failmap.search.interventions.fixes import RATE_FACTOR
+from failmap.search.interventions.settings import Changes, fits, new_optimizer, only_new, tidy
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.train_config import TrainConfig
 
 #: The rate that plain SGD gets in place of another optimizer's, which means another length of step there.
 SGD_RATE = 0.1

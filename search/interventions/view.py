@@ -7,14 +7,14 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis.palette import FAILS, LEARNS
-from analysis.verdict import State
-from analysis.wording import count_words, duration_text, label_lines
-from search.interventions.agenda import InterventionAgenda, Progress
-from search.interventions.plan import AS_IT_WAS, Case, Step
-from search.interventions.words import case_words, step_words
-from search.map_picture import MARKS
-from search.terminal import TerminalView
+from failmap.analysis.palette import FAILS, LEARNS
+from failmap.analysis.verdict import State
+from failmap.analysis.wording import count_words, duration_text, label_lines
+from failmap.search.interventions.agenda import InterventionAgenda, Progress
+from failmap.search.interventions.plan import AS_IT_WAS, Case, Step
+from failmap.search.interventions.words import case_words, step_words
+from failmap.search.map_picture import MARKS
+from failmap.search.terminal import TerminalView
 
 #: Characters of a column, and of the steps' names at most.
 _COLUMN_WIDTH, _NAME_WIDTH = 12, 40

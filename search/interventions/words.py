@@ -2,10 +2,10 @@
 
 from typing import get_args
 
-from analysis.diagnosis import FIX_WORDS, FixName
-from analysis.wording import label_text, setting_words
-from search.interventions.plan import AS_IT_WAS, Case, Step
-from search.space import Cell
+from failmap.analysis.diagnosis import FIX_WORDS, FixName
+from failmap.analysis.wording import label_text, setting_words
+from failmap.search.interventions.plan import AS_IT_WAS, Case, Step
+from failmap.search.space import Cell
 
 _FIX_WORDS: dict[str, str] = {name: FIX_WORDS[name] for name in get_args(FixName)}
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote, unquote, urlsplit
 
-from analysis.errors import nearest
+from failmap.analysis.errors import nearest
 
 SCHEME = "postgresql"
 

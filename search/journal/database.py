@@ -12,13 +12,13 @@ from optuna.study import StudyDirection
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
-from analysis.errors import UserError
-from analysis.parsing import ParseError, parse
-from analysis.run_folder import RunFolder
-from analysis.storage import store_of
-from search.journal.address import SCHEME
-from search.journal.journal import Journal
-from search.storage import resume_command
+from failmap.analysis.errors import UserError
+from failmap.analysis.parsing import ParseError, parse
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import store_of
+from failmap.search.journal.address import SCHEME
+from failmap.search.journal.journal import Journal
+from failmap.search.storage import resume_command
 
 #: Under this attribute a study says to which run folder it belongs.
 _RUN_ID = "failmap_run_id"

@@ -9,9 +9,9 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
-from analysis.errors import UserError
-from analysis.storage import AnyPath, Log, store_of
-from search.journal.journal import Journal
+from failmap.analysis.errors import UserError
+from failmap.analysis.storage import AnyPath, Log, store_of
+from failmap.search.journal.journal import Journal
 
 
 class LogBackend(BaseJournalBackend):

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import optuna
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from analysis.storage import store_of
-from search.config import RunConfig
-from search.journal.journal import Journal
-from search.journal.log import open_log
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import store_of
+from failmap.search.config import RunConfig
+from failmap.search.journal.journal import Journal
+from failmap.search.journal.log import open_log
 
 
 def open_journal(
@@ -37,7 +37,7 @@ def open_journal(
             )
         return journal
     # Here, not above: it brings SQLAlchemy along.
-    from search.journal.database import open_database
+    from failmap.search.journal.database import open_database
 
     secret = config.journal_password
     password = None if secret is None else secret.get_secret_value()

@@ -1,8 +1,8 @@
 """From the command line's words and YAML files to a validated RunConfig, every mistake told at once."""
 
-from search.loading.request import Request, load, read_request
-from search.loading.resume import locate, resume_config
-from search.loading.stored import differences, from_yaml, to_yaml, unresumable_differences
+from failmap.search.loading.request import Request, load, read_request
+from failmap.search.loading.resume import locate, resume_config
+from failmap.search.loading.stored import differences, from_yaml, to_yaml, unresumable_differences
 
 __all__ = [
     "Request",

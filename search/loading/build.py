@@ -5,15 +5,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.errors import nearest
-from search.loading.checker import Checker
-from search.loading.combinations import impossible_combinations
-from search.loading.defaults import complete_base
-from search.loading.draft import Draft
-from search.loading.fields import check_fields, model_problems, shown
-from search.loading.order import OrderError, in_order_of_conditions
-from search.loading.paths import KINDS, Chosen
-from search.space import Axis, MapAxes, Space
+from failmap.analysis.errors import nearest
+from failmap.search.loading.checker import Checker
+from failmap.search.loading.combinations import impossible_combinations
+from failmap.search.loading.defaults import complete_base
+from failmap.search.loading.draft import Draft
+from failmap.search.loading.fields import check_fields, model_problems, shown
+from failmap.search.loading.order import OrderError, in_order_of_conditions
+from failmap.search.loading.paths import KINDS, Chosen
+from failmap.search.space import Axis, MapAxes, Space
 
 
 def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.errors import nearest
-from search.loading.defaults import default_of
-from search.loading.draft import AXIS_KEYS, Draft
-from search.loading.fields import FieldError, model_problems, shown
-from search.loading.paths import GROUPS, Chosen
-from search.space import Axis
+from failmap.analysis.errors import nearest
+from failmap.search.loading.defaults import default_of
+from failmap.search.loading.draft import AXIS_KEYS, Draft
+from failmap.search.loading.fields import FieldError, model_problems, shown
+from failmap.search.loading.paths import GROUPS, Chosen
+from failmap.search.space import Axis
 
 
 class Checker:

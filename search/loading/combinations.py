@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from datasets.config import TaskConfig
-from datasets.criterion import check_criterion
-from search.loading.fields import model_problems, shown
-from search.space import Axis, Cell, Space
+from failmap.datasets.config import TaskConfig
+from failmap.datasets.criterion import check_criterion
+from failmap.search.loading.fields import model_problems, shown
+from failmap.search.space import Axis, Cell, Space
 
 #: More combinations than this are not tried all: then each recipe value alone, in every cell.
 MAX_COMBINATIONS = 20_000

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from datasets.config import TASK_CONFIGS
-from search.loading.paths import GROUPS, Chosen
-from search.space import Axis
-from search.trial.output_config import NATURAL_LOSS
+from failmap.datasets.config import TASK_CONFIGS
+from failmap.search.loading.paths import GROUPS, Chosen
+from failmap.search.space import Axis
+from failmap.search.trial.output_config import NATURAL_LOSS
 
 
 def default_of(chosen: Chosen, path: str) -> Any:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.errors import nearest
-from search.loading.paths import GROUPS, KINDS
-from search.loading.words import Word
-from search.space import Axis
+from failmap.analysis.errors import nearest
+from failmap.search.loading.paths import GROUPS, KINDS
+from failmap.search.loading.words import Word
+from failmap.search.space import Axis
 
 #: Keys of a space's file.
 SPACE_KEYS = ("question", "task", "model", "map", "axes", "fixed", "fail_after_recipes")

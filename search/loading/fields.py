@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from analysis.errors import nearest
+from failmap.analysis.errors import nearest
 
 
 class FieldError(ValueError):

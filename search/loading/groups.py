@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from analysis.errors import nearest
-from search.loading.yaml_text import MAX_CHARACTERS, parse_yaml
+from failmap.analysis.errors import nearest
+from failmap.search.loading.yaml_text import MAX_CHARACTERS, parse_yaml
 
 Group = Literal["space", "budget", "cluster"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from search.space import Axis
+from failmap.search.space import Axis
 
 
 class OrderError(ValueError):

@@ -6,13 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from analysis.errors import nearest
-from datasets.config import TASK_CONFIGS
-from models.config import MODEL_CONFIGS
-from search.loading.fields import FieldError, check_field, shown
-from search.trial.config import CriterionConfig
-from search.trial.output_config import OutputConfig
-from search.trial.train_config import TrainConfig
+from failmap.analysis.errors import nearest
+from failmap.datasets.config import TASK_CONFIGS
+from failmap.models.config import MODEL_CONFIGS
+from failmap.search.loading.fields import FieldError, check_field, shown
+from failmap.search.trial.config import CriterionConfig
+from failmap.search.trial.output_config import OutputConfig
+from failmap.search.trial.train_config import TrainConfig
 
 #: Groups of which a trial has one of several kinds, each with settings of its own, by the kind's name.
 KINDS: dict[str, Mapping[str, type[BaseModel]]] = {"task": TASK_CONFIGS, "model": MODEL_CONFIGS}

@@ -6,13 +6,13 @@ from typing import Any
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from analysis.errors import UserError
-from analysis.paths import flatten
-from analysis.storage import AnyPath, store_of
-from search.config import RunConfig
-from search.loading.fields import model_problems, shown
-from search.loading.yaml_text import MAX_CHARACTERS, YamlError, parse_yaml
-from search.space import Axis
+from failmap.analysis.errors import UserError
+from failmap.analysis.paths import flatten
+from failmap.analysis.storage import AnyPath, store_of
+from failmap.search.config import RunConfig
+from failmap.search.loading.fields import model_problems, shown
+from failmap.search.loading.yaml_text import MAX_CHARACTERS, YamlError, parse_yaml
+from failmap.search.space import Axis
 
 #: What a resumed run may have otherwise.
 _RESUMABLE = ("budget.", "cluster.", "keep")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.loading.yaml_text import YamlError, parse_yaml
+from failmap.search.loading.yaml_text import YamlError, parse_yaml
 
 #: Keys whose values are names and paths, taken as they are written.
 TEXT_KEYS = ("run", "storage", "space", "budget", "cluster", "shard", "journal")

@@ -7,7 +7,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from analysis.yaml_text import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
+from failmap.analysis.yaml_text import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
 
 __all__ = ["MAX_CHARACTERS", "YamlError", "parse_yaml"]
 

@@ -7,12 +7,12 @@ from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Literal
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from analysis.storage import store_of
-from search.lock.owner import Owner
-from search.lock.pace import PACE, Pace, seconds_awake_or_not
-from search.lock.terms import SupersededError, Term, Terms
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import store_of
+from failmap.search.lock.owner import Owner
+from failmap.search.lock.pace import PACE, Pace, seconds_awake_or_not
+from failmap.search.lock.terms import SupersededError, Term, Terms
 
 Notice = Callable[[str], None]
 #: Of a driver: it is at work, it is no more, or its term has ended meanwhile.

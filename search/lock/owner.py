@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from analysis.printable import printable
+from failmap.analysis.printable import printable
 
 
 @dataclass(frozen=True)

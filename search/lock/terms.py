@@ -10,11 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.errors import UserError
-from analysis.parsing import ParseError, Plain, parse
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath, store_of
-from search.lock.owner import Owner
+from failmap.analysis.errors import UserError
+from failmap.analysis.parsing import ParseError, Plain, parse
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath, store_of
+from failmap.search.lock.owner import Owner
 
 #: A term has some 200.
 _MAX_BYTES = 100_000

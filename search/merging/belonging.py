@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from search.config import Budget, RunConfig
-from search.loading import differences
-from search.merging.source import Source
-from search.shards import Shard, shard_of_name
+from failmap.search.config import Budget, RunConfig
+from failmap.search.loading import differences
+from failmap.search.merging.source import Source
+from failmap.search.shards import Shard, shard_of_name
 
 #: What runs may have otherwise and still be parts of one: limits, places, what is kept.
 _HARMLESS = ("budget.", "cluster.", "keep: ", "shard: ")

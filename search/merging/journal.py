@@ -9,11 +9,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from analysis.storage import is_local, store_of
-from analysis.storage.object_logs import lines_of, read_segments
-from analysis.storage.plain_files import MAX_LOG_BYTES
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import is_local, store_of
+from failmap.analysis.storage.object_logs import lines_of, read_segments
+from failmap.analysis.storage.plain_files import MAX_LOG_BYTES
 
 
 class MemoryJournal(BaseJournalBackend):

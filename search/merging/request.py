@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.errors import UserError, nearest
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath, place_of, store_of
-from analysis.words import read_run_words
-from search.names import name_problem
-from search.shards import shard_of_name
+from failmap.analysis.errors import UserError, nearest
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath, place_of, store_of
+from failmap.analysis.words import read_run_words
+from failmap.search.names import name_problem
+from failmap.search.shards import shard_of_name
 
 
 @dataclass(frozen=True)

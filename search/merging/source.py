@@ -7,16 +7,16 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from analysis.errors import UserError
-from analysis.parsing import ParseError, Plain, parse
-from analysis.run_folder import RunFolder
-from analysis.storage import store_of
-from analysis.storage.plain_files import require_plain_files
-from search.config import RunConfig
-from search.drivers import driver_of, is_known_dead
-from search.loading import from_yaml
-from search.merging.journal import read_trials
-from search.shards import Shard
+from failmap.analysis.errors import UserError
+from failmap.analysis.parsing import ParseError, Plain, parse
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import store_of
+from failmap.analysis.storage.plain_files import require_plain_files
+from failmap.search.config import RunConfig
+from failmap.search.drivers import driver_of, is_known_dead
+from failmap.search.loading import from_yaml
+from failmap.search.merging.journal import read_trials
+from failmap.search.shards import Shard
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from pathlib import Path
 import optuna
 from optuna.storages import JournalStorage
 
-from analysis.run_folder import RunFolder
-from analysis.storage import is_local, store_of, write_atomically
-from analysis.storage.plain_files import MAX_TENSOR_BYTES
-from search.config import RunConfig
-from search.entry import record_of
-from search.loading import to_yaml
-from search.merging.journal import MemoryJournal
-from search.merging.source import Source
-from search.merging.trials import Gathered, Taken
-from search.pace import write_costs
-from search.provenance import begin_session, end_session
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import is_local, store_of, write_atomically
+from failmap.analysis.storage.plain_files import MAX_TENSOR_BYTES
+from failmap.search.config import RunConfig
+from failmap.search.entry import record_of
+from failmap.search.loading import to_yaml
+from failmap.search.merging.journal import MemoryJournal
+from failmap.search.merging.source import Source
+from failmap.search.merging.trials import Gathered, Taken
+from failmap.search.pace import write_costs
+from failmap.search.provenance import begin_session, end_session
 
 
 def write_run(

@@ -8,10 +8,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from analysis.errors import UserError
-from search.entry import note_of, summary_of
-from search.merging.source import Source
-from search.space import Cell
+from failmap.analysis.errors import UserError
+from failmap.search.entry import note_of, summary_of
+from failmap.search.merging.source import Source
+from failmap.search.space import Cell
 
 #: What a trial is, wherever it was run. Sorted, keys are in the order of a merged run's numbers.
 Key = tuple[Any, ...]

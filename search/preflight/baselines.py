@@ -1,8 +1,8 @@
 """Whether 'learned' means more than what predictors without any memory get."""
 
-from datasets.baselines import measure_baselines
-from search.preflight.finding import Finding
-from search.preflight.subject import Subject
+from failmap.datasets.baselines import measure_baselines
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.subject import Subject
 
 #: Sequences that baselines are fitted on.
 NUM_TRAIN = 2000

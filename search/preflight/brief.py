@@ -1,22 +1,22 @@
 """The short preflight before a run: seconds, and a line if all is well. It ends no run that can begin."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
 import torch
 
-from analysis.errors import UserError
-from analysis.wording import count_words
-from search.config import RunConfig
-from search.cost import relative_cost
-from search.loading.request import default_space
-from search.preflight.order import BRIEF_CHECKS, check_trial
-from search.preflight.rendering import Row, rows
-from search.preflight.report import TrialReport
-from search.preflight.selection import Candidate, select
-from search.preflight.subject import Subject
+from failmap.analysis.errors import UserError
+from failmap.analysis.wording import count_words
+from failmap.run_folder.command_lines import command_line
+from failmap.search.config import RunConfig
+from failmap.search.cost import relative_cost
+from failmap.search.loading.request import default_space
+from failmap.search.preflight.order import BRIEF_CHECKS, check_trial
+from failmap.search.preflight.rendering import Row, rows
+from failmap.search.preflight.report import TrialReport
+from failmap.search.preflight.selection import Candidate, select
+from failmap.search.preflight.subject import Subject
 
 #: Trials at most, and seconds after which no other is begun; each that was has so many for its checks.
 MAX_TRIALS, TOTAL_SECONDS, TRIAL_SECONDS = 4, 1.0, 1.0
@@ -55,7 +55,7 @@ def check_command(words: Sequence[str]) -> str:
     space = [] if "space" in texts else [f"space={default_space(texts)}"]
     # A check decides nothing that a database would keep; its address may hold a password.
     others = [word for word in words if not word.startswith("journal=")]
-    return shlex.join(["python", "-m", "search.check", *space, *others])
+    return command_line("check", *space, *others)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """What the task says of its own data, and whether its splits share examples."""
 
-from datasets.duplicates import num_shared
-from datasets.input_space import is_enumerated
-from datasets.task import Task
-from search.preflight.finding import Finding
-from search.preflight.subject import Subject
+from failmap.datasets.duplicates import num_shared
+from failmap.datasets.input_space import is_enumerated
+from failmap.datasets.task import Task
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.subject import Subject
 
 #: Training sequences that are looked at.
 MAX_TRAIN = 5000
@@ -56,7 +56,7 @@ def duplicates(subject: Subject) -> Finding:
 
 def _unsealed(subject: Subject) -> Task:
     """The same task once more, its test set open: only duplicates are counted in it."""
-    from datasets import build_task
+    from failmap.datasets import build_task
 
     task = build_task(subject.config.task)
     task.unseal()

@@ -6,8 +6,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from search.preflight.finding import Finding, listed
-from search.preflight.subject import Subject
+from failmap.search.preflight.finding import Finding, listed
+from failmap.search.preflight.subject import Subject
 
 #: Why a parameter does not train, the worst first.
 Fault = Literal["not finite", "cut off", "unused", "zero", "frozen"]

@@ -4,9 +4,9 @@ import math
 
 import torch
 
-from search.preflight.finding import Finding
-from search.preflight.remedies import remedies
-from search.preflight.subject import Subject, constant_guess_loss
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.remedies import remedies
+from failmap.search.preflight.subject import Subject, constant_guess_loss
 
 #: An untrained network should lose no more than outputs of zero do: this many times at most.
 MAX_AGAINST_ZERO = 1.5

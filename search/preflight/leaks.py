@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.network import Teacher, Trace
-from search.preflight.finding import Finding
-from search.preflight.subject import Subject
-from search.trial.probes.batches import first_of
+from failmap.models.network import Teacher, Trace
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.subject import Subject
+from failmap.search.trial.probes.batches import first_of
 
 #: Sequences that are looked at.
 _NUM_SEQUENCES = 4

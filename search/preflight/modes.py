@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from models.config import DecodingConfig
-from search.preflight.finding import Finding
-from search.preflight.subject import Subject
-from search.trial.probes.batches import first_of
+from failmap.models.config import DecodingConfig
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.subject import Subject
+from failmap.search.trial.probes.batches import first_of
 
 #: Outputs that differ by less, relative to their size, differ by rounding: float32 has 7 digits.
 ROUNDING = 1e-5

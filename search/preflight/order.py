@@ -4,20 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from search.preflight.baselines import baselines
-from search.preflight.data import data_notes, duplicates
-from search.preflight.finding import Finding
-from search.preflight.gradients import gradients
-from search.preflight.initial_loss import initial_loss
-from search.preflight.leaks import leak_across_batch, leak_from_future
-from search.preflight.modes import modes
-from search.preflight.output_floor import output_floor
-from search.preflight.overfitting import TooFewUpdatesError, overfitting
-from search.preflight.reach import reach_in_depth, reach_in_time
-from search.preflight.report import TrialReport
-from search.preflight.shapes import input_scale, shapes
-from search.preflight.subject import Subject
-from search.preflight.time_limit import TimeLimitError, time_limit
+from failmap.search.preflight.baselines import baselines
+from failmap.search.preflight.data import data_notes, duplicates
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.gradients import gradients
+from failmap.search.preflight.initial_loss import initial_loss
+from failmap.search.preflight.leaks import leak_across_batch, leak_from_future
+from failmap.search.preflight.modes import modes
+from failmap.search.preflight.output_floor import output_floor
+from failmap.search.preflight.overfitting import TooFewUpdatesError, overfitting
+from failmap.search.preflight.reach import reach_in_depth, reach_in_time
+from failmap.search.preflight.report import TrialReport
+from failmap.search.preflight.shapes import input_scale, shapes
+from failmap.search.preflight.subject import Subject
+from failmap.search.preflight.time_limit import TimeLimitError, time_limit
 
 
 @dataclass(frozen=True)

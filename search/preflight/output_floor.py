@@ -2,11 +2,11 @@
 
 import torch
 
-from datasets.task import Batch
-from search.preflight.finding import Finding
-from search.preflight.subject import Subject, constant_guess_loss, floor_on
-from search.trial.floor import reach_of
-from search.trial.probes.batches import first_of
+from failmap.datasets.task import Batch
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.subject import Subject, constant_guess_loss, floor_on
+from failmap.search.trial.floor import reach_of
+from failmap.search.trial.probes.batches import first_of
 
 #: Targets that a floor is worked out for: some hundredths of a second.
 MAX_TARGETS = 200_000

@@ -7,14 +7,14 @@ from time import monotonic
 import torch
 from torch import Tensor
 
-from analysis.wording import count_words
-from datasets.task import Batch
-from search.preflight.finding import Finding, Status
-from search.preflight.loss_course import Course, Kind, course, target_loss
-from search.preflight.remedies import remedies
-from search.preflight.subject import Subject, constant_guess_loss, floor_on
-from search.trial.config import TrialConfig
-from search.trial.training import Training
+from failmap.analysis.wording import count_words
+from failmap.datasets.task import Batch
+from failmap.search.preflight.finding import Finding, Status
+from failmap.search.preflight.loss_course import Course, Kind, course, target_loss
+from failmap.search.preflight.remedies import remedies
+from failmap.search.preflight.subject import Subject, constant_guess_loss, floor_on
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.training import Training
 
 #: Sequences of the batch, and updates at most.
 NUM_SEQUENCES, MAX_UPDATES = 8, 3000

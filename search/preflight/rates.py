@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import torch
 
-from analysis.rate_curve import RateCurve
-from analysis.storage import AnyPath
-from search.cost import relative_cost
-from search.preflight.selection import Candidate
-from search.preflight.time_limit import TimeLimitError, time_limit
-from search.trial.range_test import RangeTest, range_test
+from failmap.analysis.rate_curve import RateCurve
+from failmap.analysis.storage import AnyPath
+from failmap.search.cost import relative_cost
+from failmap.search.preflight.selection import Candidate
+from failmap.search.preflight.time_limit import TimeLimitError, time_limit
+from failmap.search.trial.range_test import RangeTest, range_test
 
 #: Seconds that a test may take; on a nominal core it is planned to take half of them.
 MAX_SECONDS = 20.0
@@ -58,7 +58,7 @@ def try_rates(candidate: Candidate, picture: AnyPath) -> RatesReport:
     except TimeLimitError:
         return RatesReport(candidate.name, None, None)
     # Here, not above: it brings matplotlib along, which nothing else of a preflight needs.
-    from analysis.plots import write_range_test
+    from failmap.analysis.plots import write_range_test
 
     curve = RateCurve(candidate.name, test.rates, test.losses, test.smoothed, test.steepest, test.suggested)
     return RatesReport(candidate.name, test, write_range_test(curve, picture))

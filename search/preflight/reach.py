@@ -4,14 +4,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from datasets.task import Batch
-from search.preflight.finding import Finding
-from search.preflight.remedies import remedies
-from search.preflight.subject import Subject
-from search.trial.probes.batches import of_one_length
-from search.trial.probes.states import spread
-from search.trial.probes.steps import MAX_STEPS, shown_steps
-from search.trial.probes.time import reach
+from failmap.datasets.task import Batch
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.remedies import remedies
+from failmap.search.preflight.subject import Subject
+from failmap.search.trial.probes.batches import of_one_length
+from failmap.search.trial.probes.states import spread
+from failmap.search.trial.probes.steps import MAX_STEPS, shown_steps
+from failmap.search.trial.probes.time import reach
 
 #: An LSTM at torch's initialization loses a factor of 4 a layer. Below a hundredth, which is four layers of
 #: it, trials of 1,500 updates were seen to stay at chance for long stretches of sequence lengths.

@@ -1,7 +1,7 @@
 """What to try, as far as a trial has it."""
 
-from search.loading.paths import Chosen
-from search.trial.config import TrialConfig
+from failmap.search.loading.paths import Chosen
+from failmap.search.trial.config import TrialConfig
 
 
 def remedies(config: TrialConfig, *candidates: str) -> str:

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.wording import count_words, duration_text
-from search.preflight.finding import Finding, Status
-from search.preflight.report import Report, TrialReport
+from failmap.analysis.wording import count_words, duration_text
+from failmap.search.preflight.finding import Finding, Status
+from failmap.search.preflight.report import Report, TrialReport
 
 _STYLES: dict[Status, str] = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 

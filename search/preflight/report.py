@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search.preflight.finding import Finding, Status, worst
-from search.preflight.rates import RatesReport
-from search.trial.config import TrialConfig
+from failmap.search.preflight.finding import Finding, Status, worst
+from failmap.search.preflight.rates import RatesReport
+from failmap.search.trial.config import TrialConfig
 
 #: Of the JSON. Raised where a field changes its meaning or goes; new fields may come at any time.
 SCHEMA_VERSION = 1

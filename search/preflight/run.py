@@ -6,13 +6,13 @@ from time import monotonic
 
 import torch
 
-from search.config import RunConfig
-from search.preflight.finding import Finding
-from search.preflight.order import CHECKS, Check, check_trial
-from search.preflight.rates import try_rates
-from search.preflight.report import Report, TrialReport
-from search.preflight.selection import Candidate, select
-from search.preflight.subject import Subject
+from failmap.search.config import RunConfig
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.order import CHECKS, Check, check_trial
+from failmap.search.preflight.rates import try_rates
+from failmap.search.preflight.report import Report, TrialReport
+from failmap.search.preflight.selection import Candidate, select
+from failmap.search.preflight.subject import Subject
 
 #: Seconds of a whole preflight, so that it ends within a minute of its start.
 TOTAL_SECONDS = 50.0

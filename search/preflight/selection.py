@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search.cost import relative_cost
-from search.space import Axis, Cell, Space
-from search.trial.config import TrialConfig
+from failmap.search.cost import relative_cost
+from failmap.search.space import Axis, Cell, Space
+from failmap.search.trial.config import TrialConfig
 
 #: Axes whose every value is a kind of its own.
 _KIND_GROUPS = ("task.name", "model.name", "output")

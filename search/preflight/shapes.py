@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from datasets.task import Batch
-from search.preflight.finding import Finding
-from search.preflight.subject import Subject
-from search.trial.probes.batches import first_of
+from failmap.datasets.task import Batch
+from failmap.search.preflight.finding import Finding
+from failmap.search.preflight.subject import Subject
+from failmap.search.trial.probes.batches import first_of
 
 #: Inputs of a larger root mean square press the units of a default initialization into saturation;
 #: standardised features have 1.

@@ -5,14 +5,14 @@ import math
 import torch
 from torch import Tensor
 
-from datasets.config import GeneratedTaskConfig
-from datasets.task import Batch, Task
-from models.network import Network, Teacher, Trace
-from search.trial.best_constant import best_constant_loss
-from search.trial.config import TrialConfig
-from search.trial.floor import Floor, floor
-from search.trial.objective import Objective
-from search.trial.training import Training
+from failmap.datasets.config import GeneratedTaskConfig
+from failmap.datasets.task import Batch, Task
+from failmap.models.network import Network, Teacher, Trace
+from failmap.search.trial.best_constant import best_constant_loss
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.floor import Floor, floor
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.training import Training
 
 #: Sequences of the batch that checks pass through the network.
 MIN_SEQUENCES, MAX_SEQUENCES = 4, 64

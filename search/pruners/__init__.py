@@ -1,8 +1,8 @@
 """Who stops a trial by its rank."""
 
-from search.pruners.base import Pruner
-from search.pruners.halving import HalvingPruner
-from search.pruners.none import NoPruner
+from failmap.search.pruners.base import Pruner
+from failmap.search.pruners.halving import HalvingPruner
+from failmap.search.pruners.none import NoPruner
 
 __all__ = ["PRUNERS", "Pruner"]
 

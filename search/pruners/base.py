@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial
 
-from search.config import RunConfig
+from failmap.search.config import RunConfig
 
 
 class Pruner(ABC):

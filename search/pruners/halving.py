@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from search.pruners.base import Pruner
+from failmap.search.pruners.base import Pruner
 
 #: Tells these random numbers from other streams of the run's seed.
 _EXEMPTION_STREAM = 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial
 
-from search.pruners.base import Pruner
+from failmap.search.pruners.base import Pruner
 
 
 class NoPruner(Pruner):

@@ -1,9 +1,9 @@
 """Who fills in the recipe of a trial."""
 
-from search.samplers.base import Sampler, Tried
-from search.samplers.grid import GridSampler
-from search.samplers.sequences import RandomSampler, SobolSampler
-from search.samplers.tpe import TpeSampler
+from failmap.search.samplers.base import Sampler, Tried
+from failmap.search.samplers.grid import GridSampler
+from failmap.search.samplers.sequences import RandomSampler, SobolSampler
+from failmap.search.samplers.tpe import TpeSampler
 
 __all__ = ["SAMPLERS", "Sampler", "Tried"]
 

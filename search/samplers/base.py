@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
-from search.space import Cell, Space
+from failmap.search.space import Cell, Space
 
 #: How many candidates, beyond some for each known recipe, are looked at before a cell counts as exhausted.
 _PATIENCE = 256

@@ -10,7 +10,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from search.space import Axis, Space
+from failmap.search.space import Axis, Space
 
 
 def distribution(axis: Axis) -> BaseDistribution:

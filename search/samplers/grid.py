@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from search.samplers.base import Sampler, Tried
-from search.space import Cell
+from failmap.search.samplers.base import Sampler, Tried
+from failmap.search.space import Cell
 
 
 class GridSampler(Sampler):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from search.samplers.base import Sampler, Tried
-from search.space import Cell
+from failmap.search.samplers.base import Sampler, Tried
+from failmap.search.space import Cell
 
 #: Points drawn at once. Sobol' sequences are balanced at powers of two.
 _BLOCK = 64

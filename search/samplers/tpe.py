@@ -7,10 +7,10 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from search.samplers.base import Sampler, Tried, recipe_key
-from search.samplers.distributions import distributions
-from search.samplers.grid import GridSampler
-from search.space import Axis, Cell
+from failmap.search.samplers.base import Sampler, Tried, recipe_key
+from failmap.search.samplers.distributions import distributions
+from failmap.search.samplers.grid import GridSampler
+from failmap.search.space import Axis, Cell
 
 #: Draws that may hit a recipe that was tried already, before the grid's next one is taken.
 _NUM_DRAWS = 8

@@ -1,8 +1,8 @@
 """Which start of a trial may write into its folder: after a driver's death its worker may outlive it."""
 
-from analysis.errors import UserError
-from analysis.run_folder import TrialFolder
-from analysis.storage import read_text, write_atomically
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import TrialFolder
+from failmap.analysis.storage import read_text, write_atomically
 
 _MAX_DIGITS = 9
 

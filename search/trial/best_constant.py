@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
-from search.trial.elementwise import least_losses, losses_at, without_rounding
-from search.trial.head import Head
+from failmap.search.trial.elementwise import least_losses, losses_at, without_rounding
+from failmap.search.trial.head import Head
 
 #: Targets at most by which the best constant of a Huber loss is found; further sequences are left out.
 MAX_SOUGHT = 2**22

@@ -16,11 +16,11 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from analysis.storage import AnyPath, store_of, write_atomically
-from analysis.storage.plain_files import MAX_TENSOR_BYTES
-from search.trial.criterion import Progress
-from search.trial.optimizers import stays_on_host
-from search.trial.precision import LossScaling
+from failmap.analysis.storage import AnyPath, store_of, write_atomically
+from failmap.analysis.storage.plain_files import MAX_TENSOR_BYTES
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.optimizers import stays_on_host
+from failmap.search.trial.precision import LossScaling
 
 STATE_FILE = "state.safetensors"
 WEIGHTS_FILE = "weights.safetensors"

@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from datasets.config import TASK_CONFIGS, AnyTaskConfig, Config
-from models.config import AnyModelConfig
-from search.trial.output_config import NATURAL_LOSS, OutputConfig
-from search.trial.train_config import TrainConfig
+from failmap.datasets.config import TASK_CONFIGS, AnyTaskConfig, Config
+from failmap.models.config import AnyModelConfig
+from failmap.search.trial.output_config import NATURAL_LOSS, OutputConfig
+from failmap.search.trial.train_config import TrainConfig
 
 
 class CriterionConfig(Config):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from analysis.records import Outcome
+from failmap.analysis.records import Outcome
 
 
 @dataclass(frozen=True)

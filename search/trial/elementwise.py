@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from torch import Tensor
 from torch.nn import functional
 
-from search.trial.output_config import Loss
+from failmap.search.trial.output_config import Loss
 
 #: Targets this close beyond 0 or 1 are there by rounding.
 _ROUNDING = 1e-6

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from datasets.task import Batch
-from models.network import Network
-from search.trial.objective import Objective
-from search.trial.precision import Precision
-from search.trial.probes import Signals, state_signals, to_host
+from failmap.datasets.task import Batch
+from failmap.models.network import Network
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.precision import Precision
+from failmap.search.trial.probes import Signals, state_signals, to_host
 
 #: Numbers kept at once, of hidden states and of outputs: 256 MB in float32.
 MAX_ENTRIES = 2**26

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
-from search.trial.elementwise import best_outputs, least_losses, losses_at, without_rounding
-from search.trial.head import Head
+from failmap.search.trial.elementwise import best_outputs, least_losses, losses_at, without_rounding
+from failmap.search.trial.head import Head
 
 #: Targets closer than the range divided by this are taken together, so that millions of pixels are cheap.
 NUM_BINS = 2**16

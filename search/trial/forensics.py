@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from search.trial.checkpoint import Snapshot
-from search.trial.training import Training
+from failmap.search.trial.checkpoint import Snapshot
+from failmap.search.trial.training import Training
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from search.trial.train_config import TrainConfig
+from failmap.search.trial.train_config import TrainConfig
 
 
 def clip(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> None:

@@ -9,9 +9,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.config import TargetKind
-from datasets.task import Task
-from search.trial.output_config import NATURAL_LOSS, Activation, Loss, OutputConfig
+from failmap.datasets.config import TargetKind
+from failmap.datasets.task import Task
+from failmap.search.trial.output_config import NATURAL_LOSS, Activation, Loss, OutputConfig
 
 #: How far a scaled activation goes beyond the targets, on each side, as a share of their range.
 MARGIN = 0.1

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from time import monotonic
 
-from analysis.records import Evaluation, parse_history
-from analysis.run_folder import TrialFolder
-from analysis.storage import store_of
+from failmap.analysis.records import Evaluation, parse_history
+from failmap.analysis.run_folder import TrialFolder
+from failmap.analysis.storage import store_of
 
 #: Seconds that evaluations wait at most where each push is a request and writes the file anew.
 PUSH_SECONDS = 30.0

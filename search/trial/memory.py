@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from search.trial.config import TrialConfig
+from failmap.search.trial.config import TrialConfig
 
 #: Threads that Ray starts later, and what the allocator keeps at hand, are no trial's.
 _SPARE_BYTES = 256 * 2**20

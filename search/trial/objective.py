@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from datasets.task import Batch, Task
-from search.trial.best_constant import best_constant_loss
-from search.trial.floor import Floor, floor
-from search.trial.head import LEAST_PROBABILITY, Head
-from search.trial.output_config import OutputConfig
+from failmap.datasets.task import Batch, Task
+from failmap.search.trial.best_constant import best_constant_loss
+from failmap.search.trial.floor import Floor, floor
+from failmap.search.trial.head import LEAST_PROBABILITY, Head
+from failmap.search.trial.output_config import OutputConfig
 
 
 class Objective:

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from search.trial.optimizer_settings import BETAS, OPTIMIZERS
-from search.trial.train_config import TrainConfig
+from failmap.search.trial.optimizer_settings import BETAS, OPTIMIZERS
+from failmap.search.trial.train_config import TrainConfig
 
 #: Numbers that torch keeps for each parameter on the host, whatever the device, where the step is not fused.
 _HOST_NUMBERS = ("step", "mu_product")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from datasets.config import Config, TargetKind
+from failmap.datasets.config import Config, TargetKind
 
 Activation = Literal["none", "sigmoid", "tanh", "scaled"]
 TargetRange = Literal["task", "zero_one", "minus_one_one", "standardised"]

@@ -1,7 +1,7 @@
 """The schedule that falls when the validation loss does not: torch's ReduceLROnPlateau."""
 
-from search.trial.criterion import Progress
-from search.trial.train_config import TrainConfig
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.train_config import TrainConfig
 
 #: torch's: a loss counts as lower by this share at least, and a smaller change of the rate is not made.
 THRESHOLD, LEAST_CHANGE = 1e-4, 1e-8

@@ -8,8 +8,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from models.network import Network, Teacher, Trace
-from search.trial.train_config import PrecisionName
+from failmap.models.network import Network, Teacher, Trace
+from failmap.search.trial.train_config import PrecisionName
 
 #: Precisions that torch.autocast computes in.
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import torch
 
-from search.trial.config import TrialConfig
-from search.trial.training import Training
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.training import Training
 
 #: Weight of the past in the smoothed loss.
 SMOOTHING = 0.9

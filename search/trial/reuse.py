@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from analysis.errors import UserError, nearest
-from analysis.run_folder import RunFolder, TrialFolder
-from analysis.storage import AnyPath, store_of
-from analysis.storage.plain_files import MAX_TENSOR_BYTES
-from models.config import NetworkConfig, RecurrentConfig
-from models.network import Network
-from models.recurrent import RecurrentNetwork
-from models.reuse import reuse_layers
-from search.trial.checkpoint import WEIGHTS_FILE
+from failmap.analysis.errors import UserError, nearest
+from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.analysis.storage import AnyPath, store_of
+from failmap.analysis.storage.plain_files import MAX_TENSOR_BYTES
+from failmap.models.config import NetworkConfig, RecurrentConfig
+from failmap.models.network import Network
+from failmap.models.recurrent import RecurrentNetwork
+from failmap.models.reuse import reuse_layers
+from failmap.search.trial.checkpoint import WEIGHTS_FILE
 
 #: Trials that a message names at most.
 _MAX_NAMED = 5

@@ -2,7 +2,7 @@
 
 import math
 
-from search.trial.train_config import TrainConfig
+from failmap.search.trial.train_config import TrainConfig
 
 #: torch's OneCycleLR: share of the updates on which the rate rises, and what it begins and ends at.
 ONE_CYCLE_RISE, ONE_CYCLE_FIRST, ONE_CYCLE_LAST = 0.3, 1 / 25, 1 / 25 / 1e4

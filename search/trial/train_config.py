@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from datasets.config import Config
-from search.trial.optimizer_settings import OPTIMIZERS, SPECIAL_SETTINGS, OptimizerName, those_with
+from failmap.datasets.config import Config
+from failmap.search.trial.optimizer_settings import OPTIMIZERS, SPECIAL_SETTINGS, OptimizerName, those_with
 
 Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]
 PrecisionName = Literal["fp32", "tf32", "bf16", "fp16"]

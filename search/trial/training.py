@@ -6,17 +6,17 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
-from datasets import build_task
-from datasets.task import Batch
-from models import build_model
-from models.network import Interface, Teacher
-from search.trial.config import TrialConfig
-from search.trial.gradients import add_l2_penalty, clip
-from search.trial.objective import Objective
-from search.trial.optimizers import build_optimizer, set_learning_rate
-from search.trial.precision import Precision
-from search.trial.probes import UpdateProbe
-from search.trial.schedules import learning_rate
+from failmap.datasets import build_task
+from failmap.datasets.task import Batch
+from failmap.models import build_model
+from failmap.models.network import Interface, Teacher
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.gradients import add_l2_penalty, clip
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.optimizers import build_optimizer, set_learning_rate
+from failmap.search.trial.precision import Precision
+from failmap.search.trial.probes import UpdateProbe
+from failmap.search.trial.schedules import learning_rate
 
 
 class Training:

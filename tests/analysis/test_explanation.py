@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from analysis.diagnosis import Diagnosis
-from analysis.errors import UserError
-from analysis.explanation import Explanation
-from analysis.load import load_run
+from failmap.analysis.diagnosis import Diagnosis
+from failmap.analysis.errors import UserError
+from failmap.analysis.explanation import Explanation
+from failmap.analysis.load import load_run
 
 MakeRun = Callable[..., Any]
 MakeHistory = Callable[..., Any]

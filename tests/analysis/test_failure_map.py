@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from analysis.failure_map import FailureMap, build_map
-from analysis.load import load_run
-from analysis.records import Intervention
+from failmap.analysis.failure_map import FailureMap, build_map
+from failmap.analysis.load import load_run
+from failmap.analysis.records import Intervention
 
 
 def built(run: Any) -> FailureMap:

@@ -4,10 +4,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.errors import UserError
-from analysis.load import find_run, load_run
-from analysis.records import Intervention
-from analysis.table import COLUMNS
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import find_run, load_run
+from failmap.analysis.records import Intervention
+from failmap.analysis.table import COLUMNS
 
 
 def table(run: Any) -> pd.DataFrame:

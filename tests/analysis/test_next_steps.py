@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from analysis.failure_map import build_map
-from analysis.load import load_run
-from analysis.next_steps import next_steps
-from analysis.records import Intervention
+from failmap.analysis.failure_map import build_map
+from failmap.analysis.load import load_run
+from failmap.analysis.next_steps import next_steps
+from failmap.analysis.records import Intervention
 
 
 def commands(run: Any) -> dict[str, str]:

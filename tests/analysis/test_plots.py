@@ -6,11 +6,11 @@ import pytest
 from matplotlib import image
 from matplotlib.transforms import Bbox
 
-from analysis.diagnosis import CAUSES
-from analysis.failure_map import build_map
-from analysis.load import load_run
-from analysis.plots import MapLine, draw_failure_map, write_failure_map
-from analysis.why import cause_label
+from failmap.analysis.diagnosis import CAUSES
+from failmap.analysis.failure_map import build_map
+from failmap.analysis.load import load_run
+from failmap.analysis.plots import MapLine, draw_failure_map, write_failure_map
+from failmap.analysis.why import cause_label
 
 
 def texts(run: Any) -> list[str]:

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.diagnosis import CAUSE_WORDS
-from analysis.errors import UserError
-from analysis.records import Intervention
-from analysis.report import build, main
+from failmap.analysis.diagnosis import CAUSE_WORDS
+from failmap.analysis.errors import UserError
+from failmap.analysis.records import Intervention
+from failmap.analysis.reporting import build, main
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7*7 }}<!--"""
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from analysis.records import Intervention
-from analysis.report import build
+from failmap.analysis.records import Intervention
+from failmap.analysis.reporting import build
 
 CHROMIUM = Path("/usr/bin/chromium")
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.load import load_run
-from analysis.records import Evaluation, Intervention
-from analysis.signal_table import main, signal_table
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import load_run
+from failmap.analysis.records import Evaluation, Intervention
+from failmap.analysis.signals_by_cell import main, signal_table
 
 MakeRun = Callable[..., Any]
 

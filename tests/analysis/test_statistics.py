@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from analysis.statistics import censored_interval, exact_paired_test, wilson_interval
+from failmap.analysis.statistics import censored_interval, exact_paired_test, wilson_interval
 
 
 @st.composite

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from analysis.failure_map import build_map
-from analysis.load import load_run
+from failmap.analysis.failure_map import build_map
+from failmap.analysis.load import load_run
 
 
 def criterion(run: Any) -> str:

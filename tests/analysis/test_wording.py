@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.wording import (
+from failmap.analysis.wording import (
     any_of,
     axis_labels,
     axis_words,

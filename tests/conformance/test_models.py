@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from models import build_model
-from models.config import MODEL_CONFIGS, DecodingConfig, NetworkConfig, OutputLayout, RecurrentConfig
-from models.network import Interface, Network, Teacher
+from failmap.models import build_model
+from failmap.models.config import MODEL_CONFIGS, DecodingConfig, NetworkConfig, OutputLayout, RecurrentConfig
+from failmap.models.network import Interface, Network, Teacher
 
 BATCH, STEPS = 4, 6
 DECODED_STEPS = (3, 2)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from analysis.records import Purpose
-from search.config import RunConfig
-from search.pruners import PRUNERS, Pruner
+from failmap.analysis.records import Purpose
+from failmap.search.config import RunConfig
+from failmap.search.pruners import PRUNERS, Pruner
 
 SPACE: dict[str, Any] = {
     "name": "tiny",

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.config import RunConfig
-from search.samplers import SAMPLERS, Tried
-from search.samplers.base import recipe_key
-from search.space import Axis, Cell, Space
+from failmap.search.config import RunConfig
+from failmap.search.samplers import SAMPLERS, Tried
+from failmap.search.samplers.base import recipe_key
+from failmap.search.space import Axis, Cell, Space
 
 RANGES: list[dict[str, Any]] = [
     {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True, "default": 3e-3},

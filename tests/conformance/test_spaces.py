@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from models.config import MODEL_CONFIGS
-from search.cost import relative_cost
-from search.loading import load
-from search.loading.groups import question_of, shipped
-from search.space import Cell, Space
-from search.trial.config import TrialConfig
-from search.trial.evaluation import measure
-from search.trial.precision import PrecisionError
-from search.trial.training import Training
+from failmap.models.config import MODEL_CONFIGS
+from failmap.search.cost import relative_cost
+from failmap.search.loading import load
+from failmap.search.loading.groups import question_of, shipped
+from failmap.search.space import Cell, Space
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.evaluation import measure
+from failmap.search.trial.precision import PrecisionError
+from failmap.search.trial.training import Training
 
 SPACES = shipped("space")
 #: Spaces of one task and network, whose axes any task with a length, and any network, has.

@@ -13,12 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets import build_task
-from datasets.config import TASK_CONFIGS, TaskConfig
-from datasets.criterion import check_criterion
-from datasets.duplicates import num_shared
-from datasets.input_space import is_enumerated
-from datasets.task import Batch, SealedError, Task
+from failmap.datasets import build_task
+from failmap.datasets.config import TASK_CONFIGS, TaskConfig
+from failmap.datasets.criterion import check_criterion
+from failmap.datasets.duplicates import num_shared
+from failmap.datasets.input_space import is_enumerated
+from failmap.datasets.task import Batch, SealedError, Task
 
 LENGTH = 7
 LENGTH_DISTRIBUTIONS = ("fixed", "uniform", "curriculum")

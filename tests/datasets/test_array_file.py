@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from datasets import build_task
-from datasets.array_file import ArrayFile
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
+from failmap.datasets import build_task
+from failmap.datasets.array_file import ArrayFile
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
 
 RANDOM = np.random.RandomState(0)
 INPUTS = RANDOM.normal(5, 3, (400, 8, 2))

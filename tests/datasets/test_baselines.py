@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from datasets import build_task
-from datasets.baselines import Baseline, measure_baselines
-from datasets.config import TASK_CONFIGS
-from datasets.linear import Ridge
-from datasets.task import Task
+from failmap.datasets import build_task
+from failmap.datasets.baselines import Baseline, measure_baselines
+from failmap.datasets.config import TASK_CONFIGS
+from failmap.datasets.linear import Ridge
+from failmap.datasets.task import Task
 
 
 def build(name: str, **values: Any) -> Task:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from datasets.chance import (
+from failmap.datasets.chance import (
     adding_chance,
     best_of_chance,
     copy_chance,
@@ -21,7 +21,7 @@ from datasets.chance import (
     recall_chance,
     sum_chance,
 )
-from datasets.config import (
+from failmap.datasets.config import (
     AddingConfig,
     CopyMemoryConfig,
     DelayedRecallConfig,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from datasets.chance import Chance
-from datasets.config import TASK_CONFIGS, TaskConfig
-from datasets.criterion import check_criterion, nominal_chance, target_metric
-from datasets.errors import TaskError
+from failmap.datasets.chance import Chance
+from failmap.datasets.config import TASK_CONFIGS, TaskConfig
+from failmap.datasets.criterion import check_criterion, nominal_chance, target_metric
+from failmap.datasets.errors import TaskError
 
 
 def config_of(name: str, **values: Any) -> TaskConfig:
@@ -92,7 +92,7 @@ def test_adding_must_get_below_a_twentieth_of_chance() -> None:
 
 
 def test_needs_no_torch() -> None:
-    program = "import datasets.criterion, sys; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+    program = "import failmap.datasets.criterion, sys; sys.exit(bool({'torch', 'scipy'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.adding import Adding
-from datasets.config import AddingConfig, DelayedRecallConfig, ParityConfig
-from datasets.delayed_recall import DelayedRecall
-from datasets.parity import Parity
+from failmap.datasets.adding import Adding
+from failmap.datasets.config import AddingConfig, DelayedRecallConfig, ParityConfig
+from failmap.datasets.delayed_recall import DelayedRecall
+from failmap.datasets.parity import Parity
 
 
 @given(

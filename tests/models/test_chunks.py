@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.chunks import run_in_chunks, state_gradients
-from models.gates import from_inputs, from_states
+from failmap.models.chunks import run_in_chunks, state_gradients
+from failmap.models.gates import from_inputs, from_states
 
 BATCH, NUM_STEPS, FEATURES, HIDDEN = 3, 7, 2, 4
 LAYERS = {

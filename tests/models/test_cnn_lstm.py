@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
-from models import build_model
-from models.config import CnnLSTMConfig
-from models.encoder_decoder.frame_maps import doubling_convolutions, halved, halving_convolutions
-from models.network import Interface, Network, Teacher
+from failmap.models import build_model
+from failmap.models.config import CnnLSTMConfig
+from failmap.models.encoder_decoder.frame_maps import doubling_convolutions, halved, halving_convolutions
+from failmap.models.network import Interface, Network, Teacher
 
 SIZES = st.integers(4, 70) | st.sampled_from([127, 128, 511, 512])
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from models import build_model
-from models.attention import positions
-from models.config import MODEL_CONFIGS
-from models.network import Interface, Network
+from failmap.models import build_model
+from failmap.models.attention import positions
+from failmap.models.config import MODEL_CONFIGS
+from failmap.models.network import Interface, Network
 
 
 def network(name: str, interface: Interface, **settings: object) -> Network:

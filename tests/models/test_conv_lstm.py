@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models import build_model
-from models.config import ConvLSTMConfig
-from models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
-from models.network import Interface, Network, Teacher
+from failmap.models import build_model
+from failmap.models.config import ConvLSTMConfig
+from failmap.models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
+from failmap.models.network import Interface, Network, Teacher
 
 
 def step_by_step(layer: ConvLSTMLayer, inputs: Tensor, state: Tensor, cell: Tensor) -> tuple[Tensor, ...]:

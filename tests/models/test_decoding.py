@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from models.encoder_decoder.decoder import Continued, Decoder, draw_shown, stretches
-from models.encoder_decoder.single_step import single_step
-from models.encoder_decoder.stack import RecurrentStack
-from models.gates import gate_activations
+from failmap.models.encoder_decoder.decoder import Continued, Decoder, draw_shown, stretches
+from failmap.models.encoder_decoder.single_step import single_step
+from failmap.models.encoder_decoder.stack import RecurrentStack
+from failmap.models.gates import gate_activations
 
 
 def test_a_stretch_ends_where_a_decoder_sees_its_own() -> None:

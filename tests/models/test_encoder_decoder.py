@@ -7,10 +7,10 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from models import build_model
-from models.config import EncoderDecoderConfig
-from models.encoder_decoder.linear import EncoderDecoder
-from models.network import Interface, Network, Teacher
+from failmap.models import build_model
+from failmap.models.config import EncoderDecoderConfig
+from failmap.models.encoder_decoder.linear import EncoderDecoder
+from failmap.models.network import Interface, Network, Teacher
 
 BATCH, STEPS, PIXELS, UNITS = 3, 4, 6, 5
 CELLS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.gates import block_of, gate_activations
+from failmap.models.gates import block_of, gate_activations
 
 
 def test_lstm_gates_reproduce_the_states_step_by_step() -> None:

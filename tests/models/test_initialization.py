@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import build_model
-from models.config import MODEL_CONFIGS
-from models.gates import block_of
-from models.network import Interface
-from models.recurrent import RecurrentNetwork
+from failmap.models import build_model
+from failmap.models.config import MODEL_CONFIGS
+from failmap.models.gates import block_of
+from failmap.models.network import Interface
+from failmap.models.recurrent import RecurrentNetwork
 
 NUM_BLOCKS = {"rnn": 1, "gru": 3, "lstm": 4}
 INPUTS, UNITS = 40, 60

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.config import MODEL_CONFIGS
-from models.layers import RecurrentLayer
+from failmap.models.config import MODEL_CONFIGS
+from failmap.models.layers import RecurrentLayer
 
 INPUTS = torch.randn(4, 7, 5, generator=torch.Generator().manual_seed(0))
 LENGTHS = torch.tensor([7, 1, 4, 6])

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from models import build_model
-from models.config import MODEL_CONFIGS
-from models.network import Interface
-from models.recurrent import RecurrentNetwork
+from failmap.models import build_model
+from failmap.models.config import MODEL_CONFIGS
+from failmap.models.network import Interface
+from failmap.models.recurrent import RecurrentNetwork
 
 KINDS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 

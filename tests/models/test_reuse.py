@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import build_model
-from models.config import MODEL_CONFIGS
-from models.network import Interface
-from models.recurrent import RecurrentNetwork
-from models.reuse import reuse_layers
+from failmap.models import build_model
+from failmap.models.config import MODEL_CONFIGS
+from failmap.models.network import Interface
+from failmap.models.recurrent import RecurrentNetwork
+from failmap.models.reuse import reuse_layers
 
 
 def network(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.variational import draw_masks, step_by_step
+from failmap.models.variational import draw_masks, step_by_step
 
 LAYERS = {
     "tanh": lambda both: nn.RNN(3, 4, batch_first=True, bidirectional=both),

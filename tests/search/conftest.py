@@ -16,8 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from analysis.run_folder import RunFolder
-from search.config import RunConfig
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.config import RunConfig
 
 LENGTHS, DEPTHS = [5, 10], [1, 2]
 RECIPE_AXES: list[dict[str, Any]] = [

@@ -9,12 +9,12 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from analysis.records import Summary, TrialRecord
-from analysis.run_folder import RunFolder
-from analysis.storage import read_text, store_of
-from search.config import RunConfig
-from search.study import Start, Study
-from search.trial.config import TrialConfig
+from failmap.analysis.records import Summary, TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import read_text, store_of
+from failmap.search.config import RunConfig
+from failmap.search.study import Start, Study
+from failmap.search.trial.config import TrialConfig
 
 MakeConfig = Callable[..., RunConfig]
 

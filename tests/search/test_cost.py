@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.config import TASK_CONFIGS
-from models.config import MODEL_CONFIGS
-from search.cost import machine_factor, relative_cost
-from search.trial.config import TrialConfig
+from failmap.datasets.config import TASK_CONFIGS
+from failmap.models.config import MODEL_CONFIGS
+from failmap.search.cost import machine_factor, relative_cost
+from failmap.search.trial.config import TrialConfig
 
 
 def trial(

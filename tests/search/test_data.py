@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.errors import UserError
-from search.config import RunConfig
-from search.data import check_files, with_sizes_of_its_file
-from search.loading import load
+from failmap.analysis.errors import UserError
+from failmap.search.config import RunConfig
+from failmap.search.data import check_files, with_sizes_of_its_file
+from failmap.search.loading import load
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.records import FaultKind, Outcome, Summary, TrialRecord
-from analysis.run_folder import RunFolder
-from analysis.storage import read_text
-from search.config import Retries, RunConfig
-from search.desk import Desk
-from search.interruption import Interruption
-from search.study import Study
+from failmap.analysis.records import FaultKind, Outcome, Summary, TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import read_text
+from failmap.search.config import Retries, RunConfig
+from failmap.search.desk import Desk
+from failmap.search.interruption import Interruption
+from failmap.search.study import Study
 
 MakeConfig = Callable[..., RunConfig]
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.errors import UserError
-from search.config import RunConfig
-from search.device import check_device
+from failmap.analysis.errors import UserError
+from failmap.search.config import RunConfig
+from failmap.search.device import check_device
 
 on_a_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
 

@@ -2,7 +2,7 @@
 
 from syrupy.assertion import SnapshotAssertion
 
-from search.help import (
+from failmap.search.commands.help import (
     WIDTH,
     ablate_help,
     check_help,
@@ -14,8 +14,8 @@ from search.help import (
     stop_help,
     submit_help,
 )
-from search.loading.groups import shipped
-from search.loading.paths import Chosen
+from failmap.search.loading.groups import shipped
+from failmap.search.loading.paths import Chosen
 
 
 def test_every_key_of_a_trial_is_told() -> None:

@@ -7,12 +7,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from analysis.records import Intervention, Outcome
-from search.live import LiveView
-from search.loading import load
-from search.space import Cell
-from search.study import Results
-from search.wants import TrialNote
+from failmap.analysis.records import Intervention, Outcome
+from failmap.search.live import LiveView
+from failmap.search.loading import load
+from failmap.search.space import Cell
+from failmap.search.study import Results
+from failmap.search.wants import TrialNote
 
 CONFIG = load(["space=smoke", "budget=quick", "model.depth=1,2,4"])
 CELLS = {

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath
-from search.drivers import driver_of
-from search.lock import Lease, Owner, Pace, SupersededError, Terms, take_lease
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath
+from failmap.search.drivers import driver_of
+from failmap.search.lock import Lease, Owner, Pace, SupersededError, Terms, take_lease
 
 #: Beats that a test can wait for.
 QUICK = Pace(beat_seconds=0.05, watch_seconds=1.0)
@@ -27,9 +27,9 @@ DRIVER = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from search.lock import Owner, Pace, take_lease
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.lock import Owner, Pace, take_lease
 folder, place = RunFolder(Path(sys.argv[1])), sys.argv[2]
 owner = Owner.this_process()
 lease = take_lease(folder, print, owner=replace(owner, place=place or owner.place), pace=Pace(0.05, 1.0))

@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.load import load_run
-from analysis.records import Intervention, Origin, Summary, TrialRecord
-from analysis.report import build
-from analysis.report import main as report
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath
-from search.agenda import Job
-from search.config import RunConfig
-from search.loading import from_yaml, to_yaml
-from search.lock import take_lease
-from search.merge import main, merge
-from search.merging.request import read_merge
-from search.provenance import begin_session, end_session
-from search.space import Cell
-from search.study import Study
-from search.trial.config import TrialConfig
-from search.wants import TrialNote
-from search.worker import Worker
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import load_run
+from failmap.analysis.records import Intervention, Origin, Summary, TrialRecord
+from failmap.analysis.reporting import build
+from failmap.analysis.reporting import main as report
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath
+from failmap.search.agenda import Job
+from failmap.search.commands.merge import main, merge
+from failmap.search.config import RunConfig
+from failmap.search.loading import from_yaml, to_yaml
+from failmap.search.lock import take_lease
+from failmap.search.merging.request import read_merge
+from failmap.search.provenance import begin_session, end_session
+from failmap.search.space import Cell
+from failmap.search.study import Study
+from failmap.search.trial.config import TrialConfig
+from failmap.search.wants import TrialNote
+from failmap.search.worker import Worker
 
 BASE = {
     "task": {"name": "adding", "test_size": 64},

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.loading import load
-from search.names import MAX_LENGTH, made_up_name, name_problem
+from failmap.search.loading import load
+from failmap.search.names import MAX_LENGTH, made_up_name, name_problem
 
 
 @pytest.mark.parametrize(

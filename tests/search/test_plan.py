@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
-from search.loading import load
-from search.plan import make_plan, show_plan
+from failmap.search.loading import load
+from failmap.search.plan import make_plan, show_plan
 
 WORDS = ["cluster.cpus=2", "model.depth=1,3", "task.sequence_length=10,100"]
 

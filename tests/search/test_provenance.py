@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.run_folder import RunFolder
-from search import provenance
-from search.provenance import begin_session, describe_code, end_session
-from search.sources import FileState
+from failmap.analysis.run_folder import RunFolder
+from failmap.search import provenance
+from failmap.search.provenance import begin_session, describe_code, end_session
+from failmap.search.sources import FileState
 
 
 def git(root: Path, *arguments: str) -> None:

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.errors import UserError
-from analysis.failure_map import build_map
-from analysis.load import load_run
-from analysis.records import Summary, TrialRecord
-from analysis.run_folder import RunFolder
-from search.agenda import cells_in_order, own_cells
-from search.config import RunConfig
-from search.loading import from_yaml, load, resume_config, to_yaml
-from search.shards import Shard, name_of_shard, shard_of_name
-from search.study import Study
-from search.trial.config import TrialConfig
+from failmap.analysis.errors import UserError
+from failmap.analysis.failure_map import build_map
+from failmap.analysis.load import load_run
+from failmap.analysis.records import Summary, TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.agenda import cells_in_order, own_cells
+from failmap.search.config import RunConfig
+from failmap.search.loading import from_yaml, load, resume_config, to_yaml
+from failmap.search.shards import Shard, name_of_shard, shard_of_name
+from failmap.search.study import Study
+from failmap.search.trial.config import TrialConfig
 
 MakeConfig = Callable[..., RunConfig]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from search.loading import load
-from search.sources import FileState, states_of_files
+from failmap.analysis.errors import UserError
+from failmap.search.loading import load
+from failmap.search.sources import FileState, states_of_files
 
 
 def state_of(content: bytes) -> FileState:

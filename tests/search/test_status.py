@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from analysis.records import Fault, Outcome, Summary, TrialRecord
-from analysis.run_folder import RunFolder
-from search.loading import load, to_yaml
-from search.lock import take_lease
-from search.standing import Standing, standing_of
-from search.standings_view import show_standings
-from search.status import main
+from failmap.analysis.records import Fault, Outcome, Summary, TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.commands.status import main
+from failmap.search.loading import load, to_yaml
+from failmap.search.lock import take_lease
+from failmap.search.standing import Standing, standing_of
+from failmap.search.standings_view import show_standings
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LOST = Fault(1, "lost", "its node died\x1b[2J", (NOON + timedelta(minutes=3)).isoformat())

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from search.lock import take_lease
-from search.stop import main
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.commands.stop import main
+from failmap.search.lock import take_lease
 
 DRIVER = """
 import sys
 from pathlib import Path
 from threading import Event
-from analysis.run_folder import RunFolder
-from search.interruption import Interruption
-from search.lock import take_lease
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.interruption import Interruption
+from failmap.search.lock import take_lease
 folder = RunFolder(Path(sys.argv[1]))
 lease = take_lease(folder, print)
 interruption = Interruption(folder, deadline=None)
@@ -69,7 +69,7 @@ def test_a_driver_that_is_asked_tells_its_workers_and_ends_and_no_flag_is_left(
 
 
 def test_a_request_of_before_does_not_stop_the_next_session(run: RunFolder) -> None:
-    from search.interruption import Interruption
+    from failmap.search.interruption import Interruption
 
     run.stop_request.write_text("")
     interruption = Interruption(run, deadline=None)

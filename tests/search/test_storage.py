@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from search.storage import create_run_folder, disk_errors_told, resume_command
-from search.trial.attempt import begin_attempt, current_attempt
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.storage import create_run_folder, disk_errors_told, resume_command
+from failmap.search.trial.attempt import begin_attempt, current_attempt
 
 
 def test_a_run_that_exists_is_refused_with_the_way_on(folder: RunFolder) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from analysis.errors import UserError
-from analysis.records import FaultKind, Outcome, Summary
-from analysis.run_folder import RunFolder
-from search.drivers import driver_of
-from search.trial.attempt import current_attempt
-from search.trial.config import TrialConfig
+from failmap.analysis.errors import UserError
+from failmap.analysis.records import FaultKind, Outcome, Summary
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.drivers import driver_of
+from failmap.search.trial.attempt import current_attempt
+from failmap.search.trial.config import TrialConfig
 from tests.search.studies import FAILED, LEARNED, MakeConfig, ask, crash, open_study, optuna_trials, record
 
 

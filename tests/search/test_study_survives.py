@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from analysis.errors import UserError
-from analysis.records import Summary
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath, store_of
-from search.config import RunConfig
-from search.lock import Pace
-from search.samplers import SAMPLERS
-from search.study import Start, Study
-from search.trial.config import TrialConfig
+from failmap.analysis.errors import UserError
+from failmap.analysis.records import Summary
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath, store_of
+from failmap.search.config import RunConfig
+from failmap.search.lock import Pace
+from failmap.search.samplers import SAMPLERS
+from failmap.search.study import Start, Study
+from failmap.search.trial.config import TrialConfig
 from tests.search.studies import (
     FAILED,
     LEARNED,

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from models import build_model
-from models.config import LSTMConfig
-from models.network import Interface
-from search import check, run
-from search.config import RunConfig
-from search.loading import load
-from search.trial.checkpoint import save_weights
-from search.weights import check_weights
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.models import build_model
+from failmap.models.config import LSTMConfig
+from failmap.models.network import Interface
+from failmap.search.commands import check, run
+from failmap.search.config import RunConfig
+from failmap.search.loading import load
+from failmap.search.trial.checkpoint import save_weights
+from failmap.search.weights import check_weights
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from analysis.records import Intervention, Summary, TrialRecord, read_history
-from analysis.run_folder import RunFolder
-from search.trial.attempt import begin_attempt
-from search.trial.checkpoint import WEIGHTS_FILE, Snapshot
-from search.trial.config import TrialConfig
-from search.trial.leaving import LeavingError
-from search.trial.session import TrialSession
-from search.worker import BrokenDeviceError, Worker
+from failmap.analysis.records import Intervention, Summary, TrialRecord, read_history
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.trial.attempt import begin_attempt
+from failmap.search.trial.checkpoint import WEIGHTS_FILE, Snapshot
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.leaving import LeavingError
+from failmap.search.trial.session import TrialSession
+from failmap.search.worker import BrokenDeviceError, Worker
 
 RECORD = TrialRecord(
     number=0,
@@ -201,7 +201,7 @@ def test_a_worker_hears_of_it_however_close_its_evaluations_are(place: Place) ->
 def test_sigterm_is_remembered_and_ends_a_process_that_does_not_go() -> None:
     hangs = (
         "import os, signal\n"
-        "from search.trial.leaving import Leave\n"
+        "from failmap.search.trial.leaving import Leave\n"
         "leave = Leave(grace_seconds=1)\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
         "print(leave.is_asked, flush=True)\n"
@@ -238,8 +238,8 @@ TOO_LARGE = {**RECORD.config, "model": {**RECORD.config["model"], "hidden_size":
 WITH_LITTLE_MEMORY = """
 import sys
 from pathlib import Path
-from analysis.run_folder import RunFolder
-from search.worker import BrokenDeviceError, Worker
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.worker import BrokenDeviceError, Worker
 
 run = RunFolder(Path(sys.argv[1]))
 work = Worker(run, device="cpu", num_threads=1, keep="none", test=False, memory_bytes=400 * 2**20)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.report import build
-from analysis.run_folder import RunFolder
 from benchmarks.chaos.small_driver import search
-from search.provenance import begin_session, end_session
+from failmap.analysis.reporting import build
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.provenance import begin_session, end_session
 
 WORDS = (
     "space=smoke", "task=adding", "task.sequence_length=5,10", "model.depth=1", "train.max_updates=10",

@@ -21,36 +21,36 @@ import pandas as pd
 import torch
 from safetensors.torch import save
 
-from analysis.errors import UserError
-from analysis.failure_map import build_map
-from analysis.interventions import rescue_comparisons, rescue_csv
-from analysis.load import load_run
-from analysis.page import render
-from analysis.printable import unprintable
-from analysis.records import Evaluation, Intervention, Summary, TrialRecord
-from analysis.report import cells_csv
-from analysis.run_folder import RunFolder, TrialFolder
-from analysis.storage.local import LocalFiles
-from analysis.storage.object_logs import read_segments
-from analysis.theory.features import SIGNALS
-from analysis.theory.fit import shipped_fit
-from analysis.theory.forecast import CellForecast, Forecast
-from analysis.theory.on_map import forecast_on
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
-from datasets.files.prepare import prepare
-from datasets.idx import read_idx
-from search.drivers import driver_of
-from search.journal.log import open_log
-from search.loading import from_yaml, load, to_yaml
-from search.lock import Owner
-from search.merging.journal import read_trials
-from search.standing import standing_of
-from search.standings_view import as_json, line_of
-from search.trial.attempt import current_attempt
-from search.trial.checkpoint import Snapshot
-from search.trial.criterion import Progress
-from search.trial.reuse import stored_weights
+from failmap.analysis.errors import UserError
+from failmap.analysis.failure_map import build_map
+from failmap.analysis.interventions import rescue_comparisons, rescue_csv
+from failmap.analysis.load import load_run
+from failmap.analysis.page import render
+from failmap.analysis.printable import unprintable
+from failmap.analysis.records import Evaluation, Intervention, Summary, TrialRecord
+from failmap.analysis.reporting import cells_csv
+from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.analysis.storage.local import LocalFiles
+from failmap.analysis.storage.object_logs import read_segments
+from failmap.analysis.theory.features import SIGNALS
+from failmap.analysis.theory.fit import shipped_fit
+from failmap.analysis.theory.forecast import CellForecast, Forecast
+from failmap.analysis.theory.on_map import forecast_on
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.prepare import prepare
+from failmap.datasets.idx import read_idx
+from failmap.search.drivers import driver_of
+from failmap.search.journal.log import open_log
+from failmap.search.loading import from_yaml, load, to_yaml
+from failmap.search.lock import Owner
+from failmap.search.merging.journal import read_trials
+from failmap.search.standing import standing_of
+from failmap.search.standings_view import as_json, line_of
+from failmap.search.trial.attempt import current_attempt
+from failmap.search.trial.checkpoint import Snapshot
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.reuse import stored_weights
 
 Verdict = Literal["accepted", "refused"]
 

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import analysis.report
-import search.resume
-import search.status
-from analysis.errors import UserError
+from failmap.analysis.errors import UserError
 from tests.security.inputs import RUN_FILES, write_run
 
 ROOT = Path(__file__).parents[2]

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.errors import UserError
-from analysis.load import load_run
-from analysis.report import build
-from analysis.run_folder import RunFolder
-from analysis.storage import place_of
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
-from datasets.files.prepare import prepare
-from search.loading import load, locate
-from search.names import name_problem
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import load_run
+from failmap.analysis.reporting import build
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import place_of
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.prepare import prepare
+from failmap.search.loading import load, locate
+from failmap.search.names import name_problem
 from tests.security.inputs import write_run
 
 

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import search.resume
-import search.run
-import search.status
-from analysis.errors import UserError
-from analysis.load import find_run
-from analysis.run_folder import RunFolder
-from search.provenance import begin_session
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import find_run
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.provenance import begin_session
 
 SECRET = "s3cr3t-of-mine"
 

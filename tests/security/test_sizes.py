@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import search.resume
-from analysis.errors import UserError
-from analysis.report import build
-from analysis.run_folder import RunFolder
+from failmap.analysis.errors import UserError
+from failmap.analysis.reporting import build
+from failmap.analysis.run_folder import RunFolder
 from tests.security.inputs import write_run
 
 HUGE = 20_000_000_000

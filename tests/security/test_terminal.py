@@ -11,15 +11,10 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-import search.ablate
-import search.merge
-import search.rescue
-import search.run
-import search.status
-from analysis.records import Fault, TrialRecord
-from analysis.run_folder import RunFolder
-from search.console import SafeConsole
-from search.lock import Owner, Terms
+from failmap.analysis.records import Fault, TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.console import SafeConsole
+from failmap.search.lock import Owner, Terms
 
 TITLE, LINK, TURNED, MARKUP = "\x1b]0;owned\x07", "\x1b]8;;http://x\x1b\\", "\u202eexe.txt", "[red]x[/red]"
 HOSTILE = f"{TITLE}{LINK}{TURNED}{MARKUP}\r\nrun real: all is well\x9b2J"

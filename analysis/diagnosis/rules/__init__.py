@@ -1,7 +1,7 @@
 """Every rule, and which comes first. docs/diagnosis.md lists what each reads and where it comes from."""
 
-from analysis.diagnosis.rule import Rule
-from analysis.diagnosis.rules import (
+from failmap.analysis.diagnosis.rule import Rule
+from failmap.analysis.diagnosis.rules import (
     data,
     inputs,
     labels,

@@ -1,8 +1,8 @@
 """A finite training set that is known by heart."""
 
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import largest
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.series import largest
 
 #: How much further training has come than validation, as skills, before what it learned counts as memorised.
 GAP = 0.3

@@ -1,8 +1,8 @@
 """Inputs of the wrong scale, and outputs that see inputs which they must not."""
 
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import largest, number
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.series import largest, number
 
 #: A feature's mean or deviation above this is far from zero mean and unit scale. The preflight warns there
 #: too.

@@ -3,9 +3,9 @@
 import math
 from typing import NamedTuple
 
-from analysis.diagnosis.course import PROGRESS_LEFT, Course
-from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import largest, middle
+from failmap.analysis.diagnosis.course import PROGRESS_LEFT, Course
+from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.series import largest, middle
 
 #: Sequences whose outputs the label probes look at.
 _NUM_JUDGED = 48

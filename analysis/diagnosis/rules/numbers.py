@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import first, largest, middle
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.series import first, largest, middle
 
 #: A gradient norm so many times the median one is a spike. SageMaker Debugger's ExplodingTensor knows only
 #: values that are not finite.

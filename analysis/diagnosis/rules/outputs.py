@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.diagnosis import Evidence
-from analysis.diagnosis.series import known, least, middle, number
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.series import known, least, middle, number
 
 #: A floor that takes less than this share is rounding of targets.
 SMALL_FLOOR_SHARE = 1e-2

@@ -4,11 +4,11 @@ import subprocess
 import time
 from functools import partial
 
-from analysis.run_folder import RunFolder
 from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, time_left
 from benchmarks.chaos.sabotage import environment
 from benchmarks.chaos.sabotage.storage import FAILS, FULL, SLOW
 from benchmarks.chaos.tally import Tally, ended_trials
+from failmap.analysis.run_folder import RunFolder
 
 #: Seconds that a burst lasts, at random, and seconds between two.
 BURST_SECONDS = (0.05, 3.0)

@@ -9,18 +9,18 @@ from typing import TypeVar
 
 import torch
 
-from analysis.records import TrialRecord
-from analysis.run_folder import RunFolder, TrialFolder
 from benchmarks.chaos.lab import Lab, time_left
 from benchmarks.chaos.small_driver import small_words
 from benchmarks.chaos.tally import Tally, history_of
-from search.config import RunConfig
-from search.loading import load
-from search.study import Start, Study
-from search.trial.checkpoint import STATE_FILE
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
-from search.worker import Worker
+from failmap.analysis.records import TrialRecord
+from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.search.config import RunConfig
+from failmap.search.loading import load
+from failmap.search.study import Start, Study
+from failmap.search.trial.checkpoint import STATE_FILE
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
+from failmap.search.worker import Worker
 
 #: Where something is cut.
 Cut = TypeVar("Cut")

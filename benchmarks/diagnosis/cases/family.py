@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.diagnosis import Cause
 from benchmarks.diagnosis.case import Case, Half, KindOfHealthy
-from search.trial.config import TrialConfig
+from failmap.analysis.diagnosis import Cause
+from failmap.search.trial.config import TrialConfig
 
 #: What a case changes about its family's recipe, by dotted path.
 Changes = Mapping[str, object]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.diagnosis.faults import batches, network, optimization
-from search.trial.session import TrialSession
+from failmap.search.trial.session import TrialSession
 
 #: Every fault by its name.
 FAULTS: dict[str, Callable[[TrialSession], None]] = {

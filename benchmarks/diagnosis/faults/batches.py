@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from datasets.task import Batch, Task, hashed_seed
-from search.trial.session import TrialSession
+from failmap.datasets.task import Batch, Task, hashed_seed
+from failmap.search.trial.session import TrialSession
 
 #: A batch as the bug leaves it, of an update; the validation set counts as update -1.
 Change = Callable[[Batch, int], Batch]

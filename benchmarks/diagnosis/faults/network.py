@@ -9,10 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from models.gates import block_of
-from models.layers import LayerPass, RecurrentLayer
-from models.network import Network
-from search.trial.session import TrialSession
+from failmap.models.gates import block_of
+from failmap.models.layers import LayerPass, RecurrentLayer
+from failmap.models.network import Network
+from failmap.search.trial.session import TrialSession
 
 OutputFunction = Literal["sigmoid", "tanh", "relu", "softmax"]
 

@@ -5,9 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from benchmarks.diagnosis.faults.network import readouts, recurrences
-from datasets.task import Batch
-from search.trial.objective import Objective
-from search.trial.session import TrialSession
+from failmap.datasets.task import Batch
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.session import TrialSession
 
 
 class NegatedObjective(Objective):

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.diagnosis import Cause
-from analysis.records import Evaluation, TrialRecord
 from benchmarks.diagnosis.judge import Finding, Judge
+from failmap.analysis.diagnosis import Cause
+from failmap.analysis.records import Evaluation, TrialRecord
 
 #: From a training to the index of the evaluation at which a rule fires first; None where it never does.
 FiresAt = Callable[[TrialRecord, Sequence[Evaluation]], int | None]

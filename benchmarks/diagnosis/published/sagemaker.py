@@ -12,9 +12,9 @@ pictures or text (CheckInputImages, NLPSequenceRatio) or trees, or about the mac
 import math
 from collections.abc import Callable, Sequence
 
-from analysis.diagnosis import Cause
-from analysis.records import Evaluation, TrialRecord
 from benchmarks.diagnosis.published.rule import Rule, by_part, is_finite, judge_by, num_parameters, whenever
+from failmap.analysis.diagnosis import Cause
+from failmap.analysis.records import Evaluation, TrialRecord
 
 #: VanishingGradient's threshold: mean absolute gradient of a tensor.
 LEAST_MEAN_GRADIENT = 1e-7

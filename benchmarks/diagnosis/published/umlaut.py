@@ -9,8 +9,8 @@ type of the input), and a validation accuracy above training's, which is not rec
 from collections.abc import Sequence
 from itertools import pairwise
 
-from analysis.records import Evaluation, TrialRecord
 from benchmarks.diagnosis.published.rule import Rule, judge_by, whenever
+from failmap.analysis.records import Evaluation, TrialRecord
 
 #: Inputs beyond this are not normalised.
 LARGEST_INPUT = 1.0

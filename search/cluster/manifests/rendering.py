@@ -10,9 +10,10 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from search.cluster.code import CODE_ROOT, PACKAGES
-from search.cluster.manifests.settings import KINDS, Settings
-from search.config import RunConfig
+from failmap.run_folder.command_lines import command_line
+from failmap.search.cluster.code import CODE_ROOT
+from failmap.search.cluster.manifests.settings import KINDS, Settings
+from failmap.search.config import RunConfig
 
 _TEMPLATES = Path(__file__).parent
 _SUFFIXES = {"slurm": "sh"}
@@ -48,7 +49,8 @@ def render(kind: str, settings: Settings, config: RunConfig, words: Sequence[str
         name=label(config.run),
         code=getattr(settings, "code", None) or str(CODE_ROOT),
         ray_version=metadata.version("ray"),
-        packages=PACKAGES,
+        packages=("analysis", "datasets", "failmap", "models", "search"),
+        submit=command_line("submit"),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field, StringConstraints
 
-from datasets.config import Config
+from failmap.datasets.config import Config
 
 #: A label by RFC 1123, as Kubernetes' objects are called; an image; what clouds and Slurm call something.
 Label: TypeAlias = Annotated[

@@ -1,10 +1,10 @@
 """What is measured at an evaluation besides loss and score. docs/signals.md lists names and units."""
 
-from search.trial.probes.host import Signals, rounded, to_host
-from search.trial.probes.losses import loss_signals
-from search.trial.probes.schedule import is_probed
-from search.trial.probes.states import state_signals
-from search.trial.probes.update import UpdateProbe
+from failmap.search.trial.probes.host import Signals, rounded, to_host
+from failmap.search.trial.probes.losses import loss_signals
+from failmap.search.trial.probes.schedule import is_probed
+from failmap.search.trial.probes.states import state_signals
+from failmap.search.trial.probes.update import UpdateProbe
 
 __all__ = [
     "Signals",

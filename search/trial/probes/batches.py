@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import torch
 
-from datasets.task import Batch, hashed_seed
-from search.trial.training import Training
+from failmap.datasets.task import Batch, hashed_seed
+from failmap.search.trial.training import Training
 
 #: Sequences at most that gradients are taken of, and that are looked at without.
 MAX_SOURCES, MAX_JUDGED = 32, 48

@@ -4,11 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from datasets.task import Batch
-from models.gates import KEEPING_GATE
-from models.network import LayerTrace
-from search.trial.probes.host import Signals
-from search.trial.probes.steps import own_steps
+from failmap.datasets.task import Batch
+from failmap.models.gates import KEEPING_GATE
+from failmap.models.network import LayerTrace
+from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.steps import own_steps
 
 #: A gate below or above these counts as saturated (Karpathy, Johnson and Fei-Fei 2015).
 SATURATED_BELOW, SATURATED_ABOVE = 0.1, 0.9

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from datasets.task import Batch
-from search.trial.objective import Objective
-from search.trial.probes.host import Signals
-from search.trial.probes.passes import Gradient, ProbePass, moved_along, norm_of
+from failmap.datasets.task import Batch
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.passes import Gradient, ProbePass, moved_along, norm_of
 
 #: Other labels that each sequence is given: what labels tell by their frequencies alone.
 NUM_SHUFFLES = 2

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from search.trial.probes.host import Signals
-from search.trial.probes.passes import ProbePass
+from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.passes import ProbePass
 
 
 def leak_signals(one: ProbePass, *, sees_future: bool) -> Signals:

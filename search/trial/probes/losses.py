@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from search.trial.probes.host import Signals
+from failmap.search.trial.probes.host import Signals
 
 
 def loss_signals(losses: Float[Tensor, "updates"]) -> Signals:

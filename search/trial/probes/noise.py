@@ -2,8 +2,8 @@
 
 import torch
 
-from search.trial.probes.host import Signals
-from search.trial.probes.passes import ProbePass
+from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.passes import ProbePass
 
 #: Of signal to noise.
 MAX_RATIO = 1e6

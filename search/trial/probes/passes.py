@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from datasets.task import Batch
-from models.network import Network, Trace
-from search.trial.objective import Objective
-from search.trial.training import Training
+from failmap.datasets.task import Batch
+from failmap.models.network import Network, Trace
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.training import Training
 
 #: A gradient, parameter by parameter.
 Gradient = list[Tensor]

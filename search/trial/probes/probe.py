@@ -1,16 +1,16 @@
 """The probes that cost passes of their own, all at one evaluation."""
 
-from datasets.task import Batch
-from search.trial.probes.batches import of_one_length, training_batches, validation_batches
-from search.trial.probes.host import Signals, to_host
-from search.trial.probes.labels import Side, label_signals
-from search.trial.probes.leaks import leak_signals
-from search.trial.probes.noise import signal_to_noise
-from search.trial.probes.passes import ProbePass, evaluating
-from search.trial.probes.scales import input_scale
-from search.trial.probes.schedule import is_first, is_last
-from search.trial.probes.time import time_signals
-from search.trial.training import Training
+from failmap.datasets.task import Batch
+from failmap.search.trial.probes.batches import of_one_length, training_batches, validation_batches
+from failmap.search.trial.probes.host import Signals, to_host
+from failmap.search.trial.probes.labels import Side, label_signals
+from failmap.search.trial.probes.leaks import leak_signals
+from failmap.search.trial.probes.noise import signal_to_noise
+from failmap.search.trial.probes.passes import ProbePass, evaluating
+from failmap.search.trial.probes.scales import input_scale
+from failmap.search.trial.probes.schedule import is_first, is_last
+from failmap.search.trial.probes.time import time_signals
+from failmap.search.trial.training import Training
 
 
 def probe(training: Training, validation: Batch, update: int) -> Signals:

@@ -2,8 +2,8 @@
 
 import torch
 
-from datasets.task import Batch
-from search.trial.probes.host import Signals
+from failmap.datasets.task import Batch
+from failmap.search.trial.probes.host import Signals
 
 
 @torch.no_grad()

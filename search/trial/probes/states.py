@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from datasets.task import Batch, hashed_seed
-from models.gates import gate_activations
-from models.network import LayerTrace, Trace
-from search.trial.probes.gates import Gates, gate_signals
-from search.trial.probes.host import Signals
-from search.trial.probes.steps import at_last_step, own_steps
+from failmap.datasets.task import Batch, hashed_seed
+from failmap.models.gates import gate_activations
+from failmap.models.network import LayerTrace, Trace
+from failmap.search.trial.probes.gates import Gates, gate_signals
+from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.steps import at_last_step, own_steps
 
 #: Validation sequences whose states are looked at, and those of them whose gates are.
 MAX_SEQUENCES, MAX_GATE_SEQUENCES = 32, 8

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-from datasets.task import Batch
-from models.network import LayerTrace
+from failmap.datasets.task import Batch
+from failmap.models.network import LayerTrace
 
 #: Time steps at most for which a gradient norm is recorded at every evaluation.
 MAX_STEPS = 32

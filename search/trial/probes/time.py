@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.chunks import state_gradients
-from models.gates import GATES
-from models.network import LayerTrace
-from search.trial.probes.host import Signals
-from search.trial.probes.passes import ProbePass
-from search.trial.probes.steps import steps_back
+from failmap.models.chunks import state_gradients
+from failmap.models.gates import GATES
+from failmap.models.network import LayerTrace
+from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.passes import ProbePass
+from failmap.search.trial.probes.steps import steps_back
 
 #: How far back a gradient counts as having reached.
 REACHED_SHARE = 1e-3

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.network import Network
-from search.trial.probes.host import Signals, to_host
-from search.trial.probes.steps import shown_steps
+from failmap.models.network import Network
+from failmap.search.trial.probes.host import Signals, to_host
+from failmap.search.trial.probes.steps import shown_steps
 
 #: What is measured of those parameters alone that have a gradient.
 _OF_GRADIENTS = ("gradient", "num_alive", "product")

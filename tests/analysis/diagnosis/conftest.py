@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from analysis.records import Evaluation, Outcome, Summary, TrialRecord
+from failmap.analysis.records import Evaluation, Outcome, Summary, TrialRecord
 from tests.analysis.diagnosis.records import record_of
 
 NUM_EVALUATIONS = 20

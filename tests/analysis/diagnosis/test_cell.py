@@ -5,10 +5,10 @@ from typing import Any, get_args
 
 import pytest
 
-from analysis.diagnosis import Cause, Diagnosis, Evidence, Suspicion
-from analysis.diagnosis.cell import diagnose_cell
-from analysis.diagnosis.separation import fisher_p, flat, separations
-from analysis.records import Outcome, Summary, TrialRecord
+from failmap.analysis.diagnosis import Cause, Diagnosis, Evidence, Suspicion
+from failmap.analysis.diagnosis.cell import diagnose_cell
+from failmap.analysis.diagnosis.separation import fisher_p, flat, separations
+from failmap.analysis.records import Outcome, Summary, TrialRecord
 from tests.analysis.diagnosis.records import record_of
 
 

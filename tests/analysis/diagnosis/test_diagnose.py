@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.diagnosis import CAUSES, diagnose
-from analysis.records import Evaluation, Summary
+from failmap.analysis.diagnosis import CAUSES, diagnose
+from failmap.analysis.records import Evaluation, Summary
 from tests.analysis.diagnosis.records import record_of
 
 CHANCE = 1 / 6

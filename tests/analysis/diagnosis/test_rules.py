@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from analysis.diagnosis import CAUSES, Diagnosis, diagnose
-from analysis.diagnosis.course import Course
-from analysis.diagnosis.rules import RULES
-from analysis.records import Evaluation, TrialRecord
+from failmap.analysis.diagnosis import CAUSES, Diagnosis, diagnose
+from failmap.analysis.diagnosis.course import Course
+from failmap.analysis.diagnosis.rules import RULES
+from failmap.analysis.records import Evaluation, TrialRecord
 
 CHANCE = 1 / 6
 

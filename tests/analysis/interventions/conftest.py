@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from analysis.interventions import Comparison, Pairs
-from analysis.load import Run, load_run
-from analysis.records import Intervention, Outcome
-from analysis.verdict import Tally
+from failmap.analysis.interventions import Comparison, Pairs
+from failmap.analysis.load import Run, load_run
+from failmap.analysis.records import Intervention, Outcome
+from failmap.analysis.verdict import Tally
 
 LETTERS: dict[str, Outcome | None] = {
     "L": "learned", "F": "failed", "C": "censored", "E": "errored", ".": None,

@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from analysis.interventions import Pairs, ablation_comparisons, rescue_comparisons
-from analysis.interventions.comparisons import BY_SEED, by_base
-from analysis.load import Run, load_run
-from analysis.verdict import Tally
+from failmap.analysis.interventions import Pairs, ablation_comparisons, rescue_comparisons
+from failmap.analysis.interventions.comparisons import BY_SEED, by_base
+from failmap.analysis.load import Run, load_run
+from failmap.analysis.verdict import Tally
 
 MakeRun = Callable[..., Any]
 TryOut = Callable[..., None]

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.interventions import Comparison, confirmations, verdict
-from analysis.interventions.confirmation import Need, Verdict, control_lines, need
+from failmap.analysis.interventions import Comparison, confirmations, verdict
+from failmap.analysis.interventions.confirmation import Need, Verdict, control_lines, need
 
 Compared = Callable[..., Comparison]
 

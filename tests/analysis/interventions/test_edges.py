@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from analysis.interventions import Edge, moved_edges, rescue_comparisons
-from analysis.load import Run, load_run
+from failmap.analysis.interventions import Edge, moved_edges, rescue_comparisons
+from failmap.analysis.load import Run, load_run
 
 MakeRun = Callable[..., Any]
 TryOut = Callable[..., None]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.interventions.pairs import Pairs, pair
-from analysis.records import OUTCOMES, Outcome, Summary, TrialRecord
-from analysis.verdict import Tally
+from failmap.analysis.interventions.pairs import Pairs, pair
+from failmap.analysis.records import OUTCOMES, Outcome, Summary, TrialRecord
+from failmap.analysis.verdict import Tally
 
 Trials = list[tuple[int, Outcome | None]]
 

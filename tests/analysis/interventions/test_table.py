@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from analysis.interventions import rescue_comparisons, rescue_csv
-from analysis.load import Run, load_run
+from failmap.analysis.interventions import rescue_comparisons, rescue_csv
+from failmap.analysis.load import Run, load_run
 
 
 def test_every_fix_is_a_row_with_its_numbers(rescued_run: Run) -> None:

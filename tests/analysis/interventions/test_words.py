@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from analysis.diagnosis import CAUSE_WORDS
-from analysis.interventions import ablation_lines, rescue_lines
-from analysis.load import Run, load_run
+from failmap.analysis.diagnosis import CAUSE_WORDS
+from failmap.analysis.interventions import ablation_lines, rescue_lines
+from failmap.analysis.load import Run, load_run
 
 MakeRun = Callable[..., Any]
 TryOut = Callable[..., None]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.load import find_run, load_run
-from analysis.report import main as report
-from analysis.run_folder import RunFolder
-from analysis.storage import AnyPath, store_of
-from analysis.storage.local_copy import cache_folder, local_copy
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import find_run, load_run
+from failmap.analysis.reporting import main as report
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath, store_of
+from failmap.analysis.storage.local_copy import cache_folder, local_copy
 
 
 @pytest.fixture

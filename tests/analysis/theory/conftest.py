@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from analysis.theory.features import SIGNALS
-from analysis.theory.fit import Fit, LeftOut
-from analysis.theory.forecast import CellForecast, Forecast
-from analysis.theory.logistic import Logistic
+from failmap.analysis.theory.features import SIGNALS
+from failmap.analysis.theory.fit import Fit, LeftOut
+from failmap.analysis.theory.forecast import CellForecast, Forecast
+from failmap.analysis.theory.logistic import Logistic
 
 MakeForecast = Callable[..., Forecast]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.theory.auroc import Measured, areas, auroc, resampled
+from failmap.analysis.theory.auroc import Measured, areas, auroc, resampled
 
 #: A cell: its score, how many of three trainings learned, and its stratum.
 CELLS = st.lists(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.theory.boundary import boundary
+from failmap.analysis.theory.boundary import boundary
 
 Y, N = True, False
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.failure_map import build_map
-from analysis.load import load_run
-from analysis.report import build
-from analysis.theory.features import SIGNALS
-from analysis.theory.fit import Fit, shipped_fit
-from analysis.theory.forecast import Forecast, read_forecast
-from analysis.theory.on_map import forecast_on, laid_on
+from failmap.analysis.errors import UserError
+from failmap.analysis.failure_map import build_map
+from failmap.analysis.load import load_run
+from failmap.analysis.reporting import build
+from failmap.analysis.theory.features import SIGNALS
+from failmap.analysis.theory.fit import Fit, shipped_fit
+from failmap.analysis.theory.forecast import Forecast, read_forecast
+from failmap.analysis.theory.on_map import forecast_on, laid_on
 
 MakeForecast = Callable[..., Forecast]
 HOPEFUL = dict.fromkeys(SIGNALS, 0.0)

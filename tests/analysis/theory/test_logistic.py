@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from analysis.theory.logistic import Logistic
+from failmap.analysis.theory.logistic import Logistic
 
 
 def drawn(weight: float, count: int = 400) -> tuple[list[dict[str, float]], list[int]]:

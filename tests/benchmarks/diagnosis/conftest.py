@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from analysis.diagnosis import Cause
-from analysis.records import Evaluation, Outcome, Summary, TrialRecord
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.labelled import Labelled, case_folder, label_text
-from search.trial.config import TrialConfig
+from failmap.analysis.diagnosis import Cause
+from failmap.analysis.records import Evaluation, Outcome, Summary, TrialRecord
+from failmap.search.trial.config import TrialConfig
 
 MakeEvaluation = Callable[..., Evaluation]
 MakeTraining = Callable[..., Labelled]

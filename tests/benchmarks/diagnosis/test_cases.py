@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
-from analysis.diagnosis import CAUSES
 from benchmarks.diagnosis.case import HALVES, Case, Half, KindOfHealthy
 from benchmarks.diagnosis.cases import all_cases
 from benchmarks.diagnosis.faults import FAULTS
+from failmap.analysis.diagnosis import CAUSES
 
 CASES = all_cases()
 BY_NAME = {case.name: case for case in CASES}

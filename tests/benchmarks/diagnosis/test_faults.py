@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from analysis.run_folder import TrialFolder
 from benchmarks.diagnosis.faults import FAULTS
-from datasets.task import Batch
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
+from failmap.analysis.run_folder import TrialFolder
+from failmap.datasets.task import Batch
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
 
 MakeSession = Callable[..., TrialSession]
 

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from analysis.records import Evaluation
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.published.sagemaker import sagemaker
+from failmap.analysis.records import Evaluation
 
 MakeTraining = Callable[..., Labelled]
 MakeEvaluation = Callable[..., Evaluation]

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from analysis.diagnosis import Cause, Diagnosis, Suspicion
 from benchmarks.diagnosis.judge import Finding, findings, without_outcome
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.left_out import WHY, why_left_out
@@ -17,6 +16,7 @@ from benchmarks.diagnosis.score import (
     judge_all,
     kind_of_fault,
 )
+from failmap.analysis.diagnosis import Cause, Diagnosis, Suspicion
 
 MakeTraining = Callable[..., Labelled]
 MakeJudged = Callable[..., Judged]

@@ -3,8 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.records import Evaluation
 from benchmarks.diagnosis import sections
 from benchmarks.diagnosis.__main__ import main
 from benchmarks.diagnosis.case import Half
@@ -13,6 +11,8 @@ from benchmarks.diagnosis.judges import BLIND, TOLD
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.page import as_body
 from benchmarks.diagnosis.score import Judged
+from failmap.analysis.errors import UserError
+from failmap.analysis.records import Evaluation
 
 MakeTraining = Callable[..., Labelled]
 Store = Callable[[Labelled], Path]

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
 from benchmarks.diagnosis.request import Request, requested
+from failmap.analysis.errors import UserError
 
 
 def test_no_word_asks_for_everything() -> None:

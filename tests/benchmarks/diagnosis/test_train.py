@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.diagnosis import Cause
 from benchmarks.diagnosis.cases.family import Family
 from benchmarks.diagnosis.labelled import case_folder, read_labelled, took
 from benchmarks.diagnosis.train import digest, train, train_all
+from failmap.analysis.diagnosis import Cause
 
 FAMILY = Family(
     "recall lstm 1x8 T=2",

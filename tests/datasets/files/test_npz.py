@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
-from datasets.files.contents import Sequences, SeriesSet
-from datasets.files.reading import read_file
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.contents import Sequences, SeriesSet
+from failmap.datasets.files.reading import read_file
 
 
 def write(tmp_path: Path, **arrays: Any) -> str:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
-from datasets.files.contents import Sequences
-from datasets.files.split import Parts, split_sequences
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.contents import Sequences
+from failmap.datasets.files.split import Parts, split_sequences
 
 
 def sequences_of(

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.config import ArrayFileConfig
-from datasets.errors import TaskError
-from datasets.files.contents import Series, SeriesSet
-from datasets.files.windows import MAX_WINDOWS, Windows, cut_windows
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.contents import Series, SeriesSet
+from failmap.datasets.files.windows import MAX_WINDOWS, Windows, cut_windows
 
 
 def series_of(*lengths: int, times: bool = False) -> SeriesSet:

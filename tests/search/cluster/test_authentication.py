@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from analysis.errors import UserError
-from search.cluster.authentication import authentication_mode
-from search.cluster.environment import LOOPBACK_ONLY
-from search.config import Cluster
+from failmap.analysis.errors import UserError
+from failmap.search.cluster.authentication import authentication_mode
+from failmap.search.cluster.environment import LOOPBACK_ONLY
+from failmap.search.config import Cluster
 
 
 def knocked(address: str, home: Path, authentication: str = "token", **own: str) -> str:

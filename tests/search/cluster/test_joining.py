@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from analysis.load import load_run
-from analysis.run_folder import RunFolder
+from failmap.analysis.load import load_run
+from failmap.analysis.run_folder import RunFolder
 
 Start = Callable[..., subprocess.Popen[str]]
 SHORT = (

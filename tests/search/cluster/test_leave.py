@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from analysis.errors import UserError
-from search.cluster.leave import leave, main, nodes
+from failmap.analysis.errors import UserError
+from failmap.search.cluster.leave import leave, main, nodes
 
 
 @pytest.fixture

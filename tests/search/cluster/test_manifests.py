@@ -16,9 +16,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.errors import UserError
-from search.cluster.manifests.rendering import label, yaml_text
-from search.manifest import main
+from failmap.analysis.errors import UserError
+from failmap.search.cluster.manifests.rendering import label, yaml_text
+from failmap.search.commands.manifest import main
 
 RUN = ("space=smoke", "run=Deep_nets", "storage=/shared/runs")
 #: Quotes, braces of YAML and Jinja, substitutions of the shell, and what YAML takes for something else.

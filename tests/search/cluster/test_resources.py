@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.cluster.resources import Resources, num_slots
+from failmap.search.cluster.resources import Resources, num_slots
 
 GIB = 2**30
 AMOUNTS = st.integers(0, 64)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.storage import write_atomically
-from analysis.theory.forecast import read_forecast
-from search.forecast.__main__ import main
-from search.loading import load, to_yaml
+from failmap.analysis.errors import UserError
+from failmap.analysis.storage import write_atomically
+from failmap.analysis.theory.forecast import read_forecast
+from failmap.search.forecast.__main__ import main
+from failmap.search.loading import load, to_yaml
 
 WORDS = ["space=lstm_depth", "task.sequence_length=4,8", "model.depth=1,2", "model.hidden_size=4,8"]
 
@@ -73,7 +73,7 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest_name(storage: Path) ->
 
 def test_a_typo_is_told_before_torch_and_pandas_are_loaded() -> None:
     code = (
-        "import sys; from search.forecast.__main__ import main\n"
+        "import sys; from failmap.search.forecast.__main__ import main\n"
         "try: main(['space=lstm_dept'])\n"
         "except ValueError as error: print(error)\n"
         "print(sorted({'torch', 'ray', 'optuna', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)))"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.theory.features import SIGNALS, is_hopeless, numbers
-from search.forecast.measure import initial_signals
-from search.trial.config import TrialConfig
+from failmap.analysis.theory.features import SIGNALS, is_hopeless, numbers
+from failmap.search.forecast.measure import initial_signals
+from failmap.search.trial.config import TrialConfig
 
 #: Weights so small that only the biases of gates matter.
 TINY = {"initialization": "uniform", "uniform_range": 1e-4}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from analysis.paths import flatten
-from datasets.config import TASK_CONFIGS
-from models.config import MODEL_CONFIGS
-from search.trial.config import TrialConfig
+from failmap.analysis.paths import flatten
+from failmap.datasets.config import TASK_CONFIGS
+from failmap.models.config import MODEL_CONFIGS
+from failmap.search.trial.config import TrialConfig
 
 MakeTrial = Callable[..., TrialConfig]
 Differences = Callable[[TrialConfig, TrialConfig], set[str]]

@@ -5,12 +5,12 @@ from typing import Any, get_args
 
 import pytest
 
-from analysis.diagnosis.remedies import FIX_WORDS, REMEDIES, FixName
-from datasets.config import TASK_CONFIGS
-from models.config import MODEL_CONFIGS
-from search.interventions.fixes import FIXES, changes_of
-from search.interventions.settings import apply
-from search.trial.config import TrialConfig
+from failmap.analysis.diagnosis.remedies import FIX_WORDS, REMEDIES, FixName
+from failmap.datasets.config import TASK_CONFIGS
+from failmap.models.config import MODEL_CONFIGS
+from failmap.search.interventions.fixes import FIXES, changes_of
+from failmap.search.interventions.settings import apply
+from failmap.search.trial.config import TrialConfig
 
 #: What can be had more of.
 REPEATABLE = {"lower_rate", "higher_rate", "larger_batch", "wider", "more_updates"}

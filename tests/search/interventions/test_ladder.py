@@ -5,11 +5,11 @@ from typing import get_args
 
 import pytest
 
-from analysis.diagnosis import CAUSES, CONTROLS, REMEDIES, Cause
-from search.interventions.ladder import ladder
-from search.interventions.plan import START_SHORTER, Donor, Step
-from search.space import Cell
-from search.trial.config import TrialConfig
+from failmap.analysis.diagnosis import CAUSES, CONTROLS, REMEDIES, Cause
+from failmap.search.interventions.ladder import ladder
+from failmap.search.interventions.plan import START_SHORTER, Donor, Step
+from failmap.search.space import Cell
+from failmap.search.trial.config import TrialConfig
 
 MakeTrial = Callable[..., TrialConfig]
 

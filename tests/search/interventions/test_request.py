@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.storage import write_atomically
-from search.config import RunConfig
-from search.interventions.request import read_ablation, read_rescue
-from search.loading import to_yaml
+from failmap.analysis.errors import UserError
+from failmap.analysis.storage import write_atomically
+from failmap.search.config import RunConfig
+from failmap.search.interventions.request import read_ablation, read_rescue
+from failmap.search.loading import to_yaml
 
 
 @pytest.fixture

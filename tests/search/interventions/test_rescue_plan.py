@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.load import load_run
-from analysis.records import Summary
-from analysis.run_folder import RunFolder
-from analysis.storage import write_atomically
-from search.config import RunConfig
-from search.interventions.ablation_plan import plan_ablation
-from search.interventions.plan import AS_IT_WAS, Plan
-from search.interventions.request import read_ablation, read_rescue
-from search.interventions.rescue_plan import plan_rescue
-from search.loading import to_yaml
-from search.trial.config import TrialConfig
+from failmap.analysis.errors import UserError
+from failmap.analysis.load import load_run
+from failmap.analysis.records import Summary
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import write_atomically
+from failmap.search.config import RunConfig
+from failmap.search.interventions.ablation_plan import plan_ablation
+from failmap.search.interventions.plan import AS_IT_WAS, Plan
+from failmap.search.interventions.request import read_ablation, read_rescue
+from failmap.search.interventions.rescue_plan import plan_rescue
+from failmap.search.loading import to_yaml
+from failmap.search.trial.config import TrialConfig
 from tests.search.interventions.runs import DIVERGED, FAILED, LEARNED, cost, open_study, work_off
 
 MakeConfig = Callable[..., RunConfig]

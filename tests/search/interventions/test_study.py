@@ -10,19 +10,19 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import load_study
 
-from analysis.load import load_run
-from analysis.records import Summary, TrialRecord
-from analysis.run_folder import RunFolder
-from analysis.storage import write_atomically
-from search.config import RunConfig
-from search.interventions.agenda import InterventionAgenda
-from search.interventions.plan import AS_IT_WAS, Plan
-from search.interventions.preview import tell
-from search.interventions.request import read_rescue
-from search.interventions.rescue_plan import plan_rescue
-from search.loading import to_yaml
-from search.study import Start
-from search.trial.config import TrialConfig
+from failmap.analysis.load import load_run
+from failmap.analysis.records import Summary, TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import write_atomically
+from failmap.search.config import RunConfig
+from failmap.search.interventions.agenda import InterventionAgenda
+from failmap.search.interventions.plan import AS_IT_WAS, Plan
+from failmap.search.interventions.preview import tell
+from failmap.search.interventions.request import read_rescue
+from failmap.search.interventions.rescue_plan import plan_rescue
+from failmap.search.loading import to_yaml
+from failmap.search.study import Start
+from failmap.search.trial.config import TrialConfig
 from tests.search.interventions.runs import DIVERGED, LEARNED, open_study, work_off
 
 MakeConfig = Callable[..., RunConfig]

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from search.interventions.settings import apply
-from search.interventions.takeaways import takeaways
-from search.trial.config import TrialConfig
+from failmap.search.interventions.settings import apply
+from failmap.search.interventions.takeaways import takeaways
+from failmap.search.trial.config import TrialConfig
 
 MakeTrial = Callable[..., TrialConfig]
 

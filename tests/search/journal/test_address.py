@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.errors import UserError
-from search.config import RunConfig
-from search.journal.address import read_address
-from search.loading import from_yaml, resume_config, to_yaml
-from search.loading.request import load
+from failmap.analysis.errors import UserError
+from failmap.search.config import RunConfig
+from failmap.search.journal.address import read_address
+from failmap.search.loading import from_yaml, resume_config, to_yaml
+from failmap.search.loading.request import load
 
 ADDRESS = "postgresql://me@host/runs"
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=12)

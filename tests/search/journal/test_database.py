@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from analysis.errors import UserError
-from analysis.records import Summary, TrialRecord
-from analysis.run_folder import RunFolder
-from search.config import RunConfig
-from search.journal.address import read_address
-from search.loading import to_yaml
-from search.lock import Owner, Pace, Terms
-from search.study import Study
+from failmap.analysis.errors import UserError
+from failmap.analysis.records import Summary, TrialRecord
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.config import RunConfig
+from failmap.search.journal.address import read_address
+from failmap.search.loading import to_yaml
+from failmap.search.lock import Owner, Pace, Terms
+from failmap.search.study import Study
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -30,10 +30,10 @@ PASSWORD = "correct-horse"
 DRIVER = """
 import sys
 from pathlib import Path
-from analysis.records import Summary
-from analysis.run_folder import RunFolder
-from search.loading import from_yaml
-from search.study import Study
+from failmap.analysis.records import Summary
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.loading import from_yaml
+from failmap.search.study import Study
 folder = RunFolder(Path(sys.argv[1]))
 study = Study.open(from_yaml(folder.config), folder, print, lambda config: 1.0)
 starts = [study.ask() for _ in range(3)]

@@ -11,10 +11,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from analysis.errors import UserError
-from analysis.storage import AnyPath
-from search.journal.journal import Journal
-from search.journal.log import open_log
+from failmap.analysis.errors import UserError
+from failmap.analysis.storage import AnyPath
+from failmap.search.journal.journal import Journal
+from failmap.search.journal.log import open_log
 
 
 def open_journal(path: AnyPath, notice: Callable[[str], None] = print) -> Journal:

@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.errors import UserError
-from search.config import RunConfig
-from search.loading import from_yaml, load, to_yaml
-from search.loading.paths import GROUPS, Chosen
+from failmap.analysis.errors import UserError
+from failmap.search.config import RunConfig
+from failmap.search.loading import from_yaml, load, to_yaml
+from failmap.search.loading.paths import GROUPS, Chosen
 
 KEYS = [
     *Chosen.anything().paths(),

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from analysis.errors import UserError
-from search.loading import load
+from failmap.analysis.errors import UserError
+from failmap.search.loading import load
 
 MISTAKES = {
     "unknown space": ["space=lstm_dept"],

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from search.loading import load, read_request
-from search.space import Space
+from failmap.analysis.errors import UserError
+from failmap.search.loading import load, read_request
+from failmap.search.space import Space
 
 
 def axes(space: Space) -> dict[str, object]:
@@ -136,8 +136,8 @@ def test_plan_is_told_beside_the_configuration() -> None:
 def test_a_mistake_is_told_without_importing_what_is_slow() -> None:
     program = (
         "import sys\n"
-        "from analysis.errors import UserError\n"
-        "from search.loading import read_request\n"
+        "from failmap.analysis.errors import UserError\n"
+        "from failmap.search.loading import read_request\n"
         "try:\n    read_request(['space=lstm_dept', 'train.optimizer=adm'])\n"
         "except UserError as error:\n    print(len(error.problems))\n"
         "read_request([])\n"

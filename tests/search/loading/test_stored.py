@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.errors import UserError
-from search.config import RunConfig
-from search.loading import (
+from failmap.analysis.errors import UserError
+from failmap.search.config import RunConfig
+from failmap.search.loading import (
     differences,
     from_yaml,
     load,

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from models.network import Interface, LayerTrace, Network, Teacher, Trace
+from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace
 
 
 class Faulty(Network):

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from search.preflight.subject import Subject
-from search.trial.config import TrialConfig
+from failmap.search.preflight.subject import Subject
+from failmap.search.trial.config import TrialConfig
 
 MakeSubject = Callable[..., Subject]
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from analysis.errors import UserError
-from search.config import RunConfig
-from search.loading import load
-from search.preflight.brief import brief_preflight, check_command
-from search.preflight.order import BRIEF_CHECKS
+from failmap.analysis.errors import UserError
+from failmap.search.config import RunConfig
+from failmap.search.loading import load
+from failmap.search.preflight.brief import brief_preflight, check_command
+from failmap.search.preflight.order import BRIEF_CHECKS
 
 
 def test_the_brief_form_is_one_line_where_all_is_well(make_config: Callable[..., RunConfig]) -> None:

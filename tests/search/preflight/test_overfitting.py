@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from search.preflight.overfitting import TooFewUpdatesError, overfitting
+from failmap.search.preflight.overfitting import TooFewUpdatesError, overfitting
 from tests.search.preflight.conftest import MakeSubject
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from search.check import read_check_request
-from search.preflight.rates import curve_lines, try_rates
-from search.preflight.selection import select
+from failmap.search.commands.check import read_check_request
+from failmap.search.preflight.rates import curve_lines, try_rates
+from failmap.search.preflight.selection import select
 
 PNG = b"\x89PNG"
 

@@ -8,11 +8,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from search.config import RunConfig
-from search.preflight.finding import Finding, worst
-from search.preflight.rendering import number_text, rows, show
-from search.preflight.report import Report, TrialReport, to_json
-from search.preflight.selection import select
+from failmap.search.config import RunConfig
+from failmap.search.preflight.finding import Finding, worst
+from failmap.search.preflight.rendering import number_text, rows, show
+from failmap.search.preflight.report import Report, TrialReport, to_json
+from failmap.search.preflight.selection import select
 
 SOUND = Finding("pass", "fine", 1.0, "parts", details={"layer": 0.5})
 BAD = Finding("fail", "it leaks", math.inf, "of it", "mend it")

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from analysis.errors import UserError
-from search.check import read_check_request
-from search.config import RunConfig
-from search.preflight.selection import select, trial_name
+from failmap.analysis.errors import UserError
+from failmap.search.commands.check import read_check_request
+from failmap.search.config import RunConfig
+from failmap.search.preflight.selection import select, trial_name
 
 
 def test_the_smallest_and_the_largest_cell_of_every_kind_are_checked(

@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 import torch
 
-from search.preflight.initial_loss import initial_loss
-from search.preflight.output_floor import output_floor
-from search.preflight.reach import gradient_by_step, reach_in_depth, reach_in_time
-from search.trial.probes.states import spread
+from failmap.search.preflight.initial_loss import initial_loss
+from failmap.search.preflight.output_floor import output_floor
+from failmap.search.preflight.reach import gradient_by_step, reach_in_depth, reach_in_time
+from failmap.search.trial.probes.states import spread
 from tests.search.preflight.conftest import MakeSubject
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from analysis.load import load_run
-from analysis.records import TrialRecord
-from analysis.run_folder import RunFolder
+from failmap.analysis.load import load_run
+from failmap.analysis.records import TrialRecord
+from failmap.analysis.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[3]
 

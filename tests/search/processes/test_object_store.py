@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.load import find_run, load_run
-from analysis.storage import AnyPath, store_of
+from failmap.analysis.load import find_run, load_run
+from failmap.analysis.storage import AnyPath, store_of
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.records import Summary, TrialRecord
-from analysis.run_folder import RunFolder, TrialFolder
-from analysis.storage import write_atomically
-from search.config import RunConfig
-from search.loading import load, to_yaml
-from search.study import Study
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
-from search.worker import Worker
+from failmap.analysis.records import Summary, TrialRecord
+from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.analysis.storage import write_atomically
+from failmap.search.config import RunConfig
+from failmap.search.loading import load, to_yaml
+from failmap.search.study import Study
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
+from failmap.search.worker import Worker
 from tests.search.processes.conftest import Driver, ended, history, records
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]

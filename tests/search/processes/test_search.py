@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis.run_folder import RunFolder, TrialFolder
-from search.drivers import driver_of
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
+from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.search.drivers import driver_of
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
 from tests.search.processes.conftest import WORDS, Driver, ended, history, records
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]

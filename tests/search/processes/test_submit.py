@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder
-from search.cluster.shipment import ship
-from search.submit import main
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.search.cluster.shipment import ship
+from failmap.search.commands.submit import main
 from tests.search.processes.conftest import Driver
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import build_model
-from models.config import GRUConfig
-from models.network import Interface
-from search.trial.checkpoint import Snapshot
-from search.trial.config import TrialConfig
-from search.trial.criterion import Progress
-from search.trial.optimizer_settings import OPTIMIZERS
-from search.trial.training import Training
+from failmap.models import build_model
+from failmap.models.config import GRUConfig
+from failmap.models.network import Interface
+from failmap.search.trial.checkpoint import Snapshot
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.optimizer_settings import OPTIMIZERS
+from failmap.search.trial.training import Training
 
 CPU = torch.device("cpu")
 MOMENTA = {"sgd": {"momentum": 0.9, "nesterov": True}, "rmsprop": {"momentum": 0.5}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from search.trial.config import TrialConfig
+from failmap.search.trial.config import TrialConfig
 
 
 def refusal_of(task: dict[str, Any], model: dict[str, Any]) -> str:
@@ -43,7 +43,7 @@ def test_pictures_come_before_patches() -> None:
 
 def test_that_is_told_without_torch() -> None:
     told = (
-        "import sys; from search.loading import load\n"
+        "import sys; from failmap.search.loading import load\n"
         "try: load(['task=moving_mnist', 'model=conv_lstm', 'model.patch_size=7'])\n"
         "except ValueError as error: print(error)\n"
         "print('torch' in sys.modules)"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.trial.criterion import Criterion, Decision, Progress
+from failmap.search.trial.criterion import Criterion, Decision, Progress
 
 CRITERION = Criterion(target_score=0.9, in_a_row=2, max_updates=100)
 

@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from datasets import build_task
-from datasets.config import DelayedRecallConfig, ParityConfig
-from datasets.task import Batch
-from models import build_model
-from models.config import LSTMConfig
-from models.network import Interface, Network, Teacher, Trace
-from search.trial.evaluation import Measurement, measure
-from search.trial.objective import Objective
-from search.trial.output_config import OutputConfig
-from search.trial.precision import Precision
+from failmap.datasets import build_task
+from failmap.datasets.config import DelayedRecallConfig, ParityConfig
+from failmap.datasets.task import Batch
+from failmap.models import build_model
+from failmap.models.config import LSTMConfig
+from failmap.models.network import Interface, Network, Teacher, Trace
+from failmap.search.trial.evaluation import Measurement, measure
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.output_config import OutputConfig
+from failmap.search.trial.precision import Precision
 
 LENGTHS = [5, 2, 4, 1]
 SINGLE = Precision("fp32", torch.device("cpu"))

@@ -9,14 +9,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from datasets import build_task
-from datasets.task import Batch
-from search.trial.best_constant import best_constant_loss
-from search.trial.config import TrialConfig
-from search.trial.floor import Floor, floor, reach_of
-from search.trial.head import Head
-from search.trial.objective import Objective
-from search.trial.output_config import OutputConfig
+from failmap.datasets import build_task
+from failmap.datasets.task import Batch
+from failmap.search.trial.best_constant import best_constant_loss
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.floor import Floor, floor, reach_of
+from failmap.search.trial.head import Head
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.output_config import OutputConfig
 
 BITS = torch.tensor([0.0, 1.0, 1.0, 0.0])
 ACTIVATIONS = ["none", "sigmoid", "tanh", "scaled"]

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search.trial.gradients import add_l2_penalty, clip
-from search.trial.train_config import TrainConfig
+from failmap.search.trial.gradients import add_l2_penalty, clip
+from failmap.search.trial.train_config import TrainConfig
 
 
 def with_gradients(*gradients: list[float]) -> list[nn.Parameter]:

@@ -9,15 +9,15 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from datasets import build_task
-from datasets.chance import Chance
-from datasets.config import MovingMnistConfig, TargetKind
-from datasets.task import Batch, Task
-from search.trial.best_constant import best_constant_loss
-from search.trial.config import TrialConfig
-from search.trial.head import Head
-from search.trial.objective import Objective
-from search.trial.output_config import Activation, Loss, OutputConfig, TargetRange
+from failmap.datasets import build_task
+from failmap.datasets.chance import Chance
+from failmap.datasets.config import MovingMnistConfig, TargetKind
+from failmap.datasets.task import Batch, Task
+from failmap.search.trial.best_constant import best_constant_loss
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.head import Head
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.output_config import Activation, Loss, OutputConfig, TargetRange
 
 
 class Frames(Task):

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.records import parse_history
-from analysis.run_folder import TrialFolder
-from analysis.storage import AnyPath, store_of
-from search.trial.attempt import begin_attempt, current_attempt
-from search.trial.checkpoint import STATE_FILE, WEIGHTS_FILE, Snapshot
-from search.trial.config import TrialConfig
-from search.trial.history import SupersededError
-from search.trial.session import TrialSession
+from failmap.analysis.records import parse_history
+from failmap.analysis.run_folder import TrialFolder
+from failmap.analysis.storage import AnyPath, store_of
+from failmap.search.trial.attempt import begin_attempt, current_attempt
+from failmap.search.trial.checkpoint import STATE_FILE, WEIGHTS_FILE, Snapshot
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.history import SupersededError
+from failmap.search.trial.session import TrialSession
 
 CPU = torch.device("cpu")
 CONFIG = TrialConfig.model_validate(

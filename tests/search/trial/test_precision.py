@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from search.trial.checkpoint import Snapshot
-from search.trial.config import TrialConfig
-from search.trial.criterion import Progress
-from search.trial.evaluation import measure
-from search.trial.precision import LossScaling, PrecisionError, check_precision
-from search.trial.training import Training
+from failmap.search.trial.checkpoint import Snapshot
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.evaluation import measure
+from failmap.search.trial.precision import LossScaling, PrecisionError, check_precision
+from failmap.search.trial.training import Training
 
 CPU = torch.device("cpu")
 

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from datasets.task import Batch
-from models import build_model
-from models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, NetworkConfig
-from models.gates import block_of
-from models.network import Interface, LayerTrace, Network, Trace
-from models.recurrent import RecurrentNetwork
-from search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
-from search.trial.probes.gates import memory_steps
-from search.trial.probes.states import spread
-from search.trial.probes.steps import shown_steps
+from failmap.datasets.task import Batch
+from failmap.models import build_model
+from failmap.models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, NetworkConfig
+from failmap.models.gates import block_of
+from failmap.models.network import Interface, LayerTrace, Network, Trace
+from failmap.models.recurrent import RecurrentNetwork
+from failmap.search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
+from failmap.search.trial.probes.gates import memory_steps
+from failmap.search.trial.probes.states import spread
+from failmap.search.trial.probes.steps import shown_steps
 
 
 def batch_of(inputs: torch.Tensor, lengths: torch.Tensor | None = None) -> Batch:

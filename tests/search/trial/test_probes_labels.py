@@ -7,22 +7,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets.task import Batch, Task
-from search.trial.config import TrialConfig
-from search.trial.objective import Objective
-from search.trial.output_config import OutputConfig
-from search.trial.probes.batches import (
+from failmap.datasets.task import Batch, Task
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.objective import Objective
+from failmap.search.trial.output_config import OutputConfig
+from failmap.search.trial.probes.batches import (
     MAX_JUDGED,
     MAX_SOURCES,
     of_one_length,
     training_batches,
     validation_batches,
 )
-from search.trial.probes.labels import asked_for
-from search.trial.probes.noise import signal_to_noise
-from search.trial.probes.passes import ProbePass, evaluating, moved_along
-from search.trial.probes.probe import probe
-from search.trial.training import Training
+from failmap.search.trial.probes.labels import asked_for
+from failmap.search.trial.probes.noise import signal_to_noise
+from failmap.search.trial.probes.passes import ProbePass, evaluating, moved_along
+from failmap.search.trial.probes.probe import probe
+from failmap.search.trial.training import Training
 
 CPU = torch.device("cpu")
 RECALL = {"name": "delayed_recall", "sequence_length": 5, "num_symbols": 2}

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from analysis.records import read_history
-from analysis.run_folder import TrialFolder
-from datasets.task import Batch, Task
-from models.network import Network, Teacher, Trace
-from search.trial.config import TrialConfig
-from search.trial.probes import is_probed, rounded, to_host
-from search.trial.probes.leaks import leak_signals
-from search.trial.probes.passes import ProbePass, evaluating
-from search.trial.probes.probe import probe
-from search.trial.probes.scales import input_scale
-from search.trial.session import TrialSession
-from search.trial.training import Training
+from failmap.analysis.records import read_history
+from failmap.analysis.run_folder import TrialFolder
+from failmap.datasets.task import Batch, Task
+from failmap.models.network import Network, Teacher, Trace
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.probes import is_probed, rounded, to_host
+from failmap.search.trial.probes.leaks import leak_signals
+from failmap.search.trial.probes.passes import ProbePass, evaluating
+from failmap.search.trial.probes.probe import probe
+from failmap.search.trial.probes.scales import input_scale
+from failmap.search.trial.session import TrialSession
+from failmap.search.trial.training import Training
 
 CPU = torch.device("cpu")
 ADDING = {"name": "adding", "sequence_length": 6, "test_size": 64}

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from models.layers import RecurrentLayer
-from models.recurrent import RecurrentNetwork
-from search.preflight.reach import gradient_by_step
-from search.preflight.subject import Subject
-from search.trial.config import TrialConfig
-from search.trial.probes.passes import ProbePass, evaluating
-from search.trial.probes.steps import steps_back
-from search.trial.probes.time import MAX_SEQUENCES, last_label_loss, reach, time_signals
-from search.trial.training import Training
+from failmap.models.layers import RecurrentLayer
+from failmap.models.recurrent import RecurrentNetwork
+from failmap.search.preflight.reach import gradient_by_step
+from failmap.search.preflight.subject import Subject
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.probes.passes import ProbePass, evaluating
+from failmap.search.trial.probes.steps import steps_back
+from failmap.search.trial.probes.time import MAX_SEQUENCES, last_label_loss, reach, time_signals
+from failmap.search.trial.training import Training
 
 CPU = torch.device("cpu")
 

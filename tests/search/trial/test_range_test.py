@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.trial.config import TrialConfig
-from search.trial.range_test import RangeTest, range_test, read_range, smooth
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.range_test import RangeTest, range_test, read_range, smooth
 
 RATES = [10 ** (-6 + 7 * index / 149) for index in range(150)]
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.errors import UserError
-from analysis.run_folder import RunFolder, TrialFolder
-from search.trial.checkpoint import Snapshot
-from search.trial.config import TrialConfig
-from search.trial.criterion import Progress
-from search.trial.reuse import stored_weights
-from search.trial.session import TrialSession
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.search.trial.checkpoint import Snapshot
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.reuse import stored_weights
+from failmap.search.trial.session import TrialSession
 
 
 def session(folder: TrialFolder, **model: Any) -> TrialSession:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import lr_scheduler
 
-from search.trial.criterion import Progress
-from search.trial.plateau import take_in
-from search.trial.schedules import learning_rate
-from search.trial.train_config import TrainConfig
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.plateau import take_in
+from failmap.search.trial.schedules import learning_rate
+from failmap.search.trial.train_config import TrainConfig
 
 BUDGET = 60
 SCHEDULES = ["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis.records import read_history
-from analysis.run_folder import TrialFolder
-from search.trial.config import TrialConfig
-from search.trial.history import SupersededError
-from search.trial.session import TrialSession
+from failmap.analysis.records import read_history
+from failmap.analysis.run_folder import TrialFolder
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.history import SupersededError
+from failmap.search.trial.session import TrialSession
 
 CPU = torch.device("cpu")
 TINY = {"name": "adding", "sequence_length": 6, "test_size": 64}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from search.trial.config import TrialConfig
-from search.trial.training import Training
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.training import Training
 
 CPU = torch.device("cpu")
 

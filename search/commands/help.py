@@ -9,19 +9,19 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from search.config import RunConfig
-from search.interventions.request import AblationWords, RescueWords
-from search.loading.fields import shown
-from search.loading.groups import Group, question_of, read_group, shipped
-from search.loading.paths import KINDS, PARTS
-from search.loading.request import (
+from failmap.search.config import RunConfig
+from failmap.search.interventions.request import AblationWords, RescueWords
+from failmap.search.loading.fields import shown
+from failmap.search.loading.groups import Group, question_of, read_group, shipped
+from failmap.search.loading.paths import KINDS, PARTS
+from failmap.search.loading.request import (
     DEFAULT_SPACE,
     DEFAULT_SPACE_OF_A_FILE,
     RUN_GROUPS,
     RUN_KEYS,
     default_budget,
 )
-from search.space import Space
+from failmap.search.space import Space
 
 WIDTH = 100
 _INDENT = 30
@@ -149,7 +149,7 @@ def submit_help() -> str:
 
 def manifest_help() -> str:
     """The help of `python -m search.manifest`."""
-    from search.cluster.manifests import KINDS
+    from failmap.search.cluster.manifests import KINDS
 
     lines = [
         f"python -m search.manifest kind={'|'.join(KINDS)} run=NAME storage=PLACE key=value ...",

@@ -1,0 +1,112 @@
+"""Writes a run's report: python -m analysis.report run=NAME."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from failmap.analysis.csv_text import safe_row, safe_table
+from failmap.analysis.errors import UserError
+from failmap.analysis.failure_map import FailureMap, MapCell, build_map
+from failmap.analysis.interventions import rescue_comparisons, rescue_csv
+from failmap.analysis.load import Run, find_run, load_run
+from failmap.analysis.page import render
+from failmap.analysis.plots import MapLine, write_failure_map
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import AnyPath, write_atomically
+from failmap.analysis.theory.on_map import forecast_on
+from failmap.analysis.words import read_run_words
+from failmap.run_folder.command_lines import program
+
+HELP = """Reads a run and writes its table and its report. Starts no training.
+
+usage: python -m analysis.report run=NAME [storage=FOLDER]
+
+  run=NAME        the run's name: its folder's under storage (required)
+  storage=FOLDER  folder that holds runs (default: runs)
+
+Writes into the run's folder:
+  trials.parquet           all records, one row a trial (times in seconds of training)
+  report/index.html        self-contained: the failure map, and the curves behind every cell
+  report/failure_map.png   the map as a picture
+  report/trials.csv        the same rows; text that a spreadsheet would run has a ' before it
+  report/cells.csv         one row a cell: state, counts, 95 % interval of P(learn), estimated seconds, cause
+  report/rescue.csv        one row a fix that was tried: counts and intervals before and after, p
+  causes.jsonl             the verdicts on failed trials, so that the next report takes less time
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written, and what it was written from."""
+
+    page: AnyPath
+    run: Run
+    failure_map: FailureMap
+
+
+def build(folder: RunFolder) -> Report:
+    """Writes table, picture and report of a run.
+
+    Raises:
+        UserError: a file of the run is corrupt, or the folder cannot be written.
+    """
+    run = load_run(folder)
+    failure_map = build_map(run)
+    foretold = forecast_on(failure_map, run.copy.path)
+    line = MapLine(foretold.lines, foretold.line_words) if foretold else None
+    page = folder.report / "index.html"
+    try:
+        run.write_table()
+        write_atomically(folder.report / "trials.csv", safe_table(run.table).to_csv(index=False))
+        write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
+        if rescues := rescue_comparisons(run):
+            write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
+        write_failure_map(failure_map, folder.report / "failure_map.png", line)
+        write_atomically(page, render(run, failure_map, foretold.page_words if foretold else ""))
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or folder.report}: cannot be written: {error.strerror or error}"
+        ) from None
+    return Report(page, run, failure_map)
+
+
+def cells_csv(failure_map: FailureMap) -> str:
+    """One row a cell."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    counts = ("state", "learned", "trials", "censored", "errored", "low", "high", "recipe_index", "recipe")
+    causes = ("cause", "cause_share", "cause_evidence")
+    rows.writerow(safe_row((*failure_map.paths, *counts, "reason", "cost_seconds", *causes)))
+    for cell in failure_map.cells.values():
+        verdict, tally = cell.verdict, cell.verdict.tally
+        seen = (verdict.state, tally.learned, tally.trials, tally.censored, verdict.num_errored)
+        recipe = (verdict.best_recipe, cell.recipe)
+        told = (verdict.reason, cell.cost_seconds, *_cause_columns(cell))
+        rows.writerow(safe_row((*cell.labels, *seen, *verdict.interval, *recipe, *told)))
+    return text.getvalue()
+
+
+def _cause_columns(cell: MapCell) -> tuple[str, float | None, str]:
+    """Why most of a cell's failed trials failed, the share of them, and the first sentence of evidence."""
+    if cell.diagnosis is None:
+        return "", None, ""
+    share = cell.diagnosis.num_trials / cell.diagnosis.num_failed
+    evidence = cell.diagnosis.evidence[0].told if cell.diagnosis.evidence else ""
+    return cell.diagnosis.cause, round(share, 4), evidence
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the program over its words. Raises UserError for words that it does not know."""
+    if {"--help", "-h"} & set(words):
+        print(HELP, end="")
+        return 0
+    settings = read_run_words(words, ())
+    if "," in settings["run"]:
+        typed = " ".join(words)
+        raise UserError(
+            f"run={settings['run']}: a report is of one run; make one of them first: "
+            f"{' '.join(program('merge'))} {typed} into=NAME"
+        )
+    print(f"report: {build(find_run(settings['run'], settings['storage'])).page}")
+    return 0

@@ -1,0 +1,38 @@
+"""Command lines of Failmap: how this installation starts one, and which command a stored line started."""
+
+import shlex
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+#: Commands whose thin entries are not `search/NAME.py`.
+_ENTRIES = {"report": "analysis.report", "signals": "analysis.signal_table"}
+
+
+@cache
+def is_checkout() -> bool:
+    """Return whether the package is used from a checkout, where `failmap/search` links to `search`."""
+    return (Path(__file__).parents[1] / "search").is_symlink()
+
+
+def program(command: str) -> tuple[str, ...]:
+    """Return the words that start a command here: `failmap run`, or `python -m search.run` in a checkout."""
+    if is_checkout():
+        return ("python", "-m", _ENTRIES.get(command, f"search.{command}"))
+    return ("failmap", command)
+
+
+def command_line(command: str, *arguments: str) -> str:
+    """Return the shell's line that starts a command with some arguments."""
+    return shlex.join((*program(command), *arguments))
+
+
+def parse_command_line(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the command that a stored line started, and its arguments; ('', []) if it is not one of ours."""
+    match list(words):
+        case ["python", "-m", entry, *arguments] if entry.startswith("search."):
+            return entry.removeprefix("search."), arguments
+        case ["failmap", command, *arguments]:
+            return command, arguments
+        case _:
+            return "", []

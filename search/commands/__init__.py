@@ -1,0 +1,1 @@
+"""The commands that users type: `failmap run`, `failmap resume`, ..."""

@@ -1,0 +1,116 @@
+"""Says how runs stand: python -m search.status [run=NAME]. Writes nothing, disturbs no driver."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from time import time
+
+from rich.console import Console
+from rich.text import Text
+
+from failmap.analysis.errors import UserError
+from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.storage import place_of, store_of
+from failmap.analysis.wording import count_words
+from failmap.search.console import SafeConsole
+from failmap.search.drivers import driver_of, is_known_dead
+from failmap.search.loading import from_yaml, locate
+from failmap.search.shards import Shard
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the program over its words. Raises UserError for a user's mistakes."""
+    if {"--help", "-h"} & set(words):
+        from failmap.search.commands.help import status_help
+
+        print(status_help(), end="")
+        return 0
+    is_json = "--json" in words
+    words = [word for word in words if word != "--json"]
+    if any(word.startswith("run=") for word in words):
+        folder, others = locate(words)
+        _refuse(others)
+        _show_one(folder, is_json)
+    else:
+        named = [word for word in words if word.startswith("storage=")]
+        _refuse([word for word in words if word not in named[:1]])
+        _show_all(named[0].partition("=")[2] if named else "runs", is_json)
+    return 0
+
+
+def _refuse(words: Sequence[str]) -> None:
+    if words:
+        raise UserError(*(f"{word}: search.status knows run=, storage= and --json only" for word in words))
+
+
+def _show_all(storage: str, is_json: bool) -> None:
+    # Here, not above: it brings Optuna along, and a typo is to be told at once.
+    from failmap.search.standing import standing_of
+    from failmap.search.standings_view import as_json, show_standings
+
+    place = place_of(storage)
+    store = store_of(place)
+    folders = [RunFolder(place / name) for name in store.list_folders(place)]
+    runs = [folder for folder in folders if store.exists(folder.config)]
+    standings = [standing_of(folder, time()) for folder in runs]
+    if is_json:
+        print(as_json(standings))
+    elif standings:
+        show_standings(standings, SafeConsole())
+    else:
+        SafeConsole().print(Text(f"{storage} holds no run"), soft_wrap=True)
+
+
+def _show_one(folder: RunFolder, is_json: bool) -> None:
+    from failmap.search.standing import standing_of
+    from failmap.search.standings_view import as_json, faults_lines
+
+    standing = standing_of(folder, time())
+    if is_json:
+        print(as_json([standing]))
+        return
+    console = SafeConsole()
+    _show(folder, console)
+    for line in faults_lines(standing):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _show(folder: RunFolder, console: Console) -> None:
+    # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
+    from failmap.analysis.load import load_run
+    from failmap.search.agenda import cells_in_order
+    from failmap.search.cost import relative_cost
+    from failmap.search.map_picture import map_picture
+    from failmap.search.space import Cell
+    from failmap.search.wants import TrialNote, note_of_record
+
+    config = from_yaml(folder.config)
+    cells: dict[Cell, list[TrialNote]] = defaultdict(list)
+    outcomes: Counter[str] = Counter()
+    interventions: Counter[str] = Counter()
+    for record in load_run(folder).records:
+        note = note_of_record(record, config.space)
+        if note.intervention is None:
+            cells[note.cell].append(note)
+            outcomes[note.outcome or "unfinished"] += 1
+        else:
+            interventions[note.outcome or "unfinished"] += 1
+    shard = "" if config.shard is None else f", {Shard.parse(config.shard).words}"
+    console.print(Text(f"run {folder.name}{shard}: {driver_words(folder)}"), soft_wrap=True)
+    console.print(Text(_counts(outcomes, "trial")), soft_wrap=True)
+    if interventions:
+        console.print(Text(_counts(interventions, "intervention")), soft_wrap=True)
+    console.print(map_picture(config, cells_in_order(config, relative_cost), cells, console.width))
+
+
+def _counts(outcomes: Counter[str], noun: str) -> str:
+    """'3 trials: 2 learned, 1 failed'."""
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    return f"{count_words(outcomes.total(), noun)}: {counts or 'none yet'}"
+
+
+def driver_words(folder: RunFolder) -> str:
+    """Who drives the run, if anybody does."""
+    owner = driver_of(folder)
+    if owner is None:
+        return "no driver"
+    return f"its driver died ({owner})" if is_known_dead(owner) else f"driven by {owner}"
