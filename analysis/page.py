@@ -43,14 +43,8 @@ def breakable(label: str) -> Markup:
 _TEMPLATES.filters["breakable"] = breakable
 
 
-def render(run: Run, failure_map: FailureMap, foretold: str = "") -> str:
-    """The page's HTML. Raises UserError where a trial's history has a corrupt line.
-
-    Args:
-        run: whose page.
-        failure_map: of the run.
-        foretold: what was foretold of the map, in words; '' where nothing was.
-    """
+def render(run: Run, failure_map: FailureMap) -> str:
+    """The page's HTML. Raises UserError where a trial's history has a corrupt line."""
     cells = list(failure_map.cells.values())
     identifiers = {cell.labels: index for index, cell in enumerate(cells)}
     data = page_data(run, failure_map, MAX_TRIALS)
@@ -59,7 +53,6 @@ def render(run: Run, failure_map: FailureMap, foretold: str = "") -> str:
     return _TEMPLATES.get_template("report.html").render(
         run=run,
         map=failure_map,
-        foretold=foretold,
         panels=[
             (
                 failure_map.facet_words(facet),

@@ -1,13 +1,10 @@
 """Pictures of what was found. The only module that knows matplotlib."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
@@ -37,21 +34,7 @@ _DOTS_PER_INCH = 130
 _LINE_HEIGHT, _CHARACTER_WIDTH = 1.4, 0.6
 
 
-@dataclass(frozen=True)
-class MapLine:
-    """A line over a map, as that of a forecast.
-
-    Attributes:
-        segments: by facet, each by its ends (x, y): the cell in column i of row j, counted from the bottom,
-            is the square from (i, j) to (i + 1, j + 1).
-        told: what the line says, for the footnote.
-    """
-
-    segments: Mapping[tuple[str, ...], Sequence[tuple[tuple[float, float], tuple[float, float]]]]
-    told: str
-
-
-def draw_failure_map(failure_map: FailureMap, line: MapLine | None = None) -> Figure:
+def draw_failure_map(failure_map: FailureMap) -> Figure:
     """One panel for each facet that was begun: x across, numbers on y upwards, names on y downwards."""
     x_lines, y_lines = _label_lines(failure_map)
     num_x, num_y = len(x_lines), len(y_lines)
@@ -68,7 +51,7 @@ def draw_failure_map(failure_map: FailureMap, line: MapLine | None = None) -> Fi
     panel_head = 0.4 if facets[0] else 0.1
     top = 0.3 + len(heading) * 0.3 + len(lines) * _LINE + 0.12
     row_height = panel_height + panel_head + below
-    footnote = textwrap.wrap(_footnote(failure_map, facets, line), int(width * 15))
+    footnote = textwrap.wrap(_footnote(failure_map, facets), int(width * 15))
     height = top + down * row_height + _BOTTOM - 0.62 + _LINE * (len(footnote) - 1)
 
     figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, facecolor="white")
@@ -79,16 +62,14 @@ def draw_failure_map(failure_map: FailureMap, line: MapLine | None = None) -> Fi
         bottom = height - top - (index // across) * row_height - panel_head - panel_height
         axes = figure.add_axes((left / width, bottom / height, panel_width / width, panel_height / height))
         _draw_panel(axes, failure_map, facet)
-        if line is not None and facet in line.segments:
-            _draw_line(axes, line.segments[facet])
     _draw_legend(figure, footnote)
     return figure
 
 
-def write_failure_map(failure_map: FailureMap, path: AnyPath, line: MapLine | None = None) -> AnyPath:
+def write_failure_map(failure_map: FailureMap, path: AnyPath) -> AnyPath:
     """Draws the map and writes it as a PNG, whole or not at all."""
     buffer = BytesIO()
-    draw_failure_map(failure_map, line).savefig(buffer, format="png")
+    draw_failure_map(failure_map).savefig(buffer, format="png")
     write_atomically(path, buffer.getvalue())
     return path
 
@@ -167,12 +148,6 @@ def _draw_panel(axes: Axes, failure_map: FailureMap, facet: tuple[str, ...]) -> 
         spine.set_visible(False)
 
 
-def _draw_line(axes: Axes, segments: Sequence[Sequence[tuple[float, float]]]) -> None:
-    """Dashes of ink on white, which stand out from every cell's colour."""
-    for colour, width, style in (("white", 4.5, "solid"), (_INK, 2.2, (0, (3, 1.6)))):
-        axes.add_collection(LineCollection(segments, colors=colour, linewidths=width, linestyles=[style]))
-
-
 def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
     verdict = cell.verdict
     colour = cell_colour(verdict)
@@ -225,12 +200,11 @@ def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: 
         down -= height
 
 
-def _footnote(failure_map: FailureMap, drawn: tuple[tuple[str, ...], ...], line: MapLine | None) -> str:
-    """How a cell and a line are read, and which facets are not drawn because nothing was begun in them."""
+def _footnote(failure_map: FailureMap, drawn: tuple[tuple[str, ...], ...]) -> str:
+    """How a cell is read, and which facets are not drawn because nothing was begun in them."""
     has_causes = any(cell.shown_cause for cell in failure_map.cells.values())
     cause = "the cause of most failures, and " if has_causes else ""
     words = f"k/n: seeds that learned, of those tried; below it {cause}the 95 % interval of P(learn)"
-    words += f"; {line.told}" if line else ""
     left_out = [failure_map.facet_words(facet) for facet in failure_map.facets if facet not in drawn]
     return f"{words}. Not begun: {', '.join(left_out)}" if left_out else words
 

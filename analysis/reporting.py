@@ -11,10 +11,9 @@ from failmap.analysis.failure_map import FailureMap, MapCell, build_map
 from failmap.analysis.interventions import rescue_comparisons, rescue_csv
 from failmap.analysis.load import Run, find_run, load_run
 from failmap.analysis.page import render
-from failmap.analysis.plots import MapLine, write_failure_map
+from failmap.analysis.plots import write_failure_map
 from failmap.analysis.run_folder import RunFolder
 from failmap.analysis.storage import AnyPath, write_atomically
-from failmap.analysis.theory.on_map import forecast_on
 from failmap.analysis.words import read_run_words
 from failmap.run_folder.command_lines import program
 
@@ -53,8 +52,6 @@ def build(folder: RunFolder) -> Report:
     """
     run = load_run(folder)
     failure_map = build_map(run)
-    foretold = forecast_on(failure_map, run.copy.path)
-    line = MapLine(foretold.lines, foretold.line_words) if foretold else None
     page = folder.report / "index.html"
     try:
         run.write_table()
@@ -62,8 +59,8 @@ def build(folder: RunFolder) -> Report:
         write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
         if rescues := rescue_comparisons(run):
             write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
-        write_failure_map(failure_map, folder.report / "failure_map.png", line)
-        write_atomically(page, render(run, failure_map, foretold.page_words if foretold else ""))
+        write_failure_map(failure_map, folder.report / "failure_map.png")
+        write_atomically(page, render(run, failure_map))
     except OSError as error:
         raise UserError(
             f"{error.filename or folder.report}: cannot be written: {error.strerror or error}"

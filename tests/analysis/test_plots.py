@@ -9,7 +9,7 @@ from matplotlib.transforms import Bbox
 from failmap.analysis.diagnosis import CAUSES
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
-from failmap.analysis.plots import MapLine, draw_failure_map, write_failure_map
+from failmap.analysis.plots import draw_failure_map, write_failure_map
 from failmap.analysis.why import cause_label
 
 
@@ -135,15 +135,3 @@ def test_every_cause_fits_into_a_square(make_run: Any, cause: Any) -> None:
     (label,) = (text for text in axes.texts if text.get_text() == cause_label(cause))
     width = axes.transData.transform((1, 0))[0] - axes.transData.transform((0, 0))[0]
     assert label.get_window_extent().width < 0.96 * width
-
-
-def test_a_line_is_drawn_over_its_facet_and_told_below(make_run: Any) -> None:
-    run = make_run(facets=(32, 128))
-    run.trials(4, 0, 5, 1, facet=32)
-    run.trials(4, 0, 5, 1, facet=128)
-    line = MapLine({("128",): [((1, 0), (1, 2))]}, "dashed: foretold at initialization")
-    figure = draw_failure_map(build_map(load_run(run.folder)), line)
-    assert [len(axes.collections) > 0 for axes in figure.axes] == [False, True]
-    segments = figure.axes[1].collections[0].get_segments()
-    assert segments[0].tolist() == [[1, 0], [1, 2]]
-    assert "dashed: foretold at initialization" in " ".join(text.get_text() for text in figure.texts)

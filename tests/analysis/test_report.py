@@ -160,6 +160,14 @@ def test_a_report_is_the_same_however_often_it_is_built(make_run: Any) -> None:
     assert [(run.folder.report / name).read_bytes() for name in names] == first
 
 
+def test_a_forecast_of_an_older_version_is_ignored(make_run: Any) -> None:
+    run = make_run()
+    run.trials(3, 1)
+    without = build(run.folder).page.read_text()
+    (run.folder.path / "forecast.json").write_text('{"schema": 1,')
+    assert build(run.folder).page.read_text() == without
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -32,10 +32,6 @@ from failmap.analysis.reporting import cells_csv
 from failmap.analysis.run_folder import RunFolder, TrialFolder
 from failmap.analysis.storage.local import LocalFiles
 from failmap.analysis.storage.object_logs import read_segments
-from failmap.analysis.theory.features import SIGNALS
-from failmap.analysis.theory.fit import shipped_fit
-from failmap.analysis.theory.forecast import CellForecast, Forecast
-from failmap.analysis.theory.on_map import forecast_on
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
@@ -174,13 +170,6 @@ def _provenance() -> bytes:
     return json.dumps({"codes": {"c0de": {"revision": "abc"}}, "sessions": [session]}).encode()
 
 
-def _forecast() -> bytes:
-    cell = CellForecast({"task.sequence_length": 2, "model.depth": 1}, dict.fromkeys(SIGNALS, 0.5), 0.5)
-    values = Forecast(shipped_fit(), 1, 1.0, (cell,))
-    content = {"schema": 1, "num_seeds": 1, "seconds": 1.0, "fit": values.fit.to_dict()}
-    return json.dumps({**content, "cells": [cell.__dict__]}).encode()
-
-
 def _causes() -> bytes:
     suspicion = {
         "cause": "too_slow", "confidence": 0.5, "rule": "slow",
@@ -207,7 +196,6 @@ RUN_FILES: dict[str, Callable[[], bytes]] = {
         b'[{"cell": {"task.sequence_length": 2, "model.depth": 1}, "seconds_per_trial": 3.0}]'
     ),
     "causes.jsonl": _causes,
-    "forecast.json": _forecast,
     **{f"trials/{number}/record.json": lambda number=number: _record(number) for number in range(4)},
     **{f"trials/{number}/history.jsonl": _history for number in range(4)},
 }
@@ -220,10 +208,9 @@ def _read_run(folder: Path) -> object:
     """All that a report reads and shows, but the picture, which takes as long as a hundred such inputs."""
     run = load_run(RunFolder(folder))
     failure_map = build_map(run)
-    foretold = forecast_on(failure_map, folder)
     run.table.to_csv()
     rescue_csv(run, rescue_comparisons(run))
-    return cells_csv(failure_map), render(run, failure_map, foretold.page_words if foretold else "")
+    return cells_csv(failure_map), render(run, failure_map)
 
 
 def _read_standing(folder: Path) -> object:

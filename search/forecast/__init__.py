@@ -1,1 +1,0 @@
-"""Says which cells will learn, from networks at their initialization: python -m search.forecast."""
