@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
-from failmap.analysis.records import OUTCOMES, Outcome, TrialRecord
-from failmap.analysis.title import MapTitle, map_title
+from failmap.analysis.map_title import MapTitle, map_title
 from failmap.analysis.verdict import STATES, CellVerdict, State, TrialResult, judge
-from failmap.analysis.wording import axis_labels, axis_words, is_scale, label_text, setting_words
+from failmap.run_folder.records import OUTCOMES, Outcome, TrialRecord
+from failmap.run_folder.wording import axis_labels, axis_words, is_scale, label_text, setting_words
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,17 @@ from typing import Any, ClassVar
 import pandas as pd
 from pydantic import ConfigDict
 
-from failmap.analysis.errors import UserError, nearest
-from failmap.analysis.explanation import Explanation, explain
-from failmap.analysis.parsing import CHECKED, Kind, ParseError, parse
-from failmap.analysis.records import Evaluation, TrialRecord, Values
+from failmap.analysis.explanation import Explanation, checked_history, explain
 from failmap.analysis.run_config import RunConfig, read_config
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.run_names import is_trial_number, name_problem, names_of_runs
-from failmap.analysis.storage import AnyPath, check_place, place_of, store_of, write_atomically
-from failmap.analysis.storage.local_copy import local_copy
-from failmap.analysis.storage.plain_files import read_bounded, require_plain_files
 from failmap.analysis.table import build_table
-from failmap.analysis.verdict_lines import checked_history
-from failmap.analysis.wording import label_text
+from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.parsing import CHECKED, Kind, ParseError, parse
+from failmap.run_folder.paths import RunFolder, is_trial_number, name_problem, names_of_runs
+from failmap.run_folder.records import Evaluation, TrialRecord, Values
+from failmap.run_folder.storage import AnyPath, check_place, place_of, store_of, write_atomically
+from failmap.run_folder.storage.bounded_files import read_bounded, require_plain_files
+from failmap.run_folder.storage.local_copy import local_copy
+from failmap.run_folder.wording import label_text
 
 #: A cell by the texts of its labels, in the order of the map's paths. Texts, for a label may be unhashable.
 CellKey = tuple[str, ...]

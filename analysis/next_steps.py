@@ -4,10 +4,10 @@ import shlex
 
 from failmap.analysis.failure_map import FailureMap
 from failmap.analysis.load import Run
-from failmap.analysis.provenance import parse_provenance
-from failmap.analysis.storage.plain_files import read_bounded
-from failmap.analysis.wording import is_scale, path_words, setting_words
 from failmap.run_folder.command_lines import command_line, parse_command_line, program
+from failmap.run_folder.provenance import parse_provenance
+from failmap.run_folder.storage.bounded_files import read_bounded
+from failmap.run_folder.wording import is_scale, path_words, setting_words
 
 Step = tuple[str, str]
 

@@ -11,9 +11,9 @@ from matplotlib.patches import Patch, Rectangle
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
 from failmap.analysis.rate_curve import RateCurve
-from failmap.analysis.storage import AnyPath, write_atomically
 from failmap.analysis.why import cause_label
-from failmap.analysis.wording import duration_text, label_lines
+from failmap.run_folder.storage import AnyPath, write_atomically
+from failmap.run_folder.wording import duration_text, label_lines
 
 _INK = "#1d2430"
 _FAINT = "#6b7280"

@@ -5,17 +5,17 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from failmap.analysis.csv_text import safe_row, safe_table
-from failmap.analysis.errors import UserError
+from failmap.analysis.arguments import read_run_words
 from failmap.analysis.failure_map import FailureMap, MapCell, build_map
+from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions import rescue_comparisons, rescue_csv
 from failmap.analysis.load import Run, find_run, load_run
-from failmap.analysis.page import render
 from failmap.analysis.plots import write_failure_map
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import AnyPath, write_atomically
-from failmap.analysis.words import read_run_words
+from failmap.analysis.table import safe_row, safe_table
 from failmap.run_folder.command_lines import program
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import AnyPath, write_atomically
 
 HELP = """Reads a run and writes its table and its report. Starts no training.
 

@@ -8,12 +8,20 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.parsing import Count, ParseError, Plain, parse_values
-from failmap.analysis.records import Values
-from failmap.analysis.storage import AnyPath
-from failmap.analysis.storage.plain_files import read_bounded
-from failmap.analysis.yaml_text import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.parsing import (
+    MAX_CHARACTERS,
+    Count,
+    ParseError,
+    Plain,
+    YamlError,
+    parse_values,
+    require_plain_data,
+    told_in_a_line,
+)
+from failmap.run_folder.records import Values
+from failmap.run_folder.storage import AnyPath
+from failmap.run_folder.storage.bounded_files import read_bounded
 
 #: As many as a search takes (`search.space.MAX_CELLS`).
 MAX_CELLS = 10_000

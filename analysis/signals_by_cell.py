@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from failmap.analysis.errors import UserError, nearest
+from failmap.analysis.arguments import read_run_words
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import Run, find_run, load_run
-from failmap.analysis.printable import printable
-from failmap.analysis.records import TrialRecord
-from failmap.analysis.wording import count_words, setting_words
-from failmap.analysis.words import read_run_words
+from failmap.run_folder.errors import UserError, nearest, printable
+from failmap.run_folder.records import TrialRecord
+from failmap.run_folder.wording import count_words, setting_words
 
 HELP = """\
 A signal over the cells of a run: the median over a cell's trials, learned ones and others together.

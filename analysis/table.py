@@ -1,14 +1,15 @@
 """All records as one table, one row a trial, that Parquet can hold whatever an axis' values are."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from failmap.analysis.explanation import Explanation
-from failmap.analysis.paths import flatten
-from failmap.analysis.records import Evaluation, TrialRecord
-from failmap.analysis.wording import label_text
+from failmap.run_folder.parsing import flatten
+from failmap.run_folder.records import Evaluation, TrialRecord
+from failmap.run_folder.wording import label_text
 
 #: Finds the last evaluation and the best score of a trial that has not ended.
 LastEvaluation = Callable[[int], tuple[Evaluation | None, float | None]]
@@ -142,3 +143,29 @@ def _series(settings: Sequence[Mapping[str, Any]], path: str) -> pd.Series:
         texts = [label_text(mapping[path]) if path in mapping else None for mapping in settings]
         return pd.Series(texts, dtype="string")
     return pd.Series([mapping.get(path) for mapping in settings], dtype=dtype)
+
+
+#: What Excel, LibreOffice and Google Sheets take for a formula (OWASP, "CSV Injection").
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
+
+
+def safe_cell(value: Any) -> Any:
+    """A cell as it may stand in a CSV file: text that a spreadsheet would run has an apostrophe before it.
+
+    Numbers stay, also those that are written as text: -0.5 is no formula.
+    """
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
+
+
+def safe_row(values: Iterable[Any]) -> list[Any]:
+    """All cells of a row."""
+    return [safe_cell(value) for value in values]
+
+
+def safe_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose texts and column names may stand in a CSV file."""
+    texts = {name: table[name].map(safe_cell) for name in table.columns if table[name].dtype == "string"}
+    return table.assign(**texts).rename(columns=safe_cell)

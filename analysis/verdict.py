@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from failmap.analysis.records import Outcome, Purpose
 from failmap.analysis.statistics import Interval, censored_interval
-from failmap.analysis.wording import count_words
+from failmap.run_folder.records import Outcome, Purpose
+from failmap.run_folder.wording import count_words
 
 State = Literal["learns", "fails", "unknown", "not_run"]
 STATES: tuple[State, ...] = get_args(State)

@@ -5,7 +5,7 @@ from collections import Counter
 from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis
 from failmap.analysis.failure_map import FailureMap
-from failmap.analysis.wording import count_words
+from failmap.run_folder.wording import count_words
 
 
 def cause_label(cause: Cause) -> str:

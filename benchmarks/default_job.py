@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks.results_file import write_results
 from failmap.analysis.load import Run, load_run
-from failmap.analysis.run_folder import RunFolder
 from failmap.analysis.verdict import TrialResult, judge
+from failmap.run_folder.paths import RunFolder
 
 MOMENTS = (1, 2, 3, 4, 5, 10)
 

@@ -15,8 +15,8 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from failmap.analysis.run_folder import TrialFolder
 from failmap.datasets import build_task
+from failmap.run_folder.paths import TrialFolder
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession
 

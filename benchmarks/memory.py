@@ -15,7 +15,7 @@ import psutil
 import torch
 
 from benchmarks.results_file import write_results
-from failmap.analysis.run_folder import TrialFolder
+from failmap.run_folder.paths import TrialFolder
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession
 

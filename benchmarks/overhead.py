@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.results_file import write_results
 from failmap.analysis.load import load_run
-from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.run_folder.paths import RunFolder, TrialFolder
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import Cluster
 

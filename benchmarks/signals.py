@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.loop_cases import CASES, SEQUENCE_LENGTH, UPDATES, Case
 from benchmarks.results_file import write_results
-from failmap.analysis.run_folder import TrialFolder
+from failmap.run_folder.paths import TrialFolder
 from failmap.search.trial import evaluation, training
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.probes import is_probed

@@ -4,6 +4,7 @@ The packages are `failmap.search`, `.models`, `.datasets`, `.analysis` and `.run
 are the public API. They are imported on first use, because most of them bring pandas or torch along.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ __all__ = ["check", "failure_map", "load_run", "run", "verdict"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from failmap import api
-
-    return getattr(api, name)
+    return getattr(import_module("failmap.api"), name)
 
 
 def __dir__() -> list[str]:

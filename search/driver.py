@@ -10,20 +10,20 @@ from rich.text import Text
 from failmap.analysis.load import load_run
 from failmap.analysis.next_steps import next_steps
 from failmap.analysis.reporting import Report, build
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import write_atomically
 from failmap.analysis.why import why_line
-from failmap.search.agenda import Agenda, own_cells
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import write_atomically
+from failmap.search.allocation.eta import Pace, write_costs
+from failmap.search.allocation.map_allocation import Agenda, own_cells
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
-from failmap.search.live import LiveView
+from failmap.search.input_checks import states_of_files
 from failmap.search.loading import to_yaml
-from failmap.search.pace import Pace, write_costs
+from failmap.search.new_run import disk_errors_told, resume_command
 from failmap.search.provenance import begin_session, end_session
-from failmap.search.sources import states_of_files
-from failmap.search.storage import disk_errors_told, resume_command
 from failmap.search.study import Study
+from failmap.search.terminal.live import LiveView
 
 #: Exit statuses: the search ended by itself, or was asked to by search.stop, so that no cluster starts it
 #: again; Ctrl-C or SIGTERM ended it, as shells have it for SIGINT.

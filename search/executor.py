@@ -16,16 +16,16 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import place_of
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import place_of
 from failmap.search.cluster.connection import connected
-from failmap.search.cluster.losses import Losses
 from failmap.search.cluster.resources import Slots, trial_resources
+from failmap.search.cluster.trial_failures import Losses
 from failmap.search.config import RunConfig
-from failmap.search.desk import Desk, NotPickled
-from failmap.search.interruption import Interruption, interrupted_by_signals
+from failmap.search.shutdown import Interruption, interrupted_by_signals
 from failmap.search.study import Study
-from failmap.search.trial.leaving import Leave
+from failmap.search.trial.preemption import Leave
+from failmap.search.trial_lifecycle import Desk, NotPickled
 from failmap.search.worker import Worker
 
 

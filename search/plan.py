@@ -9,15 +9,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from failmap.analysis.wording import axis_labels, duration_text, is_scale, label_words
-from failmap.search.agenda import cells_in_order, own_cells
+from failmap.run_folder.wording import axis_labels, duration_text, is_scale, label_words
+from failmap.search.allocation.map_allocation import cells_in_order, own_cells
 from failmap.search.config import RunConfig
-from failmap.search.console import SafeConsole
 from failmap.search.cost import machine_factor, relative_cost
-from failmap.search.data import with_sizes_of_its_file
+from failmap.search.input_checks import with_sizes_of_its_file
 from failmap.search.loading.fields import shown
 from failmap.search.shards import ELSEWHERE, Shard
 from failmap.search.space import Axis, Cell, Space
+from failmap.search.terminal.view import SafeConsole
 
 #: A wider map than this is told by its ends, not drawn.
 MAX_COLUMNS = 16

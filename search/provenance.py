@@ -11,11 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from failmap.analysis.provenance import parse_provenance
-from failmap.analysis.redaction import hide_secrets
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import AnyPath, store_of, write_atomically
-from failmap.search.sources import FileState
+from failmap.run_folder.errors import hide_secrets
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.provenance import parse_provenance
+from failmap.run_folder.storage import AnyPath, store_of, write_atomically
+from failmap.search.input_checks import FileState
 
 PACKAGES = ("torch", "ray", "optuna", "numpy")
 MAX_DIFF_BYTES = 1_000_000

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.storage import is_local, place_of
 from failmap.run_folder.command_lines import program
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import is_local, place_of
 from failmap.search.config import RunConfig
-from failmap.search.data import trials_of_tasks
+from failmap.search.input_checks import trials_of_tasks
 from failmap.search.loading import Request, read_request
-from failmap.search.loading.words import Word
+from failmap.search.loading.cli_args import Word
 
 
 def read_remote_request(

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from failmap.analysis.errors import nearest
-from failmap.analysis.paths import flatten
 from failmap.datasets.config import Config
+from failmap.run_folder.errors import nearest
+from failmap.run_folder.parsing import flatten
 from failmap.search.trial.config import TrialConfig
 
 #: A map of more cells can be neither searched nor read.

@@ -11,12 +11,16 @@ from datetime import datetime
 import optuna
 from optuna.trial import FrozenTrial
 
-from failmap.analysis.records import Fault, FaultKind, Outcome, Summary
-from failmap.analysis.run_folder import RunFolder, TrialFolder
-from failmap.analysis.storage import store_of, write_atomically
-from failmap.search.agenda import Agenda, Cost, MapAgenda
+from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.run_folder.records import Fault, FaultKind, Outcome, Summary
+from failmap.run_folder.storage import store_of, write_atomically
+from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.allocation.map_allocation import Agenda, Cost, MapAgenda
 from failmap.search.config import RunConfig
-from failmap.search.entry import (
+from failmap.search.journal.address import open_journal
+from failmap.search.journal.log import Journal
+from failmap.search.journal.recovery import records_behind
+from failmap.search.journal.trial_codec import (
     STATES,
     config_of,
     faults_of,
@@ -27,17 +31,14 @@ from failmap.search.entry import (
     summary_of,
     values_told,
 )
-from failmap.search.journal.journal import Journal
-from failmap.search.journal.opening import open_journal
-from failmap.search.lock import PACE, Lease, Pace, take_lease
-from failmap.search.mending import records_behind
+from failmap.search.lease import Lease, take_lease
+from failmap.search.lease_terms import PACE, Pace
+from failmap.search.new_run import disk_errors_told
 from failmap.search.pruners import PRUNERS
 from failmap.search.samplers import SAMPLERS
 from failmap.search.space import Cell
-from failmap.search.storage import disk_errors_told
-from failmap.search.trial.attempt import begin_attempt
 from failmap.search.trial.config import TrialConfig
-from failmap.search.wants import TrialNote
+from failmap.search.trial.history import begin_attempt
 
 Notice = Callable[[str], None]
 

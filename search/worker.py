@@ -9,13 +9,11 @@ from typing import Any
 
 import torch
 
-from failmap.analysis.records import Evaluation, FaultKind, Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import is_raised, read_text
-from failmap.search.trial.attempt import current_attempt
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialRecord
+from failmap.run_folder.storage import is_raised, read_text
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.history import SupersededError
-from failmap.search.trial.leaving import LeavingError
+from failmap.search.trial.history import SupersededError, current_attempt
 from failmap.search.trial.memory import (
     free_memory,
     is_device_broken,
@@ -23,6 +21,7 @@ from failmap.search.trial.memory import (
     limit_memory,
     size_words,
 )
+from failmap.search.trial.preemption import LeavingError
 from failmap.search.trial.session import TrialSession
 
 #: What a trial may raise: none of it may end the process, which the next trials use, too.

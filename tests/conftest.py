@@ -17,7 +17,7 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-from failmap.analysis.storage import AnyPath, place_of
+from failmap.run_folder.storage import AnyPath, place_of
 
 # Tests import each other and the benchmarks. The root itself must stay off the path: our `datasets/` would
 # shadow Hugging Face's.

@@ -8,7 +8,7 @@ from statistics import fmean
 from failmap.analysis.diagnosis.causes import Cause
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence
 from failmap.analysis.diagnosis.separation import flat, separations
-from failmap.analysis.records import TrialRecord
+from failmap.run_folder.records import TrialRecord
 
 #: What never tells recipes apart.
 _NO_SETTING = frozenset({"seed"})

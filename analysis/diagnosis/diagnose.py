@@ -1,15 +1,34 @@
 """From a trial's record and history to the cause of its failure."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import Course
-from failmap.analysis.diagnosis.diagnosis import Diagnosis, Suspicion
-from failmap.analysis.diagnosis.rule import Rule
+from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Rule, Suspicion
 from failmap.analysis.diagnosis.rules import RULES
-from failmap.analysis.diagnosis.standing import confidence_of_none, where_it_stands
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.analysis.diagnosis.training_curves import Course
+from failmap.run_folder.records import Evaluation, TrialRecord
+
+#: How often nothing was wrong where no rule saw anything, on the tuning half: once a training has come away
+#: from chance, and before.
+_NONE_AWAY_FROM_CHANCE, _NONE_AT_CHANCE = 0.83, 0.5
+
+
+def where_it_stands(course: Course) -> tuple[Evidence, ...]:
+    """The last evaluation in one sentence; nothing where none was made."""
+    if not course.history:
+        return ()
+    one = course.history[-1]
+    told = f"at update {one.update} the score is {one.score:.3g}"
+    if math.isfinite(course.end_train_skill):
+        told += f"; the training loss has come {course.end_train_skill:.0%} of the way from chance"
+    return (Evidence(told, {"score": one.score}, None, one.update),)
+
+
+def confidence_of_none(course: Course) -> float:
+    """How sure it is that nothing is wrong, of a training that is judged without its criterion."""
+    return _NONE_AWAY_FROM_CHANCE if course.left_chance else _NONE_AT_CHANCE
 
 
 def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool = False) -> Diagnosis | None:

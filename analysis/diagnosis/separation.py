@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import comb
 from typing import Any
 
-from failmap.analysis.wording import label_text, path_words, setting_words
+from failmap.run_folder.wording import label_text, path_words, setting_words
 
 #: How rarely chance separates as well, for one setting (Fisher's exact test, two-sided). Several are looked
 #: at, so this is a hint where to look, and no finding.

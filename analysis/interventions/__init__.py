@@ -1,11 +1,14 @@
 """What interventions showed: which fix worked in which cell, and what a recipe that learned had needed."""
 
-from failmap.analysis.interventions.comparisons import Comparison, ablation_comparisons, rescue_comparisons
+from failmap.analysis.interventions.comparisons import (
+    Comparison,
+    Pairs,
+    ablation_comparisons,
+    rescue_comparisons,
+)
 from failmap.analysis.interventions.confirmation import Confirmation, confirmations, verdict
 from failmap.analysis.interventions.edges import Edge, moved_edges
-from failmap.analysis.interventions.pairs import Pairs
-from failmap.analysis.interventions.table import rescue_csv
-from failmap.analysis.interventions.words import ablation_lines, rescue_lines
+from failmap.analysis.interventions.summary import ablation_lines, rescue_csv, rescue_lines
 
 __all__ = [
     "Comparison",

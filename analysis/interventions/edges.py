@@ -9,7 +9,7 @@ from failmap.analysis.diagnosis import CONTROLS
 from failmap.analysis.interventions.comparisons import Comparison
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.verdict import TrialResult, judge
-from failmap.analysis.wording import count_words, is_scale, label_text, label_words, setting_words
+from failmap.run_folder.wording import count_words, is_scale, label_text, label_words, setting_words
 
 
 @dataclass(frozen=True)

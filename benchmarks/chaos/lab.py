@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.chaos.drivers import ROOT, TOLD_STATUSES, Driver
 from benchmarks.chaos.small_driver import small_words, start_search
 from benchmarks.chaos.tally import Ended, Key, Tally, ended_trials
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import store_of
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import store_of
 
 #: Some dozens of trials of about half a second, with dropout, so that faults fall into trainings.
 WORDS = (

@@ -14,12 +14,12 @@ from statistics import quantiles
 
 import psutil
 
-from failmap.analysis.records import Summary
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.desk import Desk
-from failmap.search.interruption import Interruption
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Summary
 from failmap.search.loading import load
+from failmap.search.shutdown import Interruption
 from failmap.search.study import Study
+from failmap.search.trial_lifecycle import Desk
 
 #: Evaluations of one simulated trial, the last one included.
 NUM_EVALUATIONS = 5

@@ -11,7 +11,7 @@ import psutil
 from benchmarks.chaos.drivers import ROOT, Driver
 from benchmarks.chaos.lab import Lab, open_lab
 from benchmarks.chaos.tally import records_of
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 
 #: One update of a network of two units.
 WORDS = (

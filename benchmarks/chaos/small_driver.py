@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import write_atomically
-from failmap.search.desk import Desk
-from failmap.search.interruption import Interruption
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import write_atomically
 from failmap.search.loading import load, to_yaml
+from failmap.search.shutdown import Interruption
 from failmap.search.study import Study
+from failmap.search.trial_lifecycle import Desk
 from failmap.search.worker import Worker
 
 #: What a first training imports late.

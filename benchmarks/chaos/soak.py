@@ -17,7 +17,7 @@ from benchmarks.chaos.sabotage.storage import FAILS
 from benchmarks.chaos.table import table_of
 from benchmarks.chaos.tally import Tally, ended_trials, history_of, records_of
 from benchmarks.results_file import write_results
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession
 

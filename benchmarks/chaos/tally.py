@@ -10,9 +10,9 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from failmap.analysis.records import TrialRecord
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.entry import record_of
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import TrialRecord
+from failmap.search.journal.trial_codec import record_of
 
 #: A trial, whatever its number: its cell, its recipe's index and its seed.
 Key = tuple[Any, ...]

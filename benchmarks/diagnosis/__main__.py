@@ -15,7 +15,7 @@ from benchmarks.diagnosis.labelled import Labelled, read_labelled
 from benchmarks.diagnosis.page import TITLE, as_body
 from benchmarks.diagnosis.request import Request, requested
 from benchmarks.results_file import write_results
-from failmap.analysis.errors import UserError, command
+from failmap.run_folder.errors import UserError, command
 
 
 def main(words: Sequence[str]) -> int:

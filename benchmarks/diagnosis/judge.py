@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from failmap.analysis.diagnosis import Cause, Diagnosis, Suspicion, diagnose
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.run_folder.records import Evaluation, TrialRecord
 
 
 @dataclass(frozen=True)

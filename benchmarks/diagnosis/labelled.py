@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.diagnosis.case import Case, Half
-from failmap.analysis.records import Evaluation, TrialRecord, read_history
-from failmap.analysis.run_folder import TrialFolder
+from failmap.run_folder.paths import TrialFolder
+from failmap.run_folder.records import Evaluation, TrialRecord, read_history
 from failmap.search.trial.config import TrialConfig
 
 #: Where trainings lie unless told otherwise.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from benchmarks.diagnosis.judge import Judge
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.score import Judged
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.run_folder.records import Evaluation, TrialRecord
 
 #: Of the evaluations that a healthy training needed.
 FRACTIONS = (0.25, 0.5, 0.75)

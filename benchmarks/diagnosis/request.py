@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.diagnosis.case import HALVES, Half
 from benchmarks.diagnosis.labelled import DEFAULT_FOLDER
-from failmap.analysis.errors import UserError, nearest
+from failmap.run_folder.errors import UserError, nearest
 
 STAGES = ("train", "score")
 SETTINGS = ("half", "folder", "processes", "misses")

@@ -19,8 +19,8 @@ from benchmarks.diagnosis.labelled import (
     label_text,
     stored_digest,
 )
-from failmap.analysis.records import Summary, TrialRecord
-from failmap.analysis.storage import write_atomically
+from failmap.run_folder.records import Summary, TrialRecord
+from failmap.run_folder.storage import write_atomically
 from failmap.search.cost import relative_cost
 from failmap.search.trial.session import TrialSession
 

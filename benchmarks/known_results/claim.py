@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from failmap.analysis.records import Evaluation, Outcome
+from failmap.run_folder.records import Evaluation, Outcome
 from failmap.search.trial.config import TrialConfig
 
 

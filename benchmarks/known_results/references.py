@@ -14,10 +14,8 @@ from failmap.search.config import RunConfig
 from failmap.search.pruners.halving import HalvingPruner
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
-from failmap.search.trial.optimizer_settings import OPTIMIZERS, OptimizerName
-from failmap.search.trial.plateau import take_in
-from failmap.search.trial.schedules import learning_rate
-from failmap.search.trial.train_config import TrainConfig
+from failmap.search.trial.optimizers import learning_rate, take_in
+from failmap.search.trial.train_config import OPTIMIZERS, OptimizerName, TrainConfig
 from failmap.search.trial.training import Training
 
 _NUM_UPDATES = 50

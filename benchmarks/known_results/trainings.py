@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.known_results.claim import Claim, Result
-from failmap.analysis.records import read_history
-from failmap.analysis.run_folder import TrialFolder
+from failmap.run_folder.paths import TrialFolder
+from failmap.run_folder.records import read_history
 from failmap.search.cost import relative_cost
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession

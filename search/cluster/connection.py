@@ -8,14 +8,14 @@ from typing import Any
 
 import ray
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.cluster.code import code_environment
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
 from failmap.search.cluster.environment import is_prepared
+from failmap.search.cluster.head_watchdog import ClusterLostError, lost_head_noticed
+from failmap.search.cluster.job_package import code_environment
 from failmap.search.cluster.nodes import check_nodes
-from failmap.search.cluster.watch import ClusterLostError, lost_head_noticed
 from failmap.search.config import Cluster
-from failmap.search.storage import resume_command
+from failmap.search.new_run import resume_command
 
 #: Results of a few numbers travel through Ray, weights never do: a store that fits into any /dev/shm leaves
 #: the memory to the trials. Ray takes 30 % of it otherwise. 75 MiB is the least that Ray allows.

@@ -4,7 +4,7 @@ import os
 import secrets
 import sys
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.cluster.authentication import authentication_mode
 from failmap.search.config import Cluster
 
@@ -13,7 +13,7 @@ from failmap.search.config import Cluster
 #: that is started on Linux are open to all networks.
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 #: How long Ray's own connection waits for a lost head before it ends the process without a word. The driver
-#: notices earlier, and says what to do: see `search.cluster.watch`.
+#: notices earlier, and says what to do: see `search.cluster.head_watchdog`.
 _PATIENCE_OF_RAY = {"RAY_gcs_rpc_server_reconnect_timeout_s": "300"}
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 

@@ -13,8 +13,8 @@ import aiohttp
 from ray.exceptions import RayError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
-from failmap.analysis.errors import UserError
-from failmap.search.cluster.shipment import SHIPPED_PACKAGE, WORKING_DIR
+from failmap.run_folder.errors import UserError
+from failmap.search.cluster.job_package import SHIPPED_PACKAGE, WORKING_DIR
 from failmap.search.config import Cluster
 
 #: Seconds until a request is made again.

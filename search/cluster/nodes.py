@@ -11,9 +11,9 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import is_local, place_of, store_of
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import is_local, place_of, store_of
 from failmap.search.provenance import versions
 
 #: A node starts a process and unpacks our code for its answer.

@@ -6,7 +6,7 @@ from time import monotonic
 
 import ray
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.config import Cluster
 
 #: Ray's resources by name, of one node or of one trial. Memory in bytes.

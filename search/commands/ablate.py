@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from time import monotonic
 
-from failmap.search.console import SafeConsole
 from failmap.search.interventions.request import read_ablation
+from failmap.search.terminal.view import SafeConsole
 
 
 def main(words: Sequence[str]) -> int:
@@ -18,7 +18,7 @@ def main(words: Sequence[str]) -> int:
     request = read_ablation(words)
     # Here, not above: they bring pandas and Optuna along, and a typo is to be told at once.
     from failmap.analysis.interventions import ablation_lines
-    from failmap.search.interventions.ablation_plan import plan_ablation
+    from failmap.search.interventions.ablations import plan_ablation
     from failmap.search.interventions.session import intervene
 
     return intervene(

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from rich.text import Text
 
-from failmap.analysis.errors import UserError
 from failmap.run_folder.command_lines import command_line
-from failmap.search.console import SafeConsole
-from failmap.search.data import check_files
+from failmap.run_folder.errors import UserError
+from failmap.search.input_checks import check_files, check_weights
 from failmap.search.loading import Request, read_request
-from failmap.search.loading.groups import CONF
-from failmap.search.loading.paths import GROUPS
-from failmap.search.weights import check_weights
+from failmap.search.loading.cli_args import CONF
+from failmap.search.loading.fields import GROUPS
+from failmap.search.terminal.view import SafeConsole
 
 #: Words that the check has beside those of search.run.
 RANGE_TEST, PICTURE = "range_test", "picture"
@@ -41,8 +40,7 @@ def main(words: Sequence[str]) -> int:
     for note in request.notes:
         told.print(Text(note), soft_wrap=True)
     # Here, not above: these bring torch along, and a typo is to be told at once.
-    from failmap.search.preflight.rendering import show
-    from failmap.search.preflight.report import to_json
+    from failmap.search.preflight.report import show, to_json
     from failmap.search.preflight.run import preflight
 
     with told.status("") as status:

@@ -11,9 +11,8 @@ from pydantic_core import PydanticUndefined
 
 from failmap.search.config import RunConfig
 from failmap.search.interventions.request import AblationWords, RescueWords
-from failmap.search.loading.fields import shown
-from failmap.search.loading.groups import Group, question_of, read_group, shipped
-from failmap.search.loading.paths import KINDS, PARTS
+from failmap.search.loading.cli_args import Group, question_of, read_group, shipped
+from failmap.search.loading.fields import KINDS, PARTS, shown
 from failmap.search.loading.request import (
     DEFAULT_SPACE,
     DEFAULT_SPACE_OF_A_FILE,

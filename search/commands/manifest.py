@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from failmap.analysis.errors import UserError, nearest
+from failmap.run_folder.errors import UserError, nearest
+from failmap.search.loading.cli_args import Word, read_words
 from failmap.search.loading.fields import check_fields
-from failmap.search.loading.words import Word, read_words
 from failmap.search.remote import read_remote_request, words_for_a_job
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.printable import printable
-from failmap.analysis.wording import count_words
 from failmap.run_folder.command_lines import program
+from failmap.run_folder.errors import UserError, printable
+from failmap.run_folder.wording import count_words
 from failmap.search.merging.request import MergeRequest, read_merge
 
 HELP = """Makes one run of the shards of a run, or of any runs of the same space. These stay as they are.
@@ -45,13 +44,18 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
         UserError: the runs do not belong together, a line for each reason; or the folder cannot be written.
     """
     # Here, not above: they bring Optuna and pandas along, and a typo is to be told at once.
-    from failmap.search.agenda import own_cells
+    from failmap.search.allocation.map_allocation import own_cells
     from failmap.search.cost import relative_cost
-    from failmap.search.merging.belonging import absent_shards, harmless_differences, merged_config, strangers
+    from failmap.search.merging.compatibility import (
+        absent_shards,
+        harmless_differences,
+        merged_config,
+        strangers,
+    )
     from failmap.search.merging.source import Source, read_source
     from failmap.search.merging.target import write_run
     from failmap.search.merging.trials import gather
-    from failmap.search.storage import resume_command
+    from failmap.search.new_run import resume_command
 
     sources: list[Source] = []
     problems: list[str] = []

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from time import monotonic
 
-from failmap.search.console import SafeConsole
 from failmap.search.interventions.request import read_rescue
+from failmap.search.terminal.view import SafeConsole
 
 
 def main(words: Sequence[str]) -> int:

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from time import monotonic
 
 from failmap.run_folder.command_lines import program
-from failmap.search.console import SafeConsole
-from failmap.search.data import check_files
-from failmap.search.device import check_device
+from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.loading import from_yaml, locate, resume_config
-from failmap.search.weights import check_weights
+from failmap.search.terminal.view import SafeConsole
 
 
 def main(words: Sequence[str]) -> int:

@@ -5,13 +5,11 @@ from time import monotonic
 
 from rich.text import Text
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import check_place, place_of, store_of, write_atomically
 from failmap.run_folder.command_lines import program
-from failmap.search.console import SafeConsole
-from failmap.search.data import check_files
-from failmap.search.device import check_device
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import check_place, place_of, store_of, write_atomically
+from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.loading import (
     Request,
     differences,
@@ -20,8 +18,8 @@ from failmap.search.loading import (
     to_yaml,
     unresumable_differences,
 )
-from failmap.search.storage import create_run_folder, disk_errors_told, resume_command
-from failmap.search.weights import check_weights
+from failmap.search.new_run import create_run_folder, disk_errors_told, resume_command
+from failmap.search.terminal.view import SafeConsole
 
 
 def main(words: Sequence[str]) -> int:
@@ -52,7 +50,7 @@ def main(words: Sequence[str]) -> int:
     check_device(request.config)
     if not goes_on:
         # Here, not above: it brings torch along, and a typo is to be told at once.
-        from failmap.search.preflight.brief import brief_preflight, check_command
+        from failmap.search.preflight.run import brief_preflight, check_command
 
         for line in brief_preflight(request.config, check_command(words)):
             console.print(Text(line), soft_wrap=True)

@@ -7,14 +7,14 @@ from time import time
 from rich.console import Console
 from rich.text import Text
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import place_of, store_of
-from failmap.analysis.wording import count_words
-from failmap.search.console import SafeConsole
-from failmap.search.drivers import driver_of, is_known_dead
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import place_of, store_of
+from failmap.run_folder.wording import count_words
+from failmap.search.lease import driver_of, is_known_dead
 from failmap.search.loading import from_yaml, locate
 from failmap.search.shards import Shard
+from failmap.search.terminal.view import SafeConsole
 
 
 def main(words: Sequence[str]) -> int:
@@ -44,8 +44,8 @@ def _refuse(words: Sequence[str]) -> None:
 
 def _show_all(storage: str, is_json: bool) -> None:
     # Here, not above: it brings Optuna along, and a typo is to be told at once.
-    from failmap.search.standing import standing_of
-    from failmap.search.standings_view import as_json, show_standings
+    from failmap.search.run_status import standing_of
+    from failmap.search.terminal.run_list import as_json, show_standings
 
     place = place_of(storage)
     store = store_of(place)
@@ -61,8 +61,8 @@ def _show_all(storage: str, is_json: bool) -> None:
 
 
 def _show_one(folder: RunFolder, is_json: bool) -> None:
-    from failmap.search.standing import standing_of
-    from failmap.search.standings_view import as_json, faults_lines
+    from failmap.search.run_status import standing_of
+    from failmap.search.terminal.run_list import as_json, faults_lines
 
     standing = standing_of(folder, time())
     if is_json:
@@ -77,11 +77,11 @@ def _show_one(folder: RunFolder, is_json: bool) -> None:
 def _show(folder: RunFolder, console: Console) -> None:
     # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
     from failmap.analysis.load import load_run
-    from failmap.search.agenda import cells_in_order
+    from failmap.search.allocation.cell_needs import TrialNote, note_of_record
+    from failmap.search.allocation.map_allocation import cells_in_order
     from failmap.search.cost import relative_cost
-    from failmap.search.map_picture import map_picture
     from failmap.search.space import Cell
-    from failmap.search.wants import TrialNote, note_of_record
+    from failmap.search.terminal.map_table import map_picture
 
     config = from_yaml(folder.config)
     cells: dict[Cell, list[TrialNote]] = defaultdict(list)

@@ -10,15 +10,15 @@ from time import monotonic
 
 from rich.text import Text
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import store_of
-from failmap.search.console import SafeConsole
-from failmap.search.drivers import driver_of, is_known_dead
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import store_of
+from failmap.search.lease import driver_of, is_known_dead
+from failmap.search.lease_terms import PACE, Owner, Terms
 from failmap.search.loading import locate
-from failmap.search.loading.words import read_words
-from failmap.search.lock import PACE, Owner, Terms
-from failmap.search.storage import disk_errors_told, resume_command
+from failmap.search.loading.cli_args import read_words
+from failmap.search.new_run import disk_errors_told, resume_command
+from failmap.search.terminal.view import SafeConsole
 
 
 def main(words: Sequence[str]) -> int:

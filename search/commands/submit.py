@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.text import Text
 
-from failmap.analysis.errors import UserError
 from failmap.run_folder.command_lines import command_line
+from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
-from failmap.search.console import SafeConsole
 from failmap.search.loading import Request
-from failmap.search.loading.words import Word, read_words
+from failmap.search.loading.cli_args import Word, read_words
 from failmap.search.remote import read_remote_request, words_for_a_job
+from failmap.search.terminal.view import SafeConsole
 
 #: Words that are about the job, not about the run.
 _OWN_KEYS = ("follow",)
@@ -34,12 +34,12 @@ def main(words: Sequence[str]) -> int:
         console.print(Text(note), soft_wrap=True)
     if find_spec("aiohttp") is None:
         raise UserError("search.submit needs Ray's Jobs client: pip install -e '.[cluster]'")
-    from failmap.search.cluster.dashboard import prepare_jobs_client
+    from failmap.search.cluster.authentication import prepare_jobs_client
 
     prepare_jobs_client(config.cluster)
     # Here, not above: it brings Ray along, and a typo is to be told at once.
+    from failmap.search.cluster.job_package import megabytes, ship
     from failmap.search.cluster.jobs import Jobs, job_stem
-    from failmap.search.cluster.shipment import megabytes, ship
 
     jobs = Jobs(config.cluster)
     with tempfile.TemporaryDirectory(prefix="failmap-submit-") as name:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from failmap.analysis.errors import UserError, nearest
+from failmap.run_folder.errors import UserError, nearest
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from failmap.analysis.diagnosis.remedies import FixName
+from failmap.analysis.diagnosis.causes import FixName
 from failmap.datasets.config import ArrayFileConfig, GeneratedTaskConfig
 from failmap.models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
-from failmap.search.interventions.settings import Changes, fits, new_optimizer, only_new, tidy
-from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.output_config import NATURAL_LOSS
+from failmap.search.interventions.plan import Changes, fits, new_optimizer, only_new, tidy
+from failmap.search.trial.config import NATURAL_LOSS, TrialConfig
 
 #: The gradient norm that clipping leaves at most: what the shipped spaces train with.
 CLIP_NORM = 1.0

@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import Field
 
-from failmap.analysis.errors import UserError, nearest
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.wording import label_text
 from failmap.datasets.config import Config
 from failmap.run_folder.command_lines import program
+from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, locate, resume_config
+from failmap.search.loading.cli_args import Word, read_words
 from failmap.search.loading.fields import check_fields
-from failmap.search.loading.words import Word, read_words
 from failmap.search.space import Space
 
 #: Five pairs that all change have an exact two-sided p of 0.06; the Wilson interval of 5 of 5 begins at 0.57.

@@ -4,15 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.records import TrialRecord
 from failmap.analysis.verdict import State, TrialResult, judge, recipe_name
-from failmap.analysis.wording import any_of
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.records import TrialRecord
+from failmap.run_folder.wording import any_of
+from failmap.search.allocation.cell_needs import note_of_record
+from failmap.search.allocation.eta import default_cost
 from failmap.search.config import RunConfig
-from failmap.search.interventions.words import cell_words
-from failmap.search.pace import default_cost
+from failmap.search.interventions.view import cell_words
 from failmap.search.space import Cell
-from failmap.search.wants import note_of_record
 
 #: Cells and recipes that a message names at most.
 _MAX_NAMED = 5

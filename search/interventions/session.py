@@ -7,16 +7,12 @@ from rich.console import Console
 
 from failmap.analysis.load import Run, load_run
 from failmap.search.cluster.environment import prepare_ray
-from failmap.search.data import check_files
-from failmap.search.device import check_device
 from failmap.search.driver import DONE, INTERRUPTED, deadline_of, notices, open_session, write_report
-from failmap.search.interventions.agenda import InterventionAgenda
-from failmap.search.interventions.pace import InterventionPace
+from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.interventions.plan import Plan
-from failmap.search.interventions.preview import show_preview, tell
 from failmap.search.interventions.request import Session
-from failmap.search.interventions.view import InterventionView
-from failmap.search.weights import check_weights
+from failmap.search.interventions.schedule import InterventionAgenda
+from failmap.search.interventions.view import InterventionPace, InterventionView, show_preview, tell
 
 
 def intervene(

@@ -2,19 +2,58 @@
 
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import get_args
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from failmap.analysis.diagnosis import FIX_WORDS, FixName
 from failmap.analysis.palette import FAILS, LEARNS
 from failmap.analysis.verdict import State
-from failmap.analysis.wording import count_words, duration_text, label_lines
-from failmap.search.interventions.agenda import InterventionAgenda, Progress
+from failmap.run_folder.records import TrialRecord
+from failmap.run_folder.wording import count_words, duration_text, label_lines, label_text, setting_words
+from failmap.search.allocation.cell_needs import note_of_record
+from failmap.search.allocation.eta import seconds_per_cost
+from failmap.search.allocation.map_allocation import Agenda
+from failmap.search.config import RunConfig
+from failmap.search.cost import machine_factor
 from failmap.search.interventions.plan import AS_IT_WAS, Case, Step
-from failmap.search.interventions.words import case_words, step_words
-from failmap.search.map_picture import MARKS
-from failmap.search.terminal import TerminalView
+from failmap.search.interventions.schedule import InterventionAgenda, Progress
+from failmap.search.loading.fields import shown
+from failmap.search.plan import num_slots
+from failmap.search.space import Cell, Space
+from failmap.search.terminal.map_table import MARKS
+from failmap.search.terminal.view import TerminalView
+
+_FIX_WORDS: dict[str, str] = {name: FIX_WORDS[name] for name in get_args(FixName)}
+
+
+def step_words(step: Step) -> str:
+    """What a step changes: 'layer norm', 'as it was'. What is taken away is called so in its own name."""
+    return "as it was" if step.name == AS_IT_WAS else _FIX_WORDS.get(step.name, step.name)
+
+
+def changes_words(step: Step) -> str:
+    """What a step sets, as words of the command line."""
+    if step.donor is not None:
+        # A donor lies in the same row: only its place along x is another.
+        path, label = step.donor.cell.labels[0]
+        return f"model.start_from=a trial of {path}={label_text(label)}"
+    return " ".join(f"{path}={label_text(value)}" for path, value in step.changes.items())
+
+
+def cell_words(cell: Cell) -> str:
+    """A cell as `cell=` takes it."""
+    return ",".join(f"{path}={label_text(label)}" for path, label in cell.labels)
+
+
+def case_words(case: Case) -> list[str]:
+    """What a case is called, in parts: 'depth 5', 'sequence length 100'; 'trial 12'."""
+    if case.kind == "ablation":
+        return [f"trial {case.base}"]
+    return [setting_words(path, label) for path, label in reversed(case.cell.labels)]
+
 
 #: Characters of a column, and of the steps' names at most.
 _COLUMN_WIDTH, _NAME_WIDTH = 12, 40
@@ -107,3 +146,80 @@ def entry(progress: Progress) -> Text:
 def _heading(case: Case) -> Text:
     lines = [line for part in case_words(case) for line in label_lines(part, _COLUMN_WIDTH - 1)]
     return Text("\n".join(lines), style="bold")
+
+
+def tell(agenda: Agenda, space: Space, records: Sequence[TrialRecord]) -> None:
+    """Tells an agenda of the trials that records are of, as a study would."""
+    for record in records:
+        agenda.begin(note_of_record(record, space), record.recipe)
+
+
+def show_preview(
+    agenda: InterventionAgenda, config: RunConfig, records: Sequence[TrialRecord], console: Console
+) -> None:
+    """Prints what an agenda, told of all trials, has ahead of it."""
+    # What trials of this run took here says more than a nominal second of training.
+    factor = seconds_per_cost(records) or machine_factor()
+    for case in agenda.plan.cases:
+        console.print(Text(", ".join(case_words(case)), style="bold"))
+        for line in case.why:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+        console.print(_steps(agenda, case, lambda cost: duration_text(cost * factor)))
+    for note in agenda.plan.notes:
+        console.print(Text(note), soft_wrap=True)
+    console.print(Text(_summary(agenda, config, factor)), soft_wrap=True)
+
+
+def _steps(agenda: InterventionAgenda, case: Case, duration: Callable[[float], str]) -> Table:
+    table = Table("what is changed", "learned", "a trial", "sets", box=None)
+    table.columns[0].ratio, table.columns[3].ratio = 3, 2
+    for step in agenda.steps(case):
+        against = f" (against {step.cause.replace('_', ' ')})" if step.cause not in ("", case.cause) else ""
+        table.add_row(
+            f"{step_words(step)}{against}",
+            entry(agenda.progress(case, step)),
+            duration(step.cost),
+            Text(changes_words(step), overflow="fold"),
+        )
+    return table
+
+
+def _summary(agenda: InterventionAgenda, config: RunConfig, factor: float) -> str:
+    num_seeds = len(agenda.plan.seeds)
+    if not agenda.num_left():
+        return (
+            f"Each change was tried on {count_words(num_seeds, 'seed')}, or given up; nothing is left to try."
+        )
+    duration = duration_text(agenda.cost_left() * factor / num_slots(config))
+    slots = count_words(num_slots(config), "slot")
+    minutes = config.budget.minutes
+    limit = "" if minutes is None else f"; this session ends after {shown(minutes)} minutes"
+    return (
+        f"{count_words(agenda.num_left(), 'trial')} at most, {duration} at most on {slots}{limit}. "
+        f"Each change on {count_words(num_seeds, 'seed')}, the same as without it; one with which surely "
+        "less than half of them learn is given up, and what learns ends early."
+    )
+
+
+class InterventionPace:
+    """Estimates when a session will end.
+
+    Args:
+        agenda: of the session, told of all trials of earlier ones.
+        deadline: when it ends in any case, on the clock of time.monotonic; None for no limit.
+    """
+
+    def __init__(self, agenda: InterventionAgenda, deadline: float | None) -> None:
+        self.agenda = agenda
+        self.deadline = deadline
+        self.started = monotonic()
+        self._spent_before = agenda.cost_spent()
+
+    def seconds_left(self) -> float | None:
+        """Seconds until every step is done that is not given up, or time is up, whichever comes first."""
+        until_deadline = None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
+        done = self.agenda.cost_spent() - self._spent_before
+        if not done:
+            return until_deadline
+        until_done = (monotonic() - self.started) * self.agenda.cost_left() / done
+        return until_done if until_deadline is None else min(until_done, until_deadline)

@@ -12,13 +12,13 @@ from optuna.study import StudyDirection
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.parsing import ParseError, parse
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import store_of
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.parsing import ParseError, parse
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import store_of
 from failmap.search.journal.address import SCHEME
-from failmap.search.journal.journal import Journal
-from failmap.search.storage import resume_command
+from failmap.search.journal.log import Journal
+from failmap.search.new_run import resume_command
 
 #: Under this attribute a study says to which run folder it belongs.
 _RUN_ID = "failmap_run_id"

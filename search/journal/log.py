@@ -3,15 +3,34 @@
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.storage import AnyPath, Log, store_of
-from failmap.search.journal.journal import Journal
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import AnyPath, Log, store_of
+
+
+@dataclass(frozen=True)
+class Journal:
+    """An open journal. Its lease is checked before anything is added.
+
+    Attributes:
+        storage: Optuna's view of it; to be used within `errors_told`.
+        study_name: under which the run's decisions stand in it.
+        sync: waits until all that was added outlives this machine.
+        close: ends connections, if it has any.
+        errors_told: turns its own errors, other than OSError, into a UserError of one line.
+    """
+
+    storage: BaseStorage
+    study_name: str
+    sync: Callable[[], None]
+    close: Callable[[], None]
+    errors_told: Callable[[], AbstractContextManager[None]]
 
 
 class LogBackend(BaseJournalBackend):

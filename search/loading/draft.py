@@ -1,13 +1,15 @@
 """A space while it is put together: axes and fixed values as they were written, not yet checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from failmap.analysis.errors import nearest
-from failmap.search.loading.paths import GROUPS, KINDS
-from failmap.search.loading.words import Word
+from failmap.datasets.config import TASK_CONFIGS
+from failmap.run_folder.errors import nearest
+from failmap.search.loading.cli_args import Word
+from failmap.search.loading.fields import GROUPS, KINDS, Chosen
 from failmap.search.space import Axis
+from failmap.search.trial.config import NATURAL_LOSS
 
 #: Keys of a space's file.
 SPACE_KEYS = ("question", "task", "model", "map", "axes", "fixed", "fail_after_recipes")
@@ -148,3 +150,70 @@ def _amended(draft: Draft, path: str, key: str, value: Any) -> dict[str, Any]:
 
 def _describes_axis(value: Mapping[str, Any]) -> bool:
     return any(key in AXIS_KEYS for key in value)
+
+
+def default_of(chosen: Chosen, path: str) -> Any:
+    """What a field is where nobody sets it, or None where it has no default."""
+    group, _, field = path.partition(".")
+    for kind in chosen.kinds(group).values():
+        default = kind.model_fields[field].default
+        return default if isinstance(default, int | float | str | bool) else None
+    return None
+
+
+def complete_base(
+    chosen: Chosen, fixed: Mapping[str, Any], axes: Sequence[Axis]
+) -> dict[str, dict[str, Any]]:
+    """A trial's configuration as nested mappings, less what the axes set in every trial.
+
+    Where trials differ in task or network, the base has the settings that all of them share.
+    """
+    always_set = {path for axis in axes if not axis.when for path in _targets(axis)}
+    base: dict[str, dict[str, Any]] = {}
+    for group in GROUPS:
+        kinds = list(chosen.kinds(group).values())
+        defaults = [{name: field.default for name, field in kind.model_fields.items()} for kind in kinds]
+        shared = {
+            name: default
+            for name, default in (defaults[0] if defaults else {}).items()
+            if name != "name" and all(name in other and other[name] == default for other in defaults)
+        }
+        values = shared | {
+            path.partition(".")[2]: value for path, value in fixed.items() if path.startswith(f"{group}.")
+        }
+        base[group] = {name: value for name, value in values.items() if f"{group}.{name}" not in always_set}
+    targets = {TASK_CONFIGS[name].kind for name in chosen.names["task"]}
+    kind = targets.pop() if len(targets) == 1 else None
+    if base["output"].get("loss", "") is None and kind is not None:
+        base["output"]["loss"] = NATURAL_LOSS[kind]
+    return base
+
+
+def _targets(axis: Axis) -> set[str]:
+    """The paths that every value of an axis sets."""
+    if axis.values is None:
+        return {axis.path}
+    return set.intersection(*(set(axis.assignments(value)) for value in axis.values))
+
+
+class OrderError(ValueError):
+    """Conditions that depend on one another in a circle."""
+
+
+def in_order_of_conditions(axes: Sequence[Axis]) -> list[Axis]:
+    """The same axes; those without conditions keep their places.
+
+    Raises:
+        OrderError: two conditions depend on one another.
+    """
+    setters = {path: axis.path for axis in axes for path in axis.paths}
+    waiting, ordered = list(axes), list[Axis]()
+    while waiting:
+        open_paths = {axis.path for axis in waiting}
+        ready = [axis for axis in waiting if not any(setters.get(path) in open_paths for path in axis.when)]
+        if not ready:
+            circle = ", ".join(axis.path for axis in waiting)
+            raise OrderError(f"{circle}: their conditions (when) depend on one another")
+        ordered.append(ready[0])
+        waiting.remove(ready[0])
+    return ordered

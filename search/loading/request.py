@@ -9,17 +9,24 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from failmap.analysis.errors import UserError, nearest
-from failmap.analysis.storage import check_place, place_of
+from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.storage import check_place, place_of
 from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading.build import build_space, drop_what_the_choice_lacks
+from failmap.search.loading.cli_args import Group, GroupError, Word, question_of, read_group, read_words
 from failmap.search.loading.draft import Draft, apply_word, draft_from_file
-from failmap.search.loading.fields import FieldError, check_field, check_fields, shown
-from failmap.search.loading.groups import Group, GroupError, question_of, read_group
-from failmap.search.loading.paths import GROUPS, KINDS, Chosen, nearest_path
-from failmap.search.loading.words import Word, read_words
-from failmap.search.names import made_up_name, name_problem
+from failmap.search.loading.fields import (
+    GROUPS,
+    KINDS,
+    Chosen,
+    FieldError,
+    check_field,
+    check_fields,
+    nearest_path,
+    shown,
+)
+from failmap.search.new_run import made_up_name, name_problem
 from failmap.search.shards import Shard, name_of_shard, shard_of_name, shard_problems
 from failmap.search.space import Space
 

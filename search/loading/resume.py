@@ -5,22 +5,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from failmap.analysis.errors import UserError, nearest
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.run_names import names_of_runs
-from failmap.analysis.storage import check_place, place_of, store_of
-from failmap.analysis.storage.plain_files import require_plain_files
+from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.paths import RunFolder, names_of_runs
+from failmap.run_folder.storage import check_place, place_of, store_of
+from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.config import RunConfig
-from failmap.search.loading.checker import Checker
+from failmap.search.loading.build import Checker
+from failmap.search.loading.cli_args import Group, Word, read_words
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
-from failmap.search.loading.fields import model_problems, shown
-from failmap.search.loading.groups import Group
-from failmap.search.loading.paths import KINDS, Chosen
+from failmap.search.loading.fields import KINDS, Chosen, model_problems, shown
 from failmap.search.loading.request import group_values, journal_values, run_values
 from failmap.search.loading.stored import flat
-from failmap.search.loading.words import Word, read_words
-from failmap.search.names import name_problem
+from failmap.search.new_run import name_problem
 from failmap.search.space import Space
 
 #: What a run may be resumed with, beside more values on an axis.

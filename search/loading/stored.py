@@ -6,12 +6,12 @@ from typing import Any
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.paths import flatten
-from failmap.analysis.storage import AnyPath, store_of
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.parsing import flatten
+from failmap.run_folder.storage import AnyPath, store_of
 from failmap.search.config import RunConfig
+from failmap.search.loading.cli_args import MAX_CHARACTERS, YamlError, parse_yaml
 from failmap.search.loading.fields import model_problems, shown
-from failmap.search.loading.yaml_text import MAX_CHARACTERS, YamlError, parse_yaml
 from failmap.search.space import Axis
 
 #: What a resumed run may have otherwise.

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from failmap.analysis.errors import UserError, nearest
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import AnyPath, place_of, store_of
-from failmap.analysis.words import read_run_words
-from failmap.search.names import name_problem
+from failmap.analysis.arguments import read_run_words
+from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import AnyPath, place_of, store_of
+from failmap.search.new_run import name_problem
 from failmap.search.shards import shard_of_name
 
 

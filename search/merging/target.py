@@ -10,16 +10,15 @@ from pathlib import Path
 import optuna
 from optuna.storages import JournalStorage
 
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import is_local, store_of, write_atomically
-from failmap.analysis.storage.plain_files import MAX_TENSOR_BYTES
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import is_local, store_of, write_atomically
+from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
+from failmap.search.allocation.eta import write_costs
 from failmap.search.config import RunConfig
-from failmap.search.entry import record_of
+from failmap.search.journal.trial_codec import record_of
 from failmap.search.loading import to_yaml
-from failmap.search.merging.journal import MemoryJournal
-from failmap.search.merging.source import Source
+from failmap.search.merging.source import MemoryJournal, Source
 from failmap.search.merging.trials import Gathered, Taken
-from failmap.search.pace import write_costs
 from failmap.search.provenance import begin_session, end_session
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from failmap.analysis.errors import UserError
-from failmap.search.entry import note_of, summary_of
+from failmap.run_folder.errors import UserError
+from failmap.search.journal.trial_codec import note_of, summary_of
 from failmap.search.merging.source import Source
 from failmap.search.space import Cell
 

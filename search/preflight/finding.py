@@ -1,8 +1,16 @@
 """What one check found. Knows no torch."""
 
-from collections.abc import Iterable, Mapping
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
+from types import FrameType
 from typing import Literal
+
+from failmap.search.loading.fields import Chosen
+from failmap.search.trial.config import TrialConfig
 
 Status = Literal["pass", "warn", "fail"]
 #: From the best to the worst.
@@ -40,3 +48,46 @@ def listed(names: Iterable[str], limit: int = 4) -> str:
     every = list(names)
     more = f" and {len(every) - limit} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + more
+
+
+def remedies(config: TrialConfig, *candidates: str) -> str:
+    """Those of some remedies that a trial can take, in a row.
+
+    Args:
+        config: the trial's.
+        candidates: settings such as 'model.residual=true', left out where no such path is; or plain words.
+    """
+    chosen = Chosen([config.task.name], [config.model.name])
+    fitting = [one for one in candidates if "=" not in one or chosen.bears(one.partition("=")[0])]
+    return ", or ".join(fitting)
+
+
+class TimeLimitError(Exception):
+    """The stretch took too long."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises TimeLimitError in the stretch once the seconds are over.
+
+    It is raised between two operations of Python: a single long one ends first. Where there are no such
+    signals (on Windows, or outside the main thread) nothing is limited.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise TimeLimitError
+
+    started = monotonic()
+    handler = signal.signal(signal.SIGALRM, end)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            # Somebody else's timer, such as a test's, goes on where it was.
+            signal.setitimer(signal.ITIMER_REAL, max(left - (monotonic() - started), 1e-3), interval)

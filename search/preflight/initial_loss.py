@@ -4,9 +4,12 @@ import math
 
 import torch
 
-from failmap.search.preflight.finding import Finding
-from failmap.search.preflight.remedies import remedies
-from failmap.search.preflight.subject import Subject, constant_guess_loss
+from failmap.datasets.baselines import measure_baselines
+from failmap.datasets.task import Batch
+from failmap.search.preflight.finding import Finding, remedies
+from failmap.search.preflight.subject import Subject, constant_guess_loss, floor_on
+from failmap.search.trial.loss_floor import reach_of
+from failmap.search.trial.probes.batches import first_of
 
 #: An untrained network should lose no more than outputs of zero do: this many times at most.
 MAX_AGAINST_ZERO = 1.5
@@ -58,3 +61,71 @@ def _target_rms(subject: Subject) -> float:
         return 0.0
     wanted = subject.batch.targets * subject.objective.scale + subject.objective.offset
     return wanted.double().square().mean().sqrt().item()
+
+
+#: Sequences that baselines are fitted on.
+NUM_TRAIN = 2000
+
+
+def baselines(subject: Subject) -> Finding:
+    """Measures a constant, a zero input, a linear map and the like, and holds them against the criterion."""
+    task, config = subject.task, subject.config
+    measured = measure_baselines(task, config.seed, NUM_TRAIN)
+    target = target_metric(subject)
+    is_accuracy = task.perfect_metric > task.chance.metric
+    best = (max if is_accuracy else min)(measured, key=lambda baseline: baseline.metric)
+    details = {baseline.name: baseline.metric for baseline in measured}
+    name = config.task.metric.replace("_", " ")
+    message = f"the best baseline, {best.name}, gets {name} {best.metric:.4g}; learned means {target:.4g}"
+    is_met = best.metric >= target if is_accuracy else best.metric <= target
+    if not is_met:
+        return Finding("pass", message, best.metric, name, details=details)
+    advice = "a stricter criterion.score, or a task that needs memory: this one is solved without a network"
+    return Finding("warn", message, best.metric, name, advice, details)
+
+
+def target_metric(subject: Subject) -> float:
+    """The criterion in the task's metric."""
+    task, score = subject.task, subject.config.criterion.score
+    if score is None:
+        return task.target_metric
+    return task.chance.metric + score * (task.perfect_metric - task.chance.metric)
+
+
+#: Targets that a floor is worked out for: some hundredths of a second.
+MAX_TARGETS = 200_000
+#: A floor that takes away more than this share of what learning could gain makes it pointless.
+MAX_LOST_SHARE = 0.5
+
+
+@torch.no_grad()
+def output_floor(subject: Subject) -> Finding:
+    """The floor over all outputs, and over those that the network makes at its initialization."""
+    batch = _validated_on(subject)
+    found = floor_on(subject, batch)
+    reach = reach_of(subject.trace(subject.batch, training=False).outputs)
+    at_start = floor_on(subject, batch, reach)
+    blind = constant_guess_loss(subject, batch)
+    details = {
+        "best_possible": found.best_possible,
+        "at_initialization": at_start.loss,
+        "least_output_at_initialization": reach[0],
+        "largest_output_at_initialization": reach[1],
+        "constant_guess": blind,
+    }
+    unit = f"least mean loss on {len(batch.inputs):,} validation sequences"
+    if found.is_reachable:
+        message = (
+            f"{found.explanation}; first outputs, {reach[0]:.2g} to {reach[1]:.2g}, reach {at_start.loss:.3g}"
+        )
+        return Finding("pass", message, found.loss, unit, details=details)
+    advice = "output.activation=none with a loss that fits: bce_with_logits for 0 .. 1, mse for numbers"
+    is_pointless = not found.gap <= MAX_LOST_SHARE * (blind - found.best_possible)
+    return Finding("fail" if is_pointless else "warn", found.explanation, found.loss, unit, advice, details)
+
+
+def _validated_on(subject: Subject) -> Batch:
+    """The validation set, or as many of its first sequences as have few enough targets."""
+    validation = subject.task.validation_set()
+    each = validation.targets[0].numel()
+    return first_of(validation, max(1, MAX_TARGETS // each))

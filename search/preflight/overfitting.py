@@ -7,11 +7,10 @@ from time import monotonic
 import torch
 from torch import Tensor
 
-from failmap.analysis.wording import count_words
 from failmap.datasets.task import Batch
-from failmap.search.preflight.finding import Finding, Status
-from failmap.search.preflight.loss_course import Course, Kind, course, target_loss
-from failmap.search.preflight.remedies import remedies
+from failmap.run_folder.wording import count_words
+from failmap.search.preflight.finding import Finding, Status, remedies
+from failmap.search.preflight.rates import Course, Kind, course, target_loss
 from failmap.search.preflight.subject import Subject, constant_guess_loss, floor_on
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.training import Training

@@ -4,9 +4,12 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from failmap.datasets.task import Batch
+from failmap.datasets.duplicates import num_shared
+from failmap.datasets.input_space import is_enumerated
+from failmap.datasets.task import Batch, Task
+from failmap.models.config import DecodingConfig
 from failmap.search.preflight.finding import Finding
 from failmap.search.preflight.subject import Subject
 from failmap.search.trial.probes.batches import first_of
@@ -106,3 +109,98 @@ def _output_problems(subject: Subject, outputs: Tensor, batch: Batch) -> Iterato
 
 def _form(tensor: Tensor) -> str:
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+
+
+#: Training sequences that are looked at.
+MAX_TRAIN = 5000
+#: With more shared sequences than this share, validation measures memory of the training set.
+MAX_SHARED_SHARE = 0.1
+
+
+def data_notes(subject: Subject) -> Finding:
+    """The task's own notes, on the size of its test set among others."""
+    task = subject.task
+    notes = "; ".join(task.notes)
+    size, unit = len(task.validation_set().inputs), "validation sequences"
+    if is_enumerated(task.config) or not notes:
+        return Finding("pass", notes or "nothing that one must know", size, unit)
+    return Finding("warn", notes, size, unit, "a larger test set: task.test_size, or more data")
+
+
+def duplicates(subject: Subject) -> Finding:
+    """Counts sequences that training, validation and test have in common."""
+    task = _unsealed(subject)
+    validation, test = task.validation_set(), task.test_set()
+    train = task.train_batch(
+        subject.config.seed, 0, min(task.num_train or MAX_TRAIN, MAX_TRAIN), progress=1.0
+    )
+    counts = {
+        "validation in training": num_shared(validation, train),
+        "test in training": num_shared(test, train),
+        "test in validation": num_shared(test, validation),
+    }
+    shared = max(
+        counts["validation in training"] / len(validation.inputs),
+        counts["test in training"] / len(test.inputs),
+    )
+    details = {name: float(count) for name, count in counts.items()}
+    unit = "of the held-out sequences stand in the training set"
+    said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    if is_enumerated(task.config):
+        said = "all sets hold every input that there is: learned means the whole table"
+        return Finding("pass", said, shared, unit, details=details)
+    if not any(counts.values()):
+        return Finding("pass", "no split shares a sequence with another", 0.0, unit, details=details)
+    if shared <= MAX_SHARED_SHARE:
+        return Finding(
+            "warn", said, shared, unit, "take the shared sequences out of the training set", details
+        )
+    advice = "split anew, by group or by time: validation measures what was learned by heart"
+    return Finding("fail", said, shared, unit, advice, details)
+
+
+def _unsealed(subject: Subject) -> Task:
+    """The same task once more, its test set open: only duplicates are counted in it."""
+    from failmap.datasets import build_task
+
+    task = build_task(subject.config.task)
+    task.unseal()
+    return task
+
+
+#: Outputs that differ by less, relative to their size, differ by rounding: float32 has 7 digits.
+ROUNDING = 1e-5
+_UNIT = "relative difference of outputs"
+
+
+@torch.no_grad()
+def modes(subject: Subject) -> Finding:
+    """Passes the same batch in both modes, and twice in evaluation mode."""
+    batch = first_of(subject.batch, 16)
+    evaluated = subject.trace(batch, training=False).outputs
+    difference = _relative(subject.trace(batch, training=True).outputs, evaluated)
+    noise = _relative(subject.trace(batch, training=False).outputs, evaluated)
+    model = subject.config.model
+    if noise > ROUNDING:
+        advice = "evaluation draws random numbers: look for dropout that does not ask for self.training"
+        return Finding("fail", "two evaluations of the same batch differ", noise, _UNIT, advice)
+    if model.draws_randomly and difference <= ROUNDING:
+        advice = "dropout stands between layers: model.depth=2 or more, or leave model.dropout out"
+        return Finding("fail", "dropout is on and changes nothing", difference, _UNIT, advice)
+    if model.draws_randomly:
+        return Finding("pass", "dropout acts in training alone", difference, _UNIT)
+    if difference <= ROUNDING:
+        return Finding("pass", "no dropout, and both modes agree", difference, _UNIT)
+    if isinstance(model, DecodingConfig) and model.decoder_input == "teacher":
+        return Finding("pass", "a decoder is shown the truth in training alone", difference, _UNIT)
+    if any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in subject.model.modules()):
+        advice = "its running means need many updates; compare with model.layer_norm=true"
+        return Finding("warn", "batch norm: evaluation goes by running means", difference, _UNIT, advice)
+    advice = "look for what depends on self.training"
+    return Finding("fail", "no dropout, and yet the modes differ", difference, _UNIT, advice)
+
+
+def _relative(one: Tensor, other: Tensor) -> float:
+    """Norm of the difference over the norm."""
+    size = float(other.double().norm())
+    return float((one.double() - other.double()).norm()) / (size or 1.0)

@@ -8,9 +8,8 @@ from torch import Tensor
 from failmap.datasets.config import GeneratedTaskConfig
 from failmap.datasets.task import Batch, Task
 from failmap.models.network import Network, Teacher, Trace
-from failmap.search.trial.best_constant import best_constant_loss
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.floor import Floor, floor
+from failmap.search.trial.loss_floor import Floor, best_constant_loss, floor
 from failmap.search.trial.objective import Objective
 from failmap.search.trial.training import Training
 

@@ -1,8 +1,7 @@
 """Who stops a trial by its rank."""
 
-from failmap.search.pruners.base import Pruner
+from failmap.search.pruners.base import NoPruner, Pruner
 from failmap.search.pruners.halving import HalvingPruner
-from failmap.search.pruners.none import NoPruner
 
 __all__ = ["PRUNERS", "Pruner"]
 

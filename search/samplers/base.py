@@ -6,9 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from pydantic import ValidationError
 
-from failmap.search.space import Cell, Space
+from failmap.search.space import Axis, Cell, Space
 
 #: How many candidates, beyond some for each known recipe, are looked at before a cell counts as exhausted.
 _PATIENCE = 256
@@ -78,3 +84,19 @@ class Sampler(ABC):
 def recipe_key(labels: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
     """What tells two recipes apart."""
     return frozenset(labels.items())
+
+
+def distribution(axis: Axis) -> BaseDistribution:
+    """Its range, or its values; a joint choice by its labels, which are all that Optuna can store."""
+    if axis.values is not None:
+        return CategoricalDistribution([axis.label(value) for value in axis.values])
+    assert axis.low is not None
+    assert axis.high is not None
+    if axis.integer:
+        return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def distributions(space: Space, labels: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+    """Those of the axes that these labels stand on."""
+    return {path: distribution(space.axis(path)) for path in labels}

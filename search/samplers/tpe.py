@@ -7,8 +7,7 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from failmap.search.samplers.base import Sampler, Tried, recipe_key
-from failmap.search.samplers.distributions import distributions
+from failmap.search.samplers.base import Sampler, Tried, distributions, recipe_key
 from failmap.search.samplers.grid import GridSampler
 from failmap.search.space import Axis, Cell
 

@@ -16,8 +16,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from failmap.analysis.storage import AnyPath, store_of, write_atomically
-from failmap.analysis.storage.plain_files import MAX_TENSOR_BYTES
+from failmap.run_folder.storage import AnyPath, store_of, write_atomically
+from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
 from failmap.search.trial.criterion import Progress
 from failmap.search.trial.optimizers import stays_on_host
 from failmap.search.trial.precision import LossScaling

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from failmap.analysis.records import Outcome
+from failmap.run_folder.records import Outcome
 
 
 @dataclass(frozen=True)

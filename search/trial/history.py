@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from time import monotonic
 
-from failmap.analysis.records import Evaluation, parse_history
-from failmap.analysis.run_folder import TrialFolder
-from failmap.analysis.storage import store_of
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import TrialFolder
+from failmap.run_folder.records import Evaluation, parse_history
+from failmap.run_folder.storage import read_text, store_of, write_atomically
 
 #: Seconds that evaluations wait at most where each push is a request and writes the file anew.
 PUSH_SECONDS = 30.0
@@ -63,3 +64,29 @@ class History:
         """Raises SupersededError if a later attempt has begun: whoever is about to write asks first."""
         if not self.is_current():
             raise SupersededError(f"another attempt of trial {self.folder.path.name} has begun")
+
+
+_MAX_DIGITS = 9
+
+
+def current_attempt(folder: TrialFolder) -> int:
+    """The attempt that may write, from 1; 0 where the trial was never started.
+
+    Raises:
+        UserError: the file says something else.
+        OSError: it cannot be read.
+    """
+    try:
+        text = read_text(folder.attempt).strip()
+    except FileNotFoundError:
+        return 0
+    except UnicodeDecodeError:
+        text = ""
+    if not text.isascii() or not text.isdecimal() or len(text) > _MAX_DIGITS:
+        raise UserError(f"{folder.attempt}: not the number of an attempt")
+    return int(text)
+
+
+def begin_attempt(folder: TrialFolder, attempt: int) -> None:
+    """Says that from now on only this attempt may write. The journal keeps the number for good."""
+    write_atomically(folder.attempt, f"{attempt}\n", survives_power_loss=False)

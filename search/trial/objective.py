@@ -8,10 +8,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from failmap.datasets.task import Batch, Task
-from failmap.search.trial.best_constant import best_constant_loss
-from failmap.search.trial.floor import Floor, floor
+from failmap.search.trial.config import OutputConfig
 from failmap.search.trial.head import LEAST_PROBABILITY, Head
-from failmap.search.trial.output_config import OutputConfig
+from failmap.search.trial.loss_floor import Floor, best_constant_loss, floor
 
 
 class Objective:

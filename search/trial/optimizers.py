@@ -1,5 +1,6 @@
 """torch's optimizers, as a configuration asks for them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from failmap.search.trial.optimizer_settings import BETAS, OPTIMIZERS
-from failmap.search.trial.train_config import TrainConfig
+from failmap.search.trial.criterion import Progress
+from failmap.search.trial.train_config import BETAS, OPTIMIZERS, TrainConfig
 
 #: Numbers that torch keeps for each parameter on the host, whatever the device, where the step is not fused.
 _HOST_NUMBERS = ("step", "mu_product")
@@ -54,3 +55,102 @@ def stays_on_host(optimizer: Optimizer, key: str) -> bool:
     """
     on_device = optimizer.defaults.get("fused") or isinstance(optimizer, torch.optim.ASGD)
     return key in _HOST_NUMBERS and not on_device
+
+
+def clip(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> None:
+    """Cuts every entry to the largest value allowed, and scales what is left to the largest norm allowed."""
+    if config.clip_value is not None:
+        nn.utils.clip_grad_value_(parameters, config.clip_value)
+    if config.clip_norm is not None:
+        nn.utils.clip_grad_norm_(parameters, config.clip_norm)
+
+
+@torch.no_grad()
+def add_l2_penalty(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> None:
+    """Adds the gradient of l2_penalty / 2 times the squared norm of all weights that have a gradient.
+
+    Comes after clipping, as torch's weight decay does: with Adam or SGD the two are the same.
+    """
+    if config.l2_penalty == 0:
+        return
+    pairs = [(parameter.grad, parameter) for parameter in parameters if parameter.grad is not None]
+    torch._foreach_add_([pair[0] for pair in pairs], [pair[1] for pair in pairs], alpha=config.l2_penalty)
+
+
+#: torch's: a loss counts as lower by this share at least, and a smaller change of the rate is not made.
+THRESHOLD, LEAST_CHANGE = 1e-4, 1e-8
+
+
+def take_in(config: TrainConfig, progress: Progress, validation_loss: float) -> None:
+    """Lowers `progress.rate_share` if the validation loss has not fallen for too many evaluations.
+
+    All that it goes by is in the progress, so it survives a checkpoint, and is a function of the history.
+    """
+    if config.schedule != "plateau":
+        return
+    lowest = progress.lowest_loss
+    if lowest is None or validation_loss < lowest * (1 - THRESHOLD):
+        progress.lowest_loss, progress.stale = validation_loss, 0
+        return
+    progress.stale += 1
+    if progress.stale <= config.plateau_patience:
+        return
+    progress.stale = 0
+    share = max(progress.rate_share * config.plateau_factor, config.final_share)
+    if (progress.rate_share - share) * config.peak_rate > LEAST_CHANGE:
+        progress.rate_share = share
+
+
+#: torch's OneCycleLR: share of the updates on which the rate rises, and what it begins and ends at.
+ONE_CYCLE_RISE, ONE_CYCLE_FIRST, ONE_CYCLE_LAST = 0.3, 1 / 25, 1 / 25 / 1e4
+
+
+def learning_rate(config: TrainConfig, update: int, plateau_share: float = 1.0) -> float:
+    """The learning rate of one update, counted from 0.
+
+    A linear warm-up leads to the schedule's first rate; the schedule goes over the updates that are left. All
+    but `plateau` are functions of the update alone, so they need no state.
+
+    Args:
+        config: schedule and budget.
+        update: from 0.
+        plateau_share: what the schedule `plateau` has left of the rate (see search.trial.plateau).
+    """
+    peak = config.peak_rate * plateau_share
+    if update < config.warmup_updates:
+        return peak * _share(config, 0) * (update + 1) / config.warmup_updates
+    return peak * _share(config, update - config.warmup_updates)
+
+
+def _share(config: TrainConfig, update: int) -> float:
+    """What a schedule leaves of the highest rate, `update` updates after the warm-up.
+
+    From 1 to `final_share` at the end of the budget: in `step_count` equal-ratio steps, exponentially, or
+    along half a cosine (Loshchilov and Hutter 2017, without restarts); or up and down in one cycle.
+    """
+    budget = max(config.max_updates - config.warmup_updates, 1)
+    progress = update / budget
+    low = config.final_share
+    match config.schedule:
+        case "constant" | "plateau":
+            return 1.0
+        case "step":
+            return math.pow(low, math.floor(progress * (config.step_count + 1)) / config.step_count)
+        case "exponential":
+            return math.pow(low, progress)
+        case "cosine":
+            return low + (1 - low) * (1 + math.cos(math.pi * progress)) / 2
+        case "one_cycle":
+            return _one_cycle(update, budget)
+
+
+def _one_cycle(update: int, budget: int) -> float:
+    """Half a cosine up and half a cosine down (Smith and Topin 2018), in torch's numbers."""
+    top = ONE_CYCLE_RISE * budget - 1
+    if update <= top:
+        return _half_cosine(ONE_CYCLE_FIRST, 1.0, update / top)
+    return _half_cosine(1.0, ONE_CYCLE_LAST, (update - top) / (budget - 1 - top))
+
+
+def _half_cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2

@@ -8,23 +8,22 @@ from typing import Any
 
 import torch
 
-from failmap.analysis.records import Evaluation, Outcome, Summary
-from failmap.analysis.run_folder import TrialFolder
-from failmap.analysis.storage import store_of
 from failmap.datasets.input_space import is_enumerated
 from failmap.datasets.task import Batch
+from failmap.run_folder.paths import TrialFolder
+from failmap.run_folder.records import Evaluation, Outcome, Summary
+from failmap.run_folder.storage import store_of
 from failmap.search.trial.checkpoint import Snapshot, save_weights
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Criterion, Decision, Progress
 from failmap.search.trial.evaluation import Measurement, measure
-from failmap.search.trial.forensics import FirstNonfinite, first_nonfinite
 from failmap.search.trial.history import History
-from failmap.search.trial.plateau import take_in
+from failmap.search.trial.nonfinite import FirstNonfinite, first_nonfinite
+from failmap.search.trial.optimizers import learning_rate, take_in
 from failmap.search.trial.probes import Signals, is_probed, loss_signals, rounded, to_host
 from failmap.search.trial.probes.probe import probe
-from failmap.search.trial.reuse import start_from_stored
-from failmap.search.trial.schedules import learning_rate
 from failmap.search.trial.training import Interval, Training
+from failmap.search.trial.warm_start import start_from_stored
 
 #: Share of the training time that checkpoints may take.
 CHECKPOINT_SHARE = 0.02

@@ -11,12 +11,16 @@ from failmap.datasets.task import Batch
 from failmap.models import build_model
 from failmap.models.network import Interface, Teacher
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.gradients import add_l2_penalty, clip
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.optimizers import build_optimizer, set_learning_rate
+from failmap.search.trial.optimizers import (
+    add_l2_penalty,
+    build_optimizer,
+    clip,
+    learning_rate,
+    set_learning_rate,
+)
 from failmap.search.trial.precision import Precision
 from failmap.search.trial.probes import UpdateProbe
-from failmap.search.trial.schedules import learning_rate
 
 
 class Training:

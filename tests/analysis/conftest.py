@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from failmap.analysis.records import Evaluation, Intervention, Outcome, Purpose, Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Evaluation, Intervention, Outcome, Purpose, Summary, TrialRecord
 
 CHANCE = 1 / 6
 START = "2026-01-01T00:00:00+00:00"

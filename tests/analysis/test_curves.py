@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.curves import MAX_POINTS, shown_trials, thinned, trial_curves
 from failmap.analysis.failure_map import build_map
+from failmap.analysis.html_report.curves import MAX_POINTS, shown_trials, thinned, trial_curves
 from failmap.analysis.load import load_run
-from failmap.analysis.records import Evaluation
+from failmap.run_folder.records import Evaluation
 
 
 def curves(run: Any, number: int = 0) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from failmap.analysis.errors import UserError, command, nearest
+from failmap.run_folder.errors import UserError, command, nearest
 
 
 def status_of(main: object) -> object:

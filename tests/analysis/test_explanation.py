@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from failmap.analysis.diagnosis import Diagnosis
-from failmap.analysis.errors import UserError
 from failmap.analysis.explanation import Explanation
 from failmap.analysis.load import load_run
+from failmap.run_folder.errors import UserError
 
 MakeRun = Callable[..., Any]
 MakeHistory = Callable[..., Any]

@@ -4,7 +4,7 @@ import pytest
 
 from failmap.analysis.failure_map import FailureMap, build_map
 from failmap.analysis.load import load_run
-from failmap.analysis.records import Intervention
+from failmap.run_folder.records import Intervention
 
 
 def built(run: Any) -> FailureMap:

@@ -4,10 +4,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.load import find_run, load_run
-from failmap.analysis.records import Intervention
 from failmap.analysis.table import COLUMNS
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.records import Intervention
 
 
 def table(run: Any) -> pd.DataFrame:

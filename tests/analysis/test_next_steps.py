@@ -8,7 +8,7 @@ import pytest
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
 from failmap.analysis.next_steps import next_steps
-from failmap.analysis.records import Intervention
+from failmap.run_folder.records import Intervention
 
 
 def commands(run: Any) -> dict[str, str]:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.records import Evaluation, Summary, TrialRecord, read_history
-from failmap.analysis.storage import write_atomically
-from failmap.analysis.storage.local import cut_torn_line
+from failmap.run_folder.records import Evaluation, Summary, TrialRecord, read_history
+from failmap.run_folder.storage import write_atomically
+from failmap.run_folder.storage.local import cut_torn_line
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 EVALUATIONS = st.builds(

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.redaction import hide_secrets
+from failmap.run_folder.errors import UserError, hide_secrets
 
 SECRET = "hunter2"
 #: What a password may look like where somebody forgot to escape it.

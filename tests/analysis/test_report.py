@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
-from failmap.analysis.errors import UserError
-from failmap.analysis.records import Intervention
 from failmap.analysis.reporting import build, main
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.records import Intervention
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7*7 }}<!--"""
 

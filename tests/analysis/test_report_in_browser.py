@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.records import Intervention
 from failmap.analysis.reporting import build
+from failmap.run_folder.records import Intervention
 
 CHROMIUM = Path("/usr/bin/chromium")
 

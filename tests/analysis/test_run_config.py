@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from failmap.analysis.run_config import read_config
-from failmap.analysis.wording import label_text
+from failmap.run_folder.wording import label_text
 from failmap.search import loading
 
 SPACES = sorted(path.stem for path in (Path(loading.__file__).parents[1] / "conf" / "space").glob("*.yaml"))

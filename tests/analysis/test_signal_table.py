@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.load import load_run
-from failmap.analysis.records import Evaluation, Intervention
 from failmap.analysis.signals_by_cell import main, signal_table
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.records import Evaluation, Intervention
 
 MakeRun = Callable[..., Any]
 

@@ -5,8 +5,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.records import OUTCOMES, Outcome, Purpose
 from failmap.analysis.verdict import Tally, TrialResult, judge
+from failmap.run_folder.records import OUTCOMES, Outcome, Purpose
 
 
 def results(outcomes: str, recipe_index: int = 0, purpose: Purpose = "default") -> list[TrialResult]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.wording import (
+from failmap.run_folder.wording import (
     any_of,
     axis_labels,
     axis_words,

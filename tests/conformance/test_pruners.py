@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from failmap.analysis.records import Purpose
+from failmap.run_folder.records import Purpose
 from failmap.search.config import RunConfig
 from failmap.search.pruners import PRUNERS, Pruner
 

@@ -12,7 +12,7 @@ import torch
 from failmap.models.config import MODEL_CONFIGS
 from failmap.search.cost import relative_cost
 from failmap.search.loading import load
-from failmap.search.loading.groups import question_of, shipped
+from failmap.search.loading.cli_args import question_of, shipped
 from failmap.search.space import Cell, Space
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.evaluation import measure

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.storage import AnyPath, check_place, place_of, store_of
-from failmap.analysis.storage.object_logs import SEGMENT_BYTES, segment_path
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import AnyPath, check_place, place_of, store_of
+from failmap.run_folder.storage.object_logs import SEGMENT_BYTES, segment_path
 
 
 @pytest.fixture(params=["disk", "s3"])

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.search.config import RunConfig
 
 LENGTHS, DEPTHS = [5, 10], [1, 2]

@@ -9,9 +9,9 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from failmap.analysis.records import Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import read_text, store_of
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Summary, TrialRecord
+from failmap.run_folder.storage import read_text, store_of
 from failmap.search.config import RunConfig
 from failmap.search.study import Start, Study
 from failmap.search.trial.config import TrialConfig

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failmap.analysis.records import Outcome
-from failmap.search.agenda import Job, MapAgenda, cells_in_order
+from failmap.run_folder.records import Outcome
+from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.allocation.map_allocation import Job, MapAgenda, cells_in_order
 from failmap.search.config import RunConfig
 from failmap.search.samplers import SAMPLERS
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
-from failmap.search.wants import TrialNote
 
 MakeConfig = Callable[..., RunConfig]
 Rule = Callable[[Job], Outcome]

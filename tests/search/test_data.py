@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
-from failmap.search.data import check_files, with_sizes_of_its_file
+from failmap.search.input_checks import check_files, with_sizes_of_its_file
 from failmap.search.loading import load
 
 

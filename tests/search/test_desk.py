@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failmap.analysis.records import FaultKind, Outcome, Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import read_text
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import FaultKind, Outcome, Summary, TrialRecord
+from failmap.run_folder.storage import read_text
 from failmap.search.config import Retries, RunConfig
-from failmap.search.desk import Desk
-from failmap.search.interruption import Interruption
+from failmap.search.shutdown import Interruption
 from failmap.search.study import Study
+from failmap.search.trial_lifecycle import Desk
 
 MakeConfig = Callable[..., RunConfig]
 

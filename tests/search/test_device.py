@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
-from failmap.search.device import check_device
+from failmap.search.input_checks import check_device
 
 on_a_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
 

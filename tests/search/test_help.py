@@ -14,8 +14,8 @@ from failmap.search.commands.help import (
     stop_help,
     submit_help,
 )
-from failmap.search.loading.groups import shipped
-from failmap.search.loading.paths import Chosen
+from failmap.search.loading.cli_args import shipped
+from failmap.search.loading.fields import Chosen
 
 
 def test_every_key_of_a_trial_is_told() -> None:

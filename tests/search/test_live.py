@@ -7,12 +7,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from failmap.analysis.records import Intervention, Outcome
-from failmap.search.live import LiveView
+from failmap.run_folder.records import Intervention, Outcome
+from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.loading import load
 from failmap.search.space import Cell
 from failmap.search.study import Results
-from failmap.search.wants import TrialNote
+from failmap.search.terminal.live import LiveView
 
 CONFIG = load(["space=smoke", "budget=quick", "model.depth=1,2,4"])
 CELLS = {

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import AnyPath
-from failmap.search.drivers import driver_of
-from failmap.search.lock import Lease, Owner, Pace, SupersededError, Terms, take_lease
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import AnyPath
+from failmap.search.lease import Lease, driver_of, take_lease
+from failmap.search.lease_terms import Owner, Pace, SupersededError, Terms
 
 #: Beats that a test can wait for.
 QUICK = Pace(beat_seconds=0.05, watch_seconds=1.0)

@@ -8,24 +8,24 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.load import load_run
-from failmap.analysis.records import Intervention, Origin, Summary, TrialRecord
 from failmap.analysis.reporting import build
 from failmap.analysis.reporting import main as report
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import AnyPath
-from failmap.search.agenda import Job
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Intervention, Origin, Summary, TrialRecord
+from failmap.run_folder.storage import AnyPath
+from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.allocation.map_allocation import Job
 from failmap.search.commands.merge import main, merge
 from failmap.search.config import RunConfig
+from failmap.search.lease import take_lease
 from failmap.search.loading import from_yaml, to_yaml
-from failmap.search.lock import take_lease
 from failmap.search.merging.request import read_merge
 from failmap.search.provenance import begin_session, end_session
 from failmap.search.space import Cell
 from failmap.search.study import Study
 from failmap.search.trial.config import TrialConfig
-from failmap.search.wants import TrialNote
 from failmap.search.worker import Worker
 
 BASE = {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failmap.search.loading import load
-from failmap.search.names import MAX_LENGTH, made_up_name, name_problem
+from failmap.search.new_run import MAX_LENGTH, made_up_name, name_problem
 
 
 @pytest.mark.parametrize(

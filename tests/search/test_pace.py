@@ -6,13 +6,13 @@ from time import monotonic
 
 import pytest
 
-from failmap.analysis.records import Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Summary, TrialRecord
+from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.allocation.eta import Pace, default_cost, seconds_per_cost, write_costs
 from failmap.search.cost import relative_cost
 from failmap.search.loading import load
-from failmap.search.pace import Pace, default_cost, seconds_per_cost, write_costs
 from failmap.search.study import Results
-from failmap.search.wants import TrialNote
 
 CONFIG = load(["space=smoke", "budget=quick"])
 CELLS = list(CONFIG.space.cells())

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.search import provenance
+from failmap.search.input_checks import FileState
 from failmap.search.provenance import begin_session, describe_code, end_session
-from failmap.search.sources import FileState
 
 
 def git(root: Path, *arguments: str) -> None:

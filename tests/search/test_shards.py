@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
-from failmap.analysis.records import Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.agenda import cells_in_order, own_cells
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Summary, TrialRecord
+from failmap.search.allocation.map_allocation import cells_in_order, own_cells
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, load, resume_config, to_yaml
 from failmap.search.shards import Shard, name_of_shard, shard_of_name

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.search.silence import Silence
+from failmap.search.heartbeat import Silence
 
 
 class Clock:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
+from failmap.search.input_checks import FileState, states_of_files
 from failmap.search.loading import load
-from failmap.search.sources import FileState, states_of_files
 
 
 def state_of(content: bytes) -> FileState:

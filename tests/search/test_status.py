@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from failmap.analysis.records import Fault, Outcome, Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Fault, Outcome, Summary, TrialRecord
 from failmap.search.commands.status import main
+from failmap.search.lease import take_lease
 from failmap.search.loading import load, to_yaml
-from failmap.search.lock import take_lease
-from failmap.search.standing import Standing, standing_of
-from failmap.search.standings_view import show_standings
+from failmap.search.run_status import Standing, standing_of
+from failmap.search.terminal.run_list import show_standings
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LOST = Fault(1, "lost", "its node died\x1b[2J", (NOON + timedelta(minutes=3)).isoformat())

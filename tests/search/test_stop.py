@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
 from failmap.search.commands.stop import main
-from failmap.search.lock import take_lease
+from failmap.search.lease import take_lease
 
 DRIVER = """
 import sys
@@ -69,7 +69,7 @@ def test_a_driver_that_is_asked_tells_its_workers_and_ends_and_no_flag_is_left(
 
 
 def test_a_request_of_before_does_not_stop_the_next_session(run: RunFolder) -> None:
-    from failmap.search.interruption import Interruption
+    from failmap.search.shutdown import Interruption
 
     run.stop_request.write_text("")
     interruption = Interruption(run, deadline=None)

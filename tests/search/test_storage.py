@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.storage import create_run_folder, disk_errors_told, resume_command
-from failmap.search.trial.attempt import begin_attempt, current_attempt
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.search.new_run import create_run_folder, disk_errors_told, resume_command
+from failmap.search.trial.history import begin_attempt, current_attempt
 
 
 def test_a_run_that_exists_is_refused_with_the_way_on(folder: RunFolder) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.records import FaultKind, Outcome, Summary
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.drivers import driver_of
-from failmap.search.trial.attempt import current_attempt
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import FaultKind, Outcome, Summary
+from failmap.search.lease import driver_of
 from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.history import current_attempt
 from tests.search.studies import FAILED, LEARNED, MakeConfig, ask, crash, open_study, optuna_trials, record
 
 

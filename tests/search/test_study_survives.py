@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.records import Summary
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import AnyPath, store_of
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Summary
+from failmap.run_folder.storage import AnyPath, store_of
 from failmap.search.config import RunConfig
-from failmap.search.lock import Pace
+from failmap.search.lease_terms import Pace
 from failmap.search.samplers import SAMPLERS
 from failmap.search.study import Start, Study
 from failmap.search.trial.config import TrialConfig

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
 from failmap.models import build_model
 from failmap.models.config import LSTMConfig
 from failmap.models.network import Interface
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
 from failmap.search.commands import check, run
 from failmap.search.config import RunConfig
+from failmap.search.input_checks import check_weights
 from failmap.search.loading import load
 from failmap.search.trial.checkpoint import save_weights
-from failmap.search.weights import check_weights
 
 
 @pytest.fixture

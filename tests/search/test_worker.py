@@ -15,12 +15,12 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from failmap.analysis.records import Intervention, Summary, TrialRecord, read_history
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.trial.attempt import begin_attempt
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Intervention, Summary, TrialRecord, read_history
 from failmap.search.trial.checkpoint import WEIGHTS_FILE, Snapshot
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.leaving import LeavingError
+from failmap.search.trial.history import begin_attempt
+from failmap.search.trial.preemption import LeavingError
 from failmap.search.trial.session import TrialSession
 from failmap.search.worker import BrokenDeviceError, Worker
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.chaos.small_driver import search
 from failmap.analysis.reporting import build
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.search.provenance import begin_session, end_session
 
 WORDS = (

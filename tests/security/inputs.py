@@ -21,32 +21,31 @@ import pandas as pd
 import torch
 from safetensors.torch import save
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.failure_map import build_map
+from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions import rescue_comparisons, rescue_csv
 from failmap.analysis.load import load_run
-from failmap.analysis.page import render
-from failmap.analysis.printable import unprintable
-from failmap.analysis.records import Evaluation, Intervention, Summary, TrialRecord
 from failmap.analysis.reporting import cells_csv
-from failmap.analysis.run_folder import RunFolder, TrialFolder
-from failmap.analysis.storage.local import LocalFiles
-from failmap.analysis.storage.object_logs import read_segments
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
 from failmap.datasets.idx import read_idx
-from failmap.search.drivers import driver_of
+from failmap.run_folder.errors import UserError, unprintable
+from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.run_folder.records import Evaluation, Intervention, Summary, TrialRecord
+from failmap.run_folder.storage.local import LocalFiles
+from failmap.run_folder.storage.object_logs import read_segments
 from failmap.search.journal.log import open_log
+from failmap.search.lease import driver_of
+from failmap.search.lease_terms import Owner
 from failmap.search.loading import from_yaml, load, to_yaml
-from failmap.search.lock import Owner
-from failmap.search.merging.journal import read_trials
-from failmap.search.standing import standing_of
-from failmap.search.standings_view import as_json, line_of
-from failmap.search.trial.attempt import current_attempt
+from failmap.search.merging.source import read_trials
+from failmap.search.run_status import standing_of
+from failmap.search.terminal.run_list import as_json, line_of
 from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.criterion import Progress
-from failmap.search.trial.reuse import stored_weights
+from failmap.search.trial.history import current_attempt
+from failmap.search.trial.warm_start import stored_weights
 
 Verdict = Literal["accepted", "refused"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from tests.security.inputs import LOADERS, Loader, offer
 from tests.security.spoiling import spoilt
 

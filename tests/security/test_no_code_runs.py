@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from tests.security.inputs import RUN_FILES, write_run
 
 ROOT = Path(__file__).parents[2]

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.load import load_run
 from failmap.analysis.reporting import build
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import place_of
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import place_of
 from failmap.search.loading import load, locate
-from failmap.search.names import name_problem
+from failmap.search.new_run import name_problem
 from tests.security.inputs import write_run
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.load import find_run
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
 from failmap.search.provenance import begin_session
 
 SECRET = "s3cr3t-of-mine"

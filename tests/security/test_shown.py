@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from failmap.analysis.csv_text import safe_cell
 from failmap.analysis.reporting import build
-from failmap.analysis.run_folder import RunFolder
+from failmap.analysis.table import safe_cell
+from failmap.run_folder.paths import RunFolder
 from tests.security.inputs import write_run
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.reporting import build
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
 from tests.security.inputs import write_run
 
 HUGE = 20_000_000_000

@@ -11,10 +11,10 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from failmap.analysis.records import Fault, TrialRecord
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.console import SafeConsole
-from failmap.search.lock import Owner, Terms
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Fault, TrialRecord
+from failmap.search.lease_terms import Owner, Terms
+from failmap.search.terminal.view import SafeConsole
 
 TITLE, LINK, TURNED, MARKUP = "\x1b]0;owned\x07", "\x1b]8;;http://x\x1b\\", "\u202eexe.txt", "[red]x[/red]"
 HOSTILE = f"{TITLE}{LINK}{TURNED}{MARKUP}\r\nrun real: all is well\x9b2J"

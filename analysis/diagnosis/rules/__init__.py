@@ -1,9 +1,8 @@
 """Every rule, and which comes first. docs/diagnosis.md lists what each reads and where it comes from."""
 
-from failmap.analysis.diagnosis.rule import Rule
+from failmap.analysis.diagnosis.diagnosis import Rule
 from failmap.analysis.diagnosis.rules import (
     data,
-    inputs,
     labels,
     numbers,
     objective,
@@ -22,8 +21,8 @@ from failmap.analysis.diagnosis.rules import (
 #: yet, and 1 for what a cause means by definition.
 RULES: tuple[Rule, ...] = (
     Rule(numbers.not_finite, "diverged", 1.0, is_certain=True),
-    Rule(inputs.leaks_across_batch, "leak", 0.93, is_certain=True),
-    Rule(inputs.leaks_from_future, "leak", 0.88, is_certain=True),
+    Rule(data.leaks_across_batch, "leak", 0.93, is_certain=True),
+    Rule(data.leaks_from_future, "leak", 0.88, is_certain=True),
     Rule(wiring.missing_gradient, "disconnected", 0.95, is_certain=True),
     Rule(wiring.gradient_always_zero, "disconnected", 0.5, is_certain=True),
     Rule(wiring.parameters_frozen, "frozen", 0.83, is_certain=True),
@@ -35,7 +34,7 @@ RULES: tuple[Rule, ...] = (
     Rule(labels.labels_make_no_difference, "labels_or_loss_wrong", 0.83),
     Rule(outputs.training_at_floor, "unreachable_output", 0.5),
     Rule(outputs.outputs_against_bound, "unreachable_output", 0.93),
-    Rule(inputs.inputs_out_of_scale, "input_scale", 0.96),
+    Rule(data.inputs_out_of_scale, "input_scale", 0.96),
     Rule(labels.labels_contradict, "labels_or_loss_wrong", 0.78),
     Rule(objective.learns_what_validation_lacks, "leak", 0.86),
     Rule(steps.loss_explodes, "exploding_gradient", 0.92),

@@ -3,9 +3,9 @@
 import math
 from typing import NamedTuple
 
-from failmap.analysis.diagnosis.course import PROGRESS_LEFT, Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import largest, middle
+from failmap.analysis.diagnosis.training_curves import PROGRESS_LEFT, Course
 
 #: Sequences whose outputs the label probes look at.
 _NUM_JUDGED = 48

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import first, largest, middle
+from failmap.analysis.diagnosis.training_curves import Course
 
 #: A gradient norm so many times the median one is a spike. SageMaker Debugger's ExplodingTensor knows only
 #: values that are not finite.

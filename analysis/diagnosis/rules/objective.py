@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, least, middle, slope
+from failmap.analysis.diagnosis.training_curves import Course
 
 #: Updates that go up the gradient: plain descent has a cosine of 1, Adam one of 0.1 to 0.9; momentum was seen
 #: to push it a little below zero.

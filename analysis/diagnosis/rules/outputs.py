@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, least, middle, number
+from failmap.analysis.diagnosis.training_curves import Course
 
 #: A floor that takes less than this share is rounding of targets.
 SMALL_FLOOR_SHARE = 1e-2

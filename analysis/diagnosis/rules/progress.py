@@ -1,8 +1,8 @@
 """What a training stands at, and whether it still moves."""
 
-from failmap.analysis.diagnosis.course import LEFT_CHANCE, PROGRESS_LEFT, SOLVED_SCORE, Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, middle, number
+from failmap.analysis.diagnosis.training_curves import LEFT_CHANCE, PROGRESS_LEFT, SOLVED_SCORE, Course
 
 #: The best evaluation is at a partial solution within this share of the room between chance and perfection,
 #: and those of the last third, which noise takes back and forth, within that.

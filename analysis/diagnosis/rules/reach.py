@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import first, known, last, middle
+from failmap.analysis.diagnosis.training_curves import Course
 
 #: Below this share of the last step's gradient a first step is as good as not seen. An LSTM at torch's
 #: initialization halves the gradient at each step: 13 steps.

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import MIN_END, PROGRESS_LEFT, Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import first, jitter, known, largest, last, middle, number, turns
+from failmap.analysis.diagnosis.training_curves import MIN_END, PROGRESS_LEFT, Course
 
 #: A training loss that rises to so many times where it began, or of chance; with batches of fewer than 18
 #: sequences, beyond so many deviations of a batch's loss.

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import Curve, curve, first, known, last, least
+from failmap.analysis.diagnosis.training_curves import Course
 
 #: A layer with so large a share of dead units passes little on. AutoTrainer (Zhang et al., ICSE 2021) speaks
 #: of dying ReLUs where 70 % of a gradient's entries are zero.

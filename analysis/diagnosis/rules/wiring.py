@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import Course
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import known, largest, least
+from failmap.analysis.diagnosis.training_curves import Course
 
 
 def missing_gradient(course: Course) -> tuple[Evidence, ...]:

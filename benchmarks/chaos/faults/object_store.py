@@ -15,9 +15,9 @@ from s3fs import S3FileSystem
 from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, last_line, time_left
 from benchmarks.chaos.proxy import HANG_UP, PASS, SLOW, UNAVAILABLE, Proxy
 from benchmarks.chaos.tally import Tally
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import place_of, store_of
-from failmap.analysis.storage.object_logs import lines_of, read_segments
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import place_of, store_of
+from failmap.run_folder.storage.object_logs import lines_of, read_segments
 
 BUCKET = "chaos"
 #: Longer than a start of a driver takes, so that bursts fall into the search too.

@@ -8,7 +8,7 @@ from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, time_left
 from benchmarks.chaos.sabotage import environment
 from benchmarks.chaos.sabotage.storage import FAILS, FULL, SLOW
 from benchmarks.chaos.tally import Tally, ended_trials
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 
 #: Seconds that a burst lasts, at random, and seconds between two.
 BURST_SECONDS = (0.05, 3.0)

@@ -12,8 +12,8 @@ import torch
 from benchmarks.chaos.lab import Lab, time_left
 from benchmarks.chaos.small_driver import small_words
 from benchmarks.chaos.tally import Tally, history_of
-from failmap.analysis.records import TrialRecord
-from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.run_folder.records import TrialRecord
 from failmap.search.config import RunConfig
 from failmap.search.loading import load
 from failmap.search.study import Start, Study

@@ -17,7 +17,7 @@ from itertools import pairwise
 from benchmarks.diagnosis.judge import Finding
 from benchmarks.diagnosis.published.rule import by_part, is_finite
 from failmap.analysis.diagnosis import Cause
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.run_folder.records import Evaluation, TrialRecord
 
 #: beta_1: the first layer's gradient norm over the last one's, and beta_2: the first one's. Below both it
 #: vanishes.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.diagnosis.judge import Finding, Judge
 from failmap.analysis.diagnosis import Cause
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.run_folder.records import Evaluation, TrialRecord
 
 #: From a training to the index of the evaluation at which a rule fires first; None where it never does.
 FiresAt = Callable[[TrialRecord, Sequence[Evaluation]], int | None]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.diagnosis.published.rule import Rule, by_part, is_finite, judge_by, num_parameters, whenever
 from failmap.analysis.diagnosis import Cause
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.run_folder.records import Evaluation, TrialRecord
 
 #: VanishingGradient's threshold: mean absolute gradient of a tensor.
 LEAST_MEAN_GRADIENT = 1e-7

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from benchmarks.diagnosis.published.rule import Rule, judge_by, whenever
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.run_folder.records import Evaluation, TrialRecord
 
 #: Inputs beyond this are not normalised.
 LARGEST_INPUT = 1.0

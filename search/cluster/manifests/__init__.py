@@ -1,6 +1,5 @@
 """What starts a cluster and a run on it: a RayJob for KubeRay, a Slurm script, files for `ray up`."""
 
-from failmap.search.cluster.manifests.rendering import render
-from failmap.search.cluster.manifests.settings import KINDS, Settings
+from failmap.search.cluster.manifests.rendering import KINDS, Settings, render
 
 __all__ = ["KINDS", "Settings", "render"]

@@ -6,14 +6,108 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import Field, StringConstraints
 
+from failmap.datasets.config import Config
 from failmap.run_folder.command_lines import command_line
-from failmap.search.cluster.code import CODE_ROOT
-from failmap.search.cluster.manifests.settings import KINDS, Settings
+from failmap.search.cluster.job_package import CODE_ROOT
 from failmap.search.config import RunConfig
+
+#: A label by RFC 1123, as Kubernetes' objects are called; an image; what clouds and Slurm call something.
+Label: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
+]
+Image: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$", max_length=255)
+]
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,-]*$", max_length=255)]
+Folder: TypeAlias = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f]*$")]
+
+
+class Settings(Config):
+    """What all kinds are asked for."""
+
+    workers: int = Field(default=4, ge=1, le=1000, description="nodes that run trials")
+
+
+class KubeRaySettings(Settings):
+    """A RayJob of KubeRay 1.5.1 or later."""
+
+    image: Image = Field(description="container image that has Failmap and its packages")
+    cpus: int = Field(default=8, ge=1, le=512, description="CPUs of each worker")
+    gpus: int = Field(default=1, ge=0, le=16, description="GPUs of each worker")
+    memory: int = Field(default=32, ge=1, le=8192, description="GiB of each worker")
+    claim: Label | None = Field(
+        default=None, description="PersistentVolumeClaim (ReadWriteMany) to be mounted as storage="
+    )
+    secret: Label | None = Field(
+        default=None, description="Secret with the object store's keys, as AWS_ACCESS_KEY_ID and the like"
+    )
+    attempts: int = Field(default=10, ge=0, le=1000, description="new clusters, where one is lost")
+    grace: int = Field(default=120, ge=1, le=3600, description="seconds that a worker has to save its trials")
+
+
+class SlurmSettings(Settings):
+    """A batch script."""
+
+    cpus: int = Field(default=8, ge=1, le=512, description="CPUs of each node")
+    gpus: int = Field(default=1, ge=0, le=16, description="GPUs of each node")
+    hours: int = Field(default=12, ge=1, le=10_000, description="time limit; the job goes on after a requeue")
+    partition: Name | None = Field(default=None, description="where to run; none: Slurm's default")
+    code: Folder | None = Field(
+        default=None, description="folder of Failmap, seen by every node; none: this one"
+    )
+    environment: Folder | None = Field(
+        default=None, description="virtual environment, seen by every node; none: .venv in that folder"
+    )
+
+
+class CloudSettings(Settings):
+    """A cluster of `ray up`."""
+
+    code: Folder | None = Field(default=None, description="folder of Failmap on this machine; none: this one")
+    spot: bool = Field(default=True, description="workers that may be taken away, for a third of the price")
+
+
+class AwsSettings(CloudSettings):
+    """On Amazon's EC2."""
+
+    region: Name = Field(default="us-west-2", description="where")
+    head: Name = Field(default="m5.xlarge", description="instance type of the head, which runs no trials")
+    worker: Name = Field(default="g5.2xlarge", description="instance type of the workers")
+    ami: Name | None = Field(default=None, description="machine image; none: Ray's choice for the region")
+    profile: Name | None = Field(
+        default=None, description="instance profile that may read and write the bucket of storage="
+    )
+
+
+class GcpSettings(CloudSettings):
+    """On Google's Compute Engine."""
+
+    project: Name = Field(description="id of the project")
+    region: Name = Field(default="us-west1", description="where")
+    zone: Name = Field(default="us-west1-b", description="where in it")
+    head: Name = Field(default="n2-standard-4", description="machine type of the head, which runs no trials")
+    worker: Name = Field(default="n1-standard-8", description="machine type of the workers")
+    gpus: int = Field(default=1, ge=0, le=16, description="GPUs of each worker")
+    accelerator: Name = Field(default="nvidia-tesla-t4", description="kind of their GPUs")
+    image: Image = Field(
+        default="projects/deeplearning-platform-release/global/images/family/common-cu124",
+        description="machine image with Python 3.11 or later, and the GPU's driver",
+    )
+
+
+KINDS: dict[str, type[Settings]] = {
+    "kuberay": KubeRaySettings,
+    "slurm": SlurmSettings,
+    "aws": AwsSettings,
+    "gcp": GcpSettings,
+}
+
 
 _TEMPLATES = Path(__file__).parent
 _SUFFIXES = {"slurm": "sh"}

@@ -1,10 +1,8 @@
 """What is measured at an evaluation besides loss and score. docs/signals.md lists names and units."""
 
-from failmap.search.trial.probes.host import Signals, rounded, to_host
-from failmap.search.trial.probes.losses import loss_signals
-from failmap.search.trial.probes.schedule import is_probed
+from failmap.search.trial.probes.host import Signals, is_probed, rounded, to_host
 from failmap.search.trial.probes.states import state_signals
-from failmap.search.trial.probes.update import UpdateProbe
+from failmap.search.trial.probes.update import UpdateProbe, loss_signals
 
 __all__ = [
     "Signals",

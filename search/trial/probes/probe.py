@@ -1,16 +1,54 @@
 """The probes that cost passes of their own, all at one evaluation."""
 
+import torch
+
 from failmap.datasets.task import Batch
 from failmap.search.trial.probes.batches import of_one_length, training_batches, validation_batches
-from failmap.search.trial.probes.host import Signals, to_host
+from failmap.search.trial.probes.host import Signals, is_first, is_last, to_host
 from failmap.search.trial.probes.labels import Side, label_signals
 from failmap.search.trial.probes.leaks import leak_signals
-from failmap.search.trial.probes.noise import signal_to_noise
 from failmap.search.trial.probes.passes import ProbePass, evaluating
-from failmap.search.trial.probes.scales import input_scale
-from failmap.search.trial.probes.schedule import is_first, is_last
 from failmap.search.trial.probes.time import time_signals
 from failmap.search.trial.training import Training
+
+#: Of signal to noise.
+MAX_RATIO = 1e6
+
+
+def signal_to_noise(one: ProbePass) -> Signals:
+    """The energy of the mean gradient over that of the noise in it, from the two halves of a batch.
+
+    With g and h the gradients of the halves: g.h over |g - h|^2 / 2, both without bias (McCandlish et al.
+    2018, appendix A, for halves instead of single sequences). It says how much signal half a batch has;
+    MAX_RATIO at most, for beyond that the noise is rounding.
+    """
+    if one.halves is None or not one.parameters:
+        return {}
+    first, second = (torch.cat([each.flatten() for each in half.parameters]) for half in one.halves)
+    signal, noise = torch.vdot(first, second), (first - second).square().sum() / 2
+    return {"gradient_snr": (signal / noise).clamp(max=MAX_RATIO).item()}
+
+
+@torch.no_grad()
+def input_scale(batch: Batch) -> Signals:
+    """Over the features of a batch, at its sequences' own steps; tensors, on the device.
+
+    Returns:
+        largest_mean: the largest absolute mean; largest_spread, least_spread: standard deviations, features
+        that never change left out of the least; largest: the largest absolute entry.
+    """
+    values = batch.inputs.detach().flatten(0, 1)
+    if batch.lengths is not None:
+        is_own = torch.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
+        values = values[is_own.flatten().to(values.device)]
+    spreads = values.double().std(dim=0, correction=0)
+    scale: Signals = {
+        "largest_mean": values.double().mean(dim=0).abs().max(),
+        "largest_spread": spreads.max(),
+        "largest": values.abs().max(),
+    }
+    # Without a feature that changes this is infinite, and told as null.
+    return scale | {"least_spread": torch.where(spreads > 0, spreads, torch.inf).min()}
 
 
 def probe(training: Training, validation: Batch, update: int) -> Signals:

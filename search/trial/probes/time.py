@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from failmap.models.chunks import state_gradients
 from failmap.models.gates import GATES
 from failmap.models.network import LayerTrace
-from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.host import Signals, steps_back
 from failmap.search.trial.probes.passes import ProbePass
-from failmap.search.trial.probes.steps import steps_back
 
 #: How far back a gradient counts as having reached.
 REACHED_SHARE = 1e-3

@@ -8,8 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from failmap.models.network import Network
-from failmap.search.trial.probes.host import Signals, to_host
-from failmap.search.trial.probes.steps import shown_steps
+from failmap.search.trial.probes.host import Signals, shown_steps, to_host
 
 #: What is measured of those parameters alone that have a gradient.
 _OF_GRADIENTS = ("gradient", "num_alive", "product")
@@ -125,3 +124,12 @@ def _norm(norms: Mapping[str, float], names: Iterable[str] | None = None) -> flo
 
 def _ratio(value: float, size: float) -> float:
     return value / size if size else math.nan
+
+
+def loss_signals(losses: Float[Tensor, "updates"]) -> Signals:
+    """Their first, their largest, and their standard deviation; tensors, on the device."""
+    return {
+        "loss_first": losses[0],
+        "loss_max": losses.max(),
+        "loss_spread": losses.std(correction=0),
+    }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.records import Evaluation, Outcome, Summary, TrialRecord
+from failmap.run_folder.records import Evaluation, Outcome, Summary, TrialRecord
 from tests.analysis.diagnosis.records import record_of
 
 NUM_EVALUATIONS = 20

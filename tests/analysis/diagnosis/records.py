@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from failmap.analysis.records import Summary, TrialRecord
+from failmap.run_folder.records import Summary, TrialRecord
 
 
 def record_of(config: dict[str, Any], summary: Summary | None) -> TrialRecord:

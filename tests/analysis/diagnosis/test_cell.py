@@ -8,7 +8,7 @@ import pytest
 from failmap.analysis.diagnosis import Cause, Diagnosis, Evidence, Suspicion
 from failmap.analysis.diagnosis.cell import diagnose_cell
 from failmap.analysis.diagnosis.separation import fisher_p, flat, separations
-from failmap.analysis.records import Outcome, Summary, TrialRecord
+from failmap.run_folder.records import Outcome, Summary, TrialRecord
 from tests.analysis.diagnosis.records import record_of
 
 

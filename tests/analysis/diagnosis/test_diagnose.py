@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.analysis.diagnosis import CAUSES, diagnose
-from failmap.analysis.records import Evaluation, Summary
+from failmap.run_folder.records import Evaluation, Summary
 from tests.analysis.diagnosis.records import record_of
 
 CHANCE = 1 / 6

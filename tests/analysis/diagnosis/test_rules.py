@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from failmap.analysis.diagnosis import CAUSES, Diagnosis, diagnose
-from failmap.analysis.diagnosis.course import Course
 from failmap.analysis.diagnosis.rules import RULES
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.analysis.diagnosis.training_curves import Course
+from failmap.run_folder.records import Evaluation, TrialRecord
 
 CHANCE = 1 / 6
 

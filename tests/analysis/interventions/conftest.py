@@ -7,8 +7,8 @@ import pytest
 
 from failmap.analysis.interventions import Comparison, Pairs
 from failmap.analysis.load import Run, load_run
-from failmap.analysis.records import Intervention, Outcome
 from failmap.analysis.verdict import Tally
+from failmap.run_folder.records import Intervention, Outcome
 
 LETTERS: dict[str, Outcome | None] = {
     "L": "learned", "F": "failed", "C": "censored", "E": "errored", ".": None,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.interventions.pairs import Pairs, pair
-from failmap.analysis.records import OUTCOMES, Outcome, Summary, TrialRecord
+from failmap.analysis.interventions.comparisons import Pairs, pair
 from failmap.analysis.verdict import Tally
+from failmap.run_folder.records import OUTCOMES, Outcome, Summary, TrialRecord
 
 Trials = list[tuple[int, Outcome | None]]
 

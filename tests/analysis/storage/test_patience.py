@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.storage import AnyPath, place_of, store_of
-from failmap.analysis.storage.patience import ObjectStore, Patience, is_passing
+from failmap.run_folder.storage import AnyPath, place_of, store_of
+from failmap.run_folder.storage.retries import ObjectStore, Patience, is_passing
 
 
 @pytest.fixture

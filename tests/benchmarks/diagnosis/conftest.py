@@ -9,7 +9,7 @@ import pytest
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.labelled import Labelled, case_folder, label_text
 from failmap.analysis.diagnosis import Cause
-from failmap.analysis.records import Evaluation, Outcome, Summary, TrialRecord
+from failmap.run_folder.records import Evaluation, Outcome, Summary, TrialRecord
 from failmap.search.trial.config import TrialConfig
 
 MakeEvaluation = Callable[..., Evaluation]

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.diagnosis.faults import FAULTS
-from failmap.analysis.run_folder import TrialFolder
 from failmap.datasets.task import Batch
+from failmap.run_folder.paths import TrialFolder
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.published.umlaut import umlaut
-from failmap.analysis.records import Evaluation
+from failmap.run_folder.records import Evaluation
 
 MakeTraining = Callable[..., Labelled]
 MakeEvaluation = Callable[..., Evaluation]

@@ -6,7 +6,7 @@ from benchmarks.diagnosis.judge import Finding
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.on_the_way import cut, is_loud, judge_cut
 from benchmarks.diagnosis.score import Judged
-from failmap.analysis.records import Evaluation, TrialRecord
+from failmap.run_folder.records import Evaluation, TrialRecord
 
 MakeTraining = Callable[..., Labelled]
 MakeEvaluation = Callable[..., Evaluation]

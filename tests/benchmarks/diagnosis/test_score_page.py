@@ -11,8 +11,8 @@ from benchmarks.diagnosis.judges import BLIND, TOLD
 from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.page import as_body
 from benchmarks.diagnosis.score import Judged
-from failmap.analysis.errors import UserError
-from failmap.analysis.records import Evaluation
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.records import Evaluation
 
 MakeTraining = Callable[..., Labelled]
 Store = Callable[[Labelled], Path]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.diagnosis.request import Request, requested
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 
 
 def test_no_word_asks_for_everything() -> None:

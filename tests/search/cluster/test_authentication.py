@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.cluster.authentication import authentication_mode
 from failmap.search.cluster.environment import LOOPBACK_ONLY
 from failmap.search.config import Cluster

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from failmap.analysis.load import load_run
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 
 Start = Callable[..., subprocess.Popen[str]]
 SHORT = (

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from failmap.analysis.errors import UserError
-from failmap.search.cluster.leave import leave, main, nodes
+from failmap.run_folder.errors import UserError
+from failmap.search.cluster.drain_node import leave, main, nodes
 
 
 @pytest.fixture

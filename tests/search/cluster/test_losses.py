@@ -2,7 +2,7 @@
 
 import pytest
 
-from failmap.search.cluster.losses import loss_of
+from failmap.search.cluster.trial_failures import loss_of
 
 DIED = """Failure # 1 (occurred at 2026-11-23_01-03-41)
 The actor died unexpectedly before finishing this task.

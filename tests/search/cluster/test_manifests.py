@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.cluster.manifests.rendering import label, yaml_text
 from failmap.search.commands.manifest import main
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from failmap.analysis.paths import flatten
 from failmap.datasets.config import TASK_CONFIGS
 from failmap.models.config import MODEL_CONFIGS
+from failmap.run_folder.parsing import flatten
 from failmap.search.trial.config import TrialConfig
 
 MakeTrial = Callable[..., TrialConfig]

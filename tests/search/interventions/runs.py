@@ -4,13 +4,13 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from failmap.analysis.records import Outcome, Summary
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.agenda import Agenda, Job
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Outcome, Summary
+from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.allocation.map_allocation import Agenda, Job
 from failmap.search.config import RunConfig
 from failmap.search.study import Start, Study
 from failmap.search.trial.config import TrialConfig
-from failmap.search.wants import TrialNote
 
 LEARNED = Summary("learned", "criterion met", updates=700, score=0.97, best_score=0.97, target_score=0.95)
 FAILED = replace(LEARNED, outcome="failed", reason="update budget spent", score=0.1, best_score=0.2)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failmap.analysis.records import Intervention, Outcome
-from failmap.search.agenda import Job
+from failmap.run_folder.records import Intervention, Outcome
+from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.allocation.map_allocation import Job
 from failmap.search.config import RunConfig
-from failmap.search.interventions.agenda import InterventionAgenda
 from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
+from failmap.search.interventions.schedule import InterventionAgenda
 from failmap.search.space import Cell
-from failmap.search.wants import TrialNote
 from tests.search.interventions.runs import begin, run_in_any_order, run_one_by_one
 
 MakePlan = Callable[..., Plan]

@@ -5,11 +5,11 @@ from typing import Any, get_args
 
 import pytest
 
-from failmap.analysis.diagnosis.remedies import FIX_WORDS, REMEDIES, FixName
+from failmap.analysis.diagnosis.causes import FIX_WORDS, REMEDIES, FixName
 from failmap.datasets.config import TASK_CONFIGS
 from failmap.models.config import MODEL_CONFIGS
 from failmap.search.interventions.fixes import FIXES, changes_of
-from failmap.search.interventions.settings import apply
+from failmap.search.interventions.plan import apply
 from failmap.search.trial.config import TrialConfig
 
 #: What can be had more of.

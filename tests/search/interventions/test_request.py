@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.storage import write_atomically
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
 from failmap.search.interventions.request import read_ablation, read_rescue
 from failmap.search.loading import to_yaml

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
 from failmap.analysis.load import load_run
-from failmap.analysis.records import Summary
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import write_atomically
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Summary
+from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
-from failmap.search.interventions.ablation_plan import plan_ablation
+from failmap.search.interventions.ablations import plan_ablation
 from failmap.search.interventions.plan import AS_IT_WAS, Plan
 from failmap.search.interventions.request import read_ablation, read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue

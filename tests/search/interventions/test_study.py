@@ -11,15 +11,15 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import load_study
 
 from failmap.analysis.load import load_run
-from failmap.analysis.records import Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import write_atomically
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Summary, TrialRecord
+from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
-from failmap.search.interventions.agenda import InterventionAgenda
 from failmap.search.interventions.plan import AS_IT_WAS, Plan
-from failmap.search.interventions.preview import tell
 from failmap.search.interventions.request import read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue
+from failmap.search.interventions.schedule import InterventionAgenda
+from failmap.search.interventions.view import tell
 from failmap.search.loading import to_yaml
 from failmap.search.study import Start
 from failmap.search.trial.config import TrialConfig

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from failmap.search.interventions.settings import apply
-from failmap.search.interventions.takeaways import takeaways
+from failmap.search.interventions.ablations import takeaways
+from failmap.search.interventions.plan import apply
 from failmap.search.trial.config import TrialConfig
 
 MakeTrial = Callable[..., TrialConfig]

@@ -8,15 +8,13 @@ import pytest
 from rich.console import Console
 
 from failmap.analysis.load import load_run
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.storage import write_atomically
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
-from failmap.search.interventions.agenda import InterventionAgenda
-from failmap.search.interventions.pace import InterventionPace
-from failmap.search.interventions.preview import show_preview, tell
 from failmap.search.interventions.request import read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue
-from failmap.search.interventions.view import InterventionView
+from failmap.search.interventions.schedule import InterventionAgenda
+from failmap.search.interventions.view import InterventionPace, InterventionView, show_preview, tell
 from failmap.search.loading import to_yaml
 from tests.search.interventions.runs import DIVERGED, begin, open_study, work_off
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading import from_yaml, resume_config, to_yaml

@@ -12,13 +12,13 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.records import Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Summary, TrialRecord
 from failmap.search.config import RunConfig
 from failmap.search.journal.address import read_address
+from failmap.search.lease_terms import Owner, Pace, Terms
 from failmap.search.loading import to_yaml
-from failmap.search.lock import Owner, Pace, Terms
 from failmap.search.study import Study
 
 pytestmark = pytest.mark.xdist_group("postgres")

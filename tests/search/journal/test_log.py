@@ -11,10 +11,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.storage import AnyPath
-from failmap.search.journal.journal import Journal
-from failmap.search.journal.log import open_log
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import AnyPath
+from failmap.search.journal.log import Journal, open_log
 
 
 def open_journal(path: AnyPath, notice: Callable[[str], None] = print) -> Journal:

@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, load, to_yaml
-from failmap.search.loading.paths import GROUPS, Chosen
+from failmap.search.loading.fields import GROUPS, Chosen
 
 KEYS = [
     *Chosen.anything().paths(),

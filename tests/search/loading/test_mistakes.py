@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.loading import load
 
 MISTAKES = {

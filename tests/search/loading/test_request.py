@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.loading import load, read_request
 from failmap.search.space import Space
 

@@ -5,11 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
 from failmap.search.loading import load
-from failmap.search.preflight.brief import brief_preflight, check_command
-from failmap.search.preflight.order import BRIEF_CHECKS
+from failmap.search.preflight.run import BRIEF_CHECKS, brief_preflight, check_command
 
 
 def test_the_brief_form_is_one_line_where_all_is_well(make_config: Callable[..., RunConfig]) -> None:

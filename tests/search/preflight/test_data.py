@@ -2,8 +2,8 @@
 
 import pytest
 
-from failmap.search.preflight.baselines import baselines, target_metric
-from failmap.search.preflight.data import data_notes, duplicates
+from failmap.search.preflight.initial_loss import baselines, target_metric
+from failmap.search.preflight.shapes import data_notes, duplicates
 from tests.search.preflight.conftest import MakeSubject
 
 

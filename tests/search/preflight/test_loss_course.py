@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.search.preflight.loss_course import course, target_loss
+from failmap.search.preflight.rates import course, target_loss
 
 
 def kind(losses: list[float], floor: float = 0.0) -> str:

@@ -8,10 +8,8 @@ from time import monotonic
 import pytest
 
 from failmap.search.config import RunConfig
-from failmap.search.preflight.finding import Finding
-from failmap.search.preflight.order import CHECKS, Check, check_trial
-from failmap.search.preflight.run import preflight
-from failmap.search.preflight.time_limit import TimeLimitError, time_limit
+from failmap.search.preflight.finding import Finding, TimeLimitError, time_limit
+from failmap.search.preflight.run import CHECKS, Check, check_trial, preflight
 from tests.search.preflight.conftest import MakeSubject
 
 SOUND = Finding("pass", "fine", 1.0, "parts", details={"layer": 0.5})

@@ -10,8 +10,7 @@ from rich.console import Console
 
 from failmap.search.config import RunConfig
 from failmap.search.preflight.finding import Finding, worst
-from failmap.search.preflight.rendering import number_text, rows, show
-from failmap.search.preflight.report import Report, TrialReport, to_json
+from failmap.search.preflight.report import Report, TrialReport, number_text, rows, show, to_json
 from failmap.search.preflight.selection import select
 
 SOUND = Finding("pass", "fine", 1.0, "parts", details={"layer": 0.5})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from failmap.analysis.errors import UserError
+from failmap.run_folder.errors import UserError
 from failmap.search.commands.check import read_check_request
 from failmap.search.config import RunConfig
 from failmap.search.preflight.selection import select, trial_name

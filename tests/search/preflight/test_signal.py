@@ -6,8 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from failmap.search.preflight.initial_loss import initial_loss
-from failmap.search.preflight.output_floor import output_floor
+from failmap.search.preflight.initial_loss import initial_loss, output_floor
 from failmap.search.preflight.reach import gradient_by_step, reach_in_depth, reach_in_time
 from failmap.search.trial.probes.states import spread
 from tests.search.preflight.conftest import MakeSubject

@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from failmap.search.preflight.gradients import gradients
 from failmap.search.preflight.leaks import leak_across_batch, leak_from_future
-from failmap.search.preflight.modes import modes
-from failmap.search.preflight.shapes import input_scale, shapes
+from failmap.search.preflight.reach import gradients
+from failmap.search.preflight.shapes import input_scale, modes, shapes
 from failmap.search.preflight.subject import Subject
 from tests.search.preflight import broken
 from tests.search.preflight.conftest import MakeSubject

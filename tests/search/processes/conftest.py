@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from failmap.analysis.load import load_run
-from failmap.analysis.records import TrialRecord
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import TrialRecord
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from failmap.analysis.load import find_run, load_run
-from failmap.analysis.storage import AnyPath, store_of
+from failmap.run_folder.storage import AnyPath, store_of
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from failmap.analysis.records import Summary, TrialRecord
-from failmap.analysis.run_folder import RunFolder, TrialFolder
-from failmap.analysis.storage import write_atomically
+from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.run_folder.records import Summary, TrialRecord
+from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
 from failmap.search.loading import load, to_yaml
 from failmap.search.study import Study

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from failmap.analysis.run_folder import RunFolder, TrialFolder
-from failmap.search.drivers import driver_of
+from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.search.lease import driver_of
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession
 from tests.search.processes.conftest import WORDS, Driver, ended, history, records

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.cluster.shipment import ship
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.search.cluster.job_package import ship
 from failmap.search.commands.submit import main
 from tests.search.processes.conftest import Driver
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 from tests.search.processes.conftest import Driver, ended, records
 from tests.search.processes.test_search import (
     assert_every_history_is_undisturbed,

@@ -13,7 +13,7 @@ from failmap.models.network import Interface
 from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
-from failmap.search.trial.optimizer_settings import OPTIMIZERS
+from failmap.search.trial.train_config import OPTIMIZERS
 from failmap.search.trial.training import Training
 
 CPU = torch.device("cpu")

@@ -10,9 +10,9 @@ from failmap.datasets.task import Batch
 from failmap.models import build_model
 from failmap.models.config import LSTMConfig
 from failmap.models.network import Interface, Network, Teacher, Trace
+from failmap.search.trial.config import OutputConfig
 from failmap.search.trial.evaluation import Measurement, measure
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.output_config import OutputConfig
 from failmap.search.trial.precision import Precision
 
 LENGTHS = [5, 2, 4, 1]

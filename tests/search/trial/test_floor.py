@@ -11,12 +11,10 @@ from torch.nn import functional
 
 from failmap.datasets import build_task
 from failmap.datasets.task import Batch
-from failmap.search.trial.best_constant import best_constant_loss
-from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.floor import Floor, floor, reach_of
+from failmap.search.trial.config import OutputConfig, TrialConfig
 from failmap.search.trial.head import Head
+from failmap.search.trial.loss_floor import Floor, best_constant_loss, floor, reach_of
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.output_config import OutputConfig
 
 BITS = torch.tensor([0.0, 1.0, 1.0, 0.0])
 ACTIVATIONS = ["none", "sigmoid", "tanh", "scaled"]

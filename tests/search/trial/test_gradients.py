@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from failmap.search.trial.gradients import add_l2_penalty, clip
+from failmap.search.trial.optimizers import add_l2_penalty, clip
 from failmap.search.trial.train_config import TrainConfig
 
 

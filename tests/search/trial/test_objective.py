@@ -13,11 +13,10 @@ from failmap.datasets import build_task
 from failmap.datasets.chance import Chance
 from failmap.datasets.config import MovingMnistConfig, TargetKind
 from failmap.datasets.task import Batch, Task
-from failmap.search.trial.best_constant import best_constant_loss
-from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.config import Activation, Loss, OutputConfig, TargetRange, TrialConfig
 from failmap.search.trial.head import Head
+from failmap.search.trial.loss_floor import best_constant_loss
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.output_config import Activation, Loss, OutputConfig, TargetRange
 
 
 class Frames(Task):

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from failmap.analysis.records import parse_history
-from failmap.analysis.run_folder import TrialFolder
-from failmap.analysis.storage import AnyPath, store_of
-from failmap.search.trial.attempt import begin_attempt, current_attempt
+from failmap.run_folder.paths import TrialFolder
+from failmap.run_folder.records import parse_history
+from failmap.run_folder.storage import AnyPath, store_of
 from failmap.search.trial.checkpoint import STATE_FILE, WEIGHTS_FILE, Snapshot
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.history import SupersededError
+from failmap.search.trial.history import SupersededError, begin_attempt, current_attempt
 from failmap.search.trial.session import TrialSession
 
 CPU = torch.device("cpu")

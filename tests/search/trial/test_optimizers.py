@@ -9,10 +9,8 @@ from pydantic import ValidationError
 from torch import nn
 from torch.optim import Optimizer
 
-from failmap.search.trial.gradients import add_l2_penalty
-from failmap.search.trial.optimizer_settings import BETAS, OPTIMIZERS, OptimizerName
-from failmap.search.trial.optimizers import build_optimizer, set_learning_rate
-from failmap.search.trial.train_config import TrainConfig
+from failmap.search.trial.optimizers import add_l2_penalty, build_optimizer, set_learning_rate
+from failmap.search.trial.train_config import BETAS, OPTIMIZERS, OptimizerName, TrainConfig
 
 #: LBFGS wants a closure, SparseAdam sparse gradients, Muon matrices only.
 LEFT_OUT = {"LBFGS", "SparseAdam", "Muon"}

@@ -15,9 +15,8 @@ from failmap.models.gates import block_of
 from failmap.models.network import Interface, LayerTrace, Network, Trace
 from failmap.models.recurrent import RecurrentNetwork
 from failmap.search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
-from failmap.search.trial.probes.gates import memory_steps
-from failmap.search.trial.probes.states import spread
-from failmap.search.trial.probes.steps import shown_steps
+from failmap.search.trial.probes.host import shown_steps
+from failmap.search.trial.probes.states import memory_steps, spread
 
 
 def batch_of(inputs: torch.Tensor, lengths: torch.Tensor | None = None) -> Batch:

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from failmap.datasets.task import Batch, Task
-from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.config import OutputConfig, TrialConfig
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.output_config import OutputConfig
 from failmap.search.trial.probes.batches import (
     MAX_JUDGED,
     MAX_SOURCES,
@@ -19,9 +18,8 @@ from failmap.search.trial.probes.batches import (
     validation_batches,
 )
 from failmap.search.trial.probes.labels import asked_for
-from failmap.search.trial.probes.noise import signal_to_noise
 from failmap.search.trial.probes.passes import ProbePass, evaluating, moved_along
-from failmap.search.trial.probes.probe import probe
+from failmap.search.trial.probes.probe import probe, signal_to_noise
 from failmap.search.trial.training import Training
 
 CPU = torch.device("cpu")

@@ -10,16 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from failmap.analysis.records import read_history
-from failmap.analysis.run_folder import TrialFolder
 from failmap.datasets.task import Batch, Task
 from failmap.models.network import Network, Teacher, Trace
+from failmap.run_folder.paths import TrialFolder
+from failmap.run_folder.records import read_history
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.probes import is_probed, rounded, to_host
 from failmap.search.trial.probes.leaks import leak_signals
 from failmap.search.trial.probes.passes import ProbePass, evaluating
-from failmap.search.trial.probes.probe import probe
-from failmap.search.trial.probes.scales import input_scale
+from failmap.search.trial.probes.probe import input_scale, probe
 from failmap.search.trial.session import TrialSession
 from failmap.search.trial.training import Training
 

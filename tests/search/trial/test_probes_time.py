@@ -13,8 +13,8 @@ from failmap.models.recurrent import RecurrentNetwork
 from failmap.search.preflight.reach import gradient_by_step
 from failmap.search.preflight.subject import Subject
 from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.probes.host import steps_back
 from failmap.search.trial.probes.passes import ProbePass, evaluating
-from failmap.search.trial.probes.steps import steps_back
 from failmap.search.trial.probes.time import MAX_SEQUENCES, last_label_loss, reach, time_signals
 from failmap.search.trial.training import Training
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder, TrialFolder
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder, TrialFolder
 from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
-from failmap.search.trial.reuse import stored_weights
 from failmap.search.trial.session import TrialSession
+from failmap.search.trial.warm_start import stored_weights
 
 
 def session(folder: TrialFolder, **model: Any) -> TrialSession:

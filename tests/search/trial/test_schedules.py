@@ -12,8 +12,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from failmap.search.trial.criterion import Progress
-from failmap.search.trial.plateau import take_in
-from failmap.search.trial.schedules import learning_rate
+from failmap.search.trial.optimizers import learning_rate, take_in
 from failmap.search.trial.train_config import TrainConfig
 
 BUDGET = 60

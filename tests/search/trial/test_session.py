@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from failmap.analysis.records import read_history
-from failmap.analysis.run_folder import TrialFolder
+from failmap.run_folder.paths import TrialFolder
+from failmap.run_folder.records import read_history
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError
 from failmap.search.trial.session import TrialSession

@@ -1,0 +1,149 @@
+"""The curves behind a map's cells, thinned so that a report stays small."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from failmap.analysis.failure_map import FailureMap
+from failmap.analysis.load import Run
+from failmap.run_folder.parsing import flatten
+from failmap.run_folder.records import Evaluation, TrialRecord
+
+#: Points of one curve at most; of those that show a network from inside, which are many.
+MAX_POINTS, _MAX_INSIDE_POINTS = 60, 15
+#: Signals by layer, by the name that a page gives them (docs/signals.md).
+_INSIDE = {"spread": "spread_by_layer", "memory": "memory_steps_by_layer", "gates": "gate_mean_by_layer"}
+#: Signals of the labels, of probed evaluations only.
+_LABELS = ("label_signal", "label_signal_validation", "label_agreement")
+#: Evaluations at which the gradient by time step is shown: first, middle, last.
+_NUM_STEP_CURVES = 3
+#: The losses that every trial records, whichever one trains (docs/signals.md).
+COMPARED_LOSSES = ("mean_squared_error", "cross_entropy")
+
+Curves = dict[str, Any]
+Entry = TypeVar("Entry")
+
+
+def trial_curves(run: Run, record: TrialRecord) -> Curves | None:
+    """A trial's curves as JSON holds them: None for what is not finite; None without any evaluation."""
+    whole = run.history(record.number)
+    if not whole:
+        return None
+    history = thinned(whole, MAX_POINTS)
+    signals = [evaluation.signals for evaluation in history]
+    layers = [one.get("gradient_norm_by_layer") or {} for one in signals]
+    names = list({name: None for one in layers for name in one})
+    return {
+        "update": [evaluation.update for evaluation in history],
+        "train_loss": [short(evaluation.train_loss) for evaluation in history],
+        "validation_loss": [short(evaluation.validation_loss) for evaluation in history],
+        "score": [short(evaluation.score) for evaluation in history],
+        "compared": _compared_losses(history),
+        "by_layer": {name: [short(one.get(name)) for one in layers] for name in names},
+        "by_step": _step_curves(history),
+        "inside": _inside_curves(whole),
+        "labels": _label_curves(whole),
+        **_levels(record),
+    }
+
+
+def thinned(entries: Sequence[Entry], most: int) -> list[Entry]:
+    """At most so many entries, evenly apart, the first and the last among them."""
+    if len(entries) <= most:
+        return list(entries)
+    last = len(entries) - 1
+    return [entries[round(index * last / (most - 1))] for index in range(most)]
+
+
+def shown_trials(failure_map: FailureMap, limit: int) -> list[int]:
+    """The trials whose curves are shown: every cell's first, then every cell's second, up to the limit."""
+    ranked = [
+        (rank, number)
+        for cell in failure_map.cells.values()
+        for rank, number in enumerate((*cell.numbers, *cell.interventions))
+    ]
+    return sorted(number for _, number in sorted(ranked)[:limit])
+
+
+def _inside_curves(history: Sequence[Evaluation]) -> dict[str, Curves]:
+    """What was measured layer by layer, and gate by gate: {'spread': {'update': [...], 'values': {...}}}."""
+    curves = {}
+    for name, signal in _INSIDE.items():
+        measured = [(one.update, one.signals[signal]) for one in history if one.signals.get(signal)]
+        if measured:
+            curves[name] = _named_curves(measured)
+    return curves
+
+
+def _label_curves(history: Sequence[Evaluation]) -> Curves | None:
+    """What of the gradient the labels carry."""
+    found = [
+        (one.update, {name: one.signals[name] for name in _LABELS if name in one.signals}) for one in history
+    ]
+    measured = [one for one in found if one[1]]
+    return _named_curves(measured) if measured else None
+
+
+def _named_curves(measured: Sequence[tuple[int, Mapping[str, Any]]]) -> Curves:
+    """Updates, and the values there by dotted name."""
+    shown = [(update, dict(flatten(values))) for update, values in thinned(measured, _MAX_INSIDE_POINTS)]
+    names = dict.fromkeys(name for _, values in shown for name in values)
+    return {
+        "update": [update for update, _ in shown],
+        "values": {name: [short(values.get(name)) for _, values in shown] for name in names},
+    }
+
+
+def _compared_losses(history: Sequence[Evaluation]) -> dict[str, list[float | None]]:
+    """Each of the losses that compare which some evaluation has recorded."""
+    recorded = [one.signals.get("losses") or {} for one in history]
+    return {
+        name: [short(losses.get(name)) for losses in recorded]
+        for name in COMPARED_LOSSES
+        if any(name in losses for losses in recorded)
+    }
+
+
+def _step_curves(history: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    measured = [one for one in history if one.signals.get("gradient_norm_by_step")]
+    last = len(measured) - 1
+    chosen = sorted({round(index * last / (_NUM_STEP_CURVES - 1)) for index in range(_NUM_STEP_CURVES)})
+    return [
+        {
+            "update": evaluation.update,
+            "step": evaluation.signals.get("gradient_steps") or list(range(len(norms))),
+            "norm": [short(norm) for norm in norms],
+        }
+        for evaluation in (measured[index] for index in chosen if measured)
+        for norms in (evaluation.signals["gradient_norm_by_step"],)
+    ]
+
+
+def _levels(record: TrialRecord) -> dict[str, float | None]:
+    """What chance, floor and criterion are drawn at, each in the units of its chart.
+
+    The criterion is a mean squared error in the task's own units, or none at all: it stands beside the loss
+    that trains only where that is the same.
+    """
+    summary, output = record.summary, record.config.get("output") or {}
+    if summary is None:
+        return dict.fromkeys(
+            ("chance_loss", "loss_floor", "target_loss", "chance_error", "target_error", "target_score")
+        )
+    is_error = summary.metric == "mean_squared_error"
+    is_own_loss = is_error and output.get("loss") == "mse" and output.get("target_range", "task") == "task"
+    return {
+        "chance_loss": short(summary.chance_loss),
+        "loss_floor": short(summary.loss_floor),
+        "target_loss": short(summary.target_metric) if is_own_loss else None,
+        "chance_error": short(summary.chance_metric) if is_error else None,
+        "target_error": short(summary.target_metric) if is_error else None,
+        "target_score": short(summary.target_score),
+    }
+
+
+def short(value: Any) -> float | None:
+    """Four significant digits are more than a curve shows; None for what is no finite number."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(f"{value:.4g}")

@@ -1,0 +1,144 @@
+"""What a page carries for its script: every cell, every trial, and the curves of as many as it can hold."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, Diagnosis, Evidence, Suspicion
+from failmap.analysis.diagnosis.cell import CellDiagnosis
+from failmap.analysis.explanation import Explanation
+from failmap.analysis.failure_map import FailureMap, MapCell, recipe_words
+from failmap.analysis.html_report.curves import Curves, short, shown_trials, trial_curves
+from failmap.analysis.load import Run
+from failmap.analysis.palette import STATE_WORDS
+from failmap.analysis.why import cause_label, share_words
+from failmap.run_folder.records import Intervention, TrialRecord
+from failmap.run_folder.wording import count_words, duration_text, setting_words
+
+Data = dict[str, Any]
+
+_FIX_WORDS = {str(name): words for name, words in FIX_WORDS.items()}
+
+
+def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
+    """Cells in the map's order and trials by number, as JSON holds them.
+
+    Args:
+        max_trials: trials whose curves and evidence are carried at most.
+
+    Raises:
+        UserError: a trial's history has a corrupt line.
+    """
+    shown = set(shown_trials(failure_map, max_trials))
+    return {
+        "cells": [
+            {
+                "title": cell_words(failure_map.paths, cell.labels),
+                "told": told(cell),
+                "why": None if cell.diagnosis is None else _why(cell.diagnosis),
+                "trials": [*cell.numbers, *cell.interventions],
+            }
+            for cell in failure_map.cells.values()
+        ],
+        "trials": {
+            record.number: _trial(
+                record,
+                run.explanations[record.number],
+                trial_curves(run, record) if record.number in shown else None,
+                has_evidence=record.number in shown,
+            )
+            for record in run.records
+        },
+    }
+
+
+def cell_words(paths: Iterable[str], labels: Iterable[str]) -> str:
+    """A cell's labels in words: 'sequence length 20, depth 3'."""
+    return ", ".join(setting_words(path, label) for path, label in zip(paths, labels, strict=True))
+
+
+def told(cell: MapCell) -> str:
+    """A cell's state and counts in words."""
+    verdict, tally = cell.verdict, cell.verdict.tally
+    if cell.is_elsewhere:
+        return verdict.reason
+    if verdict.state == "not_run":
+        cost = "" if cell.cost_seconds is None else f", estimated cost {duration_text(cell.cost_seconds)}"
+        return f"not run: {verdict.reason}{cost}"
+    errored = f"; {verdict.num_errored} errored" if verdict.num_errored else ""
+    recipe = f"; recipe: {cell.recipe}" if cell.recipe else ""
+    if verdict.state == "unknown":
+        return f"unknown: {verdict.reason}{errored}{recipe}"
+    low, high = verdict.interval
+    censored = f", {tally.censored} censored" if tally.censored else ""
+    learned = f"{tally.learned} of {count_words(tally.trials, 'seed')} learned{censored}"
+    return f"{STATE_WORDS[verdict.state]}: {learned}, P(learn) from {low:.2f} to {high:.2f}{errored}{recipe}"
+
+
+def _why(diagnosis: CellDiagnosis) -> Data:
+    """Why a cell's trials failed."""
+    return {
+        "told": share_words(diagnosis),
+        "meaning": CAUSE_WORDS[diagnosis.cause],
+        "evidence": _sentences(diagnosis.evidence),
+        "others": [f"{cause_label(cause)} ({count:,})" for cause, count in diagnosis.others],
+        "differences": list(diagnosis.differences),
+    }
+
+
+def _trial(
+    record: TrialRecord, explanation: Explanation, curves: Curves | None, *, has_evidence: bool
+) -> Data:
+    """A trial's row in the list, and its curves. Of one that has not ended the curves tell how far it is."""
+    summary = record.summary
+    diagnosis = explanation.diagnosis
+    updates = curves["update"][-1] if curves else None
+    return {
+        "seed": record.seed,
+        "recipe": f"{record.recipe_index}: {recipe_words(record.recipe)}",
+        "purpose": _changed(record.intervention) if record.intervention else record.purpose,
+        "outcome": (summary and summary.outcome) or "censored",
+        "reason": summary.reason if summary else "not ended",
+        "cause": None if diagnosis is None else _cause(diagnosis, has_evidence=has_evidence),
+        "level": explanation.level,
+        "level_told": explanation.level_told if has_evidence else "",
+        "updates": summary.updates if summary else updates,
+        "best_score": short(summary.best_score) if summary else None,
+        "curves": curves,
+    }
+
+
+def _changed(intervention: Intervention) -> str:
+    """What was tried on a trial: 'rescue: layer norm, against vanishing in depth'."""
+    name = _FIX_WORDS.get(intervention.name, intervention.name.replace("_", " "))
+    against = f", against {intervention.cause.replace('_', ' ')}" if intervention.cause else ""
+    return f"{intervention.kind}: {name}{against}"
+
+
+def _cause(diagnosis: Diagnosis, *, has_evidence: bool) -> Data | None:
+    """What failed, and why one thinks so; None where nothing did."""
+    verdict = diagnosis.verdict
+    if verdict.cause == "none" and not diagnosis.runners_up:
+        return None
+    told = {"label": "none" if verdict.cause == "none" else _sure(verdict)}
+    if not has_evidence:
+        return told
+    return {
+        **told,
+        "rule": verdict.rule,
+        "evidence": _sentences(verdict.evidence),
+        "others": [_sure(suspicion) for suspicion in diagnosis.runners_up],
+    }
+
+
+def _sure(suspicion: Suspicion) -> str:
+    return f"{cause_label(suspicion.cause)} ({100 * suspicion.confidence:.0f} %)"
+
+
+def _sentences(evidence: Iterable[Evidence]) -> list[str]:
+    """Each observation with its place: 'the gradient fades (layers.0, update 500)'."""
+    sentences = []
+    for one in evidence:
+        update = None if one.update is None else f"update {one.update:,}"
+        places = [place for place in (one.layer, update) if place is not None and place not in one.told]
+        sentences.append(f"{one.told} ({', '.join(places)})" if places else one.told)
+    return sentences

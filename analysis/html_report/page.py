@@ -1,0 +1,149 @@
+"""The report as one page of HTML: it needs no network, no server and no other file."""
+
+import json
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from failmap.analysis.diagnosis import CAUSE_WORDS
+from failmap.analysis.failure_map import FailureMap, MapCell
+from failmap.analysis.html_report.curves import MAX_POINTS
+from failmap.analysis.html_report.data import cell_words, page_data, told
+from failmap.analysis.html_report.interventions import fixes
+from failmap.analysis.load import Run
+from failmap.analysis.next_steps import next_steps, rescue_command
+from failmap.analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
+from failmap.analysis.why import cause_counts, cause_label, share_words
+from failmap.run_folder.errors import printable
+from failmap.run_folder.storage import AnyPath
+from failmap.run_folder.storage.bounded_files import read_bounded
+from failmap.run_folder.wording import duration_text
+
+#: Trials whose curves and evidence a page carries at most: 5 to 8 kB each.
+MAX_TRIALS = 1500
+#: Characters of config.yaml and of provenance.json that a page carries; the files have the rest.
+MAX_TEXT = 200_000
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("failmap.analysis"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: printable(value, "\n") if type(value) is str else value,
+)
+
+
+def breakable(label: str) -> Markup:
+    """A label that may be broken behind an underscore."""
+    return Markup("_<wbr>").join(printable(label).split("_"))
+
+
+_TEMPLATES.filters["breakable"] = breakable
+
+
+def render(run: Run, failure_map: FailureMap) -> str:
+    """The page's HTML. Raises UserError where a trial's history has a corrupt line."""
+    cells = list(failure_map.cells.values())
+    identifiers = {cell.labels: index for index, cell in enumerate(cells)}
+    data = page_data(run, failure_map, MAX_TRIALS)
+    begun = failure_map.begun_facets or failure_map.facets
+    tones = ", ".join(unknown_colour(share) for share in (0.0, 0.5, 1.0))
+    return _TEMPLATES.get_template("report.html").render(
+        run=run,
+        map=failure_map,
+        panels=[
+            (
+                failure_map.facet_words(facet),
+                facet in begun,
+                [
+                    (y, [_button(failure_map, cell, identifiers[cell.labels]) for cell in row])
+                    for y, row in failure_map.rows(facet)
+                ],
+            )
+            for facet in failure_map.facets
+        ],
+        state_words=STATE_WORDS,
+        swatches={"learns": LEARNS, "fails": FAILS, "unknown": f"linear-gradient(90deg, {tones})"},
+        num_left_out=max(0, len(run.records) - MAX_TRIALS),
+        max_points=MAX_POINTS,
+        unknown=[
+            (identifiers[cell.labels], cell_words(failure_map.paths, cell.labels), cell.verdict.reason)
+            for cell in cells
+            if cell.verdict.state == "unknown"
+        ],
+        causes=[
+            (cause_label(cause), count, CAUSE_WORDS[cause])
+            for cause, count in cause_counts(failure_map).items()
+        ],
+        fixes=fixes(run, failure_map),
+        rescue=rescue_command(run),
+        steps=next_steps(run, failure_map),
+        files=[_text_file(run.copy.config), _text_file(run.copy.provenance)],
+        data=script_safe_json(data),
+        style=Markup(_source("report.css")),
+        script=Markup(_source("charts.js") + _source("report.js")),
+    )
+
+
+def script_safe_json(data: Any) -> Markup:
+    """JSON that may stand inside a script element: nothing in it can end the element or open a comment."""
+    text = json.dumps(_all_printable(data), separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _all_printable(data: Any) -> Any:
+    """The same data; texts in it are what may be shown."""
+    if isinstance(data, str):
+        return printable(data)
+    if isinstance(data, dict):
+        return {_all_printable(key): _all_printable(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_all_printable(value) for value in data]
+    return data
+
+
+def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str, Any]:
+    """What a cell's button shows."""
+    verdict = cell.verdict
+    low, high = verdict.interval
+    cause = f"; {share_words(cell.shown_cause)}" if cell.shown_cause else ""
+    notes = {
+        "censored": verdict.tally.censored,
+        "errored": verdict.num_errored,
+        "running": verdict.num_unfinished if verdict.state == "not_run" else 0,
+    }
+    return {
+        "identifier": identifier,
+        "state": verdict.state,
+        "colour": cell_colour(verdict),
+        "label": f"{cell_words(failure_map.paths, cell.labels)}: {told(cell)}{cause}",
+        "counts": f"{verdict.tally.learned}/{verdict.tally.trials}",
+        "interval": f"{low:.2f} to {high:.2f}" if verdict.tally.trials else "",
+        "cause": cause_label(cell.shown_cause.cause) if cell.shown_cause else "",
+        "notes": [f"{count} {word}" for word, count in notes.items() if count]
+        + ([f"recipe {verdict.best_recipe}"] if verdict.best_recipe else []),
+        "cost": "" if cell.cost_seconds is None or cell.is_elsewhere else duration_text(cell.cost_seconds),
+        "is_elsewhere": cell.is_elsewhere,
+    }
+
+
+def _text_file(path: AnyPath) -> tuple[str, str]:
+    """A file's name and text, cut where it is long: the cut is told."""
+    try:
+        text = read_bounded(path).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return path.name, "(there is none)"
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}\n... {len(text) - MAX_TEXT:,} more characters stand in the file"
+    return path.name, text
+
+
+def _source(name: str) -> str:
+    """One of our own files that become part of the page."""
+    loader = _TEMPLATES.loader
+    assert loader is not None
+    return loader.get_source(_TEMPLATES, name)[0]

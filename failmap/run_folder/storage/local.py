@@ -1,0 +1,183 @@
+"""Run folders on a disk or a network share."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from failmap.run_folder.storage.bounded_files import (
+    MAX_BYTES,
+    MAX_LINE_BYTES,
+    MAX_LOG_BYTES,
+    bounded_lines,
+    read_plain,
+    too_large,
+)
+from failmap.run_folder.storage.location import AnyPath
+
+#: Runs hold data of their owner: nobody else reads or changes them unless the owner says so.
+FOLDER_MODE = 0o700
+
+
+class LocalFiles:
+    """Files by the operating system: `Store` tells what each method promises."""
+
+    poll_seconds = 0.2
+    has_atomic_append = True
+
+    def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
+        """A whole file; pipes and devices are refused."""
+        return read_plain(Path(str(path)), most_bytes)
+
+    def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
+        """One after the other: a disk is near."""
+        found = {}
+        for path in paths:
+            try:
+                found[path] = read_plain(Path(str(path)), most_bytes)
+            except FileNotFoundError:
+                continue
+        return found
+
+    def exists(self, path: AnyPath) -> bool:
+        """As the file system says."""
+        return path.exists()
+
+    def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
+        """Writes beside the file, then renames: whoever reads sees the old file or the new one."""
+        _make_folders(Path(str(path.parent)))
+        handle, temporary = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                if survives_power_loss:
+                    file.flush()
+                    os.fsync(file.fileno())
+            Path(temporary).replace(str(path))
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def create(self, path: AnyPath, content: bytes) -> bool:
+        """Writes beside the file, then links: whoever finds the file finds all of it."""
+        with tempfile.NamedTemporaryFile(dir=str(path.parent), prefix=f".{path.name}.") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            try:
+                os.link(file.name, str(path))
+            except FileExistsError:
+                return False
+        return True
+
+    def make_folder(self, path: AnyPath) -> None:
+        """Those that exist keep their modes."""
+        _make_folders(Path(str(path)))
+
+    def list_folders(self, path: AnyPath) -> list[str]:
+        """Links count as what they lead to."""
+        folder = Path(str(path))
+        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+
+    def list_files(self, path: AnyPath) -> Mapping[str, str]:
+        """By size and time of the last change."""
+        found = {}
+        for folder, _, names in os.walk(str(path)):
+            for name in names:
+                file = Path(folder, name)
+                with suppress(FileNotFoundError):
+                    state = file.stat()
+                    found[file.relative_to(str(path)).as_posix()] = f"{state.st_size} {state.st_mtime_ns}"
+        return dict(sorted(found.items()))
+
+    def remove(self, path: AnyPath) -> None:
+        """Nothing where it is missing."""
+        Path(str(path)).unlink(missing_ok=True)
+
+    def remove_tree(self, path: AnyPath) -> None:
+        """Nothing where it is missing."""
+        if path.exists():
+            shutil.rmtree(str(path))
+
+
+class LocalLog:
+    """A file that is appended to: `Log` tells what each method promises. What is appended is on its way to
+    the disk at once, which outlives the process; it outlives the machine after `sync`."""
+
+    def __init__(self, path: AnyPath) -> None:
+        self.path = Path(str(path))
+        _make_folders(self.path.parent)
+        self.torn_bytes = cut_torn_line(self.path)
+        self.path.touch(mode=0o600)
+        self._whole_bytes: int | None = None
+
+    def lines(self) -> Iterator[bytes]:
+        """Read from the file as they are asked for."""
+        return bounded_lines(self.path)
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """In one write, all or none."""
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+        try:
+            if self._whole_bytes is None:
+                self._whole_bytes = os.fstat(handle).st_size
+            else:
+                # What failed before could not be cut off then.
+                os.ftruncate(handle, self._whole_bytes)
+            try:
+                _write_all(handle, b"".join(lines))
+            except OSError:
+                # A part of a line would glue onto the next one.
+                os.ftruncate(handle, self._whole_bytes)
+                self._whole_bytes = None
+                raise
+            self._whole_bytes = None
+        finally:
+            os.close(handle)
+
+    def sync(self) -> None:
+        """Waits for the disk."""
+        handle = os.open(self.path, os.O_WRONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def cut_torn_line(path: Path) -> int:
+    """Cuts an appended file back to its last newline. Returns how many bytes were cut, 0 where none."""
+    if not path.exists():
+        return 0
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "not a file, and not read", str(path))
+    num_bytes = path.stat().st_size
+    if num_bytes > MAX_LOG_BYTES:
+        raise too_large(path, MAX_LOG_BYTES)
+    with path.open("r+b") as file:
+        file.seek(max(num_bytes - MAX_LINE_BYTES, 0))
+        end = file.read()
+        torn = len(end) - (end.rfind(b"\n") + 1)
+        if torn == MAX_LINE_BYTES:
+            raise too_large(path, MAX_LINE_BYTES)
+        if torn:
+            file.truncate(num_bytes - torn)
+            file.flush()
+            os.fsync(file.fileno())
+    return torn
+
+
+def _make_folders(path: Path) -> None:
+    """Makes a folder and those above that are missing, for their owner alone: pathlib gives a mode to the
+    last one only."""
+    if path.is_dir():
+        return
+    _make_folders(path.parent)
+    path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]

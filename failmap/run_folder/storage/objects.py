@@ -1,0 +1,226 @@
+"""Run folders in an object store, through fsspec: s3fs, gcsfs, adlfs."""
+
+import errno
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from upath import UPath
+
+from failmap.run_folder.storage.bounded_files import MAX_BYTES, too_large
+from failmap.run_folder.storage.location import AnyPath
+
+#: HTTP statuses, and codes of S3 under other statuses, after which the same request may succeed.
+_PASSING_STATUSES = frozenset({408, 425, 429})
+_PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException"})
+
+
+def as_os_error(error: Exception, path: AnyPath) -> Exception:
+    """The OSError that a client's error stands for, with a strerror that says what to do.
+
+    An error that is none of the store's comes back as it is: it is our mistake.
+    """
+    where, (status, code) = str(path), _answer(error)
+    if code == "NoSuchBucket":
+        # Another number than that of a missing file, which may be normal.
+        return FileNotFoundError(errno.ENXIO, f"there is no bucket {_bucket(path)}: make it first", where)
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)
+    if isinstance(error, FileExistsError):
+        return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), where)
+    if status >= 500 or status in _PASSING_STATUSES or code in _PASSING_CODES:
+        return OSError(errno.EAGAIN, f"the object store is overloaded or out of order ({code})", where)
+    if isinstance(error, PermissionError) or status in (401, 403):
+        reason = f" ({code})" if code else ""
+        return PermissionError(
+            errno.EACCES,
+            f"the object store refuses these credentials{reason}: "
+            "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do with the bucket",
+            where,
+        )
+    if _is_of_botocore(error, "NoCredentialsError", "PartialCredentialsError", "NoAuthTokenError"):
+        return PermissionError(
+            errno.EACCES, "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", where
+        )
+    if _is_of_botocore(error, "ConnectionError", "HTTPClientError") or _is_of_aiohttp(error):
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        at = f" at {endpoint}" if endpoint else ""
+        return OSError(
+            errno.ETIMEDOUT, f"the object store does not answer{at}: look at AWS_ENDPOINT_URL", where
+        )
+    if isinstance(error, TimeoutError):
+        return OSError(errno.ETIMEDOUT, "the object store does not answer", where)
+    if isinstance(error, OSError):
+        return OSError(error.errno or errno.EINVAL, str(error.strerror or error), where)
+    if _is_of_botocore(error, "BotoCoreError", "ClientError"):
+        return OSError(errno.EINVAL, " ".join(str(error).split()), where)
+    return error
+
+
+def _answer(error: Exception) -> tuple[int, str]:
+    """HTTP status and code of the answer that an error came from; 0 and '' where there was none."""
+    for one in (error, error.__cause__):
+        response = getattr(one, "response", None)
+        if isinstance(response, dict):
+            status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            return status, str(response.get("Error", {}).get("Code", status))
+    return 0, ""
+
+
+def _bucket(path: AnyPath) -> str:
+    return str(path).partition("://")[2].partition("/")[0]
+
+
+def _is_of_botocore(error: Exception, *names: str) -> bool:
+    """Whether it is one of botocore's errors, which is not imported for it: where it raises, it is there."""
+    module = sys.modules.get("botocore.exceptions")
+    return module is not None and isinstance(error, tuple(getattr(module, name) for name in names))
+
+
+def _is_of_aiohttp(error: Exception) -> bool:
+    """Whether the connection broke while an answer was read."""
+    module = sys.modules.get("aiohttp")
+    return module is not None and isinstance(error, module.ClientError)
+
+
+class ObjectFiles:
+    """Objects by their keys: `Files` tells what each method promises. Folders are nothing of their own."""
+
+    poll_seconds = 2.0
+    has_atomic_append = False
+
+    def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
+        """One request. No range is asked for: S3 has none in an empty object."""
+        with _as_os_errors(path):
+            content: bytes = _client(path).cat_file(_key(path))
+        _require_bounded(content, path, most_bytes)
+        return content
+
+    def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
+        """A request each, many at the same time."""
+        if not paths:
+            return {}
+        # Not `cat(on_error="omit")`: it takes an endpoint that does not answer for a missing file.
+        answers = _client(paths[0]).cat_ranges(list(map(_key, paths)), None, None, on_error="return")
+        found = {}
+        for path, answer in zip(paths, answers, strict=True):
+            if not isinstance(answer, Exception):
+                _require_bounded(answer, path, most_bytes)
+                found[path] = answer
+            elif not isinstance(error := as_os_error(answer, path), FileNotFoundError):
+                raise error from answer
+        return found
+
+    def exists(self, path: AnyPath) -> bool:
+        """One request where it is a file, two where it is a folder or nothing."""
+        with _as_os_errors(path):
+            return bool(_client(path).exists(_key(path)))
+
+    def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
+        """One request, several above 100 MB: others see the old object or the new one."""
+        with _as_os_errors(path):
+            _client(path).pipe_file(_key(path), content)
+
+    def create(self, path: AnyPath, content: bytes) -> bool:
+        """A request that the store refuses where there is such an object."""
+        try:
+            with _as_os_errors(path):
+                _client(path).pipe_file(_key(path), content, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def make_folder(self, path: AnyPath) -> None:
+        """Nothing to do."""
+
+    def list_folders(self, path: AnyPath) -> list[str]:
+        """One request for each 1,000 entries."""
+        try:
+            with _as_os_errors(path):
+                entries = _client(path).ls(_key(path), detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(_name(entry) for entry in entries if entry["type"] == "directory")
+
+    def list_files(self, path: AnyPath) -> Mapping[str, str]:
+        """One request for each 1,000 files."""
+        with _as_os_errors(path):
+            entries = _client(path).find(_key(path), detail=True)
+        prefix = f"{_key(path)}/"
+        return {
+            name.removeprefix(prefix): _version(entry)
+            for name, entry in sorted(entries.items())
+            if name.startswith(prefix)
+        }
+
+    def remove(self, path: AnyPath) -> None:
+        """One request."""
+        try:
+            with _as_os_errors(path):
+                _client(path).rm_file(_key(path))
+        except FileNotFoundError:
+            return
+
+    def remove_tree(self, path: AnyPath) -> None:
+        """A request for each 1,000 files, and two to list them: s3fs does not tell of those it could not
+        remove."""
+        try:
+            with _as_os_errors(path):
+                _client(path).rm(_key(path), recursive=True)
+        except FileNotFoundError:
+            return
+        if left := self.list_files(path):
+            raise OSError(errno.EACCES, f"{len(left)} objects cannot be removed", str(path))
+
+    def look_at(self, path: AnyPath) -> None:
+        """Raises OSError where the bucket is missing or may not be listed. One request."""
+        try:
+            with _as_os_errors(path):
+                _client(path).ls(_key(path), detail=True)
+        except FileNotFoundError as error:
+            if error.errno != errno.ENOENT:
+                raise
+
+
+def _client(path: AnyPath) -> Any:
+    """The client of a path's store, one a process."""
+    assert isinstance(path, UPath)
+    client = path.fs
+    # s3fs' own repetitions, below ours: it has no option for them.
+    if hasattr(client, "retries"):
+        client.retries = 1
+    return client
+
+
+def _require_bounded(content: bytes, path: AnyPath, most_bytes: int) -> None:
+    if len(content) > most_bytes:
+        raise too_large(path, most_bytes)
+
+
+def _key(path: AnyPath) -> str:
+    """The bucket and what comes after it, as fsspec has it."""
+    assert isinstance(path, UPath)
+    return path.path
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return str(entry["name"]).rstrip("/").rpartition("/")[2]
+
+
+def _version(entry: Mapping[str, Any]) -> str:
+    """By size and the store's own tag: `ETag` of S3, `etag` of the others."""
+    return f"{entry.get('size')} {entry.get('ETag') or entry.get('etag') or entry.get('LastModified')}"
+
+
+@contextmanager
+def _as_os_errors(path: AnyPath) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # What a client raises of its own has no common base: what it is, `as_os_error` tells.
+        told = as_os_error(error, path)
+        if told is error:
+            raise
+        raise told from error

@@ -1,0 +1,198 @@
+"""Storage that fails for a while: what fails in passing is tried again, for a bounded time."""
+
+import errno
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from failmap.run_folder.storage.bounded_files import MAX_BYTES
+from failmap.run_folder.storage.contract import Files, Log
+from failmap.run_folder.storage.local import LocalFiles, LocalLog
+from failmap.run_folder.storage.location import AnyPath
+from failmap.run_folder.storage.object_logs import ObjectLog, SegmentLog
+from failmap.run_folder.storage.objects import ObjectFiles
+
+T = TypeVar("T")
+
+#: Errors that go away by themselves: of a network share, a network, or a store that is overloaded. A full
+#: disk, missing rights and missing files are none: whoever waits for them waits in vain.
+_PASSING = frozenset(
+    {
+        errno.EIO,
+        errno.ESTALE,
+        errno.EAGAIN,
+        errno.ETIMEDOUT,
+        errno.ECONNRESET,
+        errno.ECONNREFUSED,
+        errno.ECONNABORTED,
+        errno.EPIPE,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.EREMOTEIO,
+    }
+)
+
+#: Seconds: how long one access is tried again, and the waits in between, which double.
+LIMIT_SECONDS = 60.0
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
+
+#: Files that are asked for at the same time.
+_TOGETHER = 256
+
+
+def is_passing(error: OSError) -> bool:
+    """Whether the same access may succeed a little later."""
+    return error.errno in _PASSING or isinstance(error, TimeoutError | ConnectionError)
+
+
+class Patience:
+    """Tries again what fails in passing.
+
+    Waits grow twofold and are drawn between half and whole, so that many workers do not return as one
+    (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter).
+
+    Args:
+        limit_seconds: from the first failure on, by a clock that nobody sets.
+    """
+
+    def __init__(self, limit_seconds: float = LIMIT_SECONDS) -> None:
+        self.limit_seconds = limit_seconds
+
+    def run(self, action: Callable[[], T], again: Callable[[], T] | None = None) -> T:
+        """What the action returns. `again`, where it is given, is what is tried after a failure.
+
+        Raises:
+            OSError: it does not pass, or did not in time; the last error, as it was.
+        """
+        try:
+            return action()
+        except OSError as error:
+            if not is_passing(error):
+                raise
+        deadline = time.monotonic() + self.limit_seconds
+        wait = _FIRST_WAIT_SECONDS
+        while True:
+            time.sleep(wait * random.uniform(0.5, 1.0))
+            try:
+                return (again or action)()
+            except OSError as error:
+                if not is_passing(error) or time.monotonic() >= deadline:
+                    raise
+            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+
+class PatientFiles:
+    """The files of a place, with patience: `Files` tells what each method promises."""
+
+    def __init__(self, files: Files, patience: Patience) -> None:
+        self.files = files
+        self.patience = patience
+        self.has_atomic_append = files.has_atomic_append
+
+    @property
+    def poll_seconds(self) -> float:
+        """As the place has it."""
+        return self.files.poll_seconds
+
+    def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
+        """Reading twice does no harm."""
+        return self.patience.run(lambda: self.files.read(path, most_bytes))
+
+    def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
+        """In shares: what fails is not read anew as a whole."""
+        found: dict[AnyPath, bytes] = {}
+        for begin in range(0, len(paths), _TOGETHER):
+            share = paths[begin : begin + _TOGETHER]
+            found |= self.patience.run(partial(self.files.read_many, share, most_bytes))
+        return found
+
+    def exists(self, path: AnyPath) -> bool:
+        """Looking twice does no harm."""
+        return self.patience.run(lambda: self.files.exists(path))
+
+    def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
+        """The same content twice is the same file."""
+        self.patience.run(lambda: self.files.write(path, content, survives_power_loss=survives_power_loss))
+
+    def create(self, path: AnyPath, content: bytes) -> bool:
+        """Where an answer was lost, and the file then is there with our content, it was us."""
+        return self.patience.run(
+            lambda: self.files.create(path, content),
+            lambda: self.files.create(path, content) or self.files.read(path) == content,
+        )
+
+    def make_folder(self, path: AnyPath) -> None:
+        """It may exist."""
+        self.patience.run(lambda: self.files.make_folder(path))
+
+    def list_folders(self, path: AnyPath) -> list[str]:
+        """Looking twice does no harm."""
+        return self.patience.run(lambda: self.files.list_folders(path))
+
+    def list_files(self, path: AnyPath) -> Mapping[str, str]:
+        """Looking twice does no harm."""
+        return self.patience.run(lambda: self.files.list_files(path))
+
+    def remove(self, path: AnyPath) -> None:
+        """It may be gone."""
+        self.patience.run(lambda: self.files.remove(path))
+
+    def remove_tree(self, path: AnyPath) -> None:
+        """It may be gone."""
+        self.patience.run(lambda: self.files.remove_tree(path))
+
+
+class LocalStore(PatientFiles):
+    """A disk or a network share."""
+
+    def __init__(self, patience: Patience | None = None) -> None:
+        super().__init__(LocalFiles(), patience or Patience())
+
+    def open_log(self, path: AnyPath) -> Log:
+        """The file itself."""
+        return _PatientLog(self.patience.run(lambda: LocalLog(path)), self.patience)
+
+    def open_segments(self, path: AnyPath) -> Log:
+        """The file itself: a disk appends."""
+        return self.open_log(path)
+
+
+class ObjectStore(PatientFiles):
+    """A bucket."""
+
+    def __init__(self, patience: Patience | None = None) -> None:
+        super().__init__(ObjectFiles(), patience or Patience())
+
+    def open_log(self, path: AnyPath) -> Log:
+        """One object. What its requests are is tried again; it needs no patience of its own."""
+        return ObjectLog(self, path)
+
+    def open_segments(self, path: AnyPath) -> Log:
+        """A folder of objects, as above."""
+        return SegmentLog(self, path)
+
+
+class _PatientLog:
+    """A log on a disk. A failed append leaves it as it was, so that a second one repeats nothing."""
+
+    def __init__(self, log: LocalLog, patience: Patience) -> None:
+        self.log = log
+        self.patience = patience
+        self.torn_bytes = log.torn_bytes
+
+    def lines(self) -> Iterator[bytes]:
+        """As they are asked for: lines that were handed out are not taken back."""
+        return self.log.lines()
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """All or none, each time."""
+        self.patience.run(lambda: self.log.append(lines))
+
+    def sync(self) -> None:
+        """Not again after an EIO: Linux drops what it could not write and says success the second time
+        (https://lwn.net/Articles/752063). Whoever appended must know."""
+        self.log.sync()

@@ -1,0 +1,1 @@
+"""Which cell, recipe and seed is next, and what remains of a run."""

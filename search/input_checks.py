@@ -1,0 +1,205 @@
+"""Looks at the files that trials will read, before any of them is begun."""
+
+import math
+from collections.abc import Iterator
+from hashlib import file_digest
+from pathlib import Path
+from typing import TypedDict
+
+from failmap.datasets.config import ArrayFileConfig, TaskConfig
+from failmap.datasets.errors import TaskError
+from failmap.models.config import RecurrentConfig
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import AnyPath, place_of
+from failmap.search.config import RunConfig
+from failmap.search.loading.combinations import combinations
+from failmap.search.space import Space
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.train_config import PrecisionName
+
+
+def check_files(config: RunConfig) -> None:
+    """Reads every file that the user named, as each trial would, once for each of the tasks asked for.
+
+    Raises:
+        UserError: files are not what they must be, or leave too little to tell learning from luck. All
+            mistakes are told at once.
+    """
+    trials = {
+        (trial.task, trial.criterion.score): trial
+        for trial in trials_of_tasks(config.space)
+        if trial.task.source is not None
+    }
+    if not trials:
+        return
+    # These bring torch along, which a run that reads no files need not wait for.
+    from failmap.datasets import build_task
+    from failmap.datasets.criterion import check_criterion
+
+    problems: dict[str, None] = {}
+    for (task_config, score), trial in trials.items():
+        num_evaluations = math.ceil(trial.train.max_updates / trial.train.evaluate_every)
+        try:
+            task = build_task(task_config)
+            num_validation = len(task.validation_set().targets)
+            check_criterion(task_config, num_evaluations, score, task.chance, num_validation)
+        except TaskError as error:
+            where = f"{task_config.source}: " if task_config.source_path else ""
+            problems[f"{where}{error}"] = None
+    if problems:
+        raise UserError(*problems)
+
+
+def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
+    """The same trial with the sizes that its file really has, for estimates of what it costs."""
+    if not isinstance(trial.task, ArrayFileConfig):
+        return trial
+    from failmap.datasets import build_task
+
+    task = build_task(trial.task)
+    sizes = {
+        "sequence_length": task.num_steps,
+        "test_size": 2 * len(task.validation_set().inputs),
+        "train_size": task.num_train,
+    }
+    return trial.model_copy(update={"task": trial.task.model_copy(update=sizes)})
+
+
+def trials_of_tasks(space: Space) -> Iterator[TrialConfig]:
+    """A trial of every cell, and of every value that a recipe may give to the task or the criterion."""
+    for cell in space.cells():
+        yield space.trial_config(cell, space.default_recipe(cell), 0)
+        for axis in space.recipe_axes:
+            if axis.path.partition(".")[0] not in ("task", "criterion"):
+                continue
+            for value in axis.grid():
+                yield space.trial_config(cell, space.complete(cell, {axis.path: value}), 0)
+
+
+def check_device(config: RunConfig) -> None:
+    """Raises UserError where trials ask for a precision that this machine does not have.
+
+    Trials on a cluster are not judged here: their machines may differ from this one. Each of them looks for
+    itself.
+    """
+    wanted = _precisions(config.space) - {"fp32"}
+    if not wanted or config.cluster.address != "local":
+        return
+    # This brings torch along, which a run in fp32 need not wait for.
+    import torch
+
+    from failmap.search.trial.precision import PrecisionError, check_precision
+
+    # As the executor has it: a GPU where there is one, unless the user wants none.
+    uses_gpu = config.cluster.gpus_per_trial != 0 and torch.cuda.is_available()
+    problems = []
+    for precision in sorted(wanted):
+        try:
+            check_precision(precision, torch.device("cuda" if uses_gpu else "cpu"))
+        except PrecisionError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError(*problems)
+
+
+def _precisions(space: Space) -> set[PrecisionName]:
+    """Every precision that some trial of a space may have."""
+    in_base = space.base.get("train", {}).get("precision", "fp32")
+    return {in_base, *(value for axis in space.axes for value in axis.values_at("train.precision"))}
+
+
+#: The four files in a folder of digits, whole or compressed.
+_DIGIT_FILES = "*-idx[13]-ubyte*"
+
+
+class FileState(TypedDict):
+    """What tells whether a file is still the same.
+
+    Attributes:
+        bytes: its size.
+        blake2b: the digest of its contents, in hexadecimal digits.
+    """
+
+    bytes: int
+    blake2b: str
+
+
+def states_of_files(space: Space) -> dict[str, FileState]:
+    """Every file of the user's that trials of a space read, by its path as the user wrote it.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    sources = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(space))
+    return {str(path): _state(path) for source in sources if source for path in _files(Path(source))}
+
+
+def _files(source: Path) -> Iterator[Path]:
+    if source.is_dir():
+        yield from sorted(source.glob(_DIGIT_FILES))
+    else:
+        yield source
+
+
+def _state(path: Path) -> FileState:
+    try:
+        with path.open("rb") as file:
+            digest = file_digest(file, "blake2b")
+            return {"bytes": file.tell(), "blake2b": digest.hexdigest()}
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def check_weights(config: RunConfig) -> None:
+    """Finds what `model.start_from` names, and tries whether a lower layer of each network fits.
+
+    Raises:
+        UserError: a run, a trial or its weights are missing, or no lower layer fits. All mistakes are told
+            at once.
+    """
+    problems: dict[str, None] = {}
+    for task, model in dict.fromkeys(_beginnings(config.space)):
+        try:
+            _check(task, model, place_of(config.storage))
+        except UserError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise UserError(*problems)
+
+
+def _beginnings(space: Space) -> Iterator[tuple[TaskConfig, RecurrentConfig]]:
+    """The task, and the network up to its lowest layer, of every trial that begins with stored weights.
+
+    Where more trials are possible than are tried as combinations, each recipe value is tried alone.
+    """
+    paths = {path for axis in space.axes for path in axis.paths}
+    if not (space.base["model"].get("start_from") or "model.start_from" in paths):
+        return
+    for cell, recipe in combinations(space):
+        values = space.trial_values(cell, recipe, seed=0)
+        if values["model"].get("start_from") is None:
+            continue
+        trial = TrialConfig.model_validate(values)
+        assert isinstance(trial.model, RecurrentConfig), "only these start from others"
+        lowest = {"depth": 1, "widths": None, "hidden_size": trial.model.layer_widths[0], "frozen_layers": 0}
+        yield trial.task, trial.model.model_copy(update={**lowest, "initialization": "torch"})
+
+
+def _check(task_config: TaskConfig, model: RecurrentConfig, storage: AnyPath) -> None:
+    """Raises UserError where a network of one layer cannot begin as it is to."""
+    # These bring torch along, which a run that starts from nothing need not wait for.
+    import torch
+
+    from failmap.datasets import build_task
+    from failmap.models.network import Interface
+    from failmap.models.recurrent import RecurrentNetwork
+    from failmap.search.trial.warm_start import start_from, stored_weights
+
+    assert model.start_from is not None
+    # First, for it takes no time, and a task may.
+    stored_weights(model.start_from, storage)
+    task = build_task(task_config)
+    # Shapes decide, so that nothing is drawn or stored.
+    with torch.device("meta"):
+        network = RecurrentNetwork(model, Interface(task.input_size, task.output_size, task.num_steps))
+    start_from(network, model.start_from, storage)

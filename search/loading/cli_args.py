@@ -1,0 +1,153 @@
+"""The command line's words: key=value, lists without brackets."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from failmap.run_folder.errors import nearest
+from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
+
+__all__ = ["MAX_CHARACTERS", "YamlError", "parse_yaml"]
+
+
+def parse_yaml(text: str) -> Any:
+    """The mapping or list that a YAML text holds.
+
+    OmegaConf reads it, because `yaml.safe_load` takes 1e-3 for a string.
+
+    Raises:
+        YamlError: not YAML, too large, too deep, or more than data.
+    """
+    if "${" in text:
+        raise YamlError("${...} is not filled in here: write the value itself")
+    try:
+        require_plain_data(text)
+        data = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    except YamlError:
+        raise
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise YamlError(told_in_a_line(error)) from None
+    except AssertionError:
+        # OmegaConf's own word on a text that is one number, say.
+        raise YamlError("neither a mapping nor a list") from None
+    _refuse_endless(data)
+    return data
+
+
+def _refuse_endless(data: Any) -> None:
+    """Numbers that are not finite, and whole ones that no table can hold."""
+    if isinstance(data, float) and not math.isfinite(data):
+        raise YamlError("not a finite number")
+    if isinstance(data, int) and abs(data) >= 2**63:
+        raise YamlError("a whole number beyond 64 bits")
+    if isinstance(data, dict):
+        data = [*data.keys(), *data.values()]
+    if isinstance(data, list):
+        for value in data:
+            _refuse_endless(value)
+
+
+#: Keys whose values are names and paths, taken as they are written.
+TEXT_KEYS = ("run", "storage", "space", "budget", "cluster", "shard", "journal")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word: its key, its value as written, and its value as data (several values are a list)."""
+
+    key: str
+    text: str
+    value: Any
+
+    @property
+    def values(self) -> list[Any]:
+        """One value or several, as a list."""
+        return self.value if isinstance(self.value, list) else [self.value]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.text}"
+
+
+def read_words(words: Sequence[str], problems: list[str]) -> dict[str, Word]:
+    """Words by their keys. What is not a word is added to the problems and left out."""
+    read: dict[str, Word] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not word.isprintable():
+            problems.append(f"{word!a}: has a character that cannot be printed")
+        elif not equals or not key:
+            problems.append(f"{word}: not a word of the form key=value")
+        elif not text.strip():
+            problems.append(f"{word}: no value after the equals sign")
+        elif key in read:
+            problems.append(f"{word}: {key} is set already, by {read[key]}")
+        else:
+            try:
+                read[key] = Word(key, text, _value(key, text))
+            except YamlError as error:
+                problems.append(f"{word}: {error}")
+    return read
+
+
+def _value(key: str, text: str) -> Any:
+    if key in TEXT_KEYS:
+        if "${" in text:
+            raise YamlError("${...} is not filled in here: write the value itself")
+        return text
+    listed = parse_yaml(f"[{text}]")
+    assert isinstance(listed, list), listed
+    if listed in ([], [[]], [{}]):
+        raise YamlError("no value in it")
+    return listed[0] if len(listed) == 1 else listed
+
+
+Group = Literal["space", "budget", "cluster"]
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+class GroupError(ValueError):
+    """A group's file that is not there or cannot be read, told in one line."""
+
+
+def shipped(group: Group) -> list[str]:
+    """Names of the files that ship, in the order of the alphabet."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def read_group(group: Group, choice: str) -> tuple[str, dict[str, Any]]:
+    """Name and content of a group's file: a shipped name, or a path that ends in .yaml.
+
+    Raises:
+        GroupError: no such file, or not a mapping in plain YAML.
+    """
+    path = Path(choice)
+    if path.suffix not in (".yaml", ".yml"):
+        if choice not in shipped(group):
+            hint = nearest(choice, shipped(group))
+            raise GroupError(f"{group}={choice}: no such {group}, and no path that ends in .yaml{hint}")
+        path = CONF / group / f"{choice}.yaml"
+    try:
+        with path.open(encoding="utf-8") as file:
+            data = parse_yaml(file.read(MAX_CHARACTERS + 1))
+    except FileNotFoundError:
+        raise GroupError(f"{group}={choice}: no such file") from None
+    except UnicodeDecodeError:
+        raise GroupError(f"{group}={choice}: not a text in UTF-8") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise GroupError(f"{group}={choice}: {reason}") from None
+    if not isinstance(data, dict):
+        raise GroupError(f"{group}={choice}: holds no mapping of keys to values")
+    return path.stem, {str(key): value for key, value in data.items()}
+
+
+def question_of(space: str) -> str:
+    """The question that a shipped space asks, for help texts."""
+    return str(read_group("space", space)[1]["question"])

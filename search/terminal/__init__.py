@@ -1,0 +1,1 @@
+"""What a terminal shows: the live map of a run, and the list of runs."""

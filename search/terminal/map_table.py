@@ -1,0 +1,218 @@
+"""The map as tables of a terminal, a facet each, cut to its height where that is wanted."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from failmap.analysis.palette import STATE_WORDS, cell_colour
+from failmap.analysis.verdict import CellVerdict, State, TrialResult, judge
+from failmap.run_folder.command_lines import command_line
+from failmap.run_folder.wording import (
+    axis_labels,
+    axis_words,
+    count_words,
+    is_scale,
+    label_lines,
+    setting_words,
+)
+from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.config import RunConfig
+from failmap.search.shards import ELSEWHERE
+from failmap.search.space import Axis, Cell
+
+#: Characters of a cell: at least, usually, and at most where its label is longer; and of the rows' labels.
+CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 14), 8
+#: What stands for a state where there is no colour.
+MARKS: dict[State, str] = {"learns": "+", "fails": "-", "unknown": "?", "not_run": "."}
+
+
+def judge_cells(
+    config: RunConfig, reached: Iterable[Cell], cells: Mapping[Cell, Sequence[TrialNote]]
+) -> dict[Cell, CellVerdict]:
+    """What is known of every cell that the budget reaches or has trials, by the rules of the failure map."""
+    return {
+        cell: judge(
+            [TrialResult(note.recipe_index, note.purpose, note.outcome) for note in cells.get(cell, ())],
+            config.space.fail_after_recipes,
+        )
+        for cell in dict.fromkeys([*reached, *cells])
+    }
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One facet of the map.
+
+    Attributes:
+        heading: what it shows.
+        rows: from the top, each the label of y and its cells.
+        labels: those of x, in one or more lines each.
+        num_running: trials under way in it.
+    """
+
+    heading: str
+    rows: Sequence[Sequence[Text]]
+    labels: Sequence[Text]
+    num_running: int
+
+    @property
+    def height(self) -> int:
+        """Lines of the whole panel, where the terminal is wide enough."""
+        return 1 + len(self.rows) + self._label_height
+
+    @property
+    def _label_height(self) -> int:
+        return max(label.plain.count("\n") + 1 for label in self.labels)
+
+    def cut(self, height: int) -> "_Panel":
+        """With no more rows than fit into so many lines; the others are counted in the heading."""
+        room = max(height - 1 - self._label_height, 1)
+        hidden = count_words(len(self.rows) - room, "more row")
+        return replace(self, heading=f"{self.heading} (… {hidden})", rows=self.rows[:room])
+
+    def parts(self, label_width: int, cell_width: int) -> tuple[RenderableType, RenderableType]:
+        """The heading and the table."""
+        table = Table(box=None, padding=(0, 0), pad_edge=False, show_header=False)
+        table.add_column(justify="right", style="bold", width=label_width, no_wrap=True)
+        table.add_column(width=1)
+        for _ in self.labels:
+            table.add_column(justify="center", width=cell_width, no_wrap=True)
+        for label, *cells in self.rows:
+            table.add_row(label, "", *cells)
+        table.add_row("", "", *self.labels)
+        return Text(self.heading), table
+
+
+def map_picture(
+    config: RunConfig,
+    reached: Iterable[Cell],
+    cells: Mapping[Cell, Sequence[TrialNote]],
+    width: int,
+    height: int | None = None,
+) -> RenderableType:
+    """The map, a table for each facet: k of n in each cell, its state by colour and mark.
+
+    Numbers on the y axis go upwards; names stand one below the other, as the space lists them. It keeps
+    within so many characters as far as labels and counts can be read.
+
+    Args:
+        config: of the run.
+        reached: the cells that the budget reaches.
+        cells: trials by cell.
+        width: characters of a line.
+        height: lines at most: facets give way, those without trials under way first, and then rows; what
+            is hidden is counted. None: all is shown.
+    """
+    x, y, *_ = config.space.map_axes
+    columns, rows = _axis_labels(x), _axis_labels(y)
+    label_width, cell_width = _widths(width, [words for _, words in columns], [words for _, words in rows])
+    panels = list(_panels(config, judge_cells(config, reached, cells), cells, cell_width))
+    legend = _legend(config.shard)
+    notes = []
+    if height is not None:
+        room = height - -(-len(legend.plain) // width)
+        shown = _that_fit(panels, room)
+        if len(shown) < len(panels):
+            hidden = count_words(len(panels) - len(shown), "more part") + " of the map"
+            notes = [
+                Text(f"… {hidden}: {command_line('status', f'run={config.run}')}", style="dim", no_wrap=True)
+            ]
+            shown = _that_fit(panels, room - 1)
+        panels = shown
+    parts = [part for panel in panels for part in panel.parts(label_width, cell_width)]
+    return Group(*parts, *notes, legend)
+
+
+def _panels(
+    config: RunConfig,
+    verdicts: Mapping[Cell, CellVerdict],
+    cells: Mapping[Cell, Sequence[TrialNote]],
+    cell_width: int,
+) -> Iterator[_Panel]:
+    """A panel for each facet that the budget reaches or that has trials."""
+    x, y, *facet = config.space.map_axes
+    columns, rows = _axis_labels(x), _axis_labels(y)
+    is_upward = is_scale(y.values or ())
+    heading = f"{_axis_words(y)}{' (up)' * is_upward} by {_axis_words(x)} (across)"
+    labels = [Text(_lines(words, cell_width), style="bold") for _, words in columns]
+    for facet_value in facet[0].values or () if facet else (None,):
+        facet_labels = {facet[0].path: facet[0].label(facet_value)} if facet else {}
+        own = [cell for cell in verdicts if facet_labels.items() <= cell.as_dict().items()]
+        if not own:
+            continue
+        drawn: list[list[Text]] = []
+        for y_label, row_words in reversed(rows) if is_upward else rows:
+            drawn.append([Text(row_words)])
+            for x_label, _ in columns:
+                chosen = {x.path: x_label, y.path: y_label, **facet_labels}
+                cell = Cell(tuple((path, chosen[path]) for path in config.space.map.paths))
+                if cell in verdicts or config.shard is None:
+                    verdict = verdicts.get(cell) or judge(())
+                    drawn[-1].append(_cell_text(verdict, cells.get(cell, ()), cell_width))
+                else:
+                    drawn[-1].append(Text(ELSEWHERE, style="dim"))
+        told = f", {setting_words(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
+        yield _Panel(f"{heading}{told}", drawn, labels, sum(verdicts[cell].num_unfinished for cell in own))
+
+
+def _that_fit(panels: Sequence[_Panel], height: int) -> list[_Panel]:
+    """The panels that fit into so many lines, in their order; at least one, cut where it must be."""
+    fitting: list[int] = []
+    # Where trials run comes first, as sorting keeps the order of what is alike.
+    for index in sorted(range(len(panels)), key=lambda index: panels[index].num_running == 0):
+        if panels[index].height <= height:
+            fitting.append(index)
+            height -= panels[index].height
+        elif not fitting:
+            return [panels[index].cut(height)]
+    return [panels[index] for index in sorted(fitting)]
+
+
+def _axis_words(axis: Axis) -> str:
+    return axis_words(axis.path, axis.values or ())
+
+
+def _axis_labels(axis: Axis) -> list[tuple[Any, str]]:
+    """Each label of a map's axis, and what it is shown as."""
+    labels = [axis.label(value) for value in axis.values or ()]
+    return list(zip(labels, axis_labels(axis.path, labels), strict=True))
+
+
+def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[int, int]:
+    """Characters of the labels' column and of each other one: narrower where the terminal is."""
+    narrow, usual, wide = CELL_WIDTHS
+    wanted = min(max(usual, *(len(words) + 1 for words in columns)), wide)
+    width -= 1
+    label_width = min(max(map(len, rows)), max(MIN_LABEL_WIDTH, width - narrow * len(columns)))
+    return label_width, max(narrow, min(wanted, (width - label_width) // len(columns)))
+
+
+def _lines(words: str, cell_width: int) -> str:
+    """A label of x in lines that leave a gap between the columns."""
+    return "\n".join(label_lines(words, cell_width - 1))
+
+
+def _cell_text(verdict: CellVerdict, notes: Sequence[TrialNote], width: int) -> Text:
+    """k/n of the recipe that says most, a mark for the state, and how many trials are under way."""
+    tally, running = verdict.tally, verdict.num_unfinished
+    ended = tally.trials - sum(
+        note.outcome is None for note in notes if note.recipe_index == verdict.best_recipe
+    )
+    known = f"{tally.learned}/{ended}{MARKS[verdict.state]}" if ended else MARKS[verdict.state]
+    background = cell_colour(verdict)
+    style = ""
+    if background is not None:
+        ink = "black" if verdict.state == "unknown" else "white"
+        style = f"{ink} on {background}"
+    shown = f"{known}{'…' if running else ' '}"
+    return Text(f" {shown}".center(width) if len(shown) < width else shown, style=style)
+
+
+def _legend(shard: str | None) -> Text:
+    words = ", ".join(f"{mark} {STATE_WORDS[state]}" for state, mark in MARKS.items())
+    elsewhere = f", {ELSEWHERE} in another shard" if shard else ""
+    return Text(f"k/n: k of n seeds learned; {words}{elsewhere}; … under way", style="dim")
