@@ -17,8 +17,8 @@ from failmap.run_folder.storage import store_of, write_atomically
 from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import Agenda, Cost, MapAgenda
 from failmap.search.config import RunConfig
-from failmap.search.journal.address import open_journal
 from failmap.search.journal.log import Journal
+from failmap.search.journal.opening import open_journal
 from failmap.search.journal.recovery import records_behind
 from failmap.search.journal.trial_codec import (
     STATES,

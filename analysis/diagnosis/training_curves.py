@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from failmap.analysis.diagnosis.level import significant_score
+from failmap.analysis.diagnosis.chance import significant_score
 from failmap.analysis.diagnosis.series import Curve, curve, jitter, known, middle, number, slope
 from failmap.run_folder.records import Evaluation, Summary, TrialRecord
 

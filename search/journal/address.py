@@ -1,15 +1,8 @@
 """The address of a database that keeps a run's decisions, as `journal=` names it, and its password apart."""
 
-from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
 
-import optuna
-
-from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import store_of
-from failmap.search.config import RunConfig
-from failmap.search.journal.log import Journal, open_log
+from failmap.run_folder.errors import nearest
 
 SCHEME = "postgresql"
 
@@ -68,35 +61,3 @@ def _read_parameters(query: str) -> tuple[list[str], str | None]:
         else:
             kept.append(parameter)
     return kept, password
-
-
-def open_journal(
-    config: RunConfig, folder: RunFolder, notice: Callable[[str], None], check: Callable[[], None]
-) -> Journal:
-    """Opens a run's journal, or begins it.
-
-    Args:
-        config: the run's.
-        folder: the run's; it exists.
-        notice: is told of every repair.
-        check: of the lease; is called before anything is added.
-
-    Raises:
-        UserError: it is corrupt, the database cannot be reached, or it belongs to another run.
-        OSError: the run folder cannot be read or written.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if config.journal is None:
-        journal = open_log(folder.journal, folder.name, notice, check)
-        if not journal.storage.get_all_studies() and store_of(folder.trials).list_folders(folder.trials):
-            raise UserError(
-                f"{folder.journal} holds no decision, and {folder.trials} holds trials: "
-                "restore the file from a copy, or remove these trials to begin anew"
-            )
-        return journal
-    # Here, not above: it brings SQLAlchemy along.
-    from failmap.search.journal.database import open_database
-
-    secret = config.journal_password
-    password = None if secret is None else secret.get_secret_value()
-    return open_database(config.journal, password, folder, check)

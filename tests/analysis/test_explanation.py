@@ -70,7 +70,7 @@ def test_kept_verdicts_are_read_until_the_history_grows(diverged: Any, history: 
 def test_kept_verdicts_are_made_anew_by_other_rules(diverged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     explained(diverged)
     keep_another_cause(diverged)
-    monkeypatch.setattr("analysis.explanation._rules", lambda: b"better ones")
+    monkeypatch.setattr("failmap.analysis.explanation._rules", lambda: b"better ones")
     assert diagnosed(diverged).cause == "diverged"
 
 
@@ -105,7 +105,7 @@ def test_several_processes_say_what_one_says(
         run.trial(outcome, history=history(outcome, count=20))
     alone = explained(run)
     run.folder.causes.unlink()
-    monkeypatch.setattr("analysis.verdict_lines._WORTH_PROCESSES", 1)
+    monkeypatch.setattr("failmap.analysis.explanation._WORTH_PROCESSES", 1)
     assert explained(run) == alone
 
 
@@ -113,7 +113,7 @@ def test_several_processes_say_what_one_says(
 def test_a_corrupt_history_is_named(
     diverged: Any, monkeypatch: pytest.MonkeyPatch, worth_processes: int
 ) -> None:
-    monkeypatch.setattr("analysis.verdict_lines._WORTH_PROCESSES", worth_processes)
+    monkeypatch.setattr("failmap.analysis.explanation._WORTH_PROCESSES", worth_processes)
     diverged.folder.trial(0).history.write_text("{broken\n")
     with pytest.raises(UserError, match=r"trials/0/history\.jsonl, line 1: ") as error:
         explained(diverged)

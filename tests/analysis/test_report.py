@@ -138,7 +138,7 @@ def test_the_way_on_goes_beyond_the_budget_that_there_was(make_run: Any) -> None
 
 
 def test_curves_that_are_left_out_are_counted(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.page.MAX_TRIALS", 2)
+    monkeypatch.setattr("failmap.analysis.html_report.page.MAX_TRIALS", 2)
     run = make_run()
     run.trials(5, 0)
     assert "The curves of 3 trials are left out" in build(run.folder).page.read_text()
@@ -271,7 +271,7 @@ def test_fixes_and_what_they_showed_are_tables(make_run: Any) -> None:
 
 
 def test_evidence_is_left_out_with_the_curves(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.page.MAX_TRIALS", 1)
+    monkeypatch.setattr("failmap.analysis.html_report.page.MAX_TRIALS", 1)
     run = make_run()
     run.trials(0, 2, first_nonfinite=NONFINITE)
     trials = json.loads(page(run).data)["trials"]

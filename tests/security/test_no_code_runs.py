@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from failmap.analysis import reporting
 from failmap.run_folder.errors import UserError
+from failmap.search.commands import resume, status
 from tests.security.inputs import RUN_FILES, write_run
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +51,7 @@ class Malicious:
         return Path.touch, (self.canary,)
 
 
-@pytest.mark.parametrize("program", [analysis.report.main, search.status.main, search.resume.main])
+@pytest.mark.parametrize("program", [reporting.main, status.main, resume.main])
 def test_a_run_of_pickles_is_refused_and_runs_nothing(
     program: Callable[[Sequence[str]], int], tmp_path: Path
 ) -> None:
@@ -63,7 +65,7 @@ def test_a_run_of_pickles_is_refused_and_runs_nothing(
             if place not in good:
                 (folder / place).parent.mkdir(exist_ok=True)
                 (folder / place).write_bytes(content)
-        if program is search.resume.main and good:
+        if program is resume.main and good:
             continue  # It would begin to search; the journal's loader is fuzzed by itself.
         with pytest.raises(UserError):
             program(words)

@@ -10,6 +10,7 @@ import pytest
 from failmap.analysis.reporting import build
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
+from failmap.search.commands import resume
 from tests.security.inputs import write_run
 
 HUGE = 20_000_000_000
@@ -60,4 +61,4 @@ def test_what_is_kept_of_a_run_is_made_anew_instead(run: RunFolder) -> None:
 def test_a_resume_refuses_a_file_that_no_run_has(real_run: RunFolder, name: str) -> None:
     os.truncate(str(real_run.path / name), HUGE)
     with pytest.raises(UserError, match=r"more than [0-9,]+ bytes"):
-        search.resume.main(["run=real", f"storage={real_run.path.parent}"])
+        resume.main(["run=real", f"storage={real_run.path.parent}"])

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, TrialRecord
+from failmap.search.commands import ablate, merge, rescue, run, status
 from failmap.search.lease_terms import Owner, Terms
 from failmap.search.terminal.view import SafeConsole
 
@@ -74,7 +75,7 @@ def test_status(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR" if in_terminal else "NO_COLOR", "1")
-    assert search.status.main([*words, f"storage={hostile.path.parent}"]) == 0
+    assert status.main([*words, f"storage={hostile.path.parent}"]) == 0
     shown = capsys.readouterr().out
     require_harmless(shown)
     assert "owned" in shown
@@ -84,8 +85,8 @@ def test_status(
 @pytest.mark.parametrize(
     ("program", "more"),
     [
-        (search.rescue.main, ("cell=task.sequence_length=5,model.depth=1",)),
-        (search.ablate.main, ("trial=0",)),
+        (rescue.main, ("cell=task.sequence_length=5,model.depth=1",)),
+        (ablate.main, ("trial=0",)),
     ],
     ids=["rescue", "ablate"],
 )
@@ -112,7 +113,7 @@ def test_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "map: {x: task.sequence_length, y: model.depth}\n"
         "axes: {task.sequence_length: [2, 3], model.depth: [1, 2]}\n"
     )
-    assert search.run.main([f"space={space}", "plan=true", f"storage={tmp_path}"]) == 0
+    assert run.main([f"space={space}", "plan=true", f"storage={tmp_path}"]) == 0
     assert f"{MARKUP} :smile:" in capsys.readouterr().out
 
 
@@ -127,7 +128,7 @@ def test_notices_of_a_merge(
     shutil.copy(str(searched.config), str(hostile.config))
     shutil.copytree(str(searched.path), storage / "other")
     words = ["run=real,other", "into=both", f"storage={storage}"]
-    assert search.merge.main(words) == 0
+    assert merge.main(words) == 0
     shown = capsys.readouterr().out
     assert "versions of the sources differ" in shown
     require_harmless(shown)

@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-SESSION_MODULE = "search.trial.session"
+SESSION_MODULE = "failmap.search.trial.session"
 
 #: Longer than anybody waits for an evaluation.
 HANG_SECONDS = 600.0

@@ -50,7 +50,7 @@ def test_a_ray_job_is_one(capsys: pytest.CaptureFixture[str], more: list[str]) -
     assert head["env"] == [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
     worker = spec["rayClusterSpec"]["workerGroupSpecs"][0]["template"]["spec"]
     hook = worker["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
-    assert hook == ["python", "-m", "search.cluster.leave", "seconds=115"]
+    assert hook == ["python", "-m", "failmap.search.cluster.drain_node", "seconds=115"]
     assert worker["terminationGracePeriodSeconds"] == 120
 
 

@@ -37,7 +37,7 @@ The actor 64d24e33 is unavailable: The actor is temporarily unavailable: RpcErro
         (MEMORY, ("lost", "its worker was killed, for the host was short of memory")),
         (DIED.format(reason="node has died. Node Id: 12"), ("lost", "its node died on 10.0.0.7")),
         (
-            RAISED.format(error="search.trial.leaving.LeavingError: the worker on gpu-7 was asked to leave"),
+            RAISED.format(error="failmap.search.trial.preemption.LeavingError: the worker on gpu-7 was asked to leave"),
             ("preempted", "the worker on gpu-7 was asked to leave"),
         ),
         (RAISED.format(error="ValueError: no such thing"), ("error", "ValueError: no such thing")),

@@ -38,7 +38,7 @@ def test_a_run_whose_trials_cannot_be_built_is_refused(
     def refuse(*_: object) -> None:
         raise ValueError("no such part")
 
-    monkeypatch.setattr("search.trial.training.build_model", refuse)
+    monkeypatch.setattr("failmap.search.trial.training.build_model", refuse)
     with pytest.raises(UserError, match=r"adding of 5 steps, .*: cannot be built: no such part"):
         brief_preflight(make_config(), "more")
 

@@ -67,7 +67,7 @@ def test_a_trial_that_cannot_be_built_is_a_finding_beside_the_others(
     def refuse(*_: object) -> None:
         raise ValueError("no such part")
 
-    monkeypatch.setattr("search.trial.training.build_model", refuse)
+    monkeypatch.setattr("failmap.search.trial.training.build_model", refuse)
     report = preflight(make_config(), total_seconds=10)
     assert report.status == "fail"
     assert {trial.findings["build"].message for trial in report.trials} == {

@@ -68,7 +68,7 @@ def test_chunks_do_not_change_what_is_measured(size: int, monkeypatch: pytest.Mo
     model, objective = every_step()
     whole = measure(model, objective, ragged(), SINGLE)
     entries = model.state_entries(5) + 4 * 5
-    monkeypatch.setattr("search.trial.evaluation.MAX_ENTRIES", size * entries)
+    monkeypatch.setattr("failmap.search.trial.evaluation.MAX_ENTRIES", size * entries)
     assert values(measure(model, objective, ragged(), SINGLE)) == pytest.approx(values(whole))
 
 
@@ -97,7 +97,7 @@ def test_wide_outputs_are_measured_in_smaller_chunks(
 ) -> None:
     task = build_task(DelayedRecallConfig(num_symbols=num_classes))
     batch = Batch(torch.zeros(100, 10, num_classes + 1), torch.arange(100) % num_classes)
-    monkeypatch.setattr("search.trial.evaluation.MAX_ENTRIES", 50_000)
+    monkeypatch.setattr("failmap.search.trial.evaluation.MAX_ENTRIES", 50_000)
     model = Shown(num_classes)
     objective = Objective(OutputConfig(loss="cross_entropy"), task)
     measured = measure(model, objective, batch, SINGLE)

@@ -59,7 +59,7 @@ def test_stopped_and_gone_on_with_it_is_what_it_would_have_been(
     trial: TrialFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stops = iter([False] * 10 + [True] * 100)
-    monkeypatch.setattr("analysis.storage.objects.ObjectFiles.poll_seconds", 0.0)
+    monkeypatch.setattr("failmap.run_folder.storage.objects.ObjectFiles.poll_seconds", 0.0)
     first = TrialSession(CONFIG, trial, CPU, is_stop_asked=lambda: next(stops))
     finish(first)
     assert first.summary is not None
@@ -97,7 +97,7 @@ def test_a_broken_checkpoint_counts_as_none(
     trial: TrialFolder, harm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stops = iter([False] * 10 + [True] * 100)
-    monkeypatch.setattr("analysis.storage.objects.ObjectFiles.poll_seconds", 0.0)
+    monkeypatch.setattr("failmap.run_folder.storage.objects.ObjectFiles.poll_seconds", 0.0)
     finish(TrialSession(CONFIG, trial, CPU, is_stop_asked=lambda: next(stops)))
     store, path = store_of(trial.path), trial.checkpoint / STATE_FILE
     content = store.read(path)

@@ -64,7 +64,7 @@ def test_training_is_the_same_to_the_last_bit_with_probes_and_without(
     trial = config(model={"name": "lstm", "depth": 2, "dropout": dropout})
     runs = {}
     for name, is_on in (("with", True), ("without", False)):
-        monkeypatch.setattr("search.trial.session.is_probed", lambda *place, on=is_on: on)
+        monkeypatch.setattr("failmap.search.trial.session.is_probed", lambda *place, on=is_on: on)
         torch.manual_seed(0)
         session = run(trial, tmp_path / name)
         runs[name] = (session.training.model.state_dict(), session.training.optimizer.state_dict()["state"])

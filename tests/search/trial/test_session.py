@@ -79,7 +79,7 @@ CONFIGURATIONS = {
 def test_interrupted_anywhere_it_goes_on_to_the_last_bit(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.storage.local.LocalFiles.poll_seconds", 0.0)
+    monkeypatch.setattr("failmap.run_folder.storage.local.LocalFiles.poll_seconds", 0.0)
     trial = CONFIGURATIONS[name]
     whole = run(trial, tmp_path / "whole")
     moments = random.Random(name)
