@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.paths import names_of_runs
-from failmap.run_folder.storage import place_of
+from failmap.run_folder.storage import parse_location
 
 
-def read_run_words(words: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
+def read_run_arguments(words: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
     """The words' values by key, `run` among them and `storage`, whose default is 'runs'.
 
     Args:
@@ -28,7 +28,7 @@ def read_run_words(words: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
         else:
             settings[key] = value
     if "run" not in settings and not problems:
-        there = names_of_runs(place_of(settings["storage"]))
+        there = names_of_runs(parse_location(settings["storage"]))
         hint = f"; in {settings['storage']}: {', '.join(there)}" if there else ""
         problems.append(f"run=NAME is missing{hint}")
     if problems:

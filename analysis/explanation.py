@@ -121,19 +121,6 @@ def _lines_of_process(folder: RunFolder, numbers: Iterable[int]) -> str:
     return process.stdout
 
 
-def main(words: Sequence[str]) -> int:
-    """Writes the lines of the trials whose numbers stand in standard input."""
-    folder = RunFolder(Path(words[0]))
-    for number in map(int, sys.stdin):
-        record = TrialRecord.from_json(folder.trial(number).record.read_text(encoding="utf-8"))
-        print(json.dumps(_line(folder, record), separators=(",", ":"), allow_nan=False))
-    return 0
-
-
-if __name__ == "__main__":
-    command(main)
-
-
 _EXPLAINED = ("learned", "failed")
 
 
@@ -236,3 +223,16 @@ def _keep(path: AnyPath, lines: Iterable[Mapping[str, Any]]) -> None:
         write_atomically(path, text, survives_power_loss=False)
     except OSError:
         return  # Of a run that may only be read, say.
+
+
+def main(words: Sequence[str]) -> int:
+    """Writes the lines of the trials whose numbers stand in standard input."""
+    folder = RunFolder(Path(words[0]))
+    for number in map(int, sys.stdin):
+        record = TrialRecord.from_json(folder.trial(number).record.read_text(encoding="utf-8"))
+        print(json.dumps(_line(folder, record), separators=(",", ":"), allow_nan=False))
+    return 0
+
+
+if __name__ == "__main__":
+    command(main)

@@ -9,7 +9,7 @@ from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map_title import MapTitle, map_title
 from failmap.analysis.verdict import STATES, CellVerdict, State, TrialResult, judge
 from failmap.run_folder.records import OUTCOMES, Outcome, TrialRecord
-from failmap.run_folder.wording import axis_labels, axis_words, is_scale, label_text, setting_words
+from failmap.run_folder.wording import axis_display, axis_labels, is_scale, label_text, setting_display
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class FailureMap:
 
     def facet_words(self, facet: tuple[str, ...]) -> str:
         """A panel's heading: 'hidden size 32', '' where the map has no facet."""
-        return setting_words(self.paths[2], facet[0]) if facet else ""
+        return setting_display(self.paths[2], facet[0]) if facet else ""
 
     def rows(self, facet: tuple[str, ...]) -> Iterator[tuple[str, list[MapCell]]]:
         """A panel's rows from the top down: the shown label of y, and its cells from left to right."""
@@ -117,7 +117,7 @@ def build_map(run: Run) -> FailureMap:
             interventions[key].append(record.number)
             continue
         trials[key].append(record)
-        recipes.setdefault((key, record.recipe_index), recipe_words(record.recipe))
+        recipes.setdefault((key, record.recipe_index), recipe_display(record.recipe))
         outcomes[_outcome(record) or "censored"] += 1
         for path, label in zip(config.map_paths, key, strict=True):
             labels[path].setdefault(label)
@@ -149,7 +149,7 @@ def build_map(run: Run) -> FailureMap:
         paths=config.map_paths,
         labels=tuple(tuple(labels[path]) for path in config.map_paths),
         shown_labels=tuple(axis_labels(path, labels[path]) for path in config.map_paths),
-        axes=tuple(axis_words(path, labels[path]) for path in config.map_paths),
+        axes=tuple(axis_display(path, labels[path]) for path in config.map_paths),
         is_upward=is_scale(config.map_values[config.y]),
         cells={key: cell(key) for key in keys},
         outcomes=outcomes,
@@ -164,6 +164,6 @@ def _outcome(record: TrialRecord) -> Outcome | None:
     return record.summary.outcome if record.summary else None
 
 
-def recipe_words(recipe: dict[str, object]) -> str:
+def recipe_display(recipe: dict[str, object]) -> str:
     """A recipe's labels in words."""
-    return ", ".join(setting_words(path, value) for path, value in recipe.items()) or "as configured"
+    return ", ".join(setting_display(path, value) for path, value in recipe.items()) or "as configured"

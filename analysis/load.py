@@ -17,7 +17,7 @@ from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.parsing import CHECKED, Kind, ParseError, parse
 from failmap.run_folder.paths import RunFolder, is_trial_number, name_problem, names_of_runs
 from failmap.run_folder.records import Evaluation, TrialRecord, Values
-from failmap.run_folder.storage import AnyPath, check_place, place_of, store_of, write_atomically
+from failmap.run_folder.storage import AnyPath, check_location, parse_location, store_of, write_atomically
 from failmap.run_folder.storage.bounded_files import read_bounded, require_plain_files
 from failmap.run_folder.storage.local_copy import local_copy
 from failmap.run_folder.wording import label_text
@@ -99,8 +99,8 @@ def cell_key(labels: Mapping[str, Any], paths: Iterable[str]) -> CellKey:
 
 def find_run(name: str, storage: str | Path = "runs") -> RunFolder:
     """The folder of a run. Raises UserError with the nearest existing name where there is none."""
-    place = place_of(str(storage))
-    check_place(place)
+    place = parse_location(str(storage))
+    check_location(place)
     if name and (problem := name_problem(name)):
         raise UserError(f"run={name}: {problem}")
     folder, store = RunFolder(place / name), store_of(place)

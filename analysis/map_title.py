@@ -9,7 +9,14 @@ from typing import Any
 from failmap.analysis.load import CellKey, Run
 from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Summary, TrialRecord
-from failmap.run_folder.wording import any_of, count_words, label_text, name_words, number_word, setting_words
+from failmap.run_folder.wording import (
+    any_of,
+    label_text,
+    name_display,
+    number_display,
+    quantity,
+    setting_display,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ def map_title(run: Run) -> MapTitle:
 
 def name_words_of(names: Iterable[str]) -> str:
     """Several names in words."""
-    return any_of([name_words(name) for name in names] or ["unnamed"])
+    return any_of([name_display(name) for name in names] or ["unnamed"])
 
 
 class _Settings:
@@ -77,7 +84,7 @@ class _Settings:
 
 def _criterion(ended: Sequence[TrialRecord], settings: _Settings) -> str:
     count = settings.values("criterion.in_a_row") or [2]
-    in_a_row = " or ".join(number_word(int(value)) for value in sorted(count))
+    in_a_row = " or ".join(number_display(int(value)) for value in sorted(count))
     plural = "s in a row" if count != [1] else ""
     return f"{_target(ended, settings)} at {in_a_row} evaluation{plural}"
 
@@ -95,7 +102,7 @@ def _target(ended: Sequence[TrialRecord], settings: _Settings) -> str:
     told = {task: _threshold(mine, reason) for task, mine in summaries.items()}
     if len(set(told.values())) == 1:
         return told.popitem()[1] + (f" (a score of {scores[0]})" if len(scores) == 1 else "")
-    return ", ".join(f"{threshold} ({name_words(task)})" for task, threshold in told.items())
+    return ", ".join(f"{threshold} ({name_display(task)})" for task, threshold in told.items())
 
 
 def _threshold(summaries: Sequence[Summary], reason: str) -> str:
@@ -104,7 +111,7 @@ def _threshold(summaries: Sequence[Summary], reason: str) -> str:
         shares = _range(summaries, lambda summary: summary.target_metric / summary.chance_metric, reason)
         return f"mean squared error below {shares} of chance"
     least = _range(summaries, lambda summary: summary.target_metric, reason)
-    return f"{name_words(summaries[0].metric)} at least {least}"
+    return f"{name_display(summaries[0].metric)} at least {least}"
 
 
 def _range(summaries: Sequence[Summary], value: Callable[[Summary], float], reason: str) -> str:
@@ -124,7 +131,7 @@ def _every_input(run: Run, ended: Sequence[TrialRecord]) -> str:
     }
     if not enumerated:
         return ""
-    where = "" if enumerated == cells else f"in {count_words(len(enumerated), 'cell')} "
+    where = "" if enumerated == cells else f"in {quantity(len(enumerated), 'cell')} "
     return f"; {where}validation holds every distinct input there is, those of training too"
 
 
@@ -133,7 +140,7 @@ def _update_budget(settings: _Settings) -> str:
     if not budgets:
         return "the default update budget"
     if len(budgets) == 1:
-        return count_words(budgets[0], "update")
+        return quantity(budgets[0], "update")
     return f"{budgets[0]:,} to {budgets[-1]:,} updates (an axis)"
 
 
@@ -143,7 +150,7 @@ def _recipes(run: Run, settings: _Settings) -> str:
     first = next((record for record in run.cell_records if record.recipe_index == 0), None)
     chosen = _default_settings(first, settings)
     words = [
-        setting_words(path, chosen[path])
+        setting_display(path, chosen[path])
         for path in paths
         if chosen.get(path) is not None
         and path not in config.map_paths
@@ -155,7 +162,7 @@ def _recipes(run: Run, settings: _Settings) -> str:
     if most > 1:
         told.append(f"up to {most} recipes tried in a cell")
     if config.fail_after_recipes > 1:
-        told.append(f"a cell fails when {number_word(config.fail_after_recipes)} recipes do")
+        told.append(f"a cell fails when {number_display(config.fail_after_recipes)} recipes do")
     elif most <= 1:
         told.append("no other tried")
     return "; ".join(told)

@@ -7,7 +7,7 @@ from failmap.analysis.load import Run
 from failmap.run_folder.command_lines import command_line, parse_command_line, program
 from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.storage.bounded_files import read_bounded
-from failmap.run_folder.wording import is_scale, path_words, setting_words
+from failmap.run_folder.wording import is_scale, path_display, setting_display
 
 Step = tuple[str, str]
 
@@ -81,13 +81,13 @@ def _further(run: Run, failure_map: FailureMap) -> list[Step]:
         steps.append(("More seeds, for what is unknown:", more))
     most = run.config.num_recipes
     if states["fails"] + states["unknown"] and (most is None or recipes < most):
-        names = ", ".join(path_words(path) for path in run.config.recipe_defaults)
+        names = ", ".join(path_display(path) for path in run.config.recipe_defaults)
         wanted = recipes + 2 if most is None else min(recipes + 2, most)
         more = f"{resume} budget.recipes={wanted} budget.minutes=60"
         steps.append((f"More recipes ({names}), where the default one fails:", more))
     if facets and len(failure_map.facets) > facets:
         path = failure_map.paths[2]
-        added = setting_words(path, run.config.map_values[path][facets])
+        added = setting_display(path, run.config.map_values[path][facets])
         more = f"{resume} budget.facets={facets + 1} budget.minutes=120"
         steps.append((f"The next map: {added}, too:", more))
     return steps

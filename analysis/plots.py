@@ -13,7 +13,7 @@ from failmap.analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
 from failmap.analysis.rate_curve import RateCurve
 from failmap.analysis.why import cause_label
 from failmap.run_folder.storage import AnyPath, write_atomically
-from failmap.run_folder.wording import duration_text, label_lines
+from failmap.run_folder.wording import duration_display, label_lines
 
 _INK = "#1d2430"
 _FAINT = "#6b7280"
@@ -157,7 +157,7 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
         axes.add_patch(
             Rectangle(box, 0.96, 0.95, facecolor="white", edgecolor=_GRID, hatch=hatch, linewidth=0.6)
         )
-        told = "not run" if cell.cost_seconds is None else f"not run\n≈ {duration_text(cell.cost_seconds)}"
+        told = "not run" if cell.cost_seconds is None else f"not run\n≈ {duration_display(cell.cost_seconds)}"
         told = "in another\nshard" if cell.is_elsewhere else told
         axes.text(
             column + 0.5, row + 0.5, told, ha="center", va="center", fontsize=7.5, color=_FAINT,

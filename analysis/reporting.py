@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from failmap.analysis.arguments import read_run_words
+from failmap.analysis.arguments import read_run_arguments
 from failmap.analysis.failure_map import FailureMap, MapCell, build_map
 from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions import rescue_comparisons, rescue_csv
@@ -98,7 +98,7 @@ def main(words: Sequence[str]) -> int:
     if {"--help", "-h"} & set(words):
         print(HELP, end="")
         return 0
-    settings = read_run_words(words, ())
+    settings = read_run_arguments(words, ())
     if "," in settings["run"]:
         typed = " ".join(words)
         raise UserError(

@@ -15,9 +15,9 @@ from failmap.run_folder.parsing import (
     ParseError,
     Plain,
     YamlError,
+    one_line,
     parse_values,
     require_plain_data,
-    told_in_a_line,
 )
 from failmap.run_folder.records import Values
 from failmap.run_folder.storage import AnyPath
@@ -156,7 +156,7 @@ def read_config(path: AnyPath) -> RunConfig:
     except (YamlError, ParseError) as error:
         raise UserError(f"{path}: {error}") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{path}: {told_in_a_line(error)}") from None
+        raise UserError(f"{path}: {one_line(error)}") from None
 
 
 def _run_config(read: _File) -> RunConfig:

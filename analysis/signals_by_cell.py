@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from failmap.analysis.arguments import read_run_words
+from failmap.analysis.arguments import read_run_arguments
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import Run, find_run, load_run
 from failmap.run_folder.errors import UserError, nearest, printable
 from failmap.run_folder.records import TrialRecord
-from failmap.run_folder.wording import count_words, setting_words
+from failmap.run_folder.wording import quantity, setting_display
 
 HELP = """\
 A signal over the cells of a run: the median over a cell's trials, learned ones and others together.
@@ -50,9 +50,9 @@ def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
     for cell in build_map(run).cells.values():
         trials = [histories[number] for number in cell.numbers if histories[number]]
         if trials:
-            words = ", ".join(map(setting_words, run.config.map_paths, cell.labels))
+            words = ", ".join(map(setting_display, run.config.map_paths, cell.labels))
             medians = [_told(_median(trials, name, at)) for name in names]
-            rows.append([words, *medians, count_words(len(trials), "trial")])
+            rows.append([words, *medians, quantity(len(trials), "trial")])
     return [["", *(name or signal for name in names), ""], *rows]
 
 
@@ -97,7 +97,7 @@ def main(words: Sequence[str]) -> int:
     if {"--help", "-h"} & set(words):
         print(HELP, end="")
         return 0
-    settings = read_run_words(words, ("signal", "at"))
+    settings = read_run_arguments(words, ("signal", "at"))
     at = settings.get("at", "first")
     problems = [] if "signal" in settings else ["signal=NAME is missing: docs/signals.md lists them"]
     if at not in _PLACES:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from failmap.analysis.statistics import Interval, censored_interval
 from failmap.run_folder.records import Outcome, Purpose
-from failmap.run_folder.wording import count_words
+from failmap.run_folder.wording import quantity
 
 State = Literal["learns", "fails", "unknown", "not_run"]
 STATES: tuple[State, ...] = get_args(State)
@@ -121,14 +121,14 @@ def judge(trials: Iterable[TrialResult], fail_after_recipes: int = 1) -> CellVer
         return CellVerdict(state, index, tally, tuple(tried), num_errored, num_unfinished, reason)
 
     if len(trials) == num_unfinished:
-        reason = f"{count_words(num_unfinished, 'trial')} not ended yet" if trials else "no trial"
+        reason = f"{quantity(num_unfinished, 'trial')} not ended yet" if trials else "no trial"
         return verdict("not_run", None, Tally(), reason)
     learning = [recipe for recipe in tried if recipe.evidence.is_above_half]
     if learning:
         best = max(learning, key=lambda recipe: _promise(recipe, recipe.evidence))
         return verdict("learns", best, best.evidence, _seeds_told(best.recipe_index, best.evidence))
     if not tried:
-        return verdict("unknown", None, Tally(), f"{count_words(num_errored, 'trial')} errored, none counts")
+        return verdict("unknown", None, Tally(), f"{quantity(num_errored, 'trial')} errored, none counts")
     best = max(tried, key=lambda recipe: _promise(recipe, recipe.all_trials))
     doubt = _doubt(tried, best, fail_after_recipes)
     if doubt is None:
@@ -192,4 +192,4 @@ def _doubt(tried: Sequence[RecipeTally], best: RecipeTally, fail_after_recipes: 
 def _seeds_told(index: int, tally: Tally) -> str:
     """'the default recipe learned on 3 of 4 seeds (1 censored)'."""
     censored = f" ({tally.censored} censored)" if tally.censored else ""
-    return f"{recipe_name(index)} learned on {tally.learned} of {count_words(tally.trials, 'seed')}{censored}"
+    return f"{recipe_name(index)} learned on {tally.learned} of {quantity(tally.trials, 'seed')}{censored}"

@@ -5,7 +5,7 @@ from collections import Counter
 from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis
 from failmap.analysis.failure_map import FailureMap
-from failmap.run_folder.wording import count_words
+from failmap.run_folder.wording import quantity
 
 
 def cause_label(cause: Cause) -> str:
@@ -25,11 +25,11 @@ def why_line(failure_map: FailureMap) -> str:
     if not counts:
         return ""
     (most, first), *others = counts
-    told = [f"{count_words(most, 'cell')} {first}", *(f"{count:,} {label}" for count, label in others)]
+    told = [f"{quantity(most, 'cell')} {first}", *(f"{count:,} {label}" for count, label in others)]
     return f"why: {', '.join(told)}"
 
 
 def share_words(diagnosis: CellDiagnosis) -> str:
     """'vanishing in time: 3 of 4 failed trials'."""
-    failed = count_words(diagnosis.num_failed, "failed trial")
+    failed = quantity(diagnosis.num_failed, "failed trial")
     return f"{cause_label(diagnosis.cause)}: {diagnosis.num_trials:,} of {failed}"

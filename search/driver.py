@@ -13,14 +13,14 @@ from failmap.analysis.reporting import Report, build
 from failmap.analysis.why import why_line
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
-from failmap.search.allocation.eta import Pace, write_costs
-from failmap.search.allocation.map_allocation import Agenda, own_cells
+from failmap.search.allocation.eta import Eta, write_costs
+from failmap.search.allocation.map_allocation import Allocation, shard_cells
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
 from failmap.search.input_checks import states_of_files
 from failmap.search.loading import to_yaml
-from failmap.search.new_run import disk_errors_told, resume_command
+from failmap.search.new_run import report_disk_errors, resume_command
 from failmap.search.provenance import begin_session, end_session
 from failmap.search.study import Study
 from failmap.search.terminal.live import LiveView
@@ -50,11 +50,11 @@ def drive(
     notice = notices(console)
     deadline = deadline_of(config, started)
     with open_session(config, folder, command=command, notice=notice) as study:
-        with disk_errors_told(folder):
+        with report_disk_errors(folder):
             # Only now that the lock is held: a resume may have changed it.
             write_atomically(folder.config, to_yaml(config))
             _write_own_cells(config, folder)
-        pace = Pace(config, deadline)
+        pace = Eta(config, deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from failmap.search.executor import execute
@@ -78,7 +78,7 @@ def drive(
 def _write_own_cells(config: RunConfig, folder: RunFolder) -> None:
     """Says which cells a shard takes, for readers that do not know the search's order."""
     if config.shard is not None:
-        cells = [cell.as_dict() for cell in own_cells(config, relative_cost)]
+        cells = [cell.as_dict() for cell in shard_cells(config, relative_cost)]
         write_atomically(folder.own_cells, json.dumps(cells))
 
 
@@ -99,7 +99,7 @@ def open_session(
     *,
     command: Sequence[str],
     notice: Notice,
-    agenda: Agenda | None = None,
+    agenda: Allocation | None = None,
 ) -> Iterator[Study]:
     """The run's study, under its lock, with the session in its provenance.
 
@@ -116,15 +116,15 @@ def open_session(
     study = Study.open(config, folder, notice, agenda=agenda)
     try:
         files = states_of_files(config.space)
-        with disk_errors_told(folder):
+        with report_disk_errors(folder):
             for warning in begin_session(folder, command, files=files):
                 notice(f"warning: {warning}")
         try:
             yield study
         finally:
             # Where another driver has the run, the last session in its provenance is that driver's.
-            if study.is_in_charge:
-                with disk_errors_told(folder):
+            if study.holds_lease:
+                with report_disk_errors(folder):
                     end_session(folder)
     finally:
         study.close()
@@ -132,6 +132,6 @@ def open_session(
 
 def write_report(config: RunConfig, folder: RunFolder) -> Report:
     """Writes what cells cost here, table and report. Raises UserError where the disk is full or the like."""
-    with disk_errors_told(folder):
+    with report_disk_errors(folder):
         write_costs(config, folder, load_run(folder).records)
     return build(folder)

@@ -17,15 +17,15 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import place_of
+from failmap.run_folder.storage import parse_location
 from failmap.search.cluster.connection import connected
 from failmap.search.cluster.resources import Slots, trial_resources
-from failmap.search.cluster.trial_failures import Losses
+from failmap.search.cluster.trial_failures import TrialFailures
 from failmap.search.config import RunConfig
-from failmap.search.shutdown import Interruption, interrupted_by_signals
+from failmap.search.shutdown import Shutdown, shutdown_on_signals
 from failmap.search.study import Study
 from failmap.search.trial.preemption import Leave
-from failmap.search.trial_lifecycle import Desk, NotPickled
+from failmap.search.trial_lifecycle import NotPickled, TrialLifecycle
 from failmap.search.worker import Worker
 
 
@@ -51,11 +51,11 @@ def execute(
     Returns:
         Why it ended before the study was over: 'time', 'interrupt' or 'request'; None if it is over.
     """
-    interruption = Interruption(folder, deadline)
+    interruption = Shutdown(folder, deadline)
     with (
         interruption.watching(),
         connected(config.cluster, folder, notice),
-        interrupted_by_signals(interruption),
+        shutdown_on_signals(interruption),
     ):
         _fit(study, config, folder, interruption, on_tick)
     return interruption.reason
@@ -65,11 +65,11 @@ def _fit(
     study: Study,
     config: RunConfig,
     folder: RunFolder,
-    interruption: Interruption,
+    interruption: Shutdown,
     on_tick: Callable[[], None],
 ) -> None:
     resources = trial_resources(config.cluster)
-    desk = Desk(study, config.cluster.retries, interruption)
+    desk = TrialLifecycle(study, config.cluster.retries, interruption)
     session = {
         "folder": str(folder.path.absolute()),
         "started_in": str(Path.cwd()),
@@ -79,7 +79,7 @@ def _fit(
         "num_threads": config.cluster.cpus_per_trial,
         "memory_bytes": resources.get("memory"),
     }
-    losses = Losses(desk, config.cluster.evaluation_minutes)
+    losses = TrialFailures(desk, config.cluster.evaluation_minutes)
     with tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, resources),
@@ -112,13 +112,13 @@ class TrialActor(tune.Trainable):
         if Path(config["started_in"]).is_dir():
             os.chdir(config["started_in"])
         self.worker = Worker(
-            RunFolder(place_of(config["folder"])),
+            RunFolder(parse_location(config["folder"])),
             device=config["device"],
             num_threads=config["num_threads"],
             keep=config["keep"],
             test=config["test"],
             memory_bytes=None if config["memory_bytes"] is None else int(config["memory_bytes"]),
-            is_leaving=lambda: self.leave.is_asked,
+            is_preempted=lambda: self.leave.is_asked,
         )
         self.leave = Leave()
         self.is_begun = False
@@ -136,7 +136,7 @@ class TrialActor(tune.Trainable):
         """Trains to the next evaluation. Through Tune travel only a few numbers, and the end.
 
         Raises:
-            LeavingError, BrokenDeviceError: Tune ends the process then, and gives it no other trial.
+            PreemptedError, BrokenDeviceError: Tune ends the process then, and gives it no other trial.
         """
         if not self.is_begun:
             self.worker.begin(self.config["number"], self.config["attempt"])
@@ -147,7 +147,7 @@ class TrialActor(tune.Trainable):
 class _AskTheStudy(Searcher):
     """Tune's searcher: the study's ask and tell."""
 
-    def __init__(self, desk: Desk, slots: Slots) -> None:
+    def __init__(self, desk: TrialLifecycle, slots: Slots) -> None:
         super().__init__()
         self.desk = desk
         self.slots = slots
@@ -183,7 +183,7 @@ class _ReportToTheStudy(TrialScheduler):
 
     _supports_buffered_results = False
 
-    def __init__(self, desk: Desk, losses: Losses) -> None:
+    def __init__(self, desk: TrialLifecycle, losses: TrialFailures) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.desk = desk
         self.losses = losses
@@ -225,7 +225,7 @@ class _ReportToTheStudy(TrialScheduler):
 class _Ticker(NotPickled, tune.Callback):
     """Looks at the clock and refreshes the view between Tune's steps."""
 
-    def __init__(self, interruption: Interruption, losses: Losses, on_tick: Callable[[], None]) -> None:
+    def __init__(self, interruption: Shutdown, losses: TrialFailures, on_tick: Callable[[], None]) -> None:
         self.interruption = interruption
         self.losses = losses
         self.on_tick = on_tick
@@ -249,6 +249,6 @@ class _Ticker(NotPickled, tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """After every turn of Tune's loop: about ten times a second, and after every result."""
-        self.interruption.look_around()
-        self.losses.end_the_silent()
+        self.interruption.poll()
+        self.losses.stop_silent_trials()
         self.on_tick()

@@ -10,7 +10,7 @@ Key = TypeVar("Key")
 LONGEST_TURN_SECONDS = 1.0
 
 
-class Silence(Generic[Key]):
+class Heartbeats(Generic[Key]):
     """Remembers when each running trial was heard last.
 
     Only the time counts in which the driver listened: while it waits for a storage that fails, say, its
@@ -36,7 +36,7 @@ class Silence(Generic[Key]):
         """A trial runs no longer."""
         self._heard.pop(key, None)
 
-    def broken_off(self) -> list[Key]:
+    def timed_out(self) -> list[Key]:
         """The trials that were silent for too long, each told once. To be asked some times a second."""
         now = self._clock()
         self._listened_seconds += min(now - self._looked_at, LONGEST_TURN_SECONDS)

@@ -10,7 +10,7 @@ from failmap.datasets.config import ArrayFileConfig, TaskConfig
 from failmap.datasets.errors import TaskError
 from failmap.models.config import RecurrentConfig
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.storage import AnyPath, place_of
+from failmap.run_folder.storage import AnyPath, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
 from failmap.search.space import Space
@@ -160,7 +160,7 @@ def check_weights(config: RunConfig) -> None:
     problems: dict[str, None] = {}
     for task, model in dict.fromkeys(_beginnings(config.space)):
         try:
-            _check(task, model, place_of(config.storage))
+            _check(task, model, parse_location(config.storage))
         except UserError as error:
             problems.update(dict.fromkeys(error.problems))
     if problems:

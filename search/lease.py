@@ -10,7 +10,15 @@ from typing import Literal
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import store_of
-from failmap.search.lease_terms import PACE, Owner, Pace, SupersededError, Term, Terms, seconds_awake_or_not
+from failmap.search.lease_terms import (
+    DEFAULT_TIMING,
+    LeaseTiming,
+    Owner,
+    SupersededError,
+    Term,
+    Terms,
+    boottime_seconds,
+)
 
 Notice = Callable[[str], None]
 #: Of a driver: it is at work, it is no more, or its term has ended meanwhile.
@@ -21,10 +29,16 @@ class Lease:
     """The run, while this process holds it. A thread beats for it until it is released."""
 
     def __init__(
-        self, terms: Terms, number: int, owner: Owner, token: str, pace: Pace, begun_at: float
+        self, terms: Terms, number: int, owner: Owner, token: str, timing: LeaseTiming, begun_at: float
     ) -> None:
-        """Use `take_lease`."""
-        self._terms, self._number, self._owner, self._token, self._pace = terms, number, owner, token, pace
+        """Use `acquire_lease`."""
+        self._terms, self._number, self._owner, self._token, self._timing = (
+            terms,
+            number,
+            owner,
+            token,
+            timing,
+        )
         self._beat, self._beaten_at = 0, begun_at
         self._is_superseded = False
         self._one_at_a_time = Lock()
@@ -44,13 +58,13 @@ class Lease:
             SupersededError: another driver has it: nothing may be written any more.
             OSError: the storage is away for so long that another driver may have it.
         """
-        if not self._is_superseded and self._age() < self._pace.fresh_seconds:
+        if not self._is_superseded and self._age() < self._timing.fresh_seconds:
             return
         try:
             self._renew()
         except OSError:
             # As long as nobody can have waited long enough for the run, it is ours without a look.
-            if self._age() >= self._pace.stale_seconds:
+            if self._age() >= self._timing.stale_seconds:
                 raise
 
     def release(self) -> None:
@@ -63,7 +77,7 @@ class Lease:
                 self._write(is_released=True)
 
     def _age(self) -> float:
-        return seconds_awake_or_not() - self._beaten_at
+        return boottime_seconds() - self._beaten_at
 
     def _look(self) -> None:
         """Looks whether another driver holds the run, or somebody has removed the lock's files."""
@@ -80,7 +94,7 @@ class Lease:
         with self._one_at_a_time:
             if self._released.is_set():
                 return
-            begun_at = seconds_awake_or_not()
+            begun_at = boottime_seconds()
             self._look()
             if not self._is_superseded:
                 self._write()
@@ -91,7 +105,7 @@ class Lease:
             self._beaten_at = begun_at
 
     def _beat_on(self) -> None:
-        while not self._released.wait(self._pace.beat_seconds):
+        while not self._released.wait(self._timing.beat_seconds):
             try:
                 self._renew()
             except SupersededError:
@@ -100,7 +114,9 @@ class Lease:
                 continue  # the storage may come back; `check` knows when that is too late
 
 
-def take_lease(folder: RunFolder, notice: Notice, *, owner: Owner | None = None, pace: Pace = PACE) -> Lease:
+def acquire_lease(
+    folder: RunFolder, notice: Notice, *, owner: Owner | None = None, timing: LeaseTiming = DEFAULT_TIMING
+) -> Lease:
     """Makes a process the run's driver.
 
     A driver on this host is looked up among the processes. One elsewhere is watched, for its beats, and the
@@ -110,7 +126,7 @@ def take_lease(folder: RunFolder, notice: Notice, *, owner: Owner | None = None,
         folder: the run's.
         notice: is told who is waited for, and from whom the run was taken over.
         owner: who drives; this process where left out.
-        pace: of beats, the same for all drivers of the run.
+        timing: of beats, the same for all drivers of the run.
 
     Raises:
         UserError: another driver is alive.
@@ -121,17 +137,17 @@ def take_lease(folder: RunFolder, notice: Notice, *, owner: Owner | None = None,
         last = terms.last()
         is_orphaned = last is not None and not last.is_released
         if last is not None and is_orphaned:
-            life = _look_for(last, owner) or _watch(terms, last, notice, pace)
+            life = _look_for(last, owner) or _watch(terms, last, notice, timing)
             if life == "alive":
                 raise UserError(f"run {folder.name} is driven by {_who(last)}: stop that one first")
             if life == "over":
                 continue
         number = 1 if last is None else last.number + 1
-        begun_at = seconds_awake_or_not()
+        begun_at = boottime_seconds()
         if terms.create(number, owner, token):
             if last is not None and is_orphaned:
                 notice(f"took over the run from a driver that died ({_who(last)})")
-            return Lease(terms, number, owner, token, pace, begun_at)
+            return Lease(terms, number, owner, token, timing, begun_at)
 
 
 def _look_for(term: Term, asking: Owner) -> Life | None:
@@ -141,14 +157,14 @@ def _look_for(term: Term, asking: Owner) -> Life | None:
     return "alive" if term.owner.is_alive else "dead"
 
 
-def _watch(terms: Terms, last: Term, notice: Notice, pace: Pace) -> Life:
+def _watch(terms: Terms, last: Term, notice: Notice, timing: LeaseTiming) -> Life:
     """Waits for a driver elsewhere to show that it lives, or that its term is over, or for neither."""
-    poll_seconds = min(store_of(terms.folder.path).poll_seconds, pace.beat_seconds)
+    poll_seconds = min(store_of(terms.folder.path).poll_seconds, timing.beat_seconds)
     notice(
-        f"waiting up to {pace.watch_seconds:g} s to see whether the driver is alive that holds this run "
+        f"waiting up to {timing.watch_seconds:g} s to see whether the driver is alive that holds this run "
         f"({_who(last)})"
     )
-    until = time.monotonic() + pace.watch_seconds
+    until = time.monotonic() + timing.watch_seconds
     while True:
         is_late = time.monotonic() >= until
         now = terms.read(last.number)

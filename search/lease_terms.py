@@ -186,7 +186,7 @@ def _content(owner: Owner, token: str, **values: Any) -> bytes:
 
 
 @dataclass(frozen=True)
-class Pace:
+class LeaseTiming:
     """Of one lease. Drivers of one run must agree on it.
 
     Attributes:
@@ -209,10 +209,10 @@ class Pace:
         return 0.9 * self.watch_seconds
 
 
-PACE = Pace()
+DEFAULT_TIMING = LeaseTiming()
 
 
-def seconds_awake_or_not() -> float:
+def boottime_seconds() -> float:
     """A clock that nobody sets and that counts while the machine is suspended, where there is one."""
     # Linux' CLOCK_MONOTONIC stands still in a suspended machine, while others count their seconds.
     boottime = getattr(time, "CLOCK_BOOTTIME", None)

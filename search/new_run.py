@@ -38,7 +38,7 @@ def create_run_folder(folder: RunFolder) -> None:
 
 
 @contextmanager
-def disk_errors_told(folder: RunFolder) -> Iterator[None]:
+def report_disk_errors(folder: RunFolder) -> Iterator[None]:
     """Turns an error of the file system into one line that says how to go on.
 
     Raises:
@@ -54,10 +54,10 @@ def disk_errors_told(folder: RunFolder) -> Iterator[None]:
         ) from error
 
 
-__all__ = ["MAX_LENGTH", "made_up_name", "name_problem"]
+__all__ = ["MAX_LENGTH", "generate_run_name", "name_problem"]
 
 
-def made_up_name(
+def generate_run_name(
     space: str, differences: Sequence[tuple[str, str]], storage: AnyPath, suffix: str = ""
 ) -> str:
     """A name that says the space and what differs from its default: `lstm_depth-parity-depth_1_2`.

@@ -9,8 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from failmap.run_folder.wording import axis_labels, duration_text, is_scale, label_words
-from failmap.search.allocation.map_allocation import cells_in_order, own_cells
+from failmap.run_folder.wording import axis_labels, duration_display, is_scale, label_display
+from failmap.search.allocation.map_allocation import cells_in_order, shard_cells
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor, relative_cost
 from failmap.search.input_checks import with_sizes_of_its_file
@@ -51,7 +51,7 @@ class Plan:
 def make_plan(config: RunConfig, factor: float) -> Plan:
     """The plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
     space, budget = config.space, config.budget
-    own = set(own_cells(config, relative_cost))
+    own = set(shard_cells(config, relative_cost))
     trials = {
         cell: space.trial_config(cell, space.default_recipe(cell), config.seed)
         for cell in space.cells()
@@ -107,7 +107,7 @@ def _values(axis: Axis) -> str:
     else:
         mark = "; " if axis.is_joint else ", "
         text = mark.join(
-            label_words(axis.path, value) if axis.is_joint else shown(value) for value in axis.grid()
+            label_display(axis.path, value) if axis.is_joint else shown(value) for value in axis.grid()
         )
     when = " and ".join(f"{path} is {shown(wanted)}" for path, wanted in axis.when.items())
     return f"{text} (when {when})" if when else text
@@ -126,14 +126,14 @@ def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
             for cell in plan.seconds
             if facet is None or cell.as_dict()[facet.path] == facet.label(value)
         }
-        where = "" if facet is None else f", {facet.path}={label_words(facet.path, value)}"
+        where = "" if facet is None else f", {facet.path}={label_display(facet.path, value)}"
         if not of_facet:
             continue
         elsewhere = f"; {ELSEWHERE}: in another shard" if config.shard else ""
         title = f"cost of one trial that does not learn{where}; *: the budget covers the cell{elsewhere}"
         if len(x.values or ()) > MAX_COLUMNS:
             costs = [plan.seconds[cell] for cell in of_facet.values()]
-            tables.append(Text(f"{title}: {duration_text(min(costs))} to {duration_text(max(costs))}"))
+            tables.append(Text(f"{title}: {duration_display(min(costs))} to {duration_display(max(costs))}"))
             continue
         columns = [x.label(column) for column in x.values or ()]
         table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, columns))
@@ -142,7 +142,7 @@ def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
         for row, words in reversed(rows) if is_scale(labels) else rows:
             cells = [of_facet.get((column, row)) for column in columns]
             costs_told = (
-                ELSEWHERE if cell is None else duration_text(plan.seconds[cell]) + " *" * (cell in covered)
+                ELSEWHERE if cell is None else duration_display(plan.seconds[cell]) + " *" * (cell in covered)
                 for cell in cells
             )
             table.add_row(words, *costs_told)
@@ -165,9 +165,9 @@ def _summary(config: RunConfig, plan: Plan) -> str:
             f"{shard}{num_cells} cell{'s' * (num_cells != 1)}, of which budget={budget.name} reaches "
             f"{num_reached}; in each of them {plan.num_recipes} recipe{'s' * (plan.num_recipes > 1)} "
             f"x {budget.seeds} to {max(budget.seeds, budget.max_seeds)} seeds.",
-            f"If nothing learned, the default recipe would take {duration_text(whole / plan.num_slots)} on "
-            f"{plan.num_slots} slots, all recipes "
-            f"{duration_text(whole * plan.num_recipes / plan.num_slots)}; "
+            "If nothing learned, the default recipe would take "
+            f"{duration_display(whole / plan.num_slots)} on {plan.num_slots} slots, all recipes "
+            f"{duration_display(whole * plan.num_recipes / plan.num_slots)}; "
             "trials that learn end earlier.",
             f"The budget covers at least {plan.num_covered} of {num_reached} cells {limit}.",
             "Nothing was started. Leave plan=true out to begin.",

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from failmap.run_folder.errors import hide_secrets
+from failmap.run_folder.errors import redact
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.storage import AnyPath, store_of, write_atomically
@@ -49,7 +49,7 @@ def begin_session(
     digest = blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
     read = dict(files or {})
     session = {
-        "command": [hide_secrets(word) for word in command],
+        "command": [redact(word) for word in command],
         "code": digest,
         "versions": versions(),
         "hardware": hardware(),

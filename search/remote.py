@@ -5,7 +5,7 @@ from pathlib import Path
 
 from failmap.run_folder.command_lines import program
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.storage import is_local, place_of
+from failmap.run_folder.storage import is_local, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.input_checks import trials_of_tasks
 from failmap.search.loading import Request, read_request
@@ -45,7 +45,7 @@ def read_remote_request(
     return request
 
 
-def words_for_a_job(words: Sequence[str], own_keys: Sequence[str]) -> list[str]:
+def job_arguments(words: Sequence[str], own_keys: Sequence[str]) -> list[str]:
     """The words that search.run is given there: `cluster.address` and `resume` are the job's affair."""
     return [word for word in words if _key(word) not in (*own_keys, "cluster.address", "resume")]
 
@@ -53,7 +53,7 @@ def words_for_a_job(words: Sequence[str], own_keys: Sequence[str]) -> list[str]:
 def _storage_problems(storage: Word | None) -> list[str]:
     text = "runs" if storage is None else storage.text
     try:
-        place = place_of(text)
+        place = parse_location(text)
     except UserError as error:
         return list(error.problems)
     if is_local(place) and not place.is_absolute():

@@ -28,7 +28,7 @@ _SPENT_SHARE = 0.98
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunStatus:
     """How a run stands.
 
     Attributes:
@@ -100,7 +100,7 @@ class _Session:
     ended: float | None
 
 
-def standing_of(folder: RunFolder, now: float) -> Standing:
+def read_run_status(folder: RunFolder, now: float) -> RunStatus:
     """Reads a run's folder. One that cannot be read is told as such.
 
     Args:
@@ -110,13 +110,13 @@ def standing_of(folder: RunFolder, now: float) -> Standing:
     try:
         return _standing(folder, now)
     except UserError as error:
-        return Standing(folder.name, "unreadable", problem=error.problems[0])
+        return RunStatus(folder.name, "unreadable", problem=error.problems[0])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         told = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        return Standing(folder.name, "unreadable", problem=str(told))
+        return RunStatus(folder.name, "unreadable", problem=str(told))
 
 
-def _standing(folder: RunFolder, now: float) -> Standing:
+def _standing(folder: RunFolder, now: float) -> RunStatus:
     store = store_of(folder.path)
     require_plain_files(folder.path)
     config = from_yaml(store.read(folder.config).decode("utf-8"))
@@ -148,7 +148,7 @@ def _standing(folder: RunFolder, now: float) -> Standing:
         state = "died"
     else:
         state = "spent" if _is_spent(config, session, num_ended, wanted) else "stopped"
-    return Standing(
+    return RunStatus(
         folder.name,
         state,
         host="" if owner is None else owner.host,

@@ -15,7 +15,7 @@ from failmap.run_folder.storage import store_of
 Reason = Literal["time", "interrupt", "request", "fault"]
 
 
-class Interruption:
+class Shutdown:
     """Asks every worker of a run to save itself and stop, by a file that all of them see.
 
     What is written and looked for, is so in a thread of its own: an object store answers too slowly for the
@@ -40,7 +40,7 @@ class Interruption:
             self.reason = reason
             self._news.set()
 
-    def look_around(self) -> None:
+    def poll(self) -> None:
         """Asks once the run's time is spent, or somebody wants the end. Costs nothing."""
         if self.deadline is not None and monotonic() >= self.deadline:
             self.ask("time")
@@ -67,14 +67,14 @@ class Interruption:
                 self._lower_flags()
 
     def _watch(self) -> None:
-        is_raised = False
+        flag_exists = False
         while not self._is_over:
             # Storage that fails for a while is tried again. On a full disk there is no room for the flag, and
             # none is needed: every worker meets the same.
             with suppress(OSError):
-                if self.reason is not None and not is_raised:
+                if self.reason is not None and not flag_exists:
                     self._store.write(self.folder.stop, b"", survives_power_loss=False)
-                    is_raised = True
+                    flag_exists = True
                 elif self.reason is None and self._store.exists(self.folder.stop_request):
                     self._is_requested = True
             self._news.wait(self._store.poll_seconds)
@@ -86,7 +86,7 @@ class Interruption:
 
 
 @contextmanager
-def interrupted_by_signals(interruption: Interruption) -> Iterator[None]:
+def shutdown_on_signals(interruption: Shutdown) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM asks the workers to save themselves; one while they do so ends at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:

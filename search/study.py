@@ -15,7 +15,7 @@ from failmap.run_folder.paths import RunFolder, TrialFolder
 from failmap.run_folder.records import Fault, FaultKind, Outcome, Summary
 from failmap.run_folder.storage import store_of, write_atomically
 from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.map_allocation import Agenda, Cost, MapAgenda
+from failmap.search.allocation.map_allocation import Allocation, Cost, MapAllocation
 from failmap.search.config import RunConfig
 from failmap.search.journal.log import Journal
 from failmap.search.journal.opening import open_journal
@@ -31,9 +31,9 @@ from failmap.search.journal.trial_codec import (
     summary_of,
     values_told,
 )
-from failmap.search.lease import Lease, take_lease
-from failmap.search.lease_terms import PACE, Pace
-from failmap.search.new_run import disk_errors_told
+from failmap.search.lease import Lease, acquire_lease
+from failmap.search.lease_terms import DEFAULT_TIMING, LeaseTiming
+from failmap.search.new_run import report_disk_errors
 from failmap.search.pruners import PRUNERS
 from failmap.search.samplers import SAMPLERS
 from failmap.search.space import Cell
@@ -89,7 +89,7 @@ class Study:
         config: RunConfig,
         folder: RunFolder,
         journal: Journal,
-        agenda: Agenda,
+        agenda: Allocation,
         lease: Lease,
     ) -> None:
         """Use `Study.open`."""
@@ -117,8 +117,8 @@ class Study:
         folder: RunFolder,
         notice: Notice,
         cost: Cost | None = None,
-        agenda: Agenda | None = None,
-        pace: Pace = PACE,
+        agenda: Allocation | None = None,
+        pace: LeaseTiming = DEFAULT_TIMING,
     ) -> "Study":
         """Begins a run, or goes on with it.
 
@@ -138,15 +138,15 @@ class Study:
 
             cost = relative_cost
         if agenda is None:
-            agenda = MapAgenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
-        with disk_errors_told(folder):
+            agenda = MapAllocation(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
+        with report_disk_errors(folder):
             store_of(folder.path).make_folder(folder.path)
             store_of(folder.path).make_folder(folder.trials)
-            lease = take_lease(folder, notice, pace=pace)
+            lease = acquire_lease(folder, notice, timing=pace)
             try:
                 journal = open_journal(config, folder, notice, lease.check)
                 try:
-                    with journal.errors_told():
+                    with journal.translate_errors():
                         study = cls(config, folder, journal, agenda, lease)
                         study._read(notice)
                 except BaseException:
@@ -200,7 +200,7 @@ class Study:
             rivals = [self._trial(note.number) for note in self._by_cell[self._notes[number].cell]]
             return self._pruner.stops(self._trial(number), rivals)
 
-    def put_back(self, number: int) -> None:
+    def requeue(self, number: int) -> None:
         """A trial was interrupted, and saved itself: it is asked again before all others.
 
         That happens in this session; a driver that is about to stop asks no more, and leaves it to a resume.
@@ -209,8 +209,10 @@ class Study:
         self._running.remove(number)
         insort(self._unfinished, number)
 
-    def put_back_after(self, number: int, kind: FaultKind, reason: str, *, halve_batch: bool = False) -> None:
-        """Writes a fault down, and has the trial asked again as `put_back` does.
+    def requeue_after_fault(
+        self, number: int, kind: FaultKind, reason: str, *, halve_batch: bool = False
+    ) -> None:
+        """Writes a fault down, and has the trial asked again as `requeue` does.
 
         After an error of its code it begins anew, and with half the batch where that is asked for; after all
         other faults it goes on from its checkpoint.
@@ -237,7 +239,7 @@ class Study:
                 assert batch_size > 1, f"trial {number} has no batch that can be halved"
                 self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", halvings_of(trial) + 1)
             self._flush()
-        self.put_back(number)
+        self.requeue(number)
 
     def faults(self, number: int) -> tuple[Fault, ...]:
         """What ended earlier starts of a trial, in all sessions."""
@@ -270,7 +272,7 @@ class Study:
         return Results(self._by_cell, outcomes, num_unfinished, self._interventions)
 
     @property
-    def is_in_charge(self) -> bool:
+    def holds_lease(self) -> bool:
         """Whether no other driver is known to have taken the run over."""
         return self._lease.is_held
 
@@ -346,7 +348,7 @@ class Study:
 
     @contextmanager
     def _errors_told(self) -> Iterator[None]:
-        with disk_errors_told(self._folder), self._journal.errors_told():
+        with report_disk_errors(self._folder), self._journal.translate_errors():
             yield
 
     def _drop_checkpoint(self, number: int) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import FaultKind, Summary
 from failmap.search.config import Retries
-from failmap.search.shutdown import Interruption
+from failmap.search.shutdown import Shutdown
 from failmap.search.study import Start, Study
 
 #: What became of a trial's starts, by the kind of their fault.
-KIND_WORDS: dict[FaultKind, str] = {
+FAULT_LABELS: dict[FaultKind, str] = {
     "preempted": "preempted",
     "lost": "lost",
     "hung": "hung",
@@ -30,14 +30,14 @@ class NotPickled:
         return {}
 
 
-class Desk(NotPickled):
+class TrialLifecycle(NotPickled):
     """Where Tune's trials and the study's meet: which is which, and what became of each.
 
     Tune logs and swallows what its searcher raises. A fault of ours (a full disk, say) is kept here instead,
     ends the search, and is raised again once Tune has returned.
     """
 
-    def __init__(self, study: Study, retries: Retries, interruption: Interruption) -> None:
+    def __init__(self, study: Study, retries: Retries, interruption: Shutdown) -> None:
         self.study = study
         self.retries = retries
         self.interruption = interruption
@@ -86,7 +86,7 @@ class Desk(NotPickled):
             return
         with self._keeping_faults():
             if not result:
-                self.study.put_back(start.number)
+                self.study.requeue(start.number)
                 return
             if result["fault"] is not None:
                 self._take_fault(UserError(f"{result['fault']}; nothing that was finished is lost"))
@@ -94,7 +94,7 @@ class Desk(NotPickled):
                 self.study.report(start.number, result["update"], result["score"])
             summary = _summary(result)
             if summary.outcome is None:
-                self.study.put_back(start.number)
+                self.study.requeue(start.number)
             elif result["ended_by"] is not None:
                 self._take_loss(start, result["ended_by"], summary)
             else:
@@ -108,7 +108,7 @@ class Desk(NotPickled):
         with self._keeping_faults():
             if self.interruption.reason is not None:
                 # The search is ending, and its workers with it: that is nobody's fault.
-                self.study.put_back(start.number)
+                self.study.requeue(start.number)
             else:
                 self._take_loss(start, kind, Summary(outcome="errored", reason=reason))
 
@@ -118,16 +118,16 @@ class Desk(NotPickled):
         num_times, charged = num_before[kind] + 1, kind
         if kind == "out_of_memory":
             if num_times <= self.retries.halve_batch and _has_two_halves(start):
-                self.study.put_back_after(start.number, kind, summary.reason, halve_batch=True)
+                self.study.requeue_after_fault(start.number, kind, summary.reason, halve_batch=True)
                 return
             # As it is, it may fit another time: what else was in that memory may have gone by then.
             charged = "error"
             num_times += num_before[charged]
         if num_before[charged] < getattr(self.retries, charged):
-            self.study.put_back_after(start.number, charged, summary.reason)
+            self.study.requeue_after_fault(start.number, charged, summary.reason)
             return
         if num_times > 1:
-            told = f"{KIND_WORDS[kind]} {num_times} times; at last: {summary.reason}"
+            told = f"{FAULT_LABELS[kind]} {num_times} times; at last: {summary.reason}"
             summary = replace(summary, reason=told)
         self.study.tell(start.number, summary)
 

@@ -11,17 +11,17 @@ import torch
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialRecord
-from failmap.run_folder.storage import is_raised, read_text
+from failmap.run_folder.storage import flag_exists, read_text
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError, current_attempt
 from failmap.search.trial.memory import (
+    describe_size,
     free_memory,
     is_device_broken,
     is_out_of_memory,
     limit_memory,
-    size_words,
 )
-from failmap.search.trial.preemption import LeavingError
+from failmap.search.trial.preemption import PreemptedError
 from failmap.search.trial.session import TrialSession
 
 #: What a trial may raise: none of it may end the process, which the next trials use, too.
@@ -42,7 +42,7 @@ class Worker:
         keep: whose weights stay after the end.
         test: look at the test set once, at each trial's end.
         memory_bytes: what a trial may take of the host's memory; None for no limit.
-        is_leaving: whether this process was asked to leave its machine.
+        is_preempted: whether this process was asked to leave its machine.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Worker:
         keep: str,
         test: bool,
         memory_bytes: int | None = None,
-        is_leaving: Callable[[], bool] = lambda: False,
+        is_preempted: Callable[[], bool] = lambda: False,
     ) -> None:
         torch.set_num_threads(num_threads)
         # Drivers of GPUs reserve far more address space than they use.
         if memory_bytes is not None and device == "cpu":
             limit_memory(memory_bytes)
-        self.is_leaving = is_leaving
+        self.is_preempted = is_preempted
         self.run = run
         self.device = torch.device(device)
         self.keep = keep
@@ -73,15 +73,15 @@ class Worker:
         """Opens a trial; its configuration is in the record that the driver wrote.
 
         Raises:
-            LeavingError: this process takes no trial any more.
+            PreemptedError: this process takes no trial any more.
         """
-        if self.is_leaving():
-            raise LeavingError(_leaving_words())
+        if self.is_preempted():
+            raise PreemptedError(_preemption_text())
         folder = self.run.trial(number)
         self.leave()
         self.session = None
         self.failure = None
-        if is_raised(self.run.stop):
+        if flag_exists(self.run.stop):
             return
         try:
             record = TrialRecord.from_json(read_text(folder.record))
@@ -91,7 +91,7 @@ class Worker:
                 folder,
                 self.device,
                 is_current=lambda: current_attempt(folder) == attempt,
-                is_stop_asked=lambda: self.is_leaving() or is_raised(self.run.stop),
+                is_stop_asked=lambda: self.is_preempted() or flag_exists(self.run.stop),
                 keep=_keep(record, self.keep),
                 test=self.test,
             )
@@ -114,7 +114,7 @@ class Worker:
             or was interrupted.
 
         Raises:
-            LeavingError: this process was asked to leave; the trial is saved.
+            PreemptedError: this process was asked to leave; the trial is saved.
             BrokenDeviceError: no trial can run in this process any more.
         """
         try:
@@ -137,8 +137,8 @@ class Worker:
         summary = self.session.summary
         if summary is None:
             return _result(evaluation, self.session.summarise(None, "training"), done=False)
-        if summary.outcome is None and self.is_leaving():
-            raise LeavingError(_leaving_words())
+        if summary.outcome is None and self.is_preempted():
+            raise PreemptedError(_preemption_text())
         return _result(evaluation, summary, done=True)
 
     def _errored(self, error: BaseException) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class Worker:
         ended_by: FaultKind = "error"
         reason = _one_line(error)
         if is_out_of_memory(error):
-            size = "" if self.config is None else f" at {size_words(self.config)}"
+            size = "" if self.config is None else f" at {describe_size(self.config)}"
             reason, ended_by = f"out of memory{size}: {reason}", "out_of_memory"
         if is_device_broken(error):
             raise BrokenDeviceError(reason) from None
@@ -159,7 +159,7 @@ class Worker:
         return _result(None, Summary(outcome="errored", reason=reason), done=True, ended_by=ended_by)
 
 
-def _leaving_words() -> str:
+def _preemption_text() -> str:
     return f"the worker on {socket.gethostname()} was asked to leave (SIGTERM)"
 
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-from failmap.run_folder.storage import AnyPath, place_of
+from failmap.run_folder.storage import AnyPath, parse_location
 
 # Tests import each other and the benchmarks. The root itself must stay off the path: our `datasets/` would
 # shadow Hugging Face's.
@@ -79,7 +79,7 @@ def use_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 def s3_storage(s3_url: str, use_s3: Callable[[str], None]) -> AnyPath:
     """A folder in the server's bucket, this test's own."""
     use_s3(s3_url)
-    return place_of(f"s3://{BUCKET}/{secrets.token_hex(4)}")
+    return parse_location(f"s3://{BUCKET}/{secrets.token_hex(4)}")
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Rule, Suspicion
 from failmap.analysis.diagnosis.rules import RULES
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 from failmap.run_folder.records import Evaluation, TrialRecord
 
 #: How often nothing was wrong where no rule saw anything, on the tuning half: once a training has come away
@@ -15,7 +15,7 @@ from failmap.run_folder.records import Evaluation, TrialRecord
 _NONE_AWAY_FROM_CHANCE, _NONE_AT_CHANCE = 0.83, 0.5
 
 
-def where_it_stands(course: Course) -> tuple[Evidence, ...]:
+def where_it_stands(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The last evaluation in one sentence; nothing where none was made."""
     if not course.history:
         return ()
@@ -26,7 +26,7 @@ def where_it_stands(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"score": one.score}, None, one.update),)
 
 
-def confidence_of_none(course: Course) -> float:
+def confidence_of_none(course: TrainingCurves) -> float:
     """How sure it is that nothing is wrong, of a training that is judged without its criterion."""
     return _NONE_AWAY_FROM_CHANCE if course.left_chance else _NONE_AT_CHANCE
 
@@ -45,7 +45,7 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
     if outcome in ("censored", "errored"):
         return None
     is_blind = blind or outcome is None
-    course = Course(record, history, is_blind=is_blind, is_running=outcome is None)
+    course = TrainingCurves(record, history, is_blind=is_blind, is_running=outcome is None)
     if outcome == "learned" and not blind:
         # It may have learned by a leak, which stands beside the verdict.
         leaks = _suspicions(course, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"])
@@ -58,7 +58,7 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
     return Diagnosis(Suspicion("unknown", 0.0, "none_fired", where_it_stands(course)))
 
 
-def _suspicions(course: Course, rules: Iterable[Rule]) -> tuple[Suspicion, ...]:
+def _suspicions(course: TrainingCurves, rules: Iterable[Rule]) -> tuple[Suspicion, ...]:
     """What rules say, in their order, one a cause."""
     found: dict[str, Suspicion] = {}
     # Losses that explode may be so large that a square or a difference of them is infinite: so let it be.

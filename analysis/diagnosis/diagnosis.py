@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from failmap.analysis.diagnosis.causes import Cause
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Diagnosis:
 
 
 #: Looks at a training and tells what it saw, the weightiest first; nothing where it fits.
-Look = Callable[[Course], tuple[Evidence, ...]]
+Look = Callable[[TrainingCurves], tuple[Evidence, ...]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Rule:
         """As docs/diagnosis.md lists it."""
         return self.look.__name__
 
-    def suspicion(self, course: Course) -> Suspicion | None:
+    def suspicion(self, course: TrainingCurves) -> Suspicion | None:
         """What it says of a training; None where it sees nothing.
 
         Without a criterion, only what is certain is said of a training that is getting somewhere.

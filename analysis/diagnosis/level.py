@@ -7,7 +7,7 @@ import numpy as np
 
 from failmap.analysis.diagnosis.chance import SIGNIFICANCE, significant_metric, tails, validation_size
 from failmap.analysis.diagnosis.series import known
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 from failmap.analysis.statistics import Interval, wilson_interval
 from failmap.run_folder.records import Evaluation, TrialRecord
 
@@ -49,7 +49,7 @@ def reached(record: TrialRecord, history: list[Evaluation] | tuple[Evaluation, .
     blind guessing wins with the chance accuracy. Labels at every step are not counted one by one, for those
     of one sequence hang together. A squared error is compared with the 99 % bound of `significant_metric`.
     """
-    course = Course(record, history, is_blind=False)
+    course = TrainingCurves(record, history, is_blind=False)
     summary = record.summary
     metrics = known(course.metric)
     if summary is None or not metrics.size or not np.isfinite(significant_metric(record, len(history))):

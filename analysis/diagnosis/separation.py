@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import comb
 from typing import Any
 
-from failmap.run_folder.wording import label_text, path_words, setting_words
+from failmap.run_folder.wording import label_text, path_display, setting_display
 
 #: How rarely chance separates as well, for one setting (Fisher's exact test, two-sided). Several are looked
 #: at, so this is a hint where to look, and no finding.
@@ -80,14 +80,14 @@ def _splits(
     path: str, values: Sequence[Any], texts: Sequence[str]
 ) -> list[tuple[tuple[str, str], list[bool]]]:
     """Each way to split: what both sides are called, and who is on the first."""
-    name = path_words(path)
+    name = path_display(path)
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         thresholds = sorted(set(values))[1:]
         return [
             ((f"a {name} of {label_text(limit)} or more", "less"), [value >= limit for value in values])
             for limit in thresholds
         ]
-    said = {text: setting_words(path, value) for text, value in zip(texts, values, strict=True)}
+    said = {text: setting_display(path, value) for text, value in zip(texts, values, strict=True)}
     if len(said) == 2:
         (one, other) = said
         return [((said[one], said[other]), [text == one for text in texts])]

@@ -21,7 +21,7 @@ PROGRESS_LEFT = 0.03
 END_SHARE, MIN_END = 0.2, 3
 
 
-class Course:
+class TrainingCurves:
     """A training as rules read it: curves over evaluations, levels between chance and perfection, signals.
 
     Levels of the loss are skills: 0 is what blind guessing gets of the loss that trains, 1 the best that can

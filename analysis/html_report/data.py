@@ -6,13 +6,13 @@ from typing import Any
 from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, Diagnosis, Evidence, Suspicion
 from failmap.analysis.diagnosis.cell import CellDiagnosis
 from failmap.analysis.explanation import Explanation
-from failmap.analysis.failure_map import FailureMap, MapCell, recipe_words
+from failmap.analysis.failure_map import FailureMap, MapCell, recipe_display
 from failmap.analysis.html_report.curves import Curves, short, shown_trials, trial_curves
 from failmap.analysis.load import Run
 from failmap.analysis.palette import STATE_WORDS
 from failmap.analysis.why import cause_label, share_words
 from failmap.run_folder.records import Intervention, TrialRecord
-from failmap.run_folder.wording import count_words, duration_text, setting_words
+from failmap.run_folder.wording import duration_display, quantity, setting_display
 
 Data = dict[str, Any]
 
@@ -32,7 +32,7 @@ def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
     return {
         "cells": [
             {
-                "title": cell_words(failure_map.paths, cell.labels),
+                "title": cell_display(failure_map.paths, cell.labels),
                 "told": told(cell),
                 "why": None if cell.diagnosis is None else _why(cell.diagnosis),
                 "trials": [*cell.numbers, *cell.interventions],
@@ -51,9 +51,9 @@ def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
     }
 
 
-def cell_words(paths: Iterable[str], labels: Iterable[str]) -> str:
+def cell_display(paths: Iterable[str], labels: Iterable[str]) -> str:
     """A cell's labels in words: 'sequence length 20, depth 3'."""
-    return ", ".join(setting_words(path, label) for path, label in zip(paths, labels, strict=True))
+    return ", ".join(setting_display(path, label) for path, label in zip(paths, labels, strict=True))
 
 
 def told(cell: MapCell) -> str:
@@ -62,7 +62,7 @@ def told(cell: MapCell) -> str:
     if cell.is_elsewhere:
         return verdict.reason
     if verdict.state == "not_run":
-        cost = "" if cell.cost_seconds is None else f", estimated cost {duration_text(cell.cost_seconds)}"
+        cost = "" if cell.cost_seconds is None else f", estimated cost {duration_display(cell.cost_seconds)}"
         return f"not run: {verdict.reason}{cost}"
     errored = f"; {verdict.num_errored} errored" if verdict.num_errored else ""
     recipe = f"; recipe: {cell.recipe}" if cell.recipe else ""
@@ -70,7 +70,7 @@ def told(cell: MapCell) -> str:
         return f"unknown: {verdict.reason}{errored}{recipe}"
     low, high = verdict.interval
     censored = f", {tally.censored} censored" if tally.censored else ""
-    learned = f"{tally.learned} of {count_words(tally.trials, 'seed')} learned{censored}"
+    learned = f"{tally.learned} of {quantity(tally.trials, 'seed')} learned{censored}"
     return f"{STATE_WORDS[verdict.state]}: {learned}, P(learn) from {low:.2f} to {high:.2f}{errored}{recipe}"
 
 
@@ -94,7 +94,7 @@ def _trial(
     updates = curves["update"][-1] if curves else None
     return {
         "seed": record.seed,
-        "recipe": f"{record.recipe_index}: {recipe_words(record.recipe)}",
+        "recipe": f"{record.recipe_index}: {recipe_display(record.recipe)}",
         "purpose": _changed(record.intervention) if record.intervention else record.purpose,
         "outcome": (summary and summary.outcome) or "censored",
         "reason": summary.reason if summary else "not ended",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from failmap.analysis.failure_map import FailureMap
-from failmap.analysis.html_report.data import cell_words
+from failmap.analysis.html_report.data import cell_display
 from failmap.analysis.interventions.comparisons import (
     Comparison,
     ablation_comparisons,
@@ -70,13 +70,13 @@ class Fixes:
 
 
 def fixes(run: Run, failure_map: FailureMap) -> Fixes:
-    """All fixes and takeaways of a run; empty where nothing was tried."""
+    """All fixes and removable_settings of a run; empty where nothing was tried."""
     rescues = rescue_comparisons(run)
     identifiers = {labels: index for index, labels in enumerate(failure_map.cells)}
     return Fixes(
         rescues=tuple(
             FixTable(
-                heading=f"{cell_words(failure_map.paths, cell)}, {recipe_name(base)}",
+                heading=f"{cell_display(failure_map.paths, cell)}, {recipe_name(base)}",
                 identifier=identifiers.get(cell),
                 findings=(
                     *(
@@ -92,7 +92,7 @@ def fixes(run: Run, failure_map: FailureMap) -> Fixes:
         edges=tuple(edge.sentence for edge in moved_edges(run, rescues)),
         ablations=tuple(
             FixTable(
-                heading=f"trial {number}, {cell_words(failure_map.paths, tried[0].cell)}",
+                heading=f"trial {number}, {cell_display(failure_map.paths, tried[0].cell)}",
                 identifier=identifiers.get(tried[0].cell),
                 findings=(),
                 rows=_rows(tried, need),

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from failmap.analysis.diagnosis import CAUSE_WORDS
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.html_report.curves import MAX_POINTS
-from failmap.analysis.html_report.data import cell_words, page_data, told
+from failmap.analysis.html_report.data import cell_display, page_data, told
 from failmap.analysis.html_report.interventions import fixes
 from failmap.analysis.load import Run
 from failmap.analysis.next_steps import next_steps, rescue_command
@@ -18,7 +18,7 @@ from failmap.analysis.why import cause_counts, cause_label, share_words
 from failmap.run_folder.errors import printable
 from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.storage.bounded_files import read_bounded
-from failmap.run_folder.wording import duration_text
+from failmap.run_folder.wording import duration_display
 
 #: Trials whose curves and evidence a page carries at most: 5 to 8 kB each.
 MAX_TRIALS = 1500
@@ -64,12 +64,12 @@ def render(run: Run, failure_map: FailureMap) -> str:
             )
             for facet in failure_map.facets
         ],
-        state_words=STATE_WORDS,
+        state_display=STATE_WORDS,
         swatches={"learns": LEARNS, "fails": FAILS, "unknown": f"linear-gradient(90deg, {tones})"},
         num_left_out=max(0, len(run.records) - MAX_TRIALS),
         max_points=MAX_POINTS,
         unknown=[
-            (identifiers[cell.labels], cell_words(failure_map.paths, cell.labels), cell.verdict.reason)
+            (identifiers[cell.labels], cell_display(failure_map.paths, cell.labels), cell.verdict.reason)
             for cell in cells
             if cell.verdict.state == "unknown"
         ],
@@ -120,13 +120,13 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
         "identifier": identifier,
         "state": verdict.state,
         "colour": cell_colour(verdict),
-        "label": f"{cell_words(failure_map.paths, cell.labels)}: {told(cell)}{cause}",
+        "label": f"{cell_display(failure_map.paths, cell.labels)}: {told(cell)}{cause}",
         "counts": f"{verdict.tally.learned}/{verdict.tally.trials}",
         "interval": f"{low:.2f} to {high:.2f}" if verdict.tally.trials else "",
         "cause": cause_label(cell.shown_cause.cause) if cell.shown_cause else "",
         "notes": [f"{count} {word}" for word, count in notes.items() if count]
         + ([f"recipe {verdict.best_recipe}"] if verdict.best_recipe else []),
-        "cost": "" if cell.cost_seconds is None or cell.is_elsewhere else duration_text(cell.cost_seconds),
+        "cost": "" if cell.cost_seconds is None or cell.is_elsewhere else duration_display(cell.cost_seconds),
         "is_elsewhere": cell.is_elsewhere,
     }
 

@@ -9,7 +9,7 @@ from failmap.analysis.diagnosis import CONTROLS
 from failmap.analysis.interventions.comparisons import Comparison
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.verdict import TrialResult, judge
-from failmap.run_folder.wording import count_words, is_scale, label_text, label_words, setting_words
+from failmap.run_folder.wording import is_scale, label_display, label_text, quantity, setting_display
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Edge:
     @property
     def sentence(self) -> str:
         """'layer norm: at depth 5 it learns up to sequence length 100 instead of 10; 5 of 5 seeds at ...'."""
-        row = ", ".join(setting_words(path, label) for path, label in self.row.items())
-        before = "nowhere" if self.before is None else label_words(self.path, self.before)
+        row = ", ".join(setting_display(path, label) for path, label in self.row.items())
+        before = "nowhere" if self.before is None else label_display(self.path, self.before)
         pairs = self.evidence.pairs
-        seeds = f"{pairs.after.learned} of {count_words(pairs.after.trials, 'seed')}"
+        seeds = f"{pairs.after.learned} of {quantity(pairs.after.trials, 'seed')}"
         return (
-            f"{self.evidence.words}: at {row} it learns up to {setting_words(self.path, self.after)} instead "
-            f"of {before}; {seeds} at {label_words(self.path, self.at)}, was {pairs.before.learned} of "
-            f"{pairs.before.trials} (exact paired test: p={pairs.p_value:.3g})"
+            f"{self.evidence.words}: at {row} it learns up to {setting_display(self.path, self.after)} "
+            f"instead of {before}; {seeds} at {label_display(self.path, self.at)}, "
+            f"was {pairs.before.learned} of {pairs.before.trials} (exact paired test: p={pairs.p_value:.3g})"
         )
 
 

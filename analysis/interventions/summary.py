@@ -25,7 +25,7 @@ from failmap.analysis.load import CellKey, Run
 from failmap.analysis.statistics import exact_paired_test
 from failmap.analysis.table import safe_row
 from failmap.analysis.verdict import Tally, recipe_name
-from failmap.run_folder.wording import count_words, label_text, setting_words
+from failmap.run_folder.wording import label_text, quantity, setting_display
 
 #: Below this a p-value is commonly called significant.
 _COMMON_LEVEL = 0.05
@@ -87,10 +87,10 @@ def _cautions(comparisons: Sequence[Comparison]) -> list[str]:
     if not comparisons:
         return []
     most = max(one.pairs.after.trials for one in comparisons)
-    compared = f"{count_words(len(comparisons), 'change')} compared, each on its own"
+    compared = f"{quantity(len(comparisons), 'change')} compared, each on its own"
     least = exact_paired_test(most, 0)
     if least >= _COMMON_LEVEL:
-        limit = f"on {count_words(most, 'seed')} the exact paired test cannot come below p={least:.3g}"
+        limit = f"on {quantity(most, 'seed')} the exact paired test cannot come below p={least:.3g}"
     else:
         limit = (
             f"by chance alone up to {_COMMON_LEVEL * len(comparisons):.2g} would come to p<{_COMMON_LEVEL}"
@@ -125,7 +125,7 @@ def _promise(comparison: Comparison) -> tuple[float, float]:
 
 def _cell_words(run: Run, cell: CellKey) -> str:
     pairs = zip(run.config.map_paths, cell, strict=True)
-    return ", ".join(setting_words(path, label) for path, label in pairs)
+    return ", ".join(setting_display(path, label) for path, label in pairs)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -80,7 +80,7 @@ class Driver:
         return [child for child in self.note_family() if is_worker(child)]
 
     def note_family(self) -> set[psutil.Process]:
-        """Remembers all that it has started, which would be strangers after its death."""
+        """Remembers all that it has started, which would be incompatibilities after its death."""
         with suppress(psutil.NoSuchProcess):
             self.family |= set(psutil.Process(self.process.pid).children(recursive=True))
         return self.family

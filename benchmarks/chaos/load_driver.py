@@ -17,9 +17,9 @@ import psutil
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary
 from failmap.search.loading import load
-from failmap.search.shutdown import Interruption
+from failmap.search.shutdown import Shutdown
 from failmap.search.study import Study
-from failmap.search.trial_lifecycle import Desk
+from failmap.search.trial_lifecycle import TrialLifecycle
 
 #: Evaluations of one simulated trial, the last one included.
 NUM_EVALUATIONS = 5
@@ -63,7 +63,7 @@ def driver_rows(num_trials: int, num_workers: int) -> list[tuple[str, str]]:
         config = load([*WORDS, f"budget.seeds={seeds}", f"budget.max_seeds={seeds}", f"storage={storage}"])
         folder = RunFolder(Path(storage) / config.run)
         study = Study.open(config, folder, print)
-        desk = Desk(study, config.cluster.retries, Interruption(folder, None))
+        desk = TrialLifecycle(study, config.cluster.retries, Shutdown(folder, None))
         measured = _simulate(desk, num_trials, num_workers)
         study.close()
         began = time.perf_counter()
@@ -72,7 +72,7 @@ def driver_rows(num_trials: int, num_workers: int) -> list[tuple[str, str]]:
     return [*measured, ("journal read again, records checked", f"{reopened:.1f} s")]
 
 
-def _simulate(desk: Desk, num_trials: int, num_workers: int) -> list[tuple[str, str]]:
+def _simulate(desk: TrialLifecycle, num_trials: int, num_workers: int) -> list[tuple[str, str]]:
     """Every worker in turn hands in an evaluation, until so many trials have ended."""
     ask, report, tell = Clock(), Clock(), Clock()
     process = psutil.Process()

@@ -14,9 +14,9 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
 from failmap.search.loading import load, to_yaml
-from failmap.search.shutdown import Interruption
+from failmap.search.shutdown import Shutdown
 from failmap.search.study import Study
-from failmap.search.trial_lifecycle import Desk
+from failmap.search.trial_lifecycle import TrialLifecycle
 from failmap.search.worker import Worker
 
 #: What a first training imports late.
@@ -53,7 +53,7 @@ def search(words: Sequence[str], notice: Callable[[str], None] = lambda line: No
     study = Study.open(config, folder, notice)
     try:
         write_atomically(folder.config, to_yaml(config))
-        desk = Desk(study, config.cluster.retries, Interruption(folder, None))
+        desk = TrialLifecycle(study, config.cluster.retries, Shutdown(folder, None))
         worker = Worker(folder, device="cpu", num_threads=1, keep=config.keep, test=False)
         while (begun := desk.begin("trial")) is not None:
             worker.begin(begun["number"], begun["attempt"])

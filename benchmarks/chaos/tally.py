@@ -78,8 +78,10 @@ class Tally:
         """
         ended = {key: end for key, end in ended_trials(folder).items() if key[:-2] not in set(cells_left_out)}
         self.lost += len(undisturbed.keys() - ended.keys())
-        if strangers := ended.keys() - undisturbed.keys():
-            self.remarks.append(f"{folder.name}: {len(strangers)} trials that the undisturbed run has not")
+        if incompatibilities := ended.keys() - undisturbed.keys():
+            self.remarks.append(
+                f"{folder.name}: {len(incompatibilities)} trials that the undisturbed run has not"
+            )
         for key in ended.keys() & undisturbed.keys():
             self.decisions += ended[key].decision != undisturbed[key].decision
             self.histories += ended[key].history != undisturbed[key].history

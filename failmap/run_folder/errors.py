@@ -34,7 +34,7 @@ _PARAMETER = re.compile(r"(?<=[?&;])([^=&#\s]+)=([^&#\s]*)")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|sig|cred|auth", re.IGNORECASE)
 
 
-def hide_secrets(text: str) -> str:
+def redact(text: str) -> str:
     """The same text without users and passwords of URLs, and without parameters named like secrets.
 
     It rather hides too much: `postgresql://***@host/runs?password=***`.
@@ -62,7 +62,7 @@ class UserError(ValueError):
     """
 
     def __init__(self, *problems: str) -> None:
-        problems = tuple(printable(hide_secrets(problem)) for problem in problems)
+        problems = tuple(printable(redact(problem)) for problem in problems)
         super().__init__("\n".join(problems))
         self.problems = problems
 

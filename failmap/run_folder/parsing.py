@@ -167,7 +167,7 @@ def require_plain_data(text: str) -> None:
             raise YamlError(f"more than {MAX_NODES:,} keys and values")
 
 
-def told_in_a_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What is wrong with a text that is not YAML, and where."""
     if isinstance(error, yaml.MarkedYAMLError):
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""

@@ -24,7 +24,7 @@ def label_text(value: Any) -> str:
     return str(value)
 
 
-def label_words(path: str, value: Any) -> str:
+def label_display(path: str, value: Any) -> str:
     """A value as the labels of a map show it: short, and readable where it stands alone.
 
     Of a joint choice ('activation=sigmoid loss=mse') only the words are left ('sigmoid, mse'); what says
@@ -39,24 +39,24 @@ def label_words(path: str, value: Any) -> str:
 def axis_labels(path: str, values: Iterable[Any]) -> tuple[str, ...]:
     """The labels of an axis, short as long as that leaves them distinct."""
     values = list(values)
-    labels = tuple(label_words(path, value) for value in values)
+    labels = tuple(label_display(path, value) for value in values)
     return labels if len(set(labels)) == len(labels) else tuple(map(label_text, values))
 
 
-def axis_words(path: str, values: Iterable[Any]) -> str:
+def axis_display(path: str, values: Iterable[Any]) -> str:
     """What the labels of an axis are values of: 'learning rate', of a joint choice 'activation, loss'."""
     fields = [(key, _value_words(text)) for value in values for key, text in _fields(path, value).items()]
     spoken = {key for key, text in fields if _speaks_for_itself(text)}
     keys = dict.fromkeys(key for key, _ in fields if key in spoken)
-    return ", ".join(path_words(f"{path}.{key}") for key in keys) or path_words(path)
+    return ", ".join(path_display(f"{path}.{key}") for key in keys) or path_display(path)
 
 
-def path_words(path: str) -> str:
+def path_display(path: str) -> str:
     """The last part of a dotted path in words: 'learning rate'. A group's name is called as the group is."""
     return path.removesuffix(".name").rpartition(".")[2].replace("_", " ")
 
 
-def name_words(name: str) -> str:
+def name_display(name: str) -> str:
     """A task's or a network's name in words: 'delayed recall', 'LSTM', 'moving MNIST'."""
     words = (word.upper() if word in _ABBREVIATIONS else word for word in name.split("_"))
     return " ".join(words).replace("encoder decoder", "encoder-decoder").replace("conv LSTM", "ConvLSTM")
@@ -68,13 +68,13 @@ def any_of(names: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def setting_words(path: str, value: Any) -> str:
+def setting_display(path: str, value: Any) -> str:
     """A setting in words: 'adam' for an optimizer, else its name and value, as in 'learning rate 0.003'."""
     fields = _fields(path, value)
     if fields:
-        return ", ".join(setting_words(f"{path}.{key}", text) for key, text in fields.items())
+        return ", ".join(setting_display(f"{path}.{key}", text) for key, text in fields.items())
     text = _value_words(value)
-    return text if path == "train.optimizer" else f"{path_words(path)} {text}"
+    return text if path == "train.optimizer" else f"{path_display(path)} {text}"
 
 
 def is_scale(values: Iterable[Any]) -> bool:
@@ -102,7 +102,7 @@ def label_lines(label: str, width: int) -> list[str]:
 
 def _field_words(path: str, key: str, text: str) -> str:
     if text == "none":
-        return f"no {path_words(f'{path}.{key}')}"
+        return f"no {path_display(f'{path}.{key}')}"
     return text if _speaks_for_itself(text) else f"{key}={text}"
 
 
@@ -137,17 +137,17 @@ def _speaks_for_itself(text: str) -> bool:
     return text not in ("true", "false", "none") and re.match(r"[-+.\[]?\d", text) is None and text != "[]"
 
 
-def count_words(count: int, noun: str) -> str:
+def quantity(count: int, noun: str) -> str:
     """'1 trial', '2 trials'."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def number_word(number: int) -> str:
+def number_display(number: int) -> str:
     """Small numbers in words, others in digits."""
     return _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
 
 
-def duration_text(seconds: float) -> str:
+def duration_display(seconds: float) -> str:
     """A duration in its natural unit: '40 s', '12 min', '3.5 h', '2.1 d'."""
     for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129_600, 3600, "h")):
         if seconds < limit:

@@ -51,7 +51,7 @@ def note_of_record(record: TrialRecord, space: Space) -> TrialNote:
     )
 
 
-class Urgency(IntEnum):
+class Priority(IntEnum):
     """Who comes first among the cells."""
 
     #: Seeds of the default recipe.
@@ -68,14 +68,14 @@ class Want:
 
     recipe_index: int
     purpose: Purpose
-    urgency: Urgency
+    urgency: Priority
 
 
-def what_is_wanted(notes: Sequence[TrialNote], budget: Budget) -> Want | None:
+def cell_need(notes: Sequence[TrialNote], budget: Budget) -> Want | None:
     """What a cell with these trials wants next; None: nothing, or nothing before one of them ends."""
     default = [note for note in notes if note.purpose == "default"]
     if _num_missing(default, budget, extend=True):
-        return Want(DEFAULT_RECIPE, "default", Urgency.DEFAULT)
+        return Want(DEFAULT_RECIPE, "default", Priority.DEFAULT)
     if _is_running(default) or _tally(default).is_above_half or budget.recipes == 1:
         return None
     return _what_is_explored(notes, budget)
@@ -91,10 +91,10 @@ def _what_is_explored(notes: Sequence[TrialNote], budget: Budget) -> Want | None
         return None
     for index, trials in explored.items():
         if _num_missing(trials, budget, extend=False):
-            return Want(index, "explore", Urgency.EXPLORE)
+            return Want(index, "explore", Priority.EXPLORE)
     for index, trials in confirmed.items():
         if _num_missing(trials, budget, extend=True):
-            return Want(index, "confirm", Urgency.EXPLORE)
+            return Want(index, "confirm", Priority.EXPLORE)
     is_confirming = any(_is_running(trials) for trials in confirmed.values())
     promising = {
         index: _tally(trials)
@@ -103,11 +103,11 @@ def _what_is_explored(notes: Sequence[TrialNote], budget: Budget) -> Want | None
     }
     if promising and not is_confirming:
         best = max(promising, key=lambda index: (promising[index].share, -index))
-        return Want(best, "confirm", Urgency.EXPLORE)
+        return Want(best, "confirm", Priority.EXPLORE)
     if 1 + len(explored) >= budget.recipes:
         return None
     is_waited_for = is_confirming or any(_is_running(trials) for trials in explored.values())
-    return Want(1 + len(explored), "explore", Urgency.AHEAD if is_waited_for else Urgency.EXPLORE)
+    return Want(1 + len(explored), "explore", Priority.AHEAD if is_waited_for else Priority.EXPLORE)
 
 
 def _num_missing(trials: Sequence[TrialNote], budget: Budget, *, extend: bool) -> int:

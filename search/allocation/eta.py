@@ -17,7 +17,7 @@ from failmap.search.study import Results
 from failmap.search.trial.config import TrialConfig
 
 
-class Pace:
+class Eta:
     """Estimates when a session will end.
 
     Args:

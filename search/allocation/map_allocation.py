@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from failmap.run_folder.records import Intervention, Outcome, Purpose
-from failmap.search.allocation.cell_needs import TrialNote, Urgency, Want, what_is_wanted
+from failmap.search.allocation.cell_needs import Priority, TrialNote, Want, cell_need
 from failmap.search.config import RunConfig
 from failmap.search.samplers import Sampler, Tried
 from failmap.search.shards import Shard
@@ -17,7 +17,7 @@ Cost = Callable[[TrialConfig], float]
 
 
 @dataclass(frozen=True)
-class Job:
+class NextTrial:
     """A trial to begin.
 
     Attributes:
@@ -42,7 +42,7 @@ class Job:
         return self.config.seed
 
 
-class Agenda(Protocol):
+class Allocation(Protocol):
     """Says what to begin next, from what it was told of every trial of the run.
 
     What is kept between two calls follows from the trials alone: an agenda that is rebuilt from them says
@@ -55,7 +55,7 @@ class Agenda(Protocol):
     def end(self, note: TrialNote, outcome: Outcome, score: float) -> None:
         """A trial has ended: its note is to say so, too."""
 
-    def next(self) -> Job | None:
+    def next(self) -> NextTrial | None:
         """What to begin now; None: nothing, until a trial ends."""
 
 
@@ -67,11 +67,11 @@ class _CellState:
     recipes: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     #: What follows from the above; None stands for: to be worked out.
     want: Want | None = None
-    job: Job | None = None
+    job: NextTrial | None = None
     is_worked_out: bool = False
 
 
-class MapAgenda:
+class MapAllocation:
     """What a map asks for.
 
     Every cell's default recipe comes first, facet by facet, cheap cells first, with the seeds that decide
@@ -103,12 +103,12 @@ class MapAgenda:
         if note.intervention is None:
             self._state(note.cell).is_worked_out = False
 
-    def next(self) -> Job | None:
+    def next(self) -> NextTrial | None:
         """What to begin now; None: nothing, until a trial ends."""
         cap = self._config.budget.trials
         if cap is not None and self._num_begun >= cap:
             return None
-        for urgency in Urgency:
+        for urgency in Priority:
             for cell, state in self._cells.items():
                 if not state.is_worked_out:
                     self._work_out(state)
@@ -125,11 +125,11 @@ class MapAgenda:
         return self._cells[cell] if cell in self._cells else self._elsewhere.setdefault(cell, _CellState())
 
     def _work_out(self, state: _CellState) -> None:
-        state.want = what_is_wanted(state.notes, self._config.budget)
+        state.want = cell_need(state.notes, self._config.budget)
         state.job = None
         state.is_worked_out = True
 
-    def _job(self, cell: Cell, state: _CellState, want: Want) -> Job | None:
+    def _job(self, cell: Cell, state: _CellState, want: Want) -> NextTrial | None:
         if want.recipe_index in state.recipes:
             recipe = self._config.space.recipe_values(state.recipes[want.recipe_index])
         else:
@@ -140,7 +140,7 @@ class MapAgenda:
         # Every recipe takes the same seeds in the same order, so that recipes can be compared in pairs.
         num_before = sum(note.recipe_index == want.recipe_index for note in state.notes)
         trial = self._config.space.trial_config(cell, recipe, self._config.seed + num_before)
-        return Job(cell, want.recipe_index, recipe, want.purpose, trial)
+        return NextTrial(cell, want.recipe_index, recipe, want.purpose, trial)
 
     def _tried(self, state: _CellState) -> list[Tried]:
         return [
@@ -173,7 +173,7 @@ def cells_in_order(config: RunConfig, cost: Cost) -> list[Cell]:
     return cells if config.shard is None else Shard.parse(config.shard).take(cells)
 
 
-def own_cells(config: RunConfig, cost: Cost) -> list[Cell]:
+def shard_cells(config: RunConfig, cost: Cost) -> list[Cell]:
     """The cells of a run, those that its budget does not reach included: a shard's share, or all."""
     budget = config.budget.model_copy(update={"facets": None})
     return cells_in_order(config.model_copy(update={"budget": budget}), cost)

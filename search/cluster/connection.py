@@ -11,7 +11,7 @@ import ray
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.search.cluster.environment import is_prepared
-from failmap.search.cluster.head_watchdog import ClusterLostError, lost_head_noticed
+from failmap.search.cluster.head_watchdog import ClusterLostError, watch_head
 from failmap.search.cluster.job_package import code_environment
 from failmap.search.cluster.nodes import check_nodes
 from failmap.search.config import Cluster
@@ -42,14 +42,14 @@ def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]
         _start(cluster, common)
     else:
         _join(cluster, common)
-    _tell_nothing_of_workers()
+    _silence_worker_messages()
     lost = (
         f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} seconds: "
         "the cluster is lost, and nothing that was finished. "
         f"Go on here or on another cluster with {resume_command(folder)}"
     )
     try:
-        with lost_head_noticed(ray.get_runtime_context().gcs_address, cluster.head_lost_seconds, lost):
+        with watch_head(ray.get_runtime_context().gcs_address, cluster.head_lost_seconds, lost):
             if cluster.address != "local":
                 check_nodes(folder, notice)
             yield
@@ -90,7 +90,7 @@ def _one_line(error: Exception) -> str:
     return ": ".join(text for text in texts if text) or type(error).__name__
 
 
-def _tell_nothing_of_workers() -> None:
+def _silence_worker_messages() -> None:
     """Keeps Ray from printing every lost worker across the live view: records and status tell of them."""
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     # The thread that listens for errors prints them whatever `log_to_driver` says.

@@ -13,7 +13,7 @@ from contextlib import suppress
 import psutil
 
 from failmap.run_folder.errors import UserError, command
-from failmap.search.loading.cli_args import read_words
+from failmap.search.loading.cli_args import parse_arguments
 
 #: What Ray calls the processes of Tune's trials, idle and at work (2.60).
 _TRIAL = re.compile(r"ray::(TrialActor|\w*Trainable)\b")
@@ -27,7 +27,7 @@ _DRAIN_SECONDS = 20.0
 def main(words: Sequence[str]) -> int:
     """Runs the program over its words: 0 if all have ended in time, else 1."""
     problems: list[str] = []
-    read = read_words(words, problems)
+    read = parse_arguments(words, problems)
     seconds = read.pop("seconds", None)
     if seconds is None or not isinstance(seconds.value, int | float):
         problems.append("seconds: how long may the trials take?")

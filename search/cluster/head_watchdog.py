@@ -21,7 +21,7 @@ class ClusterLostError(BaseException):
 
 
 @contextmanager
-def lost_head_noticed(address: str, lost_seconds: float, last_words: str) -> Iterator[None]:
+def watch_head(address: str, lost_seconds: float, last_words: str) -> Iterator[None]:
     """Raises ClusterLostError in the main thread, from within the context, once the head is gone.
 
     Ray's calls wait for ever then, and let nothing through but a signal.

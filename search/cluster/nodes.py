@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import is_local, place_of, store_of
+from failmap.run_folder.storage import is_local, parse_location, store_of
 from failmap.search.provenance import versions
 
 #: A node starts a process and unpacks our code for its answer.
@@ -88,7 +88,7 @@ def _look(path: str) -> View:
     """Runs on a node."""
     host = socket.gethostname()
     try:
-        place = place_of(path)
+        place = parse_location(path)
         is_there = store_of(place).exists(place)
     except (UserError, OSError) as error:
         return View(host, f"cannot look into {path.rpartition('/')[0]}: {error}", versions())

@@ -7,17 +7,17 @@ import ray
 from ray.tune.experiment import Trial
 
 from failmap.run_folder.records import FaultKind
-from failmap.search.heartbeat import Silence
-from failmap.search.trial.preemption import LeavingError
-from failmap.search.trial_lifecycle import Desk, NotPickled
+from failmap.search.heartbeat import Heartbeats
+from failmap.search.trial.preemption import PreemptedError
+from failmap.search.trial_lifecycle import NotPickled, TrialLifecycle
 
 #: Where Ray's text of a dead actor or a failed task says where it was.
 _HOST = re.compile(r"\bip[:=] ?([0-9a-fA-F.:]+)")
-_LEAVING = re.compile(rf"\b{LeavingError.__name__}: (.+)")
+_LEAVING = re.compile(rf"\b{PreemptedError.__name__}: (.+)")
 _ERROR = re.compile(r"^([\w.]*(?:Error|Exception|Exit|Interrupt)\w*)(?::|$)", re.MULTILINE)
 
 
-class Losses(NotPickled):
+class TrialFailures(NotPickled):
     """Tells the desk of each lost trial what kind of loss it was.
 
     Args:
@@ -25,10 +25,10 @@ class Losses(NotPickled):
         evaluation_minutes: how long a running trial may go without an evaluation; None: as long as it likes.
     """
 
-    def __init__(self, desk: Desk, evaluation_minutes: float | None) -> None:
+    def __init__(self, desk: TrialLifecycle, evaluation_minutes: float | None) -> None:
         self._desk = desk
         self._minutes = evaluation_minutes
-        self._silence = Silence[Trial](None if evaluation_minutes is None else evaluation_minutes * 60)
+        self._silence = Heartbeats[Trial](None if evaluation_minutes is None else evaluation_minutes * 60)
         self._ended: set[str] = set()
 
     def hear(self, trial: Trial) -> None:
@@ -39,9 +39,9 @@ class Losses(NotPickled):
         """It has ended by itself."""
         self._silence.forget(trial)
 
-    def end_the_silent(self) -> None:
+    def stop_silent_trials(self) -> None:
         """Kills the workers of trials that hang. Tune then sees them die."""
-        for trial in self._silence.broken_off():
+        for trial in self._silence.timed_out():
             actor = trial.temporary_state.ray_actor
             if actor is not None:
                 self._ended.add(trial.trial_id)
@@ -57,10 +57,10 @@ class Losses(NotPickled):
         else:
             # Schedulers are not given the error. Its text lies in Tune's folder, and nothing is unpickled.
             text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
-            self._desk.lose(trial.trial_id, *loss_of(text))
+            self._desk.lose(trial.trial_id, *failure_of(text))
 
 
-def loss_of(text: str) -> tuple[FaultKind, str]:
+def failure_of(text: str) -> tuple[FaultKind, str]:
     """The kind of loss that Ray's text of an error tells, and one line about it."""
     if leaving := _LEAVING.search(text):
         return "preempted", leaving[1]

@@ -8,13 +8,13 @@ from time import monotonic
 import ray
 
 from failmap.run_folder.errors import UserError, command
-from failmap.search.loading.cli_args import read_words
+from failmap.search.loading.cli_args import parse_arguments
 
 
 def main(words: Sequence[str]) -> int:
     """Runs the program over its words. A cluster that stays smaller is told, and is none the less one."""
     problems: list[str] = []
-    read = read_words(words, problems)
+    read = parse_arguments(words, problems)
     missing = [key for key in ("address", "nodes", "seconds") if key not in read]
     if problems or missing:
         raise UserError(*problems, *(f"{key}: is missing" for key in missing))

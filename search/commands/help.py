@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from failmap.search.config import RunConfig
-from failmap.search.interventions.request import AblationWords, RescueWords
+from failmap.search.interventions.request import AblationArguments, RescueArguments
 from failmap.search.loading.cli_args import Group, question_of, read_group, shipped
 from failmap.search.loading.fields import KINDS, PARTS, shown
 from failmap.search.loading.request import (
@@ -186,7 +186,7 @@ def rescue_help() -> str:
             '  python -m search.rescue run=lstm_depth cell="model.depth=5,task.sequence_length=100"',
             "  python -m search.rescue run=lstm_depth cell=model.depth=5 seeds=8",
             "",
-            *_words_of_a_session(RescueWords),
+            *_words_of_a_session(RescueArguments),
         ]
     )
 
@@ -204,7 +204,7 @@ def ablate_help() -> str:
             "  python -m search.ablate run=lstm_depth trial=12 plan=true",
             "  python -m search.ablate run=lstm_depth trial=12 budget.minutes=10",
             "",
-            *_words_of_a_session(AblationWords),
+            *_words_of_a_session(AblationArguments),
         ]
     )
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from failmap.run_folder.errors import UserError, nearest
-from failmap.search.loading.cli_args import Word, read_words
+from failmap.search.loading.cli_args import Word, parse_arguments
 from failmap.search.loading.fields import check_fields
-from failmap.search.remote import read_remote_request, words_for_a_job
+from failmap.search.remote import job_arguments, read_remote_request
 
 
 def main(words: Sequence[str]) -> int:
@@ -19,7 +19,7 @@ def main(words: Sequence[str]) -> int:
     from failmap.search.cluster.manifests import KINDS, Settings, render
 
     problems: list[str] = []
-    read = read_words(words, problems)
+    read = parse_arguments(words, problems)
     kind = read.get("kind", Word("kind", "", ""))
     if kind.text not in KINDS:
         raise UserError(f"kind={kind.text}: which cluster?{nearest(kind.text, KINDS)}")
@@ -35,5 +35,5 @@ def main(words: Sequence[str]) -> int:
     if "cluster.address" in read:
         problems.append(f"{read['cluster.address']}: the manifest says where the cluster is: leave it out")
     request = read_remote_request(words, read, own_keys, problems)
-    print(render(kind.text, model(**values), request.config, words_for_a_job(words, own_keys)), end="")
+    print(render(kind.text, model(**values), request.config, job_arguments(words, own_keys)), end="")
     return 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from failmap.run_folder.command_lines import program
 from failmap.run_folder.errors import UserError, printable
-from failmap.run_folder.wording import count_words
+from failmap.run_folder.wording import quantity
 from failmap.search.merging.request import MergeRequest, read_merge
 
 HELP = """Makes one run of the shards of a run, or of any runs of the same space. These stay as they are.
@@ -44,17 +44,17 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
         UserError: the runs do not belong together, a line for each reason; or the folder cannot be written.
     """
     # Here, not above: they bring Optuna and pandas along, and a typo is to be told at once.
-    from failmap.search.allocation.map_allocation import own_cells
+    from failmap.search.allocation.map_allocation import shard_cells
     from failmap.search.cost import relative_cost
     from failmap.search.merging.compatibility import (
         absent_shards,
         harmless_differences,
+        incompatibilities,
         merged_config,
-        strangers,
     )
     from failmap.search.merging.source import Source, read_source
     from failmap.search.merging.target import write_run
-    from failmap.search.merging.trials import gather
+    from failmap.search.merging.trials import merge_trials
     from failmap.search.new_run import resume_command
 
     sources: list[Source] = []
@@ -64,11 +64,11 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
             sources.append(read_source(folder))
         except UserError as error:
             problems += error.problems
-    unlike = list(strangers(sources))
+    unlike = list(incompatibilities(sources))
     if sources and not unlike:
         config = merged_config(sources, run=request.target.name, storage=request.storage)
-        order = {cell: place for place, cell in enumerate(own_cells(config, relative_cost))}
-        gathered = gather(sources, order)
+        order = {cell: place for place, cell in enumerate(shard_cells(config, relative_cost))}
+        gathered = merge_trials(sources, order)
         problems += _some(gathered.problems)
     if problems or unlike:
         raise UserError(*unlike, *problems)
@@ -81,14 +81,14 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     unfinished = sum(not taken.has_ended for taken in gathered.trials)
     begun = {tuple(taken.trial.user_attrs["cell"].items()) for taken in gathered.trials}
     told = [
-        f"merged {count_words(len(sources), 'run')} into {request.target.path}: "
-        f"{count_words(len(gathered.trials), 'trial')}, {unfinished} of them unfinished, "
-        f"in {len(begun)} of {count_words(len(order), 'cell')}"
+        f"merged {quantity(len(sources), 'run')} into {request.target.path}: "
+        f"{quantity(len(gathered.trials), 'trial')}, {unfinished} of them unfinished, "
+        f"in {len(begun)} of {quantity(len(order), 'cell')}"
     ]
     if absent := absent_shards(sources):
         told.append(f"missing: {', '.join(absent)}; merge again, into another name, once they are there")
     if gathered.num_repeated:
-        repeated = count_words(gathered.num_repeated, "trial")
+        repeated = quantity(gathered.num_repeated, "trial")
         told.append(f"{repeated} were in two runs, with the same histories, and were taken once")
     told += (f"note: {line}" for line in harmless_differences(sources))
     return [

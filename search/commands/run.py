@@ -8,7 +8,7 @@ from rich.text import Text
 from failmap.run_folder.command_lines import program
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import check_place, place_of, store_of, write_atomically
+from failmap.run_folder.storage import check_location, parse_location, store_of, write_atomically
 from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.loading import (
     Request,
@@ -18,7 +18,7 @@ from failmap.search.loading import (
     to_yaml,
     unresumable_differences,
 )
-from failmap.search.new_run import create_run_folder, disk_errors_told, resume_command
+from failmap.search.new_run import create_run_folder, report_disk_errors, resume_command
 from failmap.search.terminal.view import SafeConsole
 
 
@@ -41,8 +41,8 @@ def main(words: Sequence[str]) -> int:
 
         show_plan(request.config, console)
         return 0
-    storage = place_of(request.config.storage)
-    check_place(storage)
+    storage = parse_location(request.config.storage)
+    check_location(storage)
     folder = RunFolder(storage / request.config.run)
     goes_on = _goes_on(request, folder)
     check_files(request.config)
@@ -55,7 +55,7 @@ def main(words: Sequence[str]) -> int:
         for line in brief_preflight(request.config, check_command(words)):
             console.print(Text(line), soft_wrap=True)
         create_run_folder(folder)
-        with disk_errors_told(folder):
+        with report_disk_errors(folder):
             write_atomically(folder.config, to_yaml(request.config))
     # Here, not above: it brings pandas and Optuna along.
     from failmap.search.driver import drive

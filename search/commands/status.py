@@ -9,8 +9,8 @@ from rich.text import Text
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import place_of, store_of
-from failmap.run_folder.wording import count_words
+from failmap.run_folder.storage import parse_location, store_of
+from failmap.run_folder.wording import quantity
 from failmap.search.lease import driver_of, is_known_dead
 from failmap.search.loading import from_yaml, locate
 from failmap.search.shards import Shard
@@ -44,27 +44,27 @@ def _refuse(words: Sequence[str]) -> None:
 
 def _show_all(storage: str, is_json: bool) -> None:
     # Here, not above: it brings Optuna along, and a typo is to be told at once.
-    from failmap.search.run_status import standing_of
-    from failmap.search.terminal.run_list import as_json, show_standings
+    from failmap.search.run_status import read_run_status
+    from failmap.search.terminal.run_list import as_json, show_run_list
 
-    place = place_of(storage)
+    place = parse_location(storage)
     store = store_of(place)
     folders = [RunFolder(place / name) for name in store.list_folders(place)]
     runs = [folder for folder in folders if store.exists(folder.config)]
-    standings = [standing_of(folder, time()) for folder in runs]
+    standings = [read_run_status(folder, time()) for folder in runs]
     if is_json:
         print(as_json(standings))
     elif standings:
-        show_standings(standings, SafeConsole())
+        show_run_list(standings, SafeConsole())
     else:
         SafeConsole().print(Text(f"{storage} holds no run"), soft_wrap=True)
 
 
 def _show_one(folder: RunFolder, is_json: bool) -> None:
-    from failmap.search.run_status import standing_of
+    from failmap.search.run_status import read_run_status
     from failmap.search.terminal.run_list import as_json, faults_lines
 
-    standing = standing_of(folder, time())
+    standing = read_run_status(folder, time())
     if is_json:
         print(as_json([standing]))
         return
@@ -95,7 +95,7 @@ def _show(folder: RunFolder, console: Console) -> None:
         else:
             interventions[note.outcome or "unfinished"] += 1
     shard = "" if config.shard is None else f", {Shard.parse(config.shard).words}"
-    console.print(Text(f"run {folder.name}{shard}: {driver_words(folder)}"), soft_wrap=True)
+    console.print(Text(f"run {folder.name}{shard}: {driver_display(folder)}"), soft_wrap=True)
     console.print(Text(_counts(outcomes, "trial")), soft_wrap=True)
     if interventions:
         console.print(Text(_counts(interventions, "intervention")), soft_wrap=True)
@@ -105,10 +105,10 @@ def _show(folder: RunFolder, console: Console) -> None:
 def _counts(outcomes: Counter[str], noun: str) -> str:
     """'3 trials: 2 learned, 1 failed'."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-    return f"{count_words(outcomes.total(), noun)}: {counts or 'none yet'}"
+    return f"{quantity(outcomes.total(), noun)}: {counts or 'none yet'}"
 
 
-def driver_words(folder: RunFolder) -> str:
+def driver_display(folder: RunFolder) -> str:
     """Who drives the run, if anybody does."""
     owner = driver_of(folder)
     if owner is None:

@@ -14,10 +14,10 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import store_of
 from failmap.search.lease import driver_of, is_known_dead
-from failmap.search.lease_terms import PACE, Owner, Terms
+from failmap.search.lease_terms import DEFAULT_TIMING, Owner, Terms
 from failmap.search.loading import locate
-from failmap.search.loading.cli_args import read_words
-from failmap.search.new_run import disk_errors_told, resume_command
+from failmap.search.loading.cli_args import parse_arguments
+from failmap.search.new_run import report_disk_errors, resume_command
 from failmap.search.terminal.view import SafeConsole
 
 
@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> int:
     folder, others = locate(words)
     is_waited_for = _wait_word(others)
     console = SafeConsole()
-    with disk_errors_told(folder):
+    with report_disk_errors(folder):
         owner = driver_of(folder)
         if owner is None:
             console.print(Text(f"run {folder.name}: no driver, nothing to stop"), soft_wrap=True)
@@ -51,7 +51,7 @@ def main(words: Sequence[str]) -> int:
 
 def _wait_word(words: Sequence[str]) -> bool:
     problems: list[str] = []
-    read = read_words(words, problems)
+    read = parse_arguments(words, problems)
     wait = read.pop("wait", None)
     if wait is not None and not isinstance(wait.value, bool):
         problems.append(f"{wait}: must be true or false")
@@ -77,7 +77,7 @@ def _wait_for_the_end(folder: RunFolder, owner: Owner) -> str:
     try:
         while last is not None and last.owner == owner and not last.is_released:
             # A driver elsewhere shows by its beats that it lives.
-            if is_known_dead(owner) or monotonic() - seen_at > PACE.watch_seconds:
+            if is_known_dead(owner) or monotonic() - seen_at > DEFAULT_TIMING.watch_seconds:
                 return "It died before it could save and end."
             # A driver that was just beginning has removed it, as what an earlier session left.
             if not store.exists(folder.stop_request):

@@ -13,8 +13,8 @@ from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
 from failmap.search.loading import Request
-from failmap.search.loading.cli_args import Word, read_words
-from failmap.search.remote import read_remote_request, words_for_a_job
+from failmap.search.loading.cli_args import Word, parse_arguments
+from failmap.search.remote import job_arguments, read_remote_request
 from failmap.search.terminal.view import SafeConsole
 
 #: Words that are about the job, not about the run.
@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     jobs = Jobs(config.cluster)
     with tempfile.TemporaryDirectory(prefix="failmap-submit-") as name:
         folder = Path(name)
-        shipped = ship(words_for_a_job(words, _OWN_KEYS), folder)
+        shipped = ship(job_arguments(words, _OWN_KEYS), folder)
         entrypoint = shlex.join(
             ["python", "-m", "failmap", "run", *shipped, "cluster.address=auto", "resume=true"]
         )
@@ -73,7 +73,7 @@ def _read(words: Sequence[str]) -> tuple[Request, bool]:
         UserError: with a line for each mistake.
     """
     problems: list[str] = []
-    read = read_words(words, problems)
+    read = parse_arguments(words, problems)
     follow = read.get("follow")
     if follow is not None and not isinstance(follow.value, bool):
         problems.append(f"{follow}: must be true or false")

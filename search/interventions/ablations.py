@@ -8,7 +8,7 @@ from failmap.models.config import RecurrentConfig
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import TrialRecord
-from failmap.run_folder.wording import count_words
+from failmap.run_folder.wording import quantity
 from failmap.search.cost import relative_cost
 from failmap.search.interventions.fixes import RATE_FACTOR
 from failmap.search.interventions.plan import (
@@ -24,7 +24,7 @@ from failmap.search.interventions.plan import (
 )
 from failmap.search.interventions.request import AblationRequest
 from failmap.search.interventions.rescue_plan import base_step, max_interventions
-from failmap.search.interventions.view import cell_words
+from failmap.search.interventions.view import cell_display
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.train_config import TrainConfig
@@ -60,7 +60,7 @@ _PLAINEST: Mapping[str, Changes] = {
 }
 
 
-def takeaways(config: TrialConfig) -> dict[str, Changes]:
+def removable_settings(config: TrialConfig) -> dict[str, Changes]:
     """Each change by what is left, in words: 'no gradient clipping', 'half the width'.
 
     A setting is put to the plainest one where it is another; what has no plainest one is made less. The
@@ -131,7 +131,7 @@ def plan_ablation(request: AblationRequest, run: Run) -> Plan:
     trial = TrialConfig.model_validate(record.config)
     steps = [
         Step(name, changes, "", request.seeds, relative_cost(apply(trial, changes)))
-        for name, changes in takeaways(trial).items()
+        for name, changes in removable_settings(trial).items()
     ]
     if not steps:
         raise UserError(f"trial={request.trial}: it has nothing that can be taken away")
@@ -144,7 +144,7 @@ def plan_ablation(request: AblationRequest, run: Run) -> Plan:
         base=record.number,
         steps=(base_step(trial, request.seeds), *steps),
         intervention=record.intervention,
-        why=(f"trial {record.number} learned in {cell_words(cell)}, seed {record.seed}",),
+        why=(f"trial {record.number} learned in {cell_display(cell)}, seed {record.seed}",),
     )
     return Plan(
         run=request.session.folder.name,
@@ -174,5 +174,5 @@ def _known(records: Sequence[TrialRecord]) -> str:
     numbers = [str(one.number) for one in records if one.summary and one.summary.outcome == "learned"]
     if not numbers:
         return "no trial of the run learned"
-    more = f" and {count_words(len(numbers) - _MAX_NAMED, 'other')}" if len(numbers) > _MAX_NAMED else ""
+    more = f" and {quantity(len(numbers) - _MAX_NAMED, 'other')}" if len(numbers) > _MAX_NAMED else ""
     return f"those that did: {', '.join(numbers[:_MAX_NAMED])}{more}"

@@ -14,7 +14,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, locate, resume_config
-from failmap.search.loading.cli_args import Word, read_words
+from failmap.search.loading.cli_args import Word, parse_arguments
 from failmap.search.loading.fields import check_fields
 from failmap.search.space import Space
 
@@ -24,7 +24,7 @@ DEFAULT_SEEDS = 5
 _OF_A_SESSION = ("budget.minutes", "budget.trials", "cluster", "keep")
 
 
-class RescueWords(Config):
+class RescueArguments(Config):
     """What search.rescue takes beside budget and cluster."""
 
     cell: str | None = Field(
@@ -44,7 +44,7 @@ class RescueWords(Config):
     plan: bool = Field(default=False, description="only show what would be tried, and its cost")
 
 
-class AblationWords(Config):
+class AblationArguments(Config):
     """What search.ablate takes beside budget and cluster."""
 
     trial: int = Field(ge=0, description="number of the trial that learned")
@@ -96,12 +96,12 @@ def read_rescue(words: Sequence[str]) -> RescueRequest:
     """What the words ask for. Raises UserError with a line for each mistake."""
     folder, others = locate(words)
     stored, problems = from_yaml(folder.config), list[str]()
-    own, rest = _own_words(others, RescueWords, problems)
+    own, rest = _own_words(others, RescueArguments, problems)
     labels = _labels(own["cell"], stored.space, problems) if "cell" in own else {}
     config = _resumed(stored, rest, problems)
     if problems:
         raise UserError(*dict.fromkeys(problems))
-    asked = RescueWords(**own)
+    asked = RescueArguments(**own)
     session = Session(config, folder, _cap(config, rest), (*program("rescue"), *words))
     return RescueRequest(session, labels, asked.recipe, asked.seeds, asked.plan)
 
@@ -110,13 +110,13 @@ def read_ablation(words: Sequence[str]) -> AblationRequest:
     """What the words ask for. Raises UserError with a line for each mistake."""
     folder, others = locate(words)
     stored, problems = from_yaml(folder.config), list[str]()
-    own, rest = _own_words(others, AblationWords, problems)
+    own, rest = _own_words(others, AblationArguments, problems)
     if not any(word.startswith("trial=") for word in others):
         problems.append("trial: is missing: which trial that learned? The report lists them by number")
     config = _resumed(stored, rest, problems)
     if problems:
         raise UserError(*dict.fromkeys(problems))
-    asked = AblationWords(**own)
+    asked = AblationArguments(**own)
     session = Session(config, folder, _cap(config, rest), (*program("ablate"), *words))
     return AblationRequest(session, asked.trial, asked.seeds, asked.plan)
 
@@ -127,7 +127,7 @@ def _own_words(
     """The checked values of the program's own words, and the other words, of which only known ones stay."""
     # Labels may hold what YAML takes for something else: they are read as they are written.
     cells = [word for word in words if word.startswith("cell=") and "cell" in model.model_fields]
-    read = read_words([word for word in words if word not in cells], problems)
+    read = parse_arguments([word for word in words if word not in cells], problems)
     own = {key: word.value for key, word in read.items() if key in model.model_fields}
     values = check_fields(model, own, "", problems)
     if len(cells) > 1:

@@ -16,7 +16,7 @@ from failmap.search.interventions.fixes import changes_of
 from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step, apply, fits
 from failmap.search.interventions.request import RescueRequest
 from failmap.search.interventions.selection import CellRecords, cells_to_rescue, records_by_cell
-from failmap.search.interventions.view import cell_words
+from failmap.search.interventions.view import cell_display
 from failmap.search.space import Cell, Space
 from failmap.search.trial.config import TrialConfig
 
@@ -162,7 +162,7 @@ def plan_rescue(request: RescueRequest, run: Run) -> Plan:
         if len(case.steps) > 1:
             cases.append(case)
         else:
-            notes.append(f"{cell_words(cell)}: {case.why[0]}; no fix of it can be tried here")
+            notes.append(f"{cell_display(cell)}: {case.why[0]}; no fix of it can be tried here")
     if not cases:
         raise UserError(*notes)
     return Plan(

@@ -8,7 +8,7 @@ from typing import Any
 from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.map_allocation import Job
+from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
 from failmap.search.space import Cell
 
@@ -80,7 +80,7 @@ class Progress:
     is_given_up: bool
 
 
-class InterventionAgenda:
+class InterventionSchedule:
     """Says which intervention to begin next.
 
     Case by case: first the seeds of the base that nobody has run, then step by step, each on the same seeds.
@@ -92,7 +92,7 @@ class InterventionAgenda:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._ledger = Ledger()
-        self._next: Job | None = None
+        self._next: NextTrial | None = None
         self._is_worked_out = False
 
     def begin(self, note: TrialNote, recipe: Mapping[str, Any]) -> None:
@@ -105,7 +105,7 @@ class InterventionAgenda:
         note.outcome, note.score = outcome, score
         self._is_worked_out = False
 
-    def next(self) -> Job | None:
+    def next(self) -> NextTrial | None:
         """What to begin now; None: nothing, until a trial ends."""
         if not self._is_worked_out:
             self._next = self._work_out()
@@ -168,7 +168,7 @@ class InterventionAgenda:
             for step in self.steps(case):
                 yield case, step, self.progress(case, step)
 
-    def _work_out(self) -> Job | None:
+    def _work_out(self) -> NextTrial | None:
         cap = self.plan.max_trials
         if cap is not None and self._ledger.num_interventions >= cap:
             return None
@@ -183,7 +183,7 @@ class InterventionAgenda:
         tally = self.progress(case, step).tally
         return step.name != AS_IT_WAS and Tally(tally.learned, tally.trials).is_below_half
 
-    def _job(self, case: Case, step: Step) -> Job | None:
+    def _job(self, case: Case, step: Step) -> NextTrial | None:
         """The next trial of a step; None where it has none, or waits for its donors."""
         if self.progress(case, step).is_given_up:
             return None
@@ -223,13 +223,13 @@ class InterventionAgenda:
         return 2 * self._ledger.tally(case, step, self.plan.seeds).learned > step.num_seeds
 
 
-def _trial(case: Case, step: Step, changes: Mapping[str, Any], seed: int) -> Job:
+def _trial(case: Case, step: Step, changes: Mapping[str, Any], seed: int) -> NextTrial:
     intervention = Intervention(case.kind, step.name, dict(changes), case.base, step.cause)
     config = case.trial_config(changes, seed)
-    return Job(case.cell, case.recipe_index, dict(case.recipe), "intervene", config, intervention)
+    return NextTrial(case.cell, case.recipe_index, dict(case.recipe), "intervene", config, intervention)
 
 
-def _donation(donor: Donor, seed: int, cause: str) -> Job:
+def _donation(donor: Donor, seed: int, cause: str) -> NextTrial:
     intervention = Intervention("donor", START_SHORTER, {}, donor.recipe_index, cause)
     config = donor.config.model_copy(update={"seed": donor.seed_for(seed)})
-    return Job(donor.cell, donor.recipe_index, dict(donor.recipe), "intervene", config, intervention)
+    return NextTrial(donor.cell, donor.recipe_index, dict(donor.recipe), "intervene", config, intervention)

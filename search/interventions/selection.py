@@ -11,7 +11,7 @@ from failmap.run_folder.wording import any_of
 from failmap.search.allocation.cell_needs import note_of_record
 from failmap.search.allocation.eta import default_cost
 from failmap.search.config import RunConfig
-from failmap.search.interventions.view import cell_words
+from failmap.search.interventions.view import cell_display
 from failmap.search.space import Cell
 
 #: Cells and recipes that a message names at most.
@@ -83,17 +83,17 @@ def _require_failures(cell: Cell, cells: CellRecords, recipe: int) -> None:
         told = f"no trial of {recipe_name(recipe)} failed there; {_recipes_told(failed)}"
     else:
         told = "no trial failed there"
-    raise UserError(f"cell={cell_words(cell)}: {told}")
+    raise UserError(f"cell={cell_display(cell)}: {told}")
 
 
 def _nothing_fails(config: RunConfig, cells: CellRecords, labels: Mapping[str, Any], recipe: int) -> str:
     """Why no cell is left, and a cell that could be named."""
     chosen = {cell: records for cell, records in cells.items() if labels.items() <= cell.as_dict().items()}
-    where = f" with {cell_words(Cell(tuple(labels.items())))}" if labels else ""
+    where = f" with {cell_display(Cell(tuple(labels.items())))}" if labels else ""
     told = f"run={config.run}: no cell{where} fails by {recipe_name(recipe)}"
     some = [cell for cell, records in chosen.items() if has_failed(records, recipe)]
     if some:
-        return f'{told}; trials failed in {len(some)}, as in cell="{cell_words(some[0])}"'
+        return f'{told}; trials failed in {len(some)}, as in cell="{cell_display(some[0])}"'
     return f"{told}, and no trial of it failed there"
 
 

@@ -11,8 +11,8 @@ from failmap.search.driver import DONE, INTERRUPTED, deadline_of, notices, open_
 from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.interventions.plan import Plan
 from failmap.search.interventions.request import Session
-from failmap.search.interventions.schedule import InterventionAgenda
-from failmap.search.interventions.view import InterventionPace, InterventionView, show_preview, tell
+from failmap.search.interventions.schedule import InterventionSchedule
+from failmap.search.interventions.view import InterventionEta, InterventionView, show_preview, tell
 
 
 def intervene(
@@ -40,7 +40,7 @@ def intervene(
     config, folder, notice = session.config, session.folder, notices(console)
     run = load_run(folder)
     plan = make_plan(run)
-    known = InterventionAgenda(plan)
+    known = InterventionSchedule(plan)
     tell(known, config.space, run.records)
     show_preview(known, config, run.records, console)
     if is_plan:
@@ -64,15 +64,15 @@ def intervene(
 
 def _run(
     session: Session, plan: Plan, deadline: float | None, console: Console
-) -> tuple[InterventionAgenda, str | None]:
+) -> tuple[InterventionSchedule, str | None]:
     """Runs what is left. Returns the agenda that knows all of it, and why it ended before."""
     config, folder = session.config, session.folder
     check_files(config)
     check_weights(config)
     check_device(config)
-    agenda, notice = InterventionAgenda(plan), notices(console)
+    agenda, notice = InterventionSchedule(plan), notices(console)
     with open_session(config, folder, command=session.command, notice=notice, agenda=agenda) as study:
-        pace = InterventionPace(agenda, deadline)
+        pace = InterventionEta(agenda, deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from failmap.search.executor import execute

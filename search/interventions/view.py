@@ -12,14 +12,14 @@ from failmap.analysis.diagnosis import FIX_WORDS, FixName
 from failmap.analysis.palette import FAILS, LEARNS
 from failmap.analysis.verdict import State
 from failmap.run_folder.records import TrialRecord
-from failmap.run_folder.wording import count_words, duration_text, label_lines, label_text, setting_words
+from failmap.run_folder.wording import duration_display, label_lines, label_text, quantity, setting_display
 from failmap.search.allocation.cell_needs import note_of_record
 from failmap.search.allocation.eta import seconds_per_cost
-from failmap.search.allocation.map_allocation import Agenda
+from failmap.search.allocation.map_allocation import Allocation
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor
 from failmap.search.interventions.plan import AS_IT_WAS, Case, Step
-from failmap.search.interventions.schedule import InterventionAgenda, Progress
+from failmap.search.interventions.schedule import InterventionSchedule, Progress
 from failmap.search.loading.fields import shown
 from failmap.search.plan import num_slots
 from failmap.search.space import Cell, Space
@@ -29,12 +29,12 @@ from failmap.search.terminal.view import TerminalView
 _FIX_WORDS: dict[str, str] = {name: FIX_WORDS[name] for name in get_args(FixName)}
 
 
-def step_words(step: Step) -> str:
+def step_display(step: Step) -> str:
     """What a step changes: 'layer norm', 'as it was'. What is taken away is called so in its own name."""
     return "as it was" if step.name == AS_IT_WAS else _FIX_WORDS.get(step.name, step.name)
 
 
-def changes_words(step: Step) -> str:
+def changes_display(step: Step) -> str:
     """What a step sets, as words of the command line."""
     if step.donor is not None:
         # A donor lies in the same row: only its place along x is another.
@@ -43,16 +43,16 @@ def changes_words(step: Step) -> str:
     return " ".join(f"{path}={label_text(value)}" for path, value in step.changes.items())
 
 
-def cell_words(cell: Cell) -> str:
+def cell_display(cell: Cell) -> str:
     """A cell as `cell=` takes it."""
     return ",".join(f"{path}={label_text(label)}" for path, label in cell.labels)
 
 
-def case_words(case: Case) -> list[str]:
+def case_display(case: Case) -> list[str]:
     """What a case is called, in parts: 'depth 5', 'sequence length 100'; 'trial 12'."""
     if case.kind == "ablation":
         return [f"trial {case.base}"]
-    return [setting_words(path, label) for path, label in reversed(case.cell.labels)]
+    return [setting_display(path, label) for path, label in reversed(case.cell.labels)]
 
 
 #: Characters of a column, and of the steps' names at most.
@@ -71,7 +71,7 @@ class InterventionView(TerminalView):
     """
 
     def __init__(
-        self, agenda: InterventionAgenda, seconds_left: Callable[[], float | None], console: Console
+        self, agenda: InterventionSchedule, seconds_left: Callable[[], float | None], console: Console
     ) -> None:
         super().__init__(console)
         self.agenda = agenda
@@ -81,9 +81,9 @@ class InterventionView(TerminalView):
         """Steps by cells, k of n; in a narrow terminal the cells that are under way."""
         cases = self._shown_cases()
         names = dict.fromkeys(
-            step_words(step) for case in self.agenda.plan.cases for step in self.agenda.steps(case)
+            step_display(step) for case in self.agenda.plan.cases for step in self.agenda.steps(case)
         )
-        by_name = [{step_words(step): step for step in self.agenda.steps(case)} for case in cases]
+        by_name = [{step_display(step): step for step in self.agenda.steps(case)} for case in cases]
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
         table.add_column(style="bold", max_width=_NAME_WIDTH)
         for _ in cases:
@@ -105,10 +105,10 @@ class InterventionView(TerminalView):
         ended = sum(tally.trials for tally in tallies) - running
         done = sum(self.agenda.is_done(case) for case in plan.cases)
         parts = [
-            duration_text(monotonic() - self.started),
-            f"{count_words(ended, 'trial')} with something changed: {learned} learned; {running} {others}",
-            f"{done} of {count_words(len(plan.cases), 'case')} done",
-            "no estimate of the time left" if left is None else f"{duration_text(left)} left",
+            duration_display(monotonic() - self.started),
+            f"{quantity(ended, 'trial')} with something changed: {learned} learned; {running} {others}",
+            f"{done} of {quantity(len(plan.cases), 'case')} done",
+            "no estimate of the time left" if left is None else f"{duration_display(left)} left",
         ]
         return " · ".join(parts)
 
@@ -144,64 +144,62 @@ def entry(progress: Progress) -> Text:
 
 
 def _heading(case: Case) -> Text:
-    lines = [line for part in case_words(case) for line in label_lines(part, _COLUMN_WIDTH - 1)]
+    lines = [line for part in case_display(case) for line in label_lines(part, _COLUMN_WIDTH - 1)]
     return Text("\n".join(lines), style="bold")
 
 
-def tell(agenda: Agenda, space: Space, records: Sequence[TrialRecord]) -> None:
+def tell(agenda: Allocation, space: Space, records: Sequence[TrialRecord]) -> None:
     """Tells an agenda of the trials that records are of, as a study would."""
     for record in records:
         agenda.begin(note_of_record(record, space), record.recipe)
 
 
 def show_preview(
-    agenda: InterventionAgenda, config: RunConfig, records: Sequence[TrialRecord], console: Console
+    agenda: InterventionSchedule, config: RunConfig, records: Sequence[TrialRecord], console: Console
 ) -> None:
     """Prints what an agenda, told of all trials, has ahead of it."""
     # What trials of this run took here says more than a nominal second of training.
     factor = seconds_per_cost(records) or machine_factor()
     for case in agenda.plan.cases:
-        console.print(Text(", ".join(case_words(case)), style="bold"))
+        console.print(Text(", ".join(case_display(case)), style="bold"))
         for line in case.why:
             console.print(Text(f"  {line}"), soft_wrap=True)
-        console.print(_steps(agenda, case, lambda cost: duration_text(cost * factor)))
+        console.print(_steps(agenda, case, lambda cost: duration_display(cost * factor)))
     for note in agenda.plan.notes:
         console.print(Text(note), soft_wrap=True)
     console.print(Text(_summary(agenda, config, factor)), soft_wrap=True)
 
 
-def _steps(agenda: InterventionAgenda, case: Case, duration: Callable[[float], str]) -> Table:
+def _steps(agenda: InterventionSchedule, case: Case, duration: Callable[[float], str]) -> Table:
     table = Table("what is changed", "learned", "a trial", "sets", box=None)
     table.columns[0].ratio, table.columns[3].ratio = 3, 2
     for step in agenda.steps(case):
         against = f" (against {step.cause.replace('_', ' ')})" if step.cause not in ("", case.cause) else ""
         table.add_row(
-            f"{step_words(step)}{against}",
+            f"{step_display(step)}{against}",
             entry(agenda.progress(case, step)),
             duration(step.cost),
-            Text(changes_words(step), overflow="fold"),
+            Text(changes_display(step), overflow="fold"),
         )
     return table
 
 
-def _summary(agenda: InterventionAgenda, config: RunConfig, factor: float) -> str:
+def _summary(agenda: InterventionSchedule, config: RunConfig, factor: float) -> str:
     num_seeds = len(agenda.plan.seeds)
     if not agenda.num_left():
-        return (
-            f"Each change was tried on {count_words(num_seeds, 'seed')}, or given up; nothing is left to try."
-        )
-    duration = duration_text(agenda.cost_left() * factor / num_slots(config))
-    slots = count_words(num_slots(config), "slot")
+        return f"Each change was tried on {quantity(num_seeds, 'seed')}, or given up; nothing is left to try."
+    duration = duration_display(agenda.cost_left() * factor / num_slots(config))
+    slots = quantity(num_slots(config), "slot")
     minutes = config.budget.minutes
     limit = "" if minutes is None else f"; this session ends after {shown(minutes)} minutes"
     return (
-        f"{count_words(agenda.num_left(), 'trial')} at most, {duration} at most on {slots}{limit}. "
-        f"Each change on {count_words(num_seeds, 'seed')}, the same as without it; one with which surely "
+        f"{quantity(agenda.num_left(), 'trial')} at most, {duration} at most on {slots}{limit}. "
+        f"Each change on {quantity(num_seeds, 'seed')}, the same as without it; one with which surely "
         "less than half of them learn is given up, and what learns ends early."
     )
 
 
-class InterventionPace:
+class InterventionEta:
     """Estimates when a session will end.
 
     Args:
@@ -209,7 +207,7 @@ class InterventionPace:
         deadline: when it ends in any case, on the clock of time.monotonic; None for no limit.
     """
 
-    def __init__(self, agenda: InterventionAgenda, deadline: float | None) -> None:
+    def __init__(self, agenda: InterventionSchedule, deadline: float | None) -> None:
         self.agenda = agenda
         self.deadline = deadline
         self.started = monotonic()

@@ -39,8 +39,8 @@ def open_database(
         UserError: the database cannot be reached or refuses, lacks the study, or has it for another run.
         OSError: the run folder cannot be read or written.
     """
-    errors_told = partial(database_errors_told, address, folder)
-    with errors_told():
+    translate_errors = partial(translate_database_errors, address, folder)
+    with translate_errors():
         backend = _connect(address, password)
         event.listen(backend.scoped_session, "before_commit", lambda session: check())
         storage = get_storage(backend)
@@ -50,11 +50,11 @@ def open_database(
             backend.engine.dispose()
             raise
     # Every commit is on the server's disk when it returns.
-    return Journal(storage, study_name, lambda: None, backend.engine.dispose, errors_told)
+    return Journal(storage, study_name, lambda: None, backend.engine.dispose, translate_errors)
 
 
 @contextmanager
-def database_errors_told(address: str, folder: RunFolder) -> Iterator[None]:
+def translate_database_errors(address: str, folder: RunFolder) -> Iterator[None]:
     """Turns an error of the database into one line.
 
     Raises:

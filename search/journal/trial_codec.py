@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from failmap.run_folder.records import Fault, Intervention, Origin, Outcome, Summary, TrialRecord
 from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.map_allocation import Job
+from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.samplers.base import distributions
 from failmap.search.space import Cell, Space
 from failmap.search.trial.config import TrialConfig
@@ -22,7 +22,7 @@ STATES: dict[Outcome, TrialState] = {
 }
 
 
-def new_entry(space: Space, job: Job, *, is_exempt: bool) -> FrozenTrial:
+def new_entry(space: Space, job: NextTrial, *, is_exempt: bool) -> FrozenTrial:
     """A trial that begins, with all that is known of it, so that the journal takes it as one record.
 
     An intervention has the parameters of what was changed, which every sampler can read.

@@ -13,7 +13,7 @@ from failmap.search.loading.draft import (
     OrderError,
     complete_base,
     default_of,
-    in_order_of_conditions,
+    sort_by_conditions,
 )
 from failmap.search.loading.fields import (
     GROUPS,
@@ -168,7 +168,7 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     base = complete_base(chosen, fixed, axes)
     axes = _without_idle(axes, base, notes)
     try:
-        ordered = tuple(in_order_of_conditions(axes))
+        ordered = tuple(sort_by_conditions(axes))
         space = Space(name=draft.name, map=MapAxes(**map_values), axes=ordered, base=base, **others)
     except OrderError as error:
         problems.append(str(error))
@@ -181,7 +181,7 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     return space if len(problems) == before else None
 
 
-def drop_what_the_choice_lacks(
+def drop_inapplicable(
     draft: Draft, switched: set[str], own: set[str], problems: list[str], notes: list[str]
 ) -> None:
     """Leaves out what the file says of a task or network that a word has exchanged for another.

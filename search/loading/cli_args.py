@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from failmap.run_folder.errors import nearest
-from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, require_plain_data, told_in_a_line
+from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, one_line, require_plain_data
 
 __all__ = ["MAX_CHARACTERS", "YamlError", "parse_yaml"]
 
@@ -32,7 +32,7 @@ def parse_yaml(text: str) -> Any:
     except YamlError:
         raise
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise YamlError(told_in_a_line(error)) from None
+        raise YamlError(one_line(error)) from None
     except AssertionError:
         # OmegaConf's own word on a text that is one number, say.
         raise YamlError("neither a mapping nor a list") from None
@@ -74,7 +74,7 @@ class Word:
         return f"{self.key}={self.text}"
 
 
-def read_words(words: Sequence[str], problems: list[str]) -> dict[str, Word]:
+def parse_arguments(words: Sequence[str], problems: list[str]) -> dict[str, Word]:
     """Words by their keys. What is not a word is added to the problems and left out."""
     read: dict[str, Word] = {}
     for word in words:

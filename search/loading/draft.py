@@ -200,7 +200,7 @@ class OrderError(ValueError):
     """Conditions that depend on one another in a circle."""
 
 
-def in_order_of_conditions(axes: Sequence[Axis]) -> list[Axis]:
+def sort_by_conditions(axes: Sequence[Axis]) -> list[Axis]:
     """The same axes; those without conditions keep their places.
 
     Raises:

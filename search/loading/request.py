@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.storage import check_place, place_of
+from failmap.run_folder.storage import check_location, parse_location
 from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
-from failmap.search.loading.build import build_space, drop_what_the_choice_lacks
-from failmap.search.loading.cli_args import Group, GroupError, Word, question_of, read_group, read_words
+from failmap.search.loading.build import build_space, drop_inapplicable
+from failmap.search.loading.cli_args import Group, GroupError, Word, parse_arguments, question_of, read_group
 from failmap.search.loading.draft import Draft, apply_word, draft_from_file
 from failmap.search.loading.fields import (
     GROUPS,
@@ -26,7 +26,7 @@ from failmap.search.loading.fields import (
     nearest_path,
     shown,
 )
-from failmap.search.new_run import made_up_name, name_problem
+from failmap.search.new_run import generate_run_name, name_problem
 from failmap.search.shards import Shard, name_of_shard, shard_of_name, shard_problems
 from failmap.search.space import Space
 
@@ -78,7 +78,7 @@ def read_request(words: Sequence[str]) -> Request:
     """
     problems: list[str] = []
     notes: list[str] = []
-    read = read_words(words, problems)
+    read = parse_arguments(words, problems)
     plan = _boolean(read.pop("plan", None), problems)
     resume = _boolean(read.pop("resume", None), problems)
     if resume and "run" not in read:
@@ -98,10 +98,10 @@ def read_request(words: Sequence[str]) -> Request:
     shard = Shard.parse(values["shard"]) if values.get("shard") else None
     if "run" not in values:
         others = [word for word in read.values() if word.key in ("seed", "sampler", "pruner", "test")]
-        storage = place_of(values.get("storage", "runs"))
-        check_place(storage)
+        storage = parse_location(values.get("storage", "runs"))
+        check_location(storage)
         differences = [(word.key, word.text) for word in [*changed, *others]]
-        values["run"] = made_up_name(space.name, differences, storage, shard.suffix if shard else "")
+        values["run"] = generate_run_name(space.name, differences, storage, shard.suffix if shard else "")
     elif shard is not None:
         values["run"] = name_of_shard(values["run"], shard)
     return Request(RunConfig(space=space, **values), plan, tuple(notes), resume)
@@ -192,7 +192,7 @@ def _draft(
             changed.append(word)
     switched = {word.key.partition(".")[0] for word in changed if word.key in CHOICE_KEYS}
     own = {path for path in draft.origins if not draft.origins[path]}
-    drop_what_the_choice_lacks(draft, switched, own, problems, notes)
+    drop_inapplicable(draft, switched, own, problems, notes)
     return draft, changed
 
 

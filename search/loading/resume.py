@@ -7,11 +7,11 @@ from pydantic import ValidationError
 
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.paths import RunFolder, names_of_runs
-from failmap.run_folder.storage import check_place, place_of, store_of
+from failmap.run_folder.storage import check_location, parse_location, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.config import RunConfig
 from failmap.search.loading.build import Checker
-from failmap.search.loading.cli_args import Group, Word, read_words
+from failmap.search.loading.cli_args import Group, Word, parse_arguments
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
 from failmap.search.loading.fields import KINDS, Chosen, model_problems, shown
@@ -32,8 +32,8 @@ def locate(words: Sequence[str]) -> tuple[RunFolder, list[str]]:
     """
     named = dict(word.partition("=")[::2] for word in words if word.startswith(("run=", "storage=")))
     others = [word for word in words if not word.startswith(("run=", "storage="))]
-    storage = place_of(named.get("storage", "runs"))
-    check_place(storage)
+    storage = parse_location(named.get("storage", "runs"))
+    check_location(storage)
     if "run" not in named:
         raise UserError(f"run: is missing: which run in {storage}?{nearest('', names_of_runs(storage))}")
     if problem := name_problem(named["run"]):
@@ -55,7 +55,7 @@ def resume_config(stored: RunConfig, words: Sequence[str]) -> RunConfig:
         UserError: with a line for each mistake, and for each difference that would make it another run.
     """
     problems: list[str] = []
-    read = read_words(words, problems)
+    read = parse_arguments(words, problems)
     allowed = {
         key: word for key, word in read.items() if key == "keep" or key.startswith(("budget.", "cluster."))
     }

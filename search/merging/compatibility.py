@@ -14,7 +14,7 @@ _HARMLESS = ("budget.", "cluster.", "keep: ", "shard: ")
 _KEEP = ("none", "learned", "all")
 
 
-def strangers(sources: Sequence[Source]) -> Iterator[str]:
+def incompatibilities(sources: Sequence[Source]) -> Iterator[str]:
     """Why sources are no parts of one run, a line each."""
     first = sources[0] if sources else None
     for source in sources[1:]:

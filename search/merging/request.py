@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from failmap.analysis.arguments import read_run_words
+from failmap.analysis.arguments import read_run_arguments
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import AnyPath, place_of, store_of
+from failmap.run_folder.storage import AnyPath, parse_location, store_of
 from failmap.search.new_run import name_problem
 from failmap.search.shards import shard_of_name
 
@@ -32,7 +32,7 @@ def read_merge(words: Sequence[str]) -> MergeRequest:
     Raises:
         UserError: with a line for each mistake.
     """
-    settings = read_run_words(words, ("from", "into"))
+    settings = read_run_arguments(words, ("from", "into"))
     storage, names = settings["storage"], [name for name in settings["run"].split(",") if name]
     places = list(dict.fromkeys([storage, *filter(None, settings.get("from", "").split(","))]))
     problems = [f"run={name}: {problem}" for name in names if (problem := name_problem(name))]
@@ -46,13 +46,13 @@ def read_merge(words: Sequence[str]) -> MergeRequest:
     if problems:
         raise UserError(*problems)
     assert into is not None
-    target = RunFolder(place_of(storage) / into)
-    folders = _find(names, [place_of(place) for place in places])
+    target = RunFolder(parse_location(storage) / into)
+    folders = _find(names, [parse_location(place) for place in places])
     if store_of(target.path).exists(target.path):
         problems.append(f"{target.path} exists already: name the merged run otherwise by into=NAME")
     told = ", ".join(places)
     if not folders:
-        known = sorted({shard_of_name(name)[0] for place in places for name in _runs(place_of(place))})
+        known = sorted({shard_of_name(name)[0] for place in places for name in _runs(parse_location(place))})
         problems.append(
             f"run={settings['run']}: no such run, and no shard of it, in {told}{nearest(names[0], known)}"
         )

@@ -18,14 +18,14 @@ from failmap.search.config import RunConfig
 from failmap.search.journal.trial_codec import record_of
 from failmap.search.loading import to_yaml
 from failmap.search.merging.source import MemoryJournal, Source
-from failmap.search.merging.trials import Gathered, Taken
+from failmap.search.merging.trials import MergedTrial, MergedTrials
 from failmap.search.provenance import begin_session, end_session
 
 
 def write_run(
     config: RunConfig,
     folder: RunFolder,
-    gathered: Gathered,
+    gathered: MergedTrials,
     sources: Sequence[Source],
     command: Sequence[str],
 ) -> None:
@@ -73,7 +73,7 @@ def _all_or_nothing(folder: RunFolder) -> Iterator[RunFolder]:
         raise
 
 
-def _copy_files(taken: Taken, run: RunFolder, number: int) -> None:
+def _copy_files(taken: MergedTrial, run: RunFolder, number: int) -> None:
     """History, weights, and of an unfinished trial the checkpoint that it goes on from."""
     source, target = taken.source.folder.trial(taken.trial.number), run.trial(number)
     names = [

@@ -18,7 +18,7 @@ Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Taken:
+class MergedTrial:
     """A trial and the run it is taken from."""
 
     source: Source
@@ -34,7 +34,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Gathered:
+class MergedTrials:
     """The trials of a merged run.
 
     Attributes:
@@ -44,12 +44,12 @@ class Gathered:
         problems: why they are no trials of one run, a line each.
     """
 
-    trials: Sequence[Taken]
+    trials: Sequence[MergedTrial]
     numbers: Mapping[tuple[str, int], int]
     num_repeated: int
     problems: Sequence[str]
 
-    def attributes(self, taken: Taken, run: str) -> dict[str, Any]:
+    def attributes(self, taken: MergedTrial, run: str) -> dict[str, Any]:
         """What the journal says of a trial, with its origin, and the new numbers of trials that it names.
 
         Args:
@@ -74,7 +74,7 @@ class Gathered:
         return {**attributes, "intervention": changed}
 
 
-def gather(sources: Sequence[Source], order: Mapping[Cell, int]) -> Gathered:
+def merge_trials(sources: Sequence[Source], order: Mapping[Cell, int]) -> MergedTrials:
     """Puts the trials of sources in one order: by cell, recipe and seed; what was changed about them behind.
 
     Args:
@@ -82,13 +82,13 @@ def gather(sources: Sequence[Source], order: Mapping[Cell, int]) -> Gathered:
             that is further.
         order: the place of each cell.
     """
-    found: dict[Key, list[Taken]] = defaultdict(list)
+    found: dict[Key, list[MergedTrial]] = defaultdict(list)
     keys: dict[tuple[str, int], Key] = {}
     problems: list[str] = []
     for source in sources:
         try:
             for trial, key in zip(source.trials, _keys(source, order), strict=True):
-                found[key].append(Taken(source, trial))
+                found[key].append(MergedTrial(source, trial))
                 keys[source.place, trial.number] = key
         except (KeyError, IndexError, TypeError) as error:
             problems.append(f"{source.folder.journal} is corrupt: a trial of no cell or with no {error}")
@@ -111,7 +111,7 @@ def gather(sources: Sequence[Source], order: Mapping[Cell, int]) -> Gathered:
         trials.append(best)
     places = {key: number for number, key in enumerate(sorted(found))}
     numbers = {place: places[key] for place, key in keys.items()}
-    return Gathered(trials, numbers, sum(map(len, found.values())) - len(found), problems)
+    return MergedTrials(trials, numbers, sum(map(len, found.values())) - len(found), problems)
 
 
 def _keys(source: Source, order: Mapping[Cell, int]) -> Iterator[Key]:
@@ -141,7 +141,7 @@ def _settings(changes: Mapping[str, Any]) -> str:
 
 def _recipe_conflicts(found: Any) -> Iterator[str]:
     """Recipes that have one number and are not the same: samplers that look at scores may differ in them."""
-    seen: dict[tuple[Any, ...], Taken] = {}
+    seen: dict[tuple[Any, ...], MergedTrial] = {}
     told = set()
     for taken in (taken for group in found for taken in group):
         attributes = taken.trial.user_attrs
@@ -155,7 +155,7 @@ def _recipe_conflicts(found: Any) -> Iterator[str]:
             )
 
 
-def _further(one: Taken, other: Taken) -> Taken | None:
+def _further(one: MergedTrial, other: MergedTrial) -> MergedTrial | None:
     """The one of two runs of a trial that got further; None where they are not the same."""
     histories = [taken.source.history(taken.trial.number) for taken in (one, other)]
     common = min(map(len, histories))
@@ -174,10 +174,10 @@ def _further(one: Taken, other: Taken) -> Taken | None:
     return longer
 
 
-def _told(taken: Taken) -> str:
+def _told(taken: MergedTrial) -> str:
     attributes = taken.trial.user_attrs
     return f"{_cell_words(taken)}, recipe {attributes['recipe_index']}, seed {attributes['seed']}"
 
 
-def _cell_words(taken: Taken) -> str:
+def _cell_words(taken: MergedTrial) -> str:
     return " ".join(f"{path}={label}" for path, label in taken.trial.user_attrs["cell"].items())

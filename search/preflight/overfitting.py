@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from failmap.datasets.task import Batch
-from failmap.run_folder.wording import count_words
+from failmap.run_folder.wording import quantity
 from failmap.search.preflight.finding import Finding, Status, remedies
 from failmap.search.preflight.rates import Course, Kind, course, target_loss
 from failmap.search.preflight.subject import Subject, constant_guess_loss, floor_on
@@ -99,7 +99,7 @@ def _losses(training: Training, batch: Batch, target: float, seconds: float) -> 
 
 
 def _message(seen: Course, losses: Sequence[float], blind: float) -> str:
-    after = f"after {count_words(len(losses), 'update')}"
+    after = f"after {quantity(len(losses), 'update')}"
     if seen.kind == "explodes":
         return f"the loss of a fixed batch explodes: not finite {after}"
     if seen.kind == "overfitted":

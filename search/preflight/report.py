@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from failmap.run_folder.wording import count_words, duration_text
+from failmap.run_folder.wording import duration_display, quantity
 from failmap.search.preflight.finding import Finding, Status, worst
 from failmap.search.preflight.rates import RatesReport
 from failmap.search.trial.config import TrialConfig
@@ -151,7 +151,7 @@ class Row:
         if not self.trials:
             return message
         return f"{self.trials[0]}: {message}" + (
-            f" (and {count_words(len(self.trials) - 1, 'other trial')})" if len(self.trials) > 1 else ""
+            f" (and {quantity(len(self.trials) - 1, 'other trial')})" if len(self.trials) > 1 else ""
         )
 
 
@@ -206,8 +206,8 @@ def summary(report: Report) -> str:
     """Everything in one line."""
     statuses = [finding.status for trial in report.trials for finding in trial.findings.values()]
     counts = [f"{statuses.count(one)} {word}" for one, word in _WORDS.items() if one in statuses]
-    told = f"{count_words(len(report.trials), 'trial')}, {', '.join(counts) or 'nothing checked'}"
-    return f"preflight of {report.title}: {told} ({duration_text(report.seconds)})"
+    told = f"{quantity(len(report.trials), 'trial')}, {', '.join(counts) or 'nothing checked'}"
+    return f"preflight of {report.title}: {told} ({duration_display(report.seconds)})"
 
 
 def _table(report: Report, made: Iterable[Row]) -> Table:

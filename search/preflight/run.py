@@ -10,7 +10,7 @@ import torch
 
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.wording import count_words
+from failmap.run_folder.wording import quantity
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
 from failmap.search.loading.request import default_space
@@ -177,7 +177,7 @@ def brief_preflight(config: RunConfig, see_more: str) -> list[str]:
     if not made:
         return [f"preflight: nothing that is cheap enough to check in brief; see {see_more}"]
     if not bad:
-        return [f"preflight: {count_words(len({row.check for row in made}), 'check')} passed"]
+        return [f"preflight: {quantity(len({row.check for row in made}), 'check')} passed"]
     return [*map(_line, bad), f"preflight: more by {see_more}"]
 
 

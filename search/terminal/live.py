@@ -6,7 +6,7 @@ from time import monotonic
 from rich.console import Console, RenderableType
 
 from failmap.run_folder.records import Outcome
-from failmap.run_folder.wording import count_words, duration_text
+from failmap.run_folder.wording import duration_display, quantity
 from failmap.search.allocation.map_allocation import cells_in_order
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
@@ -80,11 +80,11 @@ class LiveView(TerminalView):
         shard = [] if self.config.shard is None else [Shard.parse(self.config.shard).words]
         parts = [
             *shard,
-            duration_text(seconds),
-            f"{count_words(ended, 'trial')}: {', '.join(counts)}; {results.num_unfinished} {others}",
-            *([f"{count_words(changed, 'intervention')} {others}"] if changed else []),
-            f"{decided} of {count_words(len(verdicts), 'cell')} decided",
+            duration_display(seconds),
+            f"{quantity(ended, 'trial')}: {', '.join(counts)}; {results.num_unfinished} {others}",
+            *([f"{quantity(changed, 'intervention')} {others}"] if changed else []),
+            f"{decided} of {quantity(len(verdicts), 'cell')} decided",
             f"{(ended - self.ended_before) / max(seconds, 1) * 60:.0f} trials/min",
-            "no estimate of the time left" if left is None else f"{duration_text(left)} left",
+            "no estimate of the time left" if left is None else f"{duration_display(left)} left",
         ]
         return " · ".join(parts)

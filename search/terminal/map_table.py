@@ -12,12 +12,12 @@ from failmap.analysis.palette import STATE_WORDS, cell_colour
 from failmap.analysis.verdict import CellVerdict, State, TrialResult, judge
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.wording import (
+    axis_display,
     axis_labels,
-    axis_words,
-    count_words,
     is_scale,
     label_lines,
-    setting_words,
+    quantity,
+    setting_display,
 )
 from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.config import RunConfig
@@ -71,7 +71,7 @@ class _Panel:
     def cut(self, height: int) -> "_Panel":
         """With no more rows than fit into so many lines; the others are counted in the heading."""
         room = max(height - 1 - self._label_height, 1)
-        hidden = count_words(len(self.rows) - room, "more row")
+        hidden = quantity(len(self.rows) - room, "more row")
         return replace(self, heading=f"{self.heading} (… {hidden})", rows=self.rows[:room])
 
     def parts(self, label_width: int, cell_width: int) -> tuple[RenderableType, RenderableType]:
@@ -117,7 +117,7 @@ def map_picture(
         room = height - -(-len(legend.plain) // width)
         shown = _that_fit(panels, room)
         if len(shown) < len(panels):
-            hidden = count_words(len(panels) - len(shown), "more part") + " of the map"
+            hidden = quantity(len(panels) - len(shown), "more part") + " of the map"
             notes = [
                 Text(f"… {hidden}: {command_line('status', f'run={config.run}')}", style="dim", no_wrap=True)
             ]
@@ -155,7 +155,7 @@ def _panels(
                     drawn[-1].append(_cell_text(verdict, cells.get(cell, ()), cell_width))
                 else:
                     drawn[-1].append(Text(ELSEWHERE, style="dim"))
-        told = f", {setting_words(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
+        told = f", {setting_display(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
         yield _Panel(f"{heading}{told}", drawn, labels, sum(verdicts[cell].num_unfinished for cell in own))
 
 
@@ -173,7 +173,7 @@ def _that_fit(panels: Sequence[_Panel], height: int) -> list[_Panel]:
 
 
 def _axis_words(axis: Axis) -> str:
-    return axis_words(axis.path, axis.values or ())
+    return axis_display(axis.path, axis.values or ())
 
 
 def _axis_labels(axis: Axis) -> list[tuple[Any, str]]:

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from failmap.run_folder.errors import printable
-from failmap.run_folder.wording import count_words, duration_text
-from failmap.search.run_status import Standing, State
+from failmap.run_folder.wording import duration_display, quantity
+from failmap.search.run_status import RunStatus, State
 
 _STATE_WORDS: dict[State, str] = {
     "running": "running on {host}",
@@ -26,7 +26,7 @@ _NAME_WIDTH, _STATE_WIDTH = 26, 16
 _STYLES: dict[State, str] = {"running": "bold", "died": "red", "unreadable": "red"}
 
 
-def show_standings(standings: Sequence[Standing], console: Console) -> None:
+def show_run_list(standings: Sequence[RunStatus], console: Console) -> None:
     """A table as wide as the terminal; on a pipe a line for each run."""
     if not console.is_terminal:
         for standing in standings:
@@ -51,61 +51,61 @@ def show_standings(standings: Sequence[Standing], console: Console) -> None:
     console.print(table)
 
 
-def _row(standing: Standing) -> tuple[str, ...]:
+def _row(standing: RunStatus) -> tuple[str, ...]:
     """What the table says of one run, by its headings."""
     is_readable = standing.state != "unreadable"
     return (
         printable(standing.run),
-        state_words(standing),
+        state_display(standing),
         f"{standing.num_decided}/{standing.num_cells}" if is_readable else "",
         f"{standing.num_ended:,}" if is_readable else "",
         "" if standing.trials_per_hour is None else f"{standing.trials_per_hour:,.0f}",
-        "" if standing.seconds_left is None else duration_text(standing.seconds_left),
-        printable(standing.problem) or fault_words(standing),
+        "" if standing.seconds_left is None else duration_display(standing.seconds_left),
+        printable(standing.problem) or fault_display(standing),
     )
 
 
-def line_of(standing: Standing) -> str:
+def line_of(standing: RunStatus) -> str:
     """One run in one line."""
     if standing.state == "unreadable":
         return f"{printable(standing.run)}: unreadable: {printable(standing.problem)}"
     parts = [
-        state_words(standing),
-        f"{standing.num_decided} of {count_words(standing.num_cells, 'cell')} decided",
-        f"{count_words(standing.num_ended, 'trial')}, {standing.num_unfinished} unfinished",
+        state_display(standing),
+        f"{standing.num_decided} of {quantity(standing.num_cells, 'cell')} decided",
+        f"{quantity(standing.num_ended, 'trial')}, {standing.num_unfinished} unfinished",
     ]
     if standing.trials_per_hour is not None:
         parts.append(f"{standing.trials_per_hour:,.0f} trials/h")
     if standing.seconds_left is not None:
-        parts.append(f"{duration_text(standing.seconds_left)} left")
+        parts.append(f"{duration_display(standing.seconds_left)} left")
     if standing.last_fault is not None:
-        parts.append(f"last fault: {fault_words(standing)}")
+        parts.append(f"last fault: {fault_display(standing)}")
     return f"{printable(standing.run)}: {' · '.join(parts)}"
 
 
-def faults_lines(standing: Standing) -> Iterator[str]:
+def faults_lines(standing: RunStatus) -> Iterator[str]:
     """What went wrong in a run and was mended: nothing where nothing did."""
     if standing.last_fault is not None:
         counts = ", ".join(
             f"{count} {kind.replace('_', ' ')}" for kind, count in (standing.num_faults or {}).items()
         )
         total = sum((standing.num_faults or {}).values())
-        retried = count_words(standing.num_retried, "trial")
-        yield f"{count_words(total, 'start')} of {retried} ended early: {counts}"
-        yield f"the last: {fault_words(standing)}"
+        retried = quantity(standing.num_retried, "trial")
+        yield f"{quantity(total, 'start')} of {retried} ended early: {counts}"
+        yield f"the last: {fault_display(standing)}"
 
 
-def as_json(standings: Sequence[Standing]) -> str:
-    """A list of objects: the attributes of `Standing`."""
+def as_json(standings: Sequence[RunStatus]) -> str:
+    """A list of objects: the attributes of `RunStatus`."""
     return json.dumps([asdict(standing) for standing in standings], indent=1)
 
 
-def state_words(standing: Standing) -> str:
+def state_display(standing: RunStatus) -> str:
     """'running on HOST', 'stopped'."""
     return _STATE_WORDS[standing.state].format(host=printable(standing.host))
 
 
-def fault_words(standing: Standing) -> str:
+def fault_display(standing: RunStatus) -> str:
     """'lost: its node died, 2026-11-22 14:05'; '' where there was none."""
     fault = standing.last_fault
     if fault is None:

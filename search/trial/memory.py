@@ -67,7 +67,7 @@ def free_memory(error: BaseException) -> None:
             torch.cuda.empty_cache()
 
 
-def size_words(config: TrialConfig) -> str:
+def describe_size(config: TrialConfig) -> str:
     """What did not fit: 'batch 64 x length 100, lstm of 512 units, depth 5'."""
     task, model = config.task.model_dump(), config.model.model_dump()
     length = task.get("sequence_length")

@@ -81,7 +81,7 @@ def add_l2_penalty(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> N
 THRESHOLD, LEAST_CHANGE = 1e-4, 1e-8
 
 
-def take_in(config: TrainConfig, progress: Progress, validation_loss: float) -> None:
+def plateau_step(config: TrainConfig, progress: Progress, validation_loss: float) -> None:
     """Lowers `progress.rate_share` if the validation loss has not fallen for too many evaluations.
 
     All that it goes by is in the progress, so it survives a checkpoint, and is a function of the history.

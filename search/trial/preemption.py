@@ -7,7 +7,7 @@ from types import FrameType
 GRACE_SECONDS = 60
 
 
-class LeavingError(Exception):
+class PreemptedError(Exception):
     """This worker was asked to leave: its training is saved, and it takes no other."""
 
 

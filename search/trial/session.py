@@ -19,7 +19,7 @@ from failmap.search.trial.criterion import Criterion, Decision, Progress
 from failmap.search.trial.evaluation import Measurement, measure
 from failmap.search.trial.history import History
 from failmap.search.trial.nonfinite import FirstNonfinite, first_nonfinite
-from failmap.search.trial.optimizers import learning_rate, take_in
+from failmap.search.trial.optimizers import learning_rate, plateau_step
 from failmap.search.trial.probes import Signals, is_probed, loss_signals, rounded, to_host
 from failmap.search.trial.probes.probe import probe
 from failmap.search.trial.training import Interval, Training
@@ -114,7 +114,7 @@ class TrialSession:
             moved=not (before.same_weights(model) and before.same_scaling(scaling)),
             finite=self._is_finite(interval, measurement),
         )
-        take_in(train, self.progress, measurement.loss)
+        plateau_step(train, self.progress, measurement.loss)
         if decision is not None:
             self._decide(decision, before, end)
         return evaluation
@@ -225,7 +225,7 @@ def _polled(flag: Callable[[], bool], poll_seconds: float) -> Callable[[], bool]
     """The same flag, looked at no more often than that: it may lie on a network."""
     next_look = monotonic()
 
-    def is_raised() -> bool:
+    def flag_exists() -> bool:
         nonlocal next_look
         now = monotonic()
         if now < next_look:
@@ -233,7 +233,7 @@ def _polled(flag: Callable[[], bool], poll_seconds: float) -> Callable[[], bool]
         next_look = now + poll_seconds
         return flag()
 
-    return is_raised
+    return flag_exists
 
 
 def _finite(value: float) -> float | None:

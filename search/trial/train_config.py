@@ -65,7 +65,7 @@ BETAS = (0.9, 0.999)
 SPECIAL_SETTINGS = ("momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay")
 
 
-def those_with(setting: str) -> list[OptimizerName]:
+def optimizers_with(setting: str) -> list[OptimizerName]:
     """The optimizers that have a setting."""
     return [name for name, optimizer in OPTIMIZERS.items() if setting in optimizer.settings]
 
@@ -191,7 +191,7 @@ class TrainConfig(Config):
             )
         for setting in SPECIAL_SETTINGS:
             if getattr(self, setting) and setting not in OPTIMIZERS[self.optimizer].settings:
-                *others, last = those_with(setting)
+                *others, last = optimizers_with(setting)
                 having = f"{', '.join(others)} and {last} have it" if others else f"{last} has it"
                 raise ValueError(f"train.{setting} is not a setting of {self.optimizer}: {having}")
         if self.nesterov and not self.momentum:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.storage import AnyPath, check_place, place_of, store_of
+from failmap.run_folder.storage import AnyPath, check_location, parse_location, store_of
 from failmap.run_folder.storage.object_logs import SEGMENT_BYTES, segment_path
 
 
@@ -150,18 +150,18 @@ def test_a_segment_that_says_nonsense_of_the_one_before_is_refused(s3_storage: A
 @pytest.mark.parametrize("kind", ["disk", "s3"])
 def test_the_first_look_says_what_is_wrong(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if kind == "disk":
-        check_place(tmp_path / "not yet there")
+        check_location(tmp_path / "not yet there")
         return
     storage = request.getfixturevalue("s3_storage")
-    check_place(storage / "not yet there")
+    check_location(storage / "not yet there")
     with pytest.raises(UserError, match="there is no bucket nobodys: make it first"):
-        check_place(place_of("s3://nobodys/runs"))
+        check_location(parse_location("s3://nobodys/runs"))
 
 
 def test_an_endpoint_that_does_not_answer_is_told_within_seconds(use_s3: Callable[[str], None]) -> None:
     use_s3("http://127.0.0.1:9")
     with pytest.raises(UserError, match=r"does not answer at http://127\.0\.0\.1:9: look at"):
-        check_place(place_of("s3://runs/mine"))
+        check_location(parse_location("s3://runs/mine"))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_an_endpoint_that_does_not_answer_is_told_within_seconds(use_s3: Callabl
 )
 def test_places_that_are_none_are_told(text: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
-        place_of(text)
+        parse_location(text)
 
 
 def test_files_are_their_owners_alone(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.run_folder.errors import UserError, hide_secrets
+from failmap.run_folder.errors import UserError, redact
 
 SECRET = "hunter2"
 #: What a password may look like where somebody forgot to escape it.
@@ -38,7 +38,7 @@ names = st.from_regex(r"[a-z][a-z0-9_.-]{0,9}", fullmatch=True)
     ],
 )
 def test_what_is_hidden_and_what_is_not(text: str, shown: str) -> None:
-    assert hide_secrets(text) == shown
+    assert redact(text) == shown
 
 
 @given(scheme=names, user=names, password=passwords, host=names, before=st.text(), after=st.text())
@@ -46,7 +46,7 @@ def test_no_password_before_the_host_is_shown(
     scheme: str, user: str, password: str, host: str, before: str, after: str
 ) -> None:
     before, after = before.replace(SECRET, ""), after.replace(SECRET, "")
-    assert SECRET not in hide_secrets(f"{before} {scheme}://{user}:{password}@{host}/runs {after}")
+    assert SECRET not in redact(f"{before} {scheme}://{user}:{password}@{host}/runs {after}")
 
 
 @given(
@@ -58,12 +58,12 @@ def test_no_password_before_the_host_is_shown(
 )
 def test_no_parameter_that_is_named_like_a_secret_is_shown(name: str, value: str, others: list[str]) -> None:
     query = "&".join([*(f"{other}=1" for other in others), f"{name}={value}"])
-    assert SECRET not in hide_secrets(f"postgresql://host/runs?{query}")
+    assert SECRET not in redact(f"postgresql://host/runs?{query}")
 
 
 @given(text=st.text() | passwords.map(lambda text: f"https://me:{text}@host/?token={text}"))
 def test_what_is_hidden_stays_so(text: str) -> None:
-    assert hide_secrets(hide_secrets(text)) == hide_secrets(text)
+    assert redact(redact(text)) == redact(text)
 
 
 def test_no_line_of_an_error_shows_a_secret() -> None:

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from failmap.run_folder.wording import (
     any_of,
+    axis_display,
     axis_labels,
-    axis_words,
-    duration_text,
+    duration_display,
     is_scale,
+    label_display,
     label_lines,
     label_text,
-    label_words,
-    name_words,
-    path_words,
-    setting_words,
+    name_display,
+    path_display,
+    setting_display,
 )
 
 OUTPUTS = ({"activation": "none", "loss": "mse"}, {"activation": "sigmoid", "loss": "bce_with_logits"})
@@ -28,7 +28,7 @@ OUTPUTS = ({"activation": "none", "loss": "mse"}, {"activation": "sigmoid", "los
     [(0, "0 s"), (0.5, "0.5 s"), (59, "59 s"), (600, "10 min"), (7200, "2 h"), (1e6, "12 d")],
 )
 def test_a_duration_is_told_in_its_unit(seconds: float, told: str) -> None:
-    assert duration_text(seconds) == told
+    assert duration_display(seconds) == told
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def test_a_duration_is_told_in_its_unit(seconds: float, told: str) -> None:
 )
 def test_a_label_is_short_and_a_setting_is_complete(path: str, value: Any, label: str, setting: str) -> None:
     for told in (value, label_text(value)):
-        assert label_words(path, told) == label
-        assert setting_words(path, told) == setting
+        assert label_display(path, told) == label
+        assert setting_display(path, told) == setting
 
 
 def test_an_axis_is_called_by_what_its_labels_are() -> None:
-    assert axis_words("output", OUTPUTS) == "activation, loss"
-    assert axis_words("task", [{"name": "parity"}, {"name": "adding"}]) == "task"
-    assert axis_words("model", [{"initialization": "he"}, {"forget_bias": 1.0}]) == "initialization"
-    assert axis_words("model", [{"forget_bias": 1.0}]) == "model"
-    assert axis_words("train.learning_rate", [0.1]) == "learning rate"
-    assert path_words("model.name") == "model"
+    assert axis_display("output", OUTPUTS) == "activation, loss"
+    assert axis_display("task", [{"name": "parity"}, {"name": "adding"}]) == "task"
+    assert axis_display("model", [{"initialization": "he"}, {"forget_bias": 1.0}]) == "initialization"
+    assert axis_display("model", [{"forget_bias": 1.0}]) == "model"
+    assert axis_display("train.learning_rate", [0.1]) == "learning rate"
+    assert path_display("model.name") == "model"
 
 
 def test_labels_that_would_read_alike_are_told_in_full() -> None:
@@ -83,7 +83,7 @@ def test_names_have_no_order_and_numbers_do() -> None:
 
 
 def test_names_and_lists_of_them_read_as_words() -> None:
-    assert [name_words(name) for name in ("moving_mnist", "encoder_decoder", "cnn_lstm")] == [
+    assert [name_display(name) for name in ("moving_mnist", "encoder_decoder", "cnn_lstm")] == [
         "moving MNIST", "encoder-decoder", "CNN LSTM",
     ]  # fmt: skip
     assert any_of(["LSTM", "GRU", "RNN"]) == "LSTM, GRU or RNN"

@@ -16,11 +16,11 @@ import pytest
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import AnyPath
-from failmap.search.lease import Lease, driver_of, take_lease
-from failmap.search.lease_terms import Owner, Pace, SupersededError, Terms
+from failmap.search.lease import Lease, acquire_lease, driver_of
+from failmap.search.lease_terms import LeaseTiming, Owner, SupersededError, Terms
 
 #: Beats that a test can wait for.
-QUICK = Pace(beat_seconds=0.05, watch_seconds=1.0)
+QUICK = LeaseTiming(beat_seconds=0.05, watch_seconds=1.0)
 
 #: Holds a run and writes a line again and again, each after a check, as the study does.
 DRIVER = """
@@ -29,10 +29,12 @@ from dataclasses import replace
 from pathlib import Path
 from failmap.analysis.errors import UserError
 from failmap.analysis.run_folder import RunFolder
-from failmap.search.lock import Owner, Pace, take_lease
+from failmap.search.lease import acquire_lease
+from failmap.search.lease_terms import LeaseTiming, Owner
 folder, place = RunFolder(Path(sys.argv[1])), sys.argv[2]
 owner = Owner.this_process()
-lease = take_lease(folder, print, owner=replace(owner, place=place or owner.place), pace=Pace(0.05, 1.0))
+timing = LeaseTiming(0.05, 1.0)
+lease = acquire_lease(folder, print, owner=replace(owner, place=place or owner.place), timing=timing)
 print("driving", flush=True)
 try:
     while True:
@@ -93,7 +95,7 @@ def leave_term(folder: RunFolder, owner: Owner | None, content: bytes | None = N
 def test_a_second_driver_is_refused_by_process_and_host(folder: RunFolder, start_driver: StartDriver) -> None:
     driver, told = start_driver(), list[str]()
     with pytest.raises(UserError, match=f"process {driver.pid} on host {socket.gethostname()}"):
-        take_lease(folder, told.append)
+        acquire_lease(folder, told.append)
     assert not told, "who is on this host is looked up, not waited for"
 
 
@@ -104,12 +106,12 @@ def test_a_driver_that_was_killed_is_followed_at_once_and_told(
     driver.kill()
     # Not waited for yet: of the process its exit status is left.
     assert os.waitid(os.P_PID, driver.pid, os.WEXITED | os.WNOWAIT)
-    leases.append(take_lease(folder, told.append))
+    leases.append(acquire_lease(folder, told.append))
     assert told == [
         f"took over the run from a driver that died (process {driver.pid} on host {socket.gethostname()})"
     ]
     with pytest.raises(UserError, match="is driven by"):
-        take_lease(folder, told.append)
+        acquire_lease(folder, told.append)
 
 
 def test_a_process_with_the_same_id_but_another_start_does_not_hold_the_run(
@@ -118,7 +120,7 @@ def test_a_process_with_the_same_id_but_another_start_does_not_hold_the_run(
     owner = Owner.this_process()
     leave_term(folder, replace(owner, started=owner.started - 1))
     told: list[str] = []
-    leases.append(take_lease(folder, told.append))
+    leases.append(acquire_lease(folder, told.append))
     assert len(told) == 1
 
 
@@ -134,7 +136,7 @@ def test_a_driver_is_known_by_ticks_since_the_start_of_its_machine_which_no_cloc
 def test_a_driver_elsewhere_that_beats_is_not_disturbed(folder: RunFolder, start_driver: StartDriver) -> None:
     driver, told = start_driver("another container"), list[str]()
     with pytest.raises(UserError, match=f"process {driver.pid} on host"):
-        take_lease(folder, told.append, pace=QUICK)
+        acquire_lease(folder, told.append, timing=QUICK)
     assert ["waiting up to 1 s" in line for line in told] == [True]
     driver.kill()
 
@@ -145,7 +147,7 @@ def test_a_driver_elsewhere_that_is_silent_is_followed_without_anybody_deleting_
 ) -> None:
     leave_term(folder, owner_elsewhere(), content)
     told: list[str] = []
-    leases.append(take_lease(folder, told.append, pace=replace(QUICK, watch_seconds=0.1)))
+    leases.append(acquire_lease(folder, told.append, timing=replace(QUICK, watch_seconds=0.1)))
     assert [line.partition(" ")[0] for line in told] == ["waiting", "took"]
     assert driver_of(folder) == Owner.this_process()
 
@@ -156,7 +158,7 @@ def test_a_driver_that_slept_while_it_was_superseded_wakes_and_writes_nothing(
     driver = start_driver("another container")
     os.kill(driver.pid, signal.SIGSTOP)
     os.waitid(os.P_PID, driver.pid, os.WSTOPPED | os.WNOWAIT)
-    leases.append(take_lease(folder, print, pace=QUICK))
+    leases.append(acquire_lease(folder, print, timing=QUICK))
     journal = folder.path / "journal.log"
     before = journal.read_bytes() if journal.exists() else b""
     os.kill(driver.pid, signal.SIGCONT)
@@ -175,7 +177,7 @@ def take_all_at_once(storage: AnyPath, num_rivals: int) -> list[Lease | str]:
     def take(number: int) -> Lease | str:
         try:
             rival = owner_elsewhere(f"machine {number}")
-            return take_lease(RunFolder(storage / "tiny"), lambda line: None, owner=rival, pace=QUICK)
+            return acquire_lease(RunFolder(storage / "tiny"), lambda line: None, owner=rival, timing=QUICK)
         except UserError as error:
             return str(error)
 
@@ -201,23 +203,23 @@ def test_of_many_that_take_a_run_at_once_one_gets_it(
 def test_a_lease_that_was_given_back_is_taken_without_a_word(folder: RunFolder, leases: list[Lease]) -> None:
     assert driver_of(folder) is None
     for _ in range(5):
-        lease = take_lease(folder, pytest.fail)
+        lease = acquire_lease(folder, pytest.fail)
         assert driver_of(folder) == Owner.this_process()
         lease.release()
         assert driver_of(folder) is None
 
 
 def test_a_superseded_driver_gives_nothing_back(folder: RunFolder, leases: list[Lease]) -> None:
-    mine = take_lease(folder, print)
+    mine = acquire_lease(folder, print)
     assert Terms(folder).create(2, owner_elsewhere(), "another token")
     mine.release()
     assert driver_of(folder) == owner_elsewhere()
 
 
 def test_files_of_the_lock_that_were_removed_end_the_lease(folder: RunFolder, leases: list[Lease]) -> None:
-    mine = take_lease(folder, print, pace=QUICK)
+    mine = acquire_lease(folder, print, timing=QUICK)
     shutil.rmtree(folder.lock)
-    leases.append(take_lease(folder, print))
+    leases.append(acquire_lease(folder, print))
     with pytest.raises(SupersededError):
         check_until(mine, lambda: False)
     leases[0].check()
@@ -231,7 +233,7 @@ def check_until(lease: Lease, is_enough: Callable[[], bool]) -> None:
 
 
 def test_storage_that_is_away_for_a_while_ends_no_lease(folder: RunFolder, leases: list[Lease]) -> None:
-    lease = take_lease(folder, print, pace=Pace(beat_seconds=0.02, watch_seconds=3600))
+    lease = acquire_lease(folder, print, timing=LeaseTiming(beat_seconds=0.02, watch_seconds=3600))
     leases.append(lease)
     away = folder.path.with_name("away")
     folder.path.rename(away)
@@ -247,7 +249,7 @@ def test_storage_that_is_away_for_a_while_ends_no_lease(folder: RunFolder, lease
 
 
 def test_storage_that_is_away_for_too_long_ends_the_writing(folder: RunFolder) -> None:
-    lease = take_lease(folder, print, pace=Pace(beat_seconds=0.02, watch_seconds=0.1))
+    lease = acquire_lease(folder, print, timing=LeaseTiming(beat_seconds=0.02, watch_seconds=0.1))
     folder.path.rename(folder.path.with_name("away"))
     folder.path.write_text("a file where the folder was: every access fails")
     with pytest.raises(OSError, match="Not a directory"):

@@ -19,7 +19,7 @@ from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import Job
 from failmap.search.commands.merge import main, merge
 from failmap.search.config import RunConfig
-from failmap.search.lease import take_lease
+from failmap.search.lease import acquire_lease
 from failmap.search.loading import from_yaml, to_yaml
 from failmap.search.merging.request import read_merge
 from failmap.search.provenance import begin_session, end_session
@@ -84,7 +84,7 @@ class Machine:
                 folder.stop.touch()
                 result = worker.advance()
                 folder.stop.unlink()
-                study.put_back(start.number)
+                study.requeue(start.number)
                 break
             while not result["done"]:
                 result = worker.advance()
@@ -225,7 +225,7 @@ def test_what_does_not_belong_together_is_refused_with_all_reasons(machine: Mach
     tear_history(machine.folder("history"))
     torn = Path(str(machine.folder("torn").journal))
     torn.write_text("{not JSON\n" + torn.read_text())
-    lease = take_lease(machine.folder("driven"), lambda line: None)
+    lease = acquire_lease(machine.folder("driven"), lambda line: None)
     try:
         for name, told in {
             "seed": "seed is another run than a: seed: 0 -> 5",
@@ -321,7 +321,7 @@ def intervene(machine: Machine, folder: RunFolder, number: int, **changes: Any) 
     study = Study.open(config, folder, lambda line: None, agenda=OneJob(job))
     start = study.ask()
     assert start is not None
-    study.put_back(start.number)
+    study.requeue(start.number)
     study.close()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.new_run import create_run_folder, disk_errors_told, resume_command
+from failmap.search.new_run import create_run_folder, report_disk_errors, resume_command
 from failmap.search.trial.history import begin_attempt, current_attempt
 
 
@@ -23,7 +23,7 @@ def test_the_command_that_goes_on_names_the_storage_where_it_is_not_the_usual() 
 
 
 def test_an_error_of_the_disk_is_one_line(folder: RunFolder) -> None:
-    with pytest.raises(UserError, match="No space left on device") as caught, disk_errors_told(folder):
+    with pytest.raises(UserError, match="No space left on device") as caught, report_disk_errors(folder):
         raise OSError(28, "No space left on device", "runs/tiny/journal.log")
     assert len(caught.value.problems) == 1
     assert "\n" not in caught.value.problems[0]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failmap.search.loading import load
-from failmap.search.new_run import MAX_LENGTH, made_up_name, name_problem
+from failmap.search.new_run import MAX_LENGTH, generate_run_name, name_problem
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_name_says_what_differs_from_the_default(
 def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     for name in ("smoke", "smoke-2"):
         (tmp_path / name).mkdir()
-    assert made_up_name("smoke", [], tmp_path) == "smoke-3"
+    assert generate_run_name("smoke", [], tmp_path) == "smoke-3"
 
 
 @given(
@@ -38,13 +38,13 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     differences=st.lists(st.tuples(st.text(max_size=20), st.text(max_size=100)), max_size=10),
 )
 def test_any_made_up_name_is_a_good_one(space: str, differences: list[tuple[str, str]]) -> None:
-    name = made_up_name(space, differences, Path("no-such-folder"))
+    name = generate_run_name(space, differences, Path("no-such-folder"))
     assert name_problem(name) is None
     assert len(name) < MAX_LENGTH
 
 
 def test_long_names_that_differ_late_differ_still() -> None:
-    first, second = (made_up_name("s", [("model.depth", "1," * 60 + end)], Path("none")) for end in "78")
+    first, second = (generate_run_name("s", [("model.depth", "1," * 60 + end)], Path("none")) for end in "78")
     assert first != second
 
 

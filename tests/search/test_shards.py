@@ -15,7 +15,7 @@ from failmap.analysis.load import load_run
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
-from failmap.search.allocation.map_allocation import cells_in_order, own_cells
+from failmap.search.allocation.map_allocation import cells_in_order, shard_cells
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, load, resume_config, to_yaml
 from failmap.search.shards import Shard, name_of_shard, shard_of_name
@@ -85,7 +85,7 @@ def test_the_cells_of_a_run_are_dealt_to_its_shards(
 def test_another_facet_later_adds_cells_to_a_shard_and_takes_none(make_config: MakeConfig) -> None:
     config = make_config(lengths=LENGTHS, depths=DEPTHS, widths=WIDTHS, shard="2/5", budget={"facets": 1})
     reached = cells_in_order(config, cost)
-    assert own_cells(config, cost)[: len(reached)] == reached
+    assert shard_cells(config, cost)[: len(reached)] == reached
 
 
 WRONG = {
@@ -157,7 +157,7 @@ def test_the_map_of_a_shard_tells_other_shards_cells_apart(make_config: MakeConf
     config, folder = make_config(shard="1/2", budget={"seeds": 4}), RunFolder(tmp_path / "tiny.1of2")
     run_by_rule(config, folder)
     folder.config.write_text(to_yaml(config))
-    folder.own_cells.write_text(json.dumps([cell.as_dict() for cell in own_cells(config, cost)]))
+    folder.own_cells.write_text(json.dumps([cell.as_dict() for cell in shard_cells(config, cost)]))
     failure_map = build_map(load_run(folder))
     elsewhere = [cell for cell in failure_map.cells.values() if cell.is_elsewhere]
     assert (failure_map.num_elsewhere, sum(failure_map.states.values())) == (2, 2)

@@ -14,10 +14,10 @@ from rich.console import Console
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, Outcome, Summary, TrialRecord
 from failmap.search.commands.status import main
-from failmap.search.lease import take_lease
+from failmap.search.lease import acquire_lease
 from failmap.search.loading import load, to_yaml
-from failmap.search.run_status import Standing, standing_of
-from failmap.search.terminal.run_list import show_standings
+from failmap.search.run_status import RunStatus, read_run_status
+from failmap.search.terminal.run_list import show_run_list
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LOST = Fault(1, "lost", "its node died\x1b[2J", (NOON + timedelta(minutes=3)).isoformat())
@@ -66,8 +66,8 @@ def make_run(
     return folder
 
 
-def standing(folder: RunFolder, minutes: float = 30) -> Standing:
-    return standing_of(folder, (NOON + timedelta(minutes=minutes)).timestamp())
+def standing(folder: RunFolder, minutes: float = 30) -> RunStatus:
+    return read_run_status(folder, (NOON + timedelta(minutes=minutes)).timestamp())
 
 
 def test_a_run_that_was_stopped_says_how_far_it_is_and_how_fast_it_was(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_trial_that_was_put_back_is_unfinished_and_leaves_its_cell_open(tmp_pa
 
 def test_a_run_that_is_driven_says_where_and_how_long_it_will_take(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "one", ["learned"] * 4, ended=None)
-    lease = take_lease(folder, print)
+    lease = acquire_lease(folder, print)
     found = standing(folder, minutes=10)
     lease.release()
     assert found.state == "running"
@@ -138,7 +138,7 @@ def test_the_table_fits_eighty_columns(tmp_path: Path) -> None:
     name = "a_name_that_is_as_long_as_names_of_runs_may_be-task_adding-depth_1_2_5"
     found = standing(make_run(tmp_path, name, ["learned"] * 4, faults=[LOST]))
     running = replace(found, run="short", state="running", host="gpu-node-17", seconds_left=5400.0)
-    show_standings([found, running], console)
+    show_run_list([found, running], console)
     lines = file.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("short") and "running on" in line for line in lines)

@@ -9,22 +9,22 @@ import pytest
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.search.commands.stop import main
-from failmap.search.lease import take_lease
+from failmap.search.lease import acquire_lease
 
 DRIVER = """
 import sys
 from pathlib import Path
 from threading import Event
 from failmap.analysis.run_folder import RunFolder
-from failmap.search.interruption import Interruption
-from failmap.search.lock import take_lease
+from failmap.search.interruption import Shutdown
+from failmap.search.lock import acquire_lease
 folder = RunFolder(Path(sys.argv[1]))
-lease = take_lease(folder, print)
-interruption = Interruption(folder, deadline=None)
+lease = acquire_lease(folder, print)
+interruption = Shutdown(folder, deadline=None)
 with interruption.watching():
     print("driving", flush=True)
     while interruption.reason is None:
-        interruption.look_around()
+        interruption.poll()
         Event().wait(0.01)
     while not folder.stop.exists():
         Event().wait(0.01)
@@ -69,10 +69,10 @@ def test_a_driver_that_is_asked_tells_its_workers_and_ends_and_no_flag_is_left(
 
 
 def test_a_request_of_before_does_not_stop_the_next_session(run: RunFolder) -> None:
-    from failmap.search.shutdown import Interruption
+    from failmap.search.shutdown import Shutdown
 
     run.stop_request.write_text("")
-    interruption = Interruption(run, deadline=None)
+    interruption = Shutdown(run, deadline=None)
     with interruption.watching():
         assert not run.stop_request.exists()
     assert interruption.reason is None
@@ -89,7 +89,7 @@ def test_a_driver_that_dies_while_it_is_asked_is_told(
 
 
 def test_a_run_without_a_driver_is_left_as_it_is(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    take_lease(run, print).release()
+    acquire_lease(run, print).release()
     assert main(words(run)) == 0
     assert "no driver, nothing to stop" in capsys.readouterr().out
     assert not run.stop_request.exists()

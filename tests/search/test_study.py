@@ -90,8 +90,8 @@ def test_the_run_is_over_when_nothing_is_left(make_config: MakeConfig, folder: R
 def test_an_interrupted_trial_goes_on_before_any_other(make_config: MakeConfig, folder: RunFolder) -> None:
     study = open_study(make_config(budget={"trials": 2}), folder)
     first, second = ask(study), ask(study)
-    study.put_back(second.number)
-    study.put_back(first.number)
+    study.requeue(second.number)
+    study.requeue(first.number)
     assert not study.is_over
     again = ask(study)
     assert again == replace(first, attempt=2)
@@ -106,7 +106,7 @@ def test_an_interrupted_trial_goes_on_before_any_other(make_config: MakeConfig, 
 def test_a_fault_is_kept_with_the_trial_and_in_its_record(make_config: MakeConfig, folder: RunFolder) -> None:
     study = open_study(make_config(), folder)
     start = ask(study)
-    study.put_back_after(start.number, "lost", "the node\n\0died\tat nan " + "x" * 10_000)
+    study.requeue_after_fault(start.number, "lost", "the node\n\0died\tat nan " + "x" * 10_000)
     (fault,) = study.faults(start.number)
     assert (fault.attempt, fault.kind, len(fault.reason)) == (1, "lost", 500)
     assert fault.reason.startswith("the node \0died at nan xxx")
@@ -124,13 +124,13 @@ def test_only_after_an_error_a_trial_begins_anew_even_if_the_driver_dies_in_betw
     study = open_study(make_config(), folder)
     start = ask(study)
     start.folder.checkpoint.mkdir()
-    study.put_back_after(start.number, kind, "as it is")
+    study.requeue_after_fault(start.number, kind, "as it is")
     crash(folder)
     resumed = open_study(make_config(), folder)
     assert ask(resumed).folder.checkpoint.exists() is is_kept
     # The next start has a checkpoint of its own, which no fault of before spoils.
     start.folder.checkpoint.mkdir(exist_ok=True)
-    resumed.put_back(start.number)
+    resumed.requeue(start.number)
     assert ask(resumed).folder.checkpoint.exists()
 
 
@@ -140,11 +140,11 @@ def test_a_batch_is_halved_again_and_again_but_not_away(make_config: MakeConfig,
     assert isinstance(whole, int)
     batch_sizes = [whole]
     while batch_sizes[-1] > 1:
-        study.put_back_after(0, "out_of_memory", "no room", halve_batch=True)
+        study.requeue_after_fault(0, "out_of_memory", "no room", halve_batch=True)
         batch_sizes.append(ask(study).config.train.batch_size)
     assert batch_sizes == [whole >> times for times in range(len(batch_sizes))]
     with pytest.raises(AssertionError, match="no batch that can be halved"):
-        study.put_back_after(0, "out_of_memory", "no room", halve_batch=True)
+        study.requeue_after_fault(0, "out_of_memory", "no room", halve_batch=True)
 
 
 def test_a_journal_of_before_there_were_faults_opens(make_config: MakeConfig, folder: RunFolder) -> None:

@@ -14,7 +14,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary
 from failmap.run_folder.storage import AnyPath, store_of
 from failmap.search.config import RunConfig
-from failmap.search.lease_terms import Pace
+from failmap.search.lease_terms import LeaseTiming
 from failmap.search.samplers import SAMPLERS
 from failmap.search.study import Start, Study
 from failmap.search.trial.config import TrialConfig
@@ -135,12 +135,12 @@ def test_what_a_driver_decided_in_an_object_store_outlives_it(
 ) -> None:
     """What it had not yet pushed is lost with it, and was told to nobody."""
     folder, config = RunFolder(s3_storage / "tiny"), make_config(pruner="halving")
-    study = Study.open(config, folder, print, cost, pace=Pace(beat_seconds=0.1))
+    study = Study.open(config, folder, print, cost, pace=LeaseTiming(beat_seconds=0.1))
     first, second = ask(study), ask(study)
     study.tell(first.number, LEARNED)
     study.report(second.number, 200, 0.25)
     # Its process lives: a beat that was on its way brings the lock back, until it has seen that it is gone.
-    while study.is_in_charge:
+    while study.holds_lease:
         crash(folder)
     crash(folder)
     store_of(folder.path).remove(folder.trial(first.number).record)

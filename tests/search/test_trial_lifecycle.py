@@ -14,16 +14,16 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import FaultKind, Outcome, Summary, TrialRecord
 from failmap.run_folder.storage import read_text
 from failmap.search.config import Retries, RunConfig
-from failmap.search.shutdown import Interruption
+from failmap.search.shutdown import Shutdown
 from failmap.search.study import Study
-from failmap.search.trial_lifecycle import Desk
+from failmap.search.trial_lifecycle import TrialLifecycle
 
 MakeConfig = Callable[..., RunConfig]
 
 
-def make_desk(config: RunConfig, folder: RunFolder, **retries: int) -> Desk:
+def make_desk(config: RunConfig, folder: RunFolder, **retries: int) -> TrialLifecycle:
     study = Study.open(config, folder, lambda line: None, lambda trial: 1.0)
-    return Desk(study, Retries(**retries), Interruption(folder, None))
+    return TrialLifecycle(study, Retries(**retries), Shutdown(folder, None))
 
 
 def result(outcome: Outcome | None, reason: str = "", ended_by: FaultKind | None = None) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def record(number: int, folder: RunFolder) -> TrialRecord:
     return TrialRecord.from_json(read_text(folder.trial(number).record))
 
 
-def lose(desk: Desk, trial_id: str, kind: FaultKind) -> None:
+def lose(desk: TrialLifecycle, trial_id: str, kind: FaultKind) -> None:
     """As it happens: some losses are results, others the end of a worker."""
     if kind in ("error", "out_of_memory"):
         desk.end(trial_id, result("errored", "it was too much", kind))

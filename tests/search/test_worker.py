@@ -20,7 +20,7 @@ from failmap.run_folder.records import Intervention, Summary, TrialRecord, read_
 from failmap.search.trial.checkpoint import WEIGHTS_FILE, Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
-from failmap.search.trial.preemption import LeavingError
+from failmap.search.trial.preemption import PreemptedError
 from failmap.search.trial.session import TrialSession
 from failmap.search.worker import BrokenDeviceError, Worker
 
@@ -169,17 +169,17 @@ def test_a_worker_that_is_asked_to_leave_saves_its_trial_and_takes_no_other(plac
     long = {**RECORD.config, "train": {**RECORD.config["train"], "max_updates": 100_000}}
     run = place(long, RECORD.config)
     is_asked = False
-    work = Worker(run, device="cpu", num_threads=1, keep="none", test=False, is_leaving=lambda: is_asked)
+    work = Worker(run, device="cpu", num_threads=1, keep="none", test=False, is_preempted=lambda: is_asked)
     work.begin(0, 1)
     work.advance()
     is_asked = True
-    with pytest.raises(LeavingError, match="was asked to leave"):
+    with pytest.raises(PreemptedError, match="was asked to leave"):
         deque(iter(work.advance, None), maxlen=0)
     saved = Snapshot.load(run.trial(0).checkpoint, torch.device("cpu"))
     assert saved is not None
     last = list(read_history(run.trial(0).history))[-1]
     assert saved.progress.update == last.update
-    with pytest.raises(LeavingError):
+    with pytest.raises(PreemptedError):
         work.begin(1, 1)
     assert not run.trial(1).history.exists()
 
@@ -189,12 +189,12 @@ def test_a_worker_hears_of_it_however_close_its_evaluations_are(place: Place) ->
     is_asked = False
     work = Worker(
         place({**RECORD.config, "train": train}),
-        device="cpu", num_threads=1, keep="none", test=False, is_leaving=lambda: is_asked,
+        device="cpu", num_threads=1, keep="none", test=False, is_preempted=lambda: is_asked,
     )  # fmt: skip
     work.begin(0, 1)
     work.advance()
     is_asked = True
-    with pytest.raises(LeavingError):
+    with pytest.raises(PreemptedError):
         deque(iter(work.advance, None), maxlen=0)
 
 

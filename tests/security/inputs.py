@@ -40,7 +40,7 @@ from failmap.search.lease import driver_of
 from failmap.search.lease_terms import Owner
 from failmap.search.loading import from_yaml, load, to_yaml
 from failmap.search.merging.source import read_trials
-from failmap.search.run_status import standing_of
+from failmap.search.run_status import read_run_status
 from failmap.search.terminal.run_list import as_json, line_of
 from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.criterion import Progress
@@ -213,7 +213,7 @@ def _read_run(folder: Path) -> object:
 
 
 def _read_standing(folder: Path) -> object:
-    standing = standing_of(RunFolder(folder), 0.0)
+    standing = read_run_status(RunFolder(folder), 0.0)
     as_json([standing])
     if standing.state == "unreadable":
         raise UserError(standing.problem)

@@ -15,7 +15,7 @@ from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import place_of
+from failmap.run_folder.storage import parse_location
 from failmap.search.loading import load, locate
 from failmap.search.new_run import name_problem
 from tests.security.inputs import write_run
@@ -96,7 +96,7 @@ def test_no_weights_are_looked_for_outside_the_storage(source: str) -> None:
 )
 def test_a_storage_that_leads_elsewhere_is_refused_without_its_secret(url: str) -> None:
     with pytest.raises(UserError) as error:
-        place_of(url)
+        parse_location(url)
     assert "secret" not in str(error.value)
 
 

@@ -2,7 +2,7 @@
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import largest, number
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: How much further training has come than validation, as skills, before what it learned counts as memorised.
 GAP = 0.3
@@ -14,7 +14,7 @@ SMALL_GAP, LEFT_RATIO = 0.02, 2.0
 SAW_SOMETHING = 0.08
 
 
-def memorised_and_worse(course: Course) -> tuple[Evidence, ...]:
+def memorised_and_worse(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Training gets better, validation got better and then worse: overfitting.
 
     Reads both losses as skills, and `epoch`. Prechelt (1998, Early stopping) measures the same as
@@ -30,7 +30,7 @@ def memorised_and_worse(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gap": gap, "best_validation_skill": best}, None, int(course.updates[-1])),)
 
 
-def memorised_at_chance(course: Course) -> tuple[Evidence, ...]:
+def memorised_at_chance(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The training set is learned by heart, and validation never came away from chance: too little data.
 
     Reads both losses as skills, and `epoch`. Networks can learn labels that mean nothing by heart (Zhang et
@@ -46,22 +46,22 @@ def memorised_at_chance(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gap": gap, "best_validation_skill": best}, None, int(course.updates[-1])),)
 
 
-def _is_memorised(course: Course, gap: float) -> bool:
+def _is_memorised(course: TrainingCurves, gap: float) -> bool:
     """A wide gap; or, near perfection, a validation loss that is several times the training loss."""
     left_in_training, left = 1 - course.end_train_skill, 1 - course.end_validation_skill
     is_wide = gap > GAP or (gap > SMALL_GAP and left > LEFT_RATIO * left_in_training)
     return course.is_data_finite and course.num_epochs > 2 and is_wide
 
 
-def _gap(course: Course) -> float:
+def _gap(course: TrainingCurves) -> float:
     return course.end_train_skill - course.end_validation_skill
 
 
-def _best_validation(course: Course) -> float:
+def _best_validation(course: TrainingCurves) -> float:
     return largest(course.validation_skill)
 
 
-def _told_skill(course: Course) -> str:
+def _told_skill(course: TrainingCurves) -> str:
     skill = course.end_validation_skill
     return f"{skill:.0%}" if skill >= 0 else f"is worse than chance by {-skill:.0%}"
 
@@ -75,7 +75,7 @@ SMALL_SPREAD = 1e-2
 LEAK_SHARE = 1e-6
 
 
-def leaks_across_batch(course: Course) -> tuple[Evidence, ...]:
+def leaks_across_batch(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Outputs of one sequence depend on other sequences of its batch.
 
     Reads `leak_across_batch`: share of the gradient of one sequence's output that comes from the others, in
@@ -89,7 +89,7 @@ def leaks_across_batch(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"leak_across_batch": share}, None, None),)
 
 
-def leaks_from_future(course: Course) -> tuple[Evidence, ...]:
+def leaks_from_future(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Outputs at one step depend on later steps, in a network that reads one way.
 
     Reads `leak_from_future`; as `leaks_across_batch`.
@@ -101,7 +101,7 @@ def leaks_from_future(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"leak_from_future": share}, None, None),)
 
 
-def inputs_out_of_scale(course: Course) -> tuple[Evidence, ...]:
+def inputs_out_of_scale(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Features far from zero mean and unit scale.
 
     Reads `input_scale`. LeCun et al. (1998, Efficient BackProp, section 4.3) ask for a mean near zero and

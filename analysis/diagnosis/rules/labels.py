@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import largest, middle
-from failmap.analysis.diagnosis.training_curves import PROGRESS_LEFT, Course
+from failmap.analysis.diagnosis.training_curves import PROGRESS_LEFT, TrainingCurves
 
 #: Sequences whose outputs the label probes look at.
 _NUM_JUDGED = 48
@@ -30,7 +30,7 @@ MIN_BATCH_SIZE = 16
 NO_DIFFERENCE = 1e-4
 
 
-def labels_contradict(course: Course) -> tuple[Evidence, ...]:
+def labels_contradict(course: TrainingCurves) -> tuple[Evidence, ...]:
     """What validation labels ask for is the contrary of what training labels do.
 
     Reads `label_agreement`: negative where following the labels of one leads away from those of the other.
@@ -47,7 +47,7 @@ def labels_contradict(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_agreement": agreement.cosine}),)
 
 
-def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
+def training_labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Validation labels carry something, training labels nothing: they are shuffled.
 
     Reads `label_signal` and `label_signal_validation`, means over all probes, and the validation loss as a
@@ -70,7 +70,7 @@ def training_labels_silent(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, values),)
 
 
-def labels_make_no_difference(course: Course) -> tuple[Evidence, ...]:
+def labels_make_no_difference(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The loss does not look at which sequence has which label.
 
     Reads `label_share`: what own labels ask of the outputs beyond other labels, against the whole gradient to
@@ -87,7 +87,7 @@ def labels_make_no_difference(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_share": largest(shares)}),)
 
 
-def labels_disagree(course: Course) -> tuple[Evidence, ...]:
+def labels_disagree(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Labels of training and of validation both carry something, and not the same.
 
     Reads `label_signal`, `label_signal_validation` and `label_agreement`, means over all probes.
@@ -109,7 +109,7 @@ def labels_disagree(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_signal": training.cosine, "label_agreement": agreement.cosine}),)
 
 
-def labels_silent(course: Course) -> tuple[Evidence, ...]:
+def labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
     """At chance, with a gradient that is alive, and none of it due to the labels.
 
     Reads `label_signal`, `label_signal_validation` and `gradient_norm`. Shalev-Shwartz et al. (2017, Failures
@@ -131,7 +131,7 @@ def labels_silent(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_signal": training.cosine, "gradient_norm": norm}),)
 
 
-def labels_may_be_wrong(course: Course) -> tuple[Evidence, ...]:
+def labels_may_be_wrong(course: TrainingCurves) -> tuple[Evidence, ...]:
     """As `labels_silent`: labels of other sequences say as little as a function that is hard to see.
 
     Told as a runner-up: training tells the two apart only where it comes away from chance.
@@ -139,7 +139,7 @@ def labels_may_be_wrong(course: Course) -> tuple[Evidence, ...]:
     return labels_silent(course)
 
 
-def labels_heard_at_chance(course: Course) -> tuple[Evidence, ...]:
+def labels_heard_at_chance(course: TrainingCurves) -> tuple[Evidence, ...]:
     """At chance, and following the labels of some sequences helps others: the way is seen, and not gone.
 
     Reads `label_signal` and both losses.
@@ -175,7 +175,7 @@ class _Voice(NamedTuple):
         return self.cosine > NEXT_TO_NOTHING and self.deviations > LOUD
 
 
-def _voice(course: Course, name: str) -> _Voice:
+def _voice(course: TrainingCurves, name: str) -> _Voice:
     """NaN where it was not measured."""
     cosines = course.measured(name)
     if not cosines.size:
@@ -184,7 +184,7 @@ def _voice(course: Course, name: str) -> _Voice:
     return _Voice(mean, mean / error, error)
 
 
-def _noise(course: Course) -> float:
+def _noise(course: TrainingCurves) -> float:
     """How far one probe of a label signal deviates by chance.
 
     The cosine of two vectors of n numbers that have nothing to do with each other deviates by 1 / sqrt(n)

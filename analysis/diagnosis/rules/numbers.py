@@ -6,7 +6,7 @@ import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import first, largest, middle
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: A gradient norm so many times the median one is a spike. SageMaker Debugger's ExplodingTensor knows only
 #: values that are not finite.
@@ -18,7 +18,7 @@ BOUNDLESS_GRADIENT = 1e3
 GROWTH_IN_TIME = 100.0
 
 
-def not_finite(course: Course) -> tuple[Evidence, ...]:
+def not_finite(course: TrainingCurves) -> tuple[Evidence, ...]:
     """A loss or a tensor that is not finite, by name and update; without a threshold.
 
     Reads what the worker found when it looked (`first_nonfinite`), or the losses themselves. As in SageMaker
@@ -36,7 +36,7 @@ def not_finite(course: Course) -> tuple[Evidence, ...]:
     return ()
 
 
-def gradient_grows_back_in_time(course: Course) -> tuple[Evidence, ...]:
+def gradient_grows_back_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The gradient is a hundred times as large at the first step as at the last: it explodes in time.
 
     Reads `gradient_share_at_first`, and `gradient_norm_by_step` where one label stands at the end. Products
@@ -58,7 +58,7 @@ def gradient_grows_back_in_time(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_share_at_first": share}, None, update),)
 
 
-def states_grow_in_time(course: Course) -> tuple[Evidence, ...]:
+def states_grow_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Units without a bound, and at the first evaluation the gradient grows hundredfold on its way back.
 
     Reads `gradient_share_at_first` where it was measured first, and `model.nonlinearity`. What grows by a
@@ -74,7 +74,7 @@ def states_grow_in_time(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_share_at_first": share}, None, int(course.updates[0])),)
 
 
-def gradient_boundless(course: Course) -> tuple[Evidence, ...]:
+def gradient_boundless(course: TrainingCurves) -> tuple[Evidence, ...]:
     """A gradient norm above a thousand at any evaluation.
 
     Reads `gradient_norm`, before clipping. Clipping keeps the step, and what is left of such a gradient's
@@ -89,7 +89,7 @@ def gradient_boundless(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_norm": highest}, None, update),)
 
 
-def gradient_spikes(course: Course) -> tuple[Evidence, ...]:
+def gradient_spikes(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Single gradients a hundred times the median one, and nothing clips them.
 
     Reads `gradient_norm`, at the updates that are evaluated only, and `train.clip_norm`.

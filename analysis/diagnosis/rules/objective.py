@@ -4,7 +4,7 @@ import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, least, middle, slope
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: Updates that go up the gradient: plain descent has a cosine of 1, Adam one of 0.1 to 0.9; momentum was seen
 #: to push it a little below zero.
@@ -22,7 +22,7 @@ LOUDER = 0.4
 WORSE_THAN_CHANCE = -0.2
 
 
-def updates_climb(course: Course) -> tuple[Evidence, ...]:
+def updates_climb(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Updates point up the gradient of the loss: the sign of the step, or of the loss, is wrong.
 
     Reads `update_alignment`, the cosine between update and minus the gradient; its median is negative. With
@@ -36,7 +36,7 @@ def updates_climb(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"update_alignment": typical}, None, int(course.updates[-1])),)
 
 
-def loss_below_floor(course: Course) -> tuple[Evidence, ...]:
+def loss_below_floor(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The training loss is lower than this loss can be: what is trained is not what is configured.
 
     Reads the training loss and `loss_floor`; a loss with a turned sign falls without end.
@@ -53,7 +53,7 @@ def loss_below_floor(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"train_loss": lowest, "loss_floor": summary.loss_floor}, None, update),)
 
 
-def learns_something_else(course: Course) -> tuple[Evidence, ...]:
+def learns_something_else(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Training on new sequences gets better, and validation worse than guessing.
 
     Reads both losses as skills, as long as no sequence has come twice. Nothing can be memorised then, so
@@ -69,7 +69,7 @@ def learns_something_else(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"train_skill": training, "validation_skill": validation}),)
 
 
-def learns_what_validation_lacks(course: Course) -> tuple[Evidence, ...]:
+def learns_what_validation_lacks(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Training on new sequences is learned, validation is not, and labels speak in training only: a leak.
 
     Reads both losses as skills, as long as no sequence has come twice, `label_signal` and
@@ -88,7 +88,7 @@ def learns_what_validation_lacks(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"train_skill": training, "label_signal": spoken}),)
 
 
-def loss_climbs(course: Course) -> tuple[Evidence, ...]:
+def loss_climbs(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The training loss rises steadily from its start, and never came below it.
 
     Reads the training loss: five sixths of all its steps go up.
@@ -103,7 +103,7 @@ def loss_climbs(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"first_loss": float(losses[0]), "last_loss": float(losses[-1])}),)
 
 
-def _fresh_skills(course: Course) -> tuple[float, float]:
+def _fresh_skills(course: TrainingCurves) -> tuple[float, float]:
     """Skills of both losses at the end of the part in which no sequence had come twice."""
     training, validation = course.train_skill[course.fresh], course.validation_skill[course.fresh]
     last = slice(-max(1, min(3, len(training))), None)

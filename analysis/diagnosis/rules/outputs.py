@@ -6,7 +6,7 @@ import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, least, middle, number
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: A floor that takes less than this share is rounding of targets.
 SMALL_FLOOR_SHARE = 1e-2
@@ -25,7 +25,7 @@ ADDS_UP = 1e-3
 MOSTLY = 0.8
 
 
-def floor_too_high(course: Course) -> tuple[Evidence, ...]:
+def floor_too_high(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The head cannot say what the targets ask for: its least loss is too far above the best possible.
 
     Reads `loss_floor`, `best_possible_loss` and `chance_loss` of the record, which are known before training.
@@ -43,7 +43,7 @@ def floor_too_high(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss}),)
 
 
-def training_at_floor(course: Course) -> tuple[Evidence, ...]:
+def training_at_floor(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The training loss has come down to the head's floor, and the floor is above the best possible.
 
     Reads the training loss and the same levels: within a tenth of the room between chance and floor.
@@ -62,7 +62,7 @@ def training_at_floor(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(course.updates[-1])),)
 
 
-def loss_without_end(course: Course) -> tuple[Evidence, ...]:
+def loss_without_end(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Targets below 0 or above 1 under a loss that takes logits: it falls without end, and says nothing.
 
     Reads `output.loss`, `output.target_range` and the training loss, which is then below zero.
@@ -78,7 +78,7 @@ def loss_without_end(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"train_loss": lowest}, None, int(course.updates[-1])),)
 
 
-def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
+def outputs_against_bound(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Raw outputs that never leave 0..1 or -1..1 and press against an end: an activation nobody asked for.
 
     Reads `outputs`: of the last linear layer, before the head's activation, so that nothing bounds them.
@@ -118,14 +118,14 @@ def outputs_against_bound(course: Course) -> tuple[Evidence, ...]:
     return ()
 
 
-def _floor_share(course: Course) -> float:
+def _floor_share(course: TrainingCurves) -> float:
     """What share of all that learning could gain lies below the head's floor; NaN where nobody knows."""
     summary = course.summary
     room = summary.chance_loss - course.best_loss
     return (summary.loss_floor - course.best_loss) / room if room > 0 else math.nan
 
 
-def _allowed_floor(course: Course) -> float:
+def _allowed_floor(course: TrainingCurves) -> float:
     """Of a squared error what its criterion leaves over; else half of what there is to gain."""
     if course.is_blind or course.setting("output.loss") != "mse" or course.summary.metric == "accuracy":
         return FLOOR_SHARE
@@ -133,7 +133,7 @@ def _allowed_floor(course: Course) -> float:
     return min(FLOOR_SHARE, 1 - target) if math.isfinite(target) else FLOOR_SHARE
 
 
-def _head(course: Course) -> str:
+def _head(course: TrainingCurves) -> str:
     output = {
         name: course.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
     }

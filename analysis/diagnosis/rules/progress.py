@@ -2,7 +2,12 @@
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, middle, number
-from failmap.analysis.diagnosis.training_curves import LEFT_CHANCE, PROGRESS_LEFT, SOLVED_SCORE, Course
+from failmap.analysis.diagnosis.training_curves import (
+    LEFT_CHANCE,
+    PROGRESS_LEFT,
+    SOLVED_SCORE,
+    TrainingCurves,
+)
 
 #: The best evaluation is at a partial solution within this share of the room between chance and perfection,
 #: and those of the last third, which noise takes back and forth, within that.
@@ -13,7 +18,7 @@ SMALL_WIDTH = 8
 NO_GAP = 0.1
 
 
-def at_partial_solution(course: Course) -> tuple[Evidence, ...]:
+def at_partial_solution(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Stands at the level of a known part of the task.
 
     Reads the metric and `partial_solutions` of the record, which the task states exactly ('knows one of the
@@ -39,7 +44,7 @@ def at_partial_solution(course: Course) -> tuple[Evidence, ...]:
     return ()
 
 
-def still_improving(course: Course) -> tuple[Evidence, ...]:
+def still_improving(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The validation loss is still falling at the end of the update budget.
 
     Reads the validation loss as a skill: by its slope (Theil and Sen) over the last third, it gains at least
@@ -57,7 +62,7 @@ def still_improving(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"progress": gained, "validation_skill": skill}, None, int(course.updates[-1])),)
 
 
-def stands_between(course: Course) -> tuple[Evidence, ...]:
+def stands_between(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Stands still between chance and perfection, training no further than validation.
 
     Reads both losses as skills. The weakest of rules: such a network may be too small.
@@ -73,7 +78,7 @@ def stands_between(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"validation_skill": validation}, None, int(course.updates[-1])),)
 
 
-def network_tiny(course: Course) -> tuple[Evidence, ...]:
+def network_tiny(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Fewer than eight units a layer, and training no better than validation: the network holds too little.
 
     Reads the configured width and both losses as skills. What such a network could not hold no signal tells;

@@ -7,7 +7,7 @@ import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import first, known, last, middle
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: Below this share of the last step's gradient a first step is as good as not seen. An LSTM at torch's
 #: initialization halves the gradient at each step: 13 steps.
@@ -27,7 +27,7 @@ DEEP, DEEP_SPREAD_SHARE = 4, 0.1
 DEPTH_GRADIENT_SHARE = 1e-2
 
 
-def gradient_fades_in_time(course: Course) -> tuple[Evidence, ...]:
+def gradient_fades_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Less than 1e-4 of the last step's gradient is left at the first throughout, or less than 1e-5 at first.
 
     Reads `gradient_share_at_first` and `gradient_reach_steps`, or `gradient_norm_by_step` where one label
@@ -54,7 +54,7 @@ def gradient_fades_in_time(course: Course) -> tuple[Evidence, ...]:
     return (*found, *_short_memory(course))
 
 
-def input_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
+def input_fades_in_depth(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Little of the lowest layer's spread over inputs is left on top.
 
     Reads `spread_by_layer` at the first evaluation, and medians over all: a hundredth, or a tenth in a stack
@@ -82,7 +82,7 @@ def input_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
     return ()
 
 
-def gradient_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
+def gradient_fades_in_depth(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The lowest layer's gradient is a hundredth of the top layer's, throughout.
 
     Reads `gradient_norm_by_layer` (Glorot and Bengio 2010, section 4.2): medians over evaluations.
@@ -98,7 +98,7 @@ def gradient_fades_in_depth(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_lowest": below, "gradient_top": above}, lowest),)
 
 
-def _shares_at_first(course: Course) -> list[tuple[int, float]]:
+def _shares_at_first(course: TrainingCurves) -> list[tuple[int, float]]:
     """The first step's gradient as a share of the last step's, with its update."""
     told = course.numbers("gradient_share_at_first")
     if told or course.setting("task.supervision", "last") != "last":
@@ -110,7 +110,7 @@ def _shares_at_first(course: Course) -> list[tuple[int, float]]:
     ]
 
 
-def _short_memory(course: Course) -> Iterator[Evidence]:
+def _short_memory(course: TrainingCurves) -> Iterator[Evidence]:
     """What the gates say of it: how long the layer keeps what it has, against how long it would have to."""
     memories = {
         layer: (first(curve), last(curve))

@@ -7,7 +7,7 @@ import numpy as np
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import first, jitter, known, largest, last, middle, number, turns
-from failmap.analysis.diagnosis.training_curves import MIN_END, PROGRESS_LEFT, Course
+from failmap.analysis.diagnosis.training_curves import MIN_END, PROGRESS_LEFT, TrainingCurves
 
 #: A training loss that rises to so many times where it began, or of chance; with batches of fewer than 18
 #: sequences, beyond so many deviations of a batch's loss.
@@ -27,7 +27,7 @@ NOWHERE = 0.2
 LEAST_TRAVEL = 1.0
 
 
-def first_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
+def first_steps_overshoot(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Before the first evaluation the training loss rises to twice where it began, and twice chance.
 
     Reads `loss_first` and `loss_max` of the first interval. Steps small enough go down (Smith 2017 finds the
@@ -49,7 +49,7 @@ def first_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"loss_first": began, "loss_max": highest}, None, update),)
 
 
-def unclipped_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
+def unclipped_steps_overshoot(course: TrainingCurves) -> tuple[Evidence, ...]:
     """SGD, nothing clips the gradient, and the loss jumps to twice its beginning or units die on the way.
 
     Reads `train.optimizer`, `train.clip_norm` and `train.clip_value`; `loss_first` and `loss_max`; and
@@ -78,7 +78,7 @@ def unclipped_steps_overshoot(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {}, killed, int(course.updates[-1])), clipping)
 
 
-def _killed_layer(course: Course) -> str | None:
+def _killed_layer(course: TrainingCurves) -> str | None:
     """A layer that is dead at the end, and more so than at the first evaluation."""
     for layer, shares in course.curves_by_layer("dead_units_by_layer").items():
         if last(shares) >= DEAD_SHARE and last(shares) > first(shares):
@@ -86,19 +86,19 @@ def _killed_layer(course: Course) -> str | None:
     return None
 
 
-def _batch_noise(course: Course) -> float:
+def _batch_noise(course: TrainingCurves) -> float:
     """Deviation of a batch's loss as a share of it: sqrt(2 / B) for means of B squares of normal numbers."""
     batch_size = number(course.setting("train.batch_size"))
     return math.sqrt(2 / batch_size) if batch_size > 0 else math.nan
 
 
-def _allowed_rise(course: Course) -> float:
+def _allowed_rise(course: TrainingCurves) -> float:
     """How many times its beginning a loss may be by the luck of a batch."""
     by_luck = 1 + LUCK * _batch_noise(course)
     return max(OVERSHOOT, by_luck) if math.isfinite(by_luck) else OVERSHOOT
 
 
-def loss_jumps(course: Course) -> tuple[Evidence, ...]:
+def loss_jumps(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Single losses jump up and down by more than drawing a batch explains, without progress.
 
     Reads `loss_spread` at the end, `train.batch_size` and the training loss as a skill. What drawing explains
@@ -120,7 +120,7 @@ def loss_jumps(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"loss_spread": spread, "explained": explained}, None, int(course.updates[-1])),)
 
 
-def validation_jumps(course: Course) -> tuple[Evidence, ...]:
+def validation_jumps(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The validation loss jumps from one evaluation to the next, and gets nowhere.
 
     Reads the validation loss as a skill: its jitter in the second half is a tenth of the way from chance to
@@ -138,7 +138,7 @@ def validation_jumps(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"jitter": noise}, None, int(course.updates[-1])),)
 
 
-def cannot_travel(course: Course) -> tuple[Evidence, ...]:
+def cannot_travel(course: TrainingCurves) -> tuple[Evidence, ...]:
     """All updates together, even in one direction, could not move any part by its own norm.
 
     Reads `update_ratio_by_layer` in the first quarter, where networks move most, times the updates that were
@@ -168,7 +168,7 @@ def cannot_travel(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, evidence, part, int(course.updates[-1])),)
 
 
-def loss_explodes(course: Course) -> tuple[Evidence, ...]:
+def loss_explodes(course: TrainingCurves) -> tuple[Evidence, ...]:
     """A training loss of ten thousand times what guessing gets, or more: gradients without bound.
 
     Reads `loss_max`. Pascanu et al. (2013, section 2.3) show the walls in the loss that throw the weights so

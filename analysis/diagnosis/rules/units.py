@@ -6,7 +6,7 @@ import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import Curve, curve, first, known, last, least
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: A layer with so large a share of dead units passes little on. AutoTrainer (Zhang et al., ICSE 2021) speaks
 #: of dying ReLUs where 70 % of a gradient's entries are zero.
@@ -24,7 +24,7 @@ SATURATED_SPREAD, STILL_SATURATED_SPREAD = 0.8, 0.65
 AS_BORN = 0.1
 
 
-def units_dead(course: Course) -> tuple[Evidence, ...]:
+def units_dead(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Most units of a layer are zero for every sequence at every step.
 
     Reads `dead_units_by_layer` at the end, of validation sequences.
@@ -37,7 +37,7 @@ def units_dead(course: Course) -> tuple[Evidence, ...]:
     )
 
 
-def units_saturated(course: Course) -> tuple[Evidence, ...]:
+def units_saturated(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Half of a layer's units stand at an end of their range in nearly all steps.
 
     Reads `saturated_units_by_layer` at the end: units beyond 0.99 of their bound in 95 % of all steps. There
@@ -55,7 +55,7 @@ def units_saturated(course: Course) -> tuple[Evidence, ...]:
     )
 
 
-def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
+def saturated_from_birth(course: TrainingCurves) -> tuple[Evidence, ...]:
     """At the first evaluation, and still at the last, gates or tanh units stand at their ends.
 
     Reads `saturation_by_layer`: three fifths of the activations of each of a layer's gates below 0.1 or above
@@ -84,13 +84,13 @@ def saturated_from_birth(course: Course) -> tuple[Evidence, ...]:
     return ()
 
 
-def _is_as_born(course: Course, layer: str) -> bool:
+def _is_as_born(course: TrainingCurves, layer: str) -> bool:
     """Whether its weights at the first evaluation are nearly those that it began with; so where unknown."""
     ratio = first(course.curves_by_layer("update_ratio_by_layer").get(layer, curve(())))
     return not ratio * int(course.updates[0]) > AS_BORN
 
 
-def _gate_shares(course: Course) -> dict[str, tuple[float, float]]:
+def _gate_shares(course: TrainingCurves) -> dict[str, tuple[float, float]]:
     """The least saturated gate's share by layer, at the first evaluation and at the last.
 
     Gates that keep a memory are meant to be nearly open, and with chrono biases the input gate nearly shut.
@@ -112,7 +112,7 @@ def _least_of(gates: object, left_out: set[str]) -> float:
     return least(curve(share for gate, share in gates.items() if gate not in left_out))
 
 
-def _worst_layer(course: Course, signal: str, threshold: float, told: str) -> tuple[Evidence, ...]:
+def _worst_layer(course: TrainingCurves, signal: str, threshold: float, told: str) -> tuple[Evidence, ...]:
     curves = {layer: shares for layer, shares in course.curves_by_layer(signal).items() if known(shares).size}
     if not curves:
         return ()

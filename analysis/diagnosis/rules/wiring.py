@@ -8,10 +8,10 @@ import numpy as np
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import known, largest, least
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 
-def missing_gradient(course: Course) -> tuple[Evidence, ...]:
+def missing_gradient(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Parameters that train and have no gradient at all: their path to the loss is cut.
 
     Reads `gradient_missing`. Without a threshold: autograd makes a gradient for whatever the loss depends on.
@@ -26,7 +26,7 @@ def missing_gradient(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_missing": float(len(names))}, names[0], update),)
 
 
-def gradient_always_zero(course: Course) -> tuple[Evidence, ...]:
+def gradient_always_zero(course: TrainingCurves) -> tuple[Evidence, ...]:
     """A part whose gradient is zero in every entry throughout, while other parts' are not.
 
     Reads `gradient_zeros_by_layer`, or `gradient_norm_by_layer` in older records. Exact zeros only: a
@@ -53,7 +53,7 @@ def gradient_always_zero(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_zeros": 1.0}, cut[0], int(course.updates[0])),)
 
 
-def cut_in_time(course: Course) -> tuple[Evidence, ...]:
+def cut_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
     """The gradient is exactly zero one step before the last: the state is detached from step to step.
 
     Reads `gradient_norm_by_step`, of recurrent networks with one label at the end. A gradient that vanishes
@@ -69,7 +69,7 @@ def cut_in_time(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_norm_at_last_step": float(norms[-1])}, None, update),)
 
 
-def parameters_frozen(course: Course) -> tuple[Evidence, ...]:
+def parameters_frozen(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Parameters that do not train, although the configuration freezes none of them.
 
     Reads `frozen_parameters` and `model.frozen_layers`; without a threshold.
@@ -86,7 +86,7 @@ def parameters_frozen(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"frozen_parameters": float(len(unasked))}, unasked[0], update),)
 
 
-def layers_frozen_as_asked(course: Course) -> tuple[Evidence, ...]:
+def layers_frozen_as_asked(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Layers that were frozen on purpose, with weights that were never trained, in a training that fails.
 
     Reads `model.frozen_layers` and `model.start_from`. A random layer may do (reservoirs work so; Jaeger
@@ -101,7 +101,7 @@ def layers_frozen_as_asked(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"frozen_layers": float(num_frozen)}, "layers.0"),)
 
 
-def parameters_unmoved(course: Course) -> tuple[Evidence, ...]:
+def parameters_unmoved(course: TrainingCurves) -> tuple[Evidence, ...]:
     """A part that has a gradient and is not moved by the optimizer, while other parts move.
 
     Reads `update_ratio_by_layer` and `gradient_norm_by_layer`: a change of exactly nothing at every
@@ -125,7 +125,7 @@ def parameters_unmoved(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"update_ratio": 0.0}, still[0], int(course.updates[0])),)
 
 
-def tensors_unmoved(course: Course) -> tuple[Evidence, ...]:
+def tensors_unmoved(course: TrainingCurves) -> tuple[Evidence, ...]:
     """Single tensors that have a gradient and are not moved by a bit, at every evaluation.
 
     Reads `unmoved_parameters`; silent where nothing moves, which is a matter of the learning rate.
@@ -142,7 +142,7 @@ def tensors_unmoved(course: Course) -> tuple[Evidence, ...]:
     return (Evidence(told, {"unmoved_parameters": float(len(names))}, names[0], int(course.updates[0])),)
 
 
-def _is_shut(course: Course) -> bool:
+def _is_shut(course: TrainingCurves) -> bool:
     """Whether a layer lets no input through at any evaluation."""
     dead, spread = course.curves_by_layer("dead_units_by_layer"), course.curves_by_layer("spread_by_layer")
     is_dead = any(least(shares) >= DEAD_SHARE for shares in dead.values())
@@ -154,7 +154,7 @@ def _is_cut(norms: np.ndarray) -> bool:
     return bool(math.isfinite(last) and last > 0 and (before == 0).all())
 
 
-def _first_named(course: Course, signal: str) -> tuple[int, list[str]] | None:
+def _first_named(course: TrainingCurves, signal: str) -> tuple[int, list[str]] | None:
     """The update and the names of a signal that lists some, where it did so first."""
     for update, names in course.signals(signal):
         if isinstance(names, list) and names:

@@ -16,7 +16,7 @@ from benchmarks.chaos.lab import DRIVER_SECONDS, Lab, last_line, time_left
 from benchmarks.chaos.proxy import HANG_UP, PASS, SLOW, UNAVAILABLE, Proxy
 from benchmarks.chaos.tally import Tally
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import place_of, store_of
+from failmap.run_folder.storage import parse_location, store_of
 from failmap.run_folder.storage.object_logs import lines_of, read_segments
 
 BUCKET = "chaos"
@@ -43,7 +43,7 @@ def disturb_store(lab: Lab, tally: Tally, seconds: float) -> None:
         files.mkdir(BUCKET)
         planted = _credentials(proxy.port)
         while time_left(deadline) or not tally.tried:
-            folder = RunFolder(place_of(f"s3://{BUCKET}/runs/{lab.new_run('store').name}"))
+            folder = RunFolder(parse_location(f"s3://{BUCKET}/runs/{lab.new_run('store').name}"))
             driver = lab.start(folder, environment=planted)
             for _ in range(NUM_RESUMES):
                 while driver.is_alive and (time_left(deadline) or not tally.tried):

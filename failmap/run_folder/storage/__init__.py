@@ -1,18 +1,24 @@
 """Where run folders lie, and how their files are written so that a crash at any moment leaves whole ones."""
 
 from failmap.run_folder.storage.contract import Files, Log, Store
-from failmap.run_folder.storage.location import AnyPath, is_local, place_of
-from failmap.run_folder.storage.store import check_place, is_raised, read_text, store_of, write_atomically
+from failmap.run_folder.storage.location import AnyPath, is_local, parse_location
+from failmap.run_folder.storage.store import (
+    check_location,
+    flag_exists,
+    read_text,
+    store_of,
+    write_atomically,
+)
 
 __all__ = [
     "AnyPath",
     "Files",
     "Log",
     "Store",
-    "check_place",
+    "check_location",
     "is_local",
-    "is_raised",
-    "place_of",
+    "flag_exists",
+    "parse_location",
     "read_text",
     "store_of",
     "write_atomically",

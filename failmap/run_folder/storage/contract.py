@@ -84,7 +84,7 @@ class Files(Protocol):
 
 
 class Store(Files, Protocol):
-    """Files, and logs that are appended to. What fails for a while is tried again (`Patience`)."""
+    """Files, and logs that are appended to. What fails for a while is tried again (`Backoff`)."""
 
     def open_log(self, path: AnyPath) -> Log:
         """Opens one file of lines, or begins it. A torn last line is cut off.

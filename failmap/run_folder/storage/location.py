@@ -32,7 +32,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def place_of(text: str) -> AnyPath:
+def parse_location(text: str) -> AnyPath:
     """The folder that `storage=` names. Nothing is asked of it.
 
     Raises:

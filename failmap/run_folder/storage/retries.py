@@ -44,12 +44,12 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _TOGETHER = 256
 
 
-def is_passing(error: OSError) -> bool:
+def is_transient(error: OSError) -> bool:
     """Whether the same access may succeed a little later."""
     return error.errno in _PASSING or isinstance(error, TimeoutError | ConnectionError)
 
 
-class Patience:
+class Backoff:
     """Tries again what fails in passing.
 
     Waits grow twofold and are drawn between half and whole, so that many workers do not return as one
@@ -71,7 +71,7 @@ class Patience:
         try:
             return action()
         except OSError as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
         deadline = time.monotonic() + self.limit_seconds
         wait = _FIRST_WAIT_SECONDS
@@ -80,15 +80,15 @@ class Patience:
             try:
                 return (again or action)()
             except OSError as error:
-                if not is_passing(error) or time.monotonic() >= deadline:
+                if not is_transient(error) or time.monotonic() >= deadline:
                     raise
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
 
-class PatientFiles:
+class RetryingFiles:
     """The files of a place, with patience: `Files` tells what each method promises."""
 
-    def __init__(self, files: Files, patience: Patience) -> None:
+    def __init__(self, files: Files, patience: Backoff) -> None:
         self.files = files
         self.patience = patience
         self.has_atomic_append = files.has_atomic_append
@@ -146,26 +146,26 @@ class PatientFiles:
         self.patience.run(lambda: self.files.remove_tree(path))
 
 
-class LocalStore(PatientFiles):
+class LocalStore(RetryingFiles):
     """A disk or a network share."""
 
-    def __init__(self, patience: Patience | None = None) -> None:
-        super().__init__(LocalFiles(), patience or Patience())
+    def __init__(self, patience: Backoff | None = None) -> None:
+        super().__init__(LocalFiles(), patience or Backoff())
 
     def open_log(self, path: AnyPath) -> Log:
         """The file itself."""
-        return _PatientLog(self.patience.run(lambda: LocalLog(path)), self.patience)
+        return _RetryingLog(self.patience.run(lambda: LocalLog(path)), self.patience)
 
     def open_segments(self, path: AnyPath) -> Log:
         """The file itself: a disk appends."""
         return self.open_log(path)
 
 
-class ObjectStore(PatientFiles):
+class ObjectStore(RetryingFiles):
     """A bucket."""
 
-    def __init__(self, patience: Patience | None = None) -> None:
-        super().__init__(ObjectFiles(), patience or Patience())
+    def __init__(self, patience: Backoff | None = None) -> None:
+        super().__init__(ObjectFiles(), patience or Backoff())
 
     def open_log(self, path: AnyPath) -> Log:
         """One object. What its requests are is tried again; it needs no patience of its own."""
@@ -176,10 +176,10 @@ class ObjectStore(PatientFiles):
         return SegmentLog(self, path)
 
 
-class _PatientLog:
+class _RetryingLog:
     """A log on a disk. A failed append leaves it as it was, so that a second one repeats nothing."""
 
-    def __init__(self, log: LocalLog, patience: Patience) -> None:
+    def __init__(self, log: LocalLog, patience: Backoff) -> None:
         self.log = log
         self.patience = patience
         self.torn_bytes = log.torn_bytes

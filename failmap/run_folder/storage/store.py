@@ -15,7 +15,7 @@ def store_of(path: AnyPath) -> Store:
     return _local_store() if is_local(path) else _object_store()
 
 
-def check_place(place: AnyPath) -> None:
+def check_location(place: AnyPath) -> None:
     """Looks whether a folder of runs can be reached, within seconds. It may not exist yet.
 
     Raises:
@@ -24,10 +24,10 @@ def check_place(place: AnyPath) -> None:
     if is_local(place):
         return
     from failmap.run_folder.storage.objects import ObjectFiles
-    from failmap.run_folder.storage.retries import Patience
+    from failmap.run_folder.storage.retries import Backoff
 
     try:
-        Patience(_FIRST_LOOK_SECONDS).run(lambda: ObjectFiles().look_at(place))
+        Backoff(_FIRST_LOOK_SECONDS).run(lambda: ObjectFiles().look_at(place))
     except OSError as error:
         raise UserError(f"storage={place}: {error.strerror or error}") from None
 
@@ -38,7 +38,7 @@ def write_atomically(path: AnyPath, content: str | bytes, *, survives_power_loss
     store_of(path).write(path, data, survives_power_loss=survives_power_loss)
 
 
-def is_raised(flag: AnyPath) -> bool:
+def flag_exists(flag: AnyPath) -> bool:
     """Whether a file exists whose being there says something. One request, where `exists` may take two."""
     return bool(store_of(flag).read_many([flag]))
 

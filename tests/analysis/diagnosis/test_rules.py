@@ -7,7 +7,7 @@ import pytest
 
 from failmap.analysis.diagnosis import CAUSES, Diagnosis, diagnose
 from failmap.analysis.diagnosis.rules import RULES
-from failmap.analysis.diagnosis.training_curves import Course
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 from failmap.run_folder.records import Evaluation, TrialRecord
 
 CHANCE = 1 / 6
@@ -136,13 +136,13 @@ def test_every_rule_has_a_fault_that_shows_it() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule_sees_its_fault_and_nothing_in_a_healthy_training(rule: Any, make_training: Any) -> None:
     record, history = make_training(**FAULTS[rule.name])
-    suspicion = rule.suspicion(Course(record, history, is_blind=False))
+    suspicion = rule.suspicion(TrainingCurves(record, history, is_blind=False))
     assert suspicion is not None
     assert (suspicion.rule, suspicion.cause) == (rule.name, rule.cause)
     assert all(evidence.told for evidence in suspicion.evidence)
 
     record, history = make_training("learned", train=lambda share: CHANCE * 0.02**share)
-    assert rule.suspicion(Course(record, history, is_blind=True)) is None
+    assert rule.suspicion(TrainingCurves(record, history, is_blind=True)) is None
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from failmap.run_folder.storage import AnyPath, place_of, store_of
-from failmap.run_folder.storage.retries import ObjectStore, Patience, is_passing
+from failmap.run_folder.storage import AnyPath, parse_location, store_of
+from failmap.run_folder.storage.retries import Backoff, ObjectStore, is_transient
 
 
 @pytest.fixture
 def folder(failing_s3: Any) -> AnyPath:
-    return place_of(f"s3://runs-of-tests/{secrets.token_hex(4)}")
+    return parse_location(f"s3://runs-of-tests/{secrets.token_hex(4)}")
 
 
 @pytest.mark.parametrize("mood", ["busy", "hangs up", "loses answers"])
@@ -59,14 +59,14 @@ class TestAnObjectStoreThatFailsForAWhile:
 def test_patience_ends_and_the_error_is_told_as_it_was(failing_s3: Any, folder: AnyPath) -> None:
     failing_s3.fail("busy")
     with pytest.raises(OSError, match="overloaded or out of order") as told:
-        ObjectStore(Patience(limit_seconds=0.3)).write(folder / "file", b"content")
+        ObjectStore(Backoff(limit_seconds=0.3)).write(folder / "file", b"content")
     assert told.value.errno == errno.EAGAIN
     assert str(told.value.filename) == str(folder / "file")
     assert failing_s3.num_requests > 2
 
 
 def test_a_log_that_could_not_be_pushed_is_pushed_later(failing_s3: Any, folder: AnyPath) -> None:
-    path, store = folder / "history.jsonl", ObjectStore(Patience(limit_seconds=0.1))
+    path, store = folder / "history.jsonl", ObjectStore(Backoff(limit_seconds=0.1))
     log = store.open_log(path)
     log.append([b"first\n"])
     failing_s3.fail("hangs up")
@@ -95,20 +95,20 @@ class Fails:
 
 @pytest.mark.parametrize("name", ["EIO", "ESTALE", "ETIMEDOUT", "ECONNRESET", "EAGAIN"])
 def test_what_passes_is_tried_again(name: str) -> None:
-    assert Patience().run(Fails(getattr(errno, name), times=2)) == 3
+    assert Backoff().run(Fails(getattr(errno, name), times=2)) == 3
 
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EACCES", "EROFS", "ENOENT", "ENOTDIR"])
 def test_what_does_not_pass_is_told_at_once(name: str) -> None:
     action = Fails(getattr(errno, name), times=1)
     with pytest.raises(OSError, match=os.strerror(getattr(errno, name))):
-        Patience().run(action)
+        Backoff().run(action)
     assert action.num_calls == 1
 
 
 def test_an_error_after_another_counts_for_itself() -> None:
-    assert not is_passing(OSError(errno.ENOSPC, "full"))
-    assert is_passing(TimeoutError("of a client, without a number"))
+    assert not is_transient(OSError(errno.ENOSPC, "full"))
+    assert is_transient(TimeoutError("of a client, without a number"))
 
 
 def test_a_full_disk_leaves_a_log_as_it_was_and_says_so(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
 from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.eta import Pace, default_cost, seconds_per_cost, write_costs
+from failmap.search.allocation.eta import Eta, default_cost, seconds_per_cost, write_costs
 from failmap.search.cost import relative_cost
 from failmap.search.loading import load
 from failmap.search.study import Results
@@ -33,13 +33,13 @@ def record(seconds: float, updates: int, outcome: str = "failed") -> TrialRecord
 
 
 def test_before_any_trial_has_ended_only_the_deadline_is_known() -> None:
-    assert Pace(CONFIG, None).seconds_left(results(0)) is None
-    left = Pace(CONFIG, monotonic() + 100).seconds_left(results(0))
+    assert Eta(CONFIG, None).seconds_left(results(0)) is None
+    left = Eta(CONFIG, monotonic() + 100).seconds_left(results(0))
     assert left == pytest.approx(100, abs=10)
 
 
 def test_the_deadline_is_the_most_that_is_left_and_never_negative() -> None:
-    assert Pace(CONFIG, monotonic() - 5).seconds_left(results(0)) == 0
+    assert Eta(CONFIG, monotonic() - 5).seconds_left(results(0)) == 0
 
 
 def test_less_is_left_the_more_cells_are_decided() -> None:
@@ -48,7 +48,7 @@ def test_less_is_left_the_more_cells_are_decided() -> None:
         {"learned": 16},
         0,
     )
-    pace = Pace(CONFIG, None)
+    pace = Eta(CONFIG, None)
     assert pace.seconds_left(results(0)) is None
     some = pace.seconds_left(results(2))
     assert some is not None

@@ -9,31 +9,31 @@ from hypothesis import strategies as st
 
 from failmap.run_folder.records import Outcome
 from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.map_allocation import Job, MapAgenda, cells_in_order
+from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, cells_in_order
 from failmap.search.config import RunConfig
 from failmap.search.samplers import SAMPLERS
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 
 MakeConfig = Callable[..., RunConfig]
-Rule = Callable[[Job], Outcome]
+Rule = Callable[[NextTrial], Outcome]
 
 
 def cost(config: TrialConfig) -> float:
     return config.task.sequence_length * config.model.depth
 
 
-def new_agenda(config: RunConfig) -> MapAgenda:
-    return MapAgenda(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
+def new_agenda(config: RunConfig) -> MapAllocation:
+    return MapAllocation(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
 
 
-def begin(agenda: MapAgenda, config: RunConfig, job: Job, number: int) -> TrialNote:
+def begin(agenda: MapAllocation, config: RunConfig, job: NextTrial, number: int) -> TrialNote:
     note = TrialNote(number, job.cell, job.recipe_index, job.purpose, job.seed)
     agenda.begin(note, config.space.recipe_labels(job.recipe))
     return note
 
 
-def run_one_by_one(config: RunConfig, rule: Rule) -> list[Job]:
+def run_one_by_one(config: RunConfig, rule: Rule) -> list[NextTrial]:
     """All jobs of a run in which every trial ends before the next begins."""
     agenda, jobs = new_agenda(config), []
     while (job := agenda.next()) is not None:
@@ -47,7 +47,7 @@ def size(cell: Cell) -> int:
     return int(labels["task.sequence_length"] * labels["model.depth"])
 
 
-def seeds_by_cell(jobs: list[Job]) -> Iterator[tuple[int, list[int]]]:
+def seeds_by_cell(jobs: list[NextTrial]) -> Iterator[tuple[int, list[int]]]:
     for cell, group in itertools.groupby(jobs, key=lambda job: job.cell):
         yield size(cell), [job.seed for job in group]
 
@@ -182,7 +182,7 @@ def test_any_run_in_any_order(make_config: MakeConfig, sampler: str, seed: int, 
     recipes = 2 if sampler == "tpe" else 4
     config = make_config(sampler=sampler, budget={"recipes": recipes, "trials": 90})
     warm = new_agenda(config)
-    begun: list[tuple[Job, TrialNote]] = []
+    begun: list[tuple[NextTrial, TrialNote]] = []
     running: list[TrialNote] = []
     while True:
         job = warm.next()

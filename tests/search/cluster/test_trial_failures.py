@@ -2,7 +2,7 @@
 
 import pytest
 
-from failmap.search.cluster.trial_failures import loss_of
+from failmap.search.cluster.trial_failures import failure_of
 
 DIED = """Failure # 1 (occurred at 2026-11-23_01-03-41)
 The actor died unexpectedly before finishing this task.
@@ -37,7 +37,9 @@ The actor 64d24e33 is unavailable: The actor is temporarily unavailable: RpcErro
         (MEMORY, ("lost", "its worker was killed, for the host was short of memory")),
         (DIED.format(reason="node has died. Node Id: 12"), ("lost", "its node died on 10.0.0.7")),
         (
-            RAISED.format(error="failmap.search.trial.preemption.LeavingError: the worker on gpu-7 was asked to leave"),
+            RAISED.format(
+                error="failmap.search.trial.preemption.PreemptedError: the worker on gpu-7 was asked to leave"
+            ),
             ("preempted", "the worker on gpu-7 was asked to leave"),
         ),
         (RAISED.format(error="ValueError: no such thing"), ("error", "ValueError: no such thing")),
@@ -46,4 +48,4 @@ The actor 64d24e33 is unavailable: The actor is temporarily unavailable: RpcErro
     ],
 )
 def test_the_kind_and_the_line_that_a_text_comes_to(text: str, loss: tuple[str, str]) -> None:
-    assert loss_of(text) == loss
+    assert failure_of(text) == loss

@@ -7,7 +7,7 @@ from dataclasses import replace
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Outcome, Summary
 from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.map_allocation import Agenda, Job
+from failmap.search.allocation.map_allocation import Allocation, NextTrial
 from failmap.search.config import RunConfig
 from failmap.search.study import Start, Study
 from failmap.search.trial.config import TrialConfig
@@ -25,7 +25,7 @@ def cost(config: TrialConfig) -> float:
     return config.task.sequence_length * config.model.depth
 
 
-def open_study(config: RunConfig, folder: RunFolder, agenda: Agenda | None = None) -> Study:
+def open_study(config: RunConfig, folder: RunFolder, agenda: Allocation | None = None) -> Study:
     return Study.open(config, folder, lambda line: None, cost, agenda)
 
 
@@ -39,15 +39,15 @@ def work_off(study: Study, rule: Rule) -> list[Start]:
     return starts
 
 
-def begin(agenda: Agenda, job: Job, number: int) -> TrialNote:
+def begin(agenda: Allocation, job: NextTrial, number: int) -> TrialNote:
     note = TrialNote(number, job.cell, job.recipe_index, job.purpose, job.seed, intervention=job.intervention)
     agenda.begin(note, {})
     return note
 
 
-def run_one_by_one(agenda: Agenda, rule: Callable[[Job], Outcome]) -> list[Job]:
+def run_one_by_one(agenda: Allocation, rule: Callable[[NextTrial], Outcome]) -> list[NextTrial]:
     """All jobs of an agenda, where every trial ends before the next begins."""
-    jobs: list[Job] = []
+    jobs: list[NextTrial] = []
     while (job := agenda.next()) is not None:
         jobs.append(job)
         agenda.end(begin(agenda, job, 1000 + len(jobs)), rule(job), 0.5)
@@ -55,15 +55,15 @@ def run_one_by_one(agenda: Agenda, rule: Callable[[Job], Outcome]) -> list[Job]:
 
 
 def run_in_any_order(
-    agenda: Agenda,
-    rule: Callable[[Job], Outcome],
+    agenda: Allocation,
+    rule: Callable[[NextTrial], Outcome],
     chance: random.Random,
     look: Callable[[list[TrialNote]], None],
     num_slots: int,
-) -> list[tuple[Job, TrialNote]]:
+) -> list[tuple[NextTrial, TrialNote]]:
     """All jobs of an agenda, where several run at a time; `look` is called now and then with all notes."""
-    begun: list[tuple[Job, TrialNote]] = []
-    running: list[tuple[Job, TrialNote]] = []
+    begun: list[tuple[NextTrial, TrialNote]] = []
+    running: list[tuple[NextTrial, TrialNote]] = []
     while True:
         look([note for _, note in begun])
         job = agenda.next()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from failmap.search.interventions.ablations import takeaways
+from failmap.search.interventions.ablations import removable_settings
 from failmap.search.interventions.plan import apply
 from failmap.search.trial.config import TrialConfig
 
@@ -15,12 +15,12 @@ def test_each_changes_just_what_it_names(
     every_trial: list[TrialConfig], differing_paths: Callable[..., set[str]]
 ) -> None:
     for trial in every_trial:
-        for changes in takeaways(trial).values():
+        for changes in removable_settings(trial).values():
             assert differing_paths(trial, apply(trial, changes)) == set(changes) != set()
 
 
 def test_from_the_plainest_recipe_only_sizes_and_steps_are_left_to_change(make_trial: MakeTrial) -> None:
-    assert takeaways(make_trial()) == {
+    assert removable_settings(make_trial()) == {
         "half the width": {"model.hidden_size": 16},
         "a quarter of the batch": {"train.batch_size": 16},
         "SGD at a learning rate of 0.1": {"train.optimizer": "sgd", "train.learning_rate": 0.1},
@@ -30,7 +30,7 @@ def test_from_the_plainest_recipe_only_sizes_and_steps_are_left_to_change(make_t
 
 
 def test_what_was_added_is_taken_away_one_thing_at_a_time(make_trial: MakeTrial) -> None:
-    found = takeaways(
+    found = removable_settings(
         make_trial(
             task={"name": "parity", "supervision": "every_step", "length_distribution": "uniform"},
             model={"depth": 2, "layer_norm": True, "residual": True, "forget_bias": 1.0},
@@ -50,19 +50,21 @@ def test_what_was_added_is_taken_away_one_thing_at_a_time(make_trial: MakeTrial)
 
 
 def test_widths_lose_the_top_layer_or_half_of_each(make_trial: MakeTrial) -> None:
-    found = takeaways(make_trial(model={"depth": 3, "widths": "64-32-1"}))
+    found = removable_settings(make_trial(model={"depth": 3, "widths": "64-32-1"}))
     assert found["one layer less"] == {"model.depth": 2, "model.widths": "64-32"}
     assert found["half the width"] == {"model.widths": "32-16-1"}
 
 
 def test_momentum_goes_with_nesterovs(make_trial: MakeTrial) -> None:
-    found = takeaways(make_trial(train={"optimizer": "sgd", "momentum": 0.9, "nesterov": True}))
+    found = removable_settings(make_trial(train={"optimizer": "sgd", "momentum": 0.9, "nesterov": True}))
     assert found["no momentum"] == {"train.momentum": 0.0, "train.nesterov": False}
     assert not any(name.startswith("SGD") for name in found)
 
 
 def test_plain_sgd_does_without_the_decoupled_decay_of_adamw(make_trial: MakeTrial) -> None:
-    sgd = takeaways(make_trial(train={"optimizer": "adamw", "beta1": 0.8}))["SGD at a learning rate of 0.1"]
+    sgd = removable_settings(make_trial(train={"optimizer": "adamw", "beta1": 0.8}))[
+        "SGD at a learning rate of 0.1"
+    ]
     assert sgd == {
         "train.optimizer": "sgd",
         "train.learning_rate": 0.1,
@@ -75,10 +77,10 @@ def test_plain_sgd_does_without_the_decoupled_decay_of_adamw(make_trial: MakeTri
 def test_networks_of_other_kinds_have_less_to_lose(make_trial: MakeTrial, model: str) -> None:
     task = "moving_mnist" if model == "conv_lstm" else "adding"
     trial = make_trial(task={"name": task}, model={"name": model, "dropout": 0.1})
-    assert {"half the width", "no dropout"} <= takeaways(trial).keys()
+    assert {"half the width", "no dropout"} <= removable_settings(trial).keys()
 
 
 def test_stored_weights_keep_their_width(make_trial: MakeTrial) -> None:
-    found = takeaways(make_trial(model={"start_from": "short/3"}))
+    found = removable_settings(make_trial(model={"start_from": "short/3"}))
     assert "half the width" not in found
     assert found["no start from another network"] == {"model.start_from": None}

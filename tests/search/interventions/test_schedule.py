@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.map_allocation import Job
+from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.config import RunConfig
 from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
-from failmap.search.interventions.schedule import InterventionAgenda
+from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.space import Cell
 from tests.search.interventions.runs import begin, run_in_any_order, run_one_by_one
 
@@ -78,17 +78,17 @@ def donor(config: RunConfig) -> Donor:
     return Donor(cell, 0, recipe, config.space.trial_config(cell, recipe, 0), seeds=(0, 1, 3))
 
 
-def name_of(job: Job) -> str:
+def name_of(job: NextTrial) -> str:
     assert job.intervention is not None
     return job.intervention.name
 
 
-def only(*names: str) -> Callable[[Job], Outcome]:
+def only(*names: str) -> Callable[[NextTrial], Outcome]:
     """The rule by which these changes help and no others do."""
     return lambda job: "learned" if name_of(job) in names else "failed"
 
 
-def tell_of_base(agenda: InterventionAgenda, outcomes: list[Outcome | None]) -> None:
+def tell_of_base(agenda: InterventionSchedule, outcomes: list[Outcome | None]) -> None:
     """The trials that the map's own search made of the base, seed by seed."""
     case = agenda.plan.cases[0]
     for seed, outcome in enumerate(outcomes):
@@ -96,7 +96,7 @@ def tell_of_base(agenda: InterventionAgenda, outcomes: list[Outcome | None]) -> 
 
 
 def test_missing_seeds_of_the_base_come_first_then_fix_by_fix_on_the_same_seeds(make_plan: MakePlan) -> None:
-    agenda = InterventionAgenda(make_plan())
+    agenda = InterventionSchedule(make_plan())
     tell_of_base(agenda, ["failed"] * 4)
     jobs = run_one_by_one(agenda, only("lower_rate", "layer_norm", "clip"))
     assert [(name_of(job), job.seed) for job in jobs] == [
@@ -107,7 +107,7 @@ def test_missing_seeds_of_the_base_come_first_then_fix_by_fix_on_the_same_seeds(
 
 
 def test_a_trial_has_the_base_s_configuration_with_one_thing_changed(make_plan: MakePlan) -> None:
-    agenda = InterventionAgenda(make_plan())
+    agenda = InterventionSchedule(make_plan())
     tell_of_base(agenda, ["failed"] * 5)
     job = agenda.next()
     assert job is not None
@@ -118,21 +118,21 @@ def test_a_trial_has_the_base_s_configuration_with_one_thing_changed(make_plan: 
 
 
 def test_a_base_trial_that_was_cut_short_or_broke_is_run_again_as_it_was(make_plan: MakePlan) -> None:
-    agenda = InterventionAgenda(make_plan())
+    agenda = InterventionSchedule(make_plan())
     tell_of_base(agenda, ["failed", "censored", "errored", None, "failed"])
     jobs = run_one_by_one(agenda, only())
     assert [job.seed for job in jobs if name_of(job) == AS_IT_WAS] == [1, 2]
 
 
 def test_what_fails_on_four_seeds_is_given_up(make_plan: MakePlan) -> None:
-    agenda = InterventionAgenda(make_plan())
+    agenda = InterventionSchedule(make_plan())
     tell_of_base(agenda, ["failed"] * 5)
     jobs = run_one_by_one(agenda, only("clip"))
     assert Counter(map(name_of, jobs)) == {"lower_rate": 4, "layer_norm": 4, "clip": 5}
 
 
 def test_the_seed_that_may_prove_needless_waits_while_there_is_other_work(make_plan: MakePlan) -> None:
-    agenda = InterventionAgenda(make_plan())
+    agenda = InterventionSchedule(make_plan())
     tell_of_base(agenda, ["failed"] * 5)
     jobs = []
     for number in range(5):
@@ -144,7 +144,7 @@ def test_the_seed_that_may_prove_needless_waits_while_there_is_other_work(make_p
 
 
 def test_a_fix_that_worked_comes_first_further_along_the_row(make_plan: MakePlan) -> None:
-    agenda = InterventionAgenda(make_plan(lengths=(10, 20)))
+    agenda = InterventionSchedule(make_plan(lengths=(10, 20)))
     jobs = run_one_by_one(agenda, only("clip"))
     further = [name_of(job) for job in jobs if job.cell.as_dict()["task.sequence_length"] == 20]
     assert list(dict.fromkeys(further)) == [AS_IT_WAS, "clip", "lower_rate", "layer_norm"]
@@ -153,7 +153,7 @@ def test_a_fix_that_worked_comes_first_further_along_the_row(make_plan: MakePlan
 def test_a_fix_that_worked_is_tried_even_where_no_ladder_has_it(make_plan: MakePlan) -> None:
     plan = make_plan(lengths=(10, 20), own={20: STEPS[:1]})
     for rule, carried in ((only("clip"), ["clip"]), (only("lower_rate"), [])):
-        jobs = run_one_by_one(InterventionAgenda(plan), rule)
+        jobs = run_one_by_one(InterventionSchedule(plan), rule)
         further = [name_of(job) for job in jobs if job.cell.as_dict()["task.sequence_length"] == 20]
         assert list(dict.fromkeys(further)) == [AS_IT_WAS, *carried, "lower_rate"]
 
@@ -161,14 +161,14 @@ def test_a_fix_that_worked_is_tried_even_where_no_ladder_has_it(make_plan: MakeP
 def test_a_control_that_works_is_carried_nowhere(make_plan: MakePlan) -> None:
     control = Step("every_step_labels", {"task.supervision": "every_step"}, "no_signal", 5, 1.0)
     plan = make_plan(lengths=(10, 20), steps=(control, STEPS[0]), own={20: STEPS[:1]})
-    jobs = run_one_by_one(InterventionAgenda(plan), only("every_step_labels"))
+    jobs = run_one_by_one(InterventionSchedule(plan), only("every_step_labels"))
     further = {name_of(job) for job in jobs if job.cell.as_dict()["task.sequence_length"] == 20}
     assert further == {AS_IT_WAS, "lower_rate"}
 
 
 def test_donors_are_trained_before_what_starts_from_them(make_plan: MakePlan, donor: Donor) -> None:
     step = Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, donor)
-    agenda = InterventionAgenda(make_plan(steps=(step,)))
+    agenda = InterventionSchedule(make_plan(steps=(step,)))
     tell_of_base(agenda, ["failed"] * 5)
     jobs = run_one_by_one(agenda, lambda job: "learned")
     kinds = [(job.intervention.kind, job.seed) for job in jobs if job.intervention]
@@ -183,7 +183,7 @@ def test_donors_are_trained_before_what_starts_from_them(make_plan: MakePlan, do
 
 def test_where_a_donor_breaks_its_seed_is_left_out(make_plan: MakePlan, donor: Donor) -> None:
     step = Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, donor)
-    agenda = InterventionAgenda(make_plan(steps=(step,)))
+    agenda = InterventionSchedule(make_plan(steps=(step,)))
     tell_of_base(agenda, ["failed"] * 5)
     jobs = run_one_by_one(agenda, lambda job: "errored" if job.seed == 1 else "learned")
     assert [job.seed for job in jobs if job.cell != donor.cell] == [0, 2, 3, 4]
@@ -191,11 +191,11 @@ def test_where_a_donor_breaks_its_seed_is_left_out(make_plan: MakePlan, donor: D
 
 
 def test_a_session_s_limit_counts_all_interventions(make_plan: MakePlan) -> None:
-    assert len(run_one_by_one(InterventionAgenda(make_plan(max_trials=7)), only("clip"))) == 7
+    assert len(run_one_by_one(InterventionSchedule(make_plan(max_trials=7)), only("clip"))) == 7
 
 
 def test_costs_that_are_left_become_costs_that_are_spent(make_plan: MakePlan) -> None:
-    agenda = InterventionAgenda(make_plan())
+    agenda = InterventionSchedule(make_plan())
     tell_of_base(agenda, ["failed"] * 5)
     assert (agenda.cost_spent(), agenda.cost_left(), agenda.num_left()) == (5, 15, 15)
     run_one_by_one(agenda, only("clip"))
@@ -212,16 +212,16 @@ def test_any_session_in_any_order(
     start = (Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, donor),) if has_donor else ()
     steps = (*STEPS[:2], *start, STEPS[2])
     plan = make_plan(lengths=(10, 20), steps=steps, own={20: steps[:1]})
-    warm = InterventionAgenda(plan)
+    warm = InterventionSchedule(plan)
     luck = {name: chance.random() for name in (AS_IT_WAS, START_SHORTER, *(step.name for step in STEPS))}
 
-    def rule(job: Job) -> Outcome:
+    def rule(job: NextTrial) -> Outcome:
         draw = chance.random()
         return "errored" if draw < 0.05 else "learned" if chance.random() < luck[name_of(job)] else "failed"
 
     def look(notes: list[TrialNote]) -> None:
         if chance.random() < 0.2:
-            cold = InterventionAgenda(plan)
+            cold = InterventionSchedule(plan)
             for note in notes:
                 cold.begin(note, {})
             assert cold.next() == warm.next()

@@ -18,7 +18,7 @@ from failmap.search.config import RunConfig
 from failmap.search.interventions.plan import AS_IT_WAS, Plan
 from failmap.search.interventions.request import read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue
-from failmap.search.interventions.schedule import InterventionAgenda
+from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.interventions.view import tell
 from failmap.search.loading import to_yaml
 from failmap.search.study import Start
@@ -54,7 +54,7 @@ def plan_of(folder: RunFolder, *words: str) -> Plan:
 
 
 def rescue(config: RunConfig, folder: RunFolder, *words: str) -> list[Start]:
-    return work_off(open_study(config, folder, InterventionAgenda(plan_of(folder, *words))), end)
+    return work_off(open_study(config, folder, InterventionSchedule(plan_of(folder, *words))), end)
 
 
 def record(folder: RunFolder, number: int) -> TrialRecord:
@@ -132,7 +132,7 @@ def test_a_map_with_interventions_in_it_goes_on_as_one_without(
 def test_unfinished_interventions_are_finished_by_whoever_comes_next(
     config: RunConfig, mapped: RunFolder
 ) -> None:
-    study = open_study(config, mapped, InterventionAgenda(plan_of(mapped)))
+    study = open_study(config, mapped, InterventionSchedule(plan_of(mapped)))
     first, second = study.ask(), study.ask()
     study.close()
     assert first is not None
@@ -157,9 +157,9 @@ def test_the_same_words_go_on_and_then_find_nothing_left(config: RunConfig, mapp
 def test_an_agenda_that_records_tell_is_at_the_same_place(config: RunConfig, mapped: RunFolder) -> None:
     rescue(config, mapped, "budget.trials=9")
     plan = plan_of(mapped)
-    told = InterventionAgenda(plan)
+    told = InterventionSchedule(plan)
     tell(told, config.space, load_run(mapped).records)
-    study = open_study(config, mapped, InterventionAgenda(plan))
+    study = open_study(config, mapped, InterventionSchedule(plan))
     start, job = study.ask(), told.next()
     assert start is not None
     assert job is not None
@@ -176,14 +176,14 @@ def test_a_rescue_that_dies_again_and_again_tries_the_same(make_config: MakeConf
         config = make_config()
         write_atomically(folder.config, to_yaml(config))
         work_off(open_study(config, folder), end)
-        study = open_study(config, folder, InterventionAgenda(plan_of(folder)))
+        study = open_study(config, folder, InterventionSchedule(plan_of(folder)))
         while (start := study.ask()) is not None:
             dies_before, dies_after = (is_disturbed and chance.random() < 0.2 for _ in range(2))
             if not dies_before:
                 study.tell(start.number, end(start.config))
             if dies_before or dies_after:
                 shutil.rmtree(folder.lock)
-                study = open_study(config, folder, InterventionAgenda(plan_of(folder)))
+                study = open_study(config, folder, InterventionSchedule(plan_of(folder)))
         study.close()
         tried.append(
             [(one.number, one.seed, one.intervention, one.config) for one in load_run(folder).records]

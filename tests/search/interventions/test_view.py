@@ -13,14 +13,14 @@ from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
 from failmap.search.interventions.request import read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue
-from failmap.search.interventions.schedule import InterventionAgenda
-from failmap.search.interventions.view import InterventionPace, InterventionView, show_preview, tell
+from failmap.search.interventions.schedule import InterventionSchedule
+from failmap.search.interventions.view import InterventionEta, InterventionView, show_preview, tell
 from failmap.search.loading import to_yaml
 from tests.search.interventions.runs import DIVERGED, begin, open_study, work_off
 
 
 @pytest.fixture
-def agenda(make_config: Callable[..., RunConfig], tmp_path: Path) -> InterventionAgenda:
+def agenda(make_config: Callable[..., RunConfig], tmp_path: Path) -> InterventionSchedule:
     """Of a run in which every cell diverged."""
     folder = RunFolder(tmp_path / "tiny")
     folder.path.mkdir()
@@ -28,7 +28,7 @@ def agenda(make_config: Callable[..., RunConfig], tmp_path: Path) -> Interventio
     write_atomically(folder.config, to_yaml(config))
     work_off(open_study(config, folder), lambda trial: DIVERGED)
     run = load_run(folder)
-    found = InterventionAgenda(plan_rescue(read_rescue(["run=tiny", f"storage={tmp_path}"]), run))
+    found = InterventionSchedule(plan_rescue(read_rescue(["run=tiny", f"storage={tmp_path}"]), run))
     tell(found, config.space, run.records)
     return found
 
@@ -39,7 +39,7 @@ def written(show: Callable[[Console], None], *, width: int = 100, terminal: bool
     return file.getvalue()
 
 
-def work(agenda: InterventionAgenda, num_trials: int) -> None:
+def work(agenda: InterventionSchedule, num_trials: int) -> None:
     """What clips learns."""
     for number in range(num_trials):
         job = agenda.next()
@@ -48,11 +48,11 @@ def work(agenda: InterventionAgenda, num_trials: int) -> None:
         agenda.end(note, "learned" if job.config.train.clip_norm else "failed", 0.5)
 
 
-def view(agenda: InterventionAgenda, console: Console) -> InterventionView:
+def view(agenda: InterventionSchedule, console: Console) -> InterventionView:
     return InterventionView(agenda, lambda: 42.0, console)
 
 
-def test_steps_stand_by_cells(agenda: InterventionAgenda) -> None:
+def test_steps_stand_by_cells(agenda: InterventionSchedule) -> None:
     work(agenda, 1 + 4 + 4 + 5)
     lines = written(lambda console: view(agenda, console).show()).splitlines()
     rows = {" ".join(line.split()[:-4]): line.split()[-4:] for line in lines}
@@ -62,14 +62,14 @@ def test_steps_stand_by_cells(agenda: InterventionAgenda) -> None:
     assert "13 trials with something changed: 5 learned; 0 unfinished · 0 of 4 cases done" in lines[-1]
 
 
-def test_a_narrow_terminal_shows_the_cell_that_is_under_way(agenda: InterventionAgenda) -> None:
+def test_a_narrow_terminal_shows_the_cell_that_is_under_way(agenda: InterventionSchedule) -> None:
     text = written(lambda console: view(agenda, console).show(), width=60)
     assert max(map(len, text.splitlines()[:-1])) <= 60
     assert "depth 1" in text
     assert "depth 2" not in text
 
 
-def test_a_pipe_gets_a_plain_line(agenda: InterventionAgenda) -> None:
+def test_a_pipe_gets_a_plain_line(agenda: InterventionSchedule) -> None:
     def tick(console: Console) -> None:
         with view(agenda, console) as shown:
             shown.tick()
@@ -77,7 +77,7 @@ def test_a_pipe_gets_a_plain_line(agenda: InterventionAgenda) -> None:
     assert written(tick).endswith("0 running · 0 of 4 cases done · 42 s left\n")
 
 
-def test_a_terminal_gets_the_table(agenda: InterventionAgenda) -> None:
+def test_a_terminal_gets_the_table(agenda: InterventionSchedule) -> None:
     def tick(console: Console) -> None:
         with view(agenda, console) as shown:
             shown.tick()
@@ -85,7 +85,7 @@ def test_a_terminal_gets_the_table(agenda: InterventionAgenda) -> None:
     assert "gradient clipping" in written(tick, terminal=True)
 
 
-def test_what_will_be_tried_is_told_before(agenda: InterventionAgenda, tmp_path: Path) -> None:
+def test_what_will_be_tried_is_told_before(agenda: InterventionSchedule, tmp_path: Path) -> None:
     run = load_run(RunFolder(tmp_path / "tiny"))
     config = read_rescue(["run=tiny", f"storage={tmp_path}"]).session.config
     text = written(lambda console: show_preview(agenda, config, run.records, console), width=120)
@@ -96,11 +96,11 @@ def test_what_will_be_tried_is_told_before(agenda: InterventionAgenda, tmp_path:
     assert "trials at most" in text
 
 
-def test_time_left_is_known_once_something_ended(agenda: InterventionAgenda) -> None:
-    pace = InterventionPace(agenda, None)
+def test_time_left_is_known_once_something_ended(agenda: InterventionSchedule) -> None:
+    pace = InterventionEta(agenda, None)
     assert pace.seconds_left() is None
     work(agenda, 2)
     left = pace.seconds_left()
     assert left is not None
     assert left > 0
-    assert InterventionPace(agenda, pace.started - 5).seconds_left() == 0
+    assert InterventionEta(agenda, pace.started - 5).seconds_left() == 0

@@ -17,7 +17,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
 from failmap.search.config import RunConfig
 from failmap.search.journal.address import read_address
-from failmap.search.lease_terms import Owner, Pace, Terms
+from failmap.search.lease_terms import LeaseTiming, Owner, Terms
 from failmap.search.loading import to_yaml
 from failmap.search.study import Study
 
@@ -70,7 +70,7 @@ def test_a_study_lives_under_the_runs_name_and_optuna_reads_it(
     study = open_study(config, folder)
     start = study.ask()
     assert start is not None
-    study.put_back_after(start.number, "out_of_memory", "line one\n" + "x" * 10_000, halve_batch=True)
+    study.requeue_after_fault(start.number, "out_of_memory", "line one\n" + "x" * 10_000, halve_batch=True)
     again = study.ask()
     assert again is not None
     assert (again.number, again.attempt) == (0, 2)
@@ -176,7 +176,7 @@ def test_a_superseded_driver_commits_nothing(
 ) -> None:
     """A driver elsewhere took the run over; this one hears of it before its next commit."""
     study = Study.open(
-        config, folder, print, lambda trial: 1.0, pace=Pace(beat_seconds=0.001, watch_seconds=1.0)
+        config, folder, print, lambda trial: 1.0, pace=LeaseTiming(beat_seconds=0.001, watch_seconds=1.0)
     )
     start = study.ask()
     assert start is not None

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from failmap.search.trial.criterion import Progress
-from failmap.search.trial.optimizers import learning_rate, take_in
+from failmap.search.trial.optimizers import learning_rate, plateau_step
 from failmap.search.trial.train_config import TrainConfig
 
 BUDGET = 60
@@ -105,7 +105,7 @@ def plateau_rates(losses: list[float], **settings: object) -> list[float]:
     """The rate after each evaluation."""
     trained, progress, found = config(schedule="plateau", **settings), Progress(), []
     for loss in losses:
-        take_in(trained, progress, loss)
+        plateau_step(trained, progress, loss)
         found.append(learning_rate(trained, 5, progress.rate_share))
     return found
 
@@ -139,5 +139,5 @@ def test_a_loss_that_stands_still_lowers_the_rate_to_its_final_share() -> None:
 def test_other_schedules_do_not_look_at_the_loss() -> None:
     progress = Progress()
     for _ in range(50):
-        take_in(config(schedule="cosine", plateau_patience=0), progress, 0.7)
+        plateau_step(config(schedule="cosine", plateau_patience=0), progress, 0.7)
     assert progress == Progress()
