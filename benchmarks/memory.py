@@ -77,9 +77,9 @@ def worker_rows() -> list[tuple[str, str]]:
 DRIVER = """
 import resource, sys
 from pathlib import Path
-from failmap.analysis.storage import write_atomically
-from failmap.analysis.run_folder import RunFolder
-from failmap.analysis.report import build
+from failmap.run_folder.storage import write_atomically
+from failmap.run_folder.paths import RunFolder
+from failmap.analysis.reporting import build
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.loading import load, to_yaml
 from failmap.search.study import Study

@@ -118,7 +118,7 @@ class Study:
         notice: Notice,
         cost: Cost | None = None,
         agenda: Allocation | None = None,
-        pace: LeaseTiming = DEFAULT_TIMING,
+        timing: LeaseTiming = DEFAULT_TIMING,
     ) -> "Study":
         """Begins a run, or goes on with it.
 
@@ -128,7 +128,7 @@ class Study:
             notice: is told of every repair.
             cost: relative cost of a trial, for the order of the cells; search.cost's where left out.
             agenda: what to begin next, new: it is told of every trial; the map's where left out.
-            pace: of the lease's beats.
+            timing: Of the lease's beats.
 
         Raises:
             UserError: another driver is at work; the journal is corrupt; the folder cannot be written.
@@ -142,7 +142,7 @@ class Study:
         with report_disk_errors(folder):
             store_of(folder.path).make_folder(folder.path)
             store_of(folder.path).make_folder(folder.trials)
-            lease = acquire_lease(folder, notice, timing=pace)
+            lease = acquire_lease(folder, notice, timing=timing)
             try:
                 journal = open_journal(config, folder, notice, lease.check)
                 try:

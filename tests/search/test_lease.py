@@ -27,8 +27,8 @@ DRIVER = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from failmap.analysis.errors import UserError
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
 from failmap.search.lease import acquire_lease
 from failmap.search.lease_terms import LeaseTiming, Owner
 folder, place = RunFolder(Path(sys.argv[1])), sys.argv[2]

@@ -16,7 +16,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Intervention, Origin, Summary, TrialRecord
 from failmap.run_folder.storage import AnyPath
 from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.map_allocation import Job
+from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.commands.merge import main, merge
 from failmap.search.config import RunConfig
 from failmap.search.lease import acquire_lease
@@ -295,7 +295,7 @@ def test_a_merge_that_fails_leaves_nothing(machine: Machine) -> None:
 class OneJob:
     """An agenda of one trial."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: NextTrial) -> None:
         self.jobs = [job]
 
     def begin(self, note: TrialNote, recipe: Mapping[str, Any]) -> None:
@@ -305,7 +305,7 @@ class OneJob:
     def end(self, note: TrialNote, outcome: Any, score: float) -> None:
         """Nothing follows from it."""
 
-    def next(self) -> Job | None:
+    def next(self) -> NextTrial | None:
         return self.jobs[0] if len(self.jobs) == 1 else None
 
 
@@ -317,7 +317,7 @@ def intervene(machine: Machine, folder: RunFolder, number: int, **changes: Any) 
     cell = Cell(tuple(base.cell.items()))
     told = Intervention("ablation", "other_model", {f"model.{k}": v for k, v in changes.items()}, number)
     trial = TrialConfig.model_validate(values)
-    job = Job(cell, base.recipe_index, {"train.learning_rate": 1e-2}, "intervene", trial, told)
+    job = NextTrial(cell, base.recipe_index, {"train.learning_rate": 1e-2}, "intervene", trial, told)
     study = Study.open(config, folder, lambda line: None, agenda=OneJob(job))
     start = study.ask()
     assert start is not None

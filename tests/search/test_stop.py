@@ -15,9 +15,9 @@ DRIVER = """
 import sys
 from pathlib import Path
 from threading import Event
-from failmap.analysis.run_folder import RunFolder
-from failmap.search.interruption import Shutdown
-from failmap.search.lock import acquire_lease
+from failmap.run_folder.paths import RunFolder
+from failmap.search.shutdown import Shutdown
+from failmap.search.lease import acquire_lease
 folder = RunFolder(Path(sys.argv[1]))
 lease = acquire_lease(folder, print)
 interruption = Shutdown(folder, deadline=None)

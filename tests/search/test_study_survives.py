@@ -135,7 +135,7 @@ def test_what_a_driver_decided_in_an_object_store_outlives_it(
 ) -> None:
     """What it had not yet pushed is lost with it, and was told to nobody."""
     folder, config = RunFolder(s3_storage / "tiny"), make_config(pruner="halving")
-    study = Study.open(config, folder, print, cost, pace=LeaseTiming(beat_seconds=0.1))
+    study = Study.open(config, folder, print, cost, timing=LeaseTiming(beat_seconds=0.1))
     first, second = ask(study), ask(study)
     study.tell(first.number, LEARNED)
     study.report(second.number, 200, 0.25)

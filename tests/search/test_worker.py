@@ -201,7 +201,7 @@ def test_a_worker_hears_of_it_however_close_its_evaluations_are(place: Place) ->
 def test_sigterm_is_remembered_and_ends_a_process_that_does_not_go() -> None:
     hangs = (
         "import os, signal\n"
-        "from failmap.search.trial.leaving import Leave\n"
+        "from failmap.search.trial.preemption import Leave\n"
         "leave = Leave(grace_seconds=1)\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
         "print(leave.is_asked, flush=True)\n"
@@ -238,7 +238,7 @@ TOO_LARGE = {**RECORD.config, "model": {**RECORD.config["model"], "hidden_size":
 WITH_LITTLE_MEMORY = """
 import sys
 from pathlib import Path
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.search.worker import BrokenDeviceError, Worker
 
 run = RunFolder(Path(sys.argv[1]))

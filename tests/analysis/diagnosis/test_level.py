@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from failmap.analysis.diagnosis.chance import tails
-from failmap.analysis.diagnosis.level import reached
+from failmap.analysis.diagnosis.level import reached, tails
 from failmap.run_folder.records import Evaluation, Summary, TrialRecord
 from tests.analysis.diagnosis.records import record_of
 

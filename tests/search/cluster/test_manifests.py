@@ -44,7 +44,7 @@ def test_a_ray_job_is_one(capsys: pytest.CaptureFixture[str], more: list[str]) -
     schema = json.loads((Path(__file__).parent / "ray_job.json").read_text())
     jsonschema.validate(job, schema)
     spec = job["spec"]
-    assert shlex.split(spec["entrypoint"])[3:] == [*RUN, "cluster.address=auto", "resume=true"]
+    assert shlex.split(spec["entrypoint"])[4:] == [*RUN, "cluster.address=auto", "resume=true"]
     assert spec["rayClusterSpec"]["authOptions"] == {"mode": "token"}
     (head,) = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
     assert head["env"] == [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
@@ -92,10 +92,10 @@ def test_hostile_words_are_words(capsys: pytest.CaptureFixture[str], tmp_path: P
     text = printed(capsys, f"kind={kind}", "space=smoke", "run=deep", f"storage={HOSTILE}", *own)
     if kind == "slurm":
         # Only the line that starts the driver: it prints its words one by one.
-        (line,) = [line for line in text.splitlines() if line.startswith("python -m search.run")]
+        (line,) = [line for line in text.splitlines() if line.startswith("python -m failmap run")]
         script = f"head=h; port=1\npython() {{ printf '%s\\0' \"$@\"; }}\n{line.removesuffix(' &')}\n"
         run = subprocess.run(["bash", "-c", script], capture_output=True, check=True, cwd=tmp_path)
-        assert run.stdout.decode().split("\0")[4] == f"storage={HOSTILE}"
+        assert run.stdout.decode().split("\0")[5] == f"storage={HOSTILE}"
         return
     loaded = yaml.safe_load(text)
     if kind == "kuberay":

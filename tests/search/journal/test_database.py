@@ -30,8 +30,8 @@ PASSWORD = "correct-horse"
 DRIVER = """
 import sys
 from pathlib import Path
-from failmap.analysis.records import Summary
-from failmap.analysis.run_folder import RunFolder
+from failmap.run_folder.records import Summary
+from failmap.run_folder.paths import RunFolder
 from failmap.search.loading import from_yaml
 from failmap.search.study import Study
 folder = RunFolder(Path(sys.argv[1]))
@@ -176,7 +176,7 @@ def test_a_superseded_driver_commits_nothing(
 ) -> None:
     """A driver elsewhere took the run over; this one hears of it before its next commit."""
     study = Study.open(
-        config, folder, print, lambda trial: 1.0, pace=LeaseTiming(beat_seconds=0.001, watch_seconds=1.0)
+        config, folder, print, lambda trial: 1.0, timing=LeaseTiming(beat_seconds=0.001, watch_seconds=1.0)
     )
     start = study.ask()
     assert start is not None

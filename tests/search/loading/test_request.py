@@ -136,7 +136,7 @@ def test_plan_is_told_beside_the_configuration() -> None:
 def test_a_mistake_is_told_without_importing_what_is_slow() -> None:
     program = (
         "import sys\n"
-        "from failmap.analysis.errors import UserError\n"
+        "from failmap.run_folder.errors import UserError\n"
         "from failmap.search.loading import read_request\n"
         "try:\n    read_request(['space=lstm_dept', 'train.optimizer=adm'])\n"
         "except UserError as error:\n    print(len(error.problems))\n"
