@@ -21,6 +21,9 @@ ON_ONE_CPU = ("budget=quick", "budget.trials=1", "cluster.cpus=1", "cluster.gpus
 #: What differs between two runs of the same code: moments, durations, and the machine's name.
 OF_THE_CLOCK = frozenset({"seconds", "started", "ended", "at", "host"})
 MAX_SECONDS = 300
+#: How the program ends where Ray does not start within its 30 seconds, which says nothing of the code.
+TOO_BUSY = "Ray cannot start on this machine"
+MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,16 @@ class NotRunError(Exception):
 def run_one_trial(space: str, folder: Path, scratch: Path) -> Traces:
     """Run one trial of a space with the code in `folder`, and return what it left under `scratch`.
 
-    A busy machine may fail to start Ray in time, so whatever fails is tried a second time.
-
     Raises:
-        NotRunError: both times the program failed, took too long, or left no trial.
+        NotRunError: the program failed, took too long, or left no trial.
     """
-    try:
-        return _run(space, folder, scratch / space / "first")
-    except NotRunError:
-        return _run(space, folder, scratch / space / "second")
+    for attempt in range(1, MAX_ATTEMPTS):
+        try:
+            return _run(space, folder, scratch / space / str(attempt))
+        except NotRunError as error:
+            if TOO_BUSY not in str(error):
+                raise
+    return _run(space, folder, scratch / space / str(MAX_ATTEMPTS))
 
 
 def _run(space: str, folder: Path, storage: Path) -> Traces:
