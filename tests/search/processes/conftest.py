@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from analysis.load import load_run
 from analysis.records import TrialRecord
 from analysis.run_folder import RunFolder
+from tests.search.long_runs import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,7 +47,8 @@ class Driver:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            # On the CPU, whatever the machine has: histories are compared with those of this process.
+            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": ""},
         )
         self.output = ""
         self._grown = threading.Condition()
@@ -63,7 +67,7 @@ class Driver:
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Waits until the condition holds, looking whenever a line is printed and a few times a second."""
         with self._grown:
-            for _ in range(1200):
+            for _ in range(10 * PATIENCE_SECONDS):
                 if condition():
                     return
                 assert self.process.poll() is None, self.output
@@ -72,7 +76,7 @@ class Driver:
 
     def end(self) -> int:
         """Waits for the end and returns the exit status."""
-        status = self.process.wait(timeout=180)
+        status = self.process.wait(timeout=PATIENCE_SECONDS)
         self.close()
         return status
 
@@ -91,6 +95,19 @@ class Driver:
             for child in psutil.Process(self.process.pid).children(recursive=True)
             if "Trainable" in _command_of(child)
         ]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Its trials stand still meanwhile: those under way stay so, however long it takes."""
+        workers = self.workers()
+        for worker in workers:
+            worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for worker in workers:
+                with suppress(psutil.NoSuchProcess):
+                    worker.send_signal(signal.SIGCONT)
 
 
 def _command_of(process: psutil.Process) -> str:

@@ -68,14 +68,14 @@ def test_a_rescue_that_is_stopped_goes_on_and_an_ablation_of_what_learned(
     assert "Nothing was started" in planned.output
     assert ended(folder) == before
 
-    rescue = start("search.rescue", *where, "seeds=4", "budget.minutes=3")
+    rescue = start("search.rescue", *where, "seeds=4", "budget.minutes=30")
     rescue.wait_for(lambda: len(ended(folder)) > len(before))
     rescue.process.send_signal(signal.SIGINT)
     assert rescue.end() == 130, rescue.output
     assert "Traceback" not in rescue.output
-    assert f"python -m search.rescue storage={tmp_path} run=tiny seeds=4 budget.minutes=3" in rescue.output
+    assert f"python -m search.rescue storage={tmp_path} run=tiny seeds=4 budget.minutes=30" in rescue.output
 
-    again = start("search.rescue", *where, "seeds=4", "budget.minutes=3")
+    again = start("search.rescue", *where, "seeds=4", "budget.minutes=30")
     assert again.end() == 0, again.output
     assert "1 of 1 case done" in again.output
     assert "vanishing_in_time" in again.output

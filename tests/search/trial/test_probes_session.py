@@ -22,8 +22,8 @@ from search.trial.probes.probe import probe
 from search.trial.probes.scales import input_scale
 from search.trial.session import TrialSession
 from search.trial.training import Training
+from tests.search.trial.precisions import CPU, bf16_here
 
-CPU = torch.device("cpu")
 ADDING = {"name": "adding", "sequence_length": 6, "test_size": 64}
 EVERY_STEP = {"name": "parity", "sequence_length": 6, "test_size": 64, "supervision": "every_step"}
 MOVIE = {
@@ -124,6 +124,7 @@ def test_every_network_is_probed(task: dict[str, Any], model: dict[str, Any], tm
     assert "NaN" not in json.dumps(signals)
 
 
+@bf16_here
 def test_half_precision_is_probed_in_float32(tmp_path: Path) -> None:
     run(config(train={"max_updates": 4, "precision": "bf16"}), tmp_path)
     (evaluation,) = read_history(TrialFolder(tmp_path).history)
