@@ -2,22 +2,20 @@
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from analysis.records import Summary, TrialRecord
-from analysis.run_folder import RunFolder, TrialFolder
+from analysis.run_folder import RunFolder
 from analysis.storage import write_atomically
 from search.config import RunConfig
 from search.loading import load, to_yaml
 from search.study import Study
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
 from search.worker import Worker
 from tests.search.processes.conftest import Driver, ended, history, records
+from tests.search.processes.undisturbed import train_again
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 
@@ -40,19 +38,6 @@ def search_in_this_process(config: RunConfig, folder: RunFolder) -> None:
             result = worker.advance()
         study.tell(begun.number, Summary(**json.loads(result["summary"])))
     study.close()
-
-
-def trained_again(record: TrialRecord, folder: RunFolder) -> Iterator[dict[str, object]]:
-    """The same trial in this process, beside the run whose weights it may start from."""
-    again = RunFolder(folder.path.with_name("again"))
-    session = TrialSession(
-        TrialConfig.model_validate(record.config),
-        TrialFolder(again.trial(record.number).path),
-        torch.device("cpu"),
-    )
-    while session.summary is None:
-        session.advance()
-    yield from history(again, record.number)
 
 
 def test_a_rescue_that_is_stopped_goes_on_and_an_ablation_of_what_learned(
@@ -89,9 +74,15 @@ def test_a_rescue_that_is_stopped_goes_on_and_an_ablation_of_what_learned(
     keys = [(one.intervention, one.seed, str(one.cell)) for one in interventions(folder)]
     assert all(keys.count(key) == 1 for key in keys)
     assert "errored" not in ended(folder).values()
-    for record in interventions(folder):
-        if record.intervention and record.intervention.name in ("chrono", "start_shorter"):
-            assert history(folder, record.number) == list(trained_again(record, folder)), record.number
+    undisturbed = RunFolder(tmp_path / "again")
+    numbers = [
+        record.number
+        for record in interventions(folder)
+        if record.intervention and record.intervention.name in ("chrono", "start_shorter")
+    ]
+    train_again(folder, undisturbed, numbers)
+    for number in numbers:
+        assert history(folder, number) == history(undisturbed, number), number
 
     ablation = start("search.ablate", *where, "trial=0", "seeds=1", "budget.trials=2")
     assert ablation.end() == 0, ablation.output

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
-from analysis.run_folder import RunFolder, TrialFolder
+from analysis.run_folder import RunFolder
 from search.drivers import driver_of
-from search.trial.config import TrialConfig
-from search.trial.session import TrialSession
 from tests.search.processes.conftest import WORDS, Driver, ended, history, records
+from tests.search.processes.undisturbed import train_again
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 
@@ -22,17 +20,11 @@ Start = Callable[..., Driver]
 
 
 def assert_every_history_is_undisturbed(folder: RunFolder, scratch: Path) -> None:
-    """Trains every trial again in this process, without interruption, and compares to the last bit."""
-    for record in records(folder):
-        undisturbed = RunFolder(scratch)
-        session = TrialSession(
-            TrialConfig.model_validate(record.config),
-            TrialFolder(undisturbed.trial(record.number).path),
-            torch.device("cpu"),
-        )
-        while session.summary is None:
-            session.advance()
-        assert history(folder, record.number) == history(undisturbed, record.number), record.number
+    """Trains every trial again, without interruption, and compares to the last bit."""
+    undisturbed, numbers = RunFolder(scratch), [record.number for record in records(folder)]
+    train_again(folder, undisturbed, numbers)
+    for number in numbers:
+        assert history(folder, number) == history(undisturbed, number), number
 
 
 def assert_nothing_lost_nothing_repeated(folder: RunFolder) -> None:
