@@ -22,7 +22,7 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(workers) --dist loadgroup
+	PYTHONUTF8=1 $(BIN)/pytest -n $(workers) --dist loadgroup
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.all

@@ -1,8 +1,10 @@
 """Shapes and types in the annotations of tensors are checked while the tests run, and only then.
 
-An S3 server of its own runs beside the tests that ask for one.
+What a machine's owner has set for terminals, languages, clocks and clusters reaches neither the tests nor the
+processes that they start. An S3 server of its own runs beside the tests that ask for one.
 """
 
+import os
 import secrets
 import socket
 import subprocess
@@ -15,9 +17,46 @@ from urllib.request import Request, urlopen
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 from failmap.run_folder.storage import AnyPath, parse_location
+
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
+#: Clusters, buckets, databases, proxies of whoever runs the tests; the style of figures; a hook's checkout.
+_THEIRS = ("RAY_", "AWS_", "FAILMAP_", "SLURM_", "PG", "MPLBACKEND", "MATPLOTLIBRC", *_OF_A_HOOK)
+# Now, for some of our modules set a few of these themselves when they are imported.
+for _name in list(os.environ):
+    if _name.startswith(_THEIRS) or _name.lower().endswith("_proxy"):
+        del os.environ[_name]
+
+#: A terminal of one size in colours, one language, one zone; no keys but those that a test brings along.
+_SURROUNDINGS = {
+    "TERM": "xterm-256color",
+    "COLUMNS": "80",
+    "LINES": "25",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+#: What else rich and others take for a wish about colours, size or language.
+_WISHES = (
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLORTERM",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+    "LANGUAGE",
+)
+
+# However slow a machine is, or busy with others' work.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # Tests import each other and the benchmarks. The root itself must stay off the path: our `datasets/` would
 # shadow Hugging Face's.
@@ -29,6 +68,24 @@ install_import_hook(["failmap.datasets", "failmap.models", "failmap.search.trial
 torch.set_num_threads(1)
 
 BUCKET = "runs-of-tests"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_same_surroundings_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """While tests run, and not before: pytest itself writes to the terminal that there is."""
+    with pytest.MonkeyPatch.context() as surroundings:
+        for name in _WISHES:
+            surroundings.delenv(name, raising=False)
+        for name, value in _SURROUNDINGS.items():
+            surroundings.setenv(name, value)
+        # Not everybody has these: services and containers.
+        home = tmp_path_factory.mktemp("home")
+        for name, value in {"HOME": str(home), "USER": "tester", "PATH": os.defpath}.items():
+            surroundings.setenv(name, os.environ.get(name, value))
+        surroundings.setenv("FAILMAP_CACHE", str(home / "cache"))
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture(autouse=True)

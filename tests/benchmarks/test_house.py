@@ -19,7 +19,7 @@ if __name__ == "__main__":
 from .loading import read
 
 def late():
-    import analysis.page
+    import failmap.analysis.page
 """,
     "search/loading/__init__.py": "",
     "search/loading/read.py": '''
@@ -33,7 +33,7 @@ import json  # not why
 from failmap.search import plan
 ''',
     "analysis/page.py": """
-from search.loading.read import main
+from failmap.search.loading.read import main
 
 if TYPE_CHECKING:
     import failmap.run_folder.place

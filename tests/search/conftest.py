@@ -133,5 +133,9 @@ def postgres_program(name: str) -> str:
     """Debian keeps the server's programs off the PATH, by version."""
     beside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     found = shutil.which(name) or (str(beside[-1]) if beside else None)
-    assert found, f"{name} is missing: install postgresql, as .ci/run does"
+    if found is None:
+        reason = f"{name} is missing: apt-get install postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     return found

@@ -1,6 +1,7 @@
 """Under which code and versions a run was made."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from failmap.search.provenance import begin_session, describe_code, end_session
 def git(root: Path, *arguments: str) -> None:
     identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither hooks and keys of who runs the tests are at work, nor a checkout around their folder."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
 
 
 @pytest.fixture

@@ -54,7 +54,14 @@ def driver(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=ROOT,
-            env={**clean, "HOME": str(tmp_path), "COLUMNS": "200", **environment},
+            env={
+                **clean,
+                "HOME": str(tmp_path),
+                "COLUMNS": "200",
+                # Trials run on the CPU, whatever the machine has.
+                "CUDA_VISIBLE_DEVICES": "",
+                **environment,
+            },
         )
         begun.append(process)
         return process
@@ -79,6 +86,7 @@ def _started(token: str | None, *, num_nodes: int) -> Iterator[TwoNodes]:
             "RAY_AUTH_TOKEN": token or "",
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
+            "CUDA_VISIBLE_DEVICES": "",
         },
     )
     assert process.stdin is not None

@@ -11,6 +11,7 @@ import pytest
 
 from failmap.analysis.load import load_run
 from failmap.run_folder.paths import RunFolder
+from tests.search.long_runs import ENDLESS, PATIENCE_SECONDS
 
 Start = Callable[..., subprocess.Popen[str]]
 SHORT = (
@@ -40,7 +41,7 @@ def test_trials_run_where_they_fit(two_nodes: Any, driver: Start, tmp_path: Path
         "cluster.memory_per_trial=0.5",
         **two_nodes.environment(),
     )
-    output, _ = search.communicate(timeout=150)
+    output, _ = search.communicate(timeout=PATIENCE_SECONDS)
     assert search.returncode == 0, output
     records = load_run(RunFolder(tmp_path / "joined")).records
     outcomes = [record.summary and record.summary.outcome for record in records]
@@ -57,7 +58,7 @@ def test_what_no_node_holds_is_refused(two_nodes: Any, driver: Start, tmp_path: 
         f"cluster.address={two_nodes.address}",
         **two_nodes.environment(),
     )
-    output, _ = search.communicate(timeout=100)
+    output, _ = search.communicate(timeout=PATIENCE_SECONDS)
     assert search.returncode == 2, output
     assert "no node holds a trial of 3 CPUs: the largest of 2 has 2 CPUs" in output
 
@@ -65,8 +66,9 @@ def test_what_no_node_holds_is_refused(two_nodes: Any, driver: Start, tmp_path: 
 def test_a_lost_head_ends_the_driver_in_one_line(two_nodes: Any, driver: Start, tmp_path: Path) -> None:
     """The last test on this cluster: it kills the head, with the other node alive."""
     search = driver(
-        *(word for word in SHORT if not word.startswith("train.max_updates")),
-        "train.max_updates=1000000",
+        *ENDLESS,
+        "run=joined",
+        "cluster=ray",
         f"storage={tmp_path}",
         f"cluster.address={two_nodes.address}",
         "cluster.head_lost_seconds=3",
@@ -78,7 +80,7 @@ def test_a_lost_head_ends_the_driver_in_one_line(two_nodes: Any, driver: Start, 
             break
     for process in two_nodes.head:
         os.kill(process, signal.SIGKILL)
-    output, _ = search.communicate(timeout=120)
+    output, _ = search.communicate(timeout=PATIENCE_SECONDS)
     assert search.returncode == 2, output
     told = [line for line in output.splitlines() if line.startswith("error:")]
     assert len(told) == 1, output

@@ -2,24 +2,17 @@
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.search.long_runs import ENDLESS, PATIENCE_SECONDS
+
 Start = Callable[..., subprocess.Popen[str]]
-LONG = (
-    "space=smoke",
-    "task=adding",
-    "task.sequence_length=5",
-    "model.depth=1",
-    "model.hidden_size=8",
-    "train.max_updates=1000000",
-    "train.evaluate_every=10",
-    "cluster.cpus=1",
-    "run=own",
-)
+LONG = (*ENDLESS, "cluster.cpus=1", "run=own")
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
 
@@ -32,17 +25,17 @@ def test_every_port_is_on_loopback_and_the_token_is_in_no_file(driver: Start, tm
         if "running" in line:
             break
     family = psutil.Process(search.pid).children(recursive=True)
-    connections = [
-        connection
-        for process in (psutil.Process(search.pid), *family)
-        for connection in process.net_connections()
-    ]
+    connections = []
+    for process in (psutil.Process(search.pid), *family):
+        # Some of Ray's live for a moment.
+        with suppress(psutil.NoSuchProcess):
+            connections += process.net_connections()
     listening = [ip_address(one.laddr.ip) for one in connections if one.status == psutil.CONN_LISTEN]
     # Whom they talk to, too: Ray asks nobody outside for anything.
     peers = [ip_address(one.raddr.ip) for one in connections if one.raddr]
     token = family[0].environ()["RAY_AUTH_TOKEN"]
     search.terminate()
-    search.communicate(timeout=60)
+    search.communicate(timeout=PATIENCE_SECONDS)
     assert len(listening) >= 5
     for address in (*listening, *peers):
         mapped = address.ipv4_mapped if address.version == 6 else None
@@ -55,6 +48,6 @@ def test_a_ray_that_cannot_start_is_one_line(driver: Start, tmp_path: Path) -> N
     no_folder = tmp_path / "file"
     no_folder.touch()
     search = driver(*LONG, f"storage={tmp_path}", RAY_TMPDIR=str(no_folder))
-    output, _ = search.communicate(timeout=60)
+    output, _ = search.communicate(timeout=PATIENCE_SECONDS)
     assert search.returncode == 2, output
     assert output.splitlines()[-1].startswith("error: Ray cannot start on this machine: "), output

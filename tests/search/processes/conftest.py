@@ -2,19 +2,21 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from failmap.analysis.load import load_run
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
+from tests.search.long_runs import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,7 +46,8 @@ class Driver:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            # On the CPU, whatever the machine has: histories are compared with those of this process.
+            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": ""},
         )
         self.output = ""
         self._grown = threading.Condition()
@@ -63,7 +66,7 @@ class Driver:
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Waits until the condition holds, looking whenever a line is printed and a few times a second."""
         with self._grown:
-            for _ in range(1200):
+            for _ in range(10 * PATIENCE_SECONDS):
                 if condition():
                     return
                 assert self.process.poll() is None, self.output
@@ -72,7 +75,7 @@ class Driver:
 
     def end(self) -> int:
         """Waits for the end and returns the exit status."""
-        status = self.process.wait(timeout=180)
+        status = self.process.wait(timeout=PATIENCE_SECONDS)
         self.close()
         return status
 
@@ -91,6 +94,19 @@ class Driver:
             for child in psutil.Process(self.process.pid).children(recursive=True)
             if "Trainable" in _command_of(child)
         ]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Its trials stand still meanwhile: those under way stay so, however long it takes."""
+        workers = self.workers()
+        for worker in workers:
+            worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for worker in workers:
+                with suppress(psutil.NoSuchProcess):
+                    worker.send_signal(signal.SIGCONT)
 
 
 def _command_of(process: psutil.Process) -> str:
@@ -116,8 +132,9 @@ def start() -> Iterator[Callable[..., Driver]]:
 
 
 def records(folder: RunFolder) -> list[TrialRecord]:
-    """Every record that is there."""
-    return load_run(folder).records if folder.config.exists() else []
+    """Every record that is there. They alone are read: who waits for one looks a few times a second."""
+    found = [TrialRecord.from_json(path.read_bytes()) for path in folder.trials.glob("*/record.json")]
+    return sorted(found, key=lambda record: record.number)
 
 
 def ended(folder: RunFolder) -> dict[int, str]:

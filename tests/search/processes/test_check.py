@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.search.processes.conftest import Driver
 
 Start = Callable[..., Driver]
@@ -34,21 +32,3 @@ def test_a_mistake_ends_with_two_and_makes_nothing(start: Start, tmp_path: Path)
     assert check.end() == 2
     assert "no such folder" in check.output
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.ray
-@pytest.mark.xdist_group("ray")
-def test_a_run_begins_with_a_brief_preflight(start: Start, tmp_path: Path) -> None:
-    driver = start(
-        "search.run",
-        "space=smoke",
-        "task=adding",
-        "budget.trials=1",
-        "cluster.cpus=1",
-        f"storage={tmp_path}",
-        "run=it",
-    )
-    assert driver.end() == 0, driver.output
-    told = driver.output.partition("trials:")[0]
-    assert "preflight warn: data notes: 256 test sequences" in told, "few, and not enumerated"
-    assert "preflight: more by python -m search.check space=smoke" in driver.output

@@ -1,20 +1,22 @@
-"""A whole run in a bucket, by the programs that users type, against a real S3 server."""
+"""A whole run in a bucket over a file of the user's, by the programs that users type, on a real S3 server."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from failmap.analysis.load import find_run, load_run
 from failmap.run_folder.storage import AnyPath, store_of
+from tests.search.long_runs import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.ray
-def test_a_run_in_a_bucket_is_begun_and_gone_on_with(
+def test_a_run_in_a_bucket_over_a_file_is_begun_and_gone_on_with_after_the_file_has_changed(
     s3_storage: AnyPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAILMAP_CACHE", str(tmp_path / "cache"))
@@ -23,22 +25,33 @@ def test_a_run_in_a_bucket_is_begun_and_gone_on_with(
         process = subprocess.run(
             [sys.executable, "-m", module, "run=mine", f"storage={s3_storage}", *words],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=240,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert process.returncode == 0, process.stdout
         return process.stdout
 
-    run("search.run", "space=smoke", "budget.trials=1", "cluster.cpus=1")
+    inputs = np.random.RandomState(0).normal(size=(1200, 6, 2))
+    np.savez(tmp_path / "my.npz", inputs=inputs, targets=inputs.sum((1, 2)) > 0)
+    words = ["task=array_file", "task.path=my.npz", "model.depth=1", "model.hidden_size=4"]
+    told = run("search.run", *words, "train.max_updates=50", "budget.trials=1", "cluster.cpus=1")
+    assert "space=my_data, the default for task=array_file" in told
+
+    np.savez(tmp_path / "my.npz", inputs=inputs + 1, targets=inputs.sum((1, 2)) > 0)
     told = run("search.resume", "budget.trials=2")
+    assert "warning: my.npz has changed since the last session" in told
     assert f"storage={s3_storage}" in told, "the commands that are shown find the run"
     assert f"report: {s3_storage}/mine/report/index.html" in told
     folder = find_run("mine", str(s3_storage))
-    assert [record.attempt for record in load_run(folder).records] == [1, 1]
+    records = load_run(folder).records
+    assert [record.attempt for record in records] == [1, 1]
+    assert {record.summary.outcome for record in records if record.summary} <= {"learned", "failed"}, (
+        "trials find the file from where the user has started"
+    )
     assert all(load_run(folder).history(number) for number in (0, 1))
     files = store_of(folder.path).list_files(folder.path)
     assert {"journal.log/000001.jsonl", "journal.log/000002.jsonl", "report/index.html"} <= set(files)

@@ -2,22 +2,20 @@
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
-from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
 from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
 from failmap.search.loading import load, to_yaml
 from failmap.search.study import Study
-from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.session import TrialSession
 from failmap.search.worker import Worker
 from tests.search.processes.conftest import Driver, ended, history, records
+from tests.search.processes.undisturbed import train_again
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 
@@ -42,19 +40,6 @@ def search_in_this_process(config: RunConfig, folder: RunFolder) -> None:
     study.close()
 
 
-def trained_again(record: TrialRecord, folder: RunFolder) -> Iterator[dict[str, object]]:
-    """The same trial in this process, beside the run whose weights it may start from."""
-    again = RunFolder(folder.path.with_name("again"))
-    session = TrialSession(
-        TrialConfig.model_validate(record.config),
-        TrialFolder(again.trial(record.number).path),
-        torch.device("cpu"),
-    )
-    while session.summary is None:
-        session.advance()
-    yield from history(again, record.number)
-
-
 def test_a_rescue_that_is_stopped_goes_on_and_an_ablation_of_what_learned(
     start: Start, tmp_path: Path
 ) -> None:
@@ -68,14 +53,14 @@ def test_a_rescue_that_is_stopped_goes_on_and_an_ablation_of_what_learned(
     assert "Nothing was started" in planned.output
     assert ended(folder) == before
 
-    rescue = start("search.rescue", *where, "seeds=4", "budget.minutes=3")
+    rescue = start("search.rescue", *where, "seeds=4", "budget.minutes=30")
     rescue.wait_for(lambda: len(ended(folder)) > len(before))
     rescue.process.send_signal(signal.SIGINT)
     assert rescue.end() == 130, rescue.output
     assert "Traceback" not in rescue.output
-    assert f"python -m search.rescue storage={tmp_path} run=tiny seeds=4 budget.minutes=3" in rescue.output
+    assert f"python -m search.rescue storage={tmp_path} run=tiny seeds=4 budget.minutes=30" in rescue.output
 
-    again = start("search.rescue", *where, "seeds=4", "budget.minutes=3")
+    again = start("search.rescue", *where, "seeds=4", "budget.minutes=30")
     assert again.end() == 0, again.output
     assert "1 of 1 case done" in again.output
     assert "vanishing_in_time" in again.output
@@ -89,9 +74,15 @@ def test_a_rescue_that_is_stopped_goes_on_and_an_ablation_of_what_learned(
     keys = [(one.intervention, one.seed, str(one.cell)) for one in interventions(folder)]
     assert all(keys.count(key) == 1 for key in keys)
     assert "errored" not in ended(folder).values()
-    for record in interventions(folder):
-        if record.intervention and record.intervention.name in ("chrono", "start_shorter"):
-            assert history(folder, record.number) == list(trained_again(record, folder)), record.number
+    undisturbed = RunFolder(tmp_path / "again")
+    numbers = [
+        record.number
+        for record in interventions(folder)
+        if record.intervention and record.intervention.name in ("chrono", "start_shorter")
+    ]
+    train_again(folder, undisturbed, numbers)
+    for number in numbers:
+        assert history(folder, number) == history(undisturbed, number), number
 
     ablation = start("search.ablate", *where, "trial=0", "seeds=1", "budget.trials=2")
     assert ablation.end() == 0, ablation.output

@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.search.lease import driver_of
-from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.session import TrialSession
 from tests.search.processes.conftest import WORDS, Driver, ended, history, records
+from tests.search.processes.undisturbed import train_again
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 
@@ -23,17 +20,11 @@ Start = Callable[..., Driver]
 
 
 def assert_every_history_is_undisturbed(folder: RunFolder, scratch: Path) -> None:
-    """Trains every trial again in this process, without interruption, and compares to the last bit."""
-    for record in records(folder):
-        undisturbed = RunFolder(scratch)
-        session = TrialSession(
-            TrialConfig.model_validate(record.config),
-            TrialFolder(undisturbed.trial(record.number).path),
-            torch.device("cpu"),
-        )
-        while session.summary is None:
-            session.advance()
-        assert history(folder, record.number) == history(undisturbed, record.number), record.number
+    """Trains every trial again, without interruption, and compares to the last bit."""
+    undisturbed, numbers = RunFolder(scratch), [record.number for record in records(folder)]
+    train_again(folder, undisturbed, numbers)
+    for number in numbers:
+        assert history(folder, number) == history(undisturbed, number), number
 
 
 def assert_nothing_lost_nothing_repeated(folder: RunFolder) -> None:
@@ -49,12 +40,13 @@ def assert_nothing_lost_nothing_repeated(folder: RunFolder) -> None:
 
 
 def test_a_search_from_its_first_trial_to_its_report(start: Start, tmp_path: Path) -> None:
-    driver = start("search.run", "space=smoke", "cluster.cpus=2", f"storage={tmp_path}", "run=whole")
-    folder = RunFolder(tmp_path / "whole")
+    # Where nothing else is said, runs lie in the folder that the user is in.
+    driver = start("search.run", "space=smoke", "cluster.cpus=2", "run=whole", cwd=tmp_path)
+    folder = RunFolder(tmp_path / "runs" / "whole")
     assert driver.end() == 0, driver.output
 
     assert "4 of 4 cells decided" in driver.output
-    assert f"report: {folder.report / 'index.html'}" in driver.output
+    assert "report: runs/whole/report/index.html" in driver.output
     assert "Traceback" not in driver.output
     assert_nothing_lost_nothing_repeated(folder)
     assert set(ended(folder).values()) == {"learned", "failed"}
@@ -68,8 +60,8 @@ def test_a_search_from_its_first_trial_to_its_report(start: Start, tmp_path: Pat
     both = [(record.started, record.ended) for record in records(folder)]
     assert any(one[0] < other[0] < (one[1] or "") for one in both for other in both), "both slots work"
 
-    words = ("space=smoke", "cluster.cpus=2", f"storage={tmp_path}", "run=whole", "train.clip_norm=1.0")
-    again = start("search.run", *words)
+    words = ("space=smoke", "cluster.cpus=2", "run=whole", "train.clip_norm=1.0")
+    again = start("search.run", *words, cwd=tmp_path)
     assert again.end() == 2
     assert "train.clip_norm: none -> 1" in again.output
 
@@ -81,11 +73,13 @@ def test_a_run_that_is_interrupted_then_killed_then_loses_a_worker_is_brought_to
     driver = start("search.run", *WORDS, *where)
     driver.wait_for(lambda: len(ended(folder)) >= 2)
 
-    second = start("search.resume", *where)
-    assert second.end() == 2
-    assert f"process {driver.process.pid} on host" in second.output
+    with driver.held():
+        second = start("search.resume", *where)
+        assert second.end() == 2
+        assert f"process {driver.process.pid} on host" in second.output
+        driver.process.send_signal(signal.SIGINT)
+        driver.wait_for(folder.stop.exists)
 
-    driver.process.send_signal(signal.SIGINT)
     assert driver.end() == 130
     assert f"python -m search.resume run=torn storage={tmp_path}" in driver.output
     assert "Traceback" not in driver.output
@@ -127,7 +121,9 @@ def test_files_that_are_not_digits_are_told_before_anything_starts(start: Start,
     assert not (tmp_path / "no").exists()
 
 
-def test_other_recipes_are_sampled_and_stopped_by_rank_in_their_cell(start: Start, tmp_path: Path) -> None:
+def test_after_a_brief_preflight_other_recipes_are_sampled_and_stopped_by_rank_in_their_cell(
+    start: Start, tmp_path: Path
+) -> None:
     driver = start(
         "search.run",
         "space=smoke",
@@ -149,6 +145,9 @@ def test_other_recipes_are_sampled_and_stopped_by_rank_in_their_cell(start: Star
         "run=halving",
     )
     assert driver.end() == 0, driver.output
+    told_before_any_trial = driver.output.partition("trials:")[0]
+    assert "preflight warn: data notes: 256 test sequences" in told_before_any_trial, "few, not enumerated"
+    assert "preflight: more by python -m search.check space=smoke" in told_before_any_trial
     folder = RunFolder(tmp_path / "halving")
     told = [(record.purpose, record.summary) for record in records(folder) if record.summary is not None]
     assert {purpose for purpose, _ in told} >= {"default", "explore"}
@@ -168,7 +167,7 @@ def test_a_full_disk_is_told_and_resume_goes_on_once_there_is_room(start: Start,
     if subprocess.run([*mount, "size=120k"], check=False, capture_output=True).returncode:
         pytest.skip("making a small disk needs root")
     try:
-        words = ("space=smoke", "cluster.cpus=2", f"storage={disk}", "run=full")
+        words = ("space=smoke", "cluster.cpus=1", f"storage={disk}", "run=full")
         driver = start("search.run", *words)
         assert driver.end() == 2
         assert "No space left on device; nothing that was finished is lost" in driver.output
@@ -180,25 +179,3 @@ def test_a_full_disk_is_told_and_resume_goes_on_once_there_is_room(start: Start,
         assert "4 of 4 cells decided" in resumed.output
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-
-
-def test_a_file_is_found_from_where_the_user_started_and_its_change_is_told(
-    start: Start, tmp_path: Path
-) -> None:
-    inputs = np.random.RandomState(0).normal(size=(1200, 6, 2))
-    np.savez(tmp_path / "my.npz", inputs=inputs, targets=inputs.sum((1, 2)) > 0)
-    words = ["model.depth=1", "model.hidden_size=4", "train.max_updates=50", "budget.seeds=1"]
-    driver = start(
-        "search.run", "task=array_file", "task.path=my.npz", *words, "budget.max_seeds=1", "run=mine",
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert driver.end() == 0, driver.output
-    assert "space=my_data, the default for task=array_file" in driver.output
-    outcomes = ended(RunFolder(tmp_path / "runs" / "mine"))
-    assert outcomes
-    assert "errored" not in outcomes.values()
-
-    np.savez(tmp_path / "my.npz", inputs=inputs + 1, targets=inputs.sum((1, 2)) > 0)
-    again = start("search.resume", "run=mine", cwd=tmp_path)
-    assert again.end() == 0, again.output
-    assert "warning: my.npz has changed since the last session" in again.output

@@ -18,7 +18,9 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.search.cluster.job_package import ship
 from failmap.search.commands.submit import main
-from tests.search.processes.conftest import Driver
+from failmap.search.provenance import describe_code
+from tests.search.long_runs import ENDLESS, NO_LIMIT
+from tests.search.processes.conftest import ROOT, Driver
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
 
@@ -55,6 +57,7 @@ def head() -> Iterator[Head]:
             **clean,
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": token,
+            "CUDA_VISIBLE_DEVICES": "",
             # As search.cluster.environment has it: on loopback only.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         },
@@ -78,11 +81,14 @@ def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
     head: Head, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = (f"storage={tmp_path}", "run=job")
-    # Trials of minutes: the run is under way until it is stopped.
-    limits = ("budget.seeds=2", "budget.max_seeds=2", "train.evaluate_every=10", "train.max_updates=100000")
-    task = ("space=smoke", "task=adding", "task.sequence_length=100", "model.depth=1")
-    words = (*where, *task, *limits, f"cluster.address={head.address}")
+    begun = (*where, *(word for word in ENDLESS if word != NO_LIMIT), f"cluster.address={head.address}")
+    words = (*begun, NO_LIMIT)
     folder = RunFolder(tmp_path / "job")
+
+    def submitted(*words: str) -> Driver:
+        driver = start("search.submit", *words)
+        assert driver.end() == 0, driver.output
+        return driver
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
@@ -100,25 +106,22 @@ def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
     assert follower.end() == 130, follower.output
     assert "Not followed any more; the run goes on." in follower.output
 
-    again = start("search.submit", *words, "follow=false")
-    assert again.end() == 0
+    again = submitted(*words, "follow=false")
     assert "run job is under way as failmap-job-" in again.output
 
     stop = start("search.stop", *where)
     assert stop.end() == 0, stop.output
     assert "It has ended." in stop.output
 
-    last = start("search.submit", *words, "budget.minutes=0.1")
-    assert last.end() == 0, last.output
-    if "is under way" in last.output:
+    last = submitted(*begun, "budget.minutes=0.1")
+    while "is under way" in last.output:
         # The driver had given the run back, and was still drawing its map.
-        last = start("search.submit", *words, "budget.minutes=0.1")
-        assert last.end() == 0, last.output
+        last = submitted(*begun, "budget.minutes=0.1")
     assert ".2, with" in last.output, "the second attempt of the same run"
     stored = json.loads(folder.provenance.read_text())
     assert len(stored["sessions"]) == 2
     (code,) = stored["codes"].values()
-    assert code["revision"], "the job's folder has no git, and knows its revision"
+    assert code["revision"] == describe_code(ROOT)["revision"], "the job's folder has no git, and knows it"
     assert head.token not in folder.provenance.read_text() + last.output + follower.output
 
 

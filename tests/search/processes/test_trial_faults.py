@@ -60,8 +60,14 @@ def test_trials_outlive_preemption_death_and_silence_of_their_workers(
     silent.send_signal(signal.SIGSTOP)
     other.send_signal(signal.SIGTERM)
     driver.wait_for(lambda: "preempted" in told(folder))
-    driver.wait_for(lambda: any(is_training(worker) for worker in driver.workers() if worker != silent))
-    next(worker for worker in driver.workers() if worker != silent and is_training(worker)).kill()
+    successors: list[psutil.Process] = []
+
+    def is_succeeded() -> bool:
+        successors[:] = [worker for worker in driver.workers() if worker != silent and is_training(worker)]
+        return bool(successors)
+
+    driver.wait_for(is_succeeded)
+    successors[0].kill()
     driver.wait_for(lambda: {"lost", "hung"} <= set(told(folder)))
     driver.wait_for(lambda: not silent.is_running())
 

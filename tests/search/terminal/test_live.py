@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
+from unittest.mock import patch
 
 import pytest
 from rich.console import Console
@@ -50,7 +51,12 @@ def shown(found: Results, *, terminal: bool, seconds_left: float | None = 42.0) 
     console = Console(
         file=file, force_terminal=terminal, width=100, color_system="truecolor" if terminal else None
     )
-    with LiveView(CONFIG, lambda: found, lambda _: seconds_left, console) as view:
+    # Both within the time of one picture, however long the first one took to draw.
+    with (
+        patch("search.terminal.monotonic", lambda: 1000.0),
+        patch("search.live.monotonic", lambda: 1000.0),
+        LiveView(CONFIG, lambda: found, lambda _: seconds_left, console) as view,
+    ):
         view.tick()
         view.tick()
     return file.getvalue()

@@ -11,18 +11,9 @@ from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
 from failmap.search.trial.evaluation import measure
-from failmap.search.trial.precision import LossScaling, PrecisionError, check_precision
+from failmap.search.trial.precision import LossScaling, PrecisionError
 from failmap.search.trial.training import Training
-
-CPU = torch.device("cpu")
-
-
-def has(precision: Any, device: torch.device = CPU) -> bool:
-    try:
-        check_precision(precision, device)
-    except PrecisionError:
-        return False
-    return True
+from tests.search.trial.precisions import CPU, bf16_here, has
 
 
 def training(precision: str, model: str = "lstm", **train: Any) -> Training:
@@ -42,9 +33,6 @@ def training(precision: str, model: str = "lstm", **train: Any) -> Training:
 def test_what_a_cpu_does_not_have_is_refused_in_one_line(precision: str) -> None:
     with pytest.raises(PrecisionError, match=f"^train.precision={precision}: needs an NVIDIA GPU.*fp32.*$"):
         training(precision)
-
-
-bf16_here = pytest.mark.skipif(not has("bf16"), reason="torch runs no LSTM in bf16 on this CPU")
 
 
 @bf16_here

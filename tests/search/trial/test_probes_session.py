@@ -21,8 +21,8 @@ from failmap.search.trial.probes.passes import ProbePass, evaluating
 from failmap.search.trial.probes.probe import input_scale, probe
 from failmap.search.trial.session import TrialSession
 from failmap.search.trial.training import Training
+from tests.search.trial.precisions import CPU, bf16_here
 
-CPU = torch.device("cpu")
 ADDING = {"name": "adding", "sequence_length": 6, "test_size": 64}
 EVERY_STEP = {"name": "parity", "sequence_length": 6, "test_size": 64, "supervision": "every_step"}
 MOVIE = {
@@ -123,6 +123,7 @@ def test_every_network_is_probed(task: dict[str, Any], model: dict[str, Any], tm
     assert "NaN" not in json.dumps(signals)
 
 
+@bf16_here
 def test_half_precision_is_probed_in_float32(tmp_path: Path) -> None:
     run(config(train={"max_updates": 4, "precision": "bf16"}), tmp_path)
     (evaluation,) = read_history(TrialFolder(tmp_path).history)
