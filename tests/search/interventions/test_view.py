@@ -51,7 +51,7 @@ def work(agenda: InterventionSchedule, num_trials: int) -> None:
 
 
 def view(agenda: InterventionSchedule, console: Console) -> InterventionView:
-    return InterventionView(agenda, Eta(agenda.cost_spent(), monotonic() + 42 * 3600), console)
+    return InterventionView(agenda, Eta(agenda.cost_spent(), monotonic() + 12 * 3600), console)
 
 
 def test_steps_stand_by_cells(agenda: InterventionSchedule) -> None:
@@ -76,7 +76,7 @@ def test_a_pipe_gets_a_plain_line(agenda: InterventionSchedule) -> None:
         with view(agenda, console) as shown:
             shown.tick()
 
-    assert written(tick).endswith("0 running · 0 of 4 cases done · 42 h left\n")
+    assert written(tick).endswith("0 running · 0 of 4 cases done · 12 h left\n")
 
 
 def test_a_terminal_gets_the_table(agenda: InterventionSchedule) -> None:
