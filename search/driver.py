@@ -54,15 +54,15 @@ def drive(
             # Only now that the lock is held: a resume may have changed it.
             write_atomically(folder.config, to_yaml(config))
             _write_own_cells(config, folder)
-        eta = MapEta(config, study.results().cells, deadline)
+        eta = MapEta(config, study.known.by_cell, deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from failmap.search.executor import execute
 
-        with LiveView(config, study.results, eta, console) as view:
+        with LiveView(config, study.known, eta, console) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
 
-    view.show_map(study.results())
+    view.show_map()
     report = write_report(config, folder)
     if why := why_line(report.failure_map):
         notice(why)
@@ -99,7 +99,7 @@ def open_session(
     *,
     command: Sequence[str],
     notice: Notice,
-    agenda: Allocation | None = None,
+    allocation: Allocation | None = None,
 ) -> Iterator[Study]:
     """The run's study, under its lock, with the session in its provenance.
 
@@ -108,12 +108,12 @@ def open_session(
         folder: of the run.
         command: what the user typed.
         notice: is told of every repair and warning.
-        agenda: what to begin next; the map's where left out.
+        allocation: The map's by default.
 
     Raises:
         UserError: another driver is at work, the disk is full, or the like.
     """
-    study = Study.open(config, folder, notice, agenda=agenda)
+    study = Study.open(config, folder, notice, allocation=allocation)
     try:
         files = states_of_files(config.space)
         with report_disk_errors(folder):

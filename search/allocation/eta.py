@@ -8,8 +8,8 @@ from time import monotonic
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import cells_in_order
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.allocation.remaining import Remaining
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost

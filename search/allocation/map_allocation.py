@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from failmap.run_folder.records import Intervention, Outcome, Purpose
-from failmap.search.allocation.needs import KnownTrial, Need, Priority, cell_need
+from failmap.search.allocation.known_trials import KnownTrial
+from failmap.search.allocation.needs import Need, Priority, cell_need
 from failmap.search.config import RunConfig
 from failmap.search.samplers import Sampler, Tried
 from failmap.search.shards import Shard

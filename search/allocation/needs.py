@@ -8,50 +8,10 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from failmap.analysis.verdict import DEFAULT_RECIPE, JudgedTrial, Tally
-from failmap.run_folder.records import Intervention, Outcome, Purpose, TrialRecord
+from failmap.run_folder.records import Outcome, Purpose
 from failmap.search.config import Budget
-from failmap.search.space import Cell, Space
 
 T = TypeVar("T", bound=JudgedTrial)
-
-
-@dataclass(slots=True)
-class KnownTrial:
-    """All that a driver keeps in memory of a trial.
-
-    Attributes:
-        number: Optuna's.
-        cell: The trial's cell of the map.
-        recipe_index: 0 for the default recipe.
-        purpose: Why the trial was started.
-        seed: The trial's seed.
-        outcome: None until the trial has ended.
-        score: The last known score; 0 before the first.
-        intervention: The change that was tried, if any: such a trial is no evidence of its cell.
-    """
-
-    number: int
-    cell: Cell
-    recipe_index: int
-    purpose: Purpose
-    seed: int
-    outcome: Outcome | None = None
-    score: float = 0.0
-    intervention: Intervention | None = None
-
-    @classmethod
-    def of_record(cls, record: TrialRecord, space: Space) -> "KnownTrial":
-        """Return the state of a trial from its record."""
-        return cls(
-            record.number,
-            space.cell(record.cell),
-            record.recipe_index,
-            record.purpose,
-            record.seed,
-            record.outcome,
-            0.0 if record.summary is None else record.summary.score,
-            record.intervention,
-        )
 
 
 class Priority(IntEnum):

@@ -77,8 +77,8 @@ def _show_one(folder: RunFolder, is_json: bool) -> None:
 def _show(folder: RunFolder, console: Console) -> None:
     # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
     from failmap.analysis.load import load_run
+    from failmap.search.allocation.known_trials import KnownTrial
     from failmap.search.allocation.map_allocation import cells_in_order
-    from failmap.search.allocation.needs import KnownTrial
     from failmap.search.cost import relative_cost
     from failmap.search.space import Cell
     from failmap.search.terminal.map_table import map_picture

@@ -7,8 +7,8 @@ from typing import Any
 
 from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
 from failmap.search.space import Cell
 

@@ -14,8 +14,8 @@ from failmap.analysis.verdict import State
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import duration_display, label_lines, label_text, quantity, setting_display
 from failmap.search.allocation.eta import Eta, seconds_per_cost
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import Allocation
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor
 from failmap.search.interventions.plan import AS_IT_WAS, Case, Step

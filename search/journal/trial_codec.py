@@ -7,8 +7,8 @@ from typing import Any, cast
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from failmap.run_folder.records import Fault, Intervention, Origin, Outcome, Summary, TrialRecord
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.samplers.base import distributions
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig

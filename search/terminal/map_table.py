@@ -19,7 +19,7 @@ from failmap.run_folder.wording import (
     quantity,
     setting_display,
 )
-from failmap.search.allocation.needs import KnownTrial
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.remaining import judge_cells
 from failmap.search.config import RunConfig
 from failmap.search.shards import ELSEWHERE

@@ -15,8 +15,8 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Intervention, Origin, Summary, TrialRecord
 from failmap.run_folder.storage import AnyPath
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.commands.merge import main, merge
 from failmap.search.config import RunConfig
 from failmap.search.lease import acquire_lease
@@ -318,7 +318,7 @@ def intervene(machine: Machine, folder: RunFolder, number: int, **changes: Any) 
     told = Intervention("ablation", "other_model", {f"model.{k}": v for k, v in changes.items()}, number)
     trial = TrialConfig.model_validate(values)
     job = NextTrial(cell, base.recipe_index, {"train.learning_rate": 1e-2}, "intervene", trial, told)
-    study = Study.open(config, folder, lambda line: None, agenda=OneJob(job))
+    study = Study.open(config, folder, lambda line: None, allocation=OneJob(job))
     start = study.ask()
     assert start is not None
     study.requeue(start.number)

@@ -165,8 +165,8 @@ def test_the_live_view_sees_all_trials(make_config: MakeConfig, folder: RunFolde
         study.tell(ask(study).number, summary)
     running = ask(study)
     study.report(running.number, 50, 0.25)
-    results = study.results()
-    notes = results.cells[running.cell]
+    results = study.known
+    notes = results.by_cell[running.cell]
     assert [(note.outcome, note.score) for note in notes] == [
         ("learned", 0.97),
         ("failed", 0.1),

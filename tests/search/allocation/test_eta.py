@@ -9,7 +9,7 @@ import pytest
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
 from failmap.search.allocation.eta import MapEta, default_cost, seconds_per_cost, write_costs
-from failmap.search.allocation.needs import KnownTrial
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.remaining import remaining
 from failmap.search.cost import relative_cost
 from failmap.search.loading import load

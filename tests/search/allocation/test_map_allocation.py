@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.run_folder.records import Outcome
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, cells_in_order
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.samplers import SAMPLERS
 from failmap.search.space import Cell

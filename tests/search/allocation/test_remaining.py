@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failmap.run_folder.records import Outcome, Purpose
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import MapAllocation, cells_in_order
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.allocation.remaining import remaining
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Outcome, Summary
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import Allocation, NextTrial
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.study import Start, Study
 from failmap.search.trial.config import TrialConfig

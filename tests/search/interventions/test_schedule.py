@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.run_folder.records import Intervention, Outcome
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
-from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
 from failmap.search.interventions.schedule import InterventionSchedule

@@ -100,12 +100,12 @@ def test_records_are_mended_from_the_journal(config: RunConfig, mapped: RunFolde
 
 def test_interventions_are_no_evidence_of_the_map(config: RunConfig, mapped: RunFolder) -> None:
     study = open_study(config, mapped)
-    before = {cell: list(notes) for cell, notes in study.results().cells.items()}
+    before = {cell: list(notes) for cell, notes in study.known.by_cell.items()}
     study.close()
     starts = rescue(config, mapped)
     study = open_study(config, mapped)
-    after = study.results()
-    assert after.cells == before
+    after = study.known
+    assert after.by_cell == before
     assert (after.outcomes, after.num_unfinished) == ({"learned": 8, "failed": 8}, 0)
     assert len(after.interventions) == len(starts)
     assert study.ask() is None
@@ -138,7 +138,7 @@ def test_unfinished_interventions_are_finished_by_whoever_comes_next(
     assert first is not None
     assert second is not None
     study = open_study(config, mapped)
-    assert (study.results().num_unfinished, len(study.results().interventions)) == (0, 2)
+    assert (study.known.num_unfinished, len(study.known.interventions)) == (0, 2)
     starts = work_off(study, end)
     assert [(start.number, start.attempt) for start in starts] == [(first.number, 2), (second.number, 2)]
     assert [start.config for start in starts] == [first.config, second.config]

@@ -97,7 +97,7 @@ def test_a_killed_driver_is_followed_where_it_was(
         assert driver.stdout.readline() == "killed in the middle\n"
         driver.send_signal(signal.SIGKILL)
     study = open_study(config, folder)
-    assert study.results().outcomes == {"learned": 1}
+    assert study.known.outcomes == {"learned": 1}
     asked = [study.ask() for _ in range(3)]
     assert [(start.number, start.attempt) for start in asked if start] == [(0, 2), (2, 2), (3, 1)]
 
@@ -168,7 +168,7 @@ def test_a_connection_that_breaks_is_made_again(
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     study.tell(start.number, LEARNED)
-    assert study.results().outcomes == {"learned": 1}
+    assert study.known.outcomes == {"learned": 1}
 
 
 def test_a_superseded_driver_commits_nothing(

@@ -1,7 +1,6 @@
 """The terminal view: in a terminal a picture, on a pipe plain lines."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from unittest.mock import patch
 
@@ -10,10 +9,8 @@ from rich.console import Console
 
 from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.eta import MapEta
-from failmap.search.allocation.needs import KnownTrial
+from failmap.search.allocation.known_trials import KnownTrial, KnownTrials
 from failmap.search.loading import load
-from failmap.search.space import Cell
-from failmap.search.study import Results
 from failmap.search.terminal.live import LiveView
 
 CONFIG = load(["space=smoke", "budget=quick", "model.depth=1,2,4"])
@@ -23,19 +20,21 @@ CELLS = {
 }
 
 
-def results(**outcomes: Sequence[Outcome | None]) -> Results:
+def known(trials: Iterable[KnownTrial]) -> KnownTrials:
+    found = KnownTrials()
+    for trial in trials:
+        found.add(trial)
+    return found
+
+
+def results(**outcomes: Sequence[Outcome | None]) -> KnownTrials:
     """Trials of the default recipe by cell: T3_D1=['learned', None]."""
-    cells: dict[Cell, list[KnownTrial]] = {}
-    counts: dict[Outcome, int] = {}
+    trials = []
     for name, ends in outcomes.items():
         length, depth = name.removeprefix("T").split("_D")
         cell = CELLS[int(length), int(depth)]
-        cells[cell] = [KnownTrial(i, cell, 0, "default", i, outcome) for i, outcome in enumerate(ends)]
-        for outcome in ends:
-            if outcome is not None:
-                counts[outcome] = counts.get(outcome, 0) + 1
-    unfinished = sum(outcome is None for ends in outcomes.values() for outcome in ends)
-    return Results(cells, counts, unfinished)
+        trials += [KnownTrial(i, cell, 0, "default", i, outcome) for i, outcome in enumerate(ends)]
+    return known(trials)
 
 
 FILLED = results(
@@ -57,7 +56,7 @@ class FixedEta(MapEta):
         return self.seconds
 
 
-def shown(found: Results, *, terminal: bool, seconds_left: float | None = 42.0) -> str:
+def shown(found: KnownTrials, *, terminal: bool, seconds_left: float | None = 42.0) -> str:
     file = StringIO()
     console = Console(
         file=file, force_terminal=terminal, width=100, color_system="truecolor" if terminal else None
@@ -66,16 +65,16 @@ def shown(found: Results, *, terminal: bool, seconds_left: float | None = 42.0) 
     with (
         patch("failmap.search.terminal.view.monotonic", lambda: 1000.0),
         patch("failmap.search.terminal.live.monotonic", lambda: 1000.0),
-        LiveView(CONFIG, lambda: found, FixedEta(seconds_left), console) as view,
+        LiveView(CONFIG, found, FixedEta(seconds_left), console) as view,
     ):
         view.tick()
         view.tick()
     return file.getvalue()
 
 
-def finished(found: Results) -> list[str]:
+def finished(found: KnownTrials) -> list[str]:
     file = StringIO()
-    LiveView(CONFIG, lambda: found, FixedEta(None), Console(file=file, width=200)).show_map(found)
+    LiveView(CONFIG, found, FixedEta(None), Console(file=file, width=200)).show_map()
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -117,16 +116,16 @@ def test_nothing_known_is_no_error() -> None:
 def test_only_facets_that_the_budget_reaches_are_shown(facets: str) -> None:
     config = load(["space=lstm_depth", "budget=quick", f"budget.facets={facets}"])
     file = StringIO()
-    view = LiveView(config, lambda: results(), FixedEta(None), Console(file=file, width=200))
-    view.show_map(results())
+    view = LiveView(config, results(), FixedEta(None), Console(file=file, width=200))
+    view.show_map()
     assert file.getvalue().count("hidden size") == (1 if facets == "1" else 3)
 
 
 def test_names_are_short_and_stand_one_below_the_other() -> None:
     file = StringIO()
     config = load(["space=loss_activation"])
-    view = LiveView(config, lambda: results(), FixedEta(None), Console(file=file, width=80))
-    view.show_map(results())
+    view = LiveView(config, results(), FixedEta(None), Console(file=file, width=80))
+    view.show_map()
     heading, *rows = [line.rstrip() for line in file.getvalue().splitlines()]
     assert heading == "activation, loss by target range (across)"
     assert rows[0].strip().startswith("no activation, bce_with_logits")
@@ -139,8 +138,8 @@ def test_a_map_of_many_columns_keeps_within_the_terminal(width: int) -> None:
     lengths = ",".join(str(100 + length) for length in range(10))
     config = load(["space=supervision", f"task.sequence_length={lengths}"])
     file = StringIO()
-    view = LiveView(config, lambda: results(), FixedEta(None), Console(file=file, width=width))
-    view.show_map(results())
+    view = LiveView(config, results(), FixedEta(None), Console(file=file, width=width))
+    view.show_map()
     lines = file.getvalue().splitlines()
     assert any(line.split()[-10:] == lengths.split(",") for line in lines)
     row = next(line for line in lines if line.strip().startswith("every_"))
@@ -154,15 +153,15 @@ def test_a_count_does_not_touch_the_label_beside_it() -> None:
     config = load(["space=supervision", "budget.facets=1", f"task.sequence_length={lengths}"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["task.supervision"] == "every_step")
     notes = [KnownTrial(i, cell, 0, "default", i, "failed") for i in range(4)]
-    found = Results({cell: notes}, {"failed": 4}, 0)
-    LiveView(config, lambda: found, FixedEta(None), Console(file=file, width=80)).show_map(found)
+    found = known(notes)
+    LiveView(config, found, FixedEta(None), Console(file=file, width=80)).show_map()
     assert "every_step 0/4-" in file.getvalue()
 
 
 def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
     change = Intervention("rescue", "clip", {"train.clip_norm": 1.0}, 0, "diverged")
     notes = [KnownTrial(9, CELLS[3, 4], 0, "intervene", 0, None, intervention=change)]
-    lines = finished(replace(FILLED, interventions=notes))
+    lines = finished(known([*(FILLED[number] for number in range(len(FILLED))), *notes]))
     assert lines[:5] == finished(FILLED)[:5]
     assert "2 unfinished · 1 intervention unfinished · 2 of 6" in lines[-1]
 
@@ -171,10 +170,10 @@ def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
 def test_a_map_taller_than_its_terminal_shows_what_is_under_way_and_counts_the_rest(height: int) -> None:
     config = load(["space=lstm_depth", "budget.facets=none"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["model.hidden_size"] == 512)
-    found = Results({cell: [KnownTrial(0, cell, 0, "default", 0)]}, {}, 1)
+    found = known([KnownTrial(0, cell, 0, "default", 0)])
     file = StringIO()
     console = Console(file=file, width=120, height=height, force_terminal=True, color_system=None)
-    view = LiveView(config, lambda: found, FixedEta(None), console)
+    view = LiveView(config, found, FixedEta(None), console)
     console.print(view.picture())
     lines = file.getvalue().splitlines()
     assert len(lines) <= height - 2, "its line comes below, and then the prompt"
