@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map_title import MapTitle, map_title
-from failmap.analysis.verdict import STATES, CellVerdict, State, TrialResult, judge
+from failmap.analysis.verdict import STATES, CellVerdict, State, judge
 from failmap.run_folder.records import OUTCOMES, Outcome, TrialRecord
 from failmap.run_folder.wording import axis_display, axis_labels, is_scale, label_text, setting_display
 
@@ -118,13 +118,13 @@ def build_map(run: Run) -> FailureMap:
             continue
         trials[key].append(record)
         recipes.setdefault((key, record.recipe_index), recipe_display(record.recipe))
-        outcomes[_outcome(record) or "censored"] += 1
+        outcomes[record.outcome or "censored"] += 1
         for path, label in zip(config.map_paths, key, strict=True):
             labels[path].setdefault(label)
 
     def cell(key: CellKey) -> MapCell:
         mine = trials[key]
-        verdict = judge(map(_result, mine), config.fail_after_recipes)
+        verdict = judge(mine, config.fail_after_recipes)
         is_elsewhere = run.own_cells is not None and key not in run.own_cells and not mine
         if is_elsewhere:
             verdict = replace(verdict, reason="in another shard")
@@ -154,14 +154,6 @@ def build_map(run: Run) -> FailureMap:
         cells={key: cell(key) for key in keys},
         outcomes=outcomes,
     )
-
-
-def _result(record: TrialRecord) -> TrialResult:
-    return TrialResult(record.recipe_index, record.purpose, _outcome(record))
-
-
-def _outcome(record: TrialRecord) -> Outcome | None:
-    return record.summary.outcome if record.summary else None
 
 
 def recipe_display(recipe: dict[str, object]) -> str:

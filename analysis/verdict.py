@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from failmap.analysis.statistics import Interval, censored_interval
 from failmap.run_folder.records import Outcome, Purpose
@@ -16,13 +16,20 @@ STATES: tuple[State, ...] = get_args(State)
 DEFAULT_RECIPE = 0
 
 
-@dataclass(frozen=True)
-class TrialResult:
-    """All that a verdict needs to know of a trial. The outcome of one that has not ended is None."""
+class JudgedTrial(Protocol):
+    """All that a verdict needs of a trial. The outcome is None until the trial has ended."""
 
-    recipe_index: int
-    purpose: Purpose
-    outcome: Outcome | None
+    @property
+    def recipe_index(self) -> int:
+        """0 for the default recipe."""
+
+    @property
+    def purpose(self) -> Purpose:
+        """Why the trial was started."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the trial ended."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,13 @@ class CellVerdict:
         """P(learn) of the best recipe."""
         return self.tally.interval
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the cell learns or fails."""
+        return self.state in ("learns", "fails")
 
-def judge(trials: Iterable[TrialResult], fail_after_recipes: int = 1) -> CellVerdict:
+
+def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVerdict:
     """Judges a cell by the rules of docs/failure_map.md.
 
     Args:
@@ -143,8 +155,8 @@ def recipe_name(index: int) -> str:
     return "the default recipe" if index == DEFAULT_RECIPE else f"recipe {index}"
 
 
-def _tally_recipes(trials: Sequence[TrialResult]) -> list[RecipeTally]:
-    by_recipe: dict[int, list[TrialResult]] = defaultdict(list)
+def _tally_recipes(trials: Sequence[JudgedTrial]) -> list[RecipeTally]:
+    by_recipe: dict[int, list[JudgedTrial]] = defaultdict(list)
     for trial in trials:
         by_recipe[trial.recipe_index].append(trial)
     return [
@@ -157,7 +169,7 @@ def _tally_recipes(trials: Sequence[TrialResult]) -> list[RecipeTally]:
     ]
 
 
-def _tally(trials: Iterable[TrialResult]) -> Tally:
+def _tally(trials: Iterable[JudgedTrial]) -> Tally:
     outcomes = [trial.outcome for trial in trials if trial.outcome != "errored"]
     return Tally(
         learned=outcomes.count("learned"),

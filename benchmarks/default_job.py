@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.results_file import write_results
 from failmap.analysis.load import Run, load_run
-from failmap.analysis.verdict import TrialResult, judge
+from failmap.analysis.verdict import judge
 from failmap.run_folder.paths import RunFolder
 
 MOMENTS = (1, 2, 3, 4, 5, 10)
@@ -25,13 +25,12 @@ MOMENTS = (1, 2, 3, 4, 5, 10)
 
 def decided_at(run: Run, began: float) -> list[tuple[float, str]]:
     """Seconds since the start at which each cell was decided, and as what."""
-    results: dict[tuple[object, ...], list[TrialResult]] = defaultdict(list)
+    results: dict[tuple[object, ...], list[TrialRecord]] = defaultdict(list)
     decided: dict[tuple[object, ...], tuple[float, str]] = {}
     ended = [record for record in run.records if record.summary is not None and record.ended is not None]
     for record in sorted(ended, key=lambda record: record.ended or ""):
         cell = tuple(record.cell.values())
-        assert record.summary is not None
-        results[cell].append(TrialResult(record.recipe_index, record.purpose, record.summary.outcome))
+        results[cell].append(record)
         state = judge(results[cell]).state
         if state in ("learns", "fails") and cell not in decided:
             decided[cell] = (datetime.fromisoformat(record.ended or "").timestamp() - began, state)

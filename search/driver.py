@@ -13,7 +13,7 @@ from failmap.analysis.reporting import Report, build
 from failmap.analysis.why import why_line
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
-from failmap.search.allocation.eta import Eta, write_costs
+from failmap.search.allocation.eta import MapEta, write_costs
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import RunConfig
@@ -54,12 +54,12 @@ def drive(
             # Only now that the lock is held: a resume may have changed it.
             write_atomically(folder.config, to_yaml(config))
             _write_own_cells(config, folder)
-        pace = Eta(config, deadline)
+        eta = MapEta(config, study.results().cells, deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from failmap.search.executor import execute
 
-        with LiveView(config, study.results, pace.seconds_left, console) as view:
+        with LiveView(config, study.results, eta, console) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
 
     view.show_map(study.results())

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from failmap.run_folder.wording import axis_labels, duration_display, is_scale, label_display
 from failmap.search.allocation.map_allocation import cells_in_order, shard_cells
+from failmap.search.allocation.remaining import Remaining, num_recipes, remaining
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor, relative_cost
 from failmap.search.input_checks import with_sizes_of_its_file
@@ -33,19 +34,26 @@ class Plan:
         order: the cells that the budget reaches, in the order in which they are begun.
         num_covered: how many of them the default recipe's first seeds are done in within the budget.
         num_recipes: recipes of each cell, as many as the space has and the budget allows.
-        num_slots: trials at a time.
+        remaining: What the run does if no trial learns.
+        num_slots: Trials at a time.
     """
 
     seconds: dict[Cell, float]
     order: list[Cell]
     num_covered: int
     num_recipes: int
+    remaining: Remaining
     num_slots: int
 
     @property
     def total_seconds(self) -> float:
         """Slot-seconds of the default recipe alone, in the cells that the budget reaches, for one seed."""
         return sum(self.seconds[cell] for cell in self.order)
+
+    @property
+    def max_seconds(self) -> float:
+        """Slot-seconds of all trials in the cells that the budget reaches, if none learns."""
+        return sum(self.seconds[cell] * num for cell, num in self.remaining.by_cell.items())
 
 
 def make_plan(config: RunConfig, factor: float) -> Plan:
@@ -67,10 +75,7 @@ def make_plan(config: RunConfig, factor: float) -> Plan:
         if spent > 60 * (budget.minutes or math.inf) or begun > (budget.trials or math.inf):
             break
         covered += 1
-    recipes = math.prod(len(axis.grid()) for axis in space.recipe_axes)
-    has_range = any(axis.is_range for axis in space.recipe_axes) and config.sampler != "grid"
-    num_recipes = budget.recipes if has_range else min(budget.recipes, recipes)
-    return Plan(seconds, order, covered, num_recipes, slots)
+    return Plan(seconds, order, covered, num_recipes(config), remaining(config, order, {}), slots)
 
 
 def num_slots(config: RunConfig) -> int:
@@ -167,7 +172,7 @@ def _summary(config: RunConfig, plan: Plan) -> str:
             f"x {budget.seeds} to {max(budget.seeds, budget.max_seeds)} seeds.",
             "If nothing learned, the default recipe would take "
             f"{duration_display(whole / plan.num_slots)} on {plan.num_slots} slots, all recipes "
-            f"{duration_display(whole * plan.num_recipes / plan.num_slots)}; "
+            f"{duration_display(plan.max_seconds / plan.num_slots)}; "
             "trials that learn end earlier.",
             f"The budget covers at least {plan.num_covered} of {num_reached} cells {limit}.",
             "Nothing was started. Leave plan=true out to begin.",

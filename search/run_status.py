@@ -1,12 +1,11 @@
-"""How a run stands, from its folder alone: who drives it, how far it is, how fast, and its last fault."""
+"""The status of a run, read from its folder alone: its driver, progress, speed and last fault."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from failmap.analysis.verdict import TrialResult, judge
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.parsing import ParseError, parse
 from failmap.run_folder.paths import RunFolder, is_trial_number
@@ -15,6 +14,7 @@ from failmap.run_folder.records import Fault, Outcome, Purpose, Values
 from failmap.run_folder.storage import Store, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.allocation.map_allocation import cells_in_order
+from failmap.search.allocation.remaining import remaining
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
 from failmap.search.lease import driver_of, is_known_dead
@@ -29,24 +29,23 @@ _SPENT_SHARE = 0.98
 
 @dataclass(frozen=True)
 class RunStatus:
-    """How a run stands.
+    """The status of a run.
 
     Attributes:
-        run: its name.
-        state: 'running' or 'died' for a driver that holds the lock; without one 'decided' (every cell that
-            the budget reaches), 'spent' (the budget, or nothing is left to try), 'stopped', or 'new'.
-        host: where its driver runs, or died; '' without one.
-        num_ended: trials that have ended, interventions included.
-        num_unfinished: trials that were begun and have not.
-        num_decided: cells, of
-        num_cells: those that the budget reaches.
-        trials_per_hour: of the last session; None where none of its trials has ended.
-        seconds_left: of a run that is driven, until its minutes are spent or its cells have all they want at
-            this pace; None where nobody knows.
-        num_faults: by kind: what ended starts of trials that were then started again.
-        num_retried: trials that had any.
-        last_fault: the latest of all.
-        problem: why its folder cannot be read; '' where it can.
+        run: Name.
+        state: 'running' or 'died' if a driver holds the lease; otherwise 'decided' (every cell that the
+            budget reaches), 'spent' (the budget, or nothing is left to try), 'stopped', or 'new'.
+        host: Host of the driver; '' without one.
+        num_ended: Trials that have ended, interventions included.
+        num_unfinished: Trials that have begun and not ended.
+        num_decided: Decided cells among those that the budget reaches.
+        num_cells: Cells that the budget reaches.
+        trials_per_hour: In the last session; None if none of its trials has ended.
+        seconds_left: Of a running run, until its minutes are spent or nothing remains; None if unknown.
+        num_faults: Faults after which trials were retried, by kind.
+        num_retried: Trials that had any.
+        last_fault: The latest of them.
+        problem: Why the folder cannot be read; '' if it can.
     """
 
     run: str
@@ -70,8 +69,8 @@ class _SummaryPart:
 
 
 @dataclass(frozen=True)
-class _RecordPart:
-    """What is read of a record here."""
+class _Trial:
+    """The part of a trial's record that is read here."""
 
     cell: Values
     recipe_index: int
@@ -80,111 +79,94 @@ class _RecordPart:
     ended: str | None
     faults: list[Fault] = field(default_factory=list)
 
+    @property
+    def outcome(self) -> Outcome | None:
+        return None if self.summary is None else self.summary.outcome
 
-@dataclass(frozen=True)
-class _Trial:
-    """The little of a record that counts here."""
-
-    cell: Cell
-    result: TrialResult
-    is_intervention: bool
-    ended: float | None
-    faults: tuple[Fault, ...]
+    @property
+    def ended_at(self) -> float | None:
+        """Unix time; None until the trial has ended."""
+        return None if self.summary is None or self.ended is None else _seconds(self.ended)
 
 
 @dataclass(frozen=True)
 class _Session:
-    """When the last session began and ended, in Unix time; `ended` is None where it runs, or died."""
+    """Start and end of the last session in Unix time; `ended` is None if it runs, or died."""
 
     started: float
     ended: float | None
 
 
 def read_run_status(folder: RunFolder, now: float) -> RunStatus:
-    """Reads a run's folder. One that cannot be read is told as such.
+    """Return the status of a run; 'unreadable' if its folder cannot be read.
 
     Args:
-        folder: the run's.
+        folder: The run's.
         now: Unix time in seconds.
     """
     try:
-        return _standing(folder, now)
+        return _read(folder, now)
     except UserError as error:
         return RunStatus(folder.name, "unreadable", problem=error.problems[0])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        told = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        return RunStatus(folder.name, "unreadable", problem=str(told))
+        problem = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        return RunStatus(folder.name, "unreadable", problem=str(problem))
 
 
-def _standing(folder: RunFolder, now: float) -> RunStatus:
+def _read(folder: RunFolder, now: float) -> RunStatus:
     store = store_of(folder.path)
     require_plain_files(folder.path)
     config = from_yaml(store.read(folder.config).decode("utf-8"))
-    trials = _read_trials(store, folder, config)
+    trials = _read_trials(store, folder)
     session = _read_session(store, folder)
     owner = driver_of(folder)
-    cells: dict[Cell, list[_Trial]] = {cell: [] for cell in cells_in_order(config, relative_cost)}
-    reached = list(cells)
+    cells: dict[Cell, list[_Trial]] = defaultdict(list)
     for trial in trials:
-        if not trial.is_intervention:
-            cells.setdefault(trial.cell, []).append(trial)
-    verdicts = {
-        cell: judge([trial.result for trial in own], config.space.fail_after_recipes)
-        for cell, own in cells.items()
-    }
-    undecided = [cell for cell in reached if verdicts[cell].state not in ("learns", "fails")]
-    wanted = sum(_num_wanted(cells[cell], config) for cell in undecided)
-    num_ended = sum(trial.ended is not None for trial in trials)
+        if trial.purpose != "intervene":
+            cells[config.space.cell(trial.cell)].append(trial)
+    reached = cells_in_order(config, relative_cost)
+    rest = remaining(config, reached, cells)
+    num_ended = sum(trial.ended_at is not None for trial in trials)
     faults = [fault for trial in trials for fault in trial.faults]
     per_hour = _trials_per_hour(trials, session, None if owner is None or is_known_dead(owner) else now)
+    left = _seconds_left(config, session, rest.num_trials, per_hour, now)
     state: State
     if owner is not None:
         state = "died" if is_known_dead(owner) else "running"
     elif session is None:
         state = "new"
-    elif not undecided:
+    elif rest.num_decided == len(reached):
         state = "decided"
     elif session.ended is None:
         state = "died"
     else:
-        state = "spent" if _is_spent(config, session, num_ended, wanted) else "stopped"
+        state = "spent" if _is_spent(config, session, num_ended, rest.num_trials) else "stopped"
     return RunStatus(
         folder.name,
         state,
         host="" if owner is None else owner.host,
         num_ended=num_ended,
         num_unfinished=len(trials) - num_ended,
-        num_decided=len(reached) - len(undecided),
+        num_decided=rest.num_decided,
         num_cells=len(reached),
         trials_per_hour=per_hour,
-        seconds_left=_seconds_left(config, session, wanted, per_hour, now) if state == "running" else None,
+        seconds_left=left if state == "running" else None,
         num_faults=dict(Counter(fault.kind for fault in faults)),
         num_retried=sum(bool(trial.faults) for trial in trials),
         last_fault=max(faults, key=lambda fault: fault.at, default=None),
     )
 
 
-def _read_trials(store: Store, folder: RunFolder, config: RunConfig) -> list[_Trial]:
+def _read_trials(store: Store, folder: RunFolder) -> list[_Trial]:
     numbers = [name for name in store.list_folders(folder.trials) if is_trial_number(name)]
     found = store.read_many([folder.trial(int(name)).record for name in numbers])
     trials = []
     for path, content in found.items():
         try:
-            trials.append(_trial(parse(_RecordPart, content, "a trial's record"), config))
-        except (ParseError, KeyError) as error:
+            trials.append(parse(_Trial, content, "a trial's record"))
+        except ParseError as error:
             raise UserError(f"{path}: {error}") from None
     return trials
-
-
-def _trial(record: _RecordPart, config: RunConfig) -> _Trial:
-    summary = record.summary
-    return _Trial(
-        Cell(tuple((path, record.cell[path]) for path in config.space.map.paths)),
-        TrialResult(record.recipe_index, record.purpose, None if summary is None else summary.outcome),
-        is_intervention=record.purpose == "intervene",
-        ended=None if summary is None or record.ended is None else _seconds(record.ended),
-        faults=tuple(record.faults),
-    )
 
 
 def _read_session(store: Store, folder: RunFolder) -> _Session | None:
@@ -201,23 +183,15 @@ def _read_session(store: Store, folder: RunFolder) -> _Session | None:
 
 
 def _trials_per_hour(trials: Iterable[_Trial], session: _Session | None, now: float | None) -> float | None:
-    """Of a session that ended, died, or goes on: only then `now` counts."""
+    """Return the pace of a session. `now` is given while the session runs."""
     if session is None:
         return None
-    ends = [trial.ended for trial in trials if trial.ended is not None and trial.ended >= session.started]
+    ends = [end for trial in trials if (end := trial.ended_at) is not None and end >= session.started]
     if not ends:
         return None
-    # What died has no end of its own but its last sign of life.
+    # A session that died ended, as far as we know, with its last trial.
     until = session.ended or now or max(ends)
     return len(ends) / max(until - session.started, 1.0) * 3600
-
-
-def _num_wanted(trials: Sequence[_Trial], config: RunConfig) -> int:
-    """Trials that a cell which is not decided still wants, at the least."""
-    budget = config.budget
-    num_ended = sum(trial.ended is not None for trial in trials)
-    seeds = budget.seeds if num_ended < budget.seeds else budget.max_seeds
-    return max(seeds * budget.recipes - num_ended, 0)
 
 
 def _is_spent(config: RunConfig, session: _Session, num_ended: int, wanted: int) -> bool:

@@ -176,6 +176,10 @@ class Space(Config):
         default=1, ge=1, description="recipes, the default one included, that must fail before a cell 'fails'"
     )
 
+    def cell(self, labels: Mapping[str, Any]) -> Cell:
+        """Return the cell with these labels, by path. Labels of other paths are ignored."""
+        return Cell(tuple((path, labels[path]) for path in self.map.paths))
+
     def axis(self, path: str) -> Axis:
         """The axis of a path."""
         return next(axis for axis in self.axes if axis.path == path)
@@ -220,7 +224,7 @@ class Space(Config):
         x, y, *facet = self.map_axes
         for values in itertools.product(*(axis.values or () for axis in (*facet, y, x))):
             pairs = {axis.path: axis.label(value) for axis, value in zip((*facet, y, x), values, strict=True)}
-            yield Cell(tuple((path, pairs[path]) for path in self.map.paths))
+            yield self.cell(pairs)
 
     def default_recipe(self, cell: Cell) -> dict[str, Any]:
         """The default of every recipe axis that is there in this cell, by path."""

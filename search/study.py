@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial
 from failmap.run_folder.paths import RunFolder, TrialFolder
 from failmap.run_folder.records import Fault, FaultKind, Outcome, Summary
 from failmap.run_folder.storage import store_of, write_atomically
-from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import Allocation, Cost, MapAllocation
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.journal.log import Journal
 from failmap.search.journal.opening import open_journal
@@ -25,8 +25,8 @@ from failmap.search.journal.trial_codec import (
     config_of,
     faults_of,
     halvings_of,
+    known_trial,
     new_entry,
-    note_of,
     record_of,
     summary_of,
     values_told,
@@ -71,10 +71,10 @@ class Results:
         interventions: the trials that are no evidence of their cells.
     """
 
-    cells: Mapping[Cell, Sequence[TrialNote]]
+    cells: Mapping[Cell, Sequence[KnownTrial]]
     outcomes: Mapping[Outcome, int]
     num_unfinished: int
-    interventions: Sequence[TrialNote] = ()
+    interventions: Sequence[KnownTrial] = ()
 
 
 class Study:
@@ -102,9 +102,9 @@ class Study:
         self._study_id = self._storage.get_study_id_from_name(journal.study_name)
         self._pruner = PRUNERS[config.pruner](config)
         self._agenda = agenda
-        self._notes: list[TrialNote] = []
-        self._by_cell: dict[Cell, list[TrialNote]] = defaultdict(list)
-        self._interventions: list[TrialNote] = []
+        self._notes: list[KnownTrial] = []
+        self._by_cell: dict[Cell, list[KnownTrial]] = defaultdict(list)
+        self._interventions: list[KnownTrial] = []
         self._ids: list[int] = []
         self._unfinished: list[int] = []
         self._forgotten: set[str] = set()
@@ -361,7 +361,7 @@ class Study:
         write_atomically(path, record_of(trial).to_json(), survives_power_loss=False)
 
     def _take_in(self, trial: FrozenTrial) -> None:
-        note = note_of(trial, self._config.space)
+        note = known_trial(trial, self._config.space)
         self._notes.append(note)
         if note.intervention is None:
             self._by_cell[note.cell].append(note)

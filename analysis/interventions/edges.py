@@ -8,7 +8,8 @@ from itertools import takewhile
 from failmap.analysis.diagnosis import CONTROLS
 from failmap.analysis.interventions.comparisons import Comparison
 from failmap.analysis.load import CellKey, Run
-from failmap.analysis.verdict import TrialResult, judge
+from failmap.analysis.verdict import judge
+from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import is_scale, label_display, label_text, quantity, setting_display
 
 
@@ -107,10 +108,8 @@ def _length_of_run(flags: Iterable[bool]) -> int:
 
 def _learning_cells(run: Run) -> set[CellKey]:
     """The cells that learn as they were."""
-    results: dict[CellKey, list[TrialResult]] = defaultdict(list)
+    results: dict[CellKey, list[TrialRecord]] = defaultdict(list)
     for record in run.records:
         if record.purpose != "intervene":
-            outcome = record.summary.outcome if record.summary else None
-            result = TrialResult(record.recipe_index, record.purpose, outcome)
-            results[run.cell_key(record.cell)].append(result)
+            results[run.cell_key(record.cell)].append(record)
     return {cell for cell, mine in results.items() if judge(mine).state == "learns"}

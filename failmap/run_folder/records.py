@@ -261,6 +261,11 @@ class TrialRecord:
     batch_halvings: Count = 0
     origin: Origin | None = None
 
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the trial ended; None until it has."""
+        return None if self.summary is None else self.summary.outcome
+
     def to_json(self) -> str:
         """The text of record.json."""
         summary = None if self.summary is None else self.summary.to_dict()

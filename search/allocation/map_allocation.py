@@ -1,4 +1,4 @@
-"""Which cell, recipe and seed comes next: a function of the run's configuration and its trials so far."""
+"""Which cell, recipe and seed is next: a function of the run's configuration and its trials so far."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from failmap.run_folder.records import Intervention, Outcome, Purpose
-from failmap.search.allocation.cell_needs import Priority, TrialNote, Want, cell_need
+from failmap.search.allocation.needs import KnownTrial, Need, Priority, cell_need
 from failmap.search.config import RunConfig
 from failmap.search.samplers import Sampler, Tried
 from failmap.search.shards import Shard
@@ -21,12 +21,12 @@ class NextTrial:
     """A trial to begin.
 
     Attributes:
-        cell: where it lies on the map.
+        cell: The trial's cell of the map.
         recipe_index: 0 for the default recipe.
-        recipe: values by path.
-        purpose: why it is begun.
-        config: what is trained, the seed included.
-        intervention: what `config` has otherwise than cell and recipe say; None where nothing.
+        recipe: Values by path.
+        purpose: Why the trial is begun.
+        config: The complete configuration, the seed included.
+        intervention: The difference of `config` from cell and recipe, if any.
     """
 
     cell: Cell
@@ -38,46 +38,46 @@ class NextTrial:
 
     @property
     def seed(self) -> int:
-        """The trial's."""
+        """The trial's seed."""
         return self.config.seed
 
 
 class Allocation(Protocol):
-    """Says what to begin next, from what it was told of every trial of the run.
+    """Decide which trial is next, from every trial of the run.
 
-    What is kept between two calls follows from the trials alone: an agenda that is rebuilt from them says
-    the same.
+    What is kept between two calls follows from the trials alone: an allocation that is rebuilt from them
+    decides the same.
     """
 
-    def begin(self, note: TrialNote, recipe: Mapping[str, Any]) -> None:
-        """A trial has begun, now or in an earlier session. `recipe` holds labels by path."""
+    def begin(self, trial: KnownTrial, recipe: Mapping[str, Any]) -> None:
+        """Add a trial that has begun, now or in an earlier session. `recipe` holds labels by path."""
 
-    def end(self, note: TrialNote, outcome: Outcome, score: float) -> None:
-        """A trial has ended: its note is to say so, too."""
+    def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
+        """Record the end of a trial, also in the trial itself."""
 
     def next(self) -> NextTrial | None:
-        """What to begin now; None: nothing, until a trial ends."""
+        """Return the next trial, or None if there is none until a trial ends."""
 
 
 @dataclass
 class _CellState:
-    """A cell's trials by number, and the recipes they have, as labels by index."""
+    """A cell's trials by number, and its recipes as labels by index."""
 
-    notes: list[TrialNote] = field(default_factory=list)
+    trials: list[KnownTrial] = field(default_factory=list)
     recipes: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    #: What follows from the above; None stands for: to be worked out.
-    want: Want | None = None
-    job: NextTrial | None = None
-    is_worked_out: bool = False
+    #: Both follow from the above, once `is_current`.
+    need: Need | None = None
+    next_trial: NextTrial | None = None
+    is_current: bool = False
 
 
 class MapAllocation:
-    """What a map asks for.
+    """Allocate trials to the cells of a map.
 
-    Every cell's default recipe comes first, facet by facet, cheap cells first, with the seeds that decide
-    it; then other recipes for the cells that do not learn yet, in the same order; and where nothing is left
-    to begin but to wait for results, the recipe after the one that is waited for. Interventions are no
-    evidence of their cells, and count for nothing here.
+    Every cell's default recipe comes first, facet by facet, cheap cells first, with the seeds that decide it;
+    then other recipes for the cells that do not learn yet, in the same order; and if there is nothing else to
+    do until trials end, the recipe after the one whose result is awaited. Interventions are no evidence of
+    their cells, and are ignored.
     """
 
     def __init__(self, config: RunConfig, sampler: Sampler, cost: Cost) -> None:
@@ -87,77 +87,70 @@ class MapAllocation:
         self._elsewhere: dict[Cell, _CellState] = {}
         self._num_begun = 0
 
-    def begin(self, note: TrialNote, recipe: Mapping[str, Any]) -> None:
-        """A trial has begun. `recipe` holds labels by path."""
-        if note.intervention is not None:
+    def begin(self, trial: KnownTrial, recipe: Mapping[str, Any]) -> None:
+        """Add a trial that has begun. `recipe` holds labels by path."""
+        if trial.intervention is not None:
             return
-        state = self._state(note.cell)
-        state.notes.append(note)
-        state.recipes.setdefault(note.recipe_index, recipe)
-        state.is_worked_out = False
+        state = self._state(trial.cell)
+        state.trials.append(trial)
+        state.recipes.setdefault(trial.recipe_index, recipe)
+        state.is_current = False
         self._num_begun += 1
 
-    def end(self, note: TrialNote, outcome: Outcome, score: float) -> None:
-        """A trial has ended."""
-        note.outcome, note.score = outcome, score
-        if note.intervention is None:
-            self._state(note.cell).is_worked_out = False
+    def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
+        """Record the end of a trial."""
+        trial.outcome, trial.score = outcome, score
+        if trial.intervention is None:
+            self._state(trial.cell).is_current = False
 
     def next(self) -> NextTrial | None:
-        """What to begin now; None: nothing, until a trial ends."""
-        cap = self._config.budget.trials
-        if cap is not None and self._num_begun >= cap:
+        """Return the next trial, or None if there is none until a trial ends."""
+        limit = self._config.budget.trials
+        if limit is not None and self._num_begun >= limit:
             return None
-        for urgency in Priority:
+        for priority in Priority:
             for cell, state in self._cells.items():
-                if not state.is_worked_out:
-                    self._work_out(state)
-                if state.want is not None and state.want.urgency is urgency:
-                    if state.job is None:
-                        state.job = self._job(cell, state, state.want)
-                    if state.job is not None:
-                        return state.job
-                    state.want = None  # its recipes are exhausted
+                if not state.is_current:
+                    state.need = cell_need(state.trials, self._config.budget)
+                    state.next_trial, state.is_current = None, True
+                if state.need is not None and state.need.priority is priority:
+                    if state.next_trial is None:
+                        state.next_trial = self._next_trial(cell, state, state.need)
+                    if state.next_trial is not None:
+                        return state.next_trial
+                    state.need = None  # The sampler has no further recipe.
         return None
 
     def _state(self, cell: Cell) -> _CellState:
-        """A cell's state; a resumed run may have trials in facets that it goes no further in."""
+        """Return a cell's state. A resumed run may have trials in facets that its budget does not reach."""
         return self._cells[cell] if cell in self._cells else self._elsewhere.setdefault(cell, _CellState())
 
-    def _work_out(self, state: _CellState) -> None:
-        state.want = cell_need(state.notes, self._config.budget)
-        state.job = None
-        state.is_worked_out = True
-
-    def _job(self, cell: Cell, state: _CellState, want: Want) -> NextTrial | None:
-        if want.recipe_index in state.recipes:
-            recipe = self._config.space.recipe_values(state.recipes[want.recipe_index])
+    def _next_trial(self, cell: Cell, state: _CellState, need: Need) -> NextTrial | None:
+        if need.recipe_index in state.recipes:
+            recipe = self._config.space.recipe_values(state.recipes[need.recipe_index])
         else:
             proposal = self._sampler.propose(cell, self._tried(state))
             if proposal is None:
                 return None
             recipe = proposal
-        # Every recipe takes the same seeds in the same order, so that recipes can be compared in pairs.
-        num_before = sum(note.recipe_index == want.recipe_index for note in state.notes)
-        trial = self._config.space.trial_config(cell, recipe, self._config.seed + num_before)
-        return NextTrial(cell, want.recipe_index, recipe, want.purpose, trial)
+        # Every recipe gets the same seeds in the same order, so that recipes can be compared in pairs.
+        num_before = sum(trial.recipe_index == need.recipe_index for trial in state.trials)
+        config = self._config.space.trial_config(cell, recipe, self._config.seed + num_before)
+        return NextTrial(cell, need.recipe_index, recipe, need.purpose, config)
 
     def _tried(self, state: _CellState) -> list[Tried]:
         return [
             Tried(
-                recipe=state.recipes[note.recipe_index],
-                score=None if note.outcome in (None, "errored") else note.score,
-                is_stopped=note.outcome == "censored",
+                recipe=state.recipes[trial.recipe_index],
+                score=None if trial.outcome in (None, "errored") else trial.score,
+                is_stopped=trial.outcome == "censored",
             )
-            for note in state.notes
+            for trial in state.trials
         ]
 
 
 def cells_in_order(config: RunConfig, cost: Cost) -> list[Cell]:
-    """The cells that the budget reaches: facet by facet, in each of them the cheap ones first.
-
-    A shard takes its share of them.
-    """
+    """Return the cells that the budget reaches: facet by facet, cheap ones first; of a shard, its share."""
     facets: dict[Any, list[Cell]] = {}
     for cell in config.space.cells():
         facets.setdefault(_facet(config.space, cell), []).append(cell)
@@ -174,7 +167,7 @@ def cells_in_order(config: RunConfig, cost: Cost) -> list[Cell]:
 
 
 def shard_cells(config: RunConfig, cost: Cost) -> list[Cell]:
-    """The cells of a run, those that its budget does not reach included: a shard's share, or all."""
+    """Return all cells of a run, also those that its budget does not reach; of a shard, its share."""
     budget = config.budget.model_copy(update={"facets": None})
     return cells_in_order(config.model_copy(update={"budget": budget}), cost)
 

@@ -77,18 +77,18 @@ def _show_one(folder: RunFolder, is_json: bool) -> None:
 def _show(folder: RunFolder, console: Console) -> None:
     # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
     from failmap.analysis.load import load_run
-    from failmap.search.allocation.cell_needs import TrialNote, note_of_record
     from failmap.search.allocation.map_allocation import cells_in_order
+    from failmap.search.allocation.needs import KnownTrial
     from failmap.search.cost import relative_cost
     from failmap.search.space import Cell
     from failmap.search.terminal.map_table import map_picture
 
     config = from_yaml(folder.config)
-    cells: dict[Cell, list[TrialNote]] = defaultdict(list)
+    cells: dict[Cell, list[KnownTrial]] = defaultdict(list)
     outcomes: Counter[str] = Counter()
     interventions: Counter[str] = Counter()
     for record in load_run(folder).records:
-        note = note_of_record(record, config.space)
+        note = KnownTrial.of_record(record, config.space)
         if note.intervention is None:
             cells[note.cell].append(note)
             outcomes[note.outcome or "unfinished"] += 1

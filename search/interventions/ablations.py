@@ -25,7 +25,6 @@ from failmap.search.interventions.plan import (
 from failmap.search.interventions.request import AblationRequest
 from failmap.search.interventions.rescue_plan import base_step, max_interventions
 from failmap.search.interventions.view import cell_display
-from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.train_config import TrainConfig
 
@@ -127,7 +126,7 @@ def plan_ablation(request: AblationRequest, run: Run) -> Plan:
     """
     config = request.session.config
     record = _learned(run.records, request.trial)
-    cell = Cell(tuple((path, record.cell[path]) for path in config.space.map.paths))
+    cell = config.space.cell(record.cell)
     trial = TrialConfig.model_validate(record.config)
     steps = [
         Step(name, changes, "", request.seeds, relative_cost(apply(trial, changes)))

@@ -53,7 +53,7 @@ def nearest_shorter(
     nearest = [record for record in learned if record.cell[LENGTH] == length]
     first = nearest[0]
     return Donor(
-        cell=Cell(tuple((path, first.cell[path]) for path in space.map.paths)),
+        cell=space.cell(first.cell),
         recipe_index=first.recipe_index,
         recipe=space.recipe_values(first.recipe),
         config=TrialConfig.model_validate(first.config),

@@ -7,8 +7,8 @@ from typing import Any
 
 from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome
-from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import NextTrial
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
 from failmap.search.space import Cell
 
@@ -23,22 +23,22 @@ class Ledger:
 
     def __init__(self) -> None:
         self.num_interventions = 0
-        self._tries: dict[_Key, dict[int, TrialNote]] = defaultdict(dict)
-        self._by_recipe: dict[tuple[Cell, int], list[TrialNote]] = defaultdict(list)
+        self._tries: dict[_Key, dict[int, KnownTrial]] = defaultdict(dict)
+        self._by_recipe: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
 
-    def add(self, note: TrialNote) -> None:
+    def add(self, note: KnownTrial) -> None:
         """Takes a trial in."""
         self._by_recipe[note.cell, note.recipe_index].append(note)
         if note.intervention is not None:
             self.num_interventions += 1
             self._tries[_key(note.intervention, note.cell)][note.seed] = note
 
-    def trials(self, case: Case, step: Step) -> Mapping[int, TrialNote]:
+    def trials(self, case: Case, step: Step) -> Mapping[int, KnownTrial]:
         """A step's trials by seed; those of the base itself are its first ones."""
         own = self._tries.get((case.kind, case.cell, case.base, step.name), {})
         return {**self._base_trials(case), **own} if step.name == AS_IT_WAS else own
 
-    def donor_trial(self, donor: Donor, seed: int) -> TrialNote | None:
+    def donor_trial(self, donor: Donor, seed: int) -> KnownTrial | None:
         """The trial that is trained once more, for one that starts with a seed."""
         tries = self._tries.get(("donor", donor.cell, donor.recipe_index, START_SHORTER), {})
         return tries.get(donor.seed_for(seed))
@@ -50,7 +50,7 @@ class Ledger:
         censored = counted.count(None) + counted.count("censored")
         return Tally(counted.count("learned"), len(counted), censored)
 
-    def _base_trials(self, case: Case) -> dict[int, TrialNote]:
+    def _base_trials(self, case: Case) -> dict[int, KnownTrial]:
         """The trials of the very same configuration by seed, those left out that were cut short."""
         return {
             note.seed: note
@@ -95,12 +95,12 @@ class InterventionSchedule:
         self._next: NextTrial | None = None
         self._is_worked_out = False
 
-    def begin(self, note: TrialNote, recipe: Mapping[str, Any]) -> None:
+    def begin(self, note: KnownTrial, recipe: Mapping[str, Any]) -> None:
         """A trial has begun, be it an intervention or not."""
         self._ledger.add(note)
         self._is_worked_out = False
 
-    def end(self, note: TrialNote, outcome: Outcome, score: float) -> None:
+    def end(self, note: KnownTrial, outcome: Outcome, score: float) -> None:
         """A trial has ended."""
         note.outcome, note.score = outcome, score
         self._is_worked_out = False

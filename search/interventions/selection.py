@@ -4,11 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from failmap.analysis.verdict import State, TrialResult, judge, recipe_name
+from failmap.analysis.verdict import State, judge, recipe_name
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import any_of
-from failmap.search.allocation.cell_needs import note_of_record
 from failmap.search.allocation.eta import default_cost
 from failmap.search.config import RunConfig
 from failmap.search.interventions.view import cell_display
@@ -25,7 +24,7 @@ def records_by_cell(config: RunConfig, records: Iterable[TrialRecord]) -> CellRe
     cells: dict[Cell, list[TrialRecord]] = defaultdict(list)
     for record in records:
         if record.purpose != "intervene":
-            cells[note_of_record(record, config.space).cell].append(record)
+            cells[config.space.cell(record.cell)].append(record)
     return cells
 
 
@@ -50,7 +49,7 @@ def cells_to_rescue(
     if recipe not in known:
         raise UserError(f"recipe={recipe}: no trial has it; {_recipes_told(known)}")
     if labels.keys() == set(config.space.map.paths):
-        cell = Cell(tuple((path, labels[path]) for path in config.space.map.paths))
+        cell = config.space.cell(labels)
         _require_failures(cell, cells, recipe)
         return [cell]
     states = {cell: _state(config, records) for cell, records in cells.items()}
@@ -68,7 +67,7 @@ def cells_to_rescue(
 
 def has_failed(records: Iterable[TrialRecord], recipe: int) -> bool:
     """Whether a trial of a recipe failed."""
-    return any(_outcome(record) == "failed" and record.recipe_index == recipe for record in records)
+    return any(record.outcome == "failed" and record.recipe_index == recipe for record in records)
 
 
 def _require_failures(cell: Cell, cells: CellRecords, recipe: int) -> None:
@@ -76,7 +75,7 @@ def _require_failures(cell: Cell, cells: CellRecords, recipe: int) -> None:
     records = cells.get(cell, ())
     if has_failed(records, recipe):
         return
-    failed = sorted({record.recipe_index for record in records if _outcome(record) == "failed"})
+    failed = sorted({record.recipe_index for record in records if record.outcome == "failed"})
     if not records:
         told = "no trial was run there yet; go on with the run by search.resume"
     elif failed:
@@ -105,12 +104,7 @@ def _recipes_told(known: Sequence[int]) -> str:
 
 
 def _state(config: RunConfig, records: Iterable[TrialRecord]) -> State:
-    results = [TrialResult(one.recipe_index, one.purpose, _outcome(one)) for one in records]
-    return judge(results, config.space.fail_after_recipes).state
-
-
-def _outcome(record: TrialRecord) -> Any:
-    return record.summary.outcome if record.summary else None
+    return judge(records, config.space.fail_after_recipes).state
 
 
 def _neighbours(config: RunConfig, cell: Cell) -> set[Cell]:
@@ -124,5 +118,5 @@ def _neighbours(config: RunConfig, cell: Cell) -> set[Cell]:
         place = values.index(labels[axis.path])
         for other in values[max(place - 1, 0) : place + 2]:
             moved = {**labels, axis.path: other}
-            beside.add(Cell(tuple((path, moved[path]) for path in config.space.map.paths)))
+            beside.add(config.space.cell(moved))
     return beside - {cell}

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from failmap.analysis.load import Run, load_run
+from failmap.search.allocation.eta import Eta
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.driver import DONE, INTERRUPTED, deadline_of, notices, open_session, write_report
 from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.interventions.plan import Plan
 from failmap.search.interventions.request import Session
 from failmap.search.interventions.schedule import InterventionSchedule
-from failmap.search.interventions.view import InterventionEta, InterventionView, show_preview, tell
+from failmap.search.interventions.view import InterventionView, show_preview, tell
 
 
 def intervene(
@@ -72,12 +73,12 @@ def _run(
     check_device(config)
     agenda, notice = InterventionSchedule(plan), notices(console)
     with open_session(config, folder, command=session.command, notice=notice, agenda=agenda) as study:
-        pace = InterventionEta(agenda, deadline)
+        eta = Eta(agenda.cost_spent(), deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.
         from failmap.search.executor import execute
 
-        with InterventionView(agenda, pace.seconds_left, console) as view:
+        with InterventionView(agenda, eta, console) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
     view.show()
     return agenda, ended_by

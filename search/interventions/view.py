@@ -13,9 +13,9 @@ from failmap.analysis.palette import FAILS, LEARNS
 from failmap.analysis.verdict import State
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import duration_display, label_lines, label_text, quantity, setting_display
-from failmap.search.allocation.cell_needs import note_of_record
-from failmap.search.allocation.eta import seconds_per_cost
+from failmap.search.allocation.eta import Eta, seconds_per_cost
 from failmap.search.allocation.map_allocation import Allocation
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor
 from failmap.search.interventions.plan import AS_IT_WAS, Case, Step
@@ -66,16 +66,14 @@ class InterventionView(TerminalView):
 
     Args:
         agenda: of the session, told of all trials of earlier ones.
-        seconds_left: estimated seconds until the session ends by itself; None where nobody knows.
+        eta: Estimates when the session ends by itself.
         console: where to draw.
     """
 
-    def __init__(
-        self, agenda: InterventionSchedule, seconds_left: Callable[[], float | None], console: Console
-    ) -> None:
+    def __init__(self, agenda: InterventionSchedule, eta: Eta, console: Console) -> None:
         super().__init__(console)
         self.agenda = agenda
-        self.seconds_left = seconds_left
+        self.eta = eta
 
     def picture(self) -> RenderableType:
         """Steps by cells, k of n; in a narrow terminal the cells that are under way."""
@@ -97,7 +95,7 @@ class InterventionView(TerminalView):
     def line(self, others: str = "running") -> str:
         """Counts of outcomes, cells that are done, and the time left. `others` have not ended."""
         plan = self.agenda.plan
-        left = self.seconds_left()
+        left = self.eta.seconds_left(self.agenda.cost_spent(), self.agenda.cost_left())
         steps = [(case, step) for case in plan.cases for step in self.agenda.steps(case)]
         changed = [self.agenda.progress(case, step) for case, step in steps if step.name != AS_IT_WAS]
         tallies = [progress.tally for progress in changed]
@@ -151,7 +149,7 @@ def _heading(case: Case) -> Text:
 def tell(agenda: Allocation, space: Space, records: Sequence[TrialRecord]) -> None:
     """Tells an agenda of the trials that records are of, as a study would."""
     for record in records:
-        agenda.begin(note_of_record(record, space), record.recipe)
+        agenda.begin(KnownTrial.of_record(record, space), record.recipe)
 
 
 def show_preview(
@@ -197,27 +195,3 @@ def _summary(agenda: InterventionSchedule, config: RunConfig, factor: float) -> 
         f"Each change on {quantity(num_seeds, 'seed')}, the same as without it; one with which surely "
         "less than half of them learn is given up, and what learns ends early."
     )
-
-
-class InterventionEta:
-    """Estimates when a session will end.
-
-    Args:
-        agenda: of the session, told of all trials of earlier ones.
-        deadline: when it ends in any case, on the clock of time.monotonic; None for no limit.
-    """
-
-    def __init__(self, agenda: InterventionSchedule, deadline: float | None) -> None:
-        self.agenda = agenda
-        self.deadline = deadline
-        self.started = monotonic()
-        self._spent_before = agenda.cost_spent()
-
-    def seconds_left(self) -> float | None:
-        """Seconds until every step is done that is not given up, or time is up, whichever comes first."""
-        until_deadline = None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
-        done = self.agenda.cost_spent() - self._spent_before
-        if not done:
-            return until_deadline
-        until_done = (monotonic() - self.started) * self.agenda.cost_left() / done
-        return until_done if until_deadline is None else min(until_done, until_deadline)

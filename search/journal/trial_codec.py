@@ -7,10 +7,10 @@ from typing import Any, cast
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from failmap.run_folder.records import Fault, Intervention, Origin, Outcome, Summary, TrialRecord
-from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import NextTrial
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.samplers.base import distributions
-from failmap.search.space import Cell, Space
+from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 
 #: The exact outcome is in the summary: Optuna's states are fewer.
@@ -80,12 +80,12 @@ def values_told(summary: Summary) -> list[float] | None:
     return None if summary.outcome == "errored" else [summary.score]
 
 
-def note_of(trial: FrozenTrial, space: Space) -> TrialNote:
+def known_trial(trial: FrozenTrial, space: Space) -> KnownTrial:
     """What the driver keeps of it."""
     attributes = trial.user_attrs
-    note = TrialNote(
+    note = KnownTrial(
         trial.number,
-        Cell(tuple((path, attributes["cell"][path]) for path in space.map.paths)),
+        space.cell(attributes["cell"]),
         attributes["recipe_index"],
         attributes["purpose"],
         attributes["seed"],

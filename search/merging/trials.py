@@ -9,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from failmap.run_folder.errors import UserError
-from failmap.search.journal.trial_codec import note_of, summary_of
+from failmap.search.journal.trial_codec import known_trial, summary_of
 from failmap.search.merging.source import Source
 from failmap.search.space import Cell
 
@@ -126,7 +126,7 @@ def _keys(source: Source, order: Mapping[Cell, int]) -> Iterator[Key]:
             # An ablation names a trial by its number, which is the source's own.
             base = keys[changed["base"]] if changed["kind"] == "ablation" else changed["base"]
             what = (changed["kind"], changed["name"], _settings(changed["changes"]), repr(base))
-        cell = order[note_of(trial, source.config.space).cell]
+        cell = order[known_trial(trial, source.config.space).cell]
         key = (cell, len(what), attributes["recipe_index"], what, attributes["seed"])
         keys.append((*key, times[key]))
         times[key] += 1

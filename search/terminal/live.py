@@ -7,12 +7,14 @@ from rich.console import Console, RenderableType
 
 from failmap.run_folder.records import Outcome
 from failmap.run_folder.wording import duration_display, quantity
+from failmap.search.allocation.eta import MapEta
 from failmap.search.allocation.map_allocation import cells_in_order
+from failmap.search.allocation.remaining import remaining
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
 from failmap.search.shards import Shard
 from failmap.search.study import Results
-from failmap.search.terminal.map_table import judge_cells, map_picture
+from failmap.search.terminal.map_table import map_picture
 from failmap.search.terminal.view import TerminalView
 
 
@@ -22,7 +24,7 @@ class LiveView(TerminalView):
     Args:
         config: of the run.
         results: asks the study what is known.
-        seconds_left: estimated seconds until the search ends by itself; None where nobody knows.
+        eta: Estimates when the search ends by itself.
         console: where to draw.
     """
 
@@ -30,13 +32,13 @@ class LiveView(TerminalView):
         self,
         config: RunConfig,
         results: Callable[[], Results],
-        seconds_left: Callable[[Results], float | None],
+        eta: MapEta,
         console: Console,
     ) -> None:
         super().__init__(console)
         self.config = config
         self.results = results
-        self.seconds_left = seconds_left
+        self.eta = eta
         self.reached = cells_in_order(config, relative_cost)
         self.ended_before = sum(results().outcomes.values())
 
@@ -73,9 +75,8 @@ class LiveView(TerminalView):
         ]
         rare: tuple[Outcome, ...] = ("censored", "errored")
         counts += [f"{results.outcomes[one]} {one}" for one in rare if results.outcomes.get(one)]
-        verdicts = judge_cells(self.config, self.reached, results.cells)
-        decided = sum(verdict.state in ("learns", "fails") for verdict in verdicts.values())
-        left = self.seconds_left(results)
+        rest = remaining(self.config, self.reached, results.cells)
+        left = self.eta.seconds_left(results.cells, rest)
         changed = sum(note.outcome is None for note in results.interventions)
         shard = [] if self.config.shard is None else [Shard.parse(self.config.shard).words]
         parts = [
@@ -83,7 +84,7 @@ class LiveView(TerminalView):
             duration_display(seconds),
             f"{quantity(ended, 'trial')}: {', '.join(counts)}; {results.num_unfinished} {others}",
             *([f"{quantity(changed, 'intervention')} {others}"] if changed else []),
-            f"{decided} of {quantity(len(verdicts), 'cell')} decided",
+            f"{rest.num_decided} of {quantity(len(self.reached), 'cell')} decided",
             f"{(ended - self.ended_before) / max(seconds, 1) * 60:.0f} trials/min",
             "no estimate of the time left" if left is None else f"{duration_display(left)} left",
         ]

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from failmap.analysis.palette import STATE_WORDS, cell_colour
-from failmap.analysis.verdict import CellVerdict, State, TrialResult, judge
+from failmap.analysis.verdict import CellVerdict, State, judge
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.wording import (
     axis_display,
@@ -19,7 +19,8 @@ from failmap.run_folder.wording import (
     quantity,
     setting_display,
 )
-from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.allocation.needs import KnownTrial
+from failmap.search.allocation.remaining import judge_cells
 from failmap.search.config import RunConfig
 from failmap.search.shards import ELSEWHERE
 from failmap.search.space import Axis, Cell
@@ -28,19 +29,6 @@ from failmap.search.space import Axis, Cell
 CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 14), 8
 #: What stands for a state where there is no colour.
 MARKS: dict[State, str] = {"learns": "+", "fails": "-", "unknown": "?", "not_run": "."}
-
-
-def judge_cells(
-    config: RunConfig, reached: Iterable[Cell], cells: Mapping[Cell, Sequence[TrialNote]]
-) -> dict[Cell, CellVerdict]:
-    """What is known of every cell that the budget reaches or has trials, by the rules of the failure map."""
-    return {
-        cell: judge(
-            [TrialResult(note.recipe_index, note.purpose, note.outcome) for note in cells.get(cell, ())],
-            config.space.fail_after_recipes,
-        )
-        for cell in dict.fromkeys([*reached, *cells])
-    }
 
 
 @dataclass(frozen=True)
@@ -90,7 +78,7 @@ class _Panel:
 def map_picture(
     config: RunConfig,
     reached: Iterable[Cell],
-    cells: Mapping[Cell, Sequence[TrialNote]],
+    cells: Mapping[Cell, Sequence[KnownTrial]],
     width: int,
     height: int | None = None,
 ) -> RenderableType:
@@ -130,7 +118,7 @@ def map_picture(
 def _panels(
     config: RunConfig,
     verdicts: Mapping[Cell, CellVerdict],
-    cells: Mapping[Cell, Sequence[TrialNote]],
+    cells: Mapping[Cell, Sequence[KnownTrial]],
     cell_width: int,
 ) -> Iterator[_Panel]:
     """A panel for each facet that the budget reaches or that has trials."""
@@ -149,7 +137,7 @@ def _panels(
             drawn.append([Text(row_words)])
             for x_label, _ in columns:
                 chosen = {x.path: x_label, y.path: y_label, **facet_labels}
-                cell = Cell(tuple((path, chosen[path]) for path in config.space.map.paths))
+                cell = config.space.cell(chosen)
                 if cell in verdicts or config.shard is None:
                     verdict = verdicts.get(cell) or judge(())
                     drawn[-1].append(_cell_text(verdict, cells.get(cell, ()), cell_width))
@@ -196,7 +184,7 @@ def _lines(words: str, cell_width: int) -> str:
     return "\n".join(label_lines(words, cell_width - 1))
 
 
-def _cell_text(verdict: CellVerdict, notes: Sequence[TrialNote], width: int) -> Text:
+def _cell_text(verdict: CellVerdict, notes: Sequence[KnownTrial], width: int) -> Text:
     """k/n of the recipe that says most, a mark for the state, and how many trials are under way."""
     tally, running = verdict.tally, verdict.num_unfinished
     ended = tally.trials - sum(

@@ -1,12 +1,21 @@
 from collections.abc import Iterable
 from itertools import product
 from random import Random
+from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.verdict import Tally, TrialResult, judge
+from failmap.analysis.verdict import Tally, judge
 from failmap.run_folder.records import OUTCOMES, Outcome, Purpose
+
+
+class TrialResult(NamedTuple):
+    """A trial, as far as a verdict needs it."""
+
+    recipe_index: int
+    purpose: Purpose
+    outcome: Outcome | None
 
 
 def results(outcomes: str, recipe_index: int = 0, purpose: Purpose = "default") -> list[TrialResult]:

@@ -15,8 +15,8 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Intervention, Origin, Summary, TrialRecord
 from failmap.run_folder.storage import AnyPath
-from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import NextTrial
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.commands.merge import main, merge
 from failmap.search.config import RunConfig
 from failmap.search.lease import acquire_lease
@@ -298,11 +298,11 @@ class OneJob:
     def __init__(self, job: NextTrial) -> None:
         self.jobs = [job]
 
-    def begin(self, note: TrialNote, recipe: Mapping[str, Any]) -> None:
+    def begin(self, note: KnownTrial, recipe: Mapping[str, Any]) -> None:
         if note.intervention == self.jobs[-1].intervention:
             self.jobs = [self.jobs[-1], *self.jobs]
 
-    def end(self, note: TrialNote, outcome: Any, score: float) -> None:
+    def end(self, note: KnownTrial, outcome: Any, score: float) -> None:
         """Nothing follows from it."""
 
     def next(self) -> NextTrial | None:

@@ -8,20 +8,25 @@ import pytest
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
-from failmap.search.allocation.cell_needs import TrialNote
-from failmap.search.allocation.eta import Eta, default_cost, seconds_per_cost, write_costs
+from failmap.search.allocation.eta import MapEta, default_cost, seconds_per_cost, write_costs
+from failmap.search.allocation.needs import KnownTrial
+from failmap.search.allocation.remaining import remaining
 from failmap.search.cost import relative_cost
 from failmap.search.loading import load
-from failmap.search.study import Results
+from failmap.search.space import Cell
 
 CONFIG = load(["space=smoke", "budget=quick"])
 CELLS = list(CONFIG.space.cells())
 
 
-def results(num_ended: int) -> Results:
-    cell = CELLS[0]
-    notes = [TrialNote(number, cell, 0, "default", number, "learned") for number in range(num_ended)]
-    return Results({cell: notes}, {"learned": num_ended}, 0)
+def learned(*cells: Cell, seeds: int = 4) -> dict[Cell, list[KnownTrial]]:
+    return {
+        cell: [KnownTrial(0, cell, 0, "default", seed, "learned") for seed in range(seeds)] for cell in cells
+    }
+
+
+def seconds_left(eta: MapEta, trials: dict[Cell, list[KnownTrial]]) -> float | None:
+    return eta.seconds_left(trials, remaining(CONFIG, CELLS, trials))
 
 
 def record(seconds: float, updates: int, outcome: str = "failed") -> TrialRecord:
@@ -32,28 +37,21 @@ def record(seconds: float, updates: int, outcome: str = "failed") -> TrialRecord
     )
 
 
-def test_before_any_trial_has_ended_only_the_deadline_is_known() -> None:
-    assert Eta(CONFIG, None).seconds_left(results(0)) is None
-    left = Eta(CONFIG, monotonic() + 10_000).seconds_left(results(0))
-    assert left == pytest.approx(10_000, abs=100)
+def test_only_the_deadline_is_known_before_any_trial_has_ended() -> None:
+    assert seconds_left(MapEta(CONFIG, {}, None), {}) is None
+    assert seconds_left(MapEta(CONFIG, {}, monotonic() + 10_000), {}) == pytest.approx(10_000, abs=100)
 
 
-def test_the_deadline_is_the_most_that_is_left_and_never_negative() -> None:
-    assert Eta(CONFIG, monotonic() - 5).seconds_left(results(0)) == 0
+def test_never_negative_after_the_deadline() -> None:
+    assert seconds_left(MapEta(CONFIG, {}, monotonic() - 5), {}) == 0
 
 
-def test_less_is_left_the_more_cells_are_decided() -> None:
-    everything = Results(
-        {cell: [TrialNote(0, cell, 0, "default", seed, "learned") for seed in range(4)] for cell in CELLS},
-        {"learned": 16},
-        0,
-    )
-    pace = Eta(CONFIG, None)
-    assert pace.seconds_left(results(0)) is None
-    some = pace.seconds_left(results(2))
+def test_falls_to_zero_as_cells_are_decided() -> None:
+    eta = MapEta(CONFIG, {}, None)
+    some = seconds_left(eta, learned(CELLS[0], seeds=2))
     assert some is not None
     assert some > 0
-    assert pace.seconds_left(everything) == 0
+    assert seconds_left(eta, learned(*CELLS)) == 0
 
 
 def test_costs_are_what_the_runs_own_trials_took(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.run_folder.records import Outcome
-from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, cells_in_order
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.samplers import SAMPLERS
 from failmap.search.space import Cell
@@ -27,8 +27,8 @@ def new_agenda(config: RunConfig) -> MapAllocation:
     return MapAllocation(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
 
 
-def begin(agenda: MapAllocation, config: RunConfig, job: NextTrial, number: int) -> TrialNote:
-    note = TrialNote(number, job.cell, job.recipe_index, job.purpose, job.seed)
+def begin(agenda: MapAllocation, config: RunConfig, job: NextTrial, number: int) -> KnownTrial:
+    note = KnownTrial(number, job.cell, job.recipe_index, job.purpose, job.seed)
     agenda.begin(note, config.space.recipe_labels(job.recipe))
     return note
 
@@ -108,7 +108,7 @@ def test_no_dearer_cell_begins_before_the_seeds_of_the_cheaper_are_asked(make_co
 def test_seeds_that_follow_come_before_a_cell_that_is_not_begun(make_config: MakeConfig) -> None:
     config = make_config()
     agenda = new_agenda(config)
-    notes: list[TrialNote] = []
+    notes: list[KnownTrial] = []
     for outcome in ("learned", "learned", "failed", "failed"):
         job = agenda.next()
         assert job is not None
@@ -182,8 +182,8 @@ def test_any_run_in_any_order(make_config: MakeConfig, sampler: str, seed: int, 
     recipes = 2 if sampler == "tpe" else 4
     config = make_config(sampler=sampler, budget={"recipes": recipes, "trials": 90})
     warm = new_agenda(config)
-    begun: list[tuple[NextTrial, TrialNote]] = []
-    running: list[TrialNote] = []
+    begun: list[tuple[NextTrial, KnownTrial]] = []
+    running: list[KnownTrial] = []
     while True:
         job = warm.next()
         if chance.random() < 0.1:

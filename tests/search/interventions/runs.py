@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Outcome, Summary
-from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import Allocation, NextTrial
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.study import Start, Study
 from failmap.search.trial.config import TrialConfig
@@ -39,8 +39,10 @@ def work_off(study: Study, rule: Rule) -> list[Start]:
     return starts
 
 
-def begin(agenda: Allocation, job: NextTrial, number: int) -> TrialNote:
-    note = TrialNote(number, job.cell, job.recipe_index, job.purpose, job.seed, intervention=job.intervention)
+def begin(agenda: Allocation, job: NextTrial, number: int) -> KnownTrial:
+    note = KnownTrial(
+        number, job.cell, job.recipe_index, job.purpose, job.seed, intervention=job.intervention
+    )
     agenda.begin(note, {})
     return note
 
@@ -58,12 +60,12 @@ def run_in_any_order(
     agenda: Allocation,
     rule: Callable[[NextTrial], Outcome],
     chance: random.Random,
-    look: Callable[[list[TrialNote]], None],
+    look: Callable[[list[KnownTrial]], None],
     num_slots: int,
-) -> list[tuple[NextTrial, TrialNote]]:
+) -> list[tuple[NextTrial, KnownTrial]]:
     """All jobs of an agenda, where several run at a time; `look` is called now and then with all notes."""
-    begun: list[tuple[NextTrial, TrialNote]] = []
-    running: list[tuple[NextTrial, TrialNote]] = []
+    begun: list[tuple[NextTrial, KnownTrial]] = []
+    running: list[tuple[NextTrial, KnownTrial]] = []
     while True:
         look([note for _, note in begun])
         job = agenda.next()

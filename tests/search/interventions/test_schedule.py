@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.run_folder.records import Intervention, Outcome
-from failmap.search.allocation.cell_needs import TrialNote
 from failmap.search.allocation.map_allocation import NextTrial
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.config import RunConfig
 from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
 from failmap.search.interventions.schedule import InterventionSchedule
@@ -92,7 +92,7 @@ def tell_of_base(agenda: InterventionSchedule, outcomes: list[Outcome | None]) -
     """The trials that the map's own search made of the base, seed by seed."""
     case = agenda.plan.cases[0]
     for seed, outcome in enumerate(outcomes):
-        agenda.begin(TrialNote(seed, case.cell, 0, "default", seed, outcome), {})
+        agenda.begin(KnownTrial(seed, case.cell, 0, "default", seed, outcome), {})
 
 
 def test_missing_seeds_of_the_base_come_first_then_fix_by_fix_on_the_same_seeds(make_plan: MakePlan) -> None:
@@ -219,7 +219,7 @@ def test_any_session_in_any_order(
         draw = chance.random()
         return "errored" if draw < 0.05 else "learned" if chance.random() < luck[name_of(job)] else "failed"
 
-    def look(notes: list[TrialNote]) -> None:
+    def look(notes: list[KnownTrial]) -> None:
         if chance.random() < 0.2:
             cold = InterventionSchedule(plan)
             for note in notes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from rich.console import Console
@@ -10,11 +11,12 @@ from rich.console import Console
 from failmap.analysis.load import load_run
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
+from failmap.search.allocation.eta import Eta
 from failmap.search.config import RunConfig
 from failmap.search.interventions.request import read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.interventions.schedule import InterventionSchedule
-from failmap.search.interventions.view import InterventionEta, InterventionView, show_preview, tell
+from failmap.search.interventions.view import InterventionView, show_preview, tell
 from failmap.search.loading import to_yaml
 from tests.search.interventions.runs import DIVERGED, begin, open_study, work_off
 
@@ -49,7 +51,7 @@ def work(agenda: InterventionSchedule, num_trials: int) -> None:
 
 
 def view(agenda: InterventionSchedule, console: Console) -> InterventionView:
-    return InterventionView(agenda, lambda: 42.0, console)
+    return InterventionView(agenda, Eta(agenda.cost_spent(), monotonic() + 12 * 3600), console)
 
 
 def test_steps_stand_by_cells(agenda: InterventionSchedule) -> None:
@@ -74,7 +76,7 @@ def test_a_pipe_gets_a_plain_line(agenda: InterventionSchedule) -> None:
         with view(agenda, console) as shown:
             shown.tick()
 
-    assert written(tick).endswith("0 running · 0 of 4 cases done · 42 s left\n")
+    assert written(tick).endswith("0 running · 0 of 4 cases done · 12 h left\n")
 
 
 def test_a_terminal_gets_the_table(agenda: InterventionSchedule) -> None:
@@ -97,10 +99,11 @@ def test_what_will_be_tried_is_told_before(agenda: InterventionSchedule, tmp_pat
 
 
 def test_time_left_is_known_once_something_ended(agenda: InterventionSchedule) -> None:
-    pace = InterventionEta(agenda, None)
-    assert pace.seconds_left() is None
+    eta = Eta(agenda.cost_spent(), None)
+    assert eta.seconds_left(agenda.cost_spent(), agenda.cost_left()) is None
     work(agenda, 2)
-    left = pace.seconds_left()
+    left = eta.seconds_left(agenda.cost_spent(), agenda.cost_left())
     assert left is not None
     assert left > 0
-    assert InterventionEta(agenda, pace.started - 5).seconds_left() == 0
+    overdue = Eta(0.0, eta.started - 5)
+    assert overdue.seconds_left(agenda.cost_spent(), agenda.cost_left()) == 0

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from failmap.run_folder.records import Intervention, Outcome
-from failmap.search.allocation.cell_needs import TrialNote
+from failmap.search.allocation.eta import MapEta
+from failmap.search.allocation.needs import KnownTrial
 from failmap.search.loading import load
 from failmap.search.space import Cell
 from failmap.search.study import Results
@@ -24,12 +25,12 @@ CELLS = {
 
 def results(**outcomes: Sequence[Outcome | None]) -> Results:
     """Trials of the default recipe by cell: T3_D1=['learned', None]."""
-    cells: dict[Cell, list[TrialNote]] = {}
+    cells: dict[Cell, list[KnownTrial]] = {}
     counts: dict[Outcome, int] = {}
     for name, ends in outcomes.items():
         length, depth = name.removeprefix("T").split("_D")
         cell = CELLS[int(length), int(depth)]
-        cells[cell] = [TrialNote(i, cell, 0, "default", i, outcome) for i, outcome in enumerate(ends)]
+        cells[cell] = [KnownTrial(i, cell, 0, "default", i, outcome) for i, outcome in enumerate(ends)]
         for outcome in ends:
             if outcome is not None:
                 counts[outcome] = counts.get(outcome, 0) + 1
@@ -46,6 +47,16 @@ FILLED = results(
 )
 
 
+class FixedEta(MapEta):
+    """An estimate that is given."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+
+    def seconds_left(self, *_: object) -> float | None:
+        return self.seconds
+
+
 def shown(found: Results, *, terminal: bool, seconds_left: float | None = 42.0) -> str:
     file = StringIO()
     console = Console(
@@ -53,9 +64,9 @@ def shown(found: Results, *, terminal: bool, seconds_left: float | None = 42.0) 
     )
     # Both within the time of one picture, however long the first one took to draw.
     with (
-        patch("search.terminal.monotonic", lambda: 1000.0),
-        patch("search.live.monotonic", lambda: 1000.0),
-        LiveView(CONFIG, lambda: found, lambda _: seconds_left, console) as view,
+        patch("failmap.search.terminal.view.monotonic", lambda: 1000.0),
+        patch("failmap.search.terminal.live.monotonic", lambda: 1000.0),
+        LiveView(CONFIG, lambda: found, FixedEta(seconds_left), console) as view,
     ):
         view.tick()
         view.tick()
@@ -64,7 +75,7 @@ def shown(found: Results, *, terminal: bool, seconds_left: float | None = 42.0) 
 
 def finished(found: Results) -> list[str]:
     file = StringIO()
-    LiveView(CONFIG, lambda: found, lambda _: None, Console(file=file, width=200)).show_map(found)
+    LiveView(CONFIG, lambda: found, FixedEta(None), Console(file=file, width=200)).show_map(found)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -106,7 +117,7 @@ def test_nothing_known_is_no_error() -> None:
 def test_only_facets_that_the_budget_reaches_are_shown(facets: str) -> None:
     config = load(["space=lstm_depth", "budget=quick", f"budget.facets={facets}"])
     file = StringIO()
-    view = LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=200))
+    view = LiveView(config, lambda: results(), FixedEta(None), Console(file=file, width=200))
     view.show_map(results())
     assert file.getvalue().count("hidden size") == (1 if facets == "1" else 3)
 
@@ -114,7 +125,7 @@ def test_only_facets_that_the_budget_reaches_are_shown(facets: str) -> None:
 def test_names_are_short_and_stand_one_below_the_other() -> None:
     file = StringIO()
     config = load(["space=loss_activation"])
-    view = LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=80))
+    view = LiveView(config, lambda: results(), FixedEta(None), Console(file=file, width=80))
     view.show_map(results())
     heading, *rows = [line.rstrip() for line in file.getvalue().splitlines()]
     assert heading == "activation, loss by target range (across)"
@@ -128,7 +139,7 @@ def test_a_map_of_many_columns_keeps_within_the_terminal(width: int) -> None:
     lengths = ",".join(str(100 + length) for length in range(10))
     config = load(["space=supervision", f"task.sequence_length={lengths}"])
     file = StringIO()
-    view = LiveView(config, lambda: results(), lambda _: None, Console(file=file, width=width))
+    view = LiveView(config, lambda: results(), FixedEta(None), Console(file=file, width=width))
     view.show_map(results())
     lines = file.getvalue().splitlines()
     assert any(line.split()[-10:] == lengths.split(",") for line in lines)
@@ -142,15 +153,15 @@ def test_a_count_does_not_touch_the_label_beside_it() -> None:
     lengths = ",".join(str(length) for length in range(2, 14))
     config = load(["space=supervision", "budget.facets=1", f"task.sequence_length={lengths}"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["task.supervision"] == "every_step")
-    notes = [TrialNote(i, cell, 0, "default", i, "failed") for i in range(4)]
+    notes = [KnownTrial(i, cell, 0, "default", i, "failed") for i in range(4)]
     found = Results({cell: notes}, {"failed": 4}, 0)
-    LiveView(config, lambda: found, lambda _: None, Console(file=file, width=80)).show_map(found)
+    LiveView(config, lambda: found, FixedEta(None), Console(file=file, width=80)).show_map(found)
     assert "every_step 0/4-" in file.getvalue()
 
 
 def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
     change = Intervention("rescue", "clip", {"train.clip_norm": 1.0}, 0, "diverged")
-    notes = [TrialNote(9, CELLS[3, 4], 0, "intervene", 0, None, intervention=change)]
+    notes = [KnownTrial(9, CELLS[3, 4], 0, "intervene", 0, None, intervention=change)]
     lines = finished(replace(FILLED, interventions=notes))
     assert lines[:5] == finished(FILLED)[:5]
     assert "2 unfinished · 1 intervention unfinished · 2 of 6" in lines[-1]
@@ -160,10 +171,10 @@ def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
 def test_a_map_taller_than_its_terminal_shows_what_is_under_way_and_counts_the_rest(height: int) -> None:
     config = load(["space=lstm_depth", "budget.facets=none"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["model.hidden_size"] == 512)
-    found = Results({cell: [TrialNote(0, cell, 0, "default", 0)]}, {}, 1)
+    found = Results({cell: [KnownTrial(0, cell, 0, "default", 0)]}, {}, 1)
     file = StringIO()
     console = Console(file=file, width=120, height=height, force_terminal=True, color_system=None)
-    view = LiveView(config, lambda: found, lambda _: None, console)
+    view = LiveView(config, lambda: found, FixedEta(None), console)
     console.print(view.picture())
     lines = file.getvalue().splitlines()
     assert len(lines) <= height - 2, "its line comes below, and then the prompt"
