@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-THEMES = ("overhead", "loop", "models", "moving_mnist", "memory", "default_job", "gpu")
+THEMES = ("overhead", "loop", "models", "moving_mnist", "memory", "signals", "default_job", "gpu")
 
 
 def main() -> None:

@@ -19,7 +19,13 @@ SECONDS = {
 }
 
 
-@pytest.mark.parametrize("name", SECONDS)
+#: The others run in `make test-all`.
+QUICK = ("torn_journal", "small_driver_killed")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in SECONDS]
+)
 def test_a_fault_loses_nothing_repeats_nothing_changes_nothing(lab: Lab, name: str) -> None:
     tally = Tally(name)
     FAULTS[name].inject(lab, tally, SECONDS[name])

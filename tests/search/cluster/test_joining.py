@@ -28,7 +28,7 @@ SHORT = (
     "cluster=ray",
 )
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.xdist_group("cluster")]
 
 
 def test_trials_run_where_they_fit(two_nodes: Any, driver: Start, tmp_path: Path) -> None:

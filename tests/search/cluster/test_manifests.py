@@ -151,6 +151,7 @@ def job_with_a_free_port() -> str:
 
 
 @pytest.mark.ray
+@pytest.mark.long
 @pytest.mark.xdist_group("cluster")
 def test_a_slurm_script_runs_a_search_on_two_nodes_and_is_queued_again(
     capsys: pytest.CaptureFixture[str], tmp_path: Path

@@ -17,7 +17,7 @@ from failmap.search.worker import Worker
 from tests.search.processes.conftest import Driver, ended, history, records
 from tests.search.processes.undisturbed import train_again
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
+pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.xdist_group("ray")]
 
 Start = Callable[..., Driver]
 

@@ -160,6 +160,7 @@ def test_after_a_brief_preflight_other_recipes_are_sampled_and_stopped_by_rank_i
     assert len(rates) == 6
 
 
+@pytest.mark.long
 def test_a_full_disk_is_told_and_resume_goes_on_once_there_is_room(start: Start, tmp_path: Path) -> None:
     disk = tmp_path / "small"
     disk.mkdir()

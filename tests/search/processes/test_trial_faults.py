@@ -14,7 +14,7 @@ from tests.search.processes.test_search import (
     assert_nothing_lost_nothing_repeated,
 )
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
+pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.xdist_group("ray")]
 
 #: Trainings of some seconds, on two slots. On a busy machine more of them than the one may seem to hang.
 WORDS = (
