@@ -1,4 +1,4 @@
-"""What a run would do, and what of it the budget will cover. Starts nothing and makes no folder."""
+"""The plan of a run: its cells, their cost, and what the budget covers. Nothing is started."""
 
 import math
 import os
@@ -20,7 +20,7 @@ from failmap.search.shards import ELSEWHERE, Shard
 from failmap.search.space import Axis, Cell, Space
 from failmap.search.terminal.view import SafeConsole
 
-#: A wider map than this is told by its ends, not drawn.
+#: A wider map is summarised by its lowest and highest cost, not drawn.
 MAX_COLUMNS = 16
 
 
@@ -29,11 +29,11 @@ class Plan:
     """The size of a run.
 
     Attributes:
-        seconds: of one trial with the default recipe that does not learn, in each cell, on one slot; of a
-            shard, in each of its own cells.
-        order: the cells that the budget reaches, in the order in which they are begun.
-        num_covered: how many of them the default recipe's first seeds are done in within the budget.
-        num_recipes: recipes of each cell, as many as the space has and the budget allows.
+        seconds: Of one trial with the default recipe that does not learn, by cell, on one slot; of a shard,
+            for its own cells.
+        order: The cells that the budget reaches, in the order in which they are begun.
+        num_covered: How many of them get the first seeds of their default recipe within the budget.
+        num_recipes: Recipes of each cell: as many as the space has and the budget allows.
         remaining: What the run does if no trial learns.
         num_slots: Trials at a time.
     """
@@ -57,7 +57,7 @@ class Plan:
 
 
 def make_plan(config: RunConfig, factor: float) -> Plan:
-    """The plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
+    """Return the plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
     space, budget = config.space, config.budget
     own = set(shard_cells(config, relative_cost))
     trials = {
@@ -79,19 +79,19 @@ def make_plan(config: RunConfig, factor: float) -> Plan:
 
 
 def num_slots(config: RunConfig) -> int:
-    """Trials at a time on the CPUs of this machine."""
+    """Return how many trials run at a time on the CPUs of this machine."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, (config.cluster.cpus or usable) // config.cluster.cpus_per_trial)
 
 
 def show_plan(config: RunConfig, console: Console | None = None, factor: float | None = None) -> None:
-    """Prints the plan. Unless `factor` says how fast this machine is, trains for a second to learn it."""
+    """Print the plan. Unless `factor` is given, train for a second to measure this machine."""
     plan = make_plan(config, machine_factor() if factor is None else factor)
     (console or SafeConsole()).print(render_plan(config, plan))
 
 
 def render_plan(config: RunConfig, plan: Plan) -> RenderableType:
-    """The plan as rich shows it."""
+    """Return the plan for a terminal."""
     space = config.space
     heading = Text(f"{config.run}: {space.question}", style="bold")
     return Group(heading, _axes_table(space), *_cost_tables(config, plan), Text(_summary(config, plan)))
@@ -119,7 +119,7 @@ def _values(axis: Axis) -> str:
 
 
 def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
-    """A table of seconds for each facet in which the run has cells; a star marks what the budget covers."""
+    """Return a table of seconds for each facet with cells of the run; a star marks what the budget covers."""
     space = config.space
     x, y = space.axis(space.map.x), space.axis(space.map.y)
     facet = None if space.map.facet is None else space.axis(space.map.facet)
@@ -144,13 +144,13 @@ def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
         table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, columns))
         labels = [y.label(row) for row in y.values or ()]
         rows = list(zip(labels, axis_labels(y.path, labels), strict=True))
-        for row, words in reversed(rows) if is_scale(labels) else rows:
+        for row, label in reversed(rows) if is_scale(labels) else rows:
             cells = [of_facet.get((column, row)) for column in columns]
-            costs_told = (
+            texts = (
                 ELSEWHERE if cell is None else duration_display(plan.seconds[cell]) + " *" * (cell in covered)
                 for cell in cells
             )
-            table.add_row(words, *costs_told)
+            table.add_row(label, *texts)
         tables += [Text(title), table]
     return tables
 
