@@ -15,7 +15,7 @@ from failmap.models.gates import block_of
 from failmap.models.network import Interface, LayerTrace, Network, Trace
 from failmap.models.recurrent import RecurrentNetwork
 from failmap.search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
-from failmap.search.trial.probes.host import shown_steps
+from failmap.search.trial.probes.common import shown_steps
 from failmap.search.trial.probes.states import memory_steps, spread
 
 

@@ -11,13 +11,13 @@ from failmap.datasets.task import Batch, Task
 from failmap.search.trial.config import OutputConfig, TrialConfig
 from failmap.search.trial.objective import Objective
 from failmap.search.trial.probes.batches import (
-    MAX_JUDGED,
+    MAX_EVALUATED,
     MAX_SOURCES,
     of_one_length,
     training_batches,
     validation_batches,
 )
-from failmap.search.trial.probes.labels import asked_for
+from failmap.search.trial.probes.labels import label_gradient
 from failmap.search.trial.probes.passes import ProbePass, evaluating, moved_along
 from failmap.search.trial.probes.probe import probe, signal_to_noise
 from failmap.search.trial.training import Training
@@ -106,11 +106,11 @@ def test_what_labels_ask_for_under_squared_error_is_their_distance_from_other_la
     training = training_of(ADDING)
     batch = training.batch(0)
     outputs = torch.randn(len(batch.targets), 1)
-    asked = asked_for(training.objective, outputs, batch)
+    gradient = label_gradient(training.objective, outputs, batch)
     own = batch.targets
     others = (own.roll(1) + own.roll(2)) / 2
-    torch.testing.assert_close(asked.beyond[:, 0], 2 * (own - others) / len(own))
-    assert asked.share == pytest.approx(((own - others).norm() / (outputs[:, 0] - own).norm()).item())
+    torch.testing.assert_close(gradient.descent[:, 0], 2 * (own - others) / len(own))
+    assert gradient.share == pytest.approx(((own - others).norm() / (outputs[:, 0] - own).norm()).item())
 
 
 def test_signal_to_noise_is_that_of_two_halves() -> None:
@@ -124,7 +124,7 @@ def test_signal_to_noise_is_that_of_two_halves() -> None:
     g, h = flat
     expected = (g @ h) / ((g - h).square().sum() / 2)
     with evaluating(training.model, CPU):
-        signals = signal_to_noise(ProbePass.through(training, batch))
+        signals = signal_to_noise(ProbePass.run(training, batch))
     assert signals["gradient_snr"] == pytest.approx(expected.item(), rel=1e-3)
 
 
@@ -151,10 +151,10 @@ def test_training_batches_share_no_sequence(batch_size: int, train_size: int | N
     task = {**ADDING, **({} if train_size is None else {"train_size": train_size})}
     training = training_of(task, train={"batch_size": batch_size})
     batches = training_batches(training, 7)
-    assert batches.are_apart
-    assert not rows(batches.source) & rows(batches.judged)
+    assert batches.are_disjoint
+    assert not rows(batches.source) & rows(batches.evaluated)
     assert len(batches.source.inputs) <= MAX_SOURCES
-    assert len(batches.judged.inputs) <= MAX_JUDGED
+    assert len(batches.evaluated.inputs) <= MAX_EVALUATED
 
 
 def test_so_few_sequences_that_they_cannot_be_halved_are_both() -> None:
@@ -162,7 +162,7 @@ def test_so_few_sequences_that_they_cannot_be_halved_are_both() -> None:
     validation = training.task.validation_set()
     assert len(validation.inputs) < 16
     batches = validation_batches(validation, seed=0, update=1)
-    assert not batches.are_apart
+    assert not batches.are_disjoint
     signals = probe(training, validation, 50)
     assert "label_signal_validation" not in signals
     assert signals["label_agreement"] > 0.5

@@ -214,7 +214,7 @@ def test_leaks_are_told_by_their_share(dim: int, told: str) -> None:
     training = Training(config(EVERY_STEP), CPU)
     training.model = Leaking(training.model, dim)
     with evaluating(training.model, CPU):
-        signals = leak_signals(ProbePass.through(training, training.batch(0)), sees_future=False)
+        signals = leak_signals(ProbePass.run(training, training.batch(0)), sees_future=False)
     assert set(signals) == {"leak_across_batch", "leak_from_future"}
     assert {name for name, share in signals.items() if share > 1e-3} == {told}
 

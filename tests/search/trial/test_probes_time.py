@@ -13,7 +13,7 @@ from failmap.models.recurrent import RecurrentNetwork
 from failmap.search.preflight.reach import gradient_by_step
 from failmap.search.preflight.subject import Subject
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.probes.host import steps_back
+from failmap.search.trial.probes.common import steps_back
 from failmap.search.trial.probes.passes import ProbePass, evaluating
 from failmap.search.trial.probes.time import MAX_SEQUENCES, last_label_loss, reach, time_signals
 from failmap.search.trial.training import Training
@@ -44,7 +44,7 @@ def test_reach_is_that_of_preflight(task: dict[str, Any], model: str) -> None:
     subject = Subject(config(task, name=model, depth=2))
     norms = gradient_by_step(subject, subject.batch)
     with evaluating(subject.model, CPU):
-        signals = time_signals(ProbePass.through(subject.training, subject.batch))
+        signals = time_signals(ProbePass.run(subject.training, subject.batch))
     assert signals["gradient_share_at_first"] == pytest.approx((norms[0] / norms[-1]).item())
     reached = (norms >= 1e-3 * norms[-1]).flip(0).long().cumprod(0).sum().item()
     assert signals["gradient_reach_steps"] == reached
@@ -89,7 +89,7 @@ def test_gradients_to_states_are_those_of_a_network_made_step_by_step(
     network = training.model
     assert isinstance(network, RecurrentNetwork)
     with evaluating(network, CPU):
-        signals = time_signals(ProbePass.through(training, batch))
+        signals = time_signals(ProbePass.run(training, batch))
         steps = signals["state_gradient_steps"]
         assert list(signals["state_gradient_by_step"]) == ["layers.0", "layers.1"]
         # The same network with a graph that knows every state: noise of zero is added to each.
@@ -99,7 +99,7 @@ def test_gradients_to_states_are_those_of_a_network_made_step_by_step(
             return with_noise(layer.recurrence, inputs, noises[layer])
 
         monkeypatch.setattr(RecurrentLayer, "_states", states)
-        loss = last_label_loss(ProbePass.through(training, batch))
+        loss = last_label_loss(ProbePass.run(training, batch))
         gradients = torch.autograd.grad(loss, list(noises.values()))
     for name, gradient in zip(signals["state_gradient_by_step"], gradients, strict=True):
         expected = gradient.norm(dim=(0, 2))[steps].tolist()
@@ -133,7 +133,7 @@ def test_states_are_left_out_where_they_are_not_all_that_leaves_a_layer(
 ) -> None:
     training = Training(config(task, **model), CPU)
     with evaluating(training.model, CPU):
-        signals = time_signals(ProbePass.through(training, training.batch(0)))
+        signals = time_signals(ProbePass.run(training, training.batch(0)))
     assert signals["gradient_reach_steps"] >= 1
     assert "state_gradient_by_step" not in signals
 
@@ -141,6 +141,6 @@ def test_states_are_left_out_where_they_are_not_all_that_leaves_a_layer(
 def test_outputs_that_are_decoded_are_followed_back_from_all_labels() -> None:
     training = Training(config(MOVIE), CPU)
     with evaluating(training.model, CPU):
-        one = ProbePass.through(training, training.batch(0))
+        one = ProbePass.run(training, training.batch(0))
         assert last_label_loss(one).item() == pytest.approx(one.loss().item())
         assert time_signals(one)["gradient_reach_steps"] >= 1
