@@ -1,4 +1,4 @@
-"""Signals measured at each evaluation in addition to loss and score; docs/signals.md lists names and units."""
+"""Signals measured at each evaluation besides loss and score; docs/signals.md lists names and units."""
 
 from failmap.search.trial.probes.common import Signals, is_probed, rounded, to_host
 from failmap.search.trial.probes.states import state_signals

@@ -54,8 +54,8 @@ def memory_steps(kept: Float[Tensor, "*any"]) -> Float[Tensor, ""]:
     """Return after how many steps a gate has let 1/e of a state pass: -1 / mean(ln f), capped.
 
     Args:
-        kept: Activations f of the gate that multiplies the old state: an LSTM's forget gate (Gers et al. 2000;
-            Tallec and Ollivier 2018), or a GRU's update gate as torch defines it.
+        kept: Activations f of the gate that multiplies the old state: an LSTM's forget gate (Gers et al.
+            2000; Tallec and Ollivier 2018), or a GRU's update gate as torch defines it.
     """
     return kept.log().mean(dtype=torch.float64).reciprocal().abs().clamp(max=MAX_MEMORY_STEPS)
 
