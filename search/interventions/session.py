@@ -71,7 +71,7 @@ def _run(
     check_weights(config)
     check_device(config)
     agenda, notice = InterventionSchedule(plan), notices(console)
-    with open_session(config, folder, command=session.command, notice=notice, agenda=agenda) as study:
+    with open_session(config, folder, command=session.command, notice=notice, allocation=agenda) as study:
         pace = InterventionEta(agenda, deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds: not before everything that can be refused has been.

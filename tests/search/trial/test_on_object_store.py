@@ -60,7 +60,7 @@ def test_stopped_and_gone_on_with_it_is_what_it_would_have_been(
 ) -> None:
     stops = iter([False] * 10 + [True] * 100)
     monkeypatch.setattr("failmap.run_folder.storage.objects.ObjectFiles.poll_seconds", 0.0)
-    first = TrialSession(CONFIG, trial, CPU, is_stop_asked=lambda: next(stops))
+    first = TrialSession(CONFIG, trial, CPU, is_stopped=lambda: next(stops))
     finish(first)
     assert first.summary is not None
     assert first.summary.outcome is None
@@ -76,7 +76,7 @@ def test_a_trial_that_is_left_shows_all_that_it_did(trial: TrialFolder) -> None:
     session = TrialSession(CONFIG, trial, CPU)
     for _ in range(3):
         session.advance()
-    session.leave()
+    session.history.push()
     assert updates(trial) == [4, 8, 12]
 
 
@@ -88,7 +88,7 @@ def test_a_superseded_attempt_writes_nothing(trial: TrialFolder) -> None:
     begin_attempt(trial, 2)
     before = dict(store_of(trial.path).list_files(trial.path))
     with pytest.raises(SupersededError):
-        session.leave()
+        session.history.push()
     assert store_of(trial.path).list_files(trial.path) == before
 
 
@@ -98,7 +98,7 @@ def test_a_broken_checkpoint_counts_as_none(
 ) -> None:
     stops = iter([False] * 10 + [True] * 100)
     monkeypatch.setattr("failmap.run_folder.storage.objects.ObjectFiles.poll_seconds", 0.0)
-    finish(TrialSession(CONFIG, trial, CPU, is_stop_asked=lambda: next(stops)))
+    finish(TrialSession(CONFIG, trial, CPU, is_stopped=lambda: next(stops)))
     store, path = store_of(trial.path), trial.checkpoint / STATE_FILE
     content = store.read(path)
     assert Snapshot.load(trial.checkpoint, CPU) is not None

@@ -86,7 +86,7 @@ def test_interrupted_anywhere_it_goes_on_to_the_last_bit(
     reasons = []
     while "interrupted" in (reasons or ["interrupted"])[-1]:
         reasons.append(
-            run(trial, tmp_path / "torn", is_stop_asked=StopAfter(moments.randint(2, 12))).summary.reason  # type: ignore[union-attr]
+            run(trial, tmp_path / "torn", is_stopped=StopAfter(moments.randint(2, 12))).summary.reason  # type: ignore[union-attr]
         )
 
     assert len(reasons) > 1, "never interrupted"
