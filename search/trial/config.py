@@ -59,7 +59,7 @@ class OutputConfig(Config):
                 "set output.target_range=task"
             )
         if self.loss == "bce" and self.activation != "sigmoid":
-            return "output.loss=bce takes probabilities: set output.activation=sigmoid"
+            return "output.loss=bce needs output.activation=sigmoid: it takes probabilities"
         are_shares = self.target_range == "zero_one" or (self.target_range == "task" and kind != "number")
         if self.loss == "bce" and not are_shares:
             return "output.loss=bce needs targets from 0 to 1: set output.target_range=zero_one"

@@ -211,8 +211,8 @@ def test_number_of_allowed_outputs(kind: TargetKind) -> None:
     ("task", "output", "advice"),
     [
         ("parity", {"loss": "cross_entropy"}, "binary.* bce_with_logits, bce, mse, huber"),
-        ("parity", {"loss": "bce"}, "set output.activation=sigmoid"),
-        ("parity", {"loss": "bce", "activation": "scaled"}, "set output.activation=sigmoid"),
+        ("parity", {"loss": "bce"}, "needs output.activation=sigmoid"),
+        ("parity", {"loss": "bce", "activation": "scaled"}, "needs output.activation=sigmoid"),
         ("adding", {"loss": "bce", "activation": "sigmoid"}, "set output.target_range=zero_one"),
         ("delayed_recall", {"target_range": "minus_one_one"}, "set output.target_range=task"),
     ],
