@@ -1,4 +1,4 @@
-"""One session of a run: trials until the budget ends it, then table, report, and how to go on."""
+"""One session of a run: trials until the budget is spent, then the map, the report and the next steps."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -25,8 +25,8 @@ from failmap.search.provenance import begin_session, end_session
 from failmap.search.study import Study
 from failmap.search.terminal.live import LiveView
 
-#: Exit statuses: the search ended by itself, or was asked to by search.stop, so that no cluster starts it
-#: again; Ctrl-C or SIGTERM ended it, as shells have it for SIGINT.
+#: Exit statuses. DONE also after `search.stop`, so that no cluster restarts the search; INTERRUPTED after
+#: Ctrl-C or SIGTERM, as shells report SIGINT.
 DONE, INTERRUPTED = 0, 130
 
 Notice = Callable[[str], None]
@@ -35,28 +35,28 @@ Notice = Callable[[str], None]
 def drive(
     config: RunConfig, folder: RunFolder, *, command: Sequence[str], started: float, console: Console
 ) -> int:
-    """Runs one session of a map and returns the exit status.
+    """Run one session of a map, and return the exit status.
 
     Args:
-        config: of the run; its folder exists.
-        folder: of the run.
-        command: what the user typed, for the run's provenance.
-        started: when the program was started, on the clock of time.monotonic: the minutes count from there.
-        console: where the user reads.
+        config: The run's configuration.
+        folder: The run's folder, which exists.
+        command: The user's command line, for the run's provenance.
+        started: The program's start on the clock of time.monotonic, from which `budget.minutes` counts.
+        console: The user's terminal.
 
     Raises:
-        UserError: another driver is at work, the disk is full, the cluster cannot be reached, or the like.
+        UserError: For example, another driver is running, the disk is full or the cluster is unreachable.
     """
     notice = notices(console)
     deadline = deadline_of(config, started)
     with open_session(config, folder, command=command, notice=notice) as study:
         with report_disk_errors(folder):
-            # Only now that the lock is held: a resume may have changed it.
+            # A resume may have changed the configuration, which only the holder of the lease may write.
             write_atomically(folder.config, to_yaml(config))
             _write_own_cells(config, folder)
         eta = MapEta(config, study.known.by_cell, deadline)
         prepare_ray(config.cluster)
-        # Importing Ray takes seconds: not before everything that can be refused has been.
+        # Importing Ray takes seconds, so all checks of the configuration come first.
         from failmap.search.executor import execute
 
         with LiveView(config, study.known, eta, console) as view:
@@ -67,28 +67,28 @@ def drive(
     if why := why_line(report.failure_map):
         notice(why)
     if ended_by in ("interrupt", "request"):
-        notice(f"Stopped; what was under way is saved. Go on with\n  {resume_command(folder)}")
+        notice(f"Stopped; running trials are saved. Resume with\n  {resume_command(folder)}")
     else:
-        for purpose, words in next_steps(report.run, report.failure_map):
-            notice(f"{purpose}\n  {words}")
+        for purpose, next_command in next_steps(report.run, report.failure_map):
+            notice(f"{purpose}\n  {next_command}")
     notice(f"report: {report.page}")
     return INTERRUPTED if ended_by == "interrupt" else DONE
 
 
 def _write_own_cells(config: RunConfig, folder: RunFolder) -> None:
-    """Says which cells a shard takes, for readers that do not know the search's order."""
+    """Write the cells of a shard, for readers that do not know the search's order."""
     if config.shard is not None:
         cells = [cell.as_dict() for cell in shard_cells(config, relative_cost)]
         write_atomically(folder.own_cells, json.dumps(cells))
 
 
 def notices(console: Console) -> Notice:
-    """Prints lines that a user may copy: as they are, and not wrapped."""
+    """Return a function that prints lines without markup or wrapping, so that users can copy them."""
     return lambda line: console.print(Text(line), soft_wrap=True)
 
 
 def deadline_of(config: RunConfig, started: float) -> float | None:
-    """When a session ends in any case, on the clock of time.monotonic; None for no limit."""
+    """Return a session's time limit on the clock of time.monotonic; None for no limit."""
     return None if config.budget.minutes is None else started + config.budget.minutes * 60
 
 
@@ -101,17 +101,17 @@ def open_session(
     notice: Notice,
     allocation: Allocation | None = None,
 ) -> Iterator[Study]:
-    """The run's study, under its lock, with the session in its provenance.
+    """Open the run's study under its lease, and record the session in its provenance.
 
     Args:
-        config: of the run; its folder exists.
-        folder: of the run.
-        command: what the user typed.
-        notice: is told of every repair and warning.
-        allocation: The map's by default.
+        config: The run's configuration.
+        folder: The run's folder, which exists.
+        command: The user's command line.
+        notice: Receives every repair and warning.
+        allocation: Decides which trial is next; the map's allocation by default.
 
     Raises:
-        UserError: another driver is at work, the disk is full, or the like.
+        UserError: For example, another driver is running or the disk is full.
     """
     study = Study.open(config, folder, notice, allocation=allocation)
     try:
@@ -122,7 +122,7 @@ def open_session(
         try:
             yield study
         finally:
-            # Where another driver has the run, the last session in its provenance is that driver's.
+            # If another driver has taken the run over, the last session in its provenance is that driver's.
             if study.holds_lease:
                 with report_disk_errors(folder):
                     end_session(folder)
@@ -131,7 +131,7 @@ def open_session(
 
 
 def write_report(config: RunConfig, folder: RunFolder) -> Report:
-    """Writes what cells cost here, table and report. Raises UserError where the disk is full or the like."""
+    """Write measured cell costs, table and report. Raises UserError if, for example, the disk is full."""
     with report_disk_errors(folder):
         write_costs(config, folder, load_run(folder).records)
     return build(folder)

@@ -1,4 +1,4 @@
-"""How a search is asked to end before it is over: by clock, Ctrl-C, search.stop, or a fault of ours."""
+"""The end of a search before it is over: by time limit, signal, `search.stop`, or an error of the driver."""
 
 import signal
 import threading
@@ -11,18 +11,22 @@ from typing import Literal
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import store_of
 
-#: By the clock, by a signal, by search.stop, or by a fault of ours.
+#: The time limit, a signal, `search.stop`, or an error of the driver.
 Reason = Literal["time", "interrupt", "request", "fault"]
 
 
 class Shutdown:
-    """Asks every worker of a run to save itself and stop, by a file that all of them see.
+    """Asks all workers of a run to save their state and stop, by a flag file in the run folder.
 
-    What is written and looked for, is so in a thread of its own: an object store answers too slowly for the
-    driver's loop, and a signal may come in the middle of anything.
+    A thread writes the flag and looks for requests, because an object store is too slow for the driver's
+    loop, and a signal may arrive at any point of it.
+
+    Args:
+        folder: The run's folder.
+        deadline: Time limit on the clock of time.monotonic; None for no limit.
 
     Attributes:
-        reason: None while the run goes on.
+        reason: Why the run ends; None while it continues.
     """
 
     def __init__(self, folder: RunFolder, deadline: float | None) -> None:
@@ -32,69 +36,68 @@ class Shutdown:
         self._store = store_of(folder.path)
         self._is_requested = False
         self._is_over = False
-        self._news = threading.Event()
+        self._wake = threading.Event()
 
-    def ask(self, reason: Reason) -> None:
-        """Has the flag raised; the first reason stays."""
+    def request(self, reason: Reason) -> None:
+        """Begin the shutdown; only the first reason is kept."""
         if self.reason is None:
             self.reason = reason
-            self._news.set()
+            self._wake.set()
 
     def poll(self) -> None:
-        """Asks once the run's time is spent, or somebody wants the end. Costs nothing."""
+        """Begin the shutdown if the time limit has passed or `search.stop` has requested it. Never blocks."""
         if self.deadline is not None and monotonic() >= self.deadline:
-            self.ask("time")
+            self.request("time")
         if self._is_requested:
-            self.ask("request")
+            self.request("request")
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Raises the flag and looks for requests as long as the context lasts; no flag outlives it.
+        """Write the flag and look for requests until the context ends, which removes all flags.
 
         Raises:
-            OSError: flags that a session of before has left cannot be removed.
+            OSError: Flags left by an earlier session cannot be removed.
         """
-        self._lower_flags()
-        watcher = threading.Thread(target=self._watch, name="interruption", daemon=True)
+        self._remove_flags()
+        watcher = threading.Thread(target=self._watch, name="shutdown", daemon=True)
         watcher.start()
         try:
             yield
         finally:
             self._is_over = True
-            self._news.set()
+            self._wake.set()
             watcher.join()
             with suppress(OSError):
-                self._lower_flags()
+                self._remove_flags()
 
     def _watch(self) -> None:
-        flag_exists = False
+        is_written = False
         while not self._is_over:
-            # Storage that fails for a while is tried again. On a full disk there is no room for the flag, and
-            # none is needed: every worker meets the same.
+            # Failing storage is retried. A full disk has no room for the flag, but stops every worker too.
             with suppress(OSError):
-                if self.reason is not None and not flag_exists:
+                if self.reason is not None and not is_written:
                     self._store.write(self.folder.stop, b"", survives_power_loss=False)
-                    flag_exists = True
+                    is_written = True
                 elif self.reason is None and self._store.exists(self.folder.stop_request):
                     self._is_requested = True
-            self._news.wait(self._store.poll_seconds)
-            self._news.clear()
+            self._wake.wait(self._store.poll_seconds)
+            self._wake.clear()
 
-    def _lower_flags(self) -> None:
+    def _remove_flags(self) -> None:
         self._store.remove(self.folder.stop)
         self._store.remove(self.folder.stop_request)
 
 
 @contextmanager
-def shutdown_on_signals(interruption: Shutdown) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks the workers to save themselves; one while they do so ends at once."""
+def shutdown_on_signals(shutdown: Shutdown) -> Iterator[None]:
+    """Begin the shutdown at the first Ctrl-C or SIGTERM, and raise KeyboardInterrupt at the next."""
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        if interruption.reason is not None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if shutdown.reason is not None:
             raise KeyboardInterrupt
-        interruption.ask("interrupt")
+        shutdown.request("interrupt")
 
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What a worker process does: one trial after the other, and whatever goes wrong becomes a result."""
+"""A worker process: it runs one trial after another, and turns failures of trials into results."""
 
 import json
 import socket
@@ -24,8 +24,8 @@ from failmap.search.trial.memory import (
 from failmap.search.trial.preemption import PreemptedError
 from failmap.search.trial.session import TrialSession
 
-#: What a trial may raise: none of it may end the process, which the next trials use, too.
-_OF_THE_TRIAL = (Exception, SystemExit, KeyboardInterrupt)
+#: Exceptions that end only the trial that raised them, not the process, which later trials reuse.
+_TRIAL_ERRORS = (Exception, SystemExit, KeyboardInterrupt)
 
 
 class BrokenDeviceError(Exception):
@@ -36,13 +36,13 @@ class Worker:
     """Runs trials of one run in this process.
 
     Args:
-        run: the run's folder, which this host must see.
+        run: The run's folder, which must be accessible from this host.
         device: 'cpu' or 'cuda'.
-        num_threads: torch threads.
-        keep: whose weights stay after the end.
-        test: look at the test set once, at each trial's end.
-        memory_bytes: what a trial may take of the host's memory; None for no limit.
-        is_preempted: whether this process was asked to leave its machine.
+        num_threads: Number of torch threads.
+        keep: Which trials' final weights are kept: none, learned or all.
+        test: Whether to measure the test set once, at each trial's end.
+        memory_bytes: Memory that a trial may use on the host; None for no limit.
+        is_preempted: Returns whether this process has been asked to leave its machine.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Worker:
         is_preempted: Callable[[], bool] = lambda: False,
     ) -> None:
         torch.set_num_threads(num_threads)
-        # Drivers of GPUs reserve far more address space than they use.
+        # GPU drivers reserve far more address space than they use.
         if memory_bytes is not None and device == "cpu":
             limit_memory(memory_bytes)
         self.is_preempted = is_preempted
@@ -70,15 +70,15 @@ class Worker:
         self.failure: BaseException | None = None
 
     def begin(self, number: int, attempt: int) -> None:
-        """Opens a trial; its configuration is in the record that the driver wrote.
+        """Open a trial, whose configuration is in the record that the driver wrote.
 
         Raises:
-            PreemptedError: this process takes no trial any more.
+            PreemptedError: This process accepts no more trials.
         """
         if self.is_preempted():
-            raise PreemptedError(_preemption_text())
+            raise _preempted()
         folder = self.run.trial(number)
-        self.leave()
+        self.release()
         self.session = None
         self.failure = None
         if flag_exists(self.run.stop):
@@ -91,31 +91,30 @@ class Worker:
                 folder,
                 self.device,
                 is_current=lambda: current_attempt(folder) == attempt,
-                is_stop_asked=lambda: self.is_preempted() or flag_exists(self.run.stop),
+                is_stopped=lambda: self.is_preempted() or flag_exists(self.run.stop),
                 keep=_keep(record, self.keep),
                 test=self.test,
             )
-        except _OF_THE_TRIAL as error:
+        except _TRIAL_ERRORS as error:
             self.failure = error
 
-    def leave(self) -> None:
-        """Lets go of a trial that was stopped by rank: some of its evaluations may wait to be pushed."""
+    def release(self) -> None:
+        """Push the buffered evaluations of a trial that was stopped by rank."""
         if self.session is not None and self.session.summary is None:
             with suppress(SupersededError, OSError):
-                self.session.leave()
+                self.session.history.push()
 
     def advance(self) -> dict[str, Any]:
-        """Trains to the next evaluation.
+        """Train to the next evaluation.
 
         Returns:
-            update and score (None where there was no evaluation), done, fault (what is wrong with the
-            storage, or None), ended_by (the kind of fault that ended the trial, or None), and the summary as
-            it stands, as JSON (Tune flattens nested results): its outcome is None while the trial goes on,
-            or was interrupted.
+            update and score (None without an evaluation), done, fault (a description of a storage failure, or
+            None), ended_by (the kind of fault that ended the trial, or None), and summary (as JSON, since
+            Tune flattens nested results; its outcome is None while the trial runs or if it was interrupted).
 
         Raises:
-            PreemptedError: this process was asked to leave; the trial is saved.
-            BrokenDeviceError: no trial can run in this process any more.
+            PreemptedError: This process has been preempted; the trial is saved.
+            BrokenDeviceError: No more trials can run in this process.
         """
         try:
             if self.failure is not None:
@@ -128,28 +127,29 @@ class Worker:
         except OSError as error:
             if is_out_of_memory(error):
                 return self._errored(error)
-            # The storage failed, not the trial: it stays unfinished, and the driver ends the search.
+            # The storage failed, not the trial, which stays unfinished while the driver ends the search.
             where = error.filename or self.run.path
             fault = f"a worker on {socket.gethostname()} cannot write {where}: {error.strerror or error}"
             return _result(None, Summary(outcome=None, reason=fault), done=True, fault=fault)
-        except _OF_THE_TRIAL as error:
+        except _TRIAL_ERRORS as error:
             return self._errored(error)
         summary = self.session.summary
         if summary is None:
             return _result(evaluation, self.session.summarise(None, "training"), done=False)
         if summary.outcome is None and self.is_preempted():
-            raise PreemptedError(_preemption_text())
+            raise _preempted()
         return _result(evaluation, summary, done=True)
 
     def _errored(self, error: BaseException) -> dict[str, Any]:
-        """What an exception of the trial comes to. Nothing of the trial stays in this process.
+        """Return the result of a trial that raised an exception, and free its memory.
 
         Raises:
-            BrokenDeviceError: no trial can run in this process any more.
+            BrokenDeviceError: No more trials can run in this process.
         """
         self.session, self.failure = None, None
         ended_by: FaultKind = "error"
-        reason = _one_line(error)
+        lines = str(error).strip().splitlines() or [""]
+        reason = f"{type(error).__name__}: {lines[0]}"
         if is_out_of_memory(error):
             size = "" if self.config is None else f" at {describe_size(self.config)}"
             reason, ended_by = f"out of memory{size}: {reason}", "out_of_memory"
@@ -159,12 +159,12 @@ class Worker:
         return _result(None, Summary(outcome="errored", reason=reason), done=True, ended_by=ended_by)
 
 
-def _preemption_text() -> str:
-    return f"the worker on {socket.gethostname()} was asked to leave (SIGTERM)"
+def _preempted() -> PreemptedError:
+    return PreemptedError(f"the worker on {socket.gethostname()} was asked to leave (SIGTERM)")
 
 
 def _keep(record: TrialRecord, keep: str) -> str:
-    """Whose weights stay: another trial starts from a donor's, whatever the run keeps."""
+    """Return which weights are kept; those of a donor always are, because another trial starts from them."""
     is_donor = record.intervention is not None and record.intervention.kind == "donor"
     return "learned" if is_donor and keep == "none" else keep
 
@@ -185,9 +185,3 @@ def _result(
         "ended_by": ended_by,
         "summary": json.dumps(asdict(replace(summary, host=socket.gethostname()))),
     }
-
-
-def _one_line(error: BaseException) -> str:
-    """The kind of error and the first line of what it says."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"

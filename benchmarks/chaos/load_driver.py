@@ -1,4 +1,4 @@
-"""The driver alone against simulated workers: study and desk, and a loop that hands in evaluations."""
+"""The driver alone against simulated workers: study and lifecycle, and a loop that hands in evaluations."""
 
 import gc
 import json
@@ -63,8 +63,8 @@ def driver_rows(num_trials: int, num_workers: int) -> list[tuple[str, str]]:
         config = load([*WORDS, f"budget.seeds={seeds}", f"budget.max_seeds={seeds}", f"storage={storage}"])
         folder = RunFolder(Path(storage) / config.run)
         study = Study.open(config, folder, print)
-        desk = TrialLifecycle(study, config.cluster.retries, Shutdown(folder, None))
-        measured = _simulate(desk, num_trials, num_workers)
+        lifecycle = TrialLifecycle(study, config.cluster.retries, Shutdown(folder, None))
+        measured = _simulate(lifecycle, num_trials, num_workers)
         study.close()
         began = time.perf_counter()
         Study.open(config, folder, print).close()
@@ -72,7 +72,7 @@ def driver_rows(num_trials: int, num_workers: int) -> list[tuple[str, str]]:
     return [*measured, ("journal read again, records checked", f"{reopened:.1f} s")]
 
 
-def _simulate(desk: TrialLifecycle, num_trials: int, num_workers: int) -> list[tuple[str, str]]:
+def _simulate(lifecycle: TrialLifecycle, num_trials: int, num_workers: int) -> list[tuple[str, str]]:
     """Every worker in turn hands in an evaluation, until so many trials have ended."""
     ask, report, tell = Clock(), Clock(), Clock()
     process = psutil.Process()
@@ -83,7 +83,7 @@ def _simulate(desk: TrialLifecycle, num_trials: int, num_workers: int) -> list[t
     while num_ended < num_trials:
         while len(under_way) < num_workers and num_begun < num_trials:
             with ask.running():
-                start = desk.begin(str(num_begun))
+                start = lifecycle.begin(str(num_begun))
             assert start is not None
             under_way.append((str(num_begun), start["number"], 1))
             num_begun += 1
@@ -91,17 +91,17 @@ def _simulate(desk: TrialLifecycle, num_trials: int, num_workers: int) -> list[t
         result = _result(number, evaluation)
         if evaluation < NUM_EVALUATIONS:
             with report.running():
-                desk.report(trial, result)
+                lifecycle.report(trial, result)
             under_way.append((trial, number, evaluation + 1))
             continue
         with tell.running():
-            desk.end(trial, result)
+            lifecycle.end(trial, result)
         num_ended += 1
         if num_ended in (num_trials // 10, num_trials):
             gc.collect()
             resident[num_ended] = process.memory_info().rss
     seconds = time.perf_counter() - began
-    assert desk.fault is None, desk.fault
+    assert lifecycle.error is None, lifecycle.error
     (few, before), (many, after) = sorted(resident.items())
     return [
         (f"trials, {num_workers} at a time", f"{num_trials:,}"),

@@ -1,4 +1,4 @@
-"""A driver without Ray: study, desk and worker in one process, so that hundreds of kills take seconds.
+"""A driver without Ray: study, lifecycle and worker in one process, so that hundreds of kills take seconds.
 
 A fork server holds everything imported, so that a driver starts within milliseconds and can be killed like
 any other process.
@@ -53,16 +53,16 @@ def search(words: Sequence[str], notice: Callable[[str], None] = lambda line: No
     study = Study.open(config, folder, notice)
     try:
         write_atomically(folder.config, to_yaml(config))
-        desk = TrialLifecycle(study, config.cluster.retries, Shutdown(folder, None))
+        lifecycle = TrialLifecycle(study, config.cluster.retries, Shutdown(folder, None))
         worker = Worker(folder, device="cpu", num_threads=1, keep=config.keep, test=False)
-        while (begun := desk.begin("trial")) is not None:
+        while (begun := lifecycle.begin("trial")) is not None:
             worker.begin(begun["number"], begun["attempt"])
             result = worker.advance()
-            while not result["done"] and not desk.report("trial", result):
+            while not result["done"] and not lifecycle.report("trial", result):
                 result = worker.advance()
-            desk.end("trial", result)
-        if desk.fault is not None:
-            raise desk.fault
+            lifecycle.end("trial", result)
+        if lifecycle.error is not None:
+            raise lifecycle.error
     finally:
         study.close()
 

@@ -14,7 +14,7 @@ from failmap.search.config import RunConfig
 from failmap.search.pruners.halving import HalvingPruner
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
-from failmap.search.trial.optimizers import learning_rate, take_in
+from failmap.search.trial.optimizers import learning_rate, plateau_step
 from failmap.search.trial.train_config import OPTIMIZERS, OptimizerName, TrainConfig
 from failmap.search.trial.training import Training
 
@@ -110,7 +110,7 @@ def _plateaus() -> tuple[list[float], list[float]]:
     noise = torch.rand(200, generator=torch.Generator().manual_seed(0)).tolist()
     for step, extra in enumerate(noise):
         loss = 1 / (1 + step // 20) + 0.1 * extra
-        take_in(config, progress, loss)
+        plateau_step(config, progress, loss)
         schedule.step(loss)
         ours.append(learning_rate(config, step, progress.rate_share))
         theirs.append(optimizer.param_groups[0]["lr"])

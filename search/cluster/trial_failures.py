@@ -33,11 +33,11 @@ class TrialFailures(NotPickled):
 
     def hear(self, trial: Trial) -> None:
         """It has started to run, or has reported."""
-        self._silence.hear(trial)
+        self._silence.beat(trial)
 
     def forget(self, trial: Trial) -> None:
         """It has ended by itself."""
-        self._silence.forget(trial)
+        self._silence.remove(trial)
 
     def stop_silent_trials(self) -> None:
         """Kills the workers of trials that hang. Tune then sees them die."""
@@ -49,15 +49,15 @@ class TrialFailures(NotPickled):
 
     def take(self, trial: Trial) -> None:
         """Its worker has gone."""
-        self._silence.forget(trial)
+        self._silence.remove(trial)
         if trial.trial_id in self._ended:
             self._ended.remove(trial.trial_id)
             reason = f"no evaluation within {self._minutes:g} minutes (cluster.evaluation_minutes)"
-            self._desk.lose(trial.trial_id, "hung", reason)
+            self._desk.fail(trial.trial_id, "hung", reason)
         else:
             # Schedulers are not given the error. Its text lies in Tune's folder, and nothing is unpickled.
             text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
-            self._desk.lose(trial.trial_id, *failure_of(text))
+            self._desk.fail(trial.trial_id, *failure_of(text))
 
 
 def failure_of(text: str) -> tuple[FaultKind, str]:

@@ -11,7 +11,7 @@ from failmap.datasets.task import Batch
 from failmap.search.preflight.finding import Finding, listed, remedies
 from failmap.search.preflight.subject import Subject
 from failmap.search.trial.probes.batches import of_one_length
-from failmap.search.trial.probes.host import MAX_STEPS, shown_steps
+from failmap.search.trial.probes.common import MAX_STEPS, shown_steps
 from failmap.search.trial.probes.states import spread
 from failmap.search.trial.probes.time import reach
 

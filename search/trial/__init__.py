@@ -1,1 +1,1 @@
-"""The worker's side: one training. Knows neither Ray nor Optuna."""
+"""One training, as a worker runs it. Imports neither Ray nor Optuna."""

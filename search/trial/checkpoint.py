@@ -1,7 +1,7 @@
-"""A training's state in one file, without pickle: safetensors, the small numbers as JSON in its header.
+"""A training's state in one safetensors file, without pickle; the progress is JSON in the file's header.
 
 Batches, dropout masks and learning rates are functions of the seed and the update, so weights, optimizer
-state and progress are all there is to keep.
+state and progress are the complete state.
 """
 
 import json
@@ -28,11 +28,11 @@ WEIGHTS_FILE = "weights.safetensors"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A training between two updates.
+    """The state of a training between two updates.
 
     Attributes:
-        tensors: `model.*`, `optimizer.<parameter>.<key>`, and `scaling.*` where the loss is scaled.
-        progress: of the trial.
+        tensors: `model.*`, `optimizer.<parameter>.<key>`, and `scaling.*` if the loss is scaled.
+        progress: The trial's progress.
     """
 
     tensors: dict[str, Tensor]
@@ -42,18 +42,18 @@ class Snapshot:
     def take(
         cls, model: nn.Module, optimizer: Optimizer, progress: Progress, scaling: LossScaling | None = None
     ) -> "Snapshot":
-        """Copies the state, so that training on does not change it."""
+        """Copy the state, so that further training does not change it."""
         tensors = {f"model.{name}": tensor.detach().clone() for name, tensor in model.state_dict().items()}
         for name, parameter in model.named_parameters():
             for key, value in optimizer.state.get(parameter, {}).items():
-                assert isinstance(value, Tensor), f"{type(optimizer).__name__} keeps {key} as no tensor"
+                assert isinstance(value, Tensor), f"{type(optimizer).__name__}: {key} is not a tensor"
                 tensors[f"optimizer.{name}.{key}"] = value.detach().clone()
         if scaling is not None:
             tensors |= {f"scaling.{key}": value for key, value in scaling.state().items()}
         return cls(tensors, Progress(**asdict(progress)))
 
     def restore(self, model: nn.Module, optimizer: Optimizer, scaling: LossScaling | None = None) -> None:
-        """Puts the state back, bit by bit."""
+        """Restore the state bit by bit."""
         model.load_state_dict(self._under("model."))
         optimizer.state.clear()
         parameters = dict(model.named_parameters())
@@ -66,23 +66,23 @@ class Snapshot:
             scaling.restore(self._under("scaling."))
 
     def save(self, folder: AnyPath) -> None:
-        """Writes the state as one whole file."""
+        """Write the state to the folder's state file atomically."""
         metadata = {"progress": json.dumps(asdict(self.progress)), "checksum": _checksum(self.tensors)}
         write_atomically(folder / STATE_FILE, save(self.tensors, metadata))
 
     @classmethod
     def load(cls, folder: AnyPath, device: torch.device) -> "Snapshot | None":
-        """The stored state, or None where there is none that can be read whole.
+        """Return the stored state, or None if there is none or it is damaged.
 
         Raises:
-            OSError: there may be one, but the storage fails.
+            OSError: The storage failed.
         """
         path = folder / STATE_FILE
         try:
             content = store_of(path).read(path, MAX_TENSOR_BYTES)
             tensors, metadata = load(content), _metadata(content)
             progress = Progress(**json.loads(metadata["progress"]))
-            # Those of before had no checksum.
+            # Checkpoints of earlier versions have no checksum.
             if metadata.get("checksum", _checksum(tensors)) != _checksum(tensors):
                 return None
         except (FileNotFoundError, SafetensorError, TypeError, KeyError, ValueError):
@@ -90,28 +90,30 @@ class Snapshot:
         return cls({name: tensor.to(device) for name, tensor in tensors.items()}, progress)
 
     def same_scaling(self, scaling: LossScaling | None) -> bool:
-        """Whether the loss is still scaled by the same number: each step that is left out changes it."""
+        """Return whether the loss scale is unchanged; every skipped step changes it."""
         return scaling is None or torch.equal(self.tensors["scaling.scale"], scaling.state()["scale"])
 
     def same_weights(self, model: nn.Module) -> bool:
-        """Whether no weight has changed by a bit since the snapshot; a norm's statistics are none."""
+        """Return whether no parameter has changed by a bit; a norm's statistics are not parameters."""
         return all(torch.equal(self.tensors[f"model.{name}"], p) for name, p in model.named_parameters())
 
     def _under(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names begin so, named by the rest."""
+        """Return the tensors whose names have a prefix, without it."""
         return {name.removeprefix(prefix): t for name, t in self.tensors.items() if name.startswith(prefix)}
 
 
 def _metadata(content: bytes) -> dict[str, Any]:
-    """What the header of a safetensors file holds beside the tensors: its length in 8 bytes, then JSON
-    (https://github.com/huggingface/safetensors#format). `load` has looked whether it is whole."""
+    """Return the metadata in a safetensors header: its length in 8 bytes, then JSON.
+
+    See https://github.com/huggingface/safetensors#format. `load` has already validated the header.
+    """
     length = int.from_bytes(content[:8], "little")
     metadata: dict[str, Any] = json.loads(content[8 : 8 + length])["__metadata__"]
     return metadata
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    """CRC-32 over all tensors by name: a broken disk gives back what was not written."""
+    """Return the CRC-32 of all tensors in the order of their names, to detect a faulty disk."""
     checksum = 0
     for name in sorted(tensors):
         values = tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8)
@@ -120,5 +122,5 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
 
 
 def save_weights(model: nn.Module, folder: AnyPath) -> None:
-    """Writes the network's weights alone."""
+    """Write the network's weights to the folder's weights file."""
     write_atomically(folder / WEIGHTS_FILE, save(dict(model.state_dict()), {"format": "pt"}))

@@ -1,4 +1,4 @@
-"""One training, completely described. Knows no torch, so that a mistake is told within a second."""
+"""The complete configuration of one training. Imports no torch, so that mistakes are reported at once."""
 
 from typing import Any, Literal
 
@@ -12,14 +12,14 @@ Activation = Literal["none", "sigmoid", "tanh", "scaled"]
 TargetRange = Literal["task", "zero_one", "minus_one_one", "standardised"]
 Loss = Literal["bce_with_logits", "bce", "cross_entropy", "mse", "huber"]
 
-#: The loss that trains a kind of target unless another is named.
+#: The default loss of each kind of target.
 NATURAL_LOSS: dict[TargetKind, Loss] = {
     "binary": "bce_with_logits",
     "category": "cross_entropy",
     "number": "mse",
     "share": "bce_with_logits",
 }
-#: The losses that can be computed for a kind of target: those of a category compare its classes with 0 or 1.
+#: The losses that each kind of target allows; all but cross-entropy compare each class with 0 or 1.
 FITTING_LOSSES: dict[TargetKind, tuple[Loss, ...]] = {
     "binary": ("bce_with_logits", "bce", "mse", "huber"),
     "category": ("cross_entropy", "bce_with_logits", "bce", "mse", "huber"),
@@ -31,8 +31,8 @@ FITTING_LOSSES: dict[TargetKind, tuple[Loss, ...]] = {
 class OutputConfig(Config):
     """The output head: an activation, a range of targets and a loss.
 
-    Whatever torch can compute may be asked for, also what cannot work: a map over such choices shows which
-    can, and the floor of each (search/trial/loss_floor.py) says why before training.
+    Every combination that torch can compute is allowed, even one that cannot learn: a map over such choices
+    shows which can, and the floor of each (search/trial/loss_floor.py) explains why before training.
     """
 
     activation: Activation = Field(
@@ -49,14 +49,14 @@ class OutputConfig(Config):
     )
 
     def misfit(self, kind: TargetKind) -> str | None:
-        """Why torch cannot compute this for a kind of target, in one line; None where it can."""
+        """Return in one line why torch cannot compute this for a kind of target, or None if it can."""
         if self.loss not in FITTING_LOSSES[kind]:
             fitting = ", ".join(FITTING_LOSSES[kind])
-            return f"output.loss={self.loss} cannot train a target that is a {kind}; fitting: {fitting}"
+            return f"output.loss={self.loss} does not fit targets of kind {kind}; choose one of: {fitting}"
         if kind == "category" and self.target_range != "task":
             return (
-                f"output.target_range={self.target_range} needs targets that are numbers, and these are "
-                "classes: set output.target_range=task"
+                f"output.target_range={self.target_range} needs numeric targets, but these are classes: "
+                "set output.target_range=task"
             )
         if self.loss == "bce" and self.activation != "sigmoid":
             return "output.loss=bce needs output.activation=sigmoid: it takes probabilities"
@@ -67,7 +67,7 @@ class OutputConfig(Config):
 
 
 class CriterionConfig(Config):
-    """When a trial has learned; stated before the search."""
+    """When a trial counts as learned; fixed before the search."""
 
     score: float | None = Field(
         default=None, gt=0, le=1, description="skill to reach, 0 at chance, 1 perfect; none: the task's own"
@@ -76,7 +76,7 @@ class CriterionConfig(Config):
 
 
 class TrialConfig(Config):
-    """One training: a task, a network, its output, how it is trained, what counts as learned, and a seed."""
+    """One training: task, network, output head, training settings, success criterion and seed."""
 
     task: AnyTaskConfig
     model: AnyModelConfig
@@ -87,8 +87,8 @@ class TrialConfig(Config):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_the_natural_loss(cls, values: Any) -> Any:
-        """Writes the loss down where none is named, so that a stored configuration is complete."""
+    def _fill_in_natural_loss(cls, values: Any) -> Any:
+        """Fill in the natural loss if none is given, so that a stored configuration is complete."""
         if not isinstance(values, dict) or not isinstance(values.get("task"), dict):
             return values
         task = TASK_CONFIGS.get(values["task"].get("name", ""))
@@ -102,20 +102,21 @@ class TrialConfig(Config):
         return {**values, "output": {**output, "loss": NATURAL_LOSS[kind]}}
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> "TrialConfig":
+    def _check_parts_fit(self) -> "TrialConfig":
         misfit = self.output.misfit(self.task.target_kind)
         if misfit is not None:
             raise ValueError(misfit)
         model = self.model
         if self.task.target_layout not in model.layouts:
-            remedies = ["set task.supervision=last"] * self.task.can_ask_at_last_step + ["take model=lstm"]
+            remedies = ["set task.supervision=last"] * self.task.can_ask_at_last_step + ["choose model=lstm"]
             raise ValueError(
-                f"model={model.name} has no output at every step of its input, as task {self.task.name} asks "
-                f"for here; {', or '.join(remedies)}"
+                f"model={model.name} has no output at every input step, which task {self.task.name} needs "
+                f"here; {', or '.join(remedies)}"
             )
         if model.needs_frames and self.task.frame_shape is None:
             raise ValueError(
-                f"model={model.name} sees pictures, and task {self.task.name} has none; task=moving_mnist has"
+                f"model={model.name} needs image frames, but task {self.task.name} has none; "
+                "choose task=moving_mnist"
             )
         misfit = model.misfit(self.task.frame_shape)
         if misfit is not None:
@@ -123,7 +124,7 @@ class TrialConfig(Config):
         if self.train.batch_size == "full" and not self.task.has_training_set:
             hint = ": set task.train_size" if "train_size" in type(self.task).model_fields else ""
             raise ValueError(
-                f"train.batch_size=full needs a finite training set, and task {self.task.name} draws its "
-                f"sequences anew{hint}"
+                f"train.batch_size=full needs a finite training set, but task {self.task.name} generates new "
+                f"sequences{hint}"
             )
         return self

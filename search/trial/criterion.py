@@ -1,4 +1,4 @@
-"""When a trial is decided by what is certain about itself."""
+"""The criterion by which a trial has learned or failed, and the progress that it judges."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from failmap.run_folder.records import Outcome
 
 @dataclass(frozen=True)
 class Decision:
-    """A trial's outcome and, in one line, why."""
+    """A trial's outcome, and its reason in one line."""
 
     outcome: Outcome
     reason: str
@@ -15,18 +15,18 @@ class Decision:
 
 @dataclass
 class Progress:
-    """What a trial carries from one evaluation to the next.
+    """State that a trial carries from one evaluation to the next.
 
     Attributes:
-        update: optimizer steps done.
-        seconds: training time over all attempts.
-        streak: evaluations in a row, until now, that reached the criterion.
-        still: evaluations in a row since which no weight has changed by a bit.
-        score: at the last evaluation.
-        best_score: at the best one.
-        lowest_loss: the least validation loss that the schedule `plateau` has seen; None before any.
-        stale: evaluations in a row since which it has not fallen.
-        rate_share: what that schedule has left of the learning rate.
+        update: Optimizer steps done.
+        seconds: Training time over all attempts.
+        streak: Latest consecutive evaluations that reached the criterion.
+        still: Latest consecutive evaluations at which no weight had changed by a bit.
+        score: Score at the last evaluation.
+        best_score: Best score so far.
+        lowest_loss: Lowest validation loss that the schedule `plateau` has seen; None before the first.
+        stale: Latest consecutive evaluations without a lower loss.
+        rate_share: Share of the learning rate that `plateau` has left.
     """
 
     update: int = 0
@@ -42,12 +42,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Criterion:
-    """The task's criterion, stated before the search.
+    """The task's success criterion, fixed before the search.
 
     Attributes:
-        target_score: the skill to reach.
-        in_a_row: evaluations in a row that must reach it.
-        max_updates: the update budget.
+        target_score: Skill to reach.
+        in_a_row: Consecutive evaluations that must reach it.
+        max_updates: Update budget.
     """
 
     target_score: float
@@ -55,16 +55,16 @@ class Criterion:
     max_updates: int
 
     def judge(self, progress: Progress, score: float, *, moved: bool, finite: bool) -> Decision | None:
-        """Takes in one evaluation and says whether the trial is decided: learned, failed, or not yet (None).
+        """Update the progress by one evaluation, and return the decision, or None if there is none yet.
 
-        Certain failures are a loss or weights that are not finite, and weights none of which has changed by a
-        bit over two whole intervals between evaluations.
+        A trial fails for certain if its loss is not finite, or if no weight has changed by a bit over two
+        whole intervals between evaluations.
 
         Args:
-            progress: the trial's, brought up to date.
-            score: the evaluation's.
-            moved: some weight has changed since the last evaluation.
-            finite: loss, outputs and weights are.
+            progress: The trial's progress, which is updated.
+            score: The evaluation's score.
+            moved: Whether any weight has changed since the last evaluation.
+            finite: Whether all losses were finite.
         """
         progress.score = score
         progress.best_score = max(progress.best_score, score)

@@ -1,4 +1,4 @@
-"""One measurement on data that training does not see."""
+"""Evaluation of a network on data that it is not trained on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from failmap.search.trial.objective import Objective
 from failmap.search.trial.precision import Precision
 from failmap.search.trial.probes import Signals, state_signals, to_host
 
-#: Numbers kept at once, of hidden states and of outputs: 256 MB in float32.
+#: Maximum numbers held at a time for hidden states and outputs: 256 MB in float32.
 MAX_ENTRIES = 2**26
-#: Tensors of the size of the outputs while they are measured: themselves, targets, predictions, losses.
+#: Tensors of the outputs' size held while measuring: outputs, targets, predictions, losses.
 _COPIES_OF_OUTPUTS = 4
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a whole set gives.
+    """Results over a whole set of sequences.
 
     Attributes:
-        loss: mean of the loss that trains.
-        metric: the task's.
-        losses: both losses that compare, by name (see `Objective.losses`).
-        signals: of states, gates and outputs, on some of the sequences (see `state_signals`).
+        loss: Mean training loss.
+        metric: The task's metric.
+        losses: Losses that compare trainings, by name (see `Objective.losses`).
+        signals: Of states, gates and outputs, on some of the sequences (see `state_signals`).
     """
 
     loss: float
@@ -37,12 +37,12 @@ class Measurement:
 
 @torch.no_grad()
 def measure(model: Network, objective: Objective, batch: Batch, precision: Precision) -> Measurement:
-    """Measures a network without dropout, in as many chunks as memory asks for, in a training's precision."""
+    """Measure a network in evaluation mode and a training's precision, in chunks that fit in memory."""
     model.eval()
     measured: list[dict[str, Tensor]] = []
     signals: Signals = {}
     num_labels = objective.num_labels(batch)
-    for part in _parts(model, objective, batch):
+    for part in _chunks(model, objective, batch):
         trace = precision.trace(model, part.inputs, part.lengths)
         share = objective.num_labels(part) / num_labels
         values = {
@@ -58,8 +58,8 @@ def measure(model: Network, objective: Objective, batch: Batch, precision: Preci
     return Measurement(means.pop("loss"), means.pop("metric"), means, signals)
 
 
-def _parts(model: Network, objective: Objective, batch: Batch) -> Iterator[Batch]:
-    """A batch in parts whose states and outputs fit."""
+def _chunks(model: Network, objective: Objective, batch: Batch) -> Iterator[Batch]:
+    """Split a batch into parts whose states and outputs fit."""
     num_sequences, num_steps = batch.inputs.shape[:2]
     num_outputs = batch.targets[0].numel() * (objective.head.size if objective.kind == "category" else 1)
     entries = model.state_entries(num_steps) + _COPIES_OF_OUTPUTS * num_outputs

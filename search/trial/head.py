@@ -1,4 +1,4 @@
-"""An output head in numbers: what outputs can become, what targets become, and the loss between the two."""
+"""An output head: the range of its outputs, the mapping of its targets, and the loss between the two."""
 
 import math
 from collections.abc import Callable
@@ -13,10 +13,12 @@ from failmap.datasets.config import TargetKind
 from failmap.datasets.task import Task
 from failmap.search.trial.config import NATURAL_LOSS, Activation, Loss, OutputConfig
 
-#: How far a scaled activation goes beyond the targets, on each side, as a share of their range.
+#: How far a scaled activation extends beyond the targets on each side, relative to their range.
 MARGIN = 0.1
-#: Probabilities are kept this far from 0 and 1 where their logarithm is taken: at most 16.1 nats a label.
+#: Probabilities are clamped this far from 0 and 1 before taking logarithms: at most 16.1 nats per label.
 LEAST_PROBABILITY = 1e-7
+#: Targets this close beyond 0 or 1 are there by rounding.
+_ROUNDING = 1e-6
 
 _ELEMENTWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": functional.mse_loss,
@@ -28,17 +30,17 @@ _ELEMENTWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Head:
-    """Activation, map of the targets and loss of one task.
+    """Activation, target mapping and loss for one task.
 
-    Targets y of the task are trained as scale * y + offset. Classes are trained as they are by cross-entropy,
-    and as 0 or 1 for each class by every other loss.
+    A target y is mapped to scale * y + offset. Classes are used directly by cross-entropy, and as 0 or 1 for
+    each class by every other loss.
 
     Attributes:
-        activation, loss: as the configuration names them.
-        kind: what a target is.
-        size: outputs of one label: classes of a category, pixels of a frame, 1 otherwise.
-        scale, offset: of the targets.
-        low, high: the least and the largest target as it is trained.
+        activation, loss: Their names in the configuration.
+        kind: The kind of the targets.
+        size: Outputs per label: classes of a category, pixels of a frame, 1 otherwise.
+        scale, offset: Of the target mapping.
+        low, high: The least and the largest mapped target.
     """
 
     activation: Activation
@@ -52,7 +54,7 @@ class Head:
 
     @classmethod
     def of(cls, output: OutputConfig, task: Task) -> "Head":
-        """The head that a configuration asks for on a task."""
+        """Build the head that a configuration describes for a task."""
         kind = task.config.target_kind
         low, high = (0.0, 1.0) if kind == "category" else task.target_range
         mean, deviation = task.target_moments
@@ -78,7 +80,7 @@ class Head:
 
     @property
     def is_natural(self) -> bool:
-        """Whether it is the natural loss of the targets, unmapped, and nothing is out of reach."""
+        """Whether this is the natural loss of unmapped targets, all of which are reachable."""
         if (self.scale, self.offset) != (1.0, 0.0):
             return False
         if (self.activation, self.loss) == ("sigmoid", "bce"):
@@ -87,12 +89,12 @@ class Head:
 
     @property
     def scaled_range(self) -> tuple[float, float]:
-        """Where the outputs of a scaled activation lie."""
+        """The range of a scaled activation's outputs."""
         beyond = MARGIN * (self.high - self.low)
         return self.low - beyond, self.high + beyond
 
     def activated(self, raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-        """Raw outputs after the activation; it is monotone."""
+        """Apply the activation, which is monotone, to raw outputs."""
         match self.activation:
             case "none":
                 return raw
@@ -105,40 +107,40 @@ class Head:
                 return low + (high - low) * torch.sigmoid(raw)
 
     def interval(self, reach: tuple[float, float] | None = None) -> tuple[float, float]:
-        """The least and the largest activated output.
+        """Return the least and the largest activated output.
 
         Args:
-            reach: the least and the largest raw output; none: any number.
+            reach: The least and the largest raw output; None for any number.
         """
         ends = torch.tensor(reach or (-math.inf, math.inf), dtype=torch.float64)
         low, high = self.activated(ends).tolist()
         return low, high
 
     def wanted(self, targets: Shaped[Tensor, "*label"]) -> Float[Tensor, "*wanted"]:
-        """What the activated outputs are compared with: mapped targets, or 0 and 1 for each class.
+        """Return what activated outputs are compared with: mapped targets, or 0 and 1 for each class.
 
         Cross-entropy takes class numbers instead.
         """
         if self.kind == "category":
             return functional.one_hot(targets, self.size).float()
         wanted = targets * self.scale + self.offset
-        # torch refuses what is beyond, be it by rounding or because the task's range was that of other data.
+        # torch rejects targets outside 0..1, which rounding or a range taken from other data can produce.
         return wanted.clamp(0, 1) if self.loss == "bce" else wanted
 
     def mean_loss(
         self, outputs: Float[Tensor, "*label outputs"], targets: Shaped[Tensor, "*target"]
     ) -> Float[Tensor, ""]:
-        """The loss that trains, averaged over labels, and over classes or pixels within each."""
+        """Return the training loss, averaged over labels and over the classes or pixels of each."""
         predicted = self.activated(self._squeezed(outputs))
         if self.loss == "cross_entropy":
             return functional.cross_entropy(predicted.flatten(0, -2), targets.flatten())
         return _ELEMENTWISE[self.loss](predicted, self.wanted(targets))
 
     def predict(self, outputs: Float[Tensor, "*label outputs"]) -> Float[Tensor, "*prediction"]:
-        """What outputs say, in the task's own units: a number, a share, or probabilities of classes.
+        """Return predictions in the task's units: numbers, shares, or probabilities of classes.
 
-        A loss on logits takes the activated output for a logit, so its sigmoid is the prediction. Where
-        classes are trained one by one, what is said of each is cut to 0 .. 1 and divided by the sum.
+        A loss on logits treats the activated output as a logit, so its sigmoid is the prediction. If classes
+        are trained one by one, their outputs are clamped to 0..1 and normalised.
         """
         activated = self.activated(self._squeezed(outputs))
         if self.loss == "cross_entropy":
@@ -151,16 +153,12 @@ class Head:
         return (activated - self.offset) / self.scale
 
     def _squeezed(self, outputs: Float[Tensor, "*label outputs"]) -> Float[Tensor, "*squeezed"]:
-        """A single output without its dimension."""
+        """Drop the last dimension if there is a single output."""
         return outputs.squeeze(-1) if self.size == 1 else outputs
 
 
-#: Targets this close beyond 0 or 1 are there by rounding.
-_ROUNDING = 1e-6
-
-
 def without_rounding(wanted: Float64[Tensor, "*any"]) -> Float64[Tensor, "*any"]:
-    """The same targets with 0 and 1 for what rounding has put beyond: there, a loss on logits has no end."""
+    """Clamp mapped targets that rounding has put beyond 0 or 1, where a loss on logits is unbounded."""
     inside = wanted.clamp(0, 1)
     return torch.where((wanted - inside).abs() < _ROUNDING, inside, wanted)
 
@@ -168,7 +166,7 @@ def without_rounding(wanted: Float64[Tensor, "*any"]) -> Float64[Tensor, "*any"]
 def best_outputs(
     loss: Loss, wanted: Float64[Tensor, "*any"], interval: tuple[float, float]
 ) -> Float64[Tensor, "*any"]:
-    """For each trained target the activated output within an interval that costs least; may be infinite."""
+    """Return the activated output within an interval that minimises each target's loss; may be infinite."""
     low, high = interval
     match loss:
         case "bce_with_logits":
@@ -183,7 +181,7 @@ def best_outputs(
 def losses_at(
     loss: Loss, outputs: Float64[Tensor, "*any"], wanted: Float64[Tensor, "*any"]
 ) -> Float64[Tensor, "*any"]:
-    """What each output costs; outputs may be infinite."""
+    """Return the loss of each output; outputs may be infinite."""
     match loss:
         case "bce_with_logits":
             return _mixed(wanted, functional.softplus(-outputs), functional.softplus(outputs))
@@ -199,13 +197,13 @@ def losses_at(
 def least_losses(
     loss: Loss, wanted: Float64[Tensor, "*any"], interval: tuple[float, float]
 ) -> Float64[Tensor, "*any"]:
-    """For each trained target the least loss over the outputs in an interval."""
+    """Return each target's least loss over the outputs in an interval."""
     return losses_at(loss, best_outputs(loss, wanted, interval), wanted)
 
 
 def _mixed(
     share: Float64[Tensor, "*any"], if_one: Float64[Tensor, "*any"], if_zero: Float64[Tensor, "*any"]
 ) -> Float64[Tensor, "*any"]:
-    """share * if_one + (1 - share) * if_zero, where 0 times infinity is 0."""
+    """Return share * if_one + (1 - share) * if_zero, where 0 times infinity is 0."""
     one = torch.where(share == 0, 0.0, share * if_one)
     return one + torch.where(share == 1, 0.0, (1 - share) * if_zero)

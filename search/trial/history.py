@@ -1,4 +1,4 @@
-"""The file that a worker appends its evaluations to."""
+"""A trial's history file, and the attempt number that fences its writers."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -8,24 +8,28 @@ from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import Evaluation, parse_history
 from failmap.run_folder.storage import read_text, store_of, write_atomically
 
-#: Seconds that evaluations wait at most where each push is a request and writes the file anew.
+#: Maximum seconds before buffered evaluations are pushed to an object store, where a push rewrites the file.
 PUSH_SECONDS = 30.0
+_MAX_DIGITS = 9
 
 
 class SupersededError(RuntimeError):
-    """A later attempt of the same trial has begun elsewhere: this one must not write any more."""
+    """A later attempt of the same trial has begun elsewhere, so this one must not write."""
 
 
 class History:
     """Appends evaluations to history.jsonl, for as long as this attempt is the trial's latest.
 
-    On a disk each is written at once. On an object store they wait, at most `PUSH_SECONDS`, and are pushed
-    before each checkpoint: no checkpoint there is ahead of the history there.
+    On a disk each evaluation is written at once. On an object store they are buffered for at most
+    `PUSH_SECONDS`, and pushed before each checkpoint, so that no checkpoint is ahead of the history.
 
     Args:
-        folder: the trial's.
-        is_current: says whether this attempt is still the latest.
-        update: the checkpoint's: evaluations after it are cut off, for they will be made again.
+        folder: The trial's folder.
+        is_current: Returns whether this attempt is still the latest.
+        update: The checkpoint's update; later evaluations are cut off, because they will be repeated.
+
+    Raises:
+        SupersededError: A later attempt has begun.
     """
 
     def __init__(self, folder: TrialFolder, is_current: Callable[[], bool], update: int) -> None:
@@ -38,12 +42,12 @@ class History:
         before = list(parse_history(self._log.lines(), str(path)))
         kept = [evaluation for evaluation in before if evaluation.update <= update]
         if len(kept) < len(before):
-            store.write(path, "".join(f"{one.to_line()}\n" for one in kept).encode())
+            store.write(path, "".join(f"{evaluation.to_line()}\n" for evaluation in kept).encode())
             self._log = store.open_log(path)
         self._pushed_at = monotonic()
 
     def append(self, evaluation: Evaluation) -> None:
-        """Adds one line. Raises SupersededError, and writes nothing, if a later attempt has begun."""
+        """Append one line. Raises SupersededError, and writes nothing, if a later attempt has begun."""
         line = f"{evaluation.to_line()}\n".encode()
         if self._is_pushed_at_once:
             self.require_current()
@@ -54,27 +58,24 @@ class History:
             self.push()
 
     def push(self) -> None:
-        """Lets others see what was appended. Raises SupersededError as above."""
+        """Make all appended evaluations visible to others. Raises SupersededError as `append` does."""
         self.require_current()
         if not self._is_pushed_at_once:
             self._log.sync()
             self._pushed_at = monotonic()
 
     def require_current(self) -> None:
-        """Raises SupersededError if a later attempt has begun: whoever is about to write asks first."""
+        """Raise SupersededError if a later attempt has begun."""
         if not self.is_current():
             raise SupersededError(f"another attempt of trial {self.folder.path.name} has begun")
 
 
-_MAX_DIGITS = 9
-
-
 def current_attempt(folder: TrialFolder) -> int:
-    """The attempt that may write, from 1; 0 where the trial was never started.
+    """Return the attempt that may write, counted from 1, or 0 if the trial was never started.
 
     Raises:
-        UserError: the file says something else.
-        OSError: it cannot be read.
+        UserError: The file does not hold a number.
+        OSError: The file cannot be read.
     """
     try:
         text = read_text(folder.attempt).strip()
@@ -83,10 +84,10 @@ def current_attempt(folder: TrialFolder) -> int:
     except UnicodeDecodeError:
         text = ""
     if not text.isascii() or not text.isdecimal() or len(text) > _MAX_DIGITS:
-        raise UserError(f"{folder.attempt}: not the number of an attempt")
+        raise UserError(f"{folder.attempt} does not hold an attempt number")
     return int(text)
 
 
 def begin_attempt(folder: TrialFolder, attempt: int) -> None:
-    """Says that from now on only this attempt may write. The journal keeps the number for good."""
+    """Let only this attempt write from now on. The number is kept durably in the journal, not here."""
     write_atomically(folder.attempt, f"{attempt}\n", survives_power_loss=False)

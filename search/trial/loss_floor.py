@@ -1,7 +1,7 @@
-"""The least loss that an output head can come to, told before training.
+"""Closed-form bounds on the loss of an output head: its floor, and the loss of the best constant outputs.
 
-A sigmoid followed by a loss that takes logits cannot say a probability below one half; a tanh cannot say 2.
-So for each target the nearest output within reach is found, and what it still costs.
+A sigmoid followed by a loss on logits cannot express a probability below one half, and a tanh cannot
+output 2. The floor is the mean loss at the best reachable output for each target.
 """
 
 import math
@@ -14,13 +14,16 @@ from torch import Tensor
 
 from failmap.search.trial.head import Head, best_outputs, least_losses, losses_at, without_rounding
 
-#: Targets closer than the range divided by this are taken together, so that millions of pixels are cheap.
+#: Bins over the range of the targets, so that millions of pixels are cheap.
 NUM_BINS = 2**16
-#: Targets that are sorted into bins together.
+#: Targets binned at a time.
 _CHUNK_SIZE = 2**20
-#: A floor this close to the best possible loss is at it: rounding of targets, and no more.
+#: Relative gap between floor and best possible loss that counts as rounding of targets.
 TOLERANCE = 1e-6
-_EVERYTHING = (-math.inf, math.inf)
+#: Maximum number of targets from which the best constant of a Huber loss is found.
+MAX_HUBER_TARGETS = 2**22
+#: Halvings of an interval in a bisection: they locate a constant to 1e-9 of it.
+_NUM_HALVINGS = 30
 
 _ACTIVATIONS = {
     "none": "no activation",
@@ -30,16 +33,17 @@ _ACTIVATIONS = {
 }
 
 Interval = tuple[float, float]
+_EVERYTHING: Interval = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
 class WorstTarget:
-    """The target that suffers most.
+    """The target with the widest gap between its reachable and its best possible loss.
 
     Attributes:
-        value: as it is trained; 1 stands for the right class.
-        loss: what it costs at least.
-        output: the activated output that comes nearest to it.
+        value: The target after mapping; 1 for the right class.
+        loss: Its least loss over the reachable outputs.
+        output: The activated output with that loss.
     """
 
     value: float
@@ -49,14 +53,14 @@ class WorstTarget:
 
 @dataclass(frozen=True)
 class Floor:
-    """What a head cannot go below.
+    """A lower bound on the mean loss of a head.
 
     Attributes:
-        loss: the least mean loss over the reachable outputs; -inf where it has no end.
-        best_possible: the same loss at the best outputs of all, reachable or not: the targets' own entropy
-            where they are shares, 0 elsewhere, and -inf where a loss on logits gets targets outside 0 .. 1.
-        worst_target: where the gap between the two is widest.
-        explanation: one sentence with the numbers.
+        loss: The least mean loss over the reachable outputs; -inf if it is unbounded.
+        best_possible: The same over all outputs, reachable or not: the targets' entropy if they are shares,
+            0 otherwise, and -inf if a loss on logits gets targets outside 0..1.
+        worst_target: The target with the widest gap between the two.
+        explanation: One sentence with the numbers.
     """
 
     loss: float
@@ -66,26 +70,25 @@ class Floor:
 
     @property
     def gap(self) -> float:
-        """How far the floor lies above the best possible loss, which may be infinitely far."""
+        """How far the floor lies above the best possible loss; may be infinite."""
         return 0.0 if self.loss == self.best_possible else self.loss - self.best_possible
 
     @property
     def is_reachable(self) -> bool:
-        """Whether every target can be met: the floor is that of a perfect predictor, and is one at all."""
+        """Whether the floor is finite and equals the loss of a perfect predictor."""
         return math.isfinite(self.loss) and self.gap <= TOLERANCE * (1 + abs(self.loss))
 
 
 def floor(
     head: Head, targets: Shaped[Tensor, "*label"] | Sequence[float], reach: Interval | None = None
 ) -> Floor:
-    """The least mean loss of a head on given targets, in closed form.
+    """Return the least mean loss of a head on given targets.
 
     Args:
-        head: activation, map of the targets, loss.
-        targets: in the task's own units, without those that only fill sequences up.
-        reach: the least and the largest raw output; none: any number. With the reach of a network that is not
-            trained yet (`reach_of`) it is the least loss that training can come to before it has to move
-            outputs beyond where they are now.
+        head: Activation, target mapping and loss.
+        targets: Targets in the task's units, without padding.
+        reach: The least and the largest raw output; None for any number. With the reach of an untrained
+            network (`reach_of`), the floor is the least loss before training has to widen its outputs' range.
     """
     interval = head.interval(reach)
     if head.loss == "cross_entropy":
@@ -96,109 +99,16 @@ def floor(
 
 
 def reach_of(outputs: Float[Tensor, "*any"]) -> Interval:
-    """The least and the largest of a network's raw outputs, over a batch and all labels of it.
+    """Return the least and the largest of a network's raw outputs over a batch and all its labels.
 
-    A generous bound: the outputs of one label usually vary less. It holds for any network, unlike
-    |h| |w|_1 + |b|, which knows the last layer and counts on hidden states that all conspire.
+    This bound is loose, since the outputs of one label usually vary less. It holds for any network, unlike
+    |h| |w|_1 + |b|, which needs the last layer and assumes that all hidden states are at their bounds.
     """
     return outputs.min().item(), outputs.max().item()
 
 
-def _of_cross_entropy(num_classes: int, interval: Interval) -> tuple[Floor, str]:
-    """The right class at the highest output, the others at the lowest: ln(1 + (K - 1) e^(low - high))."""
-    low, high = interval
-    loss = math.log1p((num_classes - 1) * math.exp(low - high))
-    return Floor(loss, 0.0, WorstTarget(1.0, loss, high)), f"every label costs at least {loss:.3g}"
-
-
-def _elementwise(head: Head, targets: Shaped[Tensor, "values"], interval: Interval) -> tuple[Floor, str]:
-    """The floor, and what the least and the largest target cost in words."""
-    if head.kind == "category":
-        # One label will do: each is one right class among K - 1 wrong ones.
-        values, counts = torch.tensor([[0.0, 1.0], [head.size - 1.0, 1.0]], dtype=torch.float64)
-    else:
-        values, counts = _binned(targets)
-        values = without_rounding(head.wanted(values))
-    outputs = best_outputs(head.loss, values, interval)
-    losses = losses_at(head.loss, outputs, values)
-    best = least_losses(head.loss, values, _EVERYTHING)
-    gaps = (losses - best).nan_to_num(nan=math.inf, posinf=math.inf)  # a loss without end is the worst
-    index = int(gaps.argmax())
-    worst = WorstTarget(values[index].item(), losses[index].item(), outputs[index].item())
-    shares = counts / counts.sum()
-    found = Floor((shares * losses).sum().item(), (shares * best).sum().item(), worst)
-    return found, _costs(values[[0, -1]].tolist(), losses[[0, -1]].tolist())
-
-
-def _binned(
-    targets: Shaped[Tensor, "values"],
-) -> tuple[Float64[Tensor, "bins"], Float64[Tensor, "bins"]]:
-    """Values in ascending order, from the least to the largest, and how frequent each is.
-
-    What falls into one bin is taken as its mean, which is exact where it is one value again and again.
-    """
-    low, high = targets.min().item(), targets.max().item()
-    per_unit = (NUM_BINS - 1) / (high - low) if high > low else 0.0
-    counts = torch.zeros(NUM_BINS, dtype=torch.float64, device=targets.device)
-    sums = torch.zeros_like(counts)
-    for part in targets.split(_CHUNK_SIZE):
-        chunk = part.double()
-        bins = ((chunk - low) * per_unit).round().long()
-        counts += bins.bincount(minlength=NUM_BINS)
-        sums += bins.bincount(chunk, minlength=NUM_BINS)
-    filled = counts > 0
-    values = sums[filled] / counts[filled]
-    values[0], values[-1] = low, high
-    return values.cpu(), counts[filled].cpu()
-
-
-def _costs(values: list[float], losses: list[float]) -> str:
-    """What the least and the largest target cost, in words."""
-    first = f"a target of {values[0]:.3g} costs at least {losses[0]:.3g}"
-    return first if values[0] == values[1] else f"{first}, one of {values[1]:.3g} at least {losses[1]:.3g}"
-
-
-def _explanation(head: Head, found: Floor, costs: str, interval: Interval, reach: Interval | None) -> str:
-    """One sentence with the numbers."""
-    start = f"{_ACTIVATIONS[head.activation]} before {head.loss}"
-    if reach is not None:
-        start += f", on raw outputs from {reach[0]:.3g} to {reach[1]:.3g}"
-    if found.is_reachable:
-        return f"{start}: every target is within reach, and the mean loss can fall to {found.loss:.3g}"
-    improper = f"a target of {found.worst_target.value:.3g} is no probability"
-    if found.loss == -math.inf:
-        return f"{start}: {improper}, so the loss falls without end as outputs grow, and says nothing"
-    perfect = improper if found.best_possible == -math.inf else f"perfect: {found.best_possible:.3g}"
-    return (
-        f"{start}: outputs lie in {_range(*interval)}{_probabilities(head, interval)}; {costs}; "
-        f"the mean loss cannot fall below {found.loss:.3g} ({perfect})"
-    )
-
-
-def _probabilities(head: Head, interval: Interval) -> str:
-    """What a loss that takes logits makes of the reachable outputs, in words."""
-    if head.loss == "bce_with_logits":
-        ends = torch.sigmoid(torch.tensor(interval, dtype=torch.float64)).tolist()
-        return f", so probabilities in {_range(*ends)}"
-    if head.loss == "cross_entropy":
-        low, high = interval
-        most = 1 / (1 + (head.size - 1) * math.exp(low - high))
-        return f", so the right one of {head.size} classes gets a probability of {most:.3g} at most"
-    return ""
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.3g}..{high:.3g}"
-
-
-#: Targets at most by which the best constant of a Huber loss is found; further sequences are left out.
-MAX_SOUGHT = 2**22
-#: Halvings of an interval: the constant is then known to 1e-9 of it.
-_NUM_HALVINGS = 30
-
-
 def best_constant_loss(head: Head, targets: Shaped[Tensor, "batch *position"]) -> float:
-    """The mean loss of the best constants, one for each position of a label, and for each class or pixel."""
+    """Return the mean loss of the best constants, one per position of a label and per class or pixel."""
     interval = head.interval()
     if head.kind == "category":
         mean = _shares(targets, head.size)
@@ -217,23 +127,109 @@ def best_constant_loss(head: Head, targets: Shaped[Tensor, "batch *position"]) -
         return _huber_loss(head, targets, interval)
     constant = mean.clamp(low, high)
     squared = (variance + (constant - mean).square()).mean().item()
-    # Where targets are within 1 of each other, and within reach, Huber's loss is half the square.
+    # If all targets are within 1 of each other and within reach, the Huber loss is half the square.
     return squared / 2 if head.loss == "huber" else squared
+
+
+def _of_cross_entropy(num_classes: int, interval: Interval) -> tuple[Floor, str]:
+    """Put the right class at the highest output and the others at the lowest: ln(1 + (K-1) e^(low-high))."""
+    low, high = interval
+    loss = math.log1p((num_classes - 1) * math.exp(low - high))
+    return Floor(loss, 0.0, WorstTarget(1.0, loss, high)), f"every label costs at least {loss:.3g}"
+
+
+def _elementwise(head: Head, targets: Shaped[Tensor, "values"], interval: Interval) -> tuple[Floor, str]:
+    """Return the floor, and a description of what the least and the largest target cost."""
+    if head.kind == "category":
+        # One label suffices: each is one right class among K - 1 wrong ones.
+        values, counts = torch.tensor([[0.0, 1.0], [head.size - 1.0, 1.0]], dtype=torch.float64)
+    else:
+        values, counts = _binned(targets)
+        values = without_rounding(head.wanted(values))
+    outputs = best_outputs(head.loss, values, interval)
+    losses = losses_at(head.loss, outputs, values)
+    best = least_losses(head.loss, values, _EVERYTHING)
+    gaps = (losses - best).nan_to_num(nan=math.inf, posinf=math.inf)  # an unbounded loss is the worst
+    index = int(gaps.argmax())
+    worst = WorstTarget(values[index].item(), losses[index].item(), outputs[index].item())
+    shares = counts / counts.sum()
+    found = Floor((shares * losses).sum().item(), (shares * best).sum().item(), worst)
+    return found, _costs(values[[0, -1]].tolist(), losses[[0, -1]].tolist())
+
+
+def _binned(
+    targets: Shaped[Tensor, "values"],
+) -> tuple[Float64[Tensor, "bins"], Float64[Tensor, "bins"]]:
+    """Return distinct values in ascending order, from the least to the largest, and their counts.
+
+    The values in a bin are replaced by their mean, which is exact if they are all the same.
+    """
+    low, high = targets.min().item(), targets.max().item()
+    per_unit = (NUM_BINS - 1) / (high - low) if high > low else 0.0
+    counts = torch.zeros(NUM_BINS, dtype=torch.float64, device=targets.device)
+    sums = torch.zeros_like(counts)
+    for part in targets.split(_CHUNK_SIZE):
+        chunk = part.double()
+        bins = ((chunk - low) * per_unit).round().long()
+        counts += bins.bincount(minlength=NUM_BINS)
+        sums += bins.bincount(chunk, minlength=NUM_BINS)
+    filled = counts > 0
+    values = sums[filled] / counts[filled]
+    values[0], values[-1] = low, high
+    return values.cpu(), counts[filled].cpu()
+
+
+def _costs(values: list[float], losses: list[float]) -> str:
+    """Describe what the least and the largest target cost."""
+    first = f"a target of {values[0]:.3g} costs at least {losses[0]:.3g}"
+    return first if values[0] == values[1] else f"{first}, one of {values[1]:.3g} at least {losses[1]:.3g}"
+
+
+def _explanation(head: Head, found: Floor, costs: str, interval: Interval, reach: Interval | None) -> str:
+    """Describe a floor in one sentence with its numbers."""
+    start = f"{_ACTIVATIONS[head.activation]} before {head.loss}"
+    if reach is not None:
+        start += f", on raw outputs from {reach[0]:.3g} to {reach[1]:.3g}"
+    if found.is_reachable:
+        return f"{start}: every target is within reach, and the mean loss can fall to {found.loss:.3g}"
+    improper = f"a target of {found.worst_target.value:.3g} is not a probability"
+    if found.loss == -math.inf:
+        return f"{start}: {improper}, so the loss falls without bound as outputs grow"
+    perfect = improper if found.best_possible == -math.inf else f"perfect: {found.best_possible:.3g}"
+    return (
+        f"{start}: outputs lie in {_range(*interval)}{_probabilities(head, interval)}; {costs}; "
+        f"the mean loss cannot fall below {found.loss:.3g} ({perfect})"
+    )
+
+
+def _probabilities(head: Head, interval: Interval) -> str:
+    """Describe the probabilities that a loss on logits makes of the reachable outputs."""
+    if head.loss == "bce_with_logits":
+        ends = torch.sigmoid(torch.tensor(interval, dtype=torch.float64)).tolist()
+        return f", so probabilities in {_range(*ends)}"
+    if head.loss == "cross_entropy":
+        low, high = interval
+        most = 1 / (1 + (head.size - 1) * math.exp(low - high))
+        return f", so the right one of {head.size} classes gets a probability of {most:.3g} at most"
+    return ""
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.3g}..{high:.3g}"
 
 
 def _shares(
     classes: Shaped[Tensor, "batch *position"], num_classes: int
 ) -> Float64[Tensor, "*position classes"]:
-    """How frequent each class is at each position."""
+    """Return how frequent each class is at each position."""
     return torch.stack([(classes == index).double().mean(0) for index in range(num_classes)], dim=-1)
 
 
-def _cross_entropy_in(shares: Float64[Tensor, "*position classes"], interval: tuple[float, float]) -> float:
-    """The least mean cross-entropy of constant outputs within an interval.
+def _cross_entropy_in(shares: Float64[Tensor, "*position classes"], interval: Interval) -> float:
+    """Return the least mean cross-entropy of constant outputs within an interval.
 
-    Where the interval holds them, outputs are the logarithms of the shares plus any number c. In a narrower
-    one they are cut off at its ends (Karush-Kuhn-Tucker), and c solves logsumexp(outputs) = c, whose left
-    side grows more slowly than its right one.
+    The best outputs are log(shares) + c. A narrow interval clips them at its ends (Karush-Kuhn-Tucker), and c
+    solves logsumexp(outputs) = c, whose left side grows more slowly than its right one.
     """
     low, high = interval
     logs = shares.log()
@@ -249,11 +245,9 @@ def _cross_entropy_in(shares: Float64[Tensor, "*position classes"], interval: tu
     return (outputs.logsumexp(-1) - (shares * outputs).sum(-1)).mean().item()
 
 
-def _huber_loss(
-    head: Head, targets: Float[Tensor, "batch *position"], interval: tuple[float, float]
-) -> float:
-    """The least mean Huber loss of constants: each is where the mean slope changes its sign."""
-    num_sequences = max(1, MAX_SOUGHT // max(1, targets[0].numel()))
+def _huber_loss(head: Head, targets: Float[Tensor, "batch *position"], interval: Interval) -> float:
+    """Return the least mean Huber loss of constants, each found where the mean slope changes sign."""
+    num_sequences = max(1, MAX_HUBER_TARGETS // max(1, targets[0].numel()))
     wanted = head.wanted(targets[:num_sequences]).double()
     below, above = wanted.amin(0).clamp(*interval), wanted.amax(0).clamp(*interval)
     for _ in range(_NUM_HALVINGS):

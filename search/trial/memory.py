@@ -1,4 +1,4 @@
-"""Memory of a worker process: how it is held to what its trials asked for, and what running out of it is."""
+"""Memory of a worker process: its limit, the errors of exceeding it, and its release."""
 
 import ctypes
 import errno
@@ -12,18 +12,18 @@ import torch
 
 from failmap.search.trial.config import TrialConfig
 
-#: Threads that Ray starts later, and what the allocator keeps at hand, are no trial's.
+#: Room for threads that Ray starts later, and for memory that the allocator caches.
 _SPARE_BYTES = 256 * 2**20
-#: What torch says where the host has no memory left: a plain RuntimeError (c10/core/impl/alloc_cpu.cpp), or
-#: that of the C++ library.
-_HOST_WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc")
+#: Texts of torch's plain RuntimeError when the host has no memory left (c10/core/impl/alloc_cpu.cpp), and of
+#: the C++ library's.
+_HOST_MESSAGES = ("can't allocate memory", "not enough memory", "std::bad_alloc")
 
 
 def limit_memory(num_bytes: int) -> None:
-    """Holds this process to so many bytes beyond those that it has now, for good.
+    """Limit this process permanently to a number of bytes beyond its current use.
 
-    By the size of its data, RLIMIT_DATA: an allocation above it fails, and the process lives on. Linux only;
-    elsewhere nothing is done.
+    The limit is on its data segment (RLIMIT_DATA): allocations beyond it fail, and the process continues. It
+    applies on Linux only.
     """
     status = Path("/proc/self/status")
     if not status.exists():
@@ -37,29 +37,29 @@ def limit_memory(num_bytes: int) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed, on the GPU or on the host."""
+    """Return whether an error is a failed allocation, on the GPU or on the host."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _HOST_WORDS)
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in _HOST_MESSAGES)
 
 
 def is_device_broken(error: BaseException) -> bool:
-    """Whether the GPU has failed for this process: from then on every call to it does, for every trial."""
+    """Return whether the GPU has failed for this process, so that every further call to it fails too."""
     return isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
 
 
 def free_memory(error: BaseException) -> None:
-    """Lets go of what a failed training held, so that the next one in this process finds it free."""
-    # Frames of a traceback hold the tensors that were under way; so do those of what it was raised from.
+    """Release the memory of a failed training, for the next one in this process."""
+    # The frames of a traceback, and of those it was raised from, hold tensors.
     link: BaseException | None = error
     while link is not None:
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
     gc.collect()
     if sys.platform == "linux":
-        # What the allocator keeps for later counts against the process' limit. Only glibc has such a call.
+        # Memory that the allocator caches counts towards the process's limit. Only glibc has this call.
         with suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
     if torch.cuda.is_available():
@@ -68,7 +68,7 @@ def free_memory(error: BaseException) -> None:
 
 
 def describe_size(config: TrialConfig) -> str:
-    """What did not fit: 'batch 64 x length 100, lstm of 512 units, depth 5'."""
+    """Describe what did not fit, as in 'batch 64 x length 100, lstm of 512 units, depth 5'."""
     task, model = config.task.model_dump(), config.model.model_dump()
     length = task.get("sequence_length")
     parts = [f"batch {config.train.batch_size}" + ("" if length is None else f" x length {length}")]

@@ -1,4 +1,4 @@
-"""Finds what became not finite first, by training the last stretch again with every tensor watched."""
+"""Search for the first tensor that is not finite, by repeating the last updates and checking every tensor."""
 
 from dataclasses import dataclass
 
@@ -11,29 +11,29 @@ from failmap.search.trial.training import Training
 
 @dataclass(frozen=True)
 class FirstNonfinite:
-    """A tensor by name, and the update (counted from 1) in which it was first seen not finite."""
+    """The first tensor that was not finite, by name, and its update, counted from 1."""
 
     tensor: str
     update: int
 
 
 def first_nonfinite(training: Training, before: Snapshot, end: int) -> FirstNonfinite | None:
-    """Repeats the updates from a snapshot to `end`, looking at every tensor in the order they are made.
+    """Repeat the updates from a snapshot to `end`, and return the first tensor that is not finite.
 
-    Returns None where all of them stay finite. The training is left where the search ended.
+    Returns None if all tensors stay finite. The training is left where the search ended.
     """
     before.restore(training.model, training.optimizer, training.precision.scaling)
     first = before.progress.update
     training.begin_interval(first)
     for update in range(first, end):
-        name = _watched_update(training, update)
+        name = _checked_update(training, update)
         if name is not None:
             return FirstNonfinite(name, update + 1)
     return None
 
 
-def _watched_update(training: Training, update: int) -> str | None:
-    """One update as training makes it; the name of its first tensor that is not finite."""
+def _checked_update(training: Training, update: int) -> str | None:
+    """Make one update as training does, and return the name of its first tensor that is not finite."""
     model = training.model
     batch = training.batch(update)
     trace = training.precision.trace(model, batch.inputs, batch.lengths, training.teacher(batch, update))
@@ -46,9 +46,9 @@ def _watched_update(training: Training, update: int) -> str | None:
     if not _is_finite(loss):
         return "loss"
     training.backward(loss)
-    # Where the loss is scaled, gradients may overflow: the step is left out then, and nothing is lost.
+    # A scaled loss may overflow its gradients, which is harmless: the step is then skipped.
     if training.precision.scaling is None:
-        # Backward goes from the readout down, so the last layer's gradients come first.
+        # The backward pass begins at the readout, so the last layer's gradients are computed first.
         for name, parameter in reversed(list(model.named_parameters())):
             if parameter.grad is not None and not _is_finite(parameter.grad):
                 return f"gradient of {name}"

@@ -1,4 +1,4 @@
-"""torch's optimizers, as a configuration asks for them."""
+"""The optimizer step that a configuration describes: optimizer, clipping, L2 penalty and learning rate."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,18 @@ from torch.optim import Optimizer
 from failmap.search.trial.criterion import Progress
 from failmap.search.trial.train_config import BETAS, OPTIMIZERS, TrainConfig
 
-#: Numbers that torch keeps for each parameter on the host, whatever the device, where the step is not fused.
+#: State that torch keeps on the host for each parameter, whatever the device, unless the step is fused.
 _HOST_NUMBERS = ("step", "mu_product")
+#: torch's ReduceLROnPlateau: the least relative fall of the loss, and the least change of the rate.
+THRESHOLD, LEAST_CHANGE = 1e-4, 1e-8
+#: torch's OneCycleLR: the share of updates during which the rate rises, and its first and last value.
+ONE_CYCLE_RISE, ONE_CYCLE_FIRST, ONE_CYCLE_LAST = 0.3, 1 / 25, 1 / 25 / 1e4
 
 
 def build_optimizer(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> Optimizer:
-    """torch's optimizer of that name, at torch's defaults but for what the configuration sets.
+    """Build the configured optimizer of torch; settings that are not given keep torch's defaults.
 
-    Rprop takes the learning rate for the size of its first step only, so no schedule changes it.
+    Rprop uses the learning rate for the size of its first step only, so no schedule affects it.
     """
     chosen = OPTIMIZERS[config.optimizer]
     settings: dict[str, Any] = {"lr": config.peak_rate}
@@ -43,22 +47,22 @@ def build_optimizer(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> 
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Sets the rate of every parameter group."""
+    """Set the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 def stays_on_host(optimizer: Optimizer, key: str) -> bool:
-    """Whether torch keeps this part of a parameter's state on the host.
+    """Return whether torch keeps an entry of a parameter's state on the host.
 
-    Fused steps read it on the device, and ASGD has all its numbers there.
+    Fused optimizers and ASGD keep everything on the device.
     """
     on_device = optimizer.defaults.get("fused") or isinstance(optimizer, torch.optim.ASGD)
     return key in _HOST_NUMBERS and not on_device
 
 
 def clip(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> None:
-    """Cuts every entry to the largest value allowed, and scales what is left to the largest norm allowed."""
+    """Clip gradients in place, first by value and then by norm, as configured."""
     if config.clip_value is not None:
         nn.utils.clip_grad_value_(parameters, config.clip_value)
     if config.clip_norm is not None:
@@ -67,9 +71,9 @@ def clip(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> None:
 
 @torch.no_grad()
 def add_l2_penalty(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> None:
-    """Adds the gradient of l2_penalty / 2 times the squared norm of all weights that have a gradient.
+    """Add l2_penalty times each weight to its gradient, where it has one.
 
-    Comes after clipping, as torch's weight decay does: with Adam or SGD the two are the same.
+    Call it after clipping, like torch's weight decay, to which it is identical for Adam and SGD.
     """
     if config.l2_penalty == 0:
         return
@@ -77,14 +81,10 @@ def add_l2_penalty(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> N
     torch._foreach_add_([pair[0] for pair in pairs], [pair[1] for pair in pairs], alpha=config.l2_penalty)
 
 
-#: torch's: a loss counts as lower by this share at least, and a smaller change of the rate is not made.
-THRESHOLD, LEAST_CHANGE = 1e-4, 1e-8
-
-
 def plateau_step(config: TrainConfig, progress: Progress, validation_loss: float) -> None:
-    """Lowers `progress.rate_share` if the validation loss has not fallen for too many evaluations.
+    """Lower `progress.rate_share` if the validation loss has not fallen for too many evaluations.
 
-    All that it goes by is in the progress, so it survives a checkpoint, and is a function of the history.
+    Its whole state is in the progress, which checkpoints store, and is a function of the history.
     """
     if config.schedule != "plateau":
         return
@@ -101,20 +101,16 @@ def plateau_step(config: TrainConfig, progress: Progress, validation_loss: float
         progress.rate_share = share
 
 
-#: torch's OneCycleLR: share of the updates on which the rate rises, and what it begins and ends at.
-ONE_CYCLE_RISE, ONE_CYCLE_FIRST, ONE_CYCLE_LAST = 0.3, 1 / 25, 1 / 25 / 1e4
-
-
 def learning_rate(config: TrainConfig, update: int, plateau_share: float = 1.0) -> float:
-    """The learning rate of one update, counted from 0.
+    """Return the learning rate of an update.
 
-    A linear warm-up leads to the schedule's first rate; the schedule goes over the updates that are left. All
-    but `plateau` are functions of the update alone, so they need no state.
+    A linear warm-up leads to the schedule's first rate; the schedule covers the remaining updates. All
+    schedules but `plateau` are functions of the update alone, so they need no state.
 
     Args:
-        config: schedule and budget.
-        update: from 0.
-        plateau_share: what the schedule `plateau` has left of the rate (see search.trial.plateau).
+        config: The schedule and the update budget.
+        update: The update, counted from 0.
+        plateau_share: The share of the rate that `plateau_step` has left.
     """
     peak = config.peak_rate * plateau_share
     if update < config.warmup_updates:
@@ -123,10 +119,11 @@ def learning_rate(config: TrainConfig, update: int, plateau_share: float = 1.0) 
 
 
 def _share(config: TrainConfig, update: int) -> float:
-    """What a schedule leaves of the highest rate, `update` updates after the warm-up.
+    """Return the share of the peak rate, `update` updates after the warm-up.
 
-    From 1 to `final_share` at the end of the budget: in `step_count` equal-ratio steps, exponentially, or
-    along half a cosine (Loshchilov and Hutter 2017, without restarts); or up and down in one cycle.
+    It falls from 1 to `final_share` at the end of the budget: in `step_count` equal-ratio steps,
+    exponentially, or along half a cosine (Loshchilov and Hutter 2017, without restarts); or it rises and
+    falls in one cycle.
     """
     budget = max(config.max_updates - config.warmup_updates, 1)
     progress = update / budget
@@ -145,7 +142,7 @@ def _share(config: TrainConfig, update: int) -> float:
 
 
 def _one_cycle(update: int, budget: int) -> float:
-    """Half a cosine up and half a cosine down (Smith and Topin 2018), in torch's numbers."""
+    """Return the share for half a cosine up and half a cosine down (Smith and Topin 2018), as in torch."""
     top = ONE_CYCLE_RISE * budget - 1
     if update <= top:
         return _half_cosine(ONE_CYCLE_FIRST, 1.0, update / top)

@@ -1,4 +1,4 @@
-"""In which precision a network computes. Its weights, the losses and the metrics stay in float32."""
+"""The precision in which a network computes. Weights, losses and metrics stay in float32."""
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from failmap.models.network import Network, Teacher, Trace
 from failmap.search.trial.train_config import PrecisionName
 
-#: Precisions that torch.autocast computes in.
+#: Precisions implemented by torch.autocast.
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 #: NVIDIA's first GPUs with TF32 and BF16: Ampere.
 _AMPERE = (8, 0)
@@ -19,17 +19,17 @@ _NEEDS_AMPERE = "needs an NVIDIA GPU of compute capability 8.0 or newer"
 
 
 class PrecisionError(ValueError):
-    """A precision that a device does not have, told in one line."""
+    """A device does not support a precision; the message is one line."""
 
 
 def check_precision(precision: PrecisionName, device: torch.device) -> None:
-    """Raises PrecisionError where the device cannot compute in a precision: why, and what it has.
+    """Raise PrecisionError if a device does not support a precision, and name those that it does support.
 
-    On a CPU, torch 2.13 was seen (AVX-512 with BF16 and FP16 instructions, one thread, 32 to 512 units) to
-    train RNN, GRU, LSTM, linear and convolutional layers in bf16 under autocast, outputs off by 4e-3 to 1e-2
-    and gradients by 2e-3 to 6e-3 of their size, in 1.1 to 1.9 times the time of fp32. That is no gain, but a
-    true answer to what bf16 does to learning, so it is allowed where an LSTM runs. In fp16 an LSTM does not
-    run at all ("could not create a primitive descriptor"), and a convolution takes 100 to 280 times as long.
+    On a CPU (AVX-512 with BF16 and FP16 instructions, one thread, 32 to 512 units), torch 2.13 trains RNN,
+    GRU, LSTM, linear and convolutional layers in bf16 under autocast, with relative errors of 4e-3 to 1e-2 in
+    outputs and 2e-3 to 6e-3 in gradients, in 1.1 to 1.9 times the time of fp32. It is no faster, but shows
+    how bf16 affects learning, so it is allowed where an LSTM runs. In fp16 an LSTM does not run at all
+    ("could not create a primitive descriptor"), and a convolution takes 100 to 280 times as long.
     """
     if precision == "fp32":
         return
@@ -38,31 +38,31 @@ def check_precision(precision: PrecisionName, device: torch.device) -> None:
         if precision != "fp16" and capability < _AMPERE:
             name, version = torch.cuda.get_device_name(device), ".".join(map(str, capability))
             raise PrecisionError(
-                f"train.precision={precision}: {_NEEDS_AMPERE}, and {name} has {version}: take fp32 or fp16"
+                f"train.precision={precision}: {_NEEDS_AMPERE}, but {name} has {version}; use fp32 or fp16"
             )
     elif precision == "tf32":
         raise PrecisionError(
-            f"train.precision=tf32: {_NEEDS_AMPERE}, and trials run on a CPU here; it has {_those_of_a_cpu()}"
+            f"train.precision=tf32: {_NEEDS_AMPERE}, but trials run on a CPU here; use {_cpu_precisions()}"
         )
     elif precision == "fp16":
         raise PrecisionError(
-            "train.precision=fp16: needs an NVIDIA GPU, for torch runs no LSTM in fp16 elsewhere, and trials "
-            f"run on a CPU here; it has {_those_of_a_cpu()}"
+            "train.precision=fp16: needs an NVIDIA GPU, because torch runs no LSTM in fp16 elsewhere, but "
+            f"trials run on a CPU here; use {_cpu_precisions()}"
         )
     elif not _cpu_has_bf16():
-        raise PrecisionError("train.precision=bf16: torch runs no LSTM in bf16 on this CPU; it has fp32")
+        raise PrecisionError("train.precision=bf16: torch runs no LSTM in bf16 on this CPU; use fp32")
 
 
 class Precision:
-    """How one training computes, on one device.
+    """Runs the passes of one training in a given precision.
 
     Args:
-        name: fp32; tf32: matrix products and convolutions of float32 with 10 bits of mantissa; bf16 and fp16:
-            by torch.autocast, fp16 with its loss scaled so that small gradients do not underflow.
-        device: where it computes.
+        name: fp32; tf32: float32 matrix products and convolutions with 10 bits of mantissa; bf16 and fp16:
+            torch.autocast, with a scaled loss for fp16 so that small gradients do not underflow.
+        device: The device that computes.
 
     Raises:
-        PrecisionError: the device has no such precision.
+        PrecisionError: The device does not support the precision.
     """
 
     def __init__(self, name: PrecisionName, device: torch.device) -> None:
@@ -71,7 +71,7 @@ class Precision:
         self.dtype = _HALF.get(name)
         self.scaling = LossScaling(device) if name == "fp16" else None
         if device.type == "cuda":
-            # For every trial, both ways: processes go from trial to trial, and cuDNN comes with TF32 on.
+            # Always set, since processes are reused from trial to trial, and TF32 is on by default in cuDNN.
             torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
             torch.backends.cudnn.allow_tf32 = name == "tf32"
 
@@ -82,7 +82,7 @@ class Precision:
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Float[Tensor, "batch *label outputs"]:
-        """A network's outputs, in float32."""
+        """Return a network's outputs, in float32."""
         with self._autocast():
             outputs: Tensor = model(inputs, lengths, teacher)
         return outputs.float()
@@ -94,7 +94,7 @@ class Precision:
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """A pass through a network, its outputs and states in float32."""
+        """Return a pass through a network, its outputs and states in float32."""
         with self._autocast():
             outputs, layers = model.trace(inputs, lengths, teacher)
         layers = [
@@ -103,14 +103,14 @@ class Precision:
         return Trace(outputs.float(), layers)
 
     def backward(self, loss: Float[Tensor, ""], optimizer: Optimizer, inputs: Tensor | None = None) -> None:
-        """The gradients of a loss to all weights, and to the inputs where those take one."""
+        """Compute the gradients of a loss to all weights, and to the inputs if they require one."""
         if self.scaling is None:
             loss.backward()
         else:
             self.scaling.backward(loss, optimizer, inputs)
 
     def step(self, optimizer: Optimizer) -> None:
-        """Moves the weights; not where a gradient overflowed its scaled loss."""
+        """Make an optimizer step, unless a gradient of a scaled loss overflowed."""
         if self.scaling is None:
             optimizer.step()
         else:
@@ -123,15 +123,15 @@ class Precision:
 
 
 class LossScaling:
-    """The loss times a number that grows until gradients overflow (Micikevicius et al. 2018), by torch."""
+    """torch's dynamic loss scaling, which grows until gradients overflow (Micikevicius et al. 2018)."""
 
     def __init__(self, device: torch.device) -> None:
         self._scaler = torch.amp.GradScaler(device.type)
-        # It makes its tensors on first use, but a snapshot may come before.
+        # The scaler creates its tensors on first use, but a snapshot may need them earlier.
         self._scaler.scale(torch.zeros((), device=device))
 
     def backward(self, loss: Float[Tensor, ""], optimizer: Optimizer, inputs: Tensor | None) -> None:
-        """The gradients, scaled back; what overflowed stays infinite, and the next step is then left out."""
+        """Compute unscaled gradients; those that overflowed stay infinite, and the next step is skipped."""
         scaled: Tensor = self._scaler.scale(loss)
         scaled.backward()
         self._scaler.unscale_(optimizer)
@@ -139,12 +139,12 @@ class LossScaling:
             inputs.grad.div_(self._scaler.get_scale())
 
     def step(self, optimizer: Optimizer) -> None:
-        """A step unless a gradient overflowed, and the next scale. Fused optimizers need not ask the host."""
+        """Step unless a gradient overflowed, and update the scale; fused optimizers need no host sync."""
         self._scaler.step(optimizer)
         self._scaler.update()
 
     def state(self) -> dict[str, Tensor]:
-        """The scale and the steps since it last changed."""
+        """Return the scale and the number of steps since it last changed."""
         state = self._scaler.state_dict()
         return {
             "scale": torch.tensor(state["scale"], dtype=torch.float64),
@@ -152,14 +152,14 @@ class LossScaling:
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Puts a state back."""
+        """Restore a state."""
         numbers = {"scale": state["scale"].item(), "_growth_tracker": int(state["growth_tracker"].item())}
         self._scaler.load_state_dict({**self._scaler.state_dict(), **numbers})
 
 
 @lru_cache(maxsize=1)
 def _cpu_has_bf16() -> bool:
-    """Whether an LSTM trains in bf16 on this CPU: torch says so only by trying."""
+    """Return whether an LSTM trains in bf16 on this CPU, which can only be found by trying."""
     layer, inputs = nn.LSTM(2, 2, batch_first=True), torch.zeros(1, 2, 2)
     try:
         with torch.random.fork_rng(devices=[]), torch.autocast("cpu", dtype=torch.bfloat16):
@@ -169,5 +169,5 @@ def _cpu_has_bf16() -> bool:
     return True
 
 
-def _those_of_a_cpu() -> str:
-    return "fp32 and bf16" if _cpu_has_bf16() else "fp32"
+def _cpu_precisions() -> str:
+    return "fp32 or bf16" if _cpu_has_bf16() else "fp32"

@@ -1,4 +1,4 @@
-"""The learning-rate range test: one short training in which the rate grows until the loss explodes.
+"""The learning-rate range test: one short training in which the rate grows until the loss diverges.
 
 Smith (2017), "Cyclical learning rates for training neural networks", with the exponential growth and the
 smoothed loss of fast.ai's `lr_find`.
@@ -15,29 +15,29 @@ import torch
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.training import Training
 
-#: Weight of the past in the smoothed loss.
+#: Weight of past losses in the smoothed loss.
 SMOOTHING = 0.9
-#: A smoothed loss of so many times the least one before, and above the first, has diverged (fast.ai).
+#: A smoothed loss above the first and this many times the least has diverged (fast.ai).
 DIVERGED_TIMES = 4.0
-#: Updates at the lowest rates, which show the loss before it falls: a share of all, and at least so many.
-START_SHARE, LEAST_STARTS = 0.1, 5
-#: A fall counts from this share of the first loss on, and above the noise of single batches.
-LEAST_FALL = 0.01
-#: The suggested interval reaches from the first of these shares of the whole fall to the second.
+#: Updates at the lowest rates, which give the initial loss: a share of all, and a minimum.
+START_SHARE, MIN_STARTS = 0.1, 5
+#: Least fall that counts, relative to the initial loss; it must also exceed the noise of single batches.
+MIN_FALL = 0.01
+#: Shares of the whole fall at which the suggested interval begins and ends.
 FIRST_SHARE, LAST_SHARE = 0.1, 0.9
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """How the loss went while the learning rate grew.
+    """Result of a range test.
 
     Attributes:
-        rates: the learning rate of each update, growing by a constant factor.
-        losses: the training loss of each update, before its step.
-        smoothed: the same, smoothed exponentially without bias; ends where it is not finite.
-        diverged_at: the rate at which the loss exploded or was not finite any more; None if it never did.
-        steepest: the rate at which the smoothed loss fell fastest; None if it never fell.
-        suggested: rates from where a tenth of the fall is done to where nine tenths are; None likewise.
+        rates: Learning rate of each update, growing by a constant factor.
+        losses: Training loss of each update, before its step.
+        smoothed: Bias-corrected exponential average of the losses, up to the first that is not finite.
+        diverged_at: Rate at which the loss diverged; None if it never did.
+        steepest: Rate at which the smoothed loss fell fastest; None if it never fell.
+        suggested: Rates at which a tenth and nine tenths of the fall were reached; None if it never fell.
     """
 
     rates: tuple[float, ...]
@@ -49,10 +49,10 @@ class RangeTest:
 
     @property
     def conclusion(self) -> str:
-        """What the test found, in one line."""
-        end = "" if self.diverged_at is None else f"; it explodes at {self.diverged_at:.2g}"
+        """Summary of the result in one line."""
+        end = "" if self.diverged_at is None else f"; it diverges at {self.diverged_at:.2g}"
         if self.suggested is None:
-            return f"the loss falls at no learning rate from {self.rates[0]:.2g} on{end}: nothing to suggest"
+            return f"the loss falls at no learning rate from {self.rates[0]:.2g} up{end}; no suggestion"
         low, high = self.suggested
         return f"the loss falls fastest at the rate {self.steepest:.2g}; try {low:.2g} to {high:.2g}{end}"
 
@@ -65,16 +65,22 @@ def range_test(
     high: float = 10.0,
     num_updates: int = 150,
 ) -> RangeTest:
-    """Trains from a trial's own seed with its optimizer, clipping and batches at rates from low to high.
+    """Train with a trial's own seed, optimizer, clipping and batches at growing learning rates.
 
-    It ends early where the loss explodes, and looks at each loss, so it is slower than a training.
+    The test ends early if the loss diverges. It synchronises at every loss, so it is slower than a training.
+
+    Args:
+        config: The trial.
+        device: The device that trains.
+        low, high: First and last learning rate.
+        num_updates: Number of updates, one for each rate.
 
     Raises:
-        PrecisionError: the device cannot compute as `train.precision` says.
+        PrecisionError: The device does not support `train.precision`.
     """
     assert 0 < low < high, (low, high)
     assert num_updates >= 2, num_updates
-    # Curricula and teachers go by the share of the budget: this training has no other.
+    # Curricula and teacher forcing depend on the share of the budget, which is that of this test.
     train = config.train.model_copy(update={"max_updates": num_updates})
     training = Training(config.model_copy(update={"train": train}), device)
     training.begin_interval(0)
@@ -90,27 +96,27 @@ def range_test(
 
 
 def read_range(rates: Sequence[float], losses: Sequence[float]) -> RangeTest:
-    """What the losses at growing rates say."""
+    """Interpret the losses at growing rates."""
     smoothed = smooth(losses)
     diverged_at = rates[-1] if has_diverged(smoothed, losses) else None
     test = RangeTest(tuple(rates), tuple(losses), tuple(smoothed), diverged_at)
-    num_first = max(LEAST_STARTS, math.ceil(START_SHARE * len(losses)))
+    num_first = max(MIN_STARTS, math.ceil(START_SHARE * len(losses)))
     if len(smoothed) <= num_first:
         return test
     start = statistics.fmean(losses[:num_first])
-    # Neighbours differ by noise alone, whatever the trend.
+    # Consecutive losses differ by noise alone, whatever the trend.
     noise = statistics.pstdev(later - earlier for earlier, later in pairwise(losses[:num_first]))
     lowest = min(range(num_first, len(smoothed)), key=smoothed.__getitem__)
     fall = start - smoothed[lowest]
-    if fall <= max(noise, LEAST_FALL * abs(start)):
+    if fall <= max(noise, MIN_FALL * abs(start)):
         return test
 
-    def where_done(share: float) -> int:
-        """From where until the lowest loss at least this share of the fall is done."""
+    def first_below(share: float) -> int:
+        """Return the first index from which on this share of the fall is kept until the lowest loss."""
         level = start - share * fall
         return max((index + 1 for index in range(lowest) if smoothed[index] > level), default=0)
 
-    first, last = where_done(FIRST_SHARE), where_done(LAST_SHARE)
+    first, last = first_below(FIRST_SHARE), first_below(LAST_SHARE)
     slopes = {
         index: smoothed[index] - smoothed[index - 1] for index in range(max(first, 1), max(last, 1) + 1)
     }
@@ -119,7 +125,7 @@ def read_range(rates: Sequence[float], losses: Sequence[float]) -> RangeTest:
 
 
 def smooth(losses: Sequence[float]) -> list[float]:
-    """The exponential mean of the losses so far, without bias; ends before the first that is not finite."""
+    """Return the bias-corrected exponential average of losses, up to the first that is not finite."""
     smoothed: list[float] = []
     mean = 0.0
     for count, loss in enumerate(losses, start=1):
@@ -131,7 +137,7 @@ def smooth(losses: Sequence[float]) -> list[float]:
 
 
 def has_diverged(smoothed: Sequence[float], losses: Sequence[float]) -> bool:
-    """Whether the last loss is not finite, or so high that the training is lost."""
+    """Return whether the last loss is not finite, or too high to recover."""
     if len(smoothed) < len(losses):
         return True
     least = min(smoothed)

@@ -1,4 +1,4 @@
-"""One trial on one device: trains to the next evaluation, writes it down, and knows when it is decided."""
+"""One trial on one device: it trains from evaluation to evaluation until its outcome is decided."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from failmap.search.trial.probes.probe import probe
 from failmap.search.trial.training import Interval, Training
 from failmap.search.trial.warm_start import start_from_stored
 
-#: Share of the training time that checkpoints may take.
+#: Maximum share of the training time spent on checkpoints.
 CHECKPOINT_SHARE = 0.02
 
 
@@ -33,16 +33,21 @@ class TrialSession:
     """Trains one configuration, from its checkpoint if it has one.
 
     Args:
-        config: what to train.
-        folder: the trial's; history and checkpoint are written there, the driver writes the record.
-        device: where to train.
-        is_current: whether this attempt is still the trial's latest; if not, nothing may be written.
-        is_stop_asked: whether the session should save itself and end; looked at between updates.
-        keep: whose weights stay after the end.
-        test: look at the test set once, at the end.
+        config: The trial.
+        folder: The trial's folder, for history and checkpoint; the driver writes the record.
+        device: The device that trains.
+        is_current: Returns whether this attempt is still the trial's latest; if not, nothing is written.
+        is_stopped: Returns whether the session should save its state and end; polled between updates.
+        keep: Which trials' final weights are kept: none, learned or all.
+        test: Whether to measure the test set once, at the end.
 
     Attributes:
-        summary: how the trial ended; None while it goes on. An outcome of None stands for interrupted.
+        summary: The trial's end; None while it runs. An outcome of None means that it was interrupted.
+
+    Raises:
+        PrecisionError: The device does not support `train.precision`.
+        SupersededError: A later attempt of the trial has begun.
+        UserError: The weights that the model starts from are missing or do not fit.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class TrialSession:
         device: torch.device,
         *,
         is_current: Callable[[], bool] = lambda: True,
-        is_stop_asked: Callable[[], bool] = lambda: False,
+        is_stopped: Callable[[], bool] = lambda: False,
         keep: str = "none",
         test: bool = False,
     ) -> None:
@@ -77,31 +82,35 @@ class TrialSession:
             max_updates=config.train.max_updates,
         )
         self.history = History(folder, is_current, self.progress.update)
-        self._is_stop_asked = _polled(is_stop_asked, store_of(folder.path).poll_seconds)
+        self._is_stopped = _throttled(is_stopped, store_of(folder.path).poll_seconds)
         self._saved_at = self.progress.seconds
         self._save_seconds = 0.0
 
     def advance(self) -> Evaluation | None:
-        """Trains to the next evaluation and appends it to the history.
+        """Train to the next evaluation and append it to the history.
 
-        Returns None if the session was told to stop: its state at the last evaluation is saved then, and
-        `summary.outcome` is None. Raises SupersededError if a later attempt of the trial has begun.
+        Returns:
+            The evaluation, or None if the session was stopped: its state at the previous evaluation is then
+            saved, and `summary.outcome` is None.
+
+        Raises:
+            SupersededError: A later attempt of the trial has begun.
         """
         assert self.summary is None, "the trial has ended"
         started = perf_counter()
         model, scaling = self.training.model, self.training.precision.scaling
         before = Snapshot.take(model, self.training.optimizer, self.progress, scaling)
-        self._save_when_due(before)
+        self._save_if_due(before)
         train = self.config.train
         first = self.progress.update
         end = min((first // train.evaluate_every + 1) * train.evaluate_every, train.max_updates)
         self.training.rate_share = self.progress.rate_share
-        interval = self.training.run(first, end, self._is_stop_asked)
+        interval = self.training.run(first, end, self._is_stopped)
         if interval is None:
             self._save(before)
             self.summary = self.summarise(None, "interrupted")
             return None
-        measurement = self._measured(self.validation)
+        measurement = self._measure(self.validation)
         score = self.training.objective.score(measurement.metric)
         signals = self._signals(interval, measurement, end)
         self.progress.update = end
@@ -116,20 +125,13 @@ class TrialSession:
         )
         plateau_step(train, self.progress, measurement.loss)
         if decision is not None:
-            self._decide(decision, before, end)
+            self._finish(decision, before, end)
         return evaluation
-
-    def leave(self) -> None:
-        """Lets others see all evaluations of a trial that goes no further here: it was stopped by rank.
-
-        Raises SupersededError if a later attempt has begun.
-        """
-        self.history.push()
 
     def _evaluation(
         self, interval: Interval, measurement: Measurement, score: float, signals: Signals
     ) -> Evaluation:
-        """What is written down of this evaluation."""
+        """Return the evaluation's record."""
         return Evaluation(
             update=self.progress.update,
             seconds=round(self.progress.seconds, 4),
@@ -141,7 +143,7 @@ class TrialSession:
         )
 
     def _signals(self, interval: Interval, measurement: Measurement, end: int) -> Signals:
-        """What is told beside losses and score, of the evaluation after update `end`."""
+        """Return the signals of the evaluation after update `end`."""
         train, training = self.config.train, self.training
         measured = {
             **interval.probe.signals(),
@@ -156,17 +158,16 @@ class TrialSession:
             signals["epoch"] = end * training.batch_size / training.task.num_train
         return signals
 
-    def _measured(self, batch: Batch) -> Measurement:
-        """The network as it stands, on sequences that it is not trained on."""
+    def _measure(self, batch: Batch) -> Measurement:
         training = self.training
         return measure(training.model, training.objective, batch, training.precision)
 
     def _is_finite(self, interval: Interval, measurement: Measurement) -> bool:
-        """Whether every loss since the last evaluation, and the validation loss, is finite."""
+        """Return whether all losses since the last evaluation, and the validation loss, are finite."""
         return math.isfinite(measurement.loss) and bool(torch.isfinite(interval.losses).all())
 
-    def _decide(self, decision: Decision, before: Snapshot, end: int) -> None:
-        """Ends the trial with an outcome, and with what only the worker can still tell."""
+    def _finish(self, decision: Decision, before: Snapshot, end: int) -> None:
+        """End the trial: write weights, and summarise its first non-finite tensor or its test results."""
         reason, extra = decision.reason, dict[str, Any]()
         if decision.reason == "not finite":
             found = first_nonfinite(self.training, before, end) or FirstNonfinite("validation loss", end)
@@ -174,7 +175,7 @@ class TrialSession:
             extra["first_nonfinite"] = asdict(found)
         elif self.test:
             self.training.task.unseal()
-            tested = self._measured(self.training.task.test_set())
+            tested = self._measure(self.training.task.test_set())
             extra["test_metric"] = tested.metric
             extra["test_score"] = self.training.objective.score(tested.metric)
         if self.keep == "all" or self.keep == decision.outcome:
@@ -183,7 +184,7 @@ class TrialSession:
         self.summary = self.summarise(decision.outcome, reason, **extra)
 
     def summarise(self, outcome: Outcome | None, reason: str, **extra: Any) -> Summary:
-        """The trial as it stands, under a given outcome."""
+        """Return a summary of the trial's current state with a given outcome."""
         task, objective = self.training.task, self.training.objective
         wanted = self.config.criterion.score
         return Summary(
@@ -206,8 +207,8 @@ class TrialSession:
             **extra,
         )
 
-    def _save_when_due(self, snapshot: Snapshot) -> None:
-        """Saves so often that saving takes a bounded share of the training time."""
+    def _save_if_due(self, snapshot: Snapshot) -> None:
+        """Save unless checkpoints would then exceed CHECKPOINT_SHARE of the training time."""
         trained = self.progress.seconds - self._saved_at
         if self.progress.update == 0 or trained * CHECKPOINT_SHARE < self._save_seconds:
             return
@@ -221,21 +222,21 @@ class TrialSession:
         snapshot.save(self.folder.checkpoint)
 
 
-def _polled(flag: Callable[[], bool], poll_seconds: float) -> Callable[[], bool]:
-    """The same flag, looked at no more often than that: it may lie on a network."""
-    next_look = monotonic()
+def _throttled(flag: Callable[[], bool], poll_seconds: float) -> Callable[[], bool]:
+    """Wrap a flag that may be on a network, so that it is polled no more often than this."""
+    next_poll = monotonic()
 
-    def flag_exists() -> bool:
-        nonlocal next_look
+    def is_set() -> bool:
+        nonlocal next_poll
         now = monotonic()
-        if now < next_look:
+        if now < next_poll:
             return False
-        next_look = now + poll_seconds
+        next_poll = now + poll_seconds
         return flag()
 
-    return flag_exists
+    return is_set
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no word for what is not finite: None."""
+    """Return None for a number that is not finite, which JSON cannot represent."""
     return value if math.isfinite(value) else None

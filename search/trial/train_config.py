@@ -1,4 +1,4 @@
-"""How one trial is trained. Knows no torch."""
+"""The training settings of one trial, and the table of optimizers. Imports no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +22,9 @@ OptimizerName = Literal[
     "rprop",
     "sgd",
 ]
+Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]
+PrecisionName = Literal["fp32", "tf32", "bf16", "fp16"]
+
 _ADAMS = ("beta1", "beta2", "epsilon", "weight_decay")
 
 
@@ -30,12 +33,12 @@ class OptimizerSettings:
     """One optimizer.
 
     Attributes:
-        torch_name: its class in torch.optim.
-        settings: the fields of TrainConfig that it has, beside the learning rate.
+        torch_name: Name of its class in torch.optim.
+        settings: The fields of TrainConfig that it has besides the learning rate.
         learning_rate: torch's default.
         weight_decay: torch's default.
-        is_fused: whether torch has one kernel for the whole step, on a CPU and a GPU; it is taken then (on a
-            CPU a step of 32 units takes 62 instead of 190 us with Adam, 35 instead of 67 us with SGD).
+        is_fused: Whether torch has a fused kernel on CPU and GPU, which is then used (on a CPU, a step of 32
+            units takes 62 instead of 190 us with Adam, and 35 instead of 67 us with SGD).
     """
 
     torch_name: str
@@ -59,111 +62,104 @@ OPTIMIZERS: dict[OptimizerName, OptimizerSettings] = {
     "rprop": OptimizerSettings("Rprop", (), 1e-2),
     "sgd": OptimizerSettings("SGD", ("momentum", "nesterov", "weight_decay"), 1e-3, is_fused=True),
 }
-#: torch's default of beta1 and beta2, the same in all that have them.
+#: torch's defaults of beta1 and beta2, equal for all optimizers that have them.
 BETAS = (0.9, 0.999)
-#: Settings that not every optimizer has.
+#: Settings that only some optimizers have.
 SPECIAL_SETTINGS = ("momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay")
 
 
 def optimizers_with(setting: str) -> list[OptimizerName]:
-    """The optimizers that have a setting."""
+    """Return the optimizers that have a setting."""
     return [name for name, optimizer in OPTIMIZERS.items() if setting in optimizer.settings]
 
 
-Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]
-PrecisionName = Literal["fp32", "tf32", "bf16", "fp16"]
-
-
 class TrainConfig(Config):
-    """How one trial is trained. An update is one optimizer step."""
+    """The training settings of one trial. An update is one optimizer step."""
 
-    optimizer: OptimizerName = Field(default="adam", description="torch.optim's")
+    optimizer: OptimizerName = Field(default="adam", description="optimizer of torch.optim")
     learning_rate: float | None = Field(
         default=3e-3,
         gt=0,
         le=1e3,
-        description="at the schedule's highest point; none: torch's default of the optimizer",
+        description="learning rate at the schedule's peak; none: torch's default for the optimizer",
     )
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="of sgd and rmsprop")
-    nesterov: bool = Field(default=False, description="Nesterov's momentum, of sgd; nadam has it built in")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd and rmsprop")
+    nesterov: bool = Field(default=False, description="Nesterov momentum of sgd; nadam has it built in")
     beta1: float | None = Field(
         default=None,
         ge=0,
         lt=1,
-        description="decay of the mean gradient, of adam, adamax, adamw, nadam and radam; none: torch's, 0.9",
+        description="decay of the mean gradient, for adam, adamax, adamw, nadam and radam; none: torch's 0.9",
     )
     beta2: float | None = Field(
         default=None,
         ge=0,
         lt=1,
-        description="decay of the mean squared gradient, of the same; none: torch's, 0.999",
+        description="decay of the mean squared gradient, for the same; none: torch's 0.999",
     )
     epsilon: float | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="what is added to the divisor, of the same, adadelta, adagrad and rmsprop; none: torch's",
+        description="term added to the divisor, for the same, adadelta, adagrad and rmsprop; none: torch's",
     )
     weight_decay: float | None = Field(
         default=None,
         ge=0,
-        description="torch's: decoupled for adamw, an L2 penalty for the others, and rprop has none; none: "
-        "torch's default, 0.01 for adamw and 0 for the others",
+        description="torch's weight decay: decoupled for adamw, an L2 penalty for the others; rprop does "
+        "not have it. none: torch's default, 0.01 for adamw and 0 for the others",
     )
     l2_penalty: float = Field(
         default=0.0,
         ge=0,
-        description="L2 penalty whatever the optimizer: so many times the weight is added to its gradient, "
+        description="L2 penalty for any optimizer: this multiple of each weight is added to its gradient "
         "after clipping",
     )
     schedule: Schedule = Field(
         default="constant",
-        description="how the learning rate goes over the update budget; one_cycle is torch's, which rises "
-        "for 30 % of it from a 25th, then falls to nearly nothing; plateau falls when the validation loss "
-        "does not",
+        description="learning rate over the update budget; one_cycle is torch's, which rises from a 25th for "
+        "30 % of the budget, then falls to nearly zero; plateau falls when the validation loss does not",
     )
     final_share: float = Field(
         default=0.1,
         ge=0,
         le=1,
-        description="share of the learning rate left at the end (step, exponential, cosine), or at least "
-        "(plateau)",
+        description="share of the learning rate left at the end (step, exponential, cosine), or the least "
+        "share (plateau)",
     )
-    step_count: int = Field(default=3, ge=1, description="equal falls of the step schedule")
+    step_count: int = Field(default=3, ge=1, description="number of equal-ratio drops of the step schedule")
     plateau_factor: float = Field(
-        default=0.1, gt=0, lt=1, description="what one fall of plateau multiplies the learning rate by"
+        default=0.1, gt=0, lt=1, description="factor of the learning rate at each drop of plateau"
     )
     plateau_patience: int = Field(
         default=10,
         ge=0,
-        description="evaluations in a row that may bring no lower validation loss before plateau falls",
+        description="evaluations in a row without a lower validation loss before plateau drops",
     )
     warmup_updates: int = Field(
-        default=0, ge=0, description="updates over which the learning rate rises from 0, before any schedule"
+        default=0, ge=0, description="updates over which the learning rate rises from 0, before the schedule"
     )
     clip_value: float | None = Field(
         default=None,
         gt=0,
-        description="largest absolute value of a gradient's entry, cut before its norm is; none: not clipped",
+        description="largest absolute value of a gradient's entry, clipped before the norm; none: unclipped",
     )
-    clip_norm: float | None = Field(
-        default=None, gt=0, description="largest gradient norm; none: not clipped"
-    )
+    clip_norm: float | None = Field(default=None, gt=0, description="largest gradient norm; none: unclipped")
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] | Literal["full"] = Field(
-        default=64, description="sequences of one update; full: the whole training set, where it is finite"
+        default=64, description="sequences per update; full: the whole training set, if it is finite"
     )
     precision: PrecisionName = Field(
         default="fp32",
-        description="of matrix products and convolutions; weights and losses stay in fp32. tf32 needs an "
-        "NVIDIA GPU of compute capability 8 or newer, fp16 any NVIDIA GPU (its loss is scaled)",
+        description="precision of matrix products and convolutions; weights and losses stay in fp32. tf32 "
+        "needs an NVIDIA GPU of compute capability 8 or newer, fp16 any NVIDIA GPU (its loss is scaled)",
     )
     max_updates: int = Field(default=1500, ge=1, le=100_000_000, description="update budget of one trial")
-    evaluate_every: int = Field(default=50, ge=1, description="updates from one evaluation to the next")
+    evaluate_every: int = Field(default=50, ge=1, description="updates between evaluations")
 
     @model_validator(mode="before")
     @classmethod
-    def _write_torchs_defaults_down(cls, values: Any) -> Any:
-        """Writes numbers down where torch's are asked for, so that a stored configuration is complete."""
+    def _fill_in_torch_defaults(cls, values: Any) -> Any:
+        """Fill in torch's defaults where none are given, so that a stored configuration is complete."""
         if not isinstance(values, Mapping):
             return values
         name = values.get("optimizer", "adam")
@@ -178,7 +174,7 @@ class TrainConfig(Config):
         return written
 
     @model_validator(mode="after")
-    def _settings_fit(self) -> "TrainConfig":
+    def _check_settings_fit(self) -> "TrainConfig":
         if self.evaluate_every > self.max_updates:
             raise ValueError(
                 f"train.evaluate_every={self.evaluate_every} is more than "
@@ -195,11 +191,11 @@ class TrainConfig(Config):
                 having = f"{', '.join(others)} and {last} have it" if others else f"{last} has it"
                 raise ValueError(f"train.{setting} is not a setting of {self.optimizer}: {having}")
         if self.nesterov and not self.momentum:
-            raise ValueError("train.nesterov=true needs a momentum: set train.momentum=0.9")
+            raise ValueError("train.nesterov=true needs momentum: set train.momentum=0.9")
         return self
 
     @property
     def peak_rate(self) -> float:
-        """The learning rate at the schedule's highest point, which torch's default has filled in."""
-        assert self.learning_rate is not None, "TrainConfig writes torch's default down"
+        """The learning rate at the schedule's peak, with torch's default filled in."""
+        assert self.learning_rate is not None, "torch's default was not filled in"
         return self.learning_rate

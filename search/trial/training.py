@@ -1,4 +1,4 @@
-"""The loop over updates: no host synchronisation, every update a function of the seed and its number."""
+"""The training loop: no host synchronisation, and each update depends on the seed and its number alone."""
 
 from collections.abc import Callable
 from hashlib import blake2b
@@ -27,16 +27,17 @@ class Training:
     """A task, a network, an objective and an optimizer, seeded and on one device.
 
     Attributes:
-        batch_size: sequences of one update.
-        rate_share: what the schedule `plateau` has left of the learning rate.
+        batch_size: Sequences per update.
+        rate_share: Share of the learning rate that the schedule `plateau` has left.
 
     Raises:
-        PrecisionError: the device cannot compute as `train.precision` says.
+        PrecisionError: The device does not support `train.precision`.
+        ValueError: `train.batch_size=full`, and the task has no finite training set.
     """
 
     def __init__(self, config: TrialConfig, device: torch.device) -> None:
-        # Vanishing gradients become denormal numbers, on which a CPU is 7 to 10 times slower: below 1e-38
-        # they count as zero. Set here, for it holds for a thread and decides last bits.
+        # Vanishing gradients become denormal (below 1e-38), which makes a CPU 7 to 10 times slower. The
+        # setting is per thread and affects the last bits, so it is set here.
         torch.set_flush_denormal(True)
         self.config = config
         self.device = device
@@ -45,7 +46,7 @@ class Training:
         self.batch_size = self._batch_size()
         self.rate_share = 1.0
         # Drawn on the CPU whatever the device, so that a seed means the same weights everywhere.
-        torch.manual_seed(_stream(config.seed, "initialization"))
+        torch.manual_seed(_seed_for(config.seed, "initialization"))
         self.model = build_model(
             config.model,
             Interface(
@@ -63,23 +64,23 @@ class Training:
         self.model.feed_back_through(self.objective.predict)
 
     def begin_interval(self, update: int) -> None:
-        """Seeds the dropout, and whatever else is drawn, of the updates from here to the next evaluation."""
+        """Seed dropout, and all other random numbers, for the updates until the next evaluation."""
         if self.config.model.draws_randomly:
-            torch.manual_seed(_stream(self.config.seed, f"dropout/{update}"))
+            torch.manual_seed(_seed_for(self.config.seed, f"dropout/{update}"))
 
     def batch(self, update: int) -> Batch:
-        """The training batch of one update, counted from 0."""
+        """Return the training batch of an update, counted from 0."""
         train = self.config.train
         return self.task.train_batch(
             self.config.seed, update, self.batch_size, progress=update / train.max_updates
         )
 
     def teacher(self, batch: Batch, update: int) -> Teacher:
-        """The true sequences, for a decoder that is shown them."""
+        """Return the target sequences, for a decoder with teacher forcing."""
         return Teacher(batch.targets, update / self.config.train.max_updates)
 
     def run(self, first: int, end: int, is_stopped: Callable[[], bool]) -> "Interval | None":
-        """Runs the updates first .. end - 1, the last one with probes; None if told to stop on the way."""
+        """Run the updates from `first` to `end` - 1, the last one probed; return None if stopped."""
         self.begin_interval(first)
         losses: list[Tensor] = []
         for update in range(first, end - 1):
@@ -93,12 +94,12 @@ class Training:
         return Interval(torch.stack(losses), probe)
 
     def update(self, update: int, *, probe: UpdateProbe | None = None, rate: float | None = None) -> Tensor:
-        """One update; its loss, left on the device.
+        """Make one update and return its loss, on the device.
 
         Args:
-            update: which, from 0.
-            probe: what measures it.
-            rate: a learning rate in place of the schedule's.
+            update: The update, counted from 0.
+            probe: Measures the update, if given.
+            rate: A learning rate that replaces the schedule's.
         """
         batch = self.batch(update)
         if probe is not None:
@@ -115,16 +116,16 @@ class Training:
         return loss.detach()
 
     def backward(self, loss: Tensor, inputs: Tensor | None = None) -> None:
-        """The gradients of a loss to all weights, and to the inputs of a probed update."""
+        """Compute the gradients of a loss to all weights, and to the inputs of a probed update."""
         self.optimizer.zero_grad()
         self.precision.backward(loss, self.optimizer, inputs)
 
     def clip(self) -> None:
-        """Cuts the gradients down to what is allowed, if anything is forbidden."""
+        """Clip the gradients as configured."""
         clip(self.config.train, self.parameters)
 
     def step(self, update: int, rate: float | None = None) -> None:
-        """Moves the weights at this update's learning rate, or at a given one."""
+        """Make an optimizer step at the schedule's learning rate, or at a given one."""
         train = self.config.train
         add_l2_penalty(train, self.parameters)
         scheduled = learning_rate(train, update, self.rate_share)
@@ -132,26 +133,26 @@ class Training:
         self.precision.step(self.optimizer)
 
     def _batch_size(self) -> int:
-        """As configured, or the whole training set. Raises ValueError where there is none."""
+        """Return the configured batch size, or the size of the training set for `full`."""
         batch_size = self.config.train.batch_size
         if batch_size != "full":
             return batch_size
         if self.task.num_train is None:
             raise ValueError(
-                f"train.batch_size=full: task {self.config.task.name} has no finite training set here; "
-                "set task.train_size, where the task has it"
+                f"train.batch_size=full: task {self.config.task.name} has no finite training set; "
+                "set task.train_size if the task supports it"
             )
         return self.task.num_train
 
 
 class Interval:
-    """What the updates between two evaluations left behind, still on the device."""
+    """The losses of the updates between two evaluations, and the last one's probe, still on the device."""
 
     def __init__(self, losses: Tensor, probe: UpdateProbe) -> None:
         self.losses = losses
         self.probe = probe
 
 
-def _stream(seed: int, purpose: str) -> int:
-    """A seed for torch's global generator that no other purpose shares."""
+def _seed_for(seed: int, purpose: str) -> int:
+    """Return a seed for torch's global generator that is unique to a purpose."""
     return int.from_bytes(blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest(), "little") >> 1

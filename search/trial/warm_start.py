@@ -1,4 +1,4 @@
-"""Lower layers of a network that has learned in another run, as `model.start_from=RUN/trial` names it."""
+"""Initialisation from the lower layers of another run's network (`model.start_from=RUN/trial`)."""
 
 from collections.abc import Iterable
 
@@ -15,20 +15,20 @@ from failmap.run_folder.storage import AnyPath, store_of
 from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
 from failmap.search.trial.checkpoint import WEIGHTS_FILE
 
-#: Trials that a message names at most.
+#: Maximum number of trials that a message lists.
 _MAX_NAMED = 5
 
 
 def start_from_stored(network: Network, config: NetworkConfig, folder: TrialFolder) -> None:
-    """Begins with the stored layers that the configuration names; does nothing where it names none.
+    """Copy the stored lower layers that the configuration names, if any, into a network.
 
     Args:
-        network: as it was initialized.
-        config: of the network.
-        folder: the trial's, in whose storage the other run lies too.
+        network: The initialised network.
+        config: The network's configuration.
+        folder: The trial's folder; the other run must be in the same storage.
 
     Raises:
-        UserError: run, trial or weights are missing, or no lower layer fits.
+        UserError: The run, the trial or its weights are missing, or no lower layer fits.
     """
     if not isinstance(config, RecurrentConfig) or config.start_from is None:
         return
@@ -38,7 +38,7 @@ def start_from_stored(network: Network, config: NetworkConfig, folder: TrialFold
 
 
 def start_from(network: RecurrentNetwork, source: str, storage: AnyPath) -> None:
-    """Copies the lower layers of RUN/trial in a storage, as far as they fit. Raises as above."""
+    """Copy the lower layers of RUN/trial in a storage, as far as they fit. Raises as above."""
     path = stored_weights(source, storage)
     try:
         reuse_layers(network, load(store_of(path).read(path, MAX_TENSOR_BYTES)))
@@ -49,7 +49,7 @@ def start_from(network: RecurrentNetwork, source: str, storage: AnyPath) -> None
 
 
 def stored_weights(source: str, storage: AnyPath) -> AnyPath:
-    """The weights' file of RUN/trial. Raises UserError where there is none, and names what there is."""
+    """Return the path of the weights of RUN/trial. Raises a UserError that names the nearest ones."""
     run_name, _, number = source.rpartition("/")
     store, run = store_of(storage), RunFolder(storage / run_name)
     if not store.exists(run.trials):
@@ -60,14 +60,14 @@ def stored_weights(source: str, storage: AnyPath) -> AnyPath:
         missing = "kept no weights" if store.exists(path.parent) else "is not there"
         files = [name.split("/") for name in store.list_files(run.trials)]
         kept = sorted(int(trial) for trial, *rest in files if rest == [WEIGHTS_FILE])
-        raise UserError(f"model.start_from={source}: trial {number} {missing}; {_told(kept)}")
+        raise UserError(f"model.start_from={source}: trial {number} {missing}; {_describe_kept(kept)}")
     return path
 
 
-def _told(kept: Iterable[int]) -> str:
-    """Which trials of a run can be started from, in a few words."""
+def _describe_kept(kept: Iterable[int]) -> str:
+    """List the trials of a run that kept their weights."""
     numbers = [str(number) for number in kept]
     if not numbers:
-        return "none of its run did: it needs keep=learned or keep=all"
+        return "no trial of that run did: it needs keep=learned or keep=all"
     more = f" and {len(numbers) - _MAX_NAMED} more" if len(numbers) > _MAX_NAMED else ""
-    return f"those that kept theirs: {', '.join(numbers[:_MAX_NAMED])}{more}"
+    return f"trials with weights: {', '.join(numbers[:_MAX_NAMED])}{more}"

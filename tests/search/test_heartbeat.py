@@ -1,4 +1,4 @@
-"""Who has been silent for too long, by a clock that the test moves."""
+"""Timeouts of trials by a clock that the test moves."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,45 +14,44 @@ class Clock:
         return self.seconds
 
 
-def listen(silence: Heartbeats[str], clock: Clock, seconds: int) -> list[str]:
-    """The driver looks twice a second."""
+def poll(heartbeats: Heartbeats[str], clock: Clock, seconds: int) -> list[str]:
+    """Poll twice a second, and return the trials that timed out."""
     silent = []
     for _ in range(2 * seconds):
         clock.seconds += 0.5
-        silent += silence.timed_out()
+        silent += heartbeats.timed_out()
     return silent
 
 
-def test_only_what_runs_and_was_not_heard_is_broken_off_and_once() -> None:
+def test_silent_trials_time_out_once() -> None:
     clock = Clock()
-    silence = Heartbeats[str](60, clock)
-    silence.hear("hangs")
-    silence.hear("reports")
-    silence.hear("ends")
-    assert listen(silence, clock, 59) == []
-    silence.hear("reports")
-    silence.forget("ends")
-    assert listen(silence, clock, 2) == ["hangs"]
-    assert listen(silence, clock, 57) == []
-    assert listen(silence, clock, 2) == ["reports"]
+    heartbeats = Heartbeats[str](60, clock)
+    heartbeats.beat("hangs")
+    heartbeats.beat("reports")
+    heartbeats.beat("ends")
+    assert poll(heartbeats, clock, 59) == []
+    heartbeats.beat("reports")
+    heartbeats.remove("ends")
+    assert poll(heartbeats, clock, 2) == ["hangs"]
+    assert poll(heartbeats, clock, 57) == []
+    assert poll(heartbeats, clock, 2) == ["reports"]
 
 
-def test_a_driver_that_did_not_listen_blames_no_trial_for_it() -> None:
-    """It waits for a storage that fails, say, and the results of all trials wait for it."""
+def test_time_without_polling_does_not_count() -> None:
     clock = Clock()
-    silence = Heartbeats[str](60, clock)
-    silence.hear("reports")
+    heartbeats = Heartbeats[str](60, clock)
+    heartbeats.beat("reports")
     clock.seconds = 3600
-    assert silence.timed_out() == []
-    silence.hear("reports")
-    assert listen(silence, clock, 59) == []
-    assert listen(silence, clock, 2) == ["reports"]
+    assert heartbeats.timed_out() == []
+    heartbeats.beat("reports")
+    assert poll(heartbeats, clock, 59) == []
+    assert poll(heartbeats, clock, 2) == ["reports"]
 
 
 @given(st.lists(st.floats(0, 1e6)))
-def test_without_a_limit_nothing_is_ever_broken_off(moments: list[float]) -> None:
+def test_no_limit_never_times_out(moments: list[float]) -> None:
     clock = Clock()
-    silence = Heartbeats[int](None, clock)
+    heartbeats = Heartbeats[int](None, clock)
     for number, clock.seconds in enumerate(moments):
-        silence.hear(number)
-        assert silence.timed_out() == []
+        heartbeats.beat(number)
+        assert heartbeats.timed_out() == []

@@ -1,6 +1,6 @@
-"""What is measured at an evaluation besides loss and score. docs/signals.md lists names and units."""
+"""Signals measured at each evaluation besides loss and score; docs/signals.md lists names and units."""
 
-from failmap.search.trial.probes.host import Signals, is_probed, rounded, to_host
+from failmap.search.trial.probes.common import Signals, is_probed, rounded, to_host
 from failmap.search.trial.probes.states import state_signals
 from failmap.search.trial.probes.update import UpdateProbe, loss_signals
 

@@ -1,4 +1,4 @@
-"""What the labels have to do with the gradient, as seen on the outputs of other sequences."""
+"""How well the gradient follows the labels, measured on the outputs of other sequences."""
 
 import math
 from typing import NamedTuple
@@ -9,97 +9,97 @@ from torch import Tensor
 
 from failmap.datasets.task import Batch
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.common import Signals
 from failmap.search.trial.probes.passes import Gradient, ProbePass, moved_along, norm_of
 
-#: Other labels that each sequence is given: what labels tell by their frequencies alone.
+#: Shuffles of the labels, which give the gradient that label frequencies alone produce.
 NUM_SHUFFLES = 2
-#: The step along a gradient, as a share of the weights' norm: so small that outputs answer in proportion,
-#: so large that the answer stands above their rounding.
+#: Step along a gradient, relative to the weights' norm: small enough that outputs respond linearly, large
+#: enough that the response exceeds their rounding.
 STEP_SHARE = 1e-3
-#: What is asked for counts as nothing below this share of the whole gradient: float32 rounds there.
+#: A label gradient below this share of the whole gradient counts as zero: float32 rounds there.
 MIN_SHARE = 1e-5
 
 Outputs = Float[Tensor, "batch *label outputs"]
 
 
-class Side(NamedTuple):
-    """Sequences of one kind, from training or from validation.
+class ProbeSet(NamedTuple):
+    """Sequences from training or from validation.
 
     Attributes:
-        source: a pass of those whose labels' gradient is followed.
-        judged: others, whose outputs answer.
-        are_apart: whether these are others.
+        source: A pass of the sequences whose label gradient is followed.
+        evaluated: The sequences whose outputs are observed.
+        are_disjoint: Whether these differ from the source.
     """
 
     source: ProbePass
-    judged: Batch
-    are_apart: bool
+    evaluated: Batch
+    are_disjoint: bool
 
 
-class Asked(NamedTuple):
-    """Where a loss sends outputs, downwards.
+class LabelGradient(NamedTuple):
+    """The part of the loss's gradient that depends on which sequence has which label.
 
     Attributes:
-        beyond: by their own labels, beyond where the labels of other sequences send them.
-        share: the size of that against the whole gradient to the outputs; NaN where that is zero.
+        descent: The negative gradient with respect to the outputs, less that under other sequences' labels.
+        share: Norm of `descent` relative to the whole gradient's norm; NaN where the latter is zero.
     """
 
-    beyond: Outputs
+    descent: Outputs
     share: float
 
 
-def label_signals(training: Side, validation: Side) -> Signals:
-    """Whether following the labels of some sequences brings the outputs of others towards theirs.
+def label_signals(training: ProbeSet, validation: ProbeSet) -> Signals:
+    """Measure whether following the labels of some sequences moves the outputs of others towards theirs.
 
-    Let d be a batch's gradient g less the one under the labels of other sequences: what labels tell beyond
-    their frequencies. After a small step down along d, the outputs of other sequences have moved by f, and
-    what their own labels ask for beyond those of others is r. Told are cosines of f (less its mean) and r:
-    0 where labels carry nothing that this network's gradient can use, as Shalev-Shwartz, Shamir and Shammah
-    (2017) show for parity; negative where the labels of the two were turned over. It is the alignment of
-    kernel and targets (Cristianini et al. 2001), of the network's tangent kernel and on new sequences. The
-    cosine of the d of two batches says the same, but these lie in one or two directions: its standard
-    deviation on parity was 0.8.
+    Let d be a batch's gradient g minus the gradient under the labels of other sequences: what labels say
+    beyond their frequencies. After a small step down along d, the outputs of other sequences have moved by f,
+    while r is the movement that their own labels ask for beyond the labels of others. The signals are cosines
+    of f (minus its mean) and r: 0 where labels carry nothing that this network's gradient can use, as
+    Shalev-Shwartz, Shamir and Shammah (2017) show for parity; negative where the labels of the two sets are
+    inverted. This is the alignment of kernel and targets (Cristianini et al. 2001) for the network's tangent
+    kernel on new sequences. The cosine between the d of two batches says the same, but they lie in one or two
+    directions: its standard deviation on parity was 0.8.
 
-    `label_share` is the size of r against that of the loss' whole gradient to the outputs: 0 for a loss that
-    does not look at which sequence has which label.
+    `label_share` is the norm of r relative to the loss's whole gradient with respect to the outputs: 0 for a
+    loss that ignores which sequence has which label.
 
-    The weights are moved and put back to the last bit; graphs of earlier passes end here.
+    The weights are moved and restored bit by bit; graphs of earlier passes are invalid afterwards.
 
     Returns:
-        Numbers; absent where there is no gradient, or too few sequences.
+        Numbers, left out where there is no gradient or where sequences are too few.
     """
-    sides = (training, validation)
-    directions = [_direction(side.source) for side in sides]
-    before = _outputs(*sides)
-    asked = [
-        asked_for(side.source.objective, outputs, side.judged)
-        for side, outputs in zip(sides, before, strict=True)
+    probe_sets = (training, validation)
+    directions = [_direction(probe_set.source) for probe_set in probe_sets]
+    before = _outputs(*probe_sets)
+    wanted = [
+        label_gradient(probe_set.source.objective, outputs, probe_set.evaluated)
+        for probe_set, outputs in zip(probe_sets, before, strict=True)
     ]
     cosines = [[math.nan, math.nan], [math.nan, math.nan]]
-    for place, (side, direction) in enumerate(zip(sides, directions, strict=True)):
+    for index, (probe_set, direction) in enumerate(zip(probe_sets, directions, strict=True)):
         if direction is None or norm_of(direction) == 0:
             continue
-        with moved_along(side.source.parameters, direction, STEP_SHARE):
-            after = _outputs(*sides)
-        cosines[place] = [
-            _cosine(new - old, there) for new, old, there in zip(after, before, asked, strict=True)
+        with moved_along(probe_set.source.parameters, direction, STEP_SHARE):
+            after = _outputs(*probe_sets)
+        cosines[index] = [
+            _cosine(new - old, gradient) for new, old, gradient in zip(after, before, wanted, strict=True)
         ]
     signals = {
         "label_agreement": (cosines[0][1] + cosines[1][0]) / 2,
-        "label_share": asked[0].share,
+        "label_share": wanted[0].share,
     }
-    if training.are_apart:
+    if training.are_disjoint:
         signals["label_signal"] = cosines[0][0]
-    if validation.are_apart:
+    if validation.are_disjoint:
         signals["label_signal_validation"] = cosines[1][1]
     return {name: value for name, value in signals.items() if not math.isnan(value)}
 
 
-def asked_for(objective: Objective, outputs: Outputs, batch: Batch) -> Asked:
-    """What a batch's labels ask of its outputs: its gradient under other labels less that under its own.
+def label_gradient(objective: Objective, outputs: Outputs, batch: Batch) -> LabelGradient:
+    """Return a batch's output gradient under other sequences' labels minus that under its own.
 
-    Other labels are those of the sequences before each, which came in an order of chance.
+    The labels of others are those of the preceding sequences, whose order is random.
     """
     outputs = outputs.detach().requires_grad_()
     (own,) = torch.autograd.grad(objective.loss(outputs, batch), outputs)
@@ -108,36 +108,36 @@ def asked_for(objective: Objective, outputs: Outputs, batch: Batch) -> Asked:
         for shift in range(1, min(NUM_SHUFFLES, len(outputs) - 1) + 1)
     ]
     if not losses:
-        return Asked(torch.zeros_like(outputs), math.nan)
+        return LabelGradient(torch.zeros_like(outputs), math.nan)
     (others,) = torch.autograd.grad(torch.stack(losses).mean(), outputs)
-    beyond = others - own
-    size, whole = torch.stack((beyond.norm(), own.norm())).tolist()
-    return Asked(beyond, size / whole if whole else math.nan)
+    descent = others - own
+    size, whole = torch.stack((descent.norm(), own.norm())).tolist()
+    return LabelGradient(descent, size / whole if whole else math.nan)
 
 
-def _direction(one: ProbePass) -> Gradient | None:
-    """Minus d: the way in which weights should move for the labels of these sequences."""
-    outputs = one.trace.outputs
-    asked = asked_for(one.objective, outputs, one.batch)
-    return one.gradient(outputs, asked.beyond) if asked.share > MIN_SHARE else None
+def _direction(probe_pass: ProbePass) -> Gradient | None:
+    """Return -d: the direction in which the labels of these sequences move the weights."""
+    outputs = probe_pass.trace.outputs
+    gradient = label_gradient(probe_pass.objective, outputs, probe_pass.batch)
+    return probe_pass.gradient(outputs, gradient.descent) if gradient.share > MIN_SHARE else None
 
 
 @torch.no_grad()
-def _outputs(training: Side, validation: Side) -> tuple[Outputs, ...]:
-    """Of the sequences that are judged, both sides in one pass where they are of one length."""
-    model, batches = training.source.model, (training.judged, validation.judged)
+def _outputs(training: ProbeSet, validation: ProbeSet) -> tuple[Outputs, ...]:
+    """Return the outputs of both evaluated batches, in one pass if all sequences have one length."""
+    model, batches = training.source.model, (training.evaluated, validation.evaluated)
     inputs = [batch.inputs for batch in batches]
     is_padded = any(batch.lengths is not None for batch in batches)
     if is_padded or inputs[0].shape[1:] != inputs[1].shape[1:]:
         return tuple(model(batch.inputs, batch.lengths) for batch in batches)
     outputs: Outputs = model(torch.cat(inputs))
-    return tuple(torch.split(outputs, [len(each) for each in inputs]))
+    return tuple(torch.split(outputs, [len(part) for part in inputs]))
 
 
-def _cosine(moved: Outputs, asked: Asked) -> float:
-    """Of a movement less its mean over sequences and what is asked for; NaN where either is nothing."""
-    if not asked.share > MIN_SHARE:
+def _cosine(moved: Outputs, wanted: LabelGradient) -> float:
+    """Return the cosine of a centred movement and the wanted one; NaN if either is zero."""
+    if not wanted.share > MIN_SHARE:
         return math.nan
-    moved, beyond = (moved - moved.mean(dim=0)).double(), asked.beyond.double()
-    cosine: float = ((moved * beyond).sum() / (moved.norm() * beyond.norm())).item()
+    moved, descent = (moved - moved.mean(dim=0)).double(), wanted.descent.double()
+    cosine: float = ((moved * descent).sum() / (moved.norm() * descent.norm())).item()
     return cosine

@@ -1,33 +1,33 @@
-"""Whether an output depends, by its gradient, on what it must not know."""
+"""Tests by gradients whether an output depends on inputs that it must not depend on."""
 
 import torch
 from torch import Tensor
 
-from failmap.search.trial.probes.host import Signals
+from failmap.search.trial.probes.common import Signals
 from failmap.search.trial.probes.passes import ProbePass
 
 
-def leak_signals(one: ProbePass, *, sees_future: bool) -> Signals:
-    """Shares of an output's gradient that come from other sequences, and from later steps.
+def leak_signals(probe_pass: ProbePass, *, sees_future: bool) -> Signals:
+    """Return the shares of an output's gradient that come from other sequences and from later steps.
 
     Args:
-        one: a pass of several sequences of one length.
-        sees_future: whether the network is meant to see later steps.
+        probe_pass: A pass of several sequences of equal length.
+        sees_future: Whether the network may use later steps by design.
     """
-    outputs, inputs = one.trace.outputs, one.batch.inputs
-    signals: Signals = {}
+    outputs, inputs = probe_pass.trace.outputs, probe_pass.batch.inputs
+    leaks: dict[str, float | None] = {}
     if len(inputs) > 1:
-        # One in the middle: where sequences are taken for steps, the first depends on no other.
-        place = len(inputs) // 2
-        others = [index for index in range(len(inputs)) if index != place]
-        _tell(signals, "leak_across_batch", _gradient(outputs[place], inputs), others)
+        # Not the first sequence: if sequences are mistaken for steps, it depends on no other.
+        row = len(inputs) // 2
+        others = [index for index in range(len(inputs)) if index != row]
+        leaks["leak_across_batch"] = _share(_gradient(outputs[row], inputs), others)
     num_steps = inputs.shape[1]
-    layout = one.objective.task.config.target_layout
+    layout = probe_pass.objective.task.config.target_layout
     if layout == "step" and num_steps > 1 and not sees_future:
-        middle = (num_steps - 1) // 2
-        gradient = _gradient(outputs[:, middle], inputs)
-        _tell(signals, "leak_from_future", gradient, (slice(None), slice(middle + 1, None)))
-    return signals
+        step = (num_steps - 1) // 2
+        later = (slice(None), slice(step + 1, None))
+        leaks["leak_from_future"] = _share(_gradient(outputs[:, step], inputs), later)
+    return {name: share for name, share in leaks.items() if share is not None}
 
 
 def _gradient(outputs: Tensor, inputs: Tensor) -> Tensor | None:
@@ -37,12 +37,7 @@ def _gradient(outputs: Tensor, inputs: Tensor) -> Tensor | None:
     return None if gradient is None else gradient.double()
 
 
-def _tell(
-    signals: Signals, name: str, gradient: Tensor | None, forbidden: list[int] | tuple[slice, slice]
-) -> None:
-    """Notes what share of a gradient is forbidden; nothing where there is no gradient."""
-    if gradient is None:
-        return
-    allowed_too = gradient.norm().item()
-    if allowed_too:
-        signals[name] = gradient[forbidden].norm().item() / allowed_too
+def _share(gradient: Tensor | None, forbidden: list[int] | tuple[slice, slice]) -> float | None:
+    """Return the norm of the forbidden entries relative to the whole norm, or None without a gradient."""
+    norm = 0.0 if gradient is None else gradient.norm().item()
+    return gradient[forbidden].norm().item() / norm if gradient is not None and norm else None

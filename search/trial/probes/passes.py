@@ -1,4 +1,4 @@
-"""A pass of a few sequences through the network, kept so that several things can be differentiated."""
+"""A forward pass of a few sequences whose graph is kept, so that several gradients can be taken."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -20,12 +20,12 @@ Gradient = list[Tensor]
 
 
 class HalfGradients(NamedTuple):
-    """Of the mean loss of half of a pass' sequences; zero where something does not matter.
+    """Gradients of the mean loss over half of a pass's sequences; zero where the loss does not depend.
 
     Attributes:
-        inputs: to the inputs of all sequences.
-        states: to the states of each layer, in the trace's order; None where these have no gradient.
-        parameters: to those that train.
+        inputs: Gradient with respect to the inputs of all sequences.
+        states: Gradients with respect to each layer's states, in the trace's order; None without a graph.
+        parameters: Gradients with respect to the trainable parameters.
     """
 
     inputs: Float[Tensor, "batch time features"]
@@ -38,11 +38,11 @@ class ProbePass:
     """A pass in evaluation mode and in float32.
 
     Attributes:
-        model: the network.
-        parameters: those that train.
-        objective: the training's.
-        batch: its inputs take a gradient.
-        trace: of the pass.
+        model: The network.
+        parameters: Its trainable parameters.
+        objective: The training's objective.
+        batch: The sequences, whose inputs require a gradient.
+        trace: States and outputs of the pass.
     """
 
     model: Network
@@ -52,25 +52,25 @@ class ProbePass:
     trace: Trace
 
     @classmethod
-    def through(cls, training: Training, batch: Batch) -> "ProbePass":
-        """Passes a batch through the network as it stands, whoever put its parts in place."""
+    def run(cls, training: Training, batch: Batch) -> "ProbePass":
+        """Pass a batch through the training's current network."""
         batch = batch._replace(inputs=batch.inputs.detach().requires_grad_())
         model = training.model
-        parameters: list[Tensor] = [one for one in model.parameters() if one.requires_grad]
+        parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         trace = model.trace(batch.inputs, batch.lengths)
         return cls(model, parameters, training.objective, batch, trace)
 
     def loss(self, rows: slice = slice(None)) -> Float[Tensor, ""]:
-        """The mean loss of all sequences, or of some."""
+        """Return the mean loss of all sequences, or of some rows."""
         lengths = None if self.batch.lengths is None else self.batch.lengths[rows]
         part = Batch(self.batch.inputs[rows], self.batch.targets[rows], lengths)
         return self.objective.loss(self.trace.outputs[rows], part)
 
     @cached_property
     def halves(self) -> tuple[HalfGradients, HalfGradients] | None:
-        """The gradients of the first half's loss and of the second's, a last odd sequence left out.
+        """Gradients of the first and the second half's loss; an odd last sequence is left out.
 
-        None where there is one sequence, or no graph to the loss.
+        None if there is only one sequence, or no graph to the loss.
         """
         middle = len(self.batch.inputs) // 2
         if middle == 0 or not self.trace.outputs.requires_grad:
@@ -82,7 +82,7 @@ class ProbePass:
 
     def _half_gradients(self, loss: Float[Tensor, ""]) -> HalfGradients:
         states = [layer.states for layer in self.trace.layers]
-        with_graph = [each for each in states if each.requires_grad]
+        with_graph = [tensor for tensor in states if tensor.requires_grad]
         inputs, *rest = torch.autograd.grad(
             loss,
             [self.batch.inputs, *with_graph, *self.parameters],
@@ -91,15 +91,15 @@ class ProbePass:
             materialize_grads=True,
         )
         found = iter(rest[: len(with_graph)])
-        by_layer = [next(found) if each.requires_grad else None for each in states]
+        by_layer = [next(found) if tensor.requires_grad else None for tensor in states]
         return HalfGradients(inputs, by_layer, rest[len(with_graph) :])
 
     def gradient(
         self, values: Float[Tensor, "*any"], weights: Float[Tensor, "*any"] | None = None
     ) -> Gradient | None:
-        """Of a weighted sum of values to all parameters that train, zero where one does not matter.
+        """Return the gradient of a weighted sum of values, zero for parameters that do not affect it.
 
-        None where none of them has a graph to the values.
+        Returns None if the values have no graph, or nothing trains.
         """
         if not values.requires_grad or not self.parameters:
             return None
@@ -117,10 +117,10 @@ class ProbePass:
 
 @contextmanager
 def evaluating(model: Network, device: torch.device) -> Iterator[None]:
-    """Evaluation mode, in which a GPU can still go backwards; the mode before comes back afterwards."""
+    """Switch to evaluation mode, in which gradients still work on a GPU, and restore the mode afterwards."""
     was_training = model.training
     model.eval()
-    # cuDNN's recurrent kernels have gradients in training mode only; torch's own have them always.
+    # cuDNN's recurrent kernels have gradients in training mode only; torch's own always do.
     native = torch.backends.cudnn.flags(enabled=False) if device.type == "cuda" else nullcontext()
     try:
         with native:
@@ -131,9 +131,9 @@ def evaluating(model: Network, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def moved_along(parameters: Sequence[Tensor], direction: Gradient, step_share: float) -> Iterator[None]:
-    """Parameters moved along a direction by a share of their norm; afterwards they are what they were.
+    """Move parameters along a direction by a share of their norm, and restore them bit by bit afterwards.
 
-    Graphs that were made before lead nowhere afterwards.
+    Graphs built before are invalid afterwards.
     """
     before = [parameter.detach().clone() for parameter in parameters]
     factor = step_share * norm_of(before) / norm_of(direction)
@@ -149,7 +149,7 @@ def moved_along(parameters: Sequence[Tensor], direction: Gradient, step_share: f
 
 
 def norm_of(tensors: Sequence[Tensor]) -> float:
-    """The Euclidean norm of all entries together."""
+    """Return the Euclidean norm of all entries together."""
     norms = torch.stack(torch._foreach_norm([tensor.detach() for tensor in tensors]))
     norm: float = norms.norm().item()
     return norm

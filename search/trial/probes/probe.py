@@ -1,41 +1,76 @@
-"""The probes that cost passes of their own, all at one evaluation."""
+"""All probes that need forward passes of their own, made at one evaluation."""
 
 import torch
 
 from failmap.datasets.task import Batch
 from failmap.search.trial.probes.batches import of_one_length, training_batches, validation_batches
-from failmap.search.trial.probes.host import Signals, is_first, is_last, to_host
-from failmap.search.trial.probes.labels import Side, label_signals
+from failmap.search.trial.probes.common import Signals, is_first, is_last, to_host
+from failmap.search.trial.probes.labels import ProbeSet, label_signals
 from failmap.search.trial.probes.leaks import leak_signals
 from failmap.search.trial.probes.passes import ProbePass, evaluating
 from failmap.search.trial.probes.time import time_signals
 from failmap.search.trial.training import Training
 
-#: Of signal to noise.
+#: Largest signal-to-noise ratio reported: beyond it the noise is rounding.
 MAX_RATIO = 1e6
 
 
-def signal_to_noise(one: ProbePass) -> Signals:
-    """The energy of the mean gradient over that of the noise in it, from the two halves of a batch.
+def probe(training: Training, validation: Batch, update: int) -> Signals:
+    """Probe a network after an update, without changing it, its gradients or any global random state.
 
-    With g and h the gradients of the halves: g.h over |g - h|^2 / 2, both without bias (McCandlish et al.
-    2018, appendix A, for halves instead of single sequences). It says how much signal half a batch has;
-    MAX_RATIO at most, for beyond that the noise is rounding.
+    All passes run in evaluation mode and in float32.
+
+    Args:
+        training: The training, with its current task, network and objective.
+        validation: The whole validation set, from which a few sequences are drawn.
+        update: Number of updates done.
     """
-    if one.halves is None or not one.parameters:
+    config = training.config
+    trained_on = training_batches(training, update)
+    held_out = validation_batches(validation, config.seed, update)
+    if config.task.target_layout == "step":
+        trained_on, held_out = trained_on.of_one_length(), held_out.of_one_length()
+    signals: Signals = {"input_scale": input_scale(trained_on.source)}
+    with evaluating(training.model, training.device):
+        first, second = (ProbePass.run(training, batches.source) for batches in (trained_on, held_out))
+        unpadded = first
+        if first.batch.lengths is not None:
+            unpadded = ProbePass.run(training, of_one_length(first.batch))
+        at_first = is_first(update, config.train.evaluate_every)
+        with_states = at_first or is_last(update, config.train.max_updates)
+        signals |= time_signals(unpadded, with_states=with_states) | signal_to_noise(first)
+        if at_first:
+            sees_future = bool(getattr(config.model, "bidirectional", False))
+            signals |= leak_signals(unpadded, sees_future=sees_future)
+        # Last, because it moves and restores the weights, which invalidates the graphs of earlier passes.
+        signals |= label_signals(
+            ProbeSet(first, trained_on.evaluated, trained_on.are_disjoint),
+            ProbeSet(second, held_out.evaluated, held_out.are_disjoint),
+        )
+    return to_host(signals)
+
+
+def signal_to_noise(probe_pass: ProbePass) -> Signals:
+    """Return the energy of the mean gradient over that of its noise, from the two halves of a batch.
+
+    With g and h the gradients of the halves: g.h over |g - h|^2 / 2, both unbiased (McCandlish et al. 2018,
+    appendix A, for halves instead of single sequences). It describes the gradient of half a batch, and is
+    capped at MAX_RATIO.
+    """
+    if probe_pass.halves is None or not probe_pass.parameters:
         return {}
-    first, second = (torch.cat([each.flatten() for each in half.parameters]) for half in one.halves)
+    first, second = (torch.cat([part.flatten() for part in half.parameters]) for half in probe_pass.halves)
     signal, noise = torch.vdot(first, second), (first - second).square().sum() / 2
     return {"gradient_snr": (signal / noise).clamp(max=MAX_RATIO).item()}
 
 
 @torch.no_grad()
 def input_scale(batch: Batch) -> Signals:
-    """Over the features of a batch, at its sequences' own steps; tensors, on the device.
+    """Return the scale of a batch's features over all steps that are not padding, as tensors on the device.
 
     Returns:
-        largest_mean: the largest absolute mean; largest_spread, least_spread: standard deviations, features
-        that never change left out of the least; largest: the largest absolute entry.
+        largest_mean: the largest absolute mean; largest_spread, least_spread: standard deviations, the least
+        one over features that vary; largest: the largest absolute entry.
     """
     values = batch.inputs.detach().flatten(0, 1)
     if batch.lengths is not None:
@@ -47,40 +82,5 @@ def input_scale(batch: Batch) -> Signals:
         "largest_spread": spreads.max(),
         "largest": values.abs().max(),
     }
-    # Without a feature that changes this is infinite, and told as null.
+    # Infinite if no feature varies, which is stored as null.
     return scale | {"least_spread": torch.where(spreads > 0, spreads, torch.inf).min()}
-
-
-def probe(training: Training, validation: Batch, update: int) -> Signals:
-    """Looks at the network as it stands after so many updates, and leaves it and its gradients as they are.
-
-    Every pass is in evaluation mode and in float32; no global generator of random numbers is used.
-
-    Args:
-        training: whatever task, network and objective it has now.
-        validation: the whole set, from which a few sequences are drawn.
-        update: updates done.
-    """
-    config = training.config
-    trained_on = training_batches(training, update)
-    held_out = validation_batches(validation, config.seed, update)
-    if config.task.target_layout == "step":
-        trained_on, held_out = trained_on.of_one_length(), held_out.of_one_length()
-    signals: Signals = {"input_scale": input_scale(trained_on.source)}
-    with evaluating(training.model, training.device):
-        first, second = (ProbePass.through(training, each.source) for each in (trained_on, held_out))
-        walked = first
-        if first.batch.lengths is not None:
-            walked = ProbePass.through(training, of_one_length(first.batch))
-        at_first = is_first(update, config.train.evaluate_every)
-        with_states = at_first or is_last(update, config.train.max_updates)
-        signals |= time_signals(walked, with_states=with_states) | signal_to_noise(first)
-        if at_first:
-            sees_future = bool(getattr(config.model, "bidirectional", False))
-            signals |= leak_signals(walked, sees_future=sees_future)
-        # The last, for it moves the weights and puts them back: what was passed before has no graph then.
-        signals |= label_signals(
-            Side(first, trained_on.judged, trained_on.are_apart),
-            Side(second, held_out.judged, held_out.are_apart),
-        )
-    return to_host(signals)

@@ -1,4 +1,4 @@
-"""What a pass over validation sequences shows of a network's layers and of its outputs."""
+"""Signals of a network's layers and outputs, from a pass over validation sequences."""
 
 from functools import lru_cache
 
@@ -9,33 +9,84 @@ from torch import Tensor
 from failmap.datasets.task import Batch, hashed_seed
 from failmap.models.gates import KEEPING_GATE, gate_activations
 from failmap.models.network import LayerTrace, Trace
-from failmap.search.trial.probes.host import Signals, at_last_step, own_steps
+from failmap.search.trial.probes.common import Signals, at_last_step, own_steps
 
+#: Maximum number of sequences whose states are examined, and of those whose gates are.
+MAX_SEQUENCES, MAX_GATE_SEQUENCES = 32, 8
 #: A gate below or above these counts as saturated (Karpathy, Johnson and Fei-Fei 2015).
 SATURATED_BELOW, SATURATED_ABOVE = 0.1, 0.9
-#: A memory of more steps is told as this: float32 knows no gate between 1 - 6e-8 and 1.
+#: A unit is saturated if it exceeds this share of its bound at more than that share of all steps.
+SATURATED_STATE, SATURATED_STEPS = 0.99, 0.95
+#: Longest memory reported: float32 has no number between 1 - 6e-8 and 1.
 MAX_MEMORY_STEPS = 1e6
 
 #: Activations by the gate's name.
 Gates = dict[str, Float[Tensor, "batch time hidden"]]
 
 
-def gate_signals(one: LayerTrace, gates: Gates, batch: Batch) -> Signals:
-    """Of one layer: how saturated its gates are, their means, and its memory; tensors, on the device.
-
-    The memory is the number of steps after which the gate that keeps has let 1/e of a state pass:
-    -1 / mean(ln f), with f an LSTM's forget gate (Gers et al. 2000; Tallec and Ollivier 2018) or a GRU's
-    update gate, which in torch multiplies the old state.
+@torch.no_grad()
+def state_signals(trace: Trace, batch: Batch) -> Signals:
+    """Return each layer's activations, saturated and dead units, gates and spread, and the outputs' range.
 
     Args:
-        one: the layer's trace.
-        gates: their activations by name, one or more.
-        batch: the sequences that all of these are of.
+        trace: A pass in evaluation mode.
+        batch: The sequences of the pass.
+
+    Returns:
+        Tensors on the device.
     """
-    stacked = torch.stack([own_steps(one, values, batch) for values in gates.values()])
+    rows = _sampled_rows(len(batch.inputs))
+    sampled = _rows_of(batch, rows)
+    rows = rows.to(batch.inputs.device)
+    signals: Signals = {}
+    for layer in trace.layers:
+        for kind, value in _layer_signals(layer, rows, sampled).items():
+            signals.setdefault(kind, {})[layer.name] = value
+    return signals | {"outputs": _output_signals(trace.outputs.index_select(0, rows), sampled)}
+
+
+def spread(states: Float[Tensor, "batch units"]) -> Float[Tensor, ""]:
+    """Return the standard deviation over the batch, as the root mean square over units."""
+    return states.double().var(dim=0).mean().sqrt()
+
+
+def memory_steps(kept: Float[Tensor, "*any"]) -> Float[Tensor, ""]:
+    """Return after how many steps a gate has let 1/e of a state pass: -1 / mean(ln f), capped.
+
+    Args:
+        kept: Activations f of the gate that multiplies the old state: an LSTM's forget gate (Gers et al.
+            2000; Tallec and Ollivier 2018), or a GRU's update gate as torch defines it.
+    """
+    return kept.log().mean(dtype=torch.float64).reciprocal().abs().clamp(max=MAX_MEMORY_STEPS)
+
+
+def _layer_signals(layer: LayerTrace, rows: Int64[Tensor, "rows"], batch: Batch) -> Signals:
+    """Return the signals of a layer at the rows of its trace that the batch holds."""
+    # States are stored time-major: indexing them by a tensor takes seven times as long as this.
+    states = layer.states.index_select(0, rows)
+    own = own_steps(layer, states, batch)
+    signals: Signals = {
+        "activation_mean_by_layer": own.mean(),
+        "dead_units_by_layer": (own.abs().amax(dim=0) == 0).mean(dtype=torch.float32),
+    }
+    if len(rows) > 1:
+        signals["spread_by_layer"] = spread(at_last_step(layer, layer.outputs, rows, batch))
+    few = slice(MAX_GATE_SEQUENCES)
+    states, batch = states[few], _rows_of(batch, few)
+    gates = gate_activations(layer.layer, layer.inputs.index_select(0, rows[few]), states)
+    if gates:
+        signals |= _gate_signals(layer, gates, batch)
+    if layer.is_bounded:
+        signals["saturated_units_by_layer"] = _saturated_units(layer, states, gates, batch)
+    return signals
+
+
+def _gate_signals(layer: LayerTrace, gates: Gates, batch: Batch) -> Signals:
+    """Return the saturation and mean of each gate of a layer, and the layer's memory."""
+    stacked = torch.stack([own_steps(layer, values, batch) for values in gates.values()])
     is_saturated = (stacked < SATURATED_BELOW) | (stacked > SATURATED_ABOVE)
     shares, means = is_saturated.mean(dim=(1, 2), dtype=torch.float32), stacked.mean(dim=(1, 2))
-    kept = stacked[list(gates).index(KEEPING_GATE[type(one.layer)])]
+    kept = stacked[list(gates).index(KEEPING_GATE[type(layer.layer)])]
     return {
         "saturation_by_layer": dict(zip(gates, shares.unbind(), strict=True)),
         "gate_mean_by_layer": dict(zip(gates, means.unbind(), strict=True)),
@@ -43,89 +94,36 @@ def gate_signals(one: LayerTrace, gates: Gates, batch: Batch) -> Signals:
     }
 
 
-def memory_steps(kept: Float[Tensor, "*any"]) -> Float[Tensor, ""]:
-    """Steps after which a gate has let 1/e pass, by its geometric mean; MAX_MEMORY_STEPS at most."""
-    return kept.log().mean(dtype=torch.float64).reciprocal().abs().clamp(max=MAX_MEMORY_STEPS)
-
-
-#: Validation sequences whose states are looked at, and those of them whose gates are.
-MAX_SEQUENCES, MAX_GATE_SEQUENCES = 32, 8
-#: A unit is saturated if it is beyond this share of its bound at more than that share of all steps.
-SATURATED_STATE, SATURATED_STEPS = 0.99, 0.95
-
-
-@torch.no_grad()
-def state_signals(trace: Trace, batch: Batch) -> Signals:
-    """Of each layer: activations, saturated and dead units, gates, what is left of the input; of the outputs.
-
-    Args:
-        trace: of a pass, in evaluation mode.
-        batch: what was passed through.
-
-    Returns:
-        Tensors, on the device.
-    """
-    rows = _places(len(batch.inputs))
-    shown = _rows_of(batch, rows)
-    rows = rows.to(batch.inputs.device)
-    signals: Signals = {}
-    for one in trace.layers:
-        for kind, value in _layer_signals(one, rows, shown).items():
-            signals.setdefault(kind, {})[one.name] = value
-    return signals | {"outputs": _output_signals(trace.outputs.index_select(0, rows), shown)}
-
-
-def spread(states: Float[Tensor, "batch units"]) -> Float[Tensor, ""]:
-    """Standard deviation over the batch, root mean square over units."""
-    return states.double().var(dim=0).mean().sqrt()
-
-
-def _layer_signals(one: LayerTrace, rows: Int64[Tensor, "rows"], batch: Batch) -> Signals:
-    """Of a layer, looked at in those rows of its trace that the batch holds."""
-    # Of states that lie in the order of time, indexing by a tensor takes seven times as long as this.
-    states = one.states.index_select(0, rows)
-    own = own_steps(one, states, batch)
-    signals: Signals = {
-        "activation_mean_by_layer": own.mean(),
-        "dead_units_by_layer": (own.abs().amax(dim=0) == 0).mean(dtype=torch.float32),
-    }
-    if len(rows) > 1:
-        signals["spread_by_layer"] = spread(at_last_step(one, one.outputs, rows, batch))
-    few, shown = slice(MAX_GATE_SEQUENCES), _rows_of(batch, slice(MAX_GATE_SEQUENCES))
-    states = states[few]
-    gates = gate_activations(one.layer, one.inputs.index_select(0, rows[few]), states)
-    if gates:
-        signals |= gate_signals(one, gates, shown)
-    if one.is_bounded:
-        signals["saturated_units_by_layer"] = _saturated_units(one, states, gates, shown)
-    return signals
-
-
 def _saturated_units(
-    one: LayerTrace, states: Float[Tensor, "batch time units"], gates: Gates, batch: Batch
+    layer: LayerTrace, states: Float[Tensor, "batch time units"], gates: Gates, batch: Batch
 ) -> Float[Tensor, ""]:
-    """The share of units that stand at their bounds nearly always.
+    """Return the share of units that are at their bounds nearly always.
 
-    A state h = o tanh(c) of an LSTM is held against its output gate o, where that is known: so tanh(c) is
-    what is looked at. All others are held against 1.
+    An LSTM's state h = o tanh(c) is compared with its output gate o where that is known, so that tanh(c) is
+    what counts; all others are compared with 1.
     """
     is_beyond = states.abs() > SATURATED_STATE * gates.get("output", 1.0)
-    share = own_steps(one, is_beyond, batch).mean(dim=0, dtype=torch.float32)
+    share = own_steps(layer, is_beyond, batch).mean(dim=0, dtype=torch.float32)
     return (share > SATURATED_STEPS).mean(dtype=torch.float32)
 
 
 def _output_signals(outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Signals:
-    """Raw outputs, before an activation that the head may put on them."""
+    """Return the range, mean and spread of the raw outputs, before the head's activation."""
     if batch.lengths is not None and outputs.ndim == 3 and outputs.shape[1] == batch.inputs.shape[1]:
         is_own = torch.arange(outputs.shape[1]) < batch.lengths[:, None]
         outputs = outputs[is_own.to(outputs.device)]
     least, largest = outputs.aminmax()
-    spread_of_all, mean = torch.std_mean(outputs, correction=0)
-    return {"least": least, "largest": largest, "mean": mean, "spread": spread_of_all}
+    deviation, mean = torch.std_mean(outputs, correction=0)
+    return {"least": least, "largest": largest, "mean": mean, "spread": deviation}
 
 
 def _rows_of(batch: Batch, rows: Tensor | slice) -> Batch:
-    """Some of the sequences, of which only lengths are looked at; the rows lie on the host."""
+    """Return some sequences of a batch, or the whole batch if none is padded: only lengths are read.
+
+    Args:
+        batch: The sequences.
+        rows: Indices, on the host.
+    """
     if batch.lengths is None:
         return batch
     lengths = batch.lengths[rows]
@@ -135,7 +133,7 @@ def _rows_of(batch: Batch, rows: Tensor | slice) -> Batch:
 
 
 @lru_cache(maxsize=8)
-def _places(num_sequences: int) -> Int64[Tensor, "rows"]:
-    """MAX_SEQUENCES of them at random, the same at every evaluation: sets may come in an order."""
+def _sampled_rows(num_sequences: int) -> Int64[Tensor, "rows"]:
+    """Return random rows, the same at every evaluation; not the first ones, because sets may be sorted."""
     generator = torch.Generator().manual_seed(hashed_seed(0, 0, num_sequences))
     return torch.randperm(num_sequences, generator=generator)[:MAX_SEQUENCES]

@@ -1,4 +1,4 @@
-"""How far back in time a gradient reaches: to the inputs, and to the states of every layer."""
+"""Probes of how far a gradient reaches back in time, to the inputs and to the states of every layer."""
 
 from collections.abc import Sequence
 
@@ -9,30 +9,30 @@ from torch import Tensor, nn
 from failmap.models.chunks import state_gradients
 from failmap.models.gates import GATES
 from failmap.models.network import LayerTrace
-from failmap.search.trial.probes.host import Signals, steps_back
+from failmap.search.trial.probes.common import Signals, steps_back
 from failmap.search.trial.probes.passes import ProbePass
 
-#: How far back a gradient counts as having reached.
+#: Share of the last step's gradient from which on an earlier step counts as reached.
 REACHED_SHARE = 1e-3
-#: Sequences that gradients to states are followed in.
+#: Maximum number of sequences for which gradients to states are computed.
 MAX_SEQUENCES = 8
 
 
-def time_signals(one: ProbePass, *, with_states: bool = True) -> Signals:
-    """The gradient of the last label's loss, followed back through time: numbers and lists.
+def time_signals(probe_pass: ProbePass, *, with_states: bool = True) -> Signals:
+    """Return how the gradient of the last label's loss fades backwards in time, as numbers and lists.
 
-    Of outputs that are decoded, all labels count. The total derivative to a layer's states is told where
-    these are all that leaves it: in stacks of torch's layers that read one way; over MAX_SEQUENCES
-    sequences, of the mean loss over all of them.
+    For decoded outputs, all labels count. The total derivative with respect to a layer's states is reported
+    where nothing but these states leaves the layer: in unidirectional stacks of torch's layers. It covers
+    MAX_SEQUENCES sequences, of the mean loss over all of them.
 
     Args:
-        one: a pass of sequences of one length.
-        with_states: follow gradients to states too, which takes a pass of its own in every layer.
+        probe_pass: A pass of sequences of equal length.
+        with_states: Whether to compute gradients to states, which needs an extra pass in every layer.
     """
-    if not one.trace.outputs.requires_grad:
+    if not probe_pass.trace.outputs.requires_grad:
         return {}
-    layers = [layer for layer in one.trace.layers if with_states and _is_walked(layer)]
-    to_inputs, *from_above = _last_label_gradients(one, layers)
+    layers = [layer for layer in probe_pass.trace.layers if with_states and _passes_states_only(layer)]
+    to_inputs, *from_above = _last_label_gradients(probe_pass, layers)
     signals = reach(to_inputs.double().norm(dim=(0, 2)).tolist())
     if layers:
         steps = steps_back(layers[0].states.shape[1])
@@ -45,39 +45,20 @@ def time_signals(one: ProbePass, *, with_states: bool = True) -> Signals:
     return signals
 
 
-def last_label_loss(one: ProbePass) -> Float[Tensor, ""]:
-    """The loss of the last label alone; of all labels where they are not those of input steps."""
-    outputs, batch = one.trace.outputs, one.batch
-    if one.objective.task.config.target_layout == "step":
+def last_label_loss(probe_pass: ProbePass) -> Float[Tensor, ""]:
+    """Return the loss of the last label, or of all labels if they do not belong to input steps."""
+    outputs, batch = probe_pass.trace.outputs, probe_pass.batch
+    if probe_pass.objective.task.config.target_layout == "step":
         outputs, batch = outputs[:, -1:], batch._replace(targets=batch.targets[:, -1:])
-    return one.objective.loss(outputs, batch)
-
-
-def _last_label_gradients(one: ProbePass, layers: Sequence[LayerTrace]) -> Sequence[Tensor]:
-    """Of the last label's loss to the inputs, and to the states of some layers."""
-    is_of_all_labels = one.objective.task.config.target_layout != "step"
-    if is_of_all_labels and len(one.batch.inputs) % 2 == 0 and one.halves is not None:
-        # The mean loss of all is that of the two halves, whose gradients are asked for anyway.
-        first, second = one.halves
-        places = {layer.name: place for place, layer in enumerate(one.trace.layers)}
-        pairs = [(first.states[places[layer.name]], second.states[places[layer.name]]) for layer in layers]
-        above = [(g + h) / 2 for g, h in pairs if g is not None and h is not None]
-        return [(first.inputs + second.inputs) / 2, *above]
-    return torch.autograd.grad(
-        last_label_loss(one),
-        [one.batch.inputs, *(layer.states for layer in layers)],
-        retain_graph=True,
-        allow_unused=True,
-        materialize_grads=True,
-    )
+    return probe_pass.objective.loss(outputs, batch)
 
 
 def reach(norms: Sequence[float]) -> Signals:
-    """How many of the last steps have a thousandth of the last one's gradient, and the first step's share.
+    """Return how many of the last steps have a thousandth of the last gradient, and the first step's share.
 
     Args:
-        norms: of the gradient to the inputs of each step. Where the last is zero, the largest stands for it,
-            and where that is zero too, nothing is told.
+        norms: Norm of the gradient to each step's input. If the last is zero, the largest is the reference;
+            if that is zero too, nothing is returned.
     """
     reference = norms[-1] or max(norms)
     if not reference:
@@ -89,8 +70,27 @@ def reach(norms: Sequence[float]) -> Signals:
     }
 
 
-def _is_walked(layer: LayerTrace) -> bool:
-    """Whether a layer is one of torch's that goes over the input one way, and hands on its states alone."""
+def _last_label_gradients(probe_pass: ProbePass, layers: Sequence[LayerTrace]) -> Sequence[Tensor]:
+    """Return the last label's gradients with respect to the inputs and to the states of some layers."""
+    is_of_all_labels = probe_pass.objective.task.config.target_layout != "step"
+    if is_of_all_labels and len(probe_pass.batch.inputs) % 2 == 0 and probe_pass.halves is not None:
+        # The mean loss of all is that of the two halves, whose gradients are needed anyway.
+        first, second = probe_pass.halves
+        indices = {layer.name: index for index, layer in enumerate(probe_pass.trace.layers)}
+        pairs = [(first.states[indices[layer.name]], second.states[indices[layer.name]]) for layer in layers]
+        above = [(g + h) / 2 for g, h in pairs if g is not None and h is not None]
+        return [(first.inputs + second.inputs) / 2, *above]
+    return torch.autograd.grad(
+        last_label_loss(probe_pass),
+        [probe_pass.batch.inputs, *(layer.states for layer in layers)],
+        retain_graph=True,
+        allow_unused=True,
+        materialize_grads=True,
+    )
+
+
+def _passes_states_only(layer: LayerTrace) -> bool:
+    """Return whether a layer is one of torch's, unidirectional, and passes on nothing but its states."""
     return (
         type(layer.layer) in GATES
         and not layer.layer.bidirectional

@@ -1,33 +1,26 @@
-"""One update measured: its gradients before clipping, and how far the weights moved."""
+"""Signals of the training itself: one update's gradients and weight changes, and the interval's losses."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from failmap.models.network import Network
-from failmap.search.trial.probes.host import Signals, shown_steps, to_host
+from failmap.search.trial.probes.common import Signals, shown_steps, to_host
 
-#: What is measured of those parameters alone that have a gradient.
+#: Measurements of only those parameters that have a gradient.
 _OF_GRADIENTS = ("gradient", "num_alive", "product")
-
-
-def groups(model: Network) -> dict[str, list[nn.Parameter]]:
-    """The parameters of each part that trains, by name, from the bottom up."""
-    trained = {
-        name: [parameter for parameter in part.parameters() if parameter.requires_grad]
-        for name, part in model.parts().items()
-    }
-    return {name: parameters for name, parameters in trained.items() if parameters}
 
 
 class UpdateProbe:
     """Measures the last update before an evaluation: its gradients, and how far the weights moved.
 
-    That update's own gradients are read, and its inputs take a gradient too, so that probing costs no forward
-    or backward pass of its own.
+    It reads the update's own gradients, including those to its inputs, so that probing needs no extra pass.
+
+    Args:
+        model: The network that is trained.
     """
 
     def __init__(self, model: Network) -> None:
@@ -36,15 +29,17 @@ class UpdateProbe:
         self.before = [p.detach().clone() for p in self.trained.values()]
         self.changes: list[Tensor] = []
         names = {parameter: name for name, parameter in self.trained.items()}
-        self.names_by_part = {
-            part: [names[parameter] for parameter in parameters] for part, parameters in groups(model).items()
+        by_part = {
+            part: [names[p] for p in module.parameters() if p.requires_grad]
+            for part, module in model.parts().items()
         }
+        self.names_by_part = {part: trained for part, trained in by_part.items() if trained}
         self.gradients: dict[str, Tensor] = {}
         self.measured: dict[str, Tensor] = {}
         self.steps: list[int] = []
 
     def after_backward(self, inputs: Float[Tensor, "batch time features"]) -> None:
-        """Keeps the gradients as they are before they are clipped."""
+        """Store the gradients before they are clipped."""
         self.gradients = {name: p.grad.clone() for name, p in self.trained.items() if p.grad is not None}
         if inputs.grad is not None:
             self.steps = shown_steps(inputs.shape[1])
@@ -54,7 +49,7 @@ class UpdateProbe:
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Measures, once the optimizer has moved the weights; the numbers stay on the device."""
+        """Measure the step that the optimizer made; the numbers stay on the device."""
         weights: list[Tensor] = list(self.trained.values())
         self.changes = changes = list(torch._foreach_sub(weights, self.before))
         self.measured["weight"] = torch.stack(torch._foreach_norm(weights))
@@ -65,12 +60,14 @@ class UpdateProbe:
                 change for name, change in zip(self.trained, changes, strict=True) if name in self.gradients
             ]
             self.measured["gradient"] = torch.stack(torch._foreach_norm(gradients))
-            self.measured["num_alive"] = torch.stack([one.count_nonzero() for one in gradients]).double()
+            self.measured["num_alive"] = torch.stack(
+                [gradient.count_nonzero() for gradient in gradients]
+            ).double()
             pairs = zip(gradients, moved, strict=True)
             self.measured["product"] = torch.stack([torch.vdot(g.flatten(), c.flatten()) for g, c in pairs])
 
     def signals(self) -> Signals:
-        """What was measured, brought to the host."""
+        """Return the measurements, transferred to the host."""
         measured = to_host(self.measured)
         by_step = measured.pop("by_step", None)
         named = {
@@ -101,35 +98,35 @@ class UpdateProbe:
                 name for name, parameter in self.model.named_parameters() if not parameter.requires_grad
             ],
             "unmoved_parameters": [
-                # The norm of a tiny change rounds to zero too.
+                # The norm of a tiny change rounds to zero too, hence `any`.
                 name
-                for name, one in zip(self.trained, self.changes, strict=True)
-                if alive.get(name) and change[name] == 0 and not one.any()
+                for name, difference in zip(self.trained, self.changes, strict=True)
+                if alive.get(name) and change[name] == 0 and not difference.any()
             ],
         }
         return signals | {kind: names for kind, names in unusual.items() if names}
 
     def _by_part(self, measure: Callable[[list[str]], float]) -> dict[str, float]:
-        """A number for the parameters of each part that trains."""
+        """Return a number for the parameters of each part that trains."""
         return {part: measure(names) for part, names in self.names_by_part.items()}
 
     def _size(self, names: list[str]) -> int:
         return sum(self.trained[name].numel() for name in names)
 
 
-def _norm(norms: Mapping[str, float], names: Iterable[str] | None = None) -> float:
-    """The Euclidean norm of several tensors together; those without one count as zero."""
-    return math.hypot(*(norms.get(name, 0.0) for name in (norms if names is None else names)))
-
-
-def _ratio(value: float, size: float) -> float:
-    return value / size if size else math.nan
-
-
 def loss_signals(losses: Float[Tensor, "updates"]) -> Signals:
-    """Their first, their largest, and their standard deviation; tensors, on the device."""
+    """Return the first, the largest and the standard deviation of an interval's losses, on the device."""
     return {
         "loss_first": losses[0],
         "loss_max": losses.max(),
         "loss_spread": losses.std(correction=0),
     }
+
+
+def _norm(norms: Mapping[str, float], names: Iterable[str] | None = None) -> float:
+    """Return the Euclidean norm of several tensors together; missing ones count as zero."""
+    return math.hypot(*(norms.get(name, 0.0) for name in (norms if names is None else names)))
+
+
+def _ratio(value: float, size: float) -> float:
+    return value / size if size else math.nan

@@ -1,4 +1,4 @@
-"""What a test of a precision needs of the machine."""
+"""Skips for precisions that this machine does not support."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A snapshot holds all that a training needs to go on to the last bit, whatever the optimizer."""
+"""A snapshot resumes a training bit by bit, whatever the optimizer."""
 
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def run(trained: Training, first: int, end: int) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_restored_training_goes_on_to_the_last_bit(name: str, tmp_path: Path) -> None:
+def test_restored_training_is_bit_exact(name: str, tmp_path: Path) -> None:
     settings = {"optimizer": name, **MOMENTA.get(name, {})}
     whole, torn = training(**settings), training(**settings)
     run(whole, 0, 6)
@@ -67,7 +67,7 @@ def test_a_restored_training_goes_on_to_the_last_bit(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_training_on_changes_no_snapshot(name: str) -> None:
+def test_snapshot_is_a_copy(name: str) -> None:
     trained = training(optimizer=name)
     run(trained, 0, 2)
     snapshot = take(trained, Progress(update=2))
@@ -78,7 +78,7 @@ def test_training_on_changes_no_snapshot(name: str) -> None:
     assert all(torch.equal(before[key], tensor) for key, tensor in snapshot.tensors.items())
 
 
-def test_a_snapshot_before_the_first_update_is_whole(tmp_path: Path) -> None:
+def test_snapshot_before_first_update(tmp_path: Path) -> None:
     whole, resumed = training(optimizer="adagrad"), training(optimizer="adagrad")
     take(whole, Progress()).save(tmp_path)
     run(resumed, 0, 2)
@@ -90,7 +90,7 @@ def test_a_snapshot_before_the_first_update_is_whole(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, state(resumed)[key]) for key, tensor in state(whole).items())
 
 
-def test_the_progress_comes_back_with_what_a_plateau_has_seen(tmp_path: Path) -> None:
+def test_progress_is_restored(tmp_path: Path) -> None:
     progress = Progress(update=7, lowest_loss=0.1 + 0.2, stale=3, rate_share=0.01)
     take(training(), progress).save(tmp_path)
     stored = Snapshot.load(tmp_path, CPU)
@@ -100,7 +100,7 @@ def test_the_progress_comes_back_with_what_a_plateau_has_seen(tmp_path: Path) ->
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_on_a_gpu_every_number_comes_back_to_where_torch_keeps_it(name: str) -> None:
+def test_gpu_state_keeps_its_devices(name: str) -> None:
     gpu = torch.device("cuda")
     trained = Training(training(optimizer=name).config, gpu)
     run(trained, 0, 2)
@@ -114,7 +114,7 @@ def test_on_a_gpu_every_number_comes_back_to_where_torch_keeps_it(name: str) -> 
     run(trained, 2, 4)
 
 
-def test_weights_are_the_same_although_a_batch_norm_has_counted_on() -> None:
+def test_same_weights_ignores_batch_norm_statistics() -> None:
     model = build_model(GRUConfig(batch_norm=True), Interface(3, 1, num_steps=4))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     before = Snapshot.take(model, optimizer, Progress())

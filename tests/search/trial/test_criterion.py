@@ -1,4 +1,4 @@
-"""What decides a trial."""
+"""The criterion by which trials learn or fail."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,28 +17,28 @@ def outcomes(*scores: float, moved: bool = True, finite: bool = True) -> list[st
     return found
 
 
-def test_two_evaluations_in_a_row_must_reach_it() -> None:
+def test_learned_needs_consecutive_evaluations() -> None:
     assert outcomes(0.95, 0.5, 0.9, 0.9) == [None, None, None, "criterion met"]
 
 
-def test_the_budget_ends_a_trial_even_between_two_good_evaluations() -> None:
+def test_budget_ends_unconfirmed_streak() -> None:
     assert outcomes(*[0.0] * 9, 0.95) == [None] * 9 + ["update budget spent"]
 
 
-def test_meeting_it_at_the_last_update_counts() -> None:
+def test_criterion_met_at_last_update() -> None:
     assert outcomes(*[0.0] * 8, 0.95, 0.95)[-1] == "criterion met"
 
 
-def test_what_is_not_finite_fails_at_once() -> None:
+def test_nonfinite_fails_at_once() -> None:
     assert outcomes(1.0, finite=False) == ["not finite"]
 
 
-def test_weights_that_never_change_fail_at_the_second_evaluation() -> None:
+def test_still_weights_fail_at_second_evaluation() -> None:
     assert outcomes(0.0, 0.0, moved=False) == [None, "stuck: no weight changes any more"]
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=10))
-def test_learned_means_the_last_two_reached_it(scores: list[float]) -> None:
+def test_learned_iff_last_two_reach_target(scores: list[float]) -> None:
     progress = Progress()
     for index, score in enumerate(scores):
         progress.update += 10

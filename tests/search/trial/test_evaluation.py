@@ -1,4 +1,4 @@
-"""A measurement is a mean over labels: whatever the chunks, and whatever only fills sequences up."""
+"""A measurement is a mean over labels, independent of chunks and of padding."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def every_step() -> tuple[Network, Objective]:
 
 
 def ragged() -> Batch:
-    """Bits, with labels that are far from any output where they only fill up."""
+    """Bits whose padded labels are far from any output."""
     inputs = torch.randint(0, 2, (4, 5, 1), generator=torch.Generator().manual_seed(1)).float()
     targets = inputs[..., 0].cumsum(1) % 2
     fills_up = torch.arange(5) >= torch.tensor(LENGTHS)[:, None]
@@ -40,7 +40,7 @@ def values(measured: Measurement) -> list[float]:
     return [measured.loss, measured.metric, *measured.losses.values()]
 
 
-def test_a_ragged_batch_is_worth_the_mean_over_its_labels() -> None:
+def test_ragged_batch_averages_over_labels() -> None:
     model, objective = every_step()
     batch = ragged()
     whole = measure(model, objective, batch, SINGLE)
@@ -58,13 +58,13 @@ def test_a_ragged_batch_is_worth_the_mean_over_its_labels() -> None:
     weights = torch.tensor(LENGTHS, dtype=torch.float64) / sum(LENGTHS)
     assert values(whole) == pytest.approx((weights @ torch.tensor(alone, dtype=torch.float64)).tolist())
     assert objective.num_labels(batch) == len(objective.labels(batch)) == sum(LENGTHS)
-    assert objective.labels(batch).max() == 1, "what fills up is no label"
+    assert objective.labels(batch).max() == 1, "padding is no label"
     trained = objective.loss(model(batch.inputs, batch.lengths), batch)
     assert trained.item() == pytest.approx(whole.loss)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_chunks_do_not_change_what_is_measured(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_do_not_change_measurement(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model, objective = every_step()
     whole = measure(model, objective, ragged(), SINGLE)
     entries = model.state_entries(5) + 4 * 5
@@ -73,7 +73,7 @@ def test_chunks_do_not_change_what_is_measured(size: int, monkeypatch: pytest.Mo
 
 
 class Shown(Network):
-    """Finds every class equally likely, and notes how many sequences it is shown at once."""
+    """Predicts every class equally likely, and records the number of sequences in each pass."""
 
     def __init__(self, num_outputs: int) -> None:
         super().__init__()
@@ -92,9 +92,7 @@ class Shown(Network):
 
 
 @pytest.mark.parametrize("num_classes", [3, 1000])
-def test_wide_outputs_are_measured_in_smaller_chunks(
-    num_classes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wide_outputs_use_smaller_chunks(num_classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     task = build_task(DelayedRecallConfig(num_symbols=num_classes))
     batch = Batch(torch.zeros(100, 10, num_classes + 1), torch.arange(100) % num_classes)
     monkeypatch.setattr("failmap.search.trial.evaluation.MAX_ENTRIES", 50_000)

@@ -21,11 +21,11 @@ def clipped(**settings: float) -> list[Tensor | None]:
     return [parameter.grad for parameter in parameters]
 
 
-def test_nothing_is_clipped_unless_asked_for() -> None:
+def test_default_is_no_clipping() -> None:
     torch.testing.assert_close(clipped(), [torch.tensor([30.0, -4.0]), torch.tensor([0.1])])
 
 
-def test_clipping_is_torchs_by_value_and_then_by_norm() -> None:
+def test_clipping_by_value_then_norm_matches_torch() -> None:
     expected = with_gradients([30.0, -4.0], [0.1])
     nn.utils.clip_grad_value_(expected, 3.0)
     torch.testing.assert_close(clipped(clip_value=3.0), [parameter.grad for parameter in expected])
@@ -37,7 +37,7 @@ def test_clipping_is_torchs_by_value_and_then_by_norm() -> None:
     assert clipped(clip_value=3.0, clip_norm=1.0)[0] == pytest.approx([2**-0.5, -(2**-0.5)], rel=1e-3)
 
 
-def test_the_penalty_is_the_gradient_of_half_the_squared_norm() -> None:
+def test_l2_penalty_is_added_to_gradients() -> None:
     parameters = with_gradients([30.0, -4.0], [0.1])
     frozen = nn.Parameter(torch.ones(1))
     add_l2_penalty(TrainConfig(l2_penalty=0.5), [*parameters, frozen])

@@ -1,4 +1,4 @@
-"""A trial whose folder is in a bucket: what is there at any moment can be gone on from."""
+"""A trial whose folder is in a bucket, from which it can be resumed at any time."""
 
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,13 @@ def trial(s3_storage: AnyPath) -> TrialFolder:
 
 
 def updates(trial: TrialFolder) -> list[int]:
-    """Of the evaluations that others can see."""
+    """The updates of the evaluations that others can see."""
     found = store_of(trial.path).read_many([trial.history]).get(trial.history, b"")
-    return [one.update for one in parse_history(found.splitlines(keepends=True), "history")]
+    return [evaluation.update for evaluation in parse_history(found.splitlines(keepends=True), "history")]
 
 
 def lines(trial: TrialFolder) -> list[Any]:
-    """The evaluations less their timings."""
+    """The evaluations without timings."""
     content = store_of(trial.path).read(trial.history)
     return [(e.update, e.score, e.signals) for e in parse_history(content.splitlines(True), "history")]
 
@@ -46,7 +46,7 @@ def finish(session: TrialSession) -> None:
         session.advance()
 
 
-def test_no_checkpoint_is_ahead_of_the_history(trial: TrialFolder) -> None:
+def test_checkpoint_is_never_ahead_of_history(trial: TrialFolder) -> None:
     session = TrialSession(CONFIG, trial, CPU)
     while session.summary is None:
         session.advance()
@@ -55,12 +55,12 @@ def test_no_checkpoint_is_ahead_of_the_history(trial: TrialFolder) -> None:
     assert updates(trial) == [4, 8, 12, 16, 20, 24]
 
 
-def test_stopped_and_gone_on_with_it_is_what_it_would_have_been(
+def test_resumed_trial_equals_undisturbed_one(
     trial: TrialFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stops = iter([False] * 10 + [True] * 100)
     monkeypatch.setattr("failmap.run_folder.storage.objects.ObjectFiles.poll_seconds", 0.0)
-    first = TrialSession(CONFIG, trial, CPU, is_stop_asked=lambda: next(stops))
+    first = TrialSession(CONFIG, trial, CPU, is_stopped=lambda: next(stops))
     finish(first)
     assert first.summary is not None
     assert first.summary.outcome is None
@@ -72,15 +72,15 @@ def test_stopped_and_gone_on_with_it_is_what_it_would_have_been(
     assert store_of(trial.path).read(trial.path / WEIGHTS_FILE) == weights
 
 
-def test_a_trial_that_is_left_shows_all_that_it_did(trial: TrialFolder) -> None:
+def test_push_shows_all_evaluations(trial: TrialFolder) -> None:
     session = TrialSession(CONFIG, trial, CPU)
     for _ in range(3):
         session.advance()
-    session.leave()
+    session.history.push()
     assert updates(trial) == [4, 8, 12]
 
 
-def test_a_superseded_attempt_writes_nothing(trial: TrialFolder) -> None:
+def test_superseded_attempt_writes_nothing(trial: TrialFolder) -> None:
     assert current_attempt(trial) == 0
     begin_attempt(trial, 1)
     session = TrialSession(CONFIG, trial, CPU, is_current=lambda: current_attempt(trial) == 1)
@@ -88,17 +88,17 @@ def test_a_superseded_attempt_writes_nothing(trial: TrialFolder) -> None:
     begin_attempt(trial, 2)
     before = dict(store_of(trial.path).list_files(trial.path))
     with pytest.raises(SupersededError):
-        session.leave()
+        session.history.push()
     assert store_of(trial.path).list_files(trial.path) == before
 
 
 @pytest.mark.parametrize("harm", ["half", "flipped", "empty"])
-def test_a_broken_checkpoint_counts_as_none(
+def test_damaged_checkpoint_restarts_trial(
     trial: TrialFolder, harm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stops = iter([False] * 10 + [True] * 100)
     monkeypatch.setattr("failmap.run_folder.storage.objects.ObjectFiles.poll_seconds", 0.0)
-    finish(TrialSession(CONFIG, trial, CPU, is_stop_asked=lambda: next(stops)))
+    finish(TrialSession(CONFIG, trial, CPU, is_stopped=lambda: next(stops)))
     store, path = store_of(trial.path), trial.checkpoint / STATE_FILE
     content = store.read(path)
     assert Snapshot.load(trial.checkpoint, CPU) is not None
@@ -106,4 +106,4 @@ def test_a_broken_checkpoint_counts_as_none(
     store.write(path, {"half": content[: len(content) // 2], "flipped": flipped, "empty": b""}[harm])
     assert Snapshot.load(trial.checkpoint, CPU) is None
     finish(TrialSession(CONFIG, trial, CPU))
-    assert updates(trial) == [4, 8, 12, 16, 20, 24], "it began anew, and nothing is there twice"
+    assert updates(trial) == [4, 8, 12, 16, 20, 24]

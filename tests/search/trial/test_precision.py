@@ -1,4 +1,4 @@
-"""Precisions: what a device has, what it refuses in one line, and that losses stay in float32."""
+"""Precisions that a device supports or rejects, with losses in float32."""
 
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,14 @@ def training(precision: str, model: str = "lstm", **train: Any) -> Training:
 
 
 @pytest.mark.parametrize("precision", ["tf32", "fp16"])
-def test_what_a_cpu_does_not_have_is_refused_in_one_line(precision: str) -> None:
+def test_cpu_rejects_unsupported_precisions(precision: str) -> None:
     with pytest.raises(PrecisionError, match=f"^train.precision={precision}: needs an NVIDIA GPU.*fp32.*$"):
         training(precision)
 
 
 @bf16_here
 @pytest.mark.parametrize("model", ["rnn", "gru", "lstm", "mlp", "convolution", "attention"])
-def test_bf16_comes_close_to_fp32_and_is_not_the_same(model: str) -> None:
+def test_bf16_is_close_to_fp32(model: str) -> None:
     losses = {}
     for precision in ("fp32", "bf16"):
         trained = training(precision, model)
@@ -50,7 +50,7 @@ def test_bf16_comes_close_to_fp32_and_is_not_the_same(model: str) -> None:
 
 @bf16_here
 @pytest.mark.parametrize("model", ["rnn", "gru", "lstm"])
-def test_bf16_is_measured_in_bf16_with_losses_and_states_in_float32(model: str) -> None:
+def test_bf16_evaluation_keeps_float32_losses_and_states(model: str) -> None:
     trained = training("bf16", model)
     validation = trained.task.validation_set()
     trace = trained.precision.trace(trained.model, validation.inputs, validation.lengths)
@@ -63,7 +63,7 @@ def test_bf16_is_measured_in_bf16_with_losses_and_states_in_float32(model: str) 
 
 
 class Scaled:
-    """One weight, trained with a scaled loss that is its product with a number."""
+    """One weight, trained by a scaled loss that is the product of weight and input."""
 
     def __init__(self) -> None:
         self.model = nn.Linear(1, 1, bias=False)
@@ -72,7 +72,7 @@ class Scaled:
         self.scaling = LossScaling(CPU)
 
     def update(self, slope: float) -> tuple[float, float, float]:
-        """Gradients to the weight and to the input, and the weight after the step."""
+        """Return the gradients of weight and input, and the weight after the step."""
         self.optimizer.zero_grad()
         inputs = torch.full((1, 1), slope, requires_grad=True)
         self.scaling.backward(self.model(inputs).sum(), self.optimizer, inputs)
@@ -83,11 +83,11 @@ class Scaled:
         return *gradients, self.model.weight.item()
 
 
-def test_a_scaled_loss_gives_the_gradients_of_the_loss() -> None:
+def test_scaled_loss_keeps_gradients() -> None:
     assert Scaled().update(3.0) == pytest.approx((3.0, 1.0, 0.7))
 
 
-def test_a_gradient_that_overflows_leaves_the_step_out_and_halves_the_scale() -> None:
+def test_overflow_skips_step_and_halves_scale() -> None:
     scaled = Scaled()
     before = Snapshot.take(scaled.model, scaled.optimizer, Progress(), scaled.scaling)
     _, _, weight = scaled.update(1e38)
@@ -97,7 +97,7 @@ def test_a_gradient_that_overflows_leaves_the_step_out_and_halves_the_scale() ->
     assert not before.same_scaling(scaled.scaling)
 
 
-def test_the_scale_comes_back_from_a_checkpoint(tmp_path: Path) -> None:
+def test_scale_is_restored_from_checkpoint(tmp_path: Path) -> None:
     scaled, resumed = Scaled(), Scaled()
     for slope in (1e38, 1e38, 1.0):
         scaled.update(slope)
@@ -115,7 +115,7 @@ gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @gpu
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
 @pytest.mark.parametrize("model", ["rnn", "gru", "lstm"])
-def test_on_a_gpu_every_precision_it_has_trains(precision: str, model: str) -> None:
+def test_gpu_trains_in_supported_precisions(precision: str, model: str) -> None:
     device = torch.device("cuda")
     if not has(precision, device):
         pytest.skip(f"this GPU has no {precision}")

@@ -1,4 +1,4 @@
-"""Signals against what autograd and plain arithmetic say."""
+"""Signals against autograd and plain arithmetic."""
 
 import math
 from typing import Any
@@ -15,7 +15,7 @@ from failmap.models.gates import block_of
 from failmap.models.network import Interface, LayerTrace, Network, Trace
 from failmap.models.recurrent import RecurrentNetwork
 from failmap.search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
-from failmap.search.trial.probes.host import shown_steps
+from failmap.search.trial.probes.common import shown_steps
 from failmap.search.trial.probes.states import memory_steps, spread
 
 
@@ -43,7 +43,7 @@ def probed_update(
     return probe, model, inputs, before
 
 
-def test_gradient_norms_by_layer_add_up_to_the_whole() -> None:
+def test_gradient_norms_by_layer() -> None:
     probe, model, _, _ = probed_update()
     signals = probe.signals()
     whole = torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).norm().item()  # type: ignore[union-attr]
@@ -53,7 +53,7 @@ def test_gradient_norms_by_layer_add_up_to_the_whole() -> None:
     assert signals["gradient_norm_by_layer"]["readout"] == pytest.approx(readout)
 
 
-def test_update_ratios_are_change_over_size() -> None:
+def test_update_ratios() -> None:
     probe, model, _, before = probed_update()
     signals = probe.signals()
     change = torch.cat(
@@ -64,7 +64,7 @@ def test_update_ratios_are_change_over_size() -> None:
     assert signals["update_ratio_by_layer"]["readout"] == pytest.approx((change / size).item())
 
 
-def test_gradient_by_step_is_the_norm_of_the_inputs_gradient() -> None:
+def test_gradient_by_step() -> None:
     probe, _, inputs, _ = probed_update()
     signals = probe.signals()
     steps = signals["gradient_steps"]
@@ -75,7 +75,7 @@ def test_gradient_by_step_is_the_norm_of_the_inputs_gradient() -> None:
         assert norm == pytest.approx(inputs.grad[:, step].norm().item())
 
 
-def test_what_is_not_finite_is_none() -> None:
+def test_nonfinite_signal_is_none() -> None:
     probe, _, _, _ = probed_update(learning_rate=float("inf"))
     assert rounded(probe.signals())["weight_norm_by_layer"]["readout"] is None
 
@@ -83,7 +83,7 @@ def test_what_is_not_finite_is_none() -> None:
 def update_of(
     model: Network, learning_rate: float = 0.1, parameters: list[nn.Parameter] | None = None
 ) -> dict[str, Any]:
-    """The signals of one SGD update of a network on numbers drawn at random."""
+    """Return the signals of one SGD update on random numbers."""
     torch.manual_seed(1)
     inputs = torch.randn(5, 6, 3).requires_grad_()
     optimizer = torch.optim.SGD(parameters or list(model.parameters()), learning_rate)
@@ -100,7 +100,7 @@ def lstm(**parts: Any) -> RecurrentNetwork:
     return build_model(LSTMConfig(hidden_size=4, **parts), Interface(3, 1, num_steps=6))
 
 
-def test_an_update_down_the_gradient_is_aligned_with_it_and_one_up_is_turned_over() -> None:
+def test_update_alignment_sign() -> None:
     assert update_of(lstm(depth=2))["update_alignment"] == pytest.approx(1.0, abs=1e-4)
     model = lstm(depth=2)
     up = torch.optim.SGD(model.parameters(), 0.1, maximize=True)
@@ -112,7 +112,7 @@ def test_an_update_down_the_gradient_is_aligned_with_it_and_one_up_is_turned_ove
     assert probe.signals()["update_alignment"] == pytest.approx(-1.0, abs=1e-4)
 
 
-def test_alignment_is_told_by_the_gradient_before_clipping() -> None:
+def test_update_alignment_uses_unclipped_gradient() -> None:
     model = lstm()
     probe, inputs = UpdateProbe(model), torch.randn(5, 6, 3)
     model(inputs).square().sum().backward()
@@ -127,7 +127,7 @@ def test_alignment_is_told_by_the_gradient_before_clipping() -> None:
     assert probe.signals()["update_alignment"] == pytest.approx(cosine, abs=1e-3)
 
 
-def test_zeros_of_a_gradient_are_counted_and_its_gaps_are_named() -> None:
+def test_zero_and_missing_gradients() -> None:
     assert not {"gradient_missing", "frozen_parameters", "unmoved_parameters"} & set(update_of(lstm(depth=2)))
     model = lstm(depth=2)
     model.readout.weight = nn.Parameter(torch.zeros_like(model.readout.weight))
@@ -154,7 +154,7 @@ def test_zeros_of_a_gradient_are_counted_and_its_gaps_are_named() -> None:
     assert signals["gradient_norm"] > 0
 
 
-def test_what_does_not_train_is_named() -> None:
+def test_frozen_parameters() -> None:
     signals = update_of(lstm(depth=2, frozen_layers=1))
     assert signals["frozen_parameters"] == [
         f"layers.0.recurrence.{name}_l0" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -162,7 +162,7 @@ def test_what_does_not_train_is_named() -> None:
     assert list(signals["gradient_norm_by_layer"]) == ["layers.1", "readout"]
 
 
-def test_what_has_a_gradient_and_does_not_move_is_named() -> None:
+def test_unmoved_parameters() -> None:
     model = lstm()
     assert update_of(model, parameters=list(model.layers.parameters()))["unmoved_parameters"] == [
         "readout.weight",
@@ -174,14 +174,14 @@ def test_what_has_a_gradient_and_does_not_move_is_named() -> None:
     assert "update_alignment" not in signals, "nothing moved"
 
 
-def test_losses_of_an_interval_are_told_by_their_first_largest_and_spread() -> None:
+def test_loss_signals() -> None:
     signals = to_host(loss_signals(torch.tensor([3.0, 1.0, 5.0])))
     assert signals == pytest.approx(
         {"loss_first": 3.0, "loss_max": 5.0, "loss_spread": np.std([3.0, 1.0, 5.0])}
     )
 
 
-def test_signals_keep_five_digits_and_none_stands_for_what_is_not_finite() -> None:
+def test_signals_are_rounded_on_the_host() -> None:
     measured = {
         "a": torch.tensor([1 / 3, math.inf]),
         "b": {"c": torch.tensor(2e-7 / 3)},
@@ -192,14 +192,14 @@ def test_signals_keep_five_digits_and_none_stands_for_what_is_not_finite() -> No
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 31, 32, 33, 100, 784])
-def test_shown_steps_go_from_first_to_last_without_repeats(num_steps: int) -> None:
+def test_shown_steps(num_steps: int) -> None:
     steps = shown_steps(num_steps)
     assert steps == sorted(set(steps))
     assert len(steps) == min(num_steps, 32)
     assert {0, num_steps - 1} == {steps[0], steps[-1]}
 
 
-def test_saturation_counts_gates_near_their_ends() -> None:
+def test_saturated_gates() -> None:
     model = build_model(LSTMConfig(depth=2, hidden_size=4, forget_bias=20.0), Interface(3, 1, num_steps=40))
     model.eval()
     inputs = torch.randn(3, 7, 3)
@@ -210,13 +210,13 @@ def test_saturation_counts_gates_near_their_ends() -> None:
 
 
 def states_of(layer: nn.Module, states: torch.Tensor, **parts: Any) -> dict[str, Any]:
-    """The signals of one layer that went through given states."""
+    """Return the signals of one layer with given states."""
     trace = Trace(states[:, -1, :1], [LayerTrace("layers.0", layer, states, states, states, is_bounded=True)])
     inputs = torch.zeros(*states.shape[:2], 1)
     return to_host(state_signals(trace, Batch(inputs, torch.zeros(len(states)), **parts)))
 
 
-def test_units_are_dead_if_they_are_zero_everywhere_and_saturated_if_nearly_always_at_their_bounds() -> None:
+def test_dead_and_saturated_units() -> None:
     states = torch.full((4, 25, 4), 0.5)
     states[..., 0] = 0.0
     states[..., 1] = -0.999
@@ -229,7 +229,7 @@ def test_units_are_dead_if_they_are_zero_everywhere_and_saturated_if_nearly_alwa
     assert signals["activation_mean_by_layer"]["layers.0"] == pytest.approx(states.mean().item(), rel=1e-4)
 
 
-def test_a_state_of_an_lstm_is_held_against_its_output_gate() -> None:
+def test_lstm_saturation_is_relative_to_output_gate() -> None:
     model = build_model(LSTMConfig(hidden_size=4, forget_bias=20.0), Interface(3, 1, num_steps=200)).eval()
     with torch.no_grad():
         model.layers[0].recurrence.bias_ih_l0[8:12] = 20.0  # candidates
@@ -242,7 +242,7 @@ def test_a_state_of_an_lstm_is_held_against_its_output_gate() -> None:
     assert signals["saturated_units_by_layer"] == {"layers.0": 1.0}
 
 
-def test_spread_is_the_deviation_over_sequences_at_their_last_own_step() -> None:
+def test_spread_at_last_unpadded_step() -> None:
     states = torch.randn(5, 4, 3)
     whole = states_of(nn.Identity(), states)["spread_by_layer"]["layers.0"]
     assert whole == pytest.approx(states[:, -1].std(dim=0).square().mean().sqrt().item(), rel=1e-4)
@@ -257,14 +257,12 @@ def test_spread_is_the_deviation_over_sequences_at_their_last_own_step() -> None
     ("gates", "steps"),
     [([0.5], 1 / math.log(2)), ([0.99], 99.5), ([0.25, 1.0], 1 / math.log(2)), ([1.0], 1e6), ([0.0], 0.0)],
 )
-def test_memory_is_the_time_after_which_the_keeping_gate_has_let_an_eth_pass(
-    gates: list[float], steps: float
-) -> None:
+def test_memory_steps(gates: list[float], steps: float) -> None:
     assert memory_steps(torch.tensor(gates)).item() == pytest.approx(steps, rel=1e-3)
 
 
 @pytest.mark.parametrize(("config", "gate"), [(LSTMConfig(), "forget"), (GRUConfig(), "update")])
-def test_memory_goes_by_the_gate_that_multiplies_the_old_state(config: NetworkConfig, gate: str) -> None:
+def test_memory_uses_keeping_gate(config: NetworkConfig, gate: str) -> None:
     model = build_model(config, Interface(3, 1, num_steps=40)).eval()
     with torch.no_grad():
         block_bias(model.layers[0].recurrence, gate).fill_(6.0)
@@ -280,16 +278,16 @@ def block_bias(layer: nn.RNNBase, gate: str) -> torch.Tensor:
     return bias
 
 
-def test_outputs_are_told_raw_and_without_what_fills_up() -> None:
+def test_output_signals_ignore_padding() -> None:
     outputs = torch.tensor([[[1.0], [-3.0]], [[2.0], [99.0]]])
     batch = Batch(torch.zeros(2, 2, 1), torch.zeros(2, 2), torch.tensor([2, 1]))
-    told = to_host(state_signals(Trace(outputs, []), batch))["outputs"]
-    assert told == pytest.approx(
+    signals = to_host(state_signals(Trace(outputs, []), batch))["outputs"]
+    assert signals == pytest.approx(
         {"least": -3.0, "largest": 2.0, "mean": 0.0, "spread": np.std([1.0, -3.0, 2.0])}
     )
 
 
-def test_a_gru_has_its_own_gates() -> None:
+def test_gru_gates() -> None:
     model = build_model(GRUConfig(), Interface(3, 1, num_steps=40))
     inputs = torch.randn(3, 7, 3)
     assert set(saturation(model.trace(inputs), batch_of(inputs))["layers.0"]) == {"reset", "update"}
@@ -310,7 +308,7 @@ def test_a_gru_has_its_own_gates() -> None:
     ],
     ids=["lstm", "bidirectional", "gru", "encoder_decoder"],
 )
-def test_steps_that_fill_a_sequence_up_do_not_count(config: NetworkConfig, interface: Interface) -> None:
+def test_saturation_ignores_padding(config: NetworkConfig, interface: Interface) -> None:
     if interface.layout not in config.layouts:
         return
     torch.manual_seed(0)

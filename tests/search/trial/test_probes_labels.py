@@ -1,4 +1,4 @@
-"""What label signals say of labels that carry something, nothing, or the opposite."""
+"""Label signals of informative, uninformative and inverted labels."""
 
 from statistics import mean
 from typing import Any
@@ -11,13 +11,13 @@ from failmap.datasets.task import Batch, Task
 from failmap.search.trial.config import OutputConfig, TrialConfig
 from failmap.search.trial.objective import Objective
 from failmap.search.trial.probes.batches import (
-    MAX_JUDGED,
+    MAX_EVALUATED,
     MAX_SOURCES,
     of_one_length,
     training_batches,
     validation_batches,
 )
-from failmap.search.trial.probes.labels import asked_for
+from failmap.search.trial.probes.labels import label_gradient
 from failmap.search.trial.probes.passes import ProbePass, evaluating, moved_along
 from failmap.search.trial.probes.probe import probe, signal_to_noise
 from failmap.search.trial.training import Training
@@ -38,14 +38,14 @@ def training_of(task: dict[str, Any], seed: int = 0, **parts: Any) -> Training:
 
 
 class Relabelled(Task):
-    """A task whose training labels are not those of its sequences."""
+    """A task whose training labels are changed."""
 
     def __init__(self, task: Task, relabel: Any) -> None:
         self.__dict__ |= task.__dict__
         self.task, self.relabel = task, relabel
 
-    def train_batch(self, *place: Any, **named: Any) -> Batch:
-        batch = self.task.train_batch(*place, **named)
+    def train_batch(self, *args: Any, **named: Any) -> Batch:
+        batch = self.task.train_batch(*args, **named)
         return batch._replace(targets=self.relabel(batch.targets))
 
     def validation_set(self) -> Batch:
@@ -61,14 +61,14 @@ def means(training: Training, num_probes: int = 12) -> dict[str, float]:
     return {name: mean(one[name] for one in probes) for name in names}
 
 
-def test_labels_of_parity_carry_nothing_and_those_of_a_sum_do() -> None:
+def test_label_signal_of_parity_and_adding() -> None:
     assert all(abs(signal) < 0.12 for signal in means(training_of(PARITY)).values())
     training = training_of(ADDING)
     training.run(0, 100, lambda: False)
     assert all(signal > 0.25 for signal in means(training).values())
 
 
-def test_labels_that_are_turned_over_disagree_with_validation() -> None:
+def test_inverted_labels_disagree_with_validation() -> None:
     training = training_of(ADDING)
     training.run(0, 100, lambda: False)
     training.task = Relabelled(training.task, lambda targets: 2 - targets)
@@ -78,7 +78,7 @@ def test_labels_that_are_turned_over_disagree_with_validation() -> None:
     assert signals["label_signal_validation"] > 0.25
 
 
-def test_labels_that_are_shuffled_carry_nothing_in_training_alone() -> None:
+def test_shuffled_labels_have_no_training_signal() -> None:
     training = training_of(ADDING)
     training.run(0, 100, lambda: False)
     training.task = Relabelled(training.task, lambda targets: targets.roll(1, 0))
@@ -88,7 +88,7 @@ def test_labels_that_are_shuffled_carry_nothing_in_training_alone() -> None:
     assert abs(signals["label_agreement"]) < 0.15
 
 
-def test_a_loss_that_does_not_look_at_whose_labels_they_are_is_told_by_its_share() -> None:
+def test_label_share_of_broadcast_loss() -> None:
     training = training_of(ADDING)
     assert probe(training, training.task.validation_set(), 1)["label_share"] > 0.1
 
@@ -102,18 +102,18 @@ def test_a_loss_that_does_not_look_at_whose_labels_they_are_is_told_by_its_share
     assert "label_signal" not in signals, "what is left is rounding"
 
 
-def test_what_labels_ask_for_under_squared_error_is_their_distance_from_other_labels() -> None:
+def test_label_gradient_of_squared_error() -> None:
     training = training_of(ADDING)
     batch = training.batch(0)
     outputs = torch.randn(len(batch.targets), 1)
-    asked = asked_for(training.objective, outputs, batch)
+    gradient = label_gradient(training.objective, outputs, batch)
     own = batch.targets
     others = (own.roll(1) + own.roll(2)) / 2
-    torch.testing.assert_close(asked.beyond[:, 0], 2 * (own - others) / len(own))
-    assert asked.share == pytest.approx(((own - others).norm() / (outputs[:, 0] - own).norm()).item())
+    torch.testing.assert_close(gradient.descent[:, 0], 2 * (own - others) / len(own))
+    assert gradient.share == pytest.approx(((own - others).norm() / (outputs[:, 0] - own).norm()).item())
 
 
-def test_signal_to_noise_is_that_of_two_halves() -> None:
+def test_signal_to_noise_of_two_halves() -> None:
     training = training_of(ADDING)
     batch = training.task.train_batch(0, 0, 32, 0.0)
     flat = []
@@ -124,11 +124,11 @@ def test_signal_to_noise_is_that_of_two_halves() -> None:
     g, h = flat
     expected = (g @ h) / ((g - h).square().sum() / 2)
     with evaluating(training.model, CPU):
-        signals = signal_to_noise(ProbePass.through(training, batch))
+        signals = signal_to_noise(ProbePass.run(training, batch))
     assert signals["gradient_snr"] == pytest.approx(expected.item(), rel=1e-3)
 
 
-def test_weights_that_were_moved_come_back_to_the_last_bit() -> None:
+def test_moved_weights_are_restored_bit_by_bit() -> None:
     training = training_of(RECALL)
     before = [parameter.detach().clone() for parameter in training.parameters]
     direction = [torch.randn_like(parameter) for parameter in before]
@@ -151,24 +151,24 @@ def test_training_batches_share_no_sequence(batch_size: int, train_size: int | N
     task = {**ADDING, **({} if train_size is None else {"train_size": train_size})}
     training = training_of(task, train={"batch_size": batch_size})
     batches = training_batches(training, 7)
-    assert batches.are_apart
-    assert not rows(batches.source) & rows(batches.judged)
+    assert batches.are_disjoint
+    assert not rows(batches.source) & rows(batches.evaluated)
     assert len(batches.source.inputs) <= MAX_SOURCES
-    assert len(batches.judged.inputs) <= MAX_JUDGED
+    assert len(batches.evaluated.inputs) <= MAX_EVALUATED
 
 
-def test_so_few_sequences_that_they_cannot_be_halved_are_both() -> None:
+def test_few_sequences_are_not_split() -> None:
     training = training_of(RECALL)
     validation = training.task.validation_set()
     assert len(validation.inputs) < 16
     batches = validation_batches(validation, seed=0, update=1)
-    assert not batches.are_apart
+    assert not batches.are_disjoint
     signals = probe(training, validation, 50)
     assert "label_signal_validation" not in signals
     assert signals["label_agreement"] > 0.5
 
 
-def test_padded_sequences_are_cut_to_those_of_the_median_length() -> None:
+def test_padded_sequences_are_cut_to_median_length() -> None:
     inputs, lengths = torch.arange(12.0).view(4, 3, 1), torch.tensor([3, 1, 2, 3])
     batch = of_one_length(Batch(inputs, inputs[..., 0], lengths))
     assert batch.lengths is None

@@ -1,4 +1,4 @@
-"""Probes change nothing: not the training, nor its random numbers, nor what a resumed one says."""
+"""Probes in a session: complete for every network, and without effect on the training."""
 
 import json
 from pathlib import Path
@@ -51,20 +51,20 @@ def run(trial: TrialConfig, folder: Path) -> TrialSession:
 
 
 @given(st.integers(1, 7), st.integers(1, 400))
-def test_probes_come_at_powers_of_eight_and_at_the_end(evaluate_every: int, num_updates: int) -> None:
+def test_probes_at_powers_of_eight_and_at_the_end(evaluate_every: int, num_updates: int) -> None:
     ends = [*range(evaluate_every, num_updates, evaluate_every), num_updates]
     probed = [number for number, end in enumerate(ends, 1) if is_probed(end, evaluate_every, num_updates)]
     assert probed == sorted({number for number in (1, 8, 64, 512) if number <= len(ends)} | {len(ends)})
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_training_is_the_same_to_the_last_bit_with_probes_and_without(
+def test_probes_do_not_change_training(
     dropout: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trial = config(model={"name": "lstm", "depth": 2, "dropout": dropout})
     runs = {}
     for name, is_on in (("with", True), ("without", False)):
-        monkeypatch.setattr("failmap.search.trial.session.is_probed", lambda *place, on=is_on: on)
+        monkeypatch.setattr("failmap.search.trial.session.is_probed", lambda *_, on=is_on: on)
         torch.manual_seed(0)
         session = run(trial, tmp_path / name)
         runs[name] = (session.training.model.state_dict(), session.training.optimizer.state_dict()["state"])
@@ -76,7 +76,7 @@ def test_training_is_the_same_to_the_last_bit_with_probes_and_without(
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_probes_leave_mode_gradients_and_random_numbers_alone() -> None:
+def test_probes_keep_mode_gradients_and_random_state() -> None:
     training = Training(config(model={"name": "lstm", "depth": 2, "dropout": 0.5}), CPU)
     training.update(0)
     weights = [parameter.detach().clone() for parameter in training.parameters]
@@ -132,7 +132,7 @@ def test_half_precision_is_probed_in_float32(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
-def test_a_gpu_measures_what_a_cpu_does(name: str) -> None:
+def test_gpu_signals_match_cpu(name: str) -> None:
     found = []
     for device in (CPU, torch.device("cuda")):
         trial = config(model={"name": name, "depth": 2}, task={**ADDING, "train_size": 200})
@@ -147,14 +147,14 @@ def test_a_gpu_measures_what_a_cpu_does(name: str) -> None:
 
 
 class Ragged(Task):
-    """A task whose sequences differ in length, put in another one's place."""
+    """A task whose sequences are padded to differ in length."""
 
     def __init__(self, task: Task) -> None:
         self.__dict__ |= task.__dict__
         self.task = task
 
-    def train_batch(self, *place: Any, **named: Any) -> Batch:
-        return self.ragged(self.task.train_batch(*place, **named))
+    def train_batch(self, *args: Any, **named: Any) -> Batch:
+        return self.ragged(self.task.train_batch(*args, **named))
 
     def validation_set(self) -> Batch:
         return self.ragged(self.task.validation_set())
@@ -180,10 +180,10 @@ def test_padded_sequences_are_probed(task: dict[str, Any], bidirectional: bool, 
     evaluation = session.advance()
     assert evaluation is not None
     assert set(evaluation.signals) >= PROBED | {"label_signal", "spread_by_layer", "memory_steps_by_layer"}
-    assert evaluation.signals["input_scale"]["largest"] <= 1, "what fills up is no input"
+    assert evaluation.signals["input_scale"]["largest"] <= 1, "padding is no input"
 
 
-def test_weights_that_are_not_finite_are_told_as_null(tmp_path: Path) -> None:
+def test_nonfinite_weights_give_null(tmp_path: Path) -> None:
     training = Training(config(), CPU)
     with torch.no_grad():
         training.parameters[0].fill_(float("nan"))
@@ -193,7 +193,7 @@ def test_weights_that_are_not_finite_are_told_as_null(tmp_path: Path) -> None:
 
 
 class Leaking(Network):
-    """Another network, and a part of what it sees of other sequences or of later steps."""
+    """A network that also sees a part of other sequences or of later steps."""
 
     def __init__(self, network: Network, dim: int) -> None:
         super().__init__()
@@ -209,18 +209,18 @@ class Leaking(Network):
         return self.network.state_entries(num_steps)
 
 
-@pytest.mark.parametrize(("dim", "told"), [(0, "leak_across_batch"), (1, "leak_from_future")])
-def test_leaks_are_told_by_their_share(dim: int, told: str) -> None:
+@pytest.mark.parametrize(("dim", "leak"), [(0, "leak_across_batch"), (1, "leak_from_future")])
+def test_leaks(dim: int, leak: str) -> None:
     training = Training(config(EVERY_STEP), CPU)
     training.model = Leaking(training.model, dim)
     with evaluating(training.model, CPU):
-        signals = leak_signals(ProbePass.through(training, training.batch(0)), sees_future=False)
+        signals = leak_signals(ProbePass.run(training, training.batch(0)), sees_future=False)
     assert set(signals) == {"leak_across_batch", "leak_from_future"}
-    assert {name for name, share in signals.items() if share > 1e-3} == {told}
+    assert {name for name, share in signals.items() if share > 1e-3} == {leak}
 
 
 class Detached(Leaking):
-    """A network whose path to the loss is cut."""
+    """A network whose outputs do not depend on its inputs."""
 
     def trace(self, inputs: Tensor, lengths: Tensor | None = None, teacher: Teacher | None = None) -> Trace:
         return self.network.trace(inputs.detach(), lengths, teacher)._replace(
@@ -228,14 +228,14 @@ class Detached(Leaking):
         )
 
 
-def test_a_loss_without_a_gradient_leaves_signals_out() -> None:
+def test_detached_loss_has_few_signals() -> None:
     training = Training(config(), CPU)
     training.model = Detached(training.model, 0)
     signals = probe(training, training.task.validation_set(), 4)
     assert set(signals) == {"input_scale", "label_share"}
 
 
-def test_input_scale_is_told_over_features_that_change() -> None:
+def test_input_scale() -> None:
     inputs = torch.stack([torch.full((4, 3), 7.0), torch.arange(12.0).view(4, 3)], dim=-1)
     scale = to_host(input_scale(Batch(inputs, torch.zeros(4))))
     spread = torch.arange(12.0).std(correction=0).item()

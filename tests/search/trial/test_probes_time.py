@@ -1,4 +1,4 @@
-"""How far back a gradient reaches, against a loop over steps and against preflight."""
+"""The reach of gradients, against a loop over steps and against preflight."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from failmap.models.recurrent import RecurrentNetwork
 from failmap.search.preflight.reach import gradient_by_step
 from failmap.search.preflight.subject import Subject
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.probes.host import steps_back
+from failmap.search.trial.probes.common import steps_back
 from failmap.search.trial.probes.passes import ProbePass, evaluating
 from failmap.search.trial.probes.time import MAX_SEQUENCES, last_label_loss, reach, time_signals
 from failmap.search.trial.training import Training
@@ -40,11 +40,11 @@ MOVIE = {
 
 @pytest.mark.parametrize("task", [ADDING, EVERY_STEP], ids=["sequence", "step"])
 @pytest.mark.parametrize("model", ["rnn", "gru", "lstm"])
-def test_reach_is_that_of_preflight(task: dict[str, Any], model: str) -> None:
+def test_reach_matches_preflight(task: dict[str, Any], model: str) -> None:
     subject = Subject(config(task, name=model, depth=2))
     norms = gradient_by_step(subject, subject.batch)
     with evaluating(subject.model, CPU):
-        signals = time_signals(ProbePass.through(subject.training, subject.batch))
+        signals = time_signals(ProbePass.run(subject.training, subject.batch))
     assert signals["gradient_share_at_first"] == pytest.approx((norms[0] / norms[-1]).item())
     reached = (norms >= 1e-3 * norms[-1]).flip(0).long().cumprod(0).sum().item()
     assert signals["gradient_reach_steps"] == reached
@@ -60,19 +60,17 @@ def test_reach_is_that_of_preflight(task: dict[str, Any], model: str) -> None:
         ([1.0], 1, 1.0),
     ],
 )
-def test_reach_counts_steps_from_the_last_until_the_first_gap(
-    norms: list[float], steps: int, share: float
-) -> None:
+def test_reach_counts_steps_back_to_first_gap(norms: list[float], steps: int, share: float) -> None:
     signals = reach(norms)
     assert signals == {"gradient_reach_steps": steps, "gradient_share_at_first": pytest.approx(share)}
 
 
-def test_nothing_is_told_where_no_gradient_reaches_any_input() -> None:
+def test_no_reach_without_gradient() -> None:
     assert reach([0.0, 0.0]) == {}
 
 
 @given(st.integers(1, 3000))
-def test_steps_back_go_from_the_first_to_the_last_in_few_strides(num_steps: int) -> None:
+def test_steps_back(num_steps: int) -> None:
     steps = steps_back(num_steps)
     assert steps == sorted(set(steps))
     assert {0, num_steps - 1} == {steps[0], steps[-1]}
@@ -81,7 +79,7 @@ def test_steps_back_go_from_the_first_to_the_last_in_few_strides(num_steps: int)
 
 @pytest.mark.parametrize("model", [{}, {"layer_norm": True}, {"residual": True}, {"name": "gru"}], ids=str)
 @pytest.mark.parametrize("task", [ADDING, EVERY_STEP], ids=["sequence", "step"])
-def test_gradients_to_states_are_those_of_a_network_made_step_by_step(
+def test_state_gradients_match_stepwise_network(
     task: dict[str, Any], model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training(config(task, depth=2, **model), CPU)
@@ -89,17 +87,17 @@ def test_gradients_to_states_are_those_of_a_network_made_step_by_step(
     network = training.model
     assert isinstance(network, RecurrentNetwork)
     with evaluating(network, CPU):
-        signals = time_signals(ProbePass.through(training, batch))
+        signals = time_signals(ProbePass.run(training, batch))
         steps = signals["state_gradient_steps"]
         assert list(signals["state_gradient_by_step"]) == ["layers.0", "layers.1"]
-        # The same network with a graph that knows every state: noise of zero is added to each.
+        # The same network, with zero noise added to every state so that each is in the graph.
         noises = {layer: torch.zeros(MAX_SEQUENCES, 9, 6, requires_grad=True) for layer in network.layers}
 
         def states(layer: RecurrentLayer, inputs: torch.Tensor, lengths: Any) -> torch.Tensor:
             return with_noise(layer.recurrence, inputs, noises[layer])
 
         monkeypatch.setattr(RecurrentLayer, "_states", states)
-        loss = last_label_loss(ProbePass.through(training, batch))
+        loss = last_label_loss(ProbePass.run(training, batch))
         gradients = torch.autograd.grad(loss, list(noises.values()))
     for name, gradient in zip(signals["state_gradient_by_step"], gradients, strict=True):
         expected = gradient.norm(dim=(0, 2))[steps].tolist()
@@ -107,7 +105,7 @@ def test_gradients_to_states_are_those_of_a_network_made_step_by_step(
 
 
 def with_noise(layer: nn.RNNBase, inputs: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """The states of a layer, each with noise of its own that goes on to all that comes after."""
+    """Return the states of a layer, each with added noise that affects all later ones."""
     states, state = [], None
     for step in range(inputs.shape[1]):
         _, final = layer(inputs[:, step : step + 1], state)
@@ -128,19 +126,17 @@ def with_noise(layer: nn.RNNBase, inputs: torch.Tensor, noise: torch.Tensor) -> 
     ],
     ids=str,
 )
-def test_states_are_left_out_where_they_are_not_all_that_leaves_a_layer(
-    task: dict[str, Any], model: dict[str, Any]
-) -> None:
+def test_no_state_gradients_for_other_layers(task: dict[str, Any], model: dict[str, Any]) -> None:
     training = Training(config(task, **model), CPU)
     with evaluating(training.model, CPU):
-        signals = time_signals(ProbePass.through(training, training.batch(0)))
+        signals = time_signals(ProbePass.run(training, training.batch(0)))
     assert signals["gradient_reach_steps"] >= 1
     assert "state_gradient_by_step" not in signals
 
 
-def test_outputs_that_are_decoded_are_followed_back_from_all_labels() -> None:
+def test_decoded_outputs_use_all_labels() -> None:
     training = Training(config(MOVIE), CPU)
     with evaluating(training.model, CPU):
-        one = ProbePass.through(training, training.batch(0))
-        assert last_label_loss(one).item() == pytest.approx(one.loss().item())
-        assert time_signals(one)["gradient_reach_steps"] >= 1
+        probe_pass = ProbePass.run(training, training.batch(0))
+        assert last_label_loss(probe_pass).item() == pytest.approx(probe_pass.loss().item())
+        assert time_signals(probe_pass)["gradient_reach_steps"] >= 1

@@ -42,31 +42,31 @@ def torchs(make: type, budget: int = BUDGET, **settings: Any) -> list[float]:
     return found
 
 
-def test_cosine_is_torchs() -> None:
+def test_cosine_matches_torch() -> None:
     assert rates(schedule="cosine", final_share=0.1) == pytest.approx(
         torchs(lr_scheduler.CosineAnnealingLR, T_max=BUDGET, eta_min=0.04)
     )
 
 
-def test_exponential_is_torchs() -> None:
+def test_exponential_matches_torch() -> None:
     assert rates(schedule="exponential", final_share=0.01) == pytest.approx(
         torchs(lr_scheduler.ExponentialLR, gamma=0.01 ** (1 / BUDGET))
     )
 
 
-def test_step_is_torchs() -> None:
+def test_step_matches_torch() -> None:
     assert rates(schedule="step", final_share=0.125, step_count=3) == pytest.approx(
         torchs(lr_scheduler.StepLR, step_size=BUDGET // 4, gamma=0.5)
     )
 
 
 @pytest.mark.parametrize("budget", [1, 2, 3, 4, 7, 10, 60, 1000])
-def test_one_cycle_is_torchs(budget: int) -> None:
+def test_one_cycle_matches_torch(budget: int) -> None:
     theirs = torchs(lr_scheduler.OneCycleLR, budget, max_lr=0.4, total_steps=budget, cycle_momentum=False)
     assert rates(schedule="one_cycle", max_updates=budget) == pytest.approx(theirs, abs=1e-12)
 
 
-def test_warm_up_is_torchs_and_then_the_schedule_begins() -> None:
+def test_warm_up_matches_torch() -> None:
     found = rates(warmup_updates=10)
     theirs = torchs(lr_scheduler.LinearLR, start_factor=0.1, total_iters=9)
     assert found == pytest.approx(theirs)
@@ -82,9 +82,7 @@ def test_warm_up_is_torchs_and_then_the_schedule_begins() -> None:
     share=st.floats(0, 1),
     steps=st.integers(1, 9),
 )
-def test_every_schedule_warms_up_to_its_own_beginning(
-    schedule: str, warmup: int, share: float, steps: int
-) -> None:
+def test_warm_up_reaches_first_rate_of_schedule(schedule: str, warmup: int, share: float, steps: int) -> None:
     found = rates(schedule=schedule, warmup_updates=warmup, final_share=share, step_count=steps)
     assert all(0 <= rate <= 0.4 * (1 + 1e-9) for rate in found)
     assert all(later > earlier for earlier, later in pairwise(found[:warmup]))
@@ -92,11 +90,11 @@ def test_every_schedule_warms_up_to_its_own_beginning(
         assert found[warmup - 1] == pytest.approx(found[warmup])
 
 
-def test_constant_stays() -> None:
+def test_constant() -> None:
     assert set(rates()) == {0.4}
 
 
-def test_a_final_share_of_zero_ends_near_zero() -> None:
+def test_final_share_of_zero() -> None:
     assert rates(schedule="cosine", final_share=0.0)[-1] < 0.001
     assert not math.isnan(rates(schedule="step", final_share=0.0)[-1])
 
@@ -125,18 +123,18 @@ def torchs_plateau(losses: list[float], **settings: Any) -> list[float]:
     patience=st.integers(0, 4),
     factor=st.sampled_from([0.1, 0.5, 0.9]),
 )
-def test_plateau_is_torchs(losses: list[float], patience: int, factor: float) -> None:
+def test_plateau_matches_torch(losses: list[float], patience: int, factor: float) -> None:
     found = plateau_rates(losses, plateau_patience=patience, plateau_factor=factor, final_share=0.05)
     theirs = torchs_plateau(losses, patience=patience, factor=factor, min_lr=0.05 * 0.4)
     assert found == pytest.approx(theirs)
 
 
-def test_a_loss_that_stands_still_lowers_the_rate_to_its_final_share() -> None:
+def test_plateau_stops_at_final_share() -> None:
     found = plateau_rates([0.7] * 12, plateau_patience=2, plateau_factor=0.5, final_share=0.2)
     assert found == pytest.approx([0.4] * 3 + [0.2] * 3 + [0.1] * 3 + [0.08] * 3)
 
 
-def test_other_schedules_do_not_look_at_the_loss() -> None:
+def test_other_schedules_ignore_loss() -> None:
     progress = Progress()
     for _ in range(50):
         plateau_step(config(schedule="cosine", plateau_patience=0), progress, 0.7)

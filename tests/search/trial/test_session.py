@@ -1,4 +1,4 @@
-"""One trial from beginning to end: bit-exact after any interruption, and honest about how it ended."""
+"""One trial from start to end: bit-exact after interruptions, with a correct outcome."""
 
 import json
 import random
@@ -38,14 +38,14 @@ def history(folder: Path) -> list[dict[str, Any]]:
 
 
 class StopAfter:
-    """Asks to stop once it was looked at so often."""
+    """A flag that is set after a number of polls."""
 
-    def __init__(self, looks: int) -> None:
-        self.looks = looks
+    def __init__(self, num_polls: int) -> None:
+        self.num_polls = num_polls
 
     def __call__(self) -> bool:
-        self.looks -= 1
-        return self.looks < 0
+        self.num_polls -= 1
+        return self.num_polls < 0
 
 
 CONFIGURATIONS = {
@@ -76,7 +76,7 @@ CONFIGURATIONS = {
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_interrupted_anywhere_it_goes_on_to_the_last_bit(
+def test_interrupted_trial_resumes_bit_exactly(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("failmap.run_folder.storage.local.LocalFiles.poll_seconds", 0.0)
@@ -86,7 +86,7 @@ def test_interrupted_anywhere_it_goes_on_to_the_last_bit(
     reasons = []
     while "interrupted" in (reasons or ["interrupted"])[-1]:
         reasons.append(
-            run(trial, tmp_path / "torn", is_stop_asked=StopAfter(moments.randint(2, 12))).summary.reason  # type: ignore[union-attr]
+            run(trial, tmp_path / "torn", is_stopped=StopAfter(moments.randint(2, 12))).summary.reason  # type: ignore[union-attr]
         )
 
     assert len(reasons) > 1, "never interrupted"
@@ -95,7 +95,7 @@ def test_interrupted_anywhere_it_goes_on_to_the_last_bit(
     assert reasons[-1] == whole.summary.reason
 
 
-def test_killed_between_checkpoint_and_history_it_repeats_what_was_not_saved(tmp_path: Path) -> None:
+def test_killed_trial_repeats_unsaved_updates(tmp_path: Path) -> None:
     trial = CONFIGURATIONS["lstm adam dropout"]
     run(trial, tmp_path / "whole")
     session = TrialSession(trial, TrialFolder(tmp_path / "torn"), CPU)
@@ -107,7 +107,7 @@ def test_killed_between_checkpoint_and_history_it_repeats_what_was_not_saved(tmp
     assert history(tmp_path / "torn") == history(tmp_path / "whole")
 
 
-def test_a_damaged_checkpoint_means_starting_again(tmp_path: Path) -> None:
+def test_damaged_checkpoint_restarts_trial(tmp_path: Path) -> None:
     trial = config()
     run(trial, tmp_path / "whole")
     session = TrialSession(trial, TrialFolder(tmp_path / "torn"), CPU)
@@ -119,7 +119,7 @@ def test_a_damaged_checkpoint_means_starting_again(tmp_path: Path) -> None:
     assert history(tmp_path / "torn") == history(tmp_path / "whole")
 
 
-def test_the_seed_decides_and_nothing_else(tmp_path: Path) -> None:
+def test_history_depends_on_seed_alone(tmp_path: Path) -> None:
     torch.manual_seed(123)
     run(config(seed=1), tmp_path / "a")
     torch.manual_seed(321)
@@ -128,7 +128,7 @@ def test_the_seed_decides_and_nothing_else(tmp_path: Path) -> None:
     assert history(tmp_path / "a") == history(tmp_path / "b") != history(tmp_path / "c")
 
 
-def test_a_task_that_can_be_learned_is_learned(tmp_path: Path) -> None:
+def test_easy_task_is_learned(tmp_path: Path) -> None:
     task = {"name": "delayed_recall", "sequence_length": 3, "test_size": 256}
     session = run(config(task=task, train={"learning_rate": 0.03, "max_updates": 400}), tmp_path, test=True)
     summary = session.summary
@@ -140,7 +140,7 @@ def test_a_task_that_can_be_learned_is_learned(tmp_path: Path) -> None:
     assert summary.test_score > 0.9
 
 
-def test_a_budget_that_is_too_small_fails_with_its_reason(tmp_path: Path) -> None:
+def test_small_budget_fails(tmp_path: Path) -> None:
     summary = run(config(), tmp_path).summary
     assert summary is not None
     assert (summary.outcome, summary.reason, summary.updates) == ("failed", "update budget spent", 24)
@@ -148,14 +148,14 @@ def test_a_budget_that_is_too_small_fails_with_its_reason(tmp_path: Path) -> Non
     assert summary.test_score is None
 
 
-def test_a_criterion_that_was_asked_for_is_told_as_a_metric_too(tmp_path: Path) -> None:
+def test_configured_criterion_sets_target_metric(tmp_path: Path) -> None:
     summary = run(config(criterion={"score": 0.75}), tmp_path).summary
     assert summary is not None
     assert summary.target_score == 0.75
     assert summary.target_metric == pytest.approx(0.25 / 6)
 
 
-def test_a_task_of_few_inputs_says_that_validation_holds_them_all(tmp_path: Path) -> None:
+def test_enumerated_inputs_are_reported(tmp_path: Path) -> None:
     few = run(config(task={"name": "parity", "sequence_length": 3, "test_size": 256}), tmp_path / "few")
     many = run(config(), tmp_path / "many")
     assert few.summary is not None
@@ -163,14 +163,14 @@ def test_a_task_of_few_inputs_says_that_validation_holds_them_all(tmp_path: Path
     assert (few.summary.has_every_input, many.summary.has_every_input) == (True, False)
 
 
-def test_evaluations_come_as_often_as_asked_and_at_the_end(tmp_path: Path) -> None:
+def test_evaluation_updates(tmp_path: Path) -> None:
     run(config(train={"max_updates": 10}), tmp_path)
     evaluations = list(read_history(tmp_path / "history.jsonl"))
     assert [evaluation.update for evaluation in evaluations] == [4, 8, 10]
     assert all(earlier.seconds < later.seconds for earlier, later in pairwise(evaluations))
 
 
-def test_a_diverging_training_is_told_with_tensor_and_update(tmp_path: Path) -> None:
+def test_divergence_names_tensor_and_update(tmp_path: Path) -> None:
     summary = run(config(train={"optimizer": "sgd", "learning_rate": 900.0}), tmp_path).summary
     assert summary is not None
     assert summary.outcome == "failed"
@@ -183,7 +183,7 @@ def test_a_diverging_training_is_told_with_tensor_and_update(tmp_path: Path) -> 
     assert last["train_loss"] is None
 
 
-def test_weights_that_cannot_move_are_told(tmp_path: Path) -> None:
+def test_stuck_weights_fail(tmp_path: Path) -> None:
     # Steps of 1e-30 are lost in the rounding of a float32.
     summary = run(config(train={"optimizer": "sgd", "learning_rate": 1e-30}), tmp_path).summary
     assert summary is not None
@@ -191,15 +191,15 @@ def test_weights_that_cannot_move_are_told(tmp_path: Path) -> None:
     assert summary.updates == 8
 
 
-def test_a_plateau_lowers_the_rate_of_the_interval_that_follows(tmp_path: Path) -> None:
-    # Steps of 1e-7 change the loss by less than what counts.
+def test_plateau_lowers_rate_of_next_interval(tmp_path: Path) -> None:
+    # Steps of 1e-7 change the loss by less than the threshold.
     train = {"schedule": "plateau", "plateau_patience": 1, "optimizer": "sgd", "learning_rate": 1e-7}
     run(config(train={**train, "final_share": 0.0}), tmp_path)
     rates = [line["signals"]["learning_rate"] for line in history(tmp_path)]
     assert rates == pytest.approx([1e-7] * 3 + [1e-8] * 3)
 
 
-def test_an_attempt_that_was_superseded_writes_nothing(tmp_path: Path) -> None:
+def test_superseded_attempt_writes_nothing(tmp_path: Path) -> None:
     current = True
     session = TrialSession(config(), TrialFolder(tmp_path), CPU, is_current=lambda: current)
     session.advance()
@@ -211,7 +211,7 @@ def test_an_attempt_that_was_superseded_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("none", False), ("learned", False), ("all", True)])
-def test_weights_stay_as_asked(keep: str, kept: bool, tmp_path: Path) -> None:
+def test_kept_weights(keep: str, kept: bool, tmp_path: Path) -> None:
     session = run(config(), tmp_path, keep=keep)
     assert (tmp_path / "weights.safetensors").exists() == kept
     if kept:
@@ -220,7 +220,7 @@ def test_weights_stay_as_asked(keep: str, kept: bool, tmp_path: Path) -> None:
         assert torch.equal(stored["readout.weight"], session.training.model.readout.weight)
 
 
-def test_a_shorter_training_sequence_names_its_own_time_steps(tmp_path: Path) -> None:
+def test_gradient_steps_of_shorter_sequences(tmp_path: Path) -> None:
     run(CONFIGURATIONS["curriculum"], tmp_path)
     first, *_, last = (line["signals"] for line in history(tmp_path))
     assert len(first["gradient_steps"]) == len(first["gradient_norm_by_step"]) < TINY["sequence_length"]

@@ -1,4 +1,4 @@
-"""How measured tensors become numbers that JSON knows: one transfer to the host for all of them."""
+"""Helpers that all probes share: transfer to the host, the probing schedule, and the choice of time steps."""
 
 import math
 from collections.abc import Iterator
@@ -14,14 +14,16 @@ from failmap.models.network import LayerTrace
 #: Numbers, lists and dicts of them by name; docs/signals.md lists names, shapes and units.
 Signals = dict[str, Any]
 
-#: Digits that a signal keeps: its noise from one evaluation to the next is far larger than the sixth.
+#: Significant digits of a stored signal; its noise between evaluations is far above the sixth digit.
 SIGNIFICANT_DIGITS = 5
+#: Maximum number of time steps for which a gradient norm is recorded at every evaluation.
+MAX_STEPS = 32
 
 
 def to_host(measured: Signals) -> Signals:
-    """The same dict, nested as it is, with numbers for tensors of no dimension and lists for those of one.
+    """Return the same nested dict with tensors replaced by numbers, in a single transfer to the host.
 
-    All tensors lie on one device, and all are floats.
+    Scalars become numbers and vectors become lists. All tensors must be floats on one device.
     """
     tensors = list(_tensors(measured))
     if not tensors:
@@ -29,17 +31,6 @@ def to_host(measured: Signals) -> Signals:
     values: list[float] = torch.cat([tensor.reshape(-1) for tensor in tensors]).tolist()
     filled: Signals = _filled(measured, iter(values))
     return filled
-
-
-def rounded(value: Any) -> Any:
-    """The same value with floats of five significant digits, and None for those that are not finite."""
-    if isinstance(value, float):
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: rounded(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [rounded(inner) for inner in value]
-    return value
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -58,43 +49,46 @@ def _filled(value: Any, numbers: Iterator[float]) -> Any:
     return value
 
 
-def is_probed(update: int, evaluate_every: int, max_updates: int) -> bool:
-    """Whether the evaluation after so many updates is the 1st, 8th, 64th, ... or the budget is spent.
+def rounded(value: Any) -> Any:
+    """Return the value with all floats rounded to SIGNIFICANT_DIGITS, and None for those not finite."""
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner) for inner in value]
+    return value
 
-    A function of the configuration and the update alone, so that a training which was interrupted makes the
-    same probes.
+
+def is_probed(update: int, evaluate_every: int, max_updates: int) -> bool:
+    """Return whether the evaluation after an update is the 1st, 8th, 64th, ..., or the last of the budget.
+
+    The answer depends on the configuration and the update alone, so a resumed training makes the same probes.
     """
     number, rest = divmod(update, evaluate_every)
-    return is_last(update, max_updates) or (rest == 0 and _is_power_of_eight(number))
+    is_power_of_eight = number.bit_count() == 1 and number.bit_length() % 3 == 1
+    return is_last(update, max_updates) or (rest == 0 and is_power_of_eight)
 
 
 def is_first(update: int, evaluate_every: int) -> bool:
-    """Whether it is the first evaluation."""
+    """Return whether the evaluation after an update is the first one."""
     return update <= evaluate_every
 
 
 def is_last(update: int, max_updates: int) -> bool:
-    """Whether the budget is spent."""
+    """Return whether the update budget is spent."""
     return update == max_updates
 
 
-def _is_power_of_eight(number: int) -> bool:
-    return number.bit_count() == 1 and number.bit_length() % 3 == 1
-
-
-#: Time steps at most for which a gradient norm is recorded at every evaluation.
-MAX_STEPS = 32
-
-
 def shown_steps(num_steps: int) -> list[int]:
-    """At most MAX_STEPS time steps, from the first to the last, evenly apart."""
+    """Return at most MAX_STEPS evenly spaced time steps, from the first to the last."""
     if num_steps <= MAX_STEPS:
         return list(range(num_steps))
     return [round(index * (num_steps - 1) / (MAX_STEPS - 1)) for index in range(MAX_STEPS)]
 
 
 def steps_back(num_steps: int) -> list[int]:
-    """The last step, those 1, 8, 64, ... before it, and the first; in ascending order."""
+    """Return the last step, those 1, 8, 64, ... before it, and the first, in ascending order."""
     distances = {0, num_steps - 1}
     distance = 1
     while distance < num_steps:
@@ -104,37 +98,37 @@ def steps_back(num_steps: int) -> list[int]:
 
 
 def own_steps(
-    one: LayerTrace, values: Shaped[Tensor, "batch time units"], batch: Batch
+    layer: LayerTrace, values: Shaped[Tensor, "batch time units"], batch: Batch
 ) -> Shaped[Tensor, "own units"]:
-    """What a layer made at the steps that belong to sequences, one below the other.
+    """Return a layer's values at the steps that belong to sequences, concatenated over sequences.
 
     Args:
-        one: the layer's trace.
-        values: of the same sequences as the batch.
-        batch: what was passed through. Steps that fill a sequence up are left out; blank ones that follow
-            it, at which outputs are decoded, are not.
+        layer: The layer's trace.
+        values: Values of the sequences in `batch`.
+        batch: The input sequences. Padded steps are dropped; the blank steps after the input, at which
+            outputs are decoded, are kept.
     """
-    if batch.lengths is None or not one.follows_inputs:
+    if batch.lengths is None or not layer.follows_inputs:
         return values.flatten(0, 1)
     is_own = torch.arange(values.shape[1]) < _num_own_steps(values, batch, batch.lengths)[:, None]
     return values[is_own.to(values.device)]
 
 
 def at_last_step(
-    one: LayerTrace,
+    layer: LayerTrace,
     values: Shaped[Tensor, "all time units"],
     rows: Int64[Tensor, "batch"],
     batch: Batch,
 ) -> Shaped[Tensor, "batch units"]:
-    """What a layer made at the last own step of some sequences.
+    """Return a layer's values at the last step that is not padding.
 
     Args:
-        one: the layer's trace.
-        values: of all sequences.
-        rows: which of them the batch holds.
-        batch: some of what was passed through.
+        layer: The layer's trace.
+        values: Values of all sequences.
+        rows: Indices of the sequences that `batch` holds.
+        batch: A part of the input sequences.
     """
-    if batch.lengths is None or not one.follows_inputs:
+    if batch.lengths is None or not layer.follows_inputs:
         return values[rows, -1]
     return values[rows, (_num_own_steps(values, batch, batch.lengths) - 1).to(values.device)]
 
