@@ -15,7 +15,7 @@ from failmap.search.allocation.remaining import Remaining, num_recipes, remainin
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor, relative_cost
 from failmap.search.input_checks import with_sizes_of_its_file
-from failmap.search.loading.fields import shown
+from failmap.search.loading.validation import shown
 from failmap.search.shards import ELSEWHERE, Shard
 from failmap.search.space import Axis, Cell, Space
 from failmap.search.terminal.view import SafeConsole

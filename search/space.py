@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,11 @@ from failmap.search.trial.config import TrialConfig
 
 #: A map of more cells can be neither searched nor read.
 MAX_CELLS = 10_000
+
+
+def alternatives(wanted: Any) -> Sequence[Any]:
+    """Return the values that meet a condition, which is one value or a list of them."""
+    return wanted if isinstance(wanted, list | tuple) else (wanted,)
 
 
 class Axis(Config):
@@ -46,23 +51,25 @@ class Axis(Config):
     @model_validator(mode="after")
     def _is_a_choice_or_a_range(self) -> "Axis":
         if (self.values is None) == (self.low is None) or (self.low is None) != (self.high is None):
-            raise ValueError("an axis has either values, or low and high")
+            raise ValueError(f"{self.path}: an axis has either values, or low and high")
         if self.values is not None:
             if len({repr(value) for value in self.values}) < len(self.values):
-                raise ValueError("a value stands twice on the axis")
+                raise ValueError(f"{self.path}: a value is twice on the axis")
             if self.default not in self.values:
-                raise ValueError(f"the default {self.default} is not among the values")
+                raise ValueError(f"{self.path}: the default {self.default} is not among the values")
             return self
         assert self.low is not None
         assert self.high is not None
         if not self.low < self.high:
-            raise ValueError(f"low={self.low} must be less than high={self.high}")
+            raise ValueError(f"{self.path}: low={self.low} must be less than high={self.high}")
         if self.log and self.low <= 0:
-            raise ValueError(f"a log range must begin above 0, not at {self.low}")
+            raise ValueError(f"{self.path}: a log range must begin above 0, not at {self.low}")
         if self.default is None:
-            raise ValueError("a range needs a default: the value of the default recipe")
+            raise ValueError(f"{self.path}: a range needs a default: the value of the default recipe")
         if not self.low <= self.default <= self.high:
-            raise ValueError(f"the default {self.default} lies outside {self.low} to {self.high}")
+            raise ValueError(
+                f"{self.path}: the default {self.default} lies outside {self.low} to {self.high}"
+            )
         return self
 
     @property
@@ -107,10 +114,7 @@ class Axis(Config):
 
     def is_active(self, assigned: Mapping[str, Any]) -> bool:
         """Whether the axis is there, given what other axes (and fixed fields) are set to."""
-        return all(
-            assigned.get(path) in (wanted if isinstance(wanted, list | tuple) else (wanted,))
-            for path, wanted in self.when.items()
-        )
+        return all(assigned.get(path) in alternatives(wanted) for path, wanted in self.when.items())
 
     def from_unit(self, unit: float) -> Any:
         """The value at a share 0 <= unit < 1 of the axis: quantile of a uniform or log-uniform draw."""
@@ -197,7 +201,7 @@ class Space(Config):
         for key, path in self.map.model_dump(exclude_none=True).items():
             axis = axes.get(path)
             if self.map.paths.count(path) > 1:
-                yield f"map.{key}={path}: stands twice on the map"
+                yield f"map.{key}={path}: is twice on the map"
             elif axis is None:
                 yield f"map.{key}={path}: is no axis{nearest(path, axes)}"
             elif axis.values is None:

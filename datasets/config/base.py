@@ -13,9 +13,9 @@ Metric = Literal["accuracy", "mean_squared_error"]
 
 
 class Config(BaseModel):
-    """A frozen configuration that takes no unknown key."""
+    """A frozen configuration that takes no unknown key and no infinite number."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TaskConfig(Config):

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 from failmap.search.config import RunConfig
 from failmap.search.interventions.request import AblationArguments, RescueArguments
 from failmap.search.loading.cli_args import Group, question_of, read_group, shipped
-from failmap.search.loading.fields import KINDS, PARTS, shown
+from failmap.search.loading.fields import KINDS, PARTS
 from failmap.search.loading.request import (
     DEFAULT_SPACE,
     DEFAULT_SPACE_OF_A_FILE,
@@ -20,6 +20,7 @@ from failmap.search.loading.request import (
     RUN_KEYS,
     default_budget,
 )
+from failmap.search.loading.validation import shown
 from failmap.search.space import Space
 
 WIDTH = 100

@@ -5,7 +5,7 @@ from typing import Any
 
 from failmap.run_folder.errors import UserError, nearest
 from failmap.search.loading.cli_args import Word, parse_arguments
-from failmap.search.loading.fields import check_fields
+from failmap.search.loading.validation import check_fields
 from failmap.search.remote import job_arguments, read_remote_request
 
 
@@ -26,7 +26,7 @@ def main(words: Sequence[str]) -> int:
     model: type[Settings] = KINDS[kind.text]
     own_keys = ("kind", *model.model_fields)
     own: dict[str, Any] = {name: read[name].value for name in model.model_fields if name in read}
-    values = check_fields(model, own, "", problems)
+    values = check_fields(model, own, problems)
     problems += (
         f"{name}: is missing: {field.description}"
         for name, field in model.model_fields.items()

@@ -15,7 +15,7 @@ from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, locate, resume_config
 from failmap.search.loading.cli_args import Word, parse_arguments
-from failmap.search.loading.fields import check_fields
+from failmap.search.loading.validation import check_fields
 from failmap.search.space import Space
 
 #: Five pairs that all change have an exact two-sided p of 0.06; the Wilson interval of 5 of 5 begins at 0.57.
@@ -129,7 +129,7 @@ def _own_words(
     cells = [word for word in words if word.startswith("cell=") and "cell" in model.model_fields]
     read = parse_arguments([word for word in words if word not in cells], problems)
     own = {key: word.value for key, word in read.items() if key in model.model_fields}
-    values = check_fields(model, own, "", problems)
+    values = check_fields(model, own, problems)
     if len(cells) > 1:
         problems.append(f"{cells[1]}: cell is set already, by {cells[0]}")
     elif cells:

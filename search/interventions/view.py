@@ -20,7 +20,7 @@ from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor
 from failmap.search.interventions.plan import AS_IT_WAS, Case, Step
 from failmap.search.interventions.schedule import InterventionSchedule, Progress
-from failmap.search.loading.fields import shown
+from failmap.search.loading.validation import shown
 from failmap.search.plan import num_slots
 from failmap.search.space import Cell, Space
 from failmap.search.terminal.map_table import MARKS

@@ -1,4 +1,4 @@
-"""From the command line's words and YAML files to a validated RunConfig, every mistake told at once."""
+"""From command-line arguments and YAML files to a validated RunConfig, with all mistakes at once."""
 
 from failmap.search.loading.request import Request, load, read_request
 from failmap.search.loading.resume import locate, resume_config

@@ -1,216 +1,149 @@
-"""From a draft to a Space: every path, value, condition and combination checked."""
+"""From a draft to a Space, with a line for each mistake in it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from failmap.datasets.config import TASK_CONFIGS
 from failmap.run_folder.errors import nearest
 from failmap.search.loading.combinations import impossible_combinations
-from failmap.search.loading.draft import (
-    AXIS_KEYS,
-    Draft,
-    OrderError,
-    complete_base,
-    default_of,
-    sort_by_conditions,
-)
-from failmap.search.loading.fields import (
-    GROUPS,
-    KINDS,
-    Chosen,
-    FieldError,
-    check_fields,
-    model_problems,
-    shown,
-)
-from failmap.search.space import Axis, MapAxes, Space
+from failmap.search.loading.draft import Draft
+from failmap.search.loading.fields import GROUPS, KINDS, Schema
+from failmap.search.loading.validation import check_fields, shown, translate, with_origin
+from failmap.search.space import Axis, Space, alternatives
+from failmap.search.trial.config import NATURAL_LOSS
 
 
 class Checker:
-    """Checks one draft. `problems` grows by a line for each mistake; nothing is raised."""
+    """Checks the paths and values of one draft. Each mistake adds a line to `problems`."""
 
-    def __init__(self, draft: Draft, chosen: Chosen, problems: list[str]) -> None:
+    def __init__(self, draft: Draft, schema: Schema, problems: list[str]) -> None:
         self.draft = draft
-        self.chosen = chosen
+        self.schema = schema
         self.problems = problems
 
-    def value(self, path: str, value: Any, chosen: Chosen | None = None) -> Any:
-        """The value as a trial holds it at the path."""
-        try:
-            return (chosen or self.chosen).check(path, value)
-        except FieldError as error:
-            self._tell(path, str(error))
-            return value
-
-    def spelling(self, path: str) -> None:
-        """Checks that any trial of any task and network has the path."""
-        if path in GROUPS:
-            return
-        try:
-            Chosen.anything().check_existence(path)
-        except FieldError as error:
-            self._tell(path, str(error))
+    def value(self, path: str, value: Any, schema: Schema | None = None) -> Any:
+        """Return a value as a trial holds it at a path."""
+        found = list[str]()
+        held = (schema or self.schema).check(path, value, found)
+        self._report(*found)
+        return held
 
     def axis(self, path: str) -> Axis | None:
-        """The axis of a path with every value checked, or None where problems were added."""
+        """Return the axis of a path with every value checked, or None if problems were added."""
         before = len(self.problems)
         description = dict(self.draft.axes[path])
-        for key in description:
-            if key not in AXIS_KEYS:
-                self._tell(path, f"{path}.{key}: unknown key{nearest(key, AXIS_KEYS)}")
         description["when"] = self._conditions(path, description.get("when") or {})
         if len(self.problems) > before:
             return None
-        chosen = self.chosen.narrowed(description["when"])
+        schema = self.schema.narrowed(description["when"])
         if "values" in description:
-            description["values"] = [self._choice(path, value, chosen) for value in description["values"]]
+            description["values"] = [self._choice(path, value, schema) for value in description["values"]]
             if "default" in description:
-                description["default"] = self._choice(path, description["default"], chosen)
+                description["default"] = self._choice(path, description["default"], schema)
         else:
-            self._check_range(path, description, chosen)
-        if len(self.problems) > before:
+            self._check_range(path, description, schema)
+        if len(self.problems) > before or self.schema.is_open(path):
             return None
         try:
-            return Axis(path=path, **description)
+            return Axis.model_validate({**description, "path": path})
         except ValidationError as error:
-            for line in model_problems(error):
-                self._tell(path, f"{path}: {line}")
+            self._report(*translate(error, Axis, description, f"{path}."))
             return None
 
     def _conditions(self, path: str, when: Any) -> dict[str, Any]:
-        """The values that each condition names, as a trial holds them."""
+        """Return the values of each condition as a trial holds them."""
         if not isinstance(when, Mapping):
-            self._tell(path, f"{path}.when: must be a mapping of paths to values")
+            self._report(f"{path}.when: must be a mapping of paths to values")
             return {}
         held: dict[str, Any] = {}
+        found = list[str]()
         for condition, wanted in when.items():
-            values = wanted if isinstance(wanted, list) else [wanted]
-            try:
-                checked = [self.chosen.check(str(condition), value) for value in values]
-            except FieldError as error:
-                self._tell(path, f"{path}.when: {error}")
-                continue
+            checked = [self.schema.check(str(condition), value, found) for value in alternatives(wanted)]
             held[str(condition)] = checked if isinstance(wanted, list) else checked[0]
+        self._report(*(f"{path}.when: {problem}" for problem in found))
         return held
 
-    def _choice(self, path: str, value: Any, chosen: Chosen) -> Any:
-        """One value of an axis; of a joint choice, every field that it sets."""
+    def _choice(self, path: str, value: Any, schema: Schema) -> Any:
+        """Check one value of an axis; of a joint choice, every field that it sets."""
         if path not in GROUPS:
-            return self.value(path, value, chosen)
+            return self.value(path, value, schema)
         if not isinstance(value, Mapping) or not value:
-            self._tell(
-                path, f"{path}={shown(value)}: a choice of several fields names them, as {{field: value}}"
-            )
+            self._report(f"{path}={shown(value)}: a choice of several fields names them, as {{field: value}}")
             return value
         if isinstance(value.get("name"), str):
-            chosen = chosen.narrowed({f"{path}.name": value["name"]})
-        return {str(key): self.value(f"{path}.{key}", inner, chosen) for key, inner in value.items()}
+            schema = schema.narrowed({f"{path}.name": value["name"]})
+        return {str(key): self.value(f"{path}.{key}", inner, schema) for key, inner in value.items()}
 
-    def _check_range(self, path: str, description: dict[str, Any], chosen: Chosen) -> None:
-        """Checks both ends and the default of a range, and fills in what follows from the field."""
-        ends = {key: description[key] for key in ("low", "high") if description.get(key) is not None}
+    def _check_range(self, path: str, description: dict[str, Any], schema: Schema) -> None:
+        """Check both ends and the default of a range, and add what follows from the field."""
+        ends = [description[key] for key in ("low", "high") if description.get(key) is not None]
         if not ends:
-            self._tell(path, f"{path}: an axis has either values, or low and high")
+            self._report(f"{path}: an axis has either values, or low and high")
             return
         if path in GROUPS:
-            self._tell(path, f"{path}: a choice of several fields has values, and no low and high")
+            self._report(f"{path}: a choice of several fields has values, and no low and high")
             return
         before = len(self.problems)
-        held = [self.value(path, end, chosen) for end in ends.values()]
-        if len(self.problems) > before:
+        held = [self.value(path, end, schema) for end in ends]
+        if len(self.problems) > before or schema.is_open(path):
             return
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in held):
-            self._tell(path, f"{path}: is not a number: list its values")
+            self._report(f"{path}: is not a number: list its values")
             return
         description["integer"] = all(isinstance(value, int) for value in held)
         if description.get("default") is None:
-            description["default"] = default_of(chosen, path)
+            description["default"] = schema.default(path)
         else:
-            description["default"] = self.value(path, description["default"], chosen)
+            description["default"] = self.value(path, description["default"], schema)
 
-    def _tell(self, path: str, problem: str) -> None:
-        """Adds a problem, once, with the file that it stands in; a word needs no address."""
-        origins = self.draft.origins
-        source = origins.get(path, origins.get(path.partition(".")[0], ""))
-        told = f"{source}: {problem}" if source else problem
-        if told not in self.problems:
-            self.problems.append(told)
+    def _report(self, *problems: str) -> None:
+        """Add problems, each once, with the file that it is in."""
+        lines = (with_origin(problem, self.draft.origins) for problem in problems)
+        self.problems += (line for line in dict.fromkeys(lines) if line not in self.problems)
 
 
 def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | None:
-    """The space that a draft asks for, or None where problems were added.
+    """Return the space that a draft asks for, or None if problems were added.
 
     Args:
-        draft: what the file and the words ask for.
-        problems: mistakes are added here.
-        notes: what was left out because nothing could use it is added here.
+        draft: What the file and the command line ask for.
+        problems: Receives a line for each mistake.
+        notes: Receives a line for each axis that is left out because its condition never holds.
     """
-    before = len(problems)
-    chosen = _chosen(draft, problems)
-    checker = Checker(draft, chosen, problems)
-    map_values = check_fields(MapAxes, draft.map, "map.", problems)
-    problems += (f"map.{key}: is missing: which axis?" for key in ("x", "y") if draft.map.get(key) is None)
-    texts = {"question": draft.question, "fail_after_recipes": draft.fail_after_recipes}
-    others = check_fields(Space, texts, "", problems)
-    for path in [*draft.fixed, *draft.axes]:
-        if chosen.is_open(path):
-            checker.spelling(path)
-    fixed = {
-        path: checker.value(path, value) for path, value in draft.fixed.items() if not chosen.is_open(path)
+    before = list(problems)
+    schema = _schema(draft, problems)
+    checker = Checker(draft, schema, problems)
+    written = {
+        "map": draft.map,
+        "question": draft.question,
+        "fail_after_recipes": draft.fail_after_recipes,
     }
-    axes = [
-        axis for path in draft.axes if not chosen.is_open(path) and (axis := checker.axis(path)) is not None
-    ]
+    others = check_fields(Space, written, problems)
+    fixed = {path: checker.value(path, value) for path, value in draft.fixed.items()}
+    axes = [axis for path in draft.axes if (axis := checker.axis(path)) is not None]
     problems += _conflicts(axes, fixed)
-    if len(problems) > before:
+    if problems != before:
         return None
-    base = complete_base(chosen, fixed, axes)
-    axes = _without_idle(axes, base, notes)
+    base = _complete_base(schema, fixed, axes)
+    axes = _sort_by_conditions(_without_idle(axes, base, notes), problems)
+    if problems != before:
+        return None
     try:
-        ordered = tuple(sort_by_conditions(axes))
-        space = Space(name=draft.name, map=MapAxes(**map_values), axes=ordered, base=base, **others)
-    except OrderError as error:
-        problems.append(str(error))
-        return None
+        space = Space(name=draft.name, axes=tuple(axes), base=base, **others)
     except ValidationError as error:
-        told = {problem.partition(": ")[0] for problem in problems}
-        problems += (line for line in model_problems(error) if line.partition(": ")[0] not in told)
+        # An axis of the map that the task lacks is reported already.
+        reported = {problem.partition(": ")[0] for problem in before}
+        lines = translate(error, Space, {})
+        problems += (line for line in lines if line.partition(": ")[0] not in reported)
         return None
     problems += impossible_combinations(space)
-    return space if len(problems) == before else None
+    return space if problems == before else None
 
 
-def drop_inapplicable(
-    draft: Draft, switched: set[str], own: set[str], problems: list[str], notes: list[str]
-) -> None:
-    """Leaves out what the file says of a task or network that a word has exchanged for another.
-
-    Args:
-        draft: changed in place.
-        switched: the groups, task or model, that a word has chosen.
-        own: paths that words set; never dropped, so that their mistake is told.
-        problems: a mistake is added where the map would lose an axis.
-        notes: what is left out is added here.
-    """
-    chosen = Chosen(draft.names("task"), draft.names("model"))
-    on_map = {path: key for key, path in draft.map.items() if isinstance(path, str)}
-    for path in [*draft.fixed, *draft.axes]:
-        group, _, field = path.partition(".")
-        if group not in switched or not field or path in own or chosen.is_open(path) or chosen.bears(path):
-            continue
-        draft.fixed.pop(path, None)
-        draft.axes.pop(path, None)
-        names = ", ".join(chosen.names[group])
-        if path in on_map:
-            key = on_map[path]
-            problems.append(f"map.{key}={path}: no setting of {names}: name another axis, as map.{key}=...")
-        else:
-            notes.append(f"{path} is left out: it is no setting of {names}")
-
-
-def _chosen(draft: Draft, problems: list[str]) -> Chosen:
-    """The tasks and networks of a draft; a group is empty where one of its names is unknown."""
+def _schema(draft: Draft, problems: list[str]) -> Schema:
+    """Return the fields of a draft's tasks and networks; a group is unknown if one of its names is."""
     known: dict[str, list[str]] = {}
     for group, kinds in KINDS.items():
         names = draft.names(group)
@@ -218,43 +151,62 @@ def _chosen(draft: Draft, problems: list[str]) -> Chosen:
         problems += (f"{group}={name}: no such {group}{nearest(name, kinds)}" for name in unknown)
         if not names:
             wrong = draft.fixed.get(f"{group}.name")
-            problems.append(
-                f"{group}={shown(wrong)}: no such {group}{nearest('', kinds)}"
-                if wrong is not None
-                else f"{group}: is missing{nearest('', kinds)}"
-            )
+            problem = f"{group}: is missing" if wrong is None else f"{group}={shown(wrong)}: no such {group}"
+            problems.append(f"{problem}{nearest('', kinds)}")
         known[group] = [] if unknown else names
-    return Chosen(known["task"], known["model"])
+    return Schema(known["task"], known["model"])
 
 
 def _conflicts(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
-    """Fields that more than one axis, or an axis and a fixed value, would set."""
+    """Return a line for each field that several axes, or an axis and a fixed value, set."""
     setters: dict[str, list[str]] = {}
     for axis in axes:
         for path in axis.paths:
             setters.setdefault(path, []).append(f"the axis {axis.path}")
-    for path, value in fixed.items():
-        if path in setters:
-            setters[path].append(f"the value {shown(value)}")
+    for path in fixed.keys() & setters.keys():
+        setters[path].append(f"the value {shown(fixed[path])}")
     return [
-        f"{path}: is set by {' and by '.join(both)}: leave one out"
-        for path, both in setters.items()
-        if len(both) > 1
+        f"{path}: is set by {' and by '.join(names)}: leave one out"
+        for path, names in setters.items()
+        if len(names) > 1
     ]
 
 
+def _complete_base(
+    schema: Schema, fixed: Mapping[str, Any], axes: Sequence[Axis]
+) -> dict[str, dict[str, Any]]:
+    """Return a trial's configuration as nested mappings, less what the axes set in every trial.
+
+    If trials differ in task or network, the base has the settings that all of them share.
+    """
+    always_set = {path for axis in axes if not axis.when for path in axis.paths if _is_always_set(path, axis)}
+    base: dict[str, dict[str, Any]] = {}
+    for group in GROUPS:
+        own = {path.partition(".")[2]: fixed[path] for path in fixed if path.startswith(f"{group}.")}
+        values = schema.shared_defaults(group) | own
+        base[group] = {name: value for name, value in values.items() if f"{group}.{name}" not in always_set}
+    targets = {TASK_CONFIGS[name].kind for name in schema.names["task"]}
+    kind = targets.pop() if len(targets) == 1 else None
+    if base["output"].get("loss", "") is None and kind is not None:
+        base["output"]["loss"] = NATURAL_LOSS[kind]
+    return base
+
+
+def _is_always_set(path: str, axis: Axis) -> bool:
+    return axis.values is None or all(path in axis.assignments(value) for value in axis.values)
+
+
 def _without_idle(axes: Sequence[Axis], base: Mapping[str, Any], notes: list[str]) -> list[Axis]:
-    """Leaves out axes whose condition can never hold."""
+    """Return the axes whose condition can hold, and add a note for each other one."""
     setters = {path: axis for axis in axes for path in axis.paths}
     kept = []
     for axis in axes:
         for path, wanted in axis.when.items():
-            group, _, field = path.partition(".")
-            possible = [base.get(group, {}).get(field)]
-            if path in setters:
-                possible += setters[path].values_at(path)
-            is_open = path in setters and setters[path].is_range
-            if not is_open and not _meet(possible, wanted):
+            group, _, name = path.partition(".")
+            setter = setters.get(path)
+            possible = [base.get(group, {}).get(name), *(setter.values_at(path) if setter else ())]
+            is_range = setter is not None and setter.is_range
+            if not is_range and not any(value in alternatives(wanted) for value in possible):
                 notes.append(f"{axis.path} is left out: {path} is never {shown(wanted)}")
                 break
         else:
@@ -262,5 +214,17 @@ def _without_idle(axes: Sequence[Axis], base: Mapping[str, Any], notes: list[str
     return kept
 
 
-def _meet(possible: Sequence[Any], wanted: Any) -> bool:
-    return any(value in (wanted if isinstance(wanted, list | tuple) else (wanted,)) for value in possible)
+def _sort_by_conditions(axes: Sequence[Axis], problems: list[str]) -> list[Axis]:
+    """Return the axes, each behind those that its condition is about, otherwise in the same order."""
+    setters = {path: axis.path for axis in axes for path in axis.paths}
+    waiting, ordered = list(axes), list[Axis]()
+    while waiting:
+        open_paths = {axis.path for axis in waiting}
+        ready = [axis for axis in waiting if not any(setters.get(path) in open_paths for path in axis.when)]
+        if not ready:
+            circle = ", ".join(axis.path for axis in waiting)
+            problems.append(f"{circle}: their conditions (when) depend on one another")
+            break
+        ordered.append(ready[0])
+        waiting.remove(ready[0])
+    return ordered

@@ -1,4 +1,4 @@
-"""The command line's words: key=value, lists without brackets."""
+"""Command-line arguments as key=value, and the YAML files that they name."""
 
 import math
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ __all__ = ["MAX_CHARACTERS", "YamlError", "parse_yaml"]
 
 
 def parse_yaml(text: str) -> Any:
-    """The mapping or list that a YAML text holds.
+    """Return the mapping or list of a YAML text.
 
-    OmegaConf reads it, because `yaml.safe_load` takes 1e-3 for a string.
+    OmegaConf reads it, because `yaml.safe_load` reads 1e-3 as a string.
 
     Raises:
-        YamlError: not YAML, too large, too deep, or more than data.
+        YamlError: It is not YAML, too large, too deep, or more than data.
     """
     if "${" in text:
         raise YamlError("${...} is not filled in here: write the value itself")
@@ -34,14 +34,14 @@ def parse_yaml(text: str) -> Any:
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
         raise YamlError(one_line(error)) from None
     except AssertionError:
-        # OmegaConf's own word on a text that is one number, say.
+        # OmegaConf asserts that a text is not a single number, for example.
         raise YamlError("neither a mapping nor a list") from None
-    _refuse_endless(data)
+    _require_bounded(data)
     return data
 
 
-def _refuse_endless(data: Any) -> None:
-    """Numbers that are not finite, and whole ones that no table can hold."""
+def _require_bounded(data: Any) -> None:
+    """Raise YamlError for numbers that are not finite, and whole ones that no table can hold."""
     if isinstance(data, float) and not math.isfinite(data):
         raise YamlError("not a finite number")
     if isinstance(data, int) and abs(data) >= 2**63:
@@ -50,16 +50,16 @@ def _refuse_endless(data: Any) -> None:
         data = [*data.keys(), *data.values()]
     if isinstance(data, list):
         for value in data:
-            _refuse_endless(value)
+            _require_bounded(value)
 
 
-#: Keys whose values are names and paths, taken as they are written.
+#: Keys whose values are names and paths, not parsed as YAML.
 TEXT_KEYS = ("run", "storage", "space", "budget", "cluster", "shard", "journal")
 
 
 @dataclass(frozen=True)
 class Word:
-    """One word: its key, its value as written, and its value as data (several values are a list)."""
+    """One argument: its key, its value as text, and its value as data (several values are a list)."""
 
     key: str
     text: str
@@ -67,31 +67,31 @@ class Word:
 
     @property
     def values(self) -> list[Any]:
-        """One value or several, as a list."""
+        """The value or values as a list."""
         return self.value if isinstance(self.value, list) else [self.value]
 
     def __str__(self) -> str:
         return f"{self.key}={self.text}"
 
 
-def parse_arguments(words: Sequence[str], problems: list[str]) -> dict[str, Word]:
-    """Words by their keys. What is not a word is added to the problems and left out."""
+def parse_arguments(arguments: Sequence[str], problems: list[str]) -> dict[str, Word]:
+    """Return arguments by their keys. Those that are none are left out and add a problem."""
     read: dict[str, Word] = {}
-    for word in words:
-        key, equals, text = word.partition("=")
-        if not word.isprintable():
-            problems.append(f"{word!a}: has a character that cannot be printed")
+    for argument in arguments:
+        key, equals, text = argument.partition("=")
+        if not argument.isprintable():
+            problems.append(f"{argument!a}: has a character that cannot be printed")
         elif not equals or not key:
-            problems.append(f"{word}: not a word of the form key=value")
+            problems.append(f"{argument}: must be key=value")
         elif not text.strip():
-            problems.append(f"{word}: no value after the equals sign")
+            problems.append(f"{argument}: no value after the equals sign")
         elif key in read:
-            problems.append(f"{word}: {key} is set already, by {read[key]}")
+            problems.append(f"{argument}: {key} is set already, by {read[key]}")
         else:
             try:
                 read[key] = Word(key, text, _value(key, text))
             except YamlError as error:
-                problems.append(f"{word}: {error}")
+                problems.append(f"{argument}: {error}")
     return read
 
 
@@ -113,19 +113,23 @@ CONF = Path(__file__).parent.parent / "conf"
 
 
 class GroupError(ValueError):
-    """A group's file that is not there or cannot be read, told in one line."""
+    """A group's file does not exist or cannot be read. The text is a line for the user."""
 
 
 def shipped(group: Group) -> list[str]:
-    """Names of the files that ship, in the order of the alphabet."""
+    """Return the names of the files that ship, sorted."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def read_group(group: Group, choice: str) -> tuple[str, dict[str, Any]]:
-    """Name and content of a group's file: a shipped name, or a path that ends in .yaml.
+    """Return the name and content of a group's file.
+
+    Args:
+        group: The group.
+        choice: The name of a file that ships, or a path that ends in .yaml.
 
     Raises:
-        GroupError: no such file, or not a mapping in plain YAML.
+        GroupError: There is no such file, or it is not a mapping in plain YAML.
     """
     path = Path(choice)
     if path.suffix not in (".yaml", ".yml"):
@@ -149,5 +153,5 @@ def read_group(group: Group, choice: str) -> tuple[str, dict[str, Any]]:
 
 
 def question_of(space: str) -> str:
-    """The question that a shipped space asks, for help texts."""
+    """Return the question that a shipped space asks, for help texts."""
     return str(read_group("space", space)[1]["question"])

@@ -1,4 +1,4 @@
-"""Tries every combination that a run could ask a trial to have, before anything starts."""
+"""Validation of every combination of values that a run could give a trial."""
 
 import itertools
 import math
@@ -10,22 +10,23 @@ from pydantic import ValidationError
 
 from failmap.datasets.config import TaskConfig
 from failmap.datasets.criterion import check_criterion
-from failmap.search.loading.fields import model_problems, shown
-from failmap.search.space import Axis, Cell, Space
+from failmap.search.loading.validation import shown, translate
+from failmap.search.space import Axis, Cell, Space, alternatives
+from failmap.search.trial.config import TrialConfig
 
-#: More combinations than this are not tried all: then each recipe value alone, in every cell.
+#: Above this number of combinations each recipe value is tried alone, in every cell.
 MAX_COMBINATIONS = 20_000
 
 
 def impossible_combinations(space: Space) -> list[str]:
-    """One line for each mistake that only some values make together, with the first such values."""
+    """Return a line for each mistake that values make together, with the first such combination."""
     first: dict[str, str] = {}
     failed: dict[str, int] = {}
     tried = 0
     for cell, recipe in combinations(space):
         tried += 1
         for problem in _problems(space, cell, recipe):
-            first.setdefault(problem, _as_words(space, cell, recipe))
+            first.setdefault(problem, _as_arguments(space, cell, recipe))
             failed[problem] = failed.get(problem, 0) + 1
     return [
         problem
@@ -36,11 +37,12 @@ def impossible_combinations(space: Space) -> list[str]:
 
 
 def _problems(space: Space, cell: Cell, recipe: dict[str, Any]) -> list[str]:
-    """Why no trial may have a recipe in a cell."""
+    """Return why no trial may have a recipe in a cell."""
+    values = space.trial_values(cell, recipe, seed=0)
     try:
-        config = space.trial_config(cell, recipe, seed=0)
+        config = TrialConfig.model_validate(values)
     except ValidationError as error:
-        return list(model_problems(error))
+        return translate(error, TrialConfig, values)
     num_evaluations = math.ceil(config.train.max_updates / config.train.evaluate_every)
     problem = _criterion_problem(config.task, config.criterion.score, num_evaluations)
     return [problem] if problem else []
@@ -48,7 +50,7 @@ def _problems(space: Space, cell: Cell, recipe: dict[str, Any]) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def _criterion_problem(task: TaskConfig, score: float | None, num_evaluations: int) -> str | None:
-    """Why chance alone could meet a task's criterion. Kept, for most combinations share their task."""
+    """Return why chance alone could meet a task's criterion. Cached: most combinations share their task."""
     try:
         check_criterion(task, num_evaluations, score)
     except ValueError as error:
@@ -57,7 +59,7 @@ def _criterion_problem(task: TaskConfig, score: float | None, num_evaluations: i
 
 
 def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """Every cell with every recipe; where those are too many, with each recipe value alone."""
+    """Yield every cell with every recipe; if those are too many, with each recipe value alone."""
     cells = list(space.cells())
     choices = [_values_to_try(axis) for axis in space.recipe_axes]
     paths = [axis.path for axis in space.recipe_axes]
@@ -68,7 +70,7 @@ def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
             yield from ((cell, space.complete(cell, chosen)) for cell in cells)
         return
     one_by_one = [
-        _where_it_is_there(space, axis) | {axis.path: value}
+        _condition_of(space, axis) | {axis.path: value}
         for axis, values in zip(space.recipe_axes, choices, strict=True)
         for value in values
     ]
@@ -79,25 +81,21 @@ def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
 
 
 def _values_to_try(axis: Axis) -> list[Any]:
-    """All values of a choice; both ends and the default of a range."""
+    """Return all values of a choice; both ends and the default of a range."""
     if axis.values is not None:
         return list(axis.values)
     low, high = (int(end) if axis.integer else end for end in (axis.low or 0, axis.high or 0))
     return list(dict.fromkeys([axis.default, low, high]))
 
 
-def _where_it_is_there(space: Space, axis: Axis) -> dict[str, Any]:
-    """Values of other recipe axes under which a conditional axis is there."""
+def _condition_of(space: Space, axis: Axis) -> dict[str, Any]:
+    """Return values of other recipe axes that meet an axis' condition."""
     others = {other.path for other in space.recipe_axes}
-    return {
-        path: wanted[0] if isinstance(wanted, list | tuple) else wanted
-        for path, wanted in axis.when.items()
-        if path in others
-    }
+    return {path: alternatives(wanted)[0] for path, wanted in axis.when.items() if path in others}
 
 
-def _as_words(space: Space, cell: Cell, recipe: dict[str, Any]) -> str:
-    """The combination as words: the cell's, and of the recipe what is not the default."""
+def _as_arguments(space: Space, cell: Cell, recipe: dict[str, Any]) -> str:
+    """Return a combination as arguments: the cell, and what the recipe has beside defaults."""
     default = space.default_recipe(cell)
     unusual = {path: value for path, value in recipe.items() if default.get(path, value) != value}
     return " ".join(f"{path}={shown(value)}" for path, value in (cell.as_dict() | unusual).items())

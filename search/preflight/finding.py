@@ -9,7 +9,7 @@ from time import monotonic
 from types import FrameType
 from typing import Literal
 
-from failmap.search.loading.fields import Chosen
+from failmap.search.loading.fields import Schema
 from failmap.search.trial.config import TrialConfig
 
 Status = Literal["pass", "warn", "fail"]
@@ -57,8 +57,8 @@ def remedies(config: TrialConfig, *candidates: str) -> str:
         config: the trial's.
         candidates: settings such as 'model.residual=true', left out where no such path is; or plain words.
     """
-    chosen = Chosen([config.task.name], [config.model.name])
-    fitting = [one for one in candidates if "=" not in one or chosen.bears(one.partition("=")[0])]
+    schema = Schema([config.task.name], [config.model.name])
+    fitting = [one for one in candidates if "=" not in one or one.partition("=")[0] in schema]
     return ", or ".join(fitting)
 
 

@@ -15,14 +15,13 @@ from failmap.search.commands.help import (
     submit_help,
 )
 from failmap.search.loading.cli_args import shipped
-from failmap.search.loading.fields import Chosen
+from failmap.search.loading.fields import Schema
 
 
 def test_every_key_of_a_trial_is_told() -> None:
     text = run_help()
-    assert [
-        path for path in Chosen.anything().paths() if path.partition(".")[2] != "name" and path not in text
-    ] == []
+    paths = [path for path in Schema.of_all_kinds().paths() if not path.endswith(".name")]
+    assert [path for path in paths if path not in text] == []
 
 
 def test_every_space_and_budget_is_told() -> None:

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, load, to_yaml
-from failmap.search.loading.fields import GROUPS, Chosen
+from failmap.search.loading.fields import GROUPS, Schema
 
 KEYS = [
-    *Chosen.anything().paths(),
+    *Schema.of_all_kinds().paths(),
     *GROUPS,
     *("space", "budget", "cluster", "run", "storage", "seed", "plan", "map.x", "map.y", "map.facet", "keep"),
     *("budget.minutes", "halving.factor", "train.learning_rate.low", "model.depth.when", "test", "sampler"),
