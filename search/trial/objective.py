@@ -65,14 +65,10 @@ class Objective:
             outputs, targets = outputs[:, self.task.counted_from :], targets[:, self.task.counted_from :]
         if self.kind == "category":
             return (outputs.argmax(dim=-1) == targets).double().mean()
-        predicted = self.predict(outputs)
+        predicted = self.head.predict(outputs)
         if self.kind == "binary":
             return ((predicted > self.middle) == (targets > self.middle)).double().mean()
         return (predicted - targets).square().mean().double()
-
-    def predict(self, outputs: Float[Tensor, "batch *label outputs"]) -> Float[Tensor, "batch *prediction"]:
-        """Return predictions in the task's own units: probabilities of classes, numbers, or shares."""
-        return self.head.predict(outputs)
 
     def labels(self, batch: Batch) -> Shaped[Tensor, "labels *target"]:
         """Return the targets of a batch, without padding."""

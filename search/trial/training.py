@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,13 @@ from failmap.search.trial.optimizers import (
 )
 from failmap.search.trial.precision import Precision
 from failmap.search.trial.probes import UpdateProbe
+
+
+class Interval(NamedTuple):
+    """The losses of the updates between two evaluations, and the last one's probe, still on the device."""
+
+    losses: Tensor
+    probe: UpdateProbe
 
 
 class Training:
@@ -61,7 +69,7 @@ class Training:
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = build_optimizer(config.train, self.parameters)
         self.objective = Objective(config.output, self.task)
-        self.model.feed_back_through(self.objective.predict)
+        self.model.feed_back_through(self.objective.head.predict)
 
     def begin_interval(self, update: int) -> None:
         """Seed dropout, and all other random numbers, for the updates until the next evaluation."""
@@ -79,7 +87,7 @@ class Training:
         """Return the target sequences, for a decoder with teacher forcing."""
         return Teacher(batch.targets, update / self.config.train.max_updates)
 
-    def run(self, first: int, end: int, is_stopped: Callable[[], bool]) -> "Interval | None":
+    def run(self, first: int, end: int, is_stopped: Callable[[], bool]) -> Interval | None:
         """Run the updates from `first` to `end` - 1, the last one probed; return None if stopped."""
         self.begin_interval(first)
         losses: list[Tensor] = []
@@ -143,14 +151,6 @@ class Training:
                 "set task.train_size if the task supports it"
             )
         return self.task.num_train
-
-
-class Interval:
-    """The losses of the updates between two evaluations, and the last one's probe, still on the device."""
-
-    def __init__(self, losses: Tensor, probe: UpdateProbe) -> None:
-        self.losses = losses
-        self.probe = probe
 
 
 def _seed_for(seed: int, purpose: str) -> int:

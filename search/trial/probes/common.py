@@ -67,17 +67,7 @@ def is_probed(update: int, evaluate_every: int, max_updates: int) -> bool:
     """
     number, rest = divmod(update, evaluate_every)
     is_power_of_eight = number.bit_count() == 1 and number.bit_length() % 3 == 1
-    return is_last(update, max_updates) or (rest == 0 and is_power_of_eight)
-
-
-def is_first(update: int, evaluate_every: int) -> bool:
-    """Return whether the evaluation after an update is the first one."""
-    return update <= evaluate_every
-
-
-def is_last(update: int, max_updates: int) -> bool:
-    """Return whether the update budget is spent."""
-    return update == max_updates
+    return update == max_updates or (rest == 0 and is_power_of_eight)
 
 
 def shown_steps(num_steps: int) -> list[int]:

@@ -4,7 +4,7 @@ import torch
 
 from failmap.datasets.task import Batch
 from failmap.search.trial.probes.batches import of_one_length, training_batches, validation_batches
-from failmap.search.trial.probes.common import Signals, is_first, is_last, to_host
+from failmap.search.trial.probes.common import Signals, to_host
 from failmap.search.trial.probes.labels import ProbeSet, label_signals
 from failmap.search.trial.probes.leaks import leak_signals
 from failmap.search.trial.probes.passes import ProbePass, evaluating
@@ -36,10 +36,10 @@ def probe(training: Training, validation: Batch, update: int) -> Signals:
         unpadded = first
         if first.batch.lengths is not None:
             unpadded = ProbePass.run(training, of_one_length(first.batch))
-        at_first = is_first(update, config.train.evaluate_every)
-        with_states = at_first or is_last(update, config.train.max_updates)
+        is_first = update <= config.train.evaluate_every
+        with_states = is_first or update == config.train.max_updates
         signals |= time_signals(unpadded, with_states=with_states) | signal_to_noise(first)
-        if at_first:
+        if is_first:
             sees_future = bool(getattr(config.model, "bidirectional", False))
             signals |= leak_signals(unpadded, sees_future=sees_future)
         # Last, because it moves and restores the weights, which invalidates the graphs of earlier passes.

@@ -135,7 +135,7 @@ def test_elementwise_classes_stay_probabilities(loss: str) -> None:
     activation = "sigmoid" if loss == "bce" else "none"
     recall = objective("delayed_recall", loss=loss, activation=activation)
     raw = torch.tensor([[-4.0, 4.0], [-4.0, 4.0], [-4.0, -4.0]])
-    predicted = recall.predict(raw)
+    predicted = recall.head.predict(raw)
     assert torch.allclose(predicted.sum(-1), torch.ones(3))
     assert predicted[0, 1] > 0.95
     assert predicted[2].tolist() == pytest.approx([0.5, 0.5])
@@ -169,8 +169,8 @@ def numbers(objective: Objective, outputs: torch.Tensor, targets: torch.Tensor) 
 
 def test_cross_entropy_is_clamped() -> None:
     for raw in (-1e9, 1e9):
-        told = numbers(objective("parity"), torch.full((2, 1), raw), torch.tensor([0.0, 1.0]))
-        assert told["cross_entropy"] == pytest.approx(-math.log(1e-7) / 2, rel=0.02)
+        found = numbers(objective("parity"), torch.full((2, 1), raw), torch.tensor([0.0, 1.0]))
+        assert found["cross_entropy"] == pytest.approx(-math.log(1e-7) / 2, rel=0.02)
     mistaken = numbers(objective("delayed_recall"), torch.tensor([[-1e9, 1e9]]), torch.tensor([0]))
     assert mistaken["cross_entropy"] == pytest.approx(-math.log(1e-7), rel=0.01)
 
