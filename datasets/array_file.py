@@ -6,13 +6,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from failmap.datasets.chance import Chance
+from failmap.datasets.chance import Chance, PartialSolution
 from failmap.datasets.config import ArrayFileConfig
-from failmap.datasets.criterion import NUM_EVALUATIONS, is_beyond_chance, target_metric
-from failmap.datasets.epochs import Epochs
+from failmap.datasets.criterion import NUM_EVALUATIONS, is_beyond_chance
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
-from failmap.datasets.task import Batch, PartialSolution, Task
+from failmap.datasets.task import Batch, Epochs, Task
 
 #: A forecast that has learned gets below this share of the error of repeating the last value.
 LAST_VALUE_SHARE = 0.9
@@ -44,12 +43,12 @@ class ArrayFile(Task):
         labels = prepared.validation.labels()
         if config.metric == "accuracy":
             self.chance = class_chance(labels, prepared.output_size)
-            self.target_metric = target_metric(config, self.chance)
+            self.target_metric = config.target_metric(self.chance)
             self._require_enough(len(prepared.validation))
         else:
             self.perfect_metric = 0.0
             self.chance = number_chance(labels)
-            self.target_metric = target_metric(config, self.chance)
+            self.target_metric = config.target_metric(self.chance)
             self._measure_targets(prepared.train.labels())
         if config.target == "forecasting":
             self._measure_last_value(prepared.validation.all())

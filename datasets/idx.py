@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from failmap.datasets.errors import TaskError
-from failmap.datasets.files.memory import require_room
+from failmap.datasets.files.checks import require_room
 
 #: Type byte of unsigned bytes, the only type that MNIST has.
 _UNSIGNED_BYTE = 0x08

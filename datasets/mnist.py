@@ -10,11 +10,9 @@ from torch.nn import functional
 
 from failmap.datasets.chance import Chance
 from failmap.datasets.config import NUM_PIXELS, MnistConfig
-from failmap.datasets.criterion import check_criterion, target_metric
+from failmap.datasets.criterion import check_criterion, few_test_sequences
 from failmap.datasets.digits import NUM_CLASSES, Digits, load_split
-from failmap.datasets.epochs import Epochs
-from failmap.datasets.notes import few_test_examples
-from failmap.datasets.task import Batch, Task
+from failmap.datasets.task import Batch, Epochs, Task
 
 #: Many published results on permuted pixels are of this seed, so theirs and ours see the same order.
 _PERMUTATION_SEED = 92916
@@ -43,9 +41,9 @@ class Mnist(Task):
 
         self.input_size = self._pixel_index.shape[1]
         self.chance = digit_chance(split.train.labels, split.validation.labels)
-        self.target_metric = target_metric(config)
+        self.target_metric = config.target_metric()
         check_criterion(config, chance=self.chance)
-        self.notes = few_test_examples(config, config.test_size)
+        self.notes = few_test_sequences(config, config.test_size)
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
         """The training batch of one update: the next digits of the epochs' orders, one after the other."""

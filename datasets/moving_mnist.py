@@ -7,16 +7,13 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from failmap.datasets.chance import Chance
+from failmap.datasets.chance import Chance, PartialSolution
 from failmap.datasets.config import MovingMnistConfig
-from failmap.datasets.criterion import check_criterion, target_metric
+from failmap.datasets.criterion import check_criterion, few_test_sequences
 from failmap.datasets.digits import raw_split
-from failmap.datasets.moving.frame_baselines import guess_level, mean_frame_chance
-from failmap.datasets.moving.mean_frame import frame_moments
-from failmap.datasets.moving.rendering import resized
-from failmap.datasets.moving.scenes import Scenes, draw_scenes, show
-from failmap.datasets.notes import few_test_examples
-from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, PartialSolution, Task, hashed_seed
+from failmap.datasets.frame_levels import frame_moments, guess_level, mean_frame_chance
+from failmap.datasets.moving_scenes import Scenes, draw_scenes, resized, show
+from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, Task, hashed_seed
 
 #: Validation and test are the same for every trial.
 _FIXED_SEED = 0
@@ -40,9 +37,9 @@ class MovingMnist(Task):
         self.chance = levels.chance
         self.target_moments = levels.target_moments
         self.partial_solutions = levels.partial_solutions
-        self.target_metric = target_metric(config, self.chance)
+        self.target_metric = config.target_metric(self.chance)
         check_criterion(config, chance=self.chance)
-        self.notes = few_test_examples(config, config.test_size)
+        self.notes = few_test_sequences(config, config.test_size)
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
         """The training batch of one update (see Task.train_batch)."""

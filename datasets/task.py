@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-from failmap.datasets.chance import Chance as Chance
+from failmap.datasets.chance import Chance, PartialSolution
 from failmap.datasets.config import TaskConfig
 
 #: Streams of random numbers, told apart by a hash: training batches or the order of an epoch, validation,
@@ -43,20 +43,6 @@ class Batch(NamedTuple):
             part = slice(start, start + size)
             lengths = None if self.lengths is None else self.lengths[part]
             yield Batch(self.inputs[part], self.targets[part], lengths)
-
-
-class PartialSolution(NamedTuple):
-    """A level at which a network gets stuck that has understood a part of the task.
-
-    Attributes:
-        name: what it has understood, in a few words: 'knows one of the two numbers'.
-        metric: the task's metric at that level.
-        loss: the natural loss, as in `Chance`.
-    """
-
-    name: str
-    metric: float
-    loss: float
 
 
 class Task(ABC):
@@ -136,3 +122,49 @@ def hashed_seed(seed: int, stream: int, index: int) -> int:
     """63 bits that look random, the same on every machine for the same three numbers."""
     digest = blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+class Epochs:
+    """Goes through all examples of a set again and again, each time in an order of its own.
+
+    The seed determines every order, so a batch is a function of seed and update alone. A batch may reach
+    over the end of an epoch.
+    """
+
+    def __init__(self, num_examples: int, device: torch.device) -> None:
+        self.num_examples = num_examples
+        self.device = device
+        self._order: tuple[tuple[int, int], Int64[Tensor, "examples"]] | None = None
+
+    def rows(self, seed: int, update: int, batch_size: int) -> Int64[Tensor, "batch"]:
+        """Which examples one update's batch holds: the next ones in the orders of the epochs."""
+        parts, start = [], update * batch_size
+        while (missing := (update + 1) * batch_size - start) > 0:
+            epoch, first = divmod(start, self.num_examples)
+            parts.append(self._order_of(seed, epoch)[first : first + missing])
+            start += len(parts[-1])
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _order_of(self, seed: int, epoch: int) -> Int64[Tensor, "examples"]:
+        """The order of one epoch's examples. The last one asked for is kept: it serves the whole epoch."""
+        if self._order is None or self._order[0] != (seed, epoch):
+            generator = torch.Generator().manual_seed(hashed_seed(seed, TRAIN, epoch))
+            order = torch.randperm(self.num_examples, generator=generator).to(self.device)
+            self._order = ((seed, epoch), order)
+        return self._order[1]
+
+
+def num_shared(one: Batch, other: Batch) -> int:
+    """How many examples of `one` are, bit for bit, among the inputs of `other`. Targets are not looked at."""
+    known = set(_rows(other))
+    return sum(row in known for row in _rows(one))
+
+
+def _rows(batch: Batch) -> list[bytes]:
+    """The bytes of each example's inputs, without the padding at its end."""
+    inputs = batch.inputs.detach().cpu().contiguous().numpy()
+    if batch.lengths is None:
+        return [sequence.tobytes() for sequence in inputs]
+    return [
+        sequence[:length].tobytes() for sequence, length in zip(inputs, batch.lengths.tolist(), strict=True)
+    ]

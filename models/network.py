@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
+from torch.nn import functional
 
 from failmap.models.config import OutputLayout
 
@@ -133,3 +135,37 @@ class Network(nn.Module, ABC):
 def named_layers(layers: nn.ModuleList) -> dict[str, nn.Module]:
     """A stack's layers by the names that signals and reports give them: layers.0 is the lowest."""
     return {f"layers.{index}": layer for index, layer in enumerate(layers)}
+
+
+def with_blank_steps(
+    inputs: Float[Tensor, "batch time features"], interface: Interface
+) -> Float[Tensor, "batch longer features"]:
+    """The input, followed for the layout `decoded` by blank steps: the first output is at the last input.
+
+    One step in and many out is the network that Karpathy (2015) calls one-to-many.
+    """
+    num_blanks = max(sum(interface.decoded_steps) - 1, 0)
+    return functional.pad(inputs, (0, 0, 0, num_blanks)) if num_blanks else inputs
+
+
+def states_to_read(
+    states: Float[Tensor, "batch longer hidden"],
+    lengths: Int64[Tensor, "batch"] | None,
+    interface: Interface,
+) -> Float[Tensor, "batch *label hidden"]:
+    """The states that outputs are made of: all; the last of each sequence; or from there on.
+
+    Args:
+        states: at every step, blank ones included.
+        lengths: of the input sequences where they are padded; on the host.
+        interface: says the layout.
+    """
+    if interface.layout == "step":
+        return states
+    num_read = max(sum(interface.decoded_steps), 1)
+    if lengths is None:
+        read = states[:, -num_read:]
+    else:
+        steps = lengths[:, None] - 1 + torch.arange(num_read)
+        read = states[torch.arange(len(states))[:, None], steps]
+    return read if interface.layout == "decoded" else read[:, 0]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import psutil
 from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.errors import TaskError
@@ -75,3 +76,18 @@ def as_codes(values: Shaped[np.ndarray, "items"]) -> Int64[np.ndarray, "items"]:
     """The same number, from 0, for the same value."""
     _, codes = np.unique(values, return_inverse=True)
     return codes.astype(np.int64)
+
+
+def require_room(num_bytes: int, what: str) -> None:
+    """Refuses what would not fit into the memory that is free.
+
+    Args:
+        num_bytes: that the values take as they are stored.
+        what: whose values they are, for the message.
+
+    Raises:
+        TaskError: they do not fit.
+    """
+    available = psutil.virtual_memory().available
+    if num_bytes > available:
+        raise TaskError(f"{what}: says that it holds {num_bytes:,} bytes, and {available:,} are free")

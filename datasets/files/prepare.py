@@ -2,23 +2,50 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
-from failmap.datasets.duplicates import num_shared
+from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.checks import as_classes
 from failmap.datasets.files.contents import Sequences, SeriesSet
 from failmap.datasets.files.examples import Examples, PaddedExamples, WindowedExamples
-from failmap.datasets.files.normalise import Scaling
 from failmap.datasets.files.reading import file_stamp, read_file
 from failmap.datasets.files.split import Parts, split_sequences
 from failmap.datasets.files.windows import cut_windows
-from failmap.datasets.notes import few_test_examples
-from failmap.datasets.task import Batch
+from failmap.datasets.task import Batch, num_shared
+
+
+class Scaling(NamedTuple):
+    """A shift and a scale for each feature.
+
+    Attributes:
+        mean: what is subtracted.
+        deviation: what is divided by, 1 for a feature that never changes.
+    """
+
+    mean: Float64[np.ndarray, "features"]
+    deviation: Float64[np.ndarray, "features"]
+
+    @classmethod
+    def of(cls, values: Float64[np.ndarray, "items features"], *, is_on: bool) -> "Scaling":
+        """Mean and standard deviation of training values; the identity where scaling is off."""
+        if not is_on:
+            num_features = values.shape[1]
+            return cls(np.zeros(num_features), np.ones(num_features))
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        # Rounding leaves a constant a deviation of about 1e-16 of its size.
+        is_constant = deviation <= 1e-12 * np.abs(mean)
+        return cls(mean, np.where(is_constant, 1.0, deviation))
+
+    def apply(self, values: Float64[np.ndarray, "*items features"]) -> Float64[np.ndarray, "*items features"]:
+        """The values shifted and scaled."""
+        scaled: Float64[np.ndarray, "*items features"] = (values - self.mean) / self.deviation
+        return scaled
 
 
 @dataclass(frozen=True)
@@ -183,7 +210,7 @@ def _notes(parts: Parts, config: ArrayFileConfig, what: str) -> list[str]:
     """The sizes of the parts, and what came of splitting."""
     num_train, num_validation, num_test = map(len, (parts.train, parts.validation, parts.test))
     sizes = f"{num_train:,} {what} to train, {num_validation:,} to validate, {num_test:,} to test"
-    return [sizes, *parts.notes, *few_test_examples(config, num_test)]
+    return [sizes, *parts.notes, *few_test_sequences(config, num_test)]
 
 
 def _constant_features(

@@ -10,9 +10,8 @@ from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError, nearest_name
-from failmap.datasets.files.checks import as_codes, as_numbers, require_finite
+from failmap.datasets.files.checks import as_codes, as_numbers, require_finite, require_room
 from failmap.datasets.files.contents import Sequences, Series, SeriesSet
-from failmap.datasets.files.memory import require_room
 
 
 def read_table(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:

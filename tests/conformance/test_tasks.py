@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from failmap.datasets.duplicates import num_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, TaskConfig
 from failmap.datasets.criterion import check_criterion
-from failmap.datasets.duplicates import num_shared
 from failmap.datasets.input_space import is_enumerated
 from failmap.datasets.task import Batch, SealedError, Task
 

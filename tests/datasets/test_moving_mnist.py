@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from failmap.datasets.moving.frame_baselines import per_frame_cross_entropy
+from failmap.datasets.moving.mean_frame import frame_moments
+from failmap.datasets.moving.rendering import render, resized
+from failmap.datasets.moving.trajectories import draw_trajectories, places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -14,10 +18,6 @@ from pydantic import ValidationError
 from failmap.datasets.config import MovingMnistConfig
 from failmap.datasets.digits import raw_split
 from failmap.datasets.errors import TaskError
-from failmap.datasets.moving.frame_baselines import per_frame_cross_entropy
-from failmap.datasets.moving.mean_frame import frame_moments
-from failmap.datasets.moving.rendering import render, resized
-from failmap.datasets.moving.trajectories import draw_trajectories, places
 from failmap.datasets.moving_mnist import MovingMnist
 from failmap.datasets.task import Batch
 

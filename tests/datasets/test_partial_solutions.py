@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-
 from failmap.datasets.adding import Adding
-from failmap.datasets.config import AddingConfig, TemporalOrderConfig
 from failmap.datasets.temporal_order import TemporalOrder
+
+from failmap.datasets.config import AddingConfig, TemporalOrderConfig
 
 NUM_SEQUENCES = 40_000
 

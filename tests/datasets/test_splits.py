@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from failmap.datasets.duplicates import num_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, TaskConfig
-from failmap.datasets.duplicates import num_shared
 from failmap.datasets.input_space import num_validation_sequences
 from failmap.datasets.task import Batch, Task
 

@@ -5,13 +5,13 @@ import math
 
 import pytest
 import torch
+from failmap.datasets.words import Vocabulary, distinct_numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, GeneratedTaskConfig, TaskConfig
 from failmap.datasets.input_space import InputSpace, input_space, mark_ranges
-from failmap.datasets.words import Vocabulary, distinct_numbers
 
 CPU = torch.device("cpu")
 

@@ -5,8 +5,8 @@ import torch
 from pydantic import ValidationError
 
 from failmap.models import build_model
-from failmap.models.attention import positions
 from failmap.models.config import MODEL_CONFIGS
+from failmap.models.controls import positions
 from failmap.models.network import Interface, Network
 
 

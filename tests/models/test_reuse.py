@@ -9,8 +9,7 @@ from torch import Tensor
 from failmap.models import build_model
 from failmap.models.config import MODEL_CONFIGS
 from failmap.models.network import Interface
-from failmap.models.recurrent import RecurrentNetwork
-from failmap.models.reuse import reuse_layers
+from failmap.models.recurrent import RecurrentNetwork, reuse_layers
 
 
 def network(

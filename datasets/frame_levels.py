@@ -1,4 +1,4 @@
-"""What frames of moving digits look like on average, exactly: the guess of one who is blind to the input."""
+"""Errors of simple guesses of frames, and the mean frame of moving digits, which is the best blind guess."""
 
 import math
 from typing import NamedTuple
@@ -6,11 +6,56 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn import functional
 
+from failmap.datasets.chance import Chance, PartialSolution
+
+#: What is guessed from a picture is kept this far from certainty, half a level of brightness: a guess that is
+#: certain and wrong has no finite cross-entropy.
+HALF_LEVEL = 0.5 / 255
+#: Least brightness of the mean frame: what is always black in training need not be so in another set.
+_LEAST_MEAN = 1e-6
 #: Brightness of a raw pixel is 0 to LEVELS.
 LEVELS = 255
 #: Digits that are counted, and levels that are spread over the frame, at a time.
 _DIGITS_CHUNK, _LEVELS_CHUNK = 4096, 32
+
+
+def per_frame_cross_entropy(
+    probabilities: Float[Tensor, "batch frames pixels"], targets: Float[Tensor, "batch frames pixels"]
+) -> float:
+    """Nats a frame: cross-entropy summed over pixels, mean over frames (Srivastava et al. 2015, table 2).
+
+    A pixel between black and white counts as that share of white. So the least is not 0, but what the targets
+    get as their own probabilities.
+    """
+    nats = functional.binary_cross_entropy(probabilities, targets, reduction="none")
+    return nats.sum(-1).double().mean().item()
+
+
+def mean_frame_chance(mean: Float[Tensor, "pixels"], frames: Float[Tensor, "batch frames pixels"]) -> Chance:
+    """What the mean frame of training gets on frames: mean squared error, and nats a pixel.
+
+    Nothing that is blind to the input has a lower expectation of either.
+    """
+    guess = mean.clamp(_LEAST_MEAN, 1 - _LEAST_MEAN).to(frames)
+    return Chance(_mean_squared_error(guess, frames), _per_pixel_cross_entropy(guess, frames))
+
+
+def guess_level(
+    name: str, guess: Float[Tensor, "batch #frames pixels"], frames: Float[Tensor, "batch frames pixels"]
+) -> PartialSolution:
+    """What a guess gets: one picture for all frames of a sequence, or one for each."""
+    hedged = guess.clamp(HALF_LEVEL, 1 - HALF_LEVEL)
+    return PartialSolution(name, _mean_squared_error(guess, frames), _per_pixel_cross_entropy(hedged, frames))
+
+
+def _mean_squared_error(guess: Tensor, frames: Tensor) -> float:
+    return (guess - frames).square().mean(-1).double().mean().item()
+
+
+def _per_pixel_cross_entropy(guess: Tensor, frames: Tensor) -> float:
+    return per_frame_cross_entropy(guess.expand_as(frames), frames) / frames.shape[-1]
 
 
 class FrameMoments(NamedTuple):
