@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from failmap.datasets.duplicates import num_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, TaskConfig
 from failmap.datasets.criterion import check_criterion
-from failmap.datasets.input_space import is_enumerated
-from failmap.datasets.task import Batch, SealedError, Task
+from failmap.datasets.task import Batch, SealedError, Task, num_shared
 
 LENGTH = 7
 LENGTH_DISTRIBUTIONS = ("fixed", "uniform", "curriculum")
@@ -141,9 +139,17 @@ def check_form(task: Task, batch: Batch) -> None:
         assert low <= batch.targets.min() <= batch.targets.max() <= high
 
 
+def test_every_task_has_a_variant_here() -> None:
+    assert {case.values[0]["name"] for case in ALL} == set(TASK_CONFIGS)
+
+
 @pytest.mark.parametrize("variant", ALL)
-def test_batches_and_sets_have_the_promised_form(variant: dict[str, Any]) -> None:
+def test_batches_and_sets_have_the_stated_shapes(variant: dict[str, Any]) -> None:
     task = build(variant, test_size=200)
+    assert task.input_size == task.config.num_features or task.config.name == "array_file"
+    if not task.config.is_enumerated and task.config.name != "array_file":
+        assert len(task.validation_set().inputs) == task.config.num_validation
+        assert task.num_train == task.config.num_train or task.config.name == "moving_mnist"
     task.unseal()
     batch = task.train_batch(seed=0, update=0, batch_size=16, progress=0.0)
     assert len(batch.inputs) == 16
@@ -217,7 +223,7 @@ def test_training_validation_and_test_share_no_example(variant: dict[str, Any], 
     task.unseal()
     validation, test = task.validation_set(), task.test_set()
     train = [task.train_batch(0, update, 64, 0.0) for update in range(10)]
-    if is_enumerated(task.config):
+    if task.config.is_enumerated:
         assert num_shared(validation, test) == len(validation.inputs) == len(test.inputs)
         assert any("all sets hold each of them" in note for note in task.notes)
         return

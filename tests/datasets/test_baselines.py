@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from failmap.datasets.linear import Ridge
 
 from failmap.datasets import build_task
-from failmap.datasets.baselines import Baseline, measure_baselines
+from failmap.datasets.baselines import Baseline, Ridge, measure_baselines
 from failmap.datasets.config import TASK_CONFIGS
 from failmap.datasets.task import Task
 

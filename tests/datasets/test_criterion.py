@@ -8,7 +8,7 @@ import pytest
 
 from failmap.datasets.chance import Chance
 from failmap.datasets.config import TASK_CONFIGS, TaskConfig
-from failmap.datasets.criterion import check_criterion, nominal_chance, target_metric
+from failmap.datasets.criterion import check_criterion
 from failmap.datasets.errors import TaskError
 
 
@@ -78,7 +78,7 @@ def test_a_set_of_every_input_shows_a_blind_guess_for_what_it_is() -> None:
 
 def test_where_only_the_data_tell_chance_nothing_is_said_without_them() -> None:
     config = config_of("moving_mnist")
-    assert nominal_chance(config) is None
+    assert config.chance() is None
     check_criterion(config, score=0.01)
 
 
@@ -88,7 +88,7 @@ def test_long_sequences_are_judged_at_once() -> None:
 
 
 def test_adding_must_get_below_a_twentieth_of_chance() -> None:
-    assert target_metric(config_of("adding")) == pytest.approx(1 / 120)
+    assert config_of("adding").target_metric() == pytest.approx(1 / 120)
 
 
 def test_needs_no_torch() -> None:
@@ -100,7 +100,7 @@ def test_a_file_is_judged_by_what_it_turned_out_to_hold() -> None:
     config = config_of("array_file", path="my.npz")
     check_criterion(config)
     chance = Chance(metric=0.5, loss=0.69)
-    assert target_metric(config, chance) == pytest.approx(0.8)
+    assert config.target_metric(chance) == pytest.approx(0.8)
     check_criterion(config, chance=chance, num_validation=200)
     with pytest.raises(TaskError, match=r"validates on 40 sequences, .*; set task\.test_size=216 or more$"):
         check_criterion(config, chance=chance, num_validation=40)

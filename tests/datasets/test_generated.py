@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from failmap.datasets.adding import Adding
-from failmap.datasets.delayed_recall import DelayedRecall
-from failmap.datasets.parity import Parity
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failmap.datasets.bits import Parity
 from failmap.datasets.config import AddingConfig, DelayedRecallConfig, ParityConfig
+from failmap.datasets.sums import Adding
+from failmap.datasets.symbols import DelayedRecall
 
 
 @given(

@@ -7,10 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from failmap.datasets.moving.frame_baselines import per_frame_cross_entropy
-from failmap.datasets.moving.mean_frame import frame_moments
-from failmap.datasets.moving.rendering import render, resized
-from failmap.datasets.moving.trajectories import draw_trajectories, places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -18,7 +14,9 @@ from pydantic import ValidationError
 from failmap.datasets.config import MovingMnistConfig
 from failmap.datasets.digits import raw_split
 from failmap.datasets.errors import TaskError
+from failmap.datasets.frame_levels import frame_moments, per_frame_cross_entropy
 from failmap.datasets.moving_mnist import MovingMnist
+from failmap.datasets.moving_scenes import draw_trajectories, places, render, resized
 from failmap.datasets.task import Batch
 
 SMALL = {"frame_size": 16, "digit_size": 8, "sequence_length": 6, "prediction_length": 4, "test_size": 100}

@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from failmap.datasets.duplicates import num_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, TaskConfig
-from failmap.datasets.input_space import num_validation_sequences
-from failmap.datasets.task import Batch, Task
+from failmap.datasets.task import Batch, Task, num_shared
 
 
 def build(**values: Any) -> Task:
@@ -162,4 +160,4 @@ def test_the_size_of_the_validation_set_is_known_from_the_configuration(
     values: dict[str, Any], num_sequences: int
 ) -> None:
     task = build(**values)
-    assert num_validation_sequences(task.config) == num_sequences == len(task.validation_set().inputs)
+    assert task.config.num_validation == num_sequences == len(task.validation_set().inputs)

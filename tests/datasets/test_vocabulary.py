@@ -5,13 +5,14 @@ import math
 
 import pytest
 import torch
-from failmap.datasets.words import Vocabulary, distinct_numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, GeneratedTaskConfig, TaskConfig
-from failmap.datasets.input_space import InputSpace, input_space, mark_ranges
+from failmap.datasets.config.symbols import mark_ranges
+from failmap.datasets.input_space import InputSpace
+from failmap.datasets.vocabulary import Vocabulary, distinct_numbers
 
 CPU = torch.device("cpu")
 
@@ -98,7 +99,7 @@ def config_of(**values: object) -> TaskConfig:
 def test_a_space_counts_each_distinct_input_once(values: dict[str, object], num_inputs: int) -> None:
     config = config_of(**values)
     assert isinstance(config, GeneratedTaskConfig)
-    assert input_space(config, config.sequence_length).num_inputs == num_inputs
+    assert config.num_inputs == num_inputs
     inputs = build_task(config).validation_set().inputs
     assert len({sequence.numpy().tobytes() for sequence in inputs}) == len(inputs) == num_inputs
 
@@ -106,7 +107,7 @@ def test_a_space_counts_each_distinct_input_once(values: dict[str, object], num_
 def test_numbers_between_0_and_1_are_as_many_as_a_float32_tells_apart() -> None:
     config = config_of(name="adding", sequence_length=4)
     assert isinstance(config, GeneratedTaskConfig)
-    assert input_space(config, 4).num_inputs == 2 * 2 * 2 ** (24 * 4)
+    assert config.num_inputs == 2 * 2 * 2 ** (24 * 4)
 
 
 @settings(deadline=None)
