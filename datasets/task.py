@@ -25,12 +25,12 @@ class Batch(NamedTuple):
     """Sequences of one length and their targets.
 
     Attributes:
-        inputs: of one length, or padded with zeros at their ends.
-        targets: whole numbers 0 .. output_size - 1 (int64) for a category, else floats (0.0 or 1.0 for a
+        inputs: Of one length, or padded with zeros at their ends.
+        targets: Whole numbers 0 .. output_size - 1 (int64) for a category, else floats (0.0 or 1.0 for a
             binary one): (batch,) for one of a sequence, (batch, time) for one at every step or decoded
             after the input. Where output_size is more than 1 and the target is no category, a last
-            dimension of that size follows: the pixels of a frame.
-        lengths: the length of each sequence where they are padded; on the host.
+            dimension of that size follows: The pixels of a frame.
+        lengths: The length of each sequence where they are padded; on the host.
     """
 
     inputs: Float[Tensor, "batch time features"]
@@ -49,17 +49,17 @@ class Task(ABC):
     """One task on one device. Stateless: a batch is a function of seed and update alone.
 
     Attributes:
-        input_size: features of one time step.
-        output_size: numbers of one output: classes of a category, pixels of a frame, 1 otherwise.
-        chance: what blind guessing gets on the validation set.
-        target_metric: the criterion: the accuracy to reach, or the mean squared error to get below.
-        target_range: the least and the largest target of a number (0 and 1 for a binary label).
-        target_moments: mean and standard deviation of the targets.
-        num_train: sequences in a finite training set, None where they are drawn anew.
-        counted_from: the first label that the metric counts: 0 but for the copy task, whose blanks are
+        input_size: Features of one time step.
+        output_size: Numbers of one output: classes of a category, pixels of a frame, 1 otherwise.
+        chance: What blind guessing gets on the validation set.
+        target_metric: The criterion: the accuracy to reach, or the mean squared error to get below.
+        target_range: The least and the largest target of a number (0 and 1 for a binary label).
+        target_moments: Mean and standard deviation of the targets.
+        num_train: Sequences in a finite training set, None where they are drawn anew.
+        counted_from: The first label that the metric counts: 0 but for the copy task, whose blanks are
             trained and not counted.
-        partial_solutions: known levels between chance and perfection, the worst first.
-        notes: what a user should know of the data: few test examples, or splits that cannot be disjoint.
+        partial_solutions: Known levels between chance and perfection, the worst first.
+        notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
 
     input_size: int
@@ -90,10 +90,10 @@ class Task(ABC):
         """The training batch of one update.
 
         Args:
-            seed: the trial's seed.
-            update: which update, from 0.
-            batch_size: sequences.
-            progress: share of the update budget that is spent, 0 to 1: what a curriculum goes by.
+            seed: The trial's seed.
+            update: Which update, from 0.
+            batch_size: Sequences.
+            progress: Share of the update budget that is spent, 0 to 1: what a curriculum goes by.
         """
 
     @abstractmethod

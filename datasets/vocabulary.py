@@ -16,8 +16,8 @@ class Words(NamedTuple):
     """Inputs before they are shown as features.
 
     Attributes:
-        leading: letters with an alphabet each: where marks stand.
-        letters: letters of one alphabet.
+        leading: Letters with an alphabet each: where marks stand.
+        letters: Letters of one alphabet.
     """
 
     leading: Int64[Tensor, "batch leading"]
@@ -32,12 +32,12 @@ class Vocabulary:
     repeated and a GPU never has to ask the host.
 
     Args:
-        space: the input space.
-        kept_out: heads that no drawn word may have, in ascending order.
-        device: where words are drawn.
+        space: The input space.
+        kept_out: Heads that no drawn word may have, in ascending order.
+        device: Where words are drawn.
 
     Attributes:
-        num_heads: heads that are not kept out.
+        num_heads: Heads that are not kept out.
     """
 
     def __init__(

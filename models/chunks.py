@@ -13,8 +13,8 @@ class ChunkedPass(NamedTuple):
     """A layer's states at every step, and those at some steps as nodes of the graph that lead to the rest.
 
     Attributes:
-        states: what `layer(inputs)` gives.
-        nodes: the states at the chosen steps. All that a state does goes through its node: to the layer
+        states: What `layer(inputs)` gives.
+        nodes: The states at the chosen steps. All that a state does goes through its node: to the layer
             above, and to the next step.
     """
 
@@ -30,9 +30,9 @@ def run_in_chunks(
     The gradient to an LSTM's node is that to h alone: its cell c goes on beside it.
 
     Args:
-        layer: of one layer and one direction, batch first.
-        inputs: sequences of one length.
-        steps: from 0, in ascending order.
+        layer: Of one layer and one direction, batch first.
+        inputs: Sequences of one length.
+        steps: From 0, in ascending order.
     """
     assert not layer.bidirectional, "states of the future lead to those of the past"
     num_steps = inputs.shape[1]
@@ -62,11 +62,11 @@ def state_gradients(
     """The total derivative of a loss to a layer's state h at some steps: through the layer above and in time.
 
     Args:
-        layer: of one layer and one direction, batch first.
-        inputs: what it was given.
-        from_above: the derivative to its states, each step's for itself, as autograd gives it for the states
+        layer: Of one layer and one direction, batch first.
+        inputs: What it was given.
+        from_above: The derivative to its states, each step's for itself, as autograd gives it for the states
             of a pass by one call of the kernel.
-        steps: from 0, in ascending order.
+        steps: From 0, in ascending order.
     """
     # A layer that does not train has a graph through its inputs alone.
     passed = run_in_chunks(layer, inputs.detach().requires_grad_(), steps)

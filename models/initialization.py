@@ -18,10 +18,10 @@ def initialize(
     readout begins as input weights do. For `torch` nothing is drawn: the layers are as torch made them.
 
     Args:
-        layers: from the bottom up.
-        readout: makes the outputs.
-        config: names the initialization, and says what the gates' biases are to be.
-        num_steps: steps of the longest pass, which chrono biases are made for.
+        layers: From the bottom up.
+        readout: Makes the outputs.
+        config: Names the initialization, and says what the gates' biases are to be.
+        num_steps: Steps of the longest pass, which chrono biases are made for.
     """
     layers = list(layers)
     if config.initialization == "uniform":

@@ -35,10 +35,10 @@ class RecurrentLayer(nn.Module):
     dropout as in GNMT's residual stack (Wu et al. 2016), the norm as in res-post-norm (Liu et al. 2022).
 
     Args:
-        config: kind, norm, bypass and dropout.
-        input_size: features of one step.
-        hidden_size: units of each direction.
-        is_lowest: the layer that sees the inputs has neither bypass nor dropout.
+        config: Kind, norm, bypass and dropout.
+        input_size: Features of one step.
+        hidden_size: Units of each direction.
+        is_lowest: The layer that sees the inputs has neither bypass nor dropout.
     """
 
     def __init__(

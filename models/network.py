@@ -18,12 +18,12 @@ class Interface:
     """What goes into a network and what comes out: all that it knows of a task.
 
     Attributes:
-        input_size: features of one time step.
-        output_size: numbers of one output.
-        num_steps: time steps of the longest input.
-        layout: where outputs stand: one for a sequence, one at every step, or decoded after the input.
-        decoded_steps: steps of each sequence that is decoded; empty for the other layouts.
-        frame_shape: channels, height and width where the features of a step are a picture.
+        input_size: Features of one time step.
+        output_size: Numbers of one output.
+        num_steps: Time steps of the longest input.
+        layout: Where outputs stand: one for a sequence, one at every step, or decoded after the input.
+        decoded_steps: Steps of each sequence that is decoded; empty for the other layouts.
+        frame_shape: Channels, height and width where the features of a step are a picture.
     """
 
     input_size: int
@@ -38,8 +38,8 @@ class Teacher(NamedTuple):
     """The true sequences, for a decoder that is shown them in training.
 
     Attributes:
-        targets: of the batch, in the units of the inputs.
-        progress: share of the update budget that is spent, 0 to 1.
+        targets: Of the batch, in the units of the inputs.
+        progress: Share of the update budget that is spent, 0 to 1.
     """
 
     targets: Shaped[Tensor, "batch *label"]
@@ -50,16 +50,16 @@ class LayerTrace(NamedTuple):
     """What one layer was given and what states it went through.
 
     Attributes:
-        name: as in `Network.parts()`.
-        layer: the module; `gate_activations` knows those that have gates.
-        inputs: what it was given.
-        states: what it made of them; of a bidirectional layer those of both directions side by side; for a
+        name: As in `Network.parts()`.
+        layer: The module; `gate_activations` knows those that have gates.
+        inputs: What it was given.
+        states: What it made of them; of a bidirectional layer those of both directions side by side; for a
             convolutional layer channels, height and width are flattened.
-        outputs: what goes on to the layer above, behind a norm and a bypass where there are any.
-        follows_inputs: whether its steps are those of the network's input, and blank ones after it; a
+        outputs: What goes on to the layer above, behind a norm and a bypass where there are any.
+        follows_inputs: Whether its steps are those of the network's input, and blank ones after it; a
             decoder's are not.
-        hands_on_state: whether its last state goes on elsewhere too: to a decoder.
-        is_bounded: whether its states lie between -1 and 1.
+        hands_on_state: Whether its last state goes on elsewhere too: to a decoder.
+        is_bounded: Whether its states lie between -1 and 1.
     """
 
     name: str
@@ -94,9 +94,9 @@ class Network(nn.Module, ABC):
         """One pass.
 
         Args:
-            inputs: sequences of one length, or padded with zeros at their ends.
-            lengths: the length of each where they are padded; on the host.
-            teacher: in training, what a decoder may be shown.
+            inputs: Sequences of one length, or padded with zeros at their ends.
+            lengths: The length of each where they are padded; on the host.
+            teacher: In training, what a decoder may be shown.
 
         Returns:
             Outputs (batch, outputs) for the layout `sequence`, of the last step of each; (batch, time,
@@ -128,7 +128,7 @@ class Network(nn.Module, ABC):
         """Says how outputs become inputs again, for a decoder that sees its own.
 
         Args:
-            predict: from outputs to predictions in the units of the inputs.
+            predict: From outputs to predictions in the units of the inputs.
         """
 
 
@@ -156,9 +156,9 @@ def states_to_read(
     """The states that outputs are made of: all; the last of each sequence; or from there on.
 
     Args:
-        states: at every step, blank ones included.
-        lengths: of the input sequences where they are padded; on the host.
-        interface: says the layout.
+        states: At every step, blank ones included.
+        lengths: Of the input sequences where they are padded; on the host.
+        interface: Says the layout.
     """
     if interface.layout == "step":
         return states

@@ -29,11 +29,11 @@ class RecurrentNetwork(Network):
     a CPU), and every layer's states can be looked at.
 
     Args:
-        config: kind, depth, widths, and what stands around the layers.
-        interface: what goes in and out.
+        config: Kind, depth, widths, and what stands around the layers.
+        interface: What goes in and out.
 
     Attributes:
-        num_reused_layers: lower layers that began with the weights of another network.
+        num_reused_layers: Lower layers that began with the weights of another network.
     """
 
     def __init__(self, config: RecurrentConfig, interface: Interface) -> None:
@@ -110,11 +110,11 @@ def reuse_layers(network: RecurrentNetwork, stored: Mapping[str, Tensor]) -> Non
     that does not ends the copying. The readout is never copied.
 
     Args:
-        network: what to copy into; its `num_reused_layers` says how many layers there were.
-        stored: tensors by name, as in a network's `state_dict()`.
+        network: What to copy into; its `num_reused_layers` says how many layers there were.
+        stored: Tensors by name, as in a network's `state_dict()`.
 
     Raises:
-        ValueError: not even the lowest layer fits; the message says what is stored and what is wanted.
+        ValueError: Not even the lowest layer fits; the message says what is stored and what is wanted.
     """
     count = 0
     for index in range(len(network.layers)):

@@ -45,10 +45,10 @@ def step_by_step(
     kept whole, or no memory would outlast 1 / probability steps.
 
     Args:
-        layer: an RNN, GRU or LSTM of one layer, batch first, and on its own parameters.
-        inputs: sequences, padded at their ends.
-        lengths: the length of each where they are padded; the states are zero from there on.
-        masks: for each direction and sequence.
+        layer: An RNN, GRU or LSTM of one layer, batch first, and on its own parameters.
+        inputs: Sequences, padded at their ends.
+        lengths: The length of each where they are padded; the states are zero from there on.
+        masks: For each direction and sequence.
     """
     states = []
     for index, direction in enumerate(directions(layer)):

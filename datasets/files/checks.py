@@ -13,7 +13,7 @@ def as_numbers(name: str, values: Shaped[np.ndarray, "..."]) -> Float64[np.ndarr
     """The same numbers as float64.
 
     Raises:
-        TaskError: they are no numbers.
+        TaskError: They are no numbers.
     """
     if values.dtype.kind not in "fiub":
         raise TaskError(f"{name}: holds {values.dtype}, not numbers")
@@ -29,13 +29,13 @@ def require_finite(
     """Refuses what is missing (NaN) or infinite.
 
     Args:
-        name: of the array or column.
-        values: to look at.
-        axes: what each dimension counts: 'sequence', 'step', ...; indices are told from 0, as numpy has them.
-        is_meant: where a value counts; elsewhere it only fills a sequence up.
+        name: Of the array or column.
+        values: To look at.
+        axes: What each dimension counts: 'sequence', 'step', ...; indices are told from 0, as numpy has them.
+        is_meant: Where a value counts; elsewhere it only fills a sequence up.
 
     Raises:
-        TaskError: names the first such value.
+        TaskError: Names the first such value.
     """
     wrong = ~np.isfinite(values)
     if is_meant is not None:
@@ -56,7 +56,7 @@ def as_classes(
     """Classes numbered from 0, and the label that each stands for, in rising order.
 
     Raises:
-        TaskError: labels are no whole numbers, or all the same.
+        TaskError: Labels are no whole numbers, or all the same.
     """
     broken = labels[labels != np.round(labels)]
     if len(broken):
@@ -82,11 +82,11 @@ def require_room(num_bytes: int, what: str) -> None:
     """Refuses what would not fit into the memory that is free.
 
     Args:
-        num_bytes: that the values take as they are stored.
-        what: whose values they are, for the message.
+        num_bytes: That the values take as they are stored.
+        what: Whose values they are, for the message.
 
     Raises:
-        TaskError: they do not fit.
+        TaskError: They do not fit.
     """
     available = psutil.virtual_memory().available
     if num_bytes > available:

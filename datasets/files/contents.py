@@ -11,12 +11,12 @@ class Sequences:
     """Sequences and what is asked of them.
 
     Attributes:
-        inputs: padded with zeros at their ends.
-        targets: of each sequence, or of each step, padded with zeros; as numbers, also where they are labels.
-        lengths: steps of each sequence, at least 1.
-        groups: which group each belongs to, numbered from 0.
-        spans: when each began and ended, on one clock for all.
-        features: names, or numbers from 0.
+        inputs: Padded with zeros at their ends.
+        targets: Of each sequence, or of each step, padded with zeros; as numbers, also where they are labels.
+        lengths: Steps of each sequence, at least 1.
+        groups: Which group each belongs to, numbered from 0.
+        spans: When each began and ended, on one clock for all.
+        features: Names, or numbers from 0.
     """
 
     inputs: Float64[np.ndarray, "sequences time features"]
@@ -43,8 +43,8 @@ class Series:
     """One series of measurements in the order of time.
 
     Attributes:
-        values: the features that are asked for come first.
-        times: when each step was, on one clock for all series of the file, rising.
+        values: The features that are asked for come first.
+        times: When each step was, on one clock for all series of the file, rising.
     """
 
     values: Float64[np.ndarray, "time features"]
@@ -56,8 +56,8 @@ class SeriesSet:
     """All series of a file.
 
     Attributes:
-        num_targets: features that are asked for: the first ones.
-        features: names, or numbers from 0, in the order of `Series.values`.
+        num_targets: Features that are asked for: the first ones.
+        features: Names, or numbers from 0, in the order of `Series.values`.
     """
 
     series: tuple[Series, ...]

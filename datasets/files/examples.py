@@ -25,8 +25,8 @@ class Examples(ABC):
         """The examples of some rows.
 
         Args:
-            rows: on the examples' device.
-            host_rows: the same on the host, which ragged examples need: they say how far to read without
+            rows: On the examples' device.
+            host_rows: The same on the host, which ragged examples need: they say how far to read without
                 waiting for the device.
         """
 
@@ -53,9 +53,9 @@ class PaddedExamples(Examples):
     """Sequences that are filled up with zeros; a batch is as long as the longest of its own.
 
     Args:
-        inputs: filled up at their ends.
-        targets: of each sequence, or of each step.
-        lengths: on the host.
+        inputs: Filled up at their ends.
+        targets: Of each sequence, or of each step.
+        lengths: On the host.
     """
 
     def __init__(
@@ -107,11 +107,11 @@ class WindowedExamples(Examples):
     The series are kept once, whatever the windows overlap.
 
     Args:
-        values: of all series, one after the other.
-        starts: the first step of each window.
-        history: steps of the input.
-        horizon: steps of the target.
-        num_targets: features asked for, the first ones.
+        values: Of all series, one after the other.
+        starts: The first step of each window.
+        history: Steps of the input.
+        horizon: Steps of the target.
+        num_targets: Features asked for, the first ones.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ def read_npz(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
     """What an .npz file holds.
 
     Raises:
-        TaskError: the file is not as it must be. Nothing in it is unpickled.
+        TaskError: The file is not as it must be. Nothing in it is unpickled.
     """
     is_forecast = config.target == "forecasting"
     arrays = _load(path, _OF_SERIES if is_forecast else _OF_SEQUENCES)

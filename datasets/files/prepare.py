@@ -24,8 +24,8 @@ class Scaling(NamedTuple):
     """A shift and a scale for each feature.
 
     Attributes:
-        mean: what is subtracted.
-        deviation: what is divided by, 1 for a feature that never changes.
+        mean: What is subtracted.
+        deviation: What is divided by, 1 for a feature that never changes.
     """
 
     mean: Float64[np.ndarray, "features"]
@@ -53,13 +53,13 @@ class Prepared:
     """A file as a task shows it.
 
     Attributes:
-        train: examples.
-        validation: examples.
-        test: examples.
-        input_size: features of a step.
-        output_size: classes, or features asked for.
-        num_steps: of the longest input.
-        notes: what a user should know.
+        train: Examples.
+        validation: Examples.
+        test: Examples.
+        input_size: Features of a step.
+        output_size: Classes, or features asked for.
+        num_steps: Of the longest input.
+        notes: What a user should know.
     """
 
     train: Examples
@@ -75,7 +75,7 @@ def prepare(config: ArrayFileConfig) -> Prepared:
     """Reads, splits, cuts and normalises a file. Kept for the next trial that asks for the same.
 
     Raises:
-        TaskError: the file is not as it must be, or cannot be split so that nothing leaks.
+        TaskError: The file is not as it must be, or cannot be split so that nothing leaks.
     """
     return _prepare(config, file_stamp(config))
 

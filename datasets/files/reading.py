@@ -13,7 +13,7 @@ def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
     """What the file holds. Kept for the next trial of a reused process, as long as the file is the same.
 
     Raises:
-        TaskError: there is no such file, or it is not as it must be.
+        TaskError: There is no such file, or it is not as it must be.
     """
     # What is done with the contents has no say in reading them.
     reading = config.model_copy(
@@ -26,7 +26,7 @@ def file_stamp(config: ArrayFileConfig) -> tuple[int, int]:
     """Tells two states of a file apart: when it was changed, and its size.
 
     Raises:
-        TaskError: there is no such file.
+        TaskError: There is no such file.
     """
     if not config.path:
         raise TaskError("task.path is missing: name a .npz, .csv or .parquet file")

@@ -25,10 +25,10 @@ class Parts:
     """Rows of three sets without one in common.
 
     Attributes:
-        train: in an order of which every beginning is a fair sample; the latest first in a split by time.
-        validation: to choose by.
-        test: for the end.
-        notes: what a user should know.
+        train: In an order of which every beginning is a fair sample; the latest first in a split by time.
+        validation: To choose by.
+        test: For the end.
+        notes: What a user should know.
     """
 
     train: Rows
@@ -50,7 +50,7 @@ def split_sequences(sequences: Sequences, config: ArrayFileConfig) -> Parts:
     Identical sequences count as one, so that no part has an example of another.
 
     Raises:
-        TaskError: the split would leak, or leaves nothing for a part.
+        TaskError: The split would leak, or leaves nothing for a part.
     """
     kind = kind_of_split(config, sequences.spans is not None, sequences.groups is not None)
     twins = _twins(sequences)
@@ -76,7 +76,7 @@ def kind_of_split(config: ArrayFileConfig, has_times: bool, has_groups: bool) ->
     """How to split.
 
     Raises:
-        TaskError: the file lacks what the split goes by, or the split would leak and that was not asked for.
+        TaskError: The file lacks what the split goes by, or the split would leak and that was not asked for.
     """
     if config.split == "auto":
         return "time" if has_times else "group" if has_groups else "random"
@@ -120,10 +120,10 @@ def split_units(
     Each unit goes to the test if it still fits, else to validation if it fits there, else to training.
 
     Args:
-        units: which unit each row belongs to.
-        num_validation: rows wanted.
-        num_test: rows wanted.
-        labels: where given, each part has each label by its share.
+        units: Which unit each row belongs to.
+        num_validation: Rows wanted.
+        num_test: Rows wanted.
+        labels: Where given, each part has each label by its share.
     """
     _, first, codes, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)
     order = shuffled(len(first), None if labels is None else labels[first])

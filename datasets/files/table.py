@@ -21,7 +21,7 @@ def read_table(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
     taken as they come.
 
     Raises:
-        TaskError: the table is not as it must be.
+        TaskError: The table is not as it must be.
     """
     table = _Table(_load(path), config)
     return table.series() if config.target == "forecasting" else table.sequences()
@@ -51,9 +51,9 @@ class _Table:
     """A table whose rows stand in order, sequence by sequence.
 
     Attributes:
-        rows: of the file, from 0, in that order.
-        codes: which sequence each of them belongs to, from 0.
-        lengths: rows of each sequence.
+        rows: Of the file, from 0, in that order.
+        codes: Which sequence each of them belongs to, from 0.
+        lengths: Rows of each sequence.
     """
 
     def __init__(self, frame: pd.DataFrame, config: ArrayFileConfig) -> None:

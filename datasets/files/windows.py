@@ -23,9 +23,9 @@ class Windows:
     """Windows of history and horizon, told by their first steps.
 
     Attributes:
-        values: of all series, one after the other.
-        parts: first steps, as rows of `values`.
-        span: steps of one window.
+        values: Of all series, one after the other.
+        parts: First steps, as rows of `values`.
+        span: Steps of one window.
     """
 
     values: Float64[np.ndarray, "steps features"]
@@ -37,7 +37,7 @@ def cut_windows(series_set: SeriesSet, config: ArrayFileConfig) -> Windows:
     """All windows of a file's series, each whole within the part that it belongs to.
 
     Raises:
-        TaskError: the series are too short, or the split would leak.
+        TaskError: The series are too short, or the split would leak.
     """
     span = config.sequence_length + config.horizon
     series = series_set.series

@@ -24,8 +24,8 @@ class CnnLSTM(DecodingNetwork):
     Outputs that are no frames, the classes of a sequence say, are made by a linear layer instead.
 
     Args:
-        config: channels, and what the recurrence sees: all features flattened, or maps of them.
-        interface: what goes in and out.
+        config: Channels, and what the recurrence sees: all features flattened, or maps of them.
+        interface: What goes in and out.
     """
 
     def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:

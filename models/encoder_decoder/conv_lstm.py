@@ -24,8 +24,8 @@ class ConvLSTM(DecodingNetwork):
     and what decoders see, which the configuration says (nothing, in the paper).
 
     Args:
-        config: channels, kernel and patch.
-        interface: what goes in and out. Raises ValueError if frames are no multiple of the patch.
+        config: Channels, kernel and patch.
+        interface: What goes in and out. Raises ValueError if frames are no multiple of the patch.
     """
 
     def __init__(self, config: ConvLSTMConfig, interface: Interface) -> None:

@@ -25,9 +25,9 @@ class ConvLSTMLayer(nn.Module):
     same order of gates (i, f, g, o) and the same initial range, 1 / sqrt(what a unit sees of its own layer).
 
     Args:
-        in_channels: of the inputs.
-        hidden_channels: of states and cells.
-        kernel_size: width and height of the convolutions; odd, so that maps keep their size.
+        in_channels: Of the inputs.
+        hidden_channels: Of states and cells.
+        kernel_size: Width and height of the convolutions; odd, so that maps keep their size.
     """
 
     def __init__(self, in_channels: int, hidden_channels: int, kernel_size: int) -> None:
@@ -51,8 +51,8 @@ class ConvLSTMLayer(nn.Module):
         """The states at every step, in the form that the inputs had, and the last state and cell of each.
 
         Args:
-            inputs: sequences of one length, or packed ones, which start from zero.
-            initial: state and cell to start from; None: zero.
+            inputs: Sequences of one length, or packed ones, which start from zero.
+            initial: State and cell to start from; None: zero.
         """
         if isinstance(inputs, PackedSequence):
             assert initial is None, "packed sequences start from zero"

@@ -37,11 +37,11 @@ class Decoder(nn.Module):
     in reverse order.
 
     Args:
-        frame_map: from frames (batch, time, outputs) to what the lowest layer sees; None: it sees nothing.
-        stack: the recurrent layers.
-        readout: from the states of the highest (batch, time, *hidden) to frames (batch, time, outputs).
-        blind_shape: what the lowest layer is given at a step if it sees nothing: zeros of this shape.
-        num_steps: frames to be said.
+        frame_map: From frames (batch, time, outputs) to what the lowest layer sees; None: it sees nothing.
+        stack: The recurrent layers.
+        readout: From the states of the highest (batch, time, *hidden) to frames (batch, time, outputs).
+        blind_shape: What the lowest layer is given at a step if it sees nothing: zeros of this shape.
+        num_steps: Frames to be said.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Decoder(nn.Module):
         """What it says, and the pass through its layers.
 
         Args:
-            initial: the state that each layer starts from.
-            start: the frame that the first step sees.
-            predict: from outputs to the predictions that it sees as frames; gradients flow through it.
-            truth: the true frames; None: unknown.
-            shown: of each step but the first, whether it sees the true frame of the step before, or else
+            initial: The state that each layer starts from.
+            start: The frame that the first step sees.
+            predict: From outputs to the predictions that it sees as frames; gradients flow through it.
+            truth: The true frames; None: unknown.
+            shown: Of each step but the first, whether it sees the true frame of the step before, or else
                 its own.
         """
         if self.frame_map is None:

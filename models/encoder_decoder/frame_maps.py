@@ -31,9 +31,9 @@ def halving_convolutions(frame_shape: FrameShape, channels: int, kernel_size: in
     Maps (batch, time, pixels) to (batch, time, 2 channels, height / 4, width / 4).
 
     Args:
-        frame_shape: channels, height and width of a frame.
-        channels: after the first convolution; after the second twice as many.
-        kernel_size: odd.
+        frame_shape: Channels, height and width of a frame.
+        channels: After the first convolution; after the second twice as many.
+        kernel_size: Odd.
     """
     padding = kernel_size // 2
     convolutions = nn.Sequential(
@@ -53,10 +53,10 @@ def doubling_convolutions(
     Maps (batch, time, in_channels, height / 4, width / 4) to (batch, time, pixels).
 
     Args:
-        in_channels: of the maps.
-        frame_shape: channels, height and width of a frame.
-        channels: between the two.
-        kernel_size: odd.
+        in_channels: Of the maps.
+        frame_shape: Channels, height and width of a frame.
+        channels: Between the two.
+        kernel_size: Odd.
     """
     _, height, width = frame_shape
     convolutions = nn.Sequential(

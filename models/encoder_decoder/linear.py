@@ -16,8 +16,8 @@ class EncoderDecoder(DecodingNetwork):
     """Torch's recurrent layers, and linear ones with ReLU in between from frames to them and back.
 
     Args:
-        config: kind and number of layers on each side, and their sizes.
-        interface: what goes in and out.
+        config: Kind and number of layers on each side, and their sizes.
+        interface: What goes in and out.
     """
 
     def __init__(self, config: EncoderDecoderConfig, interface: Interface) -> None:

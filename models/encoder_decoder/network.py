@@ -19,7 +19,7 @@ class Blueprint(ABC):
     """The pieces that an encoder-decoder is made of; each call makes a new one.
 
     Attributes:
-        state_shape: of what a recurrent layer keeps at one step of one sequence.
+        state_shape: Of what a recurrent layer keeps at one step of one sequence.
     """
 
     state_shape: tuple[int, ...]
@@ -48,9 +48,9 @@ class DecodingNetwork(Network):
     layer. Where it sees nothing it has none, and its lowest layer's weights on inputs do not train.
 
     Args:
-        config: depth, dropout, what decoders see.
-        interface: what goes in and out.
-        blueprint: the pieces.
+        config: Depth, dropout, what decoders see.
+        interface: What goes in and out.
+        blueprint: The pieces.
     """
 
     def __init__(self, config: DecodingConfig, interface: Interface, blueprint: Blueprint) -> None:

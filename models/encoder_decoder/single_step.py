@@ -17,9 +17,9 @@ def single_step(
     """What `layer(inputs, initial)` gives, by torch's kernel of a cell where there is one.
 
     Args:
-        layer: called as `nn.LSTM` with batch_first is; one layer, one direction, and tanh in an `nn.RNN`.
-        inputs: of one step.
-        initial: the state before it, in the layer's own form.
+        layer: Called as `nn.LSTM` with batch_first is; one layer, one direction, and tanh in an `nn.RNN`.
+        inputs: Of one step.
+        initial: The state before it, in the layer's own form.
     """
     step = _STEPS.get(type(layer))
     if step is None:

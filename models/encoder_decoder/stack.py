@@ -16,9 +16,9 @@ class StackPass(NamedTuple):
     """A pass through a stack.
 
     Attributes:
-        inputs: what each layer was given, from the lowest up.
-        states: what each made of it at every step; zero where a sequence has ended.
-        final: the state of each at the end of each sequence.
+        inputs: What each layer was given, from the lowest up.
+        states: What each made of it at every step; zero where a sequence has ended.
+        final: The state of each at the end of each sequence.
     """
 
     inputs: list[Float[Tensor, "batch time *below"]]
@@ -30,8 +30,8 @@ class RecurrentStack(nn.Module):
     """Layers with dropout between them, each called as `nn.LSTM` with batch_first is.
 
     Args:
-        layers: from the lowest up.
-        dropout: share of a layer's states that the one above it does not see, in training only.
+        layers: From the lowest up.
+        dropout: Share of a layer's states that the one above it does not see, in training only.
     """
 
     def __init__(self, layers: Iterable[nn.Module], dropout: float) -> None:
@@ -48,9 +48,9 @@ class RecurrentStack(nn.Module):
         """One pass.
 
         Args:
-            inputs: sequences of one length, or padded at their ends.
-            initial: the state that each layer starts from; None: zero.
-            lengths: the length of each sequence where they are padded; on the host.
+            inputs: Sequences of one length, or padded at their ends.
+            initial: The state that each layer starts from; None: zero.
+            lengths: The length of each sequence where they are padded; on the host.
         """
         passed = StackPass([], [], [])
         below = inputs
