@@ -1,4 +1,4 @@
-"""What simple predictors get of any task, measured on its validation set: learned means better than these."""
+"""Baselines: simple predictors measured on the validation set of any task."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ _HELD_OUT = 5
 
 
 class Baseline(NamedTuple):
-    """What a simple predictor gets on the validation set.
+    """Result of a simple predictor on the validation set.
 
     Attributes:
         name: 'constant', 'last value' or 'linear'.
@@ -37,7 +37,7 @@ class Baseline(NamedTuple):
 
 
 class _Labelled(NamedTuple):
-    """Sequences of one length, with their labels side by side.
+    """Sequences padded to one length, with their labels.
 
     Attributes:
         inputs: Filled up with zeros.
@@ -54,10 +54,10 @@ class _Labelled(NamedTuple):
 
 
 def measure_baselines(task: Task, seed: int = 0, num_train: int = 2000) -> list[Baseline]:
-    """Fits simple predictors on training sequences and measures them on the validation set.
+    """Fit simple predictors on training sequences and measure them on the validation set.
 
     `constant` guesses the most frequent label, or the mean, of each labelled step. `last value` repeats the
-    last step of the input, where what is asked for goes on with it. `linear` is a ridge regression from the
+    last step of the input, if the targets continue it. `linear` is a ridge regression from the
     whole input to all labels, for classes from their one-hot codes; it is left out where frames are so large
     that too few sequences fit in memory.
 
@@ -86,7 +86,7 @@ def measure_baselines(task: Task, seed: int = 0, num_train: int = 2000) -> list[
 
 
 def _training(task: Task, seed: int, num_train: int) -> _Labelled:
-    """The first training sequences, at the lengths that training ends with."""
+    """Return the first training sequences, at the lengths of the end of training."""
     wanted = min(num_train, task.num_train or num_train)
     size = min(wanted, _BATCH_SIZE)
     batches = [
@@ -97,7 +97,7 @@ def _training(task: Task, seed: int, num_train: int) -> _Labelled:
 
 
 def _labelled(task: Task, batch: Batch) -> _Labelled:
-    """A batch on the CPU, filled up to the task's longest input."""
+    """Return a batch on the CPU, padded to the task's longest input."""
     inputs, targets = batch.inputs.detach().cpu(), batch.targets.cpu()
     num_sequences, num_steps = inputs.shape[:2]
     lengths = torch.full((num_sequences,), num_steps) if batch.lengths is None else batch.lengths
@@ -117,7 +117,7 @@ def _labelled(task: Task, batch: Batch) -> _Labelled:
 
 
 def _codes(task: Task, labels: Shaped[Tensor, "batch label *outputs"]) -> Float[Tensor, "batch label *codes"]:
-    """Labels as numbers that a mean and a linear map make sense of: classes as one-hot codes."""
+    """Return labels as numbers that can be averaged and regressed: classes as one-hot codes."""
     if task.config.target_kind == "category":
         return functional.one_hot(labels, task.output_size).float()
     return labels.float()
@@ -126,7 +126,7 @@ def _codes(task: Task, labels: Shaped[Tensor, "batch label *outputs"]) -> Float[
 def _measured(
     task: Task, guess: Float[Tensor, "batch label *codes"], wanted: _Labelled
 ) -> tuple[float, float]:
-    """Metric and natural loss of a guess: values, or probabilities of classes, of a 1, or of brightness."""
+    """Return metric and natural loss of a guess: values, or probabilities of classes, of a 1, or of white."""
     is_counted = wanted.is_label.clone()
     is_counted[:, : task.counted_from] = False
     kind, labels = task.config.target_kind, wanted.labels
@@ -150,7 +150,7 @@ def _mean(values: Float[Tensor, "batch label *outputs"], is_counted: Bool[Tensor
 
 
 class Ridge(NamedTuple):
-    """A linear map that was fitted to examples, in its dual form: with a weight for each example.
+    """Ridge regression in its dual form, with a weight for each example.
 
     So its cost goes with the features only linearly (Saunders et al. 1998).
     """
@@ -165,7 +165,7 @@ class Ridge(NamedTuple):
     def fit(
         cls, inputs: Float[Tensor, "examples features"], targets: Float[Tensor, "examples outputs"]
     ) -> "Ridge":
-        """Fits with the penalty that does best on a fifth of the examples, fitted to the others."""
+        """Fit with the penalty that does best on a held-out fifth of the examples."""
         num_held_out = len(inputs) // _HELD_OUT
         penalty = PENALTIES[1]
         if num_held_out:
@@ -197,6 +197,6 @@ class Ridge(NamedTuple):
         return cls(examples, mean, deviation, weights.float(), offset)
 
     def predict(self, inputs: Float[Tensor, "asked features"]) -> Float[Tensor, "asked outputs"]:
-        """What the map makes of inputs."""
+        """Return the predictions for inputs."""
         similarity = ((inputs - self.mean) / self.deviation) @ self.examples.T
         return similarity @ self.weights + self.offset

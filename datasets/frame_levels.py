@@ -24,7 +24,7 @@ _DIGITS_CHUNK, _LEVELS_CHUNK = 4096, 32
 def per_frame_cross_entropy(
     probabilities: Float[Tensor, "batch frames pixels"], targets: Float[Tensor, "batch frames pixels"]
 ) -> float:
-    """Nats a frame: cross-entropy summed over pixels, mean over frames (Srivastava et al. 2015, table 2).
+    """Return nats per frame: cross-entropy summed over pixels (Srivastava et al. 2015, table 2).
 
     A pixel between black and white counts as that share of white. So the least is not 0, but what the targets
     get as their own probabilities.
@@ -34,7 +34,7 @@ def per_frame_cross_entropy(
 
 
 def mean_frame_chance(mean: Float[Tensor, "pixels"], frames: Float[Tensor, "batch frames pixels"]) -> Chance:
-    """What the mean frame of training gets on frames: mean squared error, and nats a pixel.
+    """Return chance: mean squared error and nats per pixel of the mean training frame.
 
     Nothing that is blind to the input has a lower expectation of either.
     """
@@ -45,7 +45,7 @@ def mean_frame_chance(mean: Float[Tensor, "pixels"], frames: Float[Tensor, "batc
 def guess_level(
     name: str, guess: Float[Tensor, "batch #frames pixels"], frames: Float[Tensor, "batch frames pixels"]
 ) -> PartialSolution:
-    """What a guess gets: one picture for all frames of a sequence, or one for each."""
+    """Return the level of a guess: one picture for all frames of a sequence, or one for each."""
     hedged = guess.clamp(HALF_LEVEL, 1 - HALF_LEVEL)
     return PartialSolution(name, _mean_squared_error(guess, frames), _per_pixel_cross_entropy(hedged, frames))
 
@@ -74,7 +74,7 @@ class FrameMoments(NamedTuple):
 def frame_moments(
     digits: UInt8[Tensor, "digits size size"], frame_size: int, num_digits: int
 ) -> FrameMoments:
-    """Over all frames of digits that are drawn independently and stand anywhere within, equally likely.
+    """Return the moments over all frames of independent digits at uniformly distributed positions.
 
     A pixel is brighter than v if one of its k digits makes it so: with probability 1 - (1 - s(v))^k, where
     s(v) is the share of all digits at all places that do. Then E[y] and E[y^2] are sums of that over v.
@@ -99,7 +99,7 @@ def frame_moments(
 
 
 def _tail(digits: UInt8[Tensor, "digits size size"]) -> Float[Tensor, "levels size size"]:
-    """The share of digits that are brighter than each level 0 .. LEVELS - 1, pixel by pixel."""
+    """Return the share of digits brighter than each level 0 .. LEVELS - 1, for each pixel."""
     num_digits, size, _ = digits.shape
     num_bins = size**2 * (LEVELS + 1)
     first_bins = torch.arange(size**2) * (LEVELS + 1)

@@ -30,7 +30,7 @@ _CPU = torch.device("cpu")
 
 
 class GeneratedTask(Task):
-    """A task whose inputs are words of equally likely letters (see input_space).
+    """A task whose inputs are words of equally likely letters (see `input_space`).
 
     Training, validation and test share no example: validation and test are different words, and training
     draws from all others. Where there are no more words than validation and test ask for, both hold each
@@ -60,10 +60,10 @@ class GeneratedTask(Task):
 
     @abstractmethod
     def show(self, words: Words, length: int) -> Batch:
-        """The sequences that words of one length stand for, and their targets, on the words' device."""
+        """Return the sequences that words of one length encode, and their targets, on the words' device."""
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
-        """The training batch of one update, of one length (see Task.train_batch)."""
+        """Return the training batch of one update, of one length (see `Task.train_batch`)."""
         if self._epochs is not None:
             rows = self._epochs.rows(seed, update, batch_size)
             inputs, targets, _ = self._training_set_of(seed)
@@ -80,7 +80,7 @@ class GeneratedTask(Task):
         return Batch(inputs[part], targets[part])
 
     def _num_drawn_ahead(self, batch_size: int) -> int:
-        """Updates whose batches are drawn at once, for small ones cost as much as large ones."""
+        """Return how many batches are drawn at once, since small ones cost as much as large ones."""
         config = self.config
         if config.length_distribution != "fixed":
             return 1
@@ -88,7 +88,7 @@ class GeneratedTask(Task):
         return max(1, min(_MOST_DRAWN_AHEAD, _NUMBERS_DRAWN_AHEAD // numbers))
 
     def training_length(self, seed: int, update: int, progress: float) -> int:
-        """Time steps of one update's batch.
+        """Return the time steps of one update's batch.
 
         `uniform` takes any length from the shortest to the full one. `curriculum` does so too, but the
         longest grows in proportion to progress and is the full one from `curriculum_share` on, so that
@@ -105,7 +105,7 @@ class GeneratedTask(Task):
         return self.shortest_length + hashed_seed(seed, LENGTH, update) % num_lengths
 
     def validation_set(self) -> Batch:
-        """The fixed validation sequences, at the full length."""
+        """Return the fixed validation sequences, at the full length."""
         return self._validation_set
 
     @cached_property
@@ -116,7 +116,7 @@ class GeneratedTask(Task):
         return self._held_out_set(TEST)
 
     def _vocabulary(self, length: int) -> Vocabulary:
-        """The words of one length that training draws from."""
+        """Return the words of one length that training draws from."""
         if length not in self._vocabularies:
             is_full = length == self.config.sequence_length
             self._vocabularies[length] = Vocabulary(
@@ -126,16 +126,16 @@ class GeneratedTask(Task):
 
     @cached_property
     def _kept_out(self) -> Int64[Tensor, "kept"] | None:
-        """The heads that training must not draw, in ascending order."""
+        """Heads that training must not draw, in ascending order."""
         if self.config.is_enumerated:
             return None
         return torch.cat([self._held_out_heads[stream] for stream in (VALIDATION, TEST)]).sort().values
 
     @cached_property
     def _held_out_heads(self) -> dict[int, Int64[Tensor, "held_out"]]:
-        """The heads of the words in validation and test: all different, or in each set all there are.
+        """Heads of the words in validation and test: all different, or in each set all that exist.
 
-        Drawn on the CPU whatever the device, so that maps from different machines compare.
+        Draw on the CPU whatever the device, so that maps from different machines compare.
         """
         config = self.config
         num_heads = config.input_space(config.sequence_length).num_heads
@@ -155,7 +155,7 @@ class GeneratedTask(Task):
         )
 
     def _training_set_of(self, seed: int) -> Batch:
-        """One seed's training set, all different words. The last one asked for is kept: a trial has one."""
+        """Return one seed's training set, all different words. Cached for the last seed: a trial has one."""
         if self._training_set is None or self._training_set[0] != seed:
             assert self.num_train is not None
             length = self.config.sequence_length

@@ -20,7 +20,7 @@ _UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: Path, item_shape: tuple[int, ...]) -> UInt8[np.ndarray, "items *shape"]:
-    """Reads one file of unsigned bytes, or the same name with .gz.
+    """Read one file of unsigned bytes, or the same name with .gz.
 
     Args:
         path: The file, without .gz.

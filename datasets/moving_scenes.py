@@ -34,7 +34,7 @@ def draw_scenes(
     generator: torch.Generator,
     num_sequences: int,
 ) -> Scenes:
-    """Independent sequences, drawn on the generator's device, laid down on that of the pool.
+    """Draw independent scenes on the generator's device and move them to that of the pool.
 
     Args:
         config: How many digits, frames, and how large.
@@ -51,7 +51,7 @@ def draw_scenes(
 
 
 def show(config: MovingMnistConfig, scenes: Scenes) -> Batch:
-    """The frames that are shown, and those that are asked for."""
+    """Return the frames that are shown, and the target frames."""
     past, future = scenes.corners.split((config.sequence_length, config.prediction_length), dim=2)
     shown = render(scenes.digits, past, config.frame_size)
     match config.target:
@@ -69,9 +69,9 @@ def show(config: MovingMnistConfig, scenes: Scenes) -> Batch:
 def draw_trajectories(
     generator: torch.Generator, num_sequences: int, num_digits: int, num_frames: int, num_places: int
 ) -> Int64[Tensor, "sequences digits frames 2"]:
-    """Where each digit's upper left corner is in each frame: row and column.
+    """Draw row and column of each digit's upper left corner in each frame.
 
-    Starts and directions are uniform and independent, so every place is as likely as any other, in every
+    Starts and directions are uniform and independent, so all positions are equally likely, in every
     frame: reflection keeps a uniform position uniform, since a direction and its opposite are equally likely.
 
     Args:
@@ -94,7 +94,7 @@ def places(
     num_frames: int,
     num_places: int,
 ) -> Int64[Tensor, "*batch frames axes"]:
-    """The whole pixels 0 .. num_places - 1 that points between walls at 0 and at num_places stand on.
+    """Return the whole pixels 0 .. num_places - 1 of points that move between walls at 0 and num_places.
 
     A reflected path is the straight one, folded: u becomes n - |u mod 2n - n| between walls n apart.
 
@@ -107,12 +107,12 @@ def places(
     times = torch.arange(num_frames, device=start.device).unsqueeze(-1)
     unfolded = start.unsqueeze(-2) + times * velocity.unsqueeze(-2)
     folded = num_places - (unfolded.remainder(2 * num_places) - num_places).abs()
-    # A point right on the far wall stands on the last pixel.
+    # A point exactly on the far wall is on the last pixel.
     return folded.long().clamp_(max=num_places - 1)
 
 
 def resized(pixels: UInt8[Tensor, "digits 784"], size: int) -> UInt8[Tensor, "digits size size"]:
-    """Digits of another size, by averaging areas: a pixel is the mean of what it covers, rounded."""
+    """Resize digits by averaging areas: a pixel is the mean of what it covers, rounded."""
     weights = _area_weights(DIGIT_WIDTH, size)
     parts = [
         (weights @ part.view(-1, DIGIT_WIDTH, DIGIT_WIDTH).float() @ weights.T).round().to(torch.uint8)
@@ -126,7 +126,7 @@ def render(
     corners: Int64[Tensor, "sequences digits frames 2"],
     frame_size: int,
 ) -> Float[Tensor, "sequences frames pixels"]:
-    """Frames on a black ground; where digits overlap, the brighter one shows.
+    """Render frames on black; where digits overlap, the brighter one is visible.
 
     Args:
         digits: Their brightness, from 0 up.
@@ -150,7 +150,7 @@ def render(
 
 
 def _area_weights(before: int, after: int) -> Float[Tensor, "after before"]:
-    """What share of each new pixel is covered by each old one, along one axis."""
+    """Return the share of each new pixel that each old one covers, along one axis."""
     new = torch.arange(after).unsqueeze(1) * (before / after)
     old = torch.arange(before)
     covered = torch.minimum(new + before / after, old + 1) - torch.maximum(new, old)

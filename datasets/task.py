@@ -1,4 +1,4 @@
-"""The contract of a task: what it shows, what it asks, and what blind guessing gets."""
+"""The interface of a task, its batches, and epochs over a finite training set."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ TRAIN, VALIDATION, TEST, LENGTH, TRAIN_SET = range(5)
 
 
 class SealedError(RuntimeError):
-    """The test set was asked for without breaking its seal."""
+    """The test set was requested before it was unsealed."""
 
 
 class Batch(NamedTuple):
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     lengths: Int64[Tensor, "batch"] | None = None
 
     def split(self, size: int) -> "Iterator[Batch]":
-        """The same sequences in batches of at most `size`."""
+        """Yield the same sequences in batches of at most `size`."""
         for start in range(0, len(self.inputs), size):
             part = slice(start, start + size)
             lengths = None if self.lengths is None else self.lengths[part]
@@ -87,7 +87,7 @@ class Task(ABC):
 
     @abstractmethod
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
-        """The training batch of one update.
+        """Return the training batch of one update.
 
         Args:
             seed: The trial's seed.
@@ -98,10 +98,10 @@ class Task(ABC):
 
     @abstractmethod
     def validation_set(self) -> Batch:
-        """The fixed validation sequences, the same for every seed."""
+        """Return the fixed validation sequences, the same for every seed."""
 
     def test_set(self) -> Batch:
-        """The fixed test sequences. Raises SealedError before `unseal()`."""
+        """Return the fixed test sequences. Raises SealedError before `unseal()`."""
         if self._sealed:
             raise SealedError("the test set is sealed: call unseal() once the search is over")
         return self._test_set()
@@ -110,22 +110,22 @@ class Task(ABC):
     def _test_set(self) -> Batch: ...
 
     def unseal(self) -> None:
-        """Opens the test set, for the one look after the search."""
+        """Unseal the test set, for its single use after the search."""
         self._sealed = False
 
     def generator(self, seed: int, stream: int, index: int) -> torch.Generator:
-        """A generator on this task's device, seeded by a hash of all three."""
+        """Return a generator on this task's device, seeded by a hash of all three."""
         return torch.Generator(device=self.device).manual_seed(hashed_seed(seed, stream, index))
 
 
 def hashed_seed(seed: int, stream: int, index: int) -> int:
-    """63 bits that look random, the same on every machine for the same three numbers."""
+    """Return 63 pseudo-random bits, the same on every machine for the same three numbers."""
     digest = blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 class Epochs:
-    """Goes through all examples of a set again and again, each time in an order of its own.
+    """Epochs over all examples of a finite set, each in an order of its own.
 
     The seed determines every order, so a batch is a function of seed and update alone. A batch may reach
     over the end of an epoch.
@@ -137,7 +137,7 @@ class Epochs:
         self._order: tuple[tuple[int, int], Int64[Tensor, "examples"]] | None = None
 
     def rows(self, seed: int, update: int, batch_size: int) -> Int64[Tensor, "batch"]:
-        """Which examples one update's batch holds: the next ones in the orders of the epochs."""
+        """Return the examples of one update's batch: the next ones in the orders of the epochs."""
         parts, start = [], update * batch_size
         while (missing := (update + 1) * batch_size - start) > 0:
             epoch, first = divmod(start, self.num_examples)
@@ -146,7 +146,7 @@ class Epochs:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _order_of(self, seed: int, epoch: int) -> Int64[Tensor, "examples"]:
-        """The order of one epoch's examples. The last one asked for is kept: it serves the whole epoch."""
+        """Return the order of one epoch's examples. Cached for the last epoch."""
         if self._order is None or self._order[0] != (seed, epoch):
             generator = torch.Generator().manual_seed(hashed_seed(seed, TRAIN, epoch))
             order = torch.randperm(self.num_examples, generator=generator).to(self.device)
@@ -155,13 +155,13 @@ class Epochs:
 
 
 def num_shared(one: Batch, other: Batch) -> int:
-    """How many examples of `one` are, bit for bit, among the inputs of `other`. Targets are not looked at."""
+    """Count the inputs of `one` that are, bit for bit, among those of `other`, whatever their targets."""
     known = set(_rows(other))
     return sum(row in known for row in _rows(one))
 
 
 def _rows(batch: Batch) -> list[bytes]:
-    """The bytes of each example's inputs, without the padding at its end."""
+    """Return the bytes of each example's inputs, without the padding at its end."""
     inputs = batch.inputs.detach().cpu().contiguous().numpy()
     if batch.lengths is None:
         return [sequence.tobytes() for sequence in inputs]

@@ -1,4 +1,4 @@
-"""Whether values are what they must be; where not, which one is to blame."""
+"""Checks of the values and sizes of the user's arrays."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from failmap.datasets.errors import TaskError
 
 
 def as_numbers(name: str, values: Shaped[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
-    """The same numbers as float64.
+    """Return the values as float64.
 
     Raises:
         TaskError: They are no numbers.
@@ -26,7 +26,7 @@ def require_finite(
     axes: Sequence[str],
     is_meant: Shaped[np.ndarray, "..."] | None = None,
 ) -> None:
-    """Refuses what is missing (NaN) or infinite.
+    """Refuse missing (NaN) and infinite values.
 
     Args:
         name: Of the array or column.
@@ -53,7 +53,7 @@ def require_finite(
 def as_classes(
     name: str, labels: Float64[np.ndarray, "labels"]
 ) -> tuple[Int64[np.ndarray, "labels"], list[int]]:
-    """Classes numbered from 0, and the label that each stands for, in rising order.
+    """Return classes numbered from 0, and their labels in ascending order.
 
     Raises:
         TaskError: Labels are no whole numbers, or all the same.
@@ -73,13 +73,13 @@ def as_classes(
 
 
 def as_codes(values: Shaped[np.ndarray, "items"]) -> Int64[np.ndarray, "items"]:
-    """The same number, from 0, for the same value."""
+    """Number distinct values from 0."""
     _, codes = np.unique(values, return_inverse=True)
     return codes.astype(np.int64)
 
 
 def require_room(num_bytes: int, what: str) -> None:
-    """Refuses what would not fit into the memory that is free.
+    """Refuse values that would not fit into free memory: a few kB of a file can claim any size.
 
     Args:
         num_bytes: That the values take as they are stored.

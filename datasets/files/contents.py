@@ -1,4 +1,4 @@
-"""What a file holds, whatever its form: sequences with targets, or series that go on."""
+"""Contents of a file, whatever its format: sequences with targets, or series."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int64, Shaped
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sequences and what is asked of them.
+    """Sequences and their targets.
 
     Attributes:
         inputs: Padded with zeros at their ends.
@@ -31,7 +31,7 @@ class Sequences:
 
     @property
     def is_step(self) -> Shaped[np.ndarray, "sequences time"]:
-        """Which steps are the sequence's own, and not there to fill it up."""
+        """Which steps belong to the sequence rather than its padding."""
         is_step: Shaped[np.ndarray, "sequences time"] = (
             np.arange(self.inputs.shape[1]) < self.lengths[:, None]
         )
@@ -40,7 +40,7 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Series:
-    """One series of measurements in the order of time.
+    """One series of measurements in temporal order.
 
     Attributes:
         values: The features that are asked for come first.

@@ -1,4 +1,4 @@
-"""From a file's contents to three sets of examples, normalised, with what a user should know of them."""
+"""From the contents of a file to three normalised sets of examples, with notes for the user."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -33,7 +33,7 @@ class Scaling(NamedTuple):
 
     @classmethod
     def of(cls, values: Float64[np.ndarray, "items features"], *, is_on: bool) -> "Scaling":
-        """Mean and standard deviation of training values; the identity where scaling is off."""
+        """Return the scaling by mean and deviation of training values, or the identity if it is off."""
         if not is_on:
             num_features = values.shape[1]
             return cls(np.zeros(num_features), np.ones(num_features))
@@ -43,14 +43,14 @@ class Scaling(NamedTuple):
         return cls(mean, np.where(is_constant, 1.0, deviation))
 
     def apply(self, values: Float64[np.ndarray, "*items features"]) -> Float64[np.ndarray, "*items features"]:
-        """The values shifted and scaled."""
+        """Return the values shifted and scaled."""
         scaled: Float64[np.ndarray, "*items features"] = (values - self.mean) / self.deviation
         return scaled
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file as a task shows it.
+    """A file as sets of examples.
 
     Attributes:
         train: Examples.
@@ -72,7 +72,7 @@ class Prepared:
 
 
 def prepare(config: ArrayFileConfig) -> Prepared:
-    """Reads, splits, cuts and normalises a file. Kept for the next trial that asks for the same.
+    """Read, split, cut and normalise a file. Cached for the next trial with the same settings.
 
     Raises:
         TaskError: The file is not as it must be, or cannot be split so that nothing leaks.
@@ -139,7 +139,7 @@ def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
 
 
 def _shortened(parts: Parts, config: ArrayFileConfig) -> Parts:
-    """The parts with as many training rows as the user wants."""
+    """Return the parts with as many training rows as the user wants."""
     num_left = len(parts.train)
     if config.train_size is not None and config.train_size > num_left:
         raise TaskError(f"task.train_size={config.train_size}: {num_left} are left for training")
@@ -147,7 +147,7 @@ def _shortened(parts: Parts, config: ArrayFileConfig) -> Parts:
 
 
 def _cropped(sequences: Sequences, sequence_length: int) -> Sequences:
-    """The last steps of each sequence; all of them for 0."""
+    """Return the last steps of each sequence; all of them for 0."""
     longest = int(sequences.lengths.max())
     if sequence_length > longest:
         raise TaskError(f"task.sequence_length={sequence_length}: the longest sequence has {longest} steps")
@@ -165,7 +165,7 @@ def _classes(
     is_label: Shaped[np.ndarray, "sequences *time"],
     parts: Parts,
 ) -> tuple[Int64[np.ndarray, "sequences *time"], int, list[str]]:
-    """Labels as classes from 0, 0 where a sequence is filled up; how many classes; and what is odd."""
+    """Return labels as classes from 0, with 0 for padding, the number of classes, and notes."""
     classes, labels = as_classes("targets", targets[is_label])
     numbered = np.zeros(targets.shape, dtype=np.int64)
     numbered[is_label] = classes
@@ -195,7 +195,7 @@ def _scaled_targets(
     parts: Parts,
     config: ArrayFileConfig,
 ) -> Shaped[np.ndarray, "sequences *time"]:
-    """Numbers in units of training's deviation from its mean, 0 where a sequence is filled up."""
+    """Return numbers scaled by training's mean and deviation, with 0 for padding."""
     known = targets[parts.train][is_label[parts.train]]
     if known.min() == known.max():
         raise TaskError(
@@ -207,7 +207,7 @@ def _scaled_targets(
 
 
 def _notes(parts: Parts, config: ArrayFileConfig, what: str) -> list[str]:
-    """The sizes of the parts, and what came of splitting."""
+    """Return notes on the sizes of the parts and on the split."""
     num_train, num_validation, num_test = map(len, (parts.train, parts.validation, parts.test))
     sizes = f"{num_train:,} {what} to train, {num_validation:,} to validate, {num_test:,} to test"
     return [sizes, *parts.notes, *few_test_sequences(config, num_test)]
@@ -221,7 +221,7 @@ def _constant_features(
 
 
 def _look_alikes(train: Batch, validation: Batch) -> list[str]:
-    """What is told of validation inputs that training shows too: only cutting can have made them alike."""
+    """Return a note on validation inputs that are in training too, which only cutting can cause."""
     num_alike = num_shared(validation, train)
     if not num_alike:
         return []

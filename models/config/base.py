@@ -58,9 +58,9 @@ class Layer:
     """
 
     kind: Kind
-    num_steps: float
-    num_units: float
-    num_products: float
+    num_steps: int | float
+    num_units: int | float
+    num_products: int | float
 
 
 class NetworkConfig(BaseModel):

@@ -39,8 +39,6 @@ def cost_of(task: dict[str, Any], model: dict[str, Any] | None = None, **train: 
 def test_cost_grows_with_length_depth_and_width(
     length: int, depth: int, hidden_size: int, model: str
 ) -> None:
-    length: int, depth: int, hidden_size: int, model: str
-) -> None:
     cost = relative_cost(trial(length, depth, hidden_size, model))
     assert 0 < cost < relative_cost(trial(length + 1, depth, hidden_size, model))
     assert cost < relative_cost(trial(length, depth + 1, hidden_size, model))
