@@ -1,4 +1,4 @@
-"""A recurrent layer run in chunks of time, so that a gradient to its state at a step can be asked for."""
+"""A recurrent layer run in chunks of time, for gradients with respect to its state at a step."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class ChunkedPass(NamedTuple):
-    """A layer's states at every step, and those at some steps as nodes of the graph that lead to the rest.
+    """A layer's states, and those at some steps as nodes of the graph through which all later ones depend.
 
     Attributes:
         states: What `layer(inputs)` gives.
@@ -25,7 +25,7 @@ class ChunkedPass(NamedTuple):
 def run_in_chunks(
     layer: nn.RNNBase, inputs: Float[Tensor, "batch time features"], steps: Sequence[int]
 ) -> ChunkedPass:
-    """One pass by torch's own kernel, called once for each stretch between two of the steps.
+    """Run one pass by torch's own kernel, called once for each stretch between two of the steps.
 
     The gradient to an LSTM's node is that to h alone: its cell c goes on beside it.
 
@@ -47,7 +47,7 @@ def run_in_chunks(
         node = states[:, -1:]
         passed += [states[:, :-1], node]
         nodes.append(node)
-        # What goes on in time is the node, and not the kernel's own final state, which stands beside it.
+        # The next chunk starts from the node, and not from the kernel's own final state.
         hidden = node.transpose(0, 1).contiguous()
         state = (hidden, final[1]) if isinstance(final, tuple) else hidden
     return ChunkedPass(torch.cat(passed, dim=1), nodes[: len(steps)])
@@ -59,7 +59,7 @@ def state_gradients(
     from_above: Float[Tensor, "batch time hidden"],
     steps: Sequence[int],
 ) -> Float[Tensor, "steps batch hidden"]:
-    """The total derivative of a loss to a layer's state h at some steps: through the layer above and in time.
+    """Return the total derivative of a loss to a layer's state h at some steps, across layers and time.
 
     Args:
         layer: Of one layer and one direction, batch first.

@@ -45,7 +45,7 @@ class MLP(Network):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass. A layer's states count as one step."""
+        """Run one pass. A layer's states count as one step."""
         missing = self.interface.num_steps - inputs.shape[1]
         below = functional.pad(inputs, (0, 0, 0, missing)).flatten(1)
         layers: list[LayerTrace] = []
@@ -62,16 +62,16 @@ class MLP(Network):
         return Trace(outputs, layers)
 
     def parts(self) -> dict[str, nn.Module]:
-        """The layers, and the readout."""
+        """Return the layers and the readout."""
         return {**named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
-        """The flattened input, and each layer's units."""
+        """Return the size of the flattened input, and of each layer."""
         return num_steps * self.interface.input_size + sum(self.widths[1:])
 
 
 class CausalBlock(nn.Module):
-    """One dilated convolution over the present and the past, ReLU, and what came in added to it.
+    """One dilated convolution over the present and the past, ReLU, and a residual connection.
 
     Bai et al. (2018) have two convolutions in a block; one keeps `depth` comparable with recurrent layers.
     """
@@ -83,7 +83,7 @@ class CausalBlock(nn.Module):
         self.shortcut = nn.Identity() if input_size == output_size else nn.Linear(input_size, output_size)
 
     def forward(self, inputs: Float[Tensor, "batch time below"]) -> Float[Tensor, "batch time above"]:
-        """The same number of steps; step t depends on none after t."""
+        """Return as many steps as given; step t depends on none after t."""
         past = functional.pad(inputs.transpose(1, 2), (self.reach, 0))
         outputs: Tensor = functional.relu(self.convolution(past)).transpose(1, 2) + self.shortcut(inputs)
         return outputs
@@ -93,7 +93,7 @@ class ConvolutionNetwork(Network):
     """`depth` causal blocks whose dilation doubles, and a linear readout.
 
     An output sees the last 1 + (kernel_size - 1) x (2^depth - 1) steps: 7 of them at depth 2, 63 at depth 5
-    with a kernel of 3. What lies before is out of its reach, whatever the training.
+    with a kernel of 3. Earlier steps are out of reach, whatever the training.
     """
 
     def __init__(self, config: ConvolutionConfig, interface: Interface) -> None:
@@ -113,7 +113,7 @@ class ConvolutionNetwork(Network):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass; dropout comes between the blocks."""
+        """Run one pass, with dropout between the blocks."""
         below = with_blank_steps(inputs, self.interface)
         layers: list[LayerTrace] = []
         for index, layer in enumerate(self.layers):
@@ -124,11 +124,11 @@ class ConvolutionNetwork(Network):
         return Trace(self.readout(states_to_read(top, lengths, self.interface)), layers)
 
     def parts(self) -> dict[str, nn.Module]:
-        """The blocks, and the readout."""
+        """Return the blocks and the readout."""
         return {**named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
-        """All states of all blocks."""
+        """Return the number of states of all blocks."""
         return (num_steps + sum(self.interface.decoded_steps)) * sum(self.widths[1:])
 
 
@@ -159,7 +159,7 @@ class AttentionNetwork(Network):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass."""
+        """Run one pass."""
         shown = with_blank_steps(inputs, self.interface)
         num_steps, device = shown.shape[1], shown.device
         below = self.embedding(shown) + positions(num_steps, self.config.hidden_size).to(device)
@@ -172,11 +172,11 @@ class AttentionNetwork(Network):
         return Trace(self.readout(states_to_read(below, lengths, self.interface)), layers)
 
     def parts(self) -> dict[str, nn.Module]:
-        """The embedding, the layers, and the readout."""
+        """Return the embedding, the layers and the readout."""
         return {"embedding": self.embedding, **named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
-        """All states of all layers, their inner parts, and the attention of every step to every other."""
+        """Return the size of all states, inner parts, and attention weights between steps."""
         steps = num_steps + sum(self.interface.decoded_steps)
         widths = self.config.hidden_size * (1 + _INNER_FACTOR) + steps * self.config.heads
         return self.config.depth * steps * widths
@@ -184,7 +184,7 @@ class AttentionNetwork(Network):
     def _hidden_steps(
         self, num_steps: int, lengths: Int64[Tensor, "batch"] | None, device: torch.device
     ) -> dict[str, Tensor]:
-        """What no step may see: the future, or the steps that only fill a sequence up."""
+        """Return the mask of what no step may see: the future, or padding."""
         if self.interface.layout != "sequence":
             later = torch.ones(num_steps, num_steps, dtype=torch.bool, device=device).triu(diagonal=1)
             return {"src_mask": later}
@@ -194,7 +194,7 @@ class AttentionNetwork(Network):
 
 
 def positions(num_steps: int, size: int) -> Float[Tensor, "time size"]:
-    """Sines and cosines of geometrically falling frequencies (Vaswani et al. 2017, section 3.5)."""
+    """Return sines and cosines of geometrically falling frequencies (Vaswani et al. 2017, section 3.5)."""
     step = torch.arange(num_steps).unsqueeze(1)
     frequency = torch.exp(torch.arange(0, size, 2) * (-math.log(10_000.0) / size))
     waves = torch.stack((torch.sin(step * frequency), torch.cos(step * frequency)), dim=-1)

@@ -1,4 +1,4 @@
-"""The contract of a network: what it is built for, and what a pass through it leaves to be looked at."""
+"""The interface of a network: inputs and outputs, and the trace of a pass."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from failmap.models.config import OutputLayout
 
 @dataclass(frozen=True)
 class Interface:
-    """What goes into a network and what comes out: all that it knows of a task.
+    """Inputs and outputs of a network: all that it knows of a task.
 
     Attributes:
         input_size: Features of one time step.
@@ -35,7 +35,7 @@ class Interface:
 
 
 class Teacher(NamedTuple):
-    """The true sequences, for a decoder that is shown them in training.
+    """The true sequences, for a decoder that may be given them in training.
 
     Attributes:
         targets: Of the batch, in the units of the inputs.
@@ -47,7 +47,7 @@ class Teacher(NamedTuple):
 
 
 class LayerTrace(NamedTuple):
-    """What one layer was given and what states it went through.
+    """Inputs, states and outputs of one layer in a pass.
 
     Attributes:
         name: As in `Network.parts()`.
@@ -73,14 +73,14 @@ class LayerTrace(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """A pass through a network: its outputs, and its layers from the bottom up."""
+    """Outputs of a pass through a network, and its layers from the bottom up."""
 
     outputs: Float[Tensor, "batch *label outputs"]
     layers: list[LayerTrace]
 
 
 class Network(nn.Module, ABC):
-    """A network on one interface. In training mode dropout is on, as torch has it."""
+    """A network with a given interface."""
 
     interface: Interface
 
@@ -91,7 +91,7 @@ class Network(nn.Module, ABC):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass.
+        """Run one pass.
 
         Args:
             inputs: Sequences of one length, or padded with zeros at their ends.
@@ -110,22 +110,22 @@ class Network(nn.Module, ABC):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Float[Tensor, "batch *label outputs"]:
-        """The outputs of one pass (see `trace`)."""
+        """Return the outputs of one pass (see `trace`)."""
         return self.trace(inputs, lengths, teacher).outputs
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
-        """Its layers by name, from the bottom up, the last one being what makes the outputs.
+        """Return the layers by name, from the bottom up; the last one makes the outputs.
 
         Every parameter is in exactly one of them.
         """
 
     @abstractmethod
     def state_entries(self, num_steps: int) -> int:
-        """Numbers that a pass over one sequence keeps, about: what a batch's memory goes by."""
+        """Return about how many numbers a pass over one sequence keeps, to estimate memory."""
 
     def feed_back_through(self, predict: Callable[[Tensor], Tensor]) -> None:
-        """Says how outputs become inputs again, for a decoder that sees its own.
+        """Set how outputs become inputs again, for a decoder that reads its own.
 
         Args:
             predict: From outputs to predictions in the units of the inputs.
@@ -133,14 +133,14 @@ class Network(nn.Module, ABC):
 
 
 def named_layers(layers: nn.ModuleList) -> dict[str, nn.Module]:
-    """A stack's layers by the names that signals and reports give them: layers.0 is the lowest."""
+    """Return a stack's layers by the names that signals and reports use: layers.0 is the lowest."""
     return {f"layers.{index}": layer for index, layer in enumerate(layers)}
 
 
 def with_blank_steps(
     inputs: Float[Tensor, "batch time features"], interface: Interface
 ) -> Float[Tensor, "batch longer features"]:
-    """The input, followed for the layout `decoded` by blank steps: the first output is at the last input.
+    """Append blank steps for the layout `decoded`: the first output is at the last input.
 
     One step in and many out is the network that Karpathy (2015) calls one-to-many.
     """
@@ -153,7 +153,7 @@ def states_to_read(
     lengths: Int64[Tensor, "batch"] | None,
     interface: Interface,
 ) -> Float[Tensor, "batch *label hidden"]:
-    """The states that outputs are made of: all; the last of each sequence; or from there on.
+    """Return the states that outputs are made of: all; the last of each sequence; or from there on.
 
     Args:
         states: At every step, blank ones included.

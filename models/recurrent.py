@@ -63,7 +63,7 @@ class RecurrentNetwork(Network):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass. Outputs that are decoded are made while blank steps follow the input."""
+        """Run one pass. Decoded outputs are read at blank steps after the input."""
         below = with_blank_steps(inputs, self.interface)
         num_inside = None if lengths is None else lengths + self.num_blanks
         layers: list[LayerTrace] = []
@@ -79,11 +79,11 @@ class RecurrentNetwork(Network):
         return Trace(self.readout(torch.cat(read, dim=-1) if len(read) > 1 else read[0]), layers)
 
     def parts(self) -> dict[str, nn.Module]:
-        """The layers, each with its norm and its bypass, and the readout."""
+        """Return the layers, each with its norm and its bypass, and the readout."""
         return {**named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
-        """All states of all layers, at blank steps too."""
+        """Return the number of states of all layers, blank steps included."""
         return (num_steps + self.num_blanks) * sum(self.widths)
 
     def _layers(self) -> list[RecurrentLayer]:
@@ -92,7 +92,7 @@ class RecurrentNetwork(Network):
     def _to_read(
         self, outputs: Float[Tensor, "batch longer hidden"], lengths: Int64[Tensor, "batch"] | None
     ) -> Float[Tensor, "batch *label hidden"]:
-        """What the readout sees of a layer.
+        """Return the part of a layer's outputs that the readout sees.
 
         For one output a sequence, that is where each direction ends: the one that reads backwards has seen
         all of the sequence at its first step.
@@ -104,7 +104,7 @@ class RecurrentNetwork(Network):
 
 
 def reuse_layers(network: RecurrentNetwork, stored: Mapping[str, Tensor]) -> None:
-    """Copies stored layers from the bottom up, as far as they fit, and counts them.
+    """Copy stored layers from the bottom up, as far as they fit, and count them.
 
     A layer fits if all of its tensors are stored, no other ones, and each in the shape it has here. The first
     that does not ends the copying. The readout is never copied.
@@ -132,7 +132,7 @@ def reuse_layers(network: RecurrentNetwork, stored: Mapping[str, Tensor]) -> Non
 
 
 def _tensors(tensors: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
-    """The tensors of one layer by their names within it."""
+    """Return the tensors of one layer by their names within it."""
     prefix = f"layers.{index}."
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
@@ -142,6 +142,6 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 
 
 def _told(tensors: Mapping[str, Tensor]) -> str:
-    """A layer's tensors in one line."""
+    """Describe a layer's tensors in one line."""
     shapes = _shapes(tensors).items()
     return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes) or "missing"

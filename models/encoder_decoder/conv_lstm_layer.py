@@ -1,4 +1,4 @@
-"""The convolutional LSTM, one layer of it (Shi et al. 2015)."""
+"""One layer of a convolutional LSTM (Shi et al. 2015)."""
 
 import math
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class ConvLSTMLayer(nn.Module):
         inputs: Float[Tensor, "batch time below height width"] | PackedSequence,
         initial: tuple[Maps, Maps] | None = None,
     ) -> tuple[Float[Tensor, "batch time hidden height width"] | PackedSequence, tuple[Maps, Maps]]:
-        """The states at every step, in the form that the inputs had, and the last state and cell of each.
+        """Return the states at every step, in the form of the inputs, and the last state and cell of each.
 
         Args:
             inputs: Sequences of one length, or packed ones, which start from zero.
@@ -68,13 +68,13 @@ class ConvLSTMLayer(nn.Module):
     def _fed(
         self, inputs: Float[Tensor, "any below height width"]
     ) -> Float[Tensor, "any gates height width"]:
-        """What the inputs add to the gates, of all steps at once."""
+        """Return what the inputs add to the gates, for all steps at once."""
         return functional.conv2d(inputs, self.weight_ih_l0, self.bias_ih_l0, padding=self.padding)
 
     def _walk(
         self, fed: Sequence[Tensor], initial: tuple[Maps, Maps] | None
     ) -> tuple[list[Tensor], tuple[Maps, Maps]]:
-        """Goes from step to step; the sequences that a step does not have any more keep their states."""
+        """Run step by step; sequences that have ended keep their states."""
         if initial is None:
             zero = fed[0].new_zeros(len(fed[0]), self.hidden_channels, *fed[0].shape[2:])
             initial = (zero, zero)

@@ -1,4 +1,4 @@
-"""How a decoder says a sequence: from the encoder's last states, and from what it is shown on the way."""
+"""A decoder, which generates a sequence from the encoder's last states and the frames it is given."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ from failmap.models.encoder_decoder.stack import RecurrentStack, StackPass, Stat
 
 
 class Continued(nn.Module):
-    """A recurrent layer that goes on from a state which is not zero.
+    """A recurrent layer that continues from a given state.
 
     Of a type of its own, for `gate_activations` takes the state before the first step for zero.
     """
@@ -22,7 +22,7 @@ class Continued(nn.Module):
         self.layer = layer
 
     def forward(self, inputs: Tensor, initial: State) -> tuple[Tensor, State]:
-        """The layer's states at every step, and its final one."""
+        """Return the layer's states at every step, and its final one."""
         if inputs.shape[1] == 1:
             return single_step(self.layer, inputs, initial)
         states, final = self.layer(inputs, initial)
@@ -30,7 +30,7 @@ class Continued(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Recurrent layers that go on where the encoder's ended, and make one frame at each of their steps.
+    """Recurrent layers that continue from the encoder's last states, with one frame at each step.
 
     The first step sees a frame of zeros, whatever it is to say; it sees nothing either in the program of
     Srivastava et al. (2015). The last frame shown would be the whole answer for a decoder that reconstructs
@@ -67,7 +67,7 @@ class Decoder(nn.Module):
         truth: Float[Tensor, "batch time outputs"] | None,
         shown: Sequence[bool],
     ) -> tuple[Float[Tensor, "batch time outputs"], StackPass]:
-        """What it says, and the pass through its layers.
+        """Return the generated frames, and the pass through the layers.
 
         Args:
             initial: The state that each layer starts from.
@@ -98,7 +98,7 @@ class Decoder(nn.Module):
 
 
 def stretches(shown: Sequence[bool]) -> list[tuple[int, int]]:
-    """The longest stretches of steps, begin and end, that one call of a kernel can make.
+    """Return begin and end of the longest stretches of steps that one call of a kernel can make.
 
     A stretch begins where a decoder sees its own output, which must have been made; from there on it reaches
     as far as true frames are shown, for these are known beforehand. So a decoder that is shown all of them
@@ -109,7 +109,7 @@ def stretches(shown: Sequence[bool]) -> list[tuple[int, int]]:
 
 
 def draw_shown(true_share: float, num_steps: int) -> list[bool]:
-    """Whether each step but the first sees the true frame: a coin for each (Bengio et al. 2015).
+    """Draw for each step but the first whether it is given the true frame (Bengio et al. 2015).
 
     Drawn from torch's generator of the CPU, so that no device waits; not at all where the share is 0 or 1.
     """

@@ -1,4 +1,4 @@
-"""Recurrent layers above one another that start from given states and hand on those they end in."""
+"""A stack of recurrent layers that starts from given states and returns the final ones."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class RecurrentStack(nn.Module):
         initial: list[State] | None = None,
         lengths: Int64[Tensor, "batch"] | None = None,
     ) -> StackPass:
-        """One pass.
+        """Run one pass.
 
         Args:
             inputs: Sequences of one length, or padded at their ends.
@@ -64,7 +64,7 @@ class RecurrentStack(nn.Module):
 
 
 def joined(passes: list[StackPass]) -> StackPass:
-    """Passes one after the other, each from where the one before it ended, as one."""
+    """Join consecutive passes, each from the final states of the one before it."""
     return StackPass(
         [torch.cat(parts, dim=1) for parts in zip(*(each.inputs for each in passes), strict=True)],
         [torch.cat(parts, dim=1) for parts in zip(*(each.states for each in passes), strict=True)],
@@ -75,7 +75,7 @@ def joined(passes: list[StackPass]) -> StackPass:
 def _run(
     layer: nn.Module, inputs: Tensor, initial: State | None, lengths: Tensor | None
 ) -> tuple[Tensor, State]:
-    """A layer's states, and its final one, which is that of the last step of each sequence."""
+    """Return a layer's states, and its final one, which is that of the last step of each sequence."""
     if lengths is None:
         states, final = layer(inputs, initial)
         return states, final
