@@ -160,7 +160,7 @@ def test_batches_and_sets_have_the_stated_shapes(variant: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("variant", GENERATED)
 @pytest.mark.parametrize("lengths", LENGTH_DISTRIBUTIONS)
-def test_training_never_sees_more_than_the_full_length(variant: dict[str, Any], lengths: str) -> None:
+def test_training_lengths(variant: dict[str, Any], lengths: str) -> None:
     task = build(variant, length_distribution=lengths, curriculum_share=0.5)
     seen = set()
     for update in range(100):
@@ -205,7 +205,7 @@ def test_a_batch_is_a_function_of_seed_and_update(
 
 
 @pytest.mark.parametrize("variant", ALL)
-def test_validation_and_test_stay_as_they_are(variant: dict[str, Any]) -> None:
+def test_validation_and_test_are_fixed(variant: dict[str, Any]) -> None:
     task, other = build(variant), build(variant)
     for seed in range(3):
         other.train_batch(seed, 0, 8, 0.0)
@@ -218,7 +218,7 @@ def test_validation_and_test_stay_as_they_are(variant: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("variant", ALL)
 @pytest.mark.parametrize("length", [LENGTH, 28])
-def test_training_validation_and_test_share_no_example(variant: dict[str, Any], length: int) -> None:
+def test_sets_share_no_example(variant: dict[str, Any], length: int) -> None:
     task = build(variant, sequence_length=length)
     task.unseal()
     validation, test = task.validation_set(), task.test_set()
@@ -233,7 +233,7 @@ def test_training_validation_and_test_share_no_example(variant: dict[str, Any], 
 
 
 @pytest.mark.parametrize("variant", ALL)
-def test_the_test_set_is_sealed_until_unsealed(variant: dict[str, Any]) -> None:
+def test_test_set_is_sealed(variant: dict[str, Any]) -> None:
     task = build(variant)
     with pytest.raises(SealedError, match="unseal"):
         task.test_set()
@@ -243,7 +243,7 @@ def test_the_test_set_is_sealed_until_unsealed(variant: dict[str, Any]) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("variant", ALL)
-def test_a_gpu_never_waits_for_the_host_within_an_epoch(variant: dict[str, Any]) -> None:
+def test_gpu_never_waits_for_the_host_within_an_epoch(variant: dict[str, Any]) -> None:
     task = build_task(config_of(variant), torch.device("cuda"))
     torch.testing.assert_close(task.validation_set().inputs.cpu(), build(variant).validation_set().inputs)
     first = task.train_batch(0, 0, 64, 0.0)
@@ -363,7 +363,7 @@ def test_moments_are_those_of_the_targets(variant: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("variant", ALL)
-def test_partial_solutions_lie_between_chance_and_perfection(variant: dict[str, Any]) -> None:
+def test_partial_solutions_are_between_chance_and_perfection(variant: dict[str, Any]) -> None:
     task = build(variant)
     levels = [
         task.chance.metric,
@@ -377,7 +377,7 @@ def test_partial_solutions_lie_between_chance_and_perfection(variant: dict[str, 
 
 @pytest.mark.parametrize("variant", ALL)
 @pytest.mark.parametrize("length", [3, 10, 200])
-def test_the_criterion_is_beyond_chance_and_short_of_perfection(variant: dict[str, Any], length: int) -> None:
+def test_criterion_is_between_chance_and_perfection(variant: dict[str, Any], length: int) -> None:
     task = build(variant, sequence_length=length)
     check_criterion(task.config, num_evaluations=1000, chance=task.chance)
     skill = (task.target_metric - task.chance.metric) / (task.perfect_metric - task.chance.metric)
@@ -385,7 +385,7 @@ def test_the_criterion_is_beyond_chance_and_short_of_perfection(variant: dict[st
 
 
 @pytest.mark.parametrize("variant", ALL)
-def test_no_constant_guess_meets_the_criterion_on_the_validation_set(variant: dict[str, Any]) -> None:
+def test_no_constant_guess_meets_the_criterion(variant: dict[str, Any]) -> None:
     task = build(variant)
     targets = task.validation_set().targets
     best, _ = blind_guess(task, targets, targets)

@@ -64,7 +64,7 @@ def test_no_two_sets_share_a_sequence(make: Make) -> None:
     assert "200 sequences are copies of others: all copies of one are in the same part" in task.notes
 
 
-def test_training_features_have_mean_0_and_deviation_1(make: Make) -> None:
+def test_training_features_are_standardised(make: Make) -> None:
     task = make({"inputs": INPUTS * [1, 1000], "targets": SIGNS})
     steps = task.train_batch(0, 0, 280, 0.0).inputs.flatten(0, 1).double()
     torch.testing.assert_close(steps.mean(0), torch.zeros(2).double(), atol=1e-5, rtol=0)
@@ -158,7 +158,7 @@ def test_one_feature_of_a_forecast_may_be_asked_for(make: Make) -> None:
     assert task.validation_set().targets.shape[1:] == (3,)
 
 
-def test_fewer_training_sequences_leave_the_others_as_they_are(make: Make) -> None:
+def test_train_size_does_not_change_other_parts(make: Make) -> None:
     arrays = {"inputs": INPUTS, "targets": SIGNS}
     whole, part = make(arrays, normalise=False), make(arrays, normalise=False, train_size=40)
     assert part.num_train == 40
@@ -167,7 +167,7 @@ def test_fewer_training_sequences_leave_the_others_as_they_are(make: Make) -> No
         make(arrays, train_size=281)
 
 
-def test_sequences_that_only_cutting_makes_alike_are_told(make: Make) -> None:
+def test_note_on_sequences_alike_after_cutting(make: Make) -> None:
     inputs = RANDOM.randint(0, 2, (400, 12))
     assert not [note for note in make({"inputs": inputs, "targets": SIGNS}).notes if "alike" in note]
     task = make({"inputs": inputs, "targets": SIGNS}, sequence_length=2)
@@ -221,8 +221,6 @@ def test_a_file_that_teaches_nothing_is_refused(make: Make, mistake: str) -> Non
         ({"horizon": 3}, r"task\.horizon=3 is a setting of task\.target=forecasting only"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused_before_the_file_is_read(
-    values: dict[str, Any], message: str
-) -> None:
+def test_contradictory_settings_are_refused_before_reading(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ArrayFileConfig(**{"path": "my.npz", **values})

@@ -26,7 +26,7 @@ from failmap.datasets.symbols import TemporalOrder
 NUM_SEQUENCES = 40_000
 
 
-def test_bits_leave_a_blind_guess_at_one_half_and_ln_2() -> None:
+def test_parity_of_bits() -> None:
     for length in (1, 2, 50):
         for supervision in ("last", "every_step"):
             chance = ParityConfig(sequence_length=length, supervision=supervision).chance()
@@ -35,7 +35,7 @@ def test_bits_leave_a_blind_guess_at_one_half_and_ln_2() -> None:
 
 @pytest.mark.parametrize("num_values", [2, 3, 4, 5])
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
-def test_parity_chance_counts_every_sequence(num_values: int, length: int) -> None:
+def test_parity_by_enumeration(num_values: int, length: int) -> None:
     sequences = list(itertools.product(range(num_values), repeat=length))
     share_odd = [
         sum(sum(sequence[:step]) % 2 for sequence in sequences) / len(sequences)
@@ -48,7 +48,7 @@ def test_parity_chance_counts_every_sequence(num_values: int, length: int) -> No
 
 
 @pytest.mark.parametrize("length", [2, 3, 10, 200])
-def test_adding_leaves_the_variance_of_two_numbers(length: int) -> None:
+def test_adding_variance_of_two_numbers(length: int) -> None:
     assert AddingConfig(sequence_length=length).chance().metric == pytest.approx(1 / 6)
 
 
@@ -59,13 +59,13 @@ def test_the_running_sum_of_two_steps() -> None:
 
 
 @pytest.mark.parametrize("num_symbols", [2, 10])
-def test_recall_leaves_one_of_all_symbols(num_symbols: int) -> None:
+def test_recall_one_of_all_symbols(num_symbols: int) -> None:
     chance = DelayedRecallConfig(num_symbols=num_symbols).chance()
     assert (chance.metric, chance.loss) == pytest.approx((1 / num_symbols, math.log(num_symbols)))
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 5])
-def test_marked_xor_chance_counts_every_pair_of_marks(length: int) -> None:
+def test_marked_xor_by_enumeration(length: int) -> None:
     pairs = list(itertools.combinations(range(1, length + 1), 2))
     share_seen = [sum(first <= step for first, _ in pairs) / len(pairs) for step in range(1, length + 1)]
     every = MarkedXorConfig(sequence_length=length, supervision="every_step").chance()
@@ -74,32 +74,32 @@ def test_marked_xor_chance_counts_every_pair_of_marks(length: int) -> None:
     assert (last.metric, last.loss) == pytest.approx((0.5, math.log(2)))
 
 
-def test_who_knows_one_addend_is_left_with_a_twelfth() -> None:
+def test_adding_with_one_known_number() -> None:
     for length in (2, 3, 100):
         assert AddingConfig(sequence_length=length).partial_solutions()[0].metric == pytest.approx(1 / 12)
 
 
 @pytest.mark.parametrize("length", [1, 10, 100])
-def test_a_sum_of_n_uniform_numbers_has_variance_n_twelfths(length: int) -> None:
+def test_sum_of_uniform_numbers(length: int) -> None:
     assert SumRegressionConfig(sequence_length=length).chance().metric == pytest.approx(length / 12)
     every = SumRegressionConfig(sequence_length=length, supervision="every_step").chance()
     assert every.metric == pytest.approx((length + 1) / 24)
 
 
 @pytest.mark.parametrize("num_values", [2, 3, 10])
-def test_a_sum_of_whole_numbers_has_the_variance_of_every_sequence(num_values: int) -> None:
+def test_sum_of_whole_numbers_by_enumeration(num_values: int) -> None:
     sums = [sum(numbers) / (num_values - 1) for numbers in itertools.product(range(num_values), repeat=3)]
     chance = SumRegressionConfig(sequence_length=3, number_range=num_values).chance()
     assert chance.metric == pytest.approx(torch.tensor(sums, dtype=torch.float64).var(correction=0).item())
 
 
-def test_copying_leaves_ten_symbols_of_eight_over_all_steps() -> None:
+def test_copying_ten_of_eight_symbols() -> None:
     chance = CopyMemoryConfig(sequence_length=100, num_symbols=8, num_copied=10).chance()
     assert (chance.metric, chance.loss) == pytest.approx((1 / 8, 10 * math.log(8) / 120))
 
 
 @pytest.mark.parametrize("length", [3, 10, 100])
-def test_order_of_marks_leaves_one_bit_a_mark(length: int) -> None:
+def test_order_has_one_bit_per_unknown_mark(length: int) -> None:
     for num_marks, num_known in [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]:
         left = TemporalOrderConfig(sequence_length=length, num_marks=num_marks).chance_with_known(num_known)
         bits = num_marks - num_known
@@ -111,7 +111,7 @@ def test_order_of_marks_leaves_one_bit_a_mark(length: int) -> None:
     num_sequences=st.integers(1, 5000),
     num_evaluations=st.integers(1, 10_000),
 )
-def test_chance_exceeds_its_bound_as_rarely_as_promised(
+def test_accuracy_bound_against_exact_tails(
     accuracy: float, num_sequences: int, num_evaluations: int
 ) -> None:
     bound = best_of_chance(accuracy, num_sequences, num_evaluations)
@@ -120,21 +120,19 @@ def test_chance_exceeds_its_bound_as_rarely_as_promised(
     assert num_evaluations * exceeded <= 1e-6
 
 
-def test_the_bound_is_near_the_exact_quantile() -> None:
+def test_accuracy_bound_is_near_the_exact_quantile() -> None:
     exact = binom.isf(1e-6 / 1000, 512, 0.5) / 512
     assert exact < best_of_chance(0.5, 512, 1000) < exact + 0.02
 
 
-def test_few_sequences_may_all_be_guessed_right() -> None:
+def test_accuracy_bound_of_few_sequences() -> None:
     assert best_of_chance(0.5, num_sequences=20, num_evaluations=1000) == 1.0
     assert best_of_chance(0.5, num_sequences=40, num_evaluations=1000) < 1.0
 
 
 @pytest.mark.parametrize("supervision", ["last", "every_step"])
 @pytest.mark.parametrize("num_sequences", [4, 8, 16])
-def test_blind_errors_fall_below_their_bound_as_rarely_as_promised(
-    supervision: str, num_sequences: int
-) -> None:
+def test_adding_error_bound_against_samples(supervision: str, num_sequences: int) -> None:
     probability, num_sets = 0.2, 20_000
     config = AddingConfig(sequence_length=6, supervision=supervision)
     bound = least_error_of_two_numbers(
@@ -152,7 +150,7 @@ def test_blind_errors_fall_below_their_bound_as_rarely_as_promised(
     assert (best_guess_errors < bound).double().mean().item() <= probability
 
 
-def test_the_error_bound_grows_with_the_sequences_and_stays_below_chance() -> None:
+def test_adding_error_bound_grows_with_sequences() -> None:
     for supervision in ("last", "every_step"):
         config = AddingConfig(sequence_length=20, supervision=supervision)
         bounds = [config.least_blind_error(config.chance(), num) for num in (1, 30, 100, 512, 10_000)]
@@ -164,7 +162,7 @@ def test_the_error_bound_grows_with_the_sequences_and_stays_below_chance() -> No
 @pytest.mark.parametrize("supervision", ["last", "every_step"])
 @pytest.mark.parametrize("number_range", [None, 2, 5])
 @pytest.mark.parametrize("num_sequences", [8, 16])
-def test_blind_errors_of_sums_fall_below_their_bound_as_rarely_as_promised(
+def test_sum_error_bound_against_samples(
     supervision: str, number_range: int | None, num_sequences: int
 ) -> None:
     probability, num_sets, length = 0.2, 5_000, 4
@@ -183,7 +181,7 @@ def test_blind_errors_of_sums_fall_below_their_bound_as_rarely_as_promised(
 @pytest.mark.parametrize("number_range", [None, 2, 1000])
 @pytest.mark.parametrize("supervision", ["last", "every_step"])
 @pytest.mark.parametrize("length", [1, 20, 200])
-def test_the_bound_of_sums_is_of_use_from_a_few_dozen_sequences_on(
+def test_sum_error_bound_grows_with_sequences(
     number_range: int | None, supervision: str, length: int
 ) -> None:
     config = SumRegressionConfig(sequence_length=length, supervision=supervision, number_range=number_range)
@@ -195,7 +193,7 @@ def test_the_bound_of_sums_is_of_use_from_a_few_dozen_sequences_on(
 
 @pytest.mark.parametrize("supervision", ["last", "every_step"])
 @pytest.mark.parametrize("length", [2, 9])
-def test_who_knows_the_first_addend_guesses_the_mean_of_the_second(supervision: str, length: int) -> None:
+def test_adding_partial_solution_against_samples(supervision: str, length: int) -> None:
     task = Adding(AddingConfig(sequence_length=length, supervision=supervision))
     [level] = task.partial_solutions
     inputs, targets, _ = task.train_batch(0, 0, NUM_SEQUENCES, 0.0)
@@ -210,7 +208,7 @@ def test_who_knows_the_first_addend_guesses_the_mean_of_the_second(supervision: 
 @pytest.mark.parametrize("supervision", ["last", "every_step"])
 @pytest.mark.parametrize("num_marks", [2, 3])
 @pytest.mark.parametrize("length", [3, 20])
-def test_who_knows_the_first_marks_guesses_the_others(supervision: str, num_marks: int, length: int) -> None:
+def test_order_partial_solutions_against_samples(supervision: str, num_marks: int, length: int) -> None:
     config = TemporalOrderConfig(sequence_length=length, num_marks=num_marks, supervision=supervision)
     task = TemporalOrder(config)
     targets = task.train_batch(0, 0, NUM_SEQUENCES, 0.0).targets.view(NUM_SEQUENCES, -1)

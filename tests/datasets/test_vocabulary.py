@@ -22,7 +22,7 @@ def spelled(space: InputSpace, heads: torch.Tensor) -> list[tuple[int, ...]]:
     return [(*leading, *letters) for leading, letters in zip(*(part.tolist() for part in words), strict=True)]
 
 
-def test_every_head_of_a_small_space_is_a_word_of_its_own() -> None:
+def test_heads_of_a_small_space_are_all_words() -> None:
     space = InputSpace(leading=(2, 5), alphabet=3, num_letters=2)
     every_word = list(itertools.product(range(2), range(5), range(3), range(3)))
     assert space.num_inputs == space.num_heads == len(every_word) == 90
@@ -70,7 +70,7 @@ def test_free_words_are_equally_likely() -> None:
 
 
 @pytest.mark.parametrize("num_all", [100, 2**21, 2**50])
-def test_distinct_numbers_are_distinct_and_reach_everywhere(num_all: int) -> None:
+def test_distinct_numbers(num_all: int) -> None:
     numbers = distinct_numbers(torch.Generator().manual_seed(0), 100, num_all).tolist()
     assert len(set(numbers)) == 100
     assert 0 <= min(numbers) < 0.2 * num_all
@@ -96,7 +96,7 @@ def config_of(**values: object) -> TaskConfig:
         ({"name": "temporal_order", "sequence_length": 4, "num_marks": 3}, 8 * 4),
     ],
 )
-def test_a_space_counts_each_distinct_input_once(values: dict[str, object], num_inputs: int) -> None:
+def test_number_of_distinct_inputs(values: dict[str, object], num_inputs: int) -> None:
     config = config_of(**values)
     assert isinstance(config, GeneratedTaskConfig)
     assert config.num_inputs == num_inputs
@@ -104,7 +104,7 @@ def test_a_space_counts_each_distinct_input_once(values: dict[str, object], num_
     assert len({sequence.numpy().tobytes() for sequence in inputs}) == len(inputs) == num_inputs
 
 
-def test_numbers_between_0_and_1_are_as_many_as_a_float32_tells_apart() -> None:
+def test_number_of_uniform_inputs() -> None:
     config = config_of(name="adding", sequence_length=4)
     assert isinstance(config, GeneratedTaskConfig)
     assert config.num_inputs == 2 * 2 * 2 ** (24 * 4)
