@@ -1,5 +1,6 @@
 """The user's own arrays as a task."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def test_classes_are_numbered_from_0(make: Make) -> None:
     task = make({"inputs": INPUTS, "targets": SIGNS * 2 - 1})
     assert (task.input_size, task.output_size, task.num_steps) == (2, 2, 8)
     assert set(task.validation_set().targets.tolist()) == {0, 1}
-    assert "classes are numbered from 0 in the order of the labels -1, 1" in task.notes
+    assert any("labels -1, 1" in note for note in task.notes)
 
 
 def test_an_epoch_shows_each_training_sequence_once(make: Make) -> None:
@@ -61,7 +62,7 @@ def test_no_two_sets_share_a_sequence(make: Make) -> None:
     sets = [task.train_batch(0, 0, task.num_train, 0.0), task.validation_set(), task.test_set()]
     shown = [{row.numpy().tobytes() for row in part.inputs} for part in sets]
     assert sum(map(len, shown)) == len(set.union(*shown)) == 400
-    assert "200 sequences are copies of others: all copies of one are in the same part" in task.notes
+    assert any("200 sequences are copies" in note for note in task.notes)
 
 
 def test_training_features_are_standardised(make: Make) -> None:
@@ -171,12 +172,12 @@ def test_note_on_sequences_alike_after_cutting(make: Make) -> None:
     inputs = RANDOM.randint(0, 2, (400, 12))
     assert not [note for note in make({"inputs": inputs, "targets": SIGNS}).notes if "alike" in note]
     task = make({"inputs": inputs, "targets": SIGNS}, sequence_length=2)
-    assert "40 of 40 validation inputs are in training too: cut to 2 steps" in " ".join(task.notes)
+    assert any("40 of 40 validation inputs" in note and "2 steps" in note for note in task.notes)
 
 
 def test_few_test_sequences_are_told(make: Make) -> None:
     task = make({"inputs": INPUTS, "targets": SIGNS})
-    assert task.notes[0] == "280 sequences to train, 40 to validate, 80 to test"
+    assert re.findall(r"\d+", task.notes[0]) == ["280", "40", "80"]
     assert any(note.startswith("80 test sequences") for note in task.notes)
 
 

@@ -1,4 +1,4 @@
-"""Tasks without end: what they show, and at which length."""
+"""Generated tasks: their inputs and lengths."""
 
 import pytest
 import torch

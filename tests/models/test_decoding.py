@@ -1,4 +1,4 @@
-"""What a decoder sees, and in how few calls of a kernel it says its sequence."""
+"""What a decoder reads, and in how few kernel calls it generates its sequence."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What stands around a recurrence, against its definition."""
+"""Norm, bypass and dropout around a recurrence, against their definitions."""
 
 from typing import Any
 

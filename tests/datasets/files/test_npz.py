@@ -1,4 +1,4 @@
-"""What an .npz may hold, and what is told where it may not."""
+"""Valid and invalid .npz files."""
 
 from pathlib import Path
 from typing import Any
