@@ -1,4 +1,4 @@
-"""The user's own arrays as a task: whatever the file, split so that nothing leaks."""
+"""Tasks on the user's own arrays, split so that nothing leaks."""
 
 import math
 
@@ -6,20 +6,19 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from failmap.datasets.chance import Chance
+from failmap.datasets.chance import Chance, PartialSolution
 from failmap.datasets.config import ArrayFileConfig
-from failmap.datasets.criterion import NUM_EVALUATIONS, is_beyond_chance, target_metric
-from failmap.datasets.epochs import Epochs
+from failmap.datasets.criterion import NUM_EVALUATIONS, is_beyond_chance
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
-from failmap.datasets.task import Batch, PartialSolution, Task
+from failmap.datasets.task import Batch, Epochs, Task
 
 #: A forecast that has learned gets below this share of the error of repeating the last value.
 LAST_VALUE_SHARE = 0.9
 
 
 class ArrayFile(Task):
-    """Sequences out of a file, gone through in epochs, each in an order of its own that the seed determines.
+    """Sequences from a file, shown in epochs, each in an order of its own that the seed determines.
 
     Chance is the best that any constant gets on the validation set, even one that has seen it: so none meets
     the criterion, also where classes or levels drift from training to validation. For numbers it is the
@@ -44,12 +43,12 @@ class ArrayFile(Task):
         labels = prepared.validation.labels()
         if config.metric == "accuracy":
             self.chance = class_chance(labels, prepared.output_size)
-            self.target_metric = target_metric(config, self.chance)
+            self.target_metric = config.target_metric(self.chance)
             self._require_enough(len(prepared.validation))
         else:
             self.perfect_metric = 0.0
             self.chance = number_chance(labels)
-            self.target_metric = target_metric(config, self.chance)
+            self.target_metric = config.target_metric(self.chance)
             self._measure_targets(prepared.train.labels())
         if config.target == "forecasting":
             self._measure_last_value(prepared.validation.all())
@@ -60,7 +59,7 @@ class ArrayFile(Task):
         return self._num_steps
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
-        """The training batch of one update: the next sequences of the epochs' orders."""
+        """Return the training batch of one update: the next sequences in the orders of the epochs."""
         assert 0 <= progress <= 1, progress
         rows = self._epochs.rows(seed, update, batch_size)
         if not self._train.is_ragged:
@@ -68,14 +67,14 @@ class ArrayFile(Task):
         return self._train.take(rows, self._host_epochs.rows(seed, update, batch_size))
 
     def validation_set(self) -> Batch:
-        """The fixed validation sequences."""
+        """Return the fixed validation sequences."""
         return self._validation_set
 
     def _test_set(self) -> Batch:
         return self._held_out_test.to(self.device).all()
 
     def _require_enough(self, num_validation: int) -> None:
-        """Even a perfect network must be told from luck."""
+        """Check that a perfect network can be distinguished from lucky guesses."""
         if is_beyond_chance(self.config, 1.0, self.chance, num_validation, NUM_EVALUATIONS):
             return
         raise TaskError(
@@ -84,7 +83,7 @@ class ArrayFile(Task):
         )
 
     def _measure_targets(self, targets: Float[Tensor, "labels *outputs"]) -> None:
-        """Range and moments of the training targets."""
+        """Set range and moments of the targets from the training part."""
         self.target_range = (targets.min().item(), targets.max().item())
         self.target_moments = (
             targets.double().mean().item(),
@@ -92,7 +91,7 @@ class ArrayFile(Task):
         )
 
     def _measure_last_value(self, validation: Batch) -> None:
-        """What a forecast gets that repeats the last value, and that learned means better than it."""
+        """Measure a forecast that repeats the last value; learned means better than that."""
         guess = validation.inputs[:, -1:, : self.output_size]
         targets = validation.targets.view(len(guess), -1, self.output_size)
         error = (guess - targets).double().square().mean().item()
@@ -102,14 +101,14 @@ class ArrayFile(Task):
 
 
 def class_chance(labels: Int64[Tensor, "labels"], num_classes: int) -> Chance:
-    """The share of the most frequent class, and the nats that all shares leave."""
+    """Return the share of the most frequent class, and the entropy of all shares in nats."""
     shares = torch.bincount(labels, minlength=num_classes).double() / len(labels)
     nats = -torch.special.xlogy(shares, shares).sum().item()
     return Chance(metric=shares.max().item(), loss=nats)
 
 
 def number_chance(labels: Float[Tensor, "labels *outputs"]) -> Chance:
-    """The variance: what the mean leaves, of each feature that is asked for."""
+    """Return the variance of the targets, which is the error of guessing the mean of each feature."""
     variance = labels.double().var(dim=0, correction=0).mean().item()
     if variance == 0 or not math.isfinite(variance):
         raise TaskError(

@@ -1,4 +1,4 @@
-"""What simple predictors get of any task, measured on its validation set: learned means better than these."""
+"""Baselines: simple predictors measured on the validation set of any task."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,6 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
-from failmap.datasets.linear import Ridge
 from failmap.datasets.task import Batch, Task
 
 #: Numbers of inputs and targets that a linear map is fitted to at most: a second or two on one core.
@@ -17,15 +16,19 @@ _LEAST_SEQUENCES = 10
 #: No guess is more certain than this: a certain one that is wrong would cost without bound.
 _LEAST_PROBABILITY = 1e-3
 _BATCH_SIZE = 100
+#: Penalties that are tried, as shares of the mean squared length of an example.
+PENALTIES = (1e-5, 1e-3, 1e-1, 10.0)
+#: One example of so many chooses the penalty.
+_HELD_OUT = 5
 
 
 class Baseline(NamedTuple):
-    """What a simple predictor gets on the validation set.
+    """Result of a simple predictor on the validation set.
 
     Attributes:
         name: 'constant', 'last value' or 'linear'.
-        metric: the task's: accuracy, or mean squared error.
-        loss: the natural one: nats for labels and shares, else mean squared error.
+        metric: The task's: accuracy, or mean squared error.
+        loss: The natural one: nats for labels and shares, else mean squared error.
     """
 
     name: str
@@ -34,14 +37,14 @@ class Baseline(NamedTuple):
 
 
 class _Labelled(NamedTuple):
-    """Sequences of one length, with their labels side by side.
+    """Sequences padded to one length, with their labels.
 
     Attributes:
-        inputs: filled up with zeros.
-        last: the last step of each sequence.
-        labels: one for a sequence, or one for each step that has a label; with the outputs of each label
+        inputs: Filled up with zeros.
+        last: The last step of each sequence.
+        labels: One for a sequence, or one for each step that has a label; with the outputs of each label
             last, unless it is a class.
-        is_label: which labels are asked for; the others only fill up.
+        is_label: Which labels are asked for; the others only fill up.
     """
 
     inputs: Float[Tensor, "batch time features"]
@@ -51,17 +54,17 @@ class _Labelled(NamedTuple):
 
 
 def measure_baselines(task: Task, seed: int = 0, num_train: int = 2000) -> list[Baseline]:
-    """Fits simple predictors on training sequences and measures them on the validation set.
+    """Fit simple predictors on training sequences and measure them on the validation set.
 
     `constant` guesses the most frequent label, or the mean, of each labelled step. `last value` repeats the
-    last step of the input, where what is asked for goes on with it. `linear` is a ridge regression from the
+    last step of the input, if the targets continue it. `linear` is a ridge regression from the
     whole input to all labels, for classes from their one-hot codes; it is left out where frames are so large
     that too few sequences fit in memory.
 
     Args:
-        task: any task.
-        seed: of the training sequences.
-        num_train: training sequences that the predictors see, at most.
+        task: Any task.
+        seed: Of the training sequences.
+        num_train: Training sequences that the predictors see, at most.
     """
     train = _training(task, seed, num_train)
     validation = _labelled(task, task.validation_set())
@@ -83,7 +86,7 @@ def measure_baselines(task: Task, seed: int = 0, num_train: int = 2000) -> list[
 
 
 def _training(task: Task, seed: int, num_train: int) -> _Labelled:
-    """The first training sequences, at the lengths that training ends with."""
+    """Return the first training sequences, at the lengths of the end of training."""
     wanted = min(num_train, task.num_train or num_train)
     size = min(wanted, _BATCH_SIZE)
     batches = [
@@ -94,7 +97,7 @@ def _training(task: Task, seed: int, num_train: int) -> _Labelled:
 
 
 def _labelled(task: Task, batch: Batch) -> _Labelled:
-    """A batch on the CPU, filled up to the task's longest input."""
+    """Return a batch on the CPU, padded to the task's longest input."""
     inputs, targets = batch.inputs.detach().cpu(), batch.targets.cpu()
     num_sequences, num_steps = inputs.shape[:2]
     lengths = torch.full((num_sequences,), num_steps) if batch.lengths is None else batch.lengths
@@ -114,7 +117,7 @@ def _labelled(task: Task, batch: Batch) -> _Labelled:
 
 
 def _codes(task: Task, labels: Shaped[Tensor, "batch label *outputs"]) -> Float[Tensor, "batch label *codes"]:
-    """Labels as numbers that a mean and a linear map make sense of: classes as one-hot codes."""
+    """Return labels as numbers that can be averaged and regressed: classes as one-hot codes."""
     if task.config.target_kind == "category":
         return functional.one_hot(labels, task.output_size).float()
     return labels.float()
@@ -123,7 +126,7 @@ def _codes(task: Task, labels: Shaped[Tensor, "batch label *outputs"]) -> Float[
 def _measured(
     task: Task, guess: Float[Tensor, "batch label *codes"], wanted: _Labelled
 ) -> tuple[float, float]:
-    """Metric and natural loss of a guess: values, or probabilities of classes, of a 1, or of brightness."""
+    """Return metric and natural loss of a guess: values, or probabilities of classes, of a 1, or of white."""
     is_counted = wanted.is_label.clone()
     is_counted[:, : task.counted_from] = False
     kind, labels = task.config.target_kind, wanted.labels
@@ -144,3 +147,56 @@ def _measured(
 
 def _mean(values: Float[Tensor, "batch label *outputs"], is_counted: Bool[Tensor, "batch label"]) -> float:
     return values[is_counted].mean().item()
+
+
+class Ridge(NamedTuple):
+    """Ridge regression in its dual form, with a weight for each example.
+
+    So its cost goes with the features only linearly (Saunders et al. 1998).
+    """
+
+    examples: Float[Tensor, "examples features"]
+    mean: Float[Tensor, "features"]
+    deviation: Float[Tensor, "features"]
+    weights: Float[Tensor, "examples outputs"]
+    offset: Float[Tensor, "outputs"]
+
+    @classmethod
+    def fit(
+        cls, inputs: Float[Tensor, "examples features"], targets: Float[Tensor, "examples outputs"]
+    ) -> "Ridge":
+        """Fit with the penalty that does best on a held-out fifth of the examples."""
+        num_held_out = len(inputs) // _HELD_OUT
+        penalty = PENALTIES[1]
+        if num_held_out:
+            seen, asked = slice(num_held_out, None), slice(num_held_out)
+            errors = {
+                trial: (cls._fit(inputs[seen], targets[seen], trial).predict(inputs[asked]) - targets[asked])
+                .square()
+                .mean()
+                .item()
+                for trial in PENALTIES
+            }
+            penalty = min(errors, key=lambda trial: errors[trial])
+        return cls._fit(inputs, targets, penalty)
+
+    @classmethod
+    def _fit(
+        cls,
+        inputs: Float[Tensor, "examples features"],
+        targets: Float[Tensor, "examples outputs"],
+        penalty: float,
+    ) -> "Ridge":
+        mean, deviation = inputs.mean(0), inputs.std(0, correction=0)
+        deviation = torch.where(deviation > 0, deviation, 1.0)
+        examples, offset = (inputs - mean) / deviation, targets.mean(0)
+        products = (examples @ examples.T).double()
+        size = products.diagonal().mean().clamp(min=1e-12)
+        regular = products + penalty * size * torch.eye(len(products), dtype=torch.float64)
+        weights = torch.cholesky_solve((targets - offset).double(), torch.linalg.cholesky(regular))
+        return cls(examples, mean, deviation, weights.float(), offset)
+
+    def predict(self, inputs: Float[Tensor, "asked features"]) -> Float[Tensor, "asked outputs"]:
+        """Return the predictions for inputs."""
+        similarity = ((inputs - self.mean) / self.deviation) @ self.examples.T
+        return similarity @ self.weights + self.offset

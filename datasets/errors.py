@@ -1,4 +1,4 @@
-"""The user's mistakes that only a task can see."""
+"""Mistakes of the user that only a task can detect."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,7 +9,7 @@ class TaskError(ValueError):
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' for the nearest known name, or '; there are ...' where none is near."""
+    """Return '; did you mean X?' for the nearest known name, or '; there are ...' if none is near."""
     names = list(known)
     close = get_close_matches(word, names, n=1)
     if close:

@@ -8,12 +8,19 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from failmap.datasets.config import GeneratedTaskConfig
-from failmap.datasets.criterion import nominal_chance, target_metric
-from failmap.datasets.epochs import Epochs
-from failmap.datasets.input_space import input_space, is_enumerated
-from failmap.datasets.notes import few_test_examples, num_train_inputs, split_notes
-from failmap.datasets.task import LENGTH, TEST, TRAIN, TRAIN_SET, VALIDATION, Batch, Task, hashed_seed
-from failmap.datasets.words import Vocabulary, Words, distinct_numbers
+from failmap.datasets.criterion import few_test_sequences
+from failmap.datasets.task import (
+    LENGTH,
+    TEST,
+    TRAIN,
+    TRAIN_SET,
+    VALIDATION,
+    Batch,
+    Epochs,
+    Task,
+    hashed_seed,
+)
+from failmap.datasets.vocabulary import Vocabulary, Words, distinct_numbers
 
 #: Validation and test are the same for every trial.
 _FIXED_SEED = 0
@@ -23,7 +30,7 @@ _CPU = torch.device("cpu")
 
 
 class GeneratedTask(Task):
-    """A task whose inputs are words of equally likely letters (see input_space).
+    """A task whose inputs are words of equally likely letters (see `input_space`).
 
     Training, validation and test share no example: validation and test are different words, and training
     draws from all others. Where there are no more words than validation and test ask for, both hold each
@@ -37,27 +44,26 @@ class GeneratedTask(Task):
 
     def __init__(self, config: GeneratedTaskConfig, device: torch.device | None = None) -> None:
         super().__init__(config, device)
-        chance = nominal_chance(config)
-        assert chance is not None, "every generated task states its chance"
-        self.chance = chance
-        self.target_metric = target_metric(config)
-        self.notes = split_notes(config)
-        if not is_enumerated(config):
-            self.notes += few_test_examples(config, config.test_size)
-        self._epochs: Epochs | None = None
-        if config.train_size is not None:
-            self.num_train = min(config.train_size, num_train_inputs(config))
-            self._epochs = Epochs(self.num_train, self.device)
+        self.input_size = config.num_features
+        self.chance = config.chance()
+        self.target_metric = config.target_metric()
+        self.target_moments = config.target_moments()
+        self.partial_solutions = config.partial_solutions()
+        self.notes = config.split_notes()
+        if not config.is_enumerated:
+            self.notes += few_test_sequences(config, config.test_size)
+        self.num_train = config.num_train
+        self._epochs = None if self.num_train is None else Epochs(self.num_train, self.device)
         self._training_set: tuple[int, Batch] | None = None
         self._block: tuple[tuple[int, int, int, int], Batch] | None = None
         self._vocabularies: dict[int, Vocabulary] = {}
 
     @abstractmethod
     def show(self, words: Words, length: int) -> Batch:
-        """The sequences that words of one length stand for, and their targets, on the words' device."""
+        """Return the sequences that words of one length encode, and their targets, on the words' device."""
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
-        """The training batch of one update, of one length (see Task.train_batch)."""
+        """Return the training batch of one update, of one length (see `Task.train_batch`)."""
         if self._epochs is not None:
             rows = self._epochs.rows(seed, update, batch_size)
             inputs, targets, _ = self._training_set_of(seed)
@@ -74,7 +80,7 @@ class GeneratedTask(Task):
         return Batch(inputs[part], targets[part])
 
     def _num_drawn_ahead(self, batch_size: int) -> int:
-        """Updates whose batches are drawn at once, for small ones cost as much as large ones."""
+        """Return how many batches are drawn at once, since small ones cost as much as large ones."""
         config = self.config
         if config.length_distribution != "fixed":
             return 1
@@ -82,7 +88,7 @@ class GeneratedTask(Task):
         return max(1, min(_MOST_DRAWN_AHEAD, _NUMBERS_DRAWN_AHEAD // numbers))
 
     def training_length(self, seed: int, update: int, progress: float) -> int:
-        """Time steps of one update's batch.
+        """Return the time steps of one update's batch.
 
         `uniform` takes any length from the shortest to the full one. `curriculum` does so too, but the
         longest grows in proportion to progress and is the full one from `curriculum_share` on, so that
@@ -99,7 +105,7 @@ class GeneratedTask(Task):
         return self.shortest_length + hashed_seed(seed, LENGTH, update) % num_lengths
 
     def validation_set(self) -> Batch:
-        """The fixed validation sequences, at the full length."""
+        """Return the fixed validation sequences, at the full length."""
         return self._validation_set
 
     @cached_property
@@ -110,30 +116,30 @@ class GeneratedTask(Task):
         return self._held_out_set(TEST)
 
     def _vocabulary(self, length: int) -> Vocabulary:
-        """The words of one length that training draws from."""
+        """Return the words of one length that training draws from."""
         if length not in self._vocabularies:
             is_full = length == self.config.sequence_length
             self._vocabularies[length] = Vocabulary(
-                input_space(self.config, length), self.device, self._kept_out if is_full else None
+                self.config.input_space(length), self.device, self._kept_out if is_full else None
             )
         return self._vocabularies[length]
 
     @cached_property
     def _kept_out(self) -> Int64[Tensor, "kept"] | None:
-        """The heads that training must not draw, in ascending order."""
-        if is_enumerated(self.config):
+        """Heads that training must not draw, in ascending order."""
+        if self.config.is_enumerated:
             return None
         return torch.cat([self._held_out_heads[stream] for stream in (VALIDATION, TEST)]).sort().values
 
     @cached_property
     def _held_out_heads(self) -> dict[int, Int64[Tensor, "held_out"]]:
-        """The heads of the words in validation and test: all different, or in each set all there are.
+        """Heads of the words in validation and test: all different, or in each set all that exist.
 
-        Drawn on the CPU whatever the device, so that maps from different machines compare.
+        Draw on the CPU whatever the device, so that maps from different machines compare.
         """
         config = self.config
-        num_heads = input_space(config, config.sequence_length).num_heads
-        if is_enumerated(config):
+        num_heads = config.input_space(config.sequence_length).num_heads
+        if config.is_enumerated:
             return dict.fromkeys((VALIDATION, TEST), torch.arange(num_heads))
         generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, VALIDATION, 0))
         sizes = [config.validation_size, config.test_size]
@@ -143,18 +149,18 @@ class GeneratedTask(Task):
     def _held_out_set(self, stream: int) -> Batch:
         length = self.config.sequence_length
         generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, stream, 1))
-        everything = Vocabulary(input_space(self.config, length), _CPU)
+        everything = Vocabulary(self.config.input_space(length), _CPU)
         return self._on_device(
             self.show(everything.with_heads(self._held_out_heads[stream], generator), length)
         )
 
     def _training_set_of(self, seed: int) -> Batch:
-        """One seed's training set, all different words. The last one asked for is kept: a trial has one."""
+        """Return one seed's training set, all different words. Cached for the last seed: a trial has one."""
         if self._training_set is None or self._training_set[0] != seed:
             assert self.num_train is not None
             length = self.config.sequence_length
             generator = torch.Generator().manual_seed(hashed_seed(seed, TRAIN_SET, 0))
-            vocabulary = Vocabulary(input_space(self.config, length), _CPU, self._kept_out)
+            vocabulary = Vocabulary(self.config.input_space(length), _CPU, self._kept_out)
             ranks = distinct_numbers(generator, self.num_train, vocabulary.num_heads)
             words = vocabulary.with_ranks(ranks, generator)
             self._training_set = (seed, self._on_device(self.show(words, length)))

@@ -13,21 +13,21 @@ import numpy as np
 from jaxtyping import UInt8
 
 from failmap.datasets.errors import TaskError
-from failmap.datasets.files.memory import require_room
+from failmap.datasets.files.checks import require_room
 
 #: Type byte of unsigned bytes, the only type that MNIST has.
 _UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: Path, item_shape: tuple[int, ...]) -> UInt8[np.ndarray, "items *shape"]:
-    """Reads one file of unsigned bytes, or the same name with .gz.
+    """Read one file of unsigned bytes, or the same name with .gz.
 
     Args:
-        path: the file, without .gz.
-        item_shape: what one item must look like: () for labels, (28, 28) for digits.
+        path: The file, without .gz.
+        item_shape: What one item must look like: () for labels, (28, 28) for digits.
 
     Raises:
-        TaskError: the file is missing, unreadable, or not what its header says; names it.
+        TaskError: The file is missing, unreadable, or not what its header says; names it.
     """
     num_dimensions = 1 + len(item_shape)
     header_size = 4 * (1 + num_dimensions)

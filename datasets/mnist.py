@@ -10,20 +10,18 @@ from torch.nn import functional
 
 from failmap.datasets.chance import Chance
 from failmap.datasets.config import NUM_PIXELS, MnistConfig
-from failmap.datasets.criterion import check_criterion, target_metric
+from failmap.datasets.criterion import check_criterion, few_test_sequences
 from failmap.datasets.digits import NUM_CLASSES, Digits, load_split
-from failmap.datasets.epochs import Epochs
-from failmap.datasets.notes import few_test_examples
-from failmap.datasets.task import Batch, Task
+from failmap.datasets.task import Batch, Epochs, Task
 
 #: Many published results on permuted pixels are of this seed, so theirs and ours see the same order.
 _PERMUTATION_SEED = 92916
 
 
 class Mnist(Task):
-    """Which digit it is, its pixels cut into `sequence_length` steps from the top left, or in shuffled order.
+    """The class of a digit whose pixels are cut into `sequence_length` steps, row by row or shuffled.
 
-    Training goes through the digits in epochs, each in an order of its own that the seed determines; a batch
+    Training shows the digits in epochs, each in an order of its own that the seed determines; a batch
     may reach over the end of an epoch.
     """
 
@@ -43,18 +41,18 @@ class Mnist(Task):
 
         self.input_size = self._pixel_index.shape[1]
         self.chance = digit_chance(split.train.labels, split.validation.labels)
-        self.target_metric = target_metric(config)
+        self.target_metric = config.target_metric()
         check_criterion(config, chance=self.chance)
-        self.notes = few_test_examples(config, config.test_size)
+        self.notes = few_test_sequences(config, config.test_size)
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
-        """The training batch of one update: the next digits of the epochs' orders, one after the other."""
+        """Return the training batch of one update: the next digits in the orders of the epochs."""
         assert 0 <= progress <= 1, progress
         rows = self._epochs.rows(seed, update, batch_size)
         return self._batch(Digits(*(part.index_select(0, rows) for part in self._train)))
 
     def validation_set(self) -> Batch:
-        """The fixed validation digits."""
+        """Return the fixed validation digits."""
         return self._validation_set
 
     def _test_set(self) -> Batch:
@@ -73,7 +71,7 @@ class Mnist(Task):
 
 
 def step_sizes(sequence_length: int) -> list[int]:
-    """How many pixels each step shows, 784 in all.
+    """Return the number of pixels of each step, 784 in all.
 
     Each shows ceil(784 / steps), and the last one what is left. Where nothing would be left for the last
     steps (100 steps of 8 would be over after 98), the pixels are spread evenly instead: a blank end would
@@ -88,7 +86,7 @@ def step_sizes(sequence_length: int) -> list[int]:
 
 
 def pixel_order(permuted: bool) -> Int64[Tensor, "784"]:
-    """The order in which pixels are shown: row by row, or shuffled in one way for all digits and runs."""
+    """Return the order of pixels: row by row, or one fixed shuffle for all digits and runs."""
     if not permuted:
         return torch.arange(NUM_PIXELS)
     # RandomState, because numpy promises never to change what it draws.
@@ -96,7 +94,7 @@ def pixel_order(permuted: bool) -> Int64[Tensor, "784"]:
 
 
 def pixel_index(sequence_length: int, permuted: bool = False) -> Int64[Tensor, "time features"]:
-    """Which pixel each feature of each step shows; 784 stands for the background that fills a step up."""
+    """Return the pixel of each feature of each step; 784 is the background that pads a step."""
     sizes, order = step_sizes(sequence_length), pixel_order(permuted)
     index = torch.full((sequence_length, max(sizes)), NUM_PIXELS)
     start = 0
@@ -107,7 +105,7 @@ def pixel_index(sequence_length: int, permuted: bool = False) -> Int64[Tensor, "
 
 
 def digit_chance(train: Int64[Tensor, "train"], validation: Int64[Tensor, "validation"]) -> Chance:
-    """What the classes' shares in training are worth on the validation set."""
+    """Return chance on the validation set of a guess by the classes' shares in training."""
     counts = torch.bincount(train, minlength=NUM_CLASSES).double()
     priors = counts / counts.sum()
     return Chance(

@@ -1,4 +1,4 @@
-"""Moving digits: frames to be said again, or to be continued (Srivastava et al. 2015, section 3.1)."""
+"""Moving digits: reconstruction and prediction of frames (Srivastava et al. 2015, section 3.1)."""
 
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -7,16 +7,13 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from failmap.datasets.chance import Chance
+from failmap.datasets.chance import Chance, PartialSolution
 from failmap.datasets.config import MovingMnistConfig
-from failmap.datasets.criterion import check_criterion, target_metric
+from failmap.datasets.criterion import check_criterion, few_test_sequences
 from failmap.datasets.digits import raw_split
-from failmap.datasets.moving.frame_baselines import guess_level, mean_frame_chance
-from failmap.datasets.moving.mean_frame import frame_moments
-from failmap.datasets.moving.rendering import resized
-from failmap.datasets.moving.scenes import Scenes, draw_scenes, show
-from failmap.datasets.notes import few_test_examples
-from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, PartialSolution, Task, hashed_seed
+from failmap.datasets.frame_levels import frame_moments, guess_level, mean_frame_chance
+from failmap.datasets.moving_scenes import Scenes, draw_scenes, resized, show
+from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, Task, hashed_seed
 
 #: Validation and test are the same for every trial.
 _FIXED_SEED = 0
@@ -40,18 +37,18 @@ class MovingMnist(Task):
         self.chance = levels.chance
         self.target_moments = levels.target_moments
         self.partial_solutions = levels.partial_solutions
-        self.target_metric = target_metric(config, self.chance)
+        self.target_metric = config.target_metric(self.chance)
         check_criterion(config, chance=self.chance)
-        self.notes = few_test_examples(config, config.test_size)
+        self.notes = few_test_sequences(config, config.test_size)
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
-        """The training batch of one update (see Task.train_batch)."""
+        """Return the training batch of one update (see `Task.train_batch`)."""
         assert 0 <= progress <= 1, progress
         generator = self.generator(seed, TRAIN, update)
         return show(self.config, draw_scenes(self.config, self._pools[TRAIN], generator, batch_size))
 
     def validation_set(self) -> Batch:
-        """The fixed validation sequences."""
+        """Return the fixed validation sequences."""
         return self._validation_set
 
     @cached_property
@@ -64,7 +61,7 @@ class MovingMnist(Task):
 
 
 class _KnownLevels(NamedTuple):
-    """What is known of a task before any training."""
+    """Levels of a task that are known before any training."""
 
     chance: Chance
     target_moments: tuple[float, float]
@@ -73,7 +70,7 @@ class _KnownLevels(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _known_levels(config: MovingMnistConfig) -> _KnownLevels:
-    """Exact moments of training; levels measured on the validation set, of which those beyond chance count.
+    """Return exact moments of training, and the levels beyond chance measured on the validation set.
 
     Measured on the CPU whatever the device, and kept for the next trial of a reused process.
     """
@@ -97,14 +94,14 @@ def _known_levels(config: MovingMnistConfig) -> _KnownLevels:
 def _fixed_scenes(
     config: MovingMnistConfig, pool: UInt8[Tensor, "digits size size"], stream: int, num_sequences: int
 ) -> Scenes:
-    """Drawn on the CPU whatever the device, so that maps from different machines compare."""
+    """Draw on the CPU whatever the device, so that maps from different machines compare."""
     generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, stream, 0))
     return draw_scenes(config, pool, generator, num_sequences)
 
 
 @lru_cache(maxsize=1)
 def _digit_pools(folder: str | None, digit_size: int) -> dict[int, UInt8[Tensor, "digits size size"]]:
-    """The digits of training, validation and test. Kept for the next trial of a reused process."""
+    """Return the resized digits of training, validation and test, cached for the next trial."""
     split = raw_split(folder)
     parts = {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
     return {stream: resized(torch.from_numpy(part.pixels), digit_size) for stream, part in parts.items()}

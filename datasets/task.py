@@ -1,4 +1,4 @@
-"""The contract of a task: what it shows, what it asks, and what blind guessing gets."""
+"""The interface of a task, its batches, and epochs over a finite training set."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-from failmap.datasets.chance import Chance as Chance
+from failmap.datasets.chance import Chance, PartialSolution
 from failmap.datasets.config import TaskConfig
 
 #: Streams of random numbers, told apart by a hash: training batches or the order of an epoch, validation,
@@ -18,19 +18,19 @@ TRAIN, VALIDATION, TEST, LENGTH, TRAIN_SET = range(5)
 
 
 class SealedError(RuntimeError):
-    """The test set was asked for without breaking its seal."""
+    """The test set was requested before it was unsealed."""
 
 
 class Batch(NamedTuple):
     """Sequences of one length and their targets.
 
     Attributes:
-        inputs: of one length, or padded with zeros at their ends.
-        targets: whole numbers 0 .. output_size - 1 (int64) for a category, else floats (0.0 or 1.0 for a
+        inputs: Of one length, or padded with zeros at their ends.
+        targets: Whole numbers 0 .. output_size - 1 (int64) for a category, else floats (0.0 or 1.0 for a
             binary one): (batch,) for one of a sequence, (batch, time) for one at every step or decoded
             after the input. Where output_size is more than 1 and the target is no category, a last
-            dimension of that size follows: the pixels of a frame.
-        lengths: the length of each sequence where they are padded; on the host.
+            dimension of that size follows: The pixels of a frame.
+        lengths: The length of each sequence where they are padded; on the host.
     """
 
     inputs: Float[Tensor, "batch time features"]
@@ -38,42 +38,28 @@ class Batch(NamedTuple):
     lengths: Int64[Tensor, "batch"] | None = None
 
     def split(self, size: int) -> "Iterator[Batch]":
-        """The same sequences in batches of at most `size`."""
+        """Yield the same sequences in batches of at most `size`."""
         for start in range(0, len(self.inputs), size):
             part = slice(start, start + size)
             lengths = None if self.lengths is None else self.lengths[part]
             yield Batch(self.inputs[part], self.targets[part], lengths)
 
 
-class PartialSolution(NamedTuple):
-    """A level at which a network gets stuck that has understood a part of the task.
-
-    Attributes:
-        name: what it has understood, in a few words: 'knows one of the two numbers'.
-        metric: the task's metric at that level.
-        loss: the natural loss, as in `Chance`.
-    """
-
-    name: str
-    metric: float
-    loss: float
-
-
 class Task(ABC):
     """One task on one device. Stateless: a batch is a function of seed and update alone.
 
     Attributes:
-        input_size: features of one time step.
-        output_size: numbers of one output: classes of a category, pixels of a frame, 1 otherwise.
-        chance: what blind guessing gets on the validation set.
-        target_metric: the criterion: the accuracy to reach, or the mean squared error to get below.
-        target_range: the least and the largest target of a number (0 and 1 for a binary label).
-        target_moments: mean and standard deviation of the targets.
-        num_train: sequences in a finite training set, None where they are drawn anew.
-        counted_from: the first label that the metric counts: 0 but for the copy task, whose blanks are
+        input_size: Features of one time step.
+        output_size: Numbers of one output: classes of a category, pixels of a frame, 1 otherwise.
+        chance: What blind guessing gets on the validation set.
+        target_metric: The criterion: the accuracy to reach, or the mean squared error to get below.
+        target_range: The least and the largest target of a number (0 and 1 for a binary label).
+        target_moments: Mean and standard deviation of the targets.
+        num_train: Sequences in a finite training set, None where they are drawn anew.
+        counted_from: The first label that the metric counts: 0 but for the copy task, whose blanks are
             trained and not counted.
-        partial_solutions: known levels between chance and perfection, the worst first.
-        notes: what a user should know of the data: few test examples, or splits that cannot be disjoint.
+        partial_solutions: Known levels between chance and perfection, the worst first.
+        notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
 
     input_size: int
@@ -101,21 +87,21 @@ class Task(ABC):
 
     @abstractmethod
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
-        """The training batch of one update.
+        """Return the training batch of one update.
 
         Args:
-            seed: the trial's seed.
-            update: which update, from 0.
-            batch_size: sequences.
-            progress: share of the update budget that is spent, 0 to 1: what a curriculum goes by.
+            seed: The trial's seed.
+            update: Which update, from 0.
+            batch_size: Sequences.
+            progress: Share of the update budget that is spent, 0 to 1: what a curriculum goes by.
         """
 
     @abstractmethod
     def validation_set(self) -> Batch:
-        """The fixed validation sequences, the same for every seed."""
+        """Return the fixed validation sequences, the same for every seed."""
 
     def test_set(self) -> Batch:
-        """The fixed test sequences. Raises SealedError before `unseal()`."""
+        """Return the fixed test sequences. Raises SealedError before `unseal()`."""
         if self._sealed:
             raise SealedError("the test set is sealed: call unseal() once the search is over")
         return self._test_set()
@@ -124,15 +110,61 @@ class Task(ABC):
     def _test_set(self) -> Batch: ...
 
     def unseal(self) -> None:
-        """Opens the test set, for the one look after the search."""
+        """Unseal the test set, for its single use after the search."""
         self._sealed = False
 
     def generator(self, seed: int, stream: int, index: int) -> torch.Generator:
-        """A generator on this task's device, seeded by a hash of all three."""
+        """Return a generator on this task's device, seeded by a hash of all three."""
         return torch.Generator(device=self.device).manual_seed(hashed_seed(seed, stream, index))
 
 
 def hashed_seed(seed: int, stream: int, index: int) -> int:
-    """63 bits that look random, the same on every machine for the same three numbers."""
+    """Return 63 pseudo-random bits, the same on every machine for the same three numbers."""
     digest = blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+class Epochs:
+    """Epochs over all examples of a finite set, each in an order of its own.
+
+    The seed determines every order, so a batch is a function of seed and update alone. A batch may reach
+    over the end of an epoch.
+    """
+
+    def __init__(self, num_examples: int, device: torch.device) -> None:
+        self.num_examples = num_examples
+        self.device = device
+        self._order: tuple[tuple[int, int], Int64[Tensor, "examples"]] | None = None
+
+    def rows(self, seed: int, update: int, batch_size: int) -> Int64[Tensor, "batch"]:
+        """Return the examples of one update's batch: the next ones in the orders of the epochs."""
+        parts, start = [], update * batch_size
+        while (missing := (update + 1) * batch_size - start) > 0:
+            epoch, first = divmod(start, self.num_examples)
+            parts.append(self._order_of(seed, epoch)[first : first + missing])
+            start += len(parts[-1])
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _order_of(self, seed: int, epoch: int) -> Int64[Tensor, "examples"]:
+        """Return the order of one epoch's examples. Cached for the last epoch."""
+        if self._order is None or self._order[0] != (seed, epoch):
+            generator = torch.Generator().manual_seed(hashed_seed(seed, TRAIN, epoch))
+            order = torch.randperm(self.num_examples, generator=generator).to(self.device)
+            self._order = ((seed, epoch), order)
+        return self._order[1]
+
+
+def num_shared(one: Batch, other: Batch) -> int:
+    """Count the inputs of `one` that are, bit for bit, among those of `other`, whatever their targets."""
+    known = set(_rows(other))
+    return sum(row in known for row in _rows(one))
+
+
+def _rows(batch: Batch) -> list[bytes]:
+    """Return the bytes of each example's inputs, without the padding at its end."""
+    inputs = batch.inputs.detach().cpu().contiguous().numpy()
+    if batch.lengths is None:
+        return [sequence.tobytes() for sequence in inputs]
+    return [
+        sequence[:length].tobytes() for sequence, length in zip(inputs, batch.lengths.tolist(), strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""A recurrent layer run in chunks of time, so that a gradient to its state at a step can be asked for."""
+"""A recurrent layer run in chunks of time, for gradients with respect to its state at a step."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 
 class ChunkedPass(NamedTuple):
-    """A layer's states at every step, and those at some steps as nodes of the graph that lead to the rest.
+    """A layer's states, and those at some steps as nodes of the graph through which all later ones depend.
 
     Attributes:
-        states: what `layer(inputs)` gives.
-        nodes: the states at the chosen steps. All that a state does goes through its node: to the layer
+        states: What `layer(inputs)` gives.
+        nodes: The states at the chosen steps. All that a state does goes through its node: to the layer
             above, and to the next step.
     """
 
@@ -25,14 +25,14 @@ class ChunkedPass(NamedTuple):
 def run_in_chunks(
     layer: nn.RNNBase, inputs: Float[Tensor, "batch time features"], steps: Sequence[int]
 ) -> ChunkedPass:
-    """One pass by torch's own kernel, called once for each stretch between two of the steps.
+    """Run one pass by torch's own kernel, called once for each stretch between two of the steps.
 
     The gradient to an LSTM's node is that to h alone: its cell c goes on beside it.
 
     Args:
-        layer: of one layer and one direction, batch first.
-        inputs: sequences of one length.
-        steps: from 0, in ascending order.
+        layer: Of one layer and one direction, batch first.
+        inputs: Sequences of one length.
+        steps: From 0, in ascending order.
     """
     assert not layer.bidirectional, "states of the future lead to those of the past"
     num_steps = inputs.shape[1]
@@ -47,7 +47,7 @@ def run_in_chunks(
         node = states[:, -1:]
         passed += [states[:, :-1], node]
         nodes.append(node)
-        # What goes on in time is the node, and not the kernel's own final state, which stands beside it.
+        # The next chunk starts from the node, and not from the kernel's own final state.
         hidden = node.transpose(0, 1).contiguous()
         state = (hidden, final[1]) if isinstance(final, tuple) else hidden
     return ChunkedPass(torch.cat(passed, dim=1), nodes[: len(steps)])
@@ -59,14 +59,14 @@ def state_gradients(
     from_above: Float[Tensor, "batch time hidden"],
     steps: Sequence[int],
 ) -> Float[Tensor, "steps batch hidden"]:
-    """The total derivative of a loss to a layer's state h at some steps: through the layer above and in time.
+    """Return the total derivative of a loss to a layer's state h at some steps, across layers and time.
 
     Args:
-        layer: of one layer and one direction, batch first.
-        inputs: what it was given.
-        from_above: the derivative to its states, each step's for itself, as autograd gives it for the states
+        layer: Of one layer and one direction, batch first.
+        inputs: What it was given.
+        from_above: The derivative to its states, each step's for itself, as autograd gives it for the states
             of a pass by one call of the kernel.
-        steps: from 0, in ascending order.
+        steps: From 0, in ascending order.
     """
     # A layer that does not train has a graph through its inputs alone.
     passed = run_in_chunks(layer, inputs.detach().requires_grad_(), steps)

@@ -1,4 +1,4 @@
-"""The gates of torch's recurrent modules: which rows of their matrices they are, and how open they stand."""
+"""Gates of torch's recurrent modules: their rows in the matrices, and their activations."""
 
 import torch
 from jaxtyping import Float
@@ -17,25 +17,25 @@ KEEPING_GATE: dict[type[nn.Module], str] = {nn.GRU: "update", nn.LSTM: "forget"}
 
 
 def num_blocks(layer: nn.RNNBase) -> int:
-    """How many maps, each of `hidden_size` rows, stand one above the other in the layer's matrices."""
+    """Return the number of blocks of `hidden_size` rows in the layer's matrices."""
     return max(1, len(GATES[type(layer)]))
 
 
 def block_of(layer: nn.RNNBase, gate: str) -> slice:
-    """The rows of one gate in the layer's matrices and biases."""
+    """Return the rows of one gate in the layer's matrices and biases."""
     index = GATES[type(layer)].index(gate)
     return slice(index * layer.hidden_size, (index + 1) * layer.hidden_size)
 
 
 def directions(layer: nn.RNNBase) -> tuple[str, ...]:
-    """How the names of a one-layer module's parameters end: forward first, then backward if it has that."""
+    """Return the suffixes of a one-layer module's parameters: forward, then backward if it has that."""
     return ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",)
 
 
 def from_inputs(
     layer: nn.RNNBase, direction: str, inputs: Float[Tensor, "*batch below"]
 ) -> Float[Tensor, "*batch rows"]:
-    """W x + b, all gates of one direction together."""
+    """Return W x + b, all gates of one direction together."""
     weight, bias = (layer.get_parameter(f"{name}_ih{direction}") for name in ("weight", "bias"))
     return functional.linear(inputs, weight, bias)
 
@@ -43,7 +43,7 @@ def from_inputs(
 def from_states(
     layer: nn.RNNBase, direction: str, previous: Float[Tensor, "*batch hidden"]
 ) -> Float[Tensor, "*batch rows"]:
-    """U h_{t-1} + c, all gates of one direction together."""
+    """Return U h_{t-1} + c, all gates of one direction together."""
     weight, bias = (layer.get_parameter(f"{name}_hh{direction}") for name in ("weight", "bias"))
     return functional.linear(previous, weight, bias)
 
@@ -53,7 +53,7 @@ def gate_activations(
     inputs: Float[Tensor, "batch time features"],
     states: Float[Tensor, "batch time hidden"],
 ) -> dict[str, Float[Tensor, "batch time hidden"]]:
-    """A layer's gates at every time step, from the states that it went through.
+    """Return a layer's gate activations at every time step, from its inputs and states.
 
     No recurrence is run again: with h_{t-1} known, all pre-activations W x_t + b + U h_{t-1} + c are two
     matrix products. LSTM: input, forget and output gate; GRU: reset and update gate; any other module: none.

@@ -1,4 +1,4 @@
-"""How the weights of recurrent layers begin, by name."""
+"""Initializations of recurrent layers, by name."""
 
 from collections.abc import Callable, Iterable
 
@@ -18,10 +18,10 @@ def initialize(
     readout begins as input weights do. For `torch` nothing is drawn: the layers are as torch made them.
 
     Args:
-        layers: from the bottom up.
-        readout: makes the outputs.
-        config: names the initialization, and says what the gates' biases are to be.
-        num_steps: steps of the longest pass, which chrono biases are made for.
+        layers: From the bottom up.
+        readout: Makes the outputs.
+        config: Names the initialization, and says what the gates' biases are to be.
+        num_steps: Steps of the longest pass, which chrono biases are made for.
     """
     layers = list(layers)
     if config.initialization == "uniform":
@@ -41,7 +41,7 @@ def initialize(
 
 @torch.no_grad()
 def set_gate_bias(layer: nn.RNNBase, gate: str, value: float | Tensor) -> None:
-    """Sets the sum of a gate's two biases, in every direction."""
+    """Set the sum of a gate's two biases, in every direction."""
     rows = block_of(layer, gate)
     for direction in directions(layer):
         layer.get_parameter(f"bias_ih{direction}")[rows] = value
@@ -49,7 +49,7 @@ def set_gate_bias(layer: nn.RNNBase, gate: str, value: float | Tensor) -> None:
 
 
 def set_chrono_biases(layer: nn.RNNBase, num_steps: int) -> None:
-    """Biases for memories of every length up to `num_steps` (Tallec and Ollivier 2018, section 2.3).
+    """Set biases for memories of every length up to `num_steps` (Tallec and Ollivier 2018, section 2.3).
 
     LSTM: b_forget ~ log U(1, T - 1) and b_input = -b_forget. GRU: the gate that keeps takes the same biases;
     it is `update` in torch, whose sense is the opposite of the paper's. T below 3 leaves no room: the biases
@@ -66,7 +66,7 @@ def set_chrono_biases(layer: nn.RNNBase, num_steps: int) -> None:
 
 @torch.no_grad()
 def _fill_uniformly(module: nn.Module, half_width: float) -> None:
-    """All weights and biases from U(-half_width, half_width), as Sutskever et al. (2014) have it."""
+    """Draw all weights and biases from U(-half_width, half_width), as in Sutskever et al. (2014)."""
     for parameter in module.parameters():
         parameter.uniform_(-half_width, half_width)
 
@@ -75,7 +75,7 @@ def _fill_uniformly(module: nn.Module, half_width: float) -> None:
 def _fill_by_gate(
     layer: nn.RNNBase, fill_input: Callable[[Tensor], object], fill_recurrent: Callable[[Tensor], object]
 ) -> None:
-    """Fills the matrices gate by gate; biases are zero."""
+    """Fill the matrices gate by gate; biases are zero."""
     for direction in directions(layer):
         for which, fill in (("ih", fill_input), ("hh", fill_recurrent)):
             for block in layer.get_parameter(f"weight_{which}{direction}").chunk(num_blocks(layer)):
@@ -84,12 +84,12 @@ def _fill_by_gate(
 
 
 def _fill_he(weight: Tensor) -> None:
-    """N(0, 2 / fan-in) (He et al. 2015)."""
+    """Draw from N(0, 2 / fan-in) (He et al. 2015)."""
     nn.init.kaiming_normal_(weight, nonlinearity="relu")
 
 
 def _fill_identity(weight: Tensor) -> None:
-    """The identity (Le et al. 2015)."""
+    """Set the identity (Le et al. 2015)."""
     weight.copy_(torch.eye(len(weight)))
 
 

@@ -1,4 +1,4 @@
-"""One recurrent layer on torch's own kernel, with what may stand around it."""
+"""One recurrent layer on torch's own kernel, with dropout, norm and bypass."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ HIGHWAY_BIAS = -1.0
 
 
 class LayerPass(NamedTuple):
-    """What a layer's recurrence was given, the states it went through, and what the layer passes on."""
+    """Inputs and states of a layer's recurrence, and the outputs of the layer."""
 
     inputs: Float[Tensor, "batch time below"]
     states: Float[Tensor, "batch time hidden"]
@@ -23,22 +23,22 @@ class LayerPass(NamedTuple):
 
 
 class RecurrentLayer(nn.Module):
-    """A recurrence, a norm of its states, and a way around both.
+    """A recurrence, a norm of its states, and a bypass of both.
 
     With z = norm(recurrence(dropout(x))), it passes on
 
-        z                                                   as it comes,
+        z                                                   plain,
         x + z                                               residual (He et al. 2016),
         g z + (1 - g) x,  g = sigmoid(W x + b)              highway (Srivastava et al. 2015).
 
-    What goes around is neither dropped nor normalised, so that a path from top to bottom stays the identity:
+    The bypass is neither dropped nor normalised, so that a path from top to bottom stays the identity:
     dropout as in GNMT's residual stack (Wu et al. 2016), the norm as in res-post-norm (Liu et al. 2022).
 
     Args:
-        config: kind, norm, bypass and dropout.
-        input_size: features of one step.
-        hidden_size: units of each direction.
-        is_lowest: the layer that sees the inputs has neither bypass nor dropout.
+        config: Kind, norm, bypass and dropout.
+        input_size: Features of one step.
+        hidden_size: Units of each direction.
+        is_lowest: The layer that sees the inputs has neither bypass nor dropout.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RecurrentLayer(nn.Module):
     def forward(
         self, below: Float[Tensor, "batch time below"], lengths: Int64[Tensor, "batch"] | None = None
     ) -> LayerPass:
-        """One pass over sequences of one length, or padded at their ends to it."""
+        """Run one pass over sequences of one length, or padded at their ends to it."""
         inputs = self.dropout(below)
         states = self._states(inputs, lengths)
         outputs = states if self.norm is None else _normalised(self.norm, states, lengths)
@@ -70,13 +70,13 @@ class RecurrentLayer(nn.Module):
         return LayerPass(inputs, states, outputs)
 
     def freeze(self) -> None:
-        """Keeps its parameters, and what its norm has seen, as they are."""
+        """Freeze the parameters and the statistics of the norm."""
         self.requires_grad_(False)
         self.is_frozen = True
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "RecurrentLayer":
-        """Turns training mode on or off; a frozen norm stays in evaluation mode.
+        """Turn training mode on or off; a frozen norm stays in evaluation mode.
 
         The recurrence does not: on a GPU its kernel has gradients for its inputs in training mode only.
         """
@@ -88,7 +88,7 @@ class RecurrentLayer(nn.Module):
     def _states(
         self, inputs: Float[Tensor, "batch time below"], lengths: Int64[Tensor, "batch"] | None
     ) -> Float[Tensor, "batch time hidden"]:
-        """The recurrence's states at every step, by the fused kernel wherever it can serve."""
+        """Return the recurrence's states at every step, by the fused kernel wherever possible."""
         recurrence = self.recurrence
         if self.training and self.variational_dropout > 0:
             masks = draw_masks(recurrence, inputs, self.variational_dropout)
@@ -103,7 +103,7 @@ class RecurrentLayer(nn.Module):
 
 
 def build_recurrence(config: RecurrentConfig, input_size: int, hidden_size: int) -> nn.RNNBase:
-    """One layer of torch's own, batch first."""
+    """Build one layer of torch's own, batch first."""
     if isinstance(config, RNNConfig):
         return nn.RNN(
             input_size,
@@ -127,7 +127,7 @@ def _build_norm(config: RecurrentConfig, width: int) -> nn.LayerNorm | nn.BatchN
 def _normalised(
     norm: nn.Module, states: Float[Tensor, "batch time hidden"], lengths: Int64[Tensor, "batch"] | None
 ) -> Float[Tensor, "batch time hidden"]:
-    """Each step as one example: batch norm's statistics go over batch and time, padding left out."""
+    """Normalise each step as one example: statistics are over batch and time, without padding."""
     if lengths is None:
         normalised: Tensor = norm(states.flatten(0, 1)).view_as(states)
         return normalised

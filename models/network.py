@@ -1,27 +1,29 @@
-"""The contract of a network: what it is built for, and what a pass through it leaves to be looked at."""
+"""The interface of a network: inputs and outputs, and the trace of a pass."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
+from torch.nn import functional
 
 from failmap.models.config import OutputLayout
 
 
 @dataclass(frozen=True)
 class Interface:
-    """What goes into a network and what comes out: all that it knows of a task.
+    """Inputs and outputs of a network: all that it knows of a task.
 
     Attributes:
-        input_size: features of one time step.
-        output_size: numbers of one output.
-        num_steps: time steps of the longest input.
-        layout: where outputs stand: one for a sequence, one at every step, or decoded after the input.
-        decoded_steps: steps of each sequence that is decoded; empty for the other layouts.
-        frame_shape: channels, height and width where the features of a step are a picture.
+        input_size: Features of one time step.
+        output_size: Numbers of one output.
+        num_steps: Time steps of the longest input.
+        layout: Where outputs stand: one for a sequence, one at every step, or decoded after the input.
+        decoded_steps: Steps of each sequence that is decoded; empty for the other layouts.
+        frame_shape: Channels, height and width where the features of a step are a picture.
     """
 
     input_size: int
@@ -33,11 +35,11 @@ class Interface:
 
 
 class Teacher(NamedTuple):
-    """The true sequences, for a decoder that is shown them in training.
+    """The true sequences, for a decoder that may be given them in training.
 
     Attributes:
-        targets: of the batch, in the units of the inputs.
-        progress: share of the update budget that is spent, 0 to 1.
+        targets: Of the batch, in the units of the inputs.
+        progress: Share of the update budget that is spent, 0 to 1.
     """
 
     targets: Shaped[Tensor, "batch *label"]
@@ -45,19 +47,19 @@ class Teacher(NamedTuple):
 
 
 class LayerTrace(NamedTuple):
-    """What one layer was given and what states it went through.
+    """Inputs, states and outputs of one layer in a pass.
 
     Attributes:
-        name: as in `Network.parts()`.
-        layer: the module; `gate_activations` knows those that have gates.
-        inputs: what it was given.
-        states: what it made of them; of a bidirectional layer those of both directions side by side; for a
+        name: As in `Network.parts()`.
+        layer: The module; `gate_activations` knows those that have gates.
+        inputs: What it was given.
+        states: What it made of them; of a bidirectional layer those of both directions side by side; for a
             convolutional layer channels, height and width are flattened.
-        outputs: what goes on to the layer above, behind a norm and a bypass where there are any.
-        follows_inputs: whether its steps are those of the network's input, and blank ones after it; a
+        outputs: What goes on to the layer above, behind a norm and a bypass where there are any.
+        follows_inputs: Whether its steps are those of the network's input, and blank ones after it; a
             decoder's are not.
-        hands_on_state: whether its last state goes on elsewhere too: to a decoder.
-        is_bounded: whether its states lie between -1 and 1.
+        hands_on_state: Whether its last state goes on elsewhere too: to a decoder.
+        is_bounded: Whether its states lie between -1 and 1.
     """
 
     name: str
@@ -71,14 +73,14 @@ class LayerTrace(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """A pass through a network: its outputs, and its layers from the bottom up."""
+    """Outputs of a pass through a network, and its layers from the bottom up."""
 
     outputs: Float[Tensor, "batch *label outputs"]
     layers: list[LayerTrace]
 
 
 class Network(nn.Module, ABC):
-    """A network on one interface. In training mode dropout is on, as torch has it."""
+    """A network with a given interface."""
 
     interface: Interface
 
@@ -89,12 +91,12 @@ class Network(nn.Module, ABC):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass.
+        """Run one pass.
 
         Args:
-            inputs: sequences of one length, or padded with zeros at their ends.
-            lengths: the length of each where they are padded; on the host.
-            teacher: in training, what a decoder may be shown.
+            inputs: Sequences of one length, or padded with zeros at their ends.
+            lengths: The length of each where they are padded; on the host.
+            teacher: In training, what a decoder may be shown.
 
         Returns:
             Outputs (batch, outputs) for the layout `sequence`, of the last step of each; (batch, time,
@@ -108,28 +110,62 @@ class Network(nn.Module, ABC):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Float[Tensor, "batch *label outputs"]:
-        """The outputs of one pass (see `trace`)."""
+        """Return the outputs of one pass (see `trace`)."""
         return self.trace(inputs, lengths, teacher).outputs
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
-        """Its layers by name, from the bottom up, the last one being what makes the outputs.
+        """Return the layers by name, from the bottom up; the last one makes the outputs.
 
         Every parameter is in exactly one of them.
         """
 
     @abstractmethod
     def state_entries(self, num_steps: int) -> int:
-        """Numbers that a pass over one sequence keeps, about: what a batch's memory goes by."""
+        """Return about how many numbers a pass over one sequence keeps, to estimate memory."""
 
     def feed_back_through(self, predict: Callable[[Tensor], Tensor]) -> None:
-        """Says how outputs become inputs again, for a decoder that sees its own.
+        """Set how outputs become inputs again, for a decoder that reads its own.
 
         Args:
-            predict: from outputs to predictions in the units of the inputs.
+            predict: From outputs to predictions in the units of the inputs.
         """
 
 
 def named_layers(layers: nn.ModuleList) -> dict[str, nn.Module]:
-    """A stack's layers by the names that signals and reports give them: layers.0 is the lowest."""
+    """Return a stack's layers by the names that signals and reports use: layers.0 is the lowest."""
     return {f"layers.{index}": layer for index, layer in enumerate(layers)}
+
+
+def with_blank_steps(
+    inputs: Float[Tensor, "batch time features"], interface: Interface
+) -> Float[Tensor, "batch longer features"]:
+    """Append blank steps for the layout `decoded`: the first output is at the last input.
+
+    One step in and many out is the network that Karpathy (2015) calls one-to-many.
+    """
+    num_blanks = max(sum(interface.decoded_steps) - 1, 0)
+    return functional.pad(inputs, (0, 0, 0, num_blanks)) if num_blanks else inputs
+
+
+def states_to_read(
+    states: Float[Tensor, "batch longer hidden"],
+    lengths: Int64[Tensor, "batch"] | None,
+    interface: Interface,
+) -> Float[Tensor, "batch *label hidden"]:
+    """Return the states that outputs are made of: all; the last of each sequence; or from there on.
+
+    Args:
+        states: At every step, blank ones included.
+        lengths: Of the input sequences where they are padded; on the host.
+        interface: Says the layout.
+    """
+    if interface.layout == "step":
+        return states
+    num_read = max(sum(interface.decoded_steps), 1)
+    if lengths is None:
+        read = states[:, -num_read:]
+    else:
+        steps = lengths[:, None] - 1 + torch.arange(num_read)
+        read = states[torch.arange(len(states))[:, None], steps]
+    return read if interface.layout == "decoded" else read[:, 0]

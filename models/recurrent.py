@@ -1,5 +1,6 @@
 """Stacks of recurrent layers on torch's own kernels, with a linear readout."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -9,8 +10,16 @@ from torch import Tensor, nn
 from failmap.models.config import RecurrentConfig
 from failmap.models.initialization import initialize
 from failmap.models.layers import RecurrentLayer
-from failmap.models.layouts import states_to_read, with_blank_steps
-from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers
+from failmap.models.network import (
+    Interface,
+    LayerTrace,
+    Network,
+    Teacher,
+    Trace,
+    named_layers,
+    states_to_read,
+    with_blank_steps,
+)
 
 
 class RecurrentNetwork(Network):
@@ -20,11 +29,11 @@ class RecurrentNetwork(Network):
     a CPU), and every layer's states can be looked at.
 
     Args:
-        config: kind, depth, widths, and what stands around the layers.
-        interface: what goes in and out.
+        config: Kind, depth, widths, and what stands around the layers.
+        interface: What goes in and out.
 
     Attributes:
-        num_reused_layers: lower layers that began with the weights of another network.
+        num_reused_layers: Lower layers that began with the weights of another network.
     """
 
     def __init__(self, config: RecurrentConfig, interface: Interface) -> None:
@@ -54,7 +63,7 @@ class RecurrentNetwork(Network):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass. Outputs that are decoded are made while blank steps follow the input."""
+        """Run one pass. Decoded outputs are read at blank steps after the input."""
         below = with_blank_steps(inputs, self.interface)
         num_inside = None if lengths is None else lengths + self.num_blanks
         layers: list[LayerTrace] = []
@@ -70,11 +79,11 @@ class RecurrentNetwork(Network):
         return Trace(self.readout(torch.cat(read, dim=-1) if len(read) > 1 else read[0]), layers)
 
     def parts(self) -> dict[str, nn.Module]:
-        """The layers, each with its norm and its bypass, and the readout."""
+        """Return the layers, each with its norm and its bypass, and the readout."""
         return {**named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
-        """All states of all layers, at blank steps too."""
+        """Return the number of states of all layers, blank steps included."""
         return (num_steps + self.num_blanks) * sum(self.widths)
 
     def _layers(self) -> list[RecurrentLayer]:
@@ -83,7 +92,7 @@ class RecurrentNetwork(Network):
     def _to_read(
         self, outputs: Float[Tensor, "batch longer hidden"], lengths: Int64[Tensor, "batch"] | None
     ) -> Float[Tensor, "batch *label hidden"]:
-        """What the readout sees of a layer.
+        """Return the part of a layer's outputs that the readout sees.
 
         For one output a sequence, that is where each direction ends: the one that reads backwards has seen
         all of the sequence at its first step.
@@ -92,3 +101,47 @@ class RecurrentNetwork(Network):
             forward, backward = outputs.chunk(2, dim=-1)
             return torch.cat([states_to_read(forward, lengths, self.interface), backward[:, 0]], dim=-1)
         return states_to_read(outputs, lengths, self.interface)
+
+
+def reuse_layers(network: RecurrentNetwork, stored: Mapping[str, Tensor]) -> None:
+    """Copy stored layers from the bottom up, as far as they fit, and count them.
+
+    A layer fits if all of its tensors are stored, no other ones, and each in the shape it has here. The first
+    that does not ends the copying. The readout is never copied.
+
+    Args:
+        network: What to copy into; its `num_reused_layers` says how many layers there were.
+        stored: Tensors by name, as in a network's `state_dict()`.
+
+    Raises:
+        ValueError: Not even the lowest layer fits; the message says what is stored and what is wanted.
+    """
+    count = 0
+    for index in range(len(network.layers)):
+        ours, theirs = _tensors(network.state_dict(), index), _tensors(stored, index)
+        if _shapes(ours) != _shapes(theirs):
+            break
+        with torch.no_grad():
+            for name, tensor in ours.items():
+                tensor.copy_(theirs[name])
+        count += 1
+    if not count:
+        wanted, found = (_told(_tensors(tensors, 0)) for tensors in (network.state_dict(), stored))
+        raise ValueError(f"no lower layer fits: layers.0 is {wanted} here, and {found} there")
+    network.num_reused_layers = count
+
+
+def _tensors(tensors: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
+    """Return the tensors of one layer by their names within it."""
+    prefix = f"layers.{index}."
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _told(tensors: Mapping[str, Tensor]) -> str:
+    """Describe a layer's tensors in one line."""
+    shapes = _shapes(tensors).items()
+    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes) or "missing"

@@ -1,4 +1,4 @@
-"""Dropout within a recurrent layer: its steps, made one by one with a mask on what goes round."""
+"""Dropout within a recurrent layer: its steps, one by one, with a mask on the recurrent state."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from failmap.models.gates import directions, from_inputs, from_states
 
 
 class State(NamedTuple):
-    """What goes from one step to the next; only an LSTM uses the cell."""
+    """State between two steps; only an LSTM uses the cell."""
 
     hidden: Float[Tensor, "batch hidden"]
     cell: Float[Tensor, "batch hidden"]
@@ -24,7 +24,7 @@ Step = Callable[[Tensor, Tensor, State], State]
 def draw_masks(
     layer: nn.RNNBase, inputs: Float[Tensor, "batch time features"], probability: float
 ) -> Float[Tensor, "directions batch hidden"]:
-    """Zero with the given probability, and otherwise so large that the mean is one.
+    """Draw masks that are zero with the given probability, and otherwise so large that the mean is one.
 
     One mask for each sequence and direction, the same at every step (Gal and Ghahramani 2016).
     """
@@ -39,16 +39,16 @@ def step_by_step(
     lengths: Int64[Tensor, "batch"] | None = None,
     masks: Float[Tensor, "directions batch hidden"] | None = None,
 ) -> Float[Tensor, "batch time states"]:
-    """The states that a layer goes through; without masks, those of torch's own kernel.
+    """Return a layer's states at every step; without masks, those of torch's own kernel.
 
     A mask is on h_{t-1} where it is multiplied with U. What a GRU or an LSTM carries over by its gates is
     kept whole, or no memory would outlast 1 / probability steps.
 
     Args:
-        layer: an RNN, GRU or LSTM of one layer, batch first, and on its own parameters.
-        inputs: sequences, padded at their ends.
-        lengths: the length of each where they are padded; the states are zero from there on.
-        masks: for each direction and sequence.
+        layer: An RNN, GRU or LSTM of one layer, batch first, and on its own parameters.
+        inputs: Sequences, padded at their ends.
+        lengths: The length of each where they are padded; the states are zero from there on.
+        masks: For each direction and sequence.
     """
     states = []
     for index, direction in enumerate(directions(layer)):
@@ -64,7 +64,7 @@ def _one_direction(
     lengths: Int64[Tensor, "batch"] | None,
     mask: Float[Tensor, "batch hidden"] | None,
 ) -> Float[Tensor, "batch time hidden"]:
-    """One direction's states, in the order of time."""
+    """Return one direction's states, in temporal order."""
     num_steps = inputs.shape[1]
     is_backward = direction.endswith("_reverse")
     step = _STEPS[type(layer)](layer)
@@ -86,7 +86,7 @@ def _one_direction(
 
 
 def _rnn_step(layer: nn.RNNBase) -> Step:
-    """h' = f(W x + b + U h + c)."""
+    """Return the step h' = f(W x + b + U h + c)."""
     function = torch.relu if layer.mode == "RNN_RELU" else torch.tanh
 
     def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
@@ -96,7 +96,7 @@ def _rnn_step(layer: nn.RNNBase) -> Step:
 
 
 def _gru_step(layer: nn.RNNBase) -> Step:
-    """n = tanh(W x + b + r (U h + c)); h' = (1 - z) n + z h, in torch's notation."""
+    """Return the step n = tanh(W x + b + r (U h + c)); h' = (1 - z) n + z h, in torch's notation."""
 
     def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
         reset_input, update_input, new_input = from_input.chunk(3, dim=-1)
@@ -110,7 +110,7 @@ def _gru_step(layer: nn.RNNBase) -> Step:
 
 
 def _lstm_step(layer: nn.RNNBase) -> Step:
-    """c' = f c + i g; h' = o tanh(c')."""
+    """Return the step c' = f c + i g; h' = o tanh(c')."""
 
     def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
         opened, kept, candidate, shown = (from_input + from_state).chunk(4, dim=-1)

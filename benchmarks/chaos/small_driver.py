@@ -20,7 +20,7 @@ from failmap.search.trial_lifecycle import TrialLifecycle
 from failmap.search.worker import Worker
 
 #: What a first training imports late.
-WARM = ("failmap.search.trial.session", "failmap.search.cost", "failmap.datasets.adding", "torch._dynamo")
+WARM = ("failmap.search.trial.session", "failmap.search.cost", "failmap.datasets.sums", "torch._dynamo")
 
 #: Some trials of a few hundredths of a second, with dropout, whose randomness must resume too.
 SMALL_WORDS = (

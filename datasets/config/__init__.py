@@ -1,11 +1,17 @@
-"""What each task may be asked for. Knows no torch, so that a mistake is told within a second."""
+"""Settings of each task, and the table of tasks.
 
-from typing import Annotated
+Nothing here imports torch, so that a mistake in a configuration is reported within a second.
+"""
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from failmap.datasets.config.array_file import ArrayFileConfig
 from failmap.datasets.config.base import Config, Metric, TargetKind, TargetLayout, TaskConfig
+from failmap.datasets.config.bits import MarkedXorConfig, ParityConfig
 from failmap.datasets.config.digits import (
     DIGIT_WIDTH,
     NUM_PACKAGED_DIGITS,
@@ -13,49 +19,35 @@ from failmap.datasets.config.digits import (
     MnistConfig,
     MovingMnistConfig,
 )
-from failmap.datasets.config.generated import (
-    AddingConfig,
-    CopyMemoryConfig,
-    DelayedRecallConfig,
-    GeneratedTaskConfig,
-    MarkedXorConfig,
-    ParityConfig,
-    SumRegressionConfig,
-    TemporalOrderConfig,
-)
+from failmap.datasets.config.generated import GeneratedTaskConfig
+from failmap.datasets.config.sums import AddingConfig, SumRegressionConfig
+from failmap.datasets.config.symbols import CopyMemoryConfig, DelayedRecallConfig, TemporalOrderConfig
 
-#: Every task by its name.
-TASK_CONFIGS: dict[str, type[TaskConfig]] = {
-    "parity": ParityConfig,
-    "marked_xor": MarkedXorConfig,
-    "adding": AddingConfig,
-    "sum_regression": SumRegressionConfig,
-    "copy_memory": CopyMemoryConfig,
-    "delayed_recall": DelayedRecallConfig,
-    "temporal_order": TemporalOrderConfig,
-    "mnist": MnistConfig,
-    "moving_mnist": MovingMnistConfig,
-    "array_file": ArrayFileConfig,
+#: The settings of each task, and the class that they build (see `failmap.datasets.build_task`).
+TASKS: dict[str, tuple[type[TaskConfig], str]] = {
+    "parity": (ParityConfig, "failmap.datasets.bits:Parity"),
+    "marked_xor": (MarkedXorConfig, "failmap.datasets.bits:MarkedXor"),
+    "adding": (AddingConfig, "failmap.datasets.sums:Adding"),
+    "sum_regression": (SumRegressionConfig, "failmap.datasets.sums:SumRegression"),
+    "copy_memory": (CopyMemoryConfig, "failmap.datasets.symbols:CopyMemory"),
+    "delayed_recall": (DelayedRecallConfig, "failmap.datasets.symbols:DelayedRecall"),
+    "temporal_order": (TemporalOrderConfig, "failmap.datasets.symbols:TemporalOrder"),
+    "mnist": (MnistConfig, "failmap.datasets.mnist:Mnist"),
+    "moving_mnist": (MovingMnistConfig, "failmap.datasets.moving_mnist:MovingMnist"),
+    "array_file": (ArrayFileConfig, "failmap.datasets.array_file:ArrayFile"),
 }
+TASK_CONFIGS: dict[str, type[TaskConfig]] = {name: config for name, (config, _) in TASKS.items()}
 
-AnyTaskConfig = Annotated[
-    ParityConfig
-    | MarkedXorConfig
-    | AddingConfig
-    | SumRegressionConfig
-    | CopyMemoryConfig
-    | DelayedRecallConfig
-    | TemporalOrderConfig
-    | MnistConfig
-    | MovingMnistConfig
-    | ArrayFileConfig,
-    Field(discriminator="name"),
-]
+if TYPE_CHECKING:
+    AnyTaskConfig = TaskConfig
+else:
+    AnyTaskConfig = Annotated[reduce(or_, TASK_CONFIGS.values()), Field(discriminator="name")]
 
 __all__ = [
     "DIGIT_WIDTH",
     "NUM_PACKAGED_DIGITS",
     "NUM_PIXELS",
+    "TASKS",
     "TASK_CONFIGS",
     "AddingConfig",
     "AnyTaskConfig",

@@ -1,24 +1,30 @@
-"""What a task on the user's own arrays may be asked for."""
+"""Settings of tasks on the user's own arrays."""
 
 from pathlib import PurePath
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from failmap.datasets.chance import Chance
 from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
 
 Split = Literal["auto", "random", "group", "time"]
 
-#: The forms that a file may have, by the end of its name.
+#: Supported file formats, by suffix.
 FILE_FORMS = (".npz", ".csv", ".parquet")
-#: Steps and validation sequences that costs are estimated with before the file is read.
-NOMINAL_NUM_STEPS, NOMINAL_VALIDATION_SIZE = 100, 500
+#: Steps, features and validation sequences with which costs are estimated before the file is read.
+NOMINAL_NUM_STEPS, NOMINAL_NUM_FEATURES, NOMINAL_VALIDATION_SIZE = 100, 8, 500
+#: Training sequences for each validation sequence: those of the default test_share.
+_NOMINAL_TRAIN_RATIO = 7
+#: Share of the way from chance to perfection that counts as learned. The user's labels hold noise of unknown
+#: size: near 1 every network would count as failed, and below one half a trace of signal as learned.
+_TARGET_SKILL = 0.6
 
 
 class ArrayFileConfig(TaskConfig):
-    """Sequences out of a file: .npz, .csv or .parquet (docs/your_data.md tells the forms).
+    """Sequences from a file: .npz, .csv or .parquet (docs/your_data.md describes their layout).
 
-    Asked for is a class or a number, of each sequence or at every step, or how a series goes on.
+    The target is a class or a number, of each sequence or at every step, or the continuation of a series.
     """
 
     source_setting: ClassVar[str | None] = "path"
@@ -79,6 +85,21 @@ class ArrayFileConfig(TaskConfig):
     ignored_columns: str | None = Field(
         default=None, description="table: columns to leave out, as in name+comment"
     )
+
+    @property
+    def num_features(self) -> int:
+        """Features of one time step; nominal, since only the file knows them."""
+        return NOMINAL_NUM_FEATURES
+
+    @property
+    def num_train(self) -> int:
+        """Training sequences; nominal unless set, since only the file knows them."""
+        return self.train_size or _NOMINAL_TRAIN_RATIO * self.validation_size
+
+    def target_metric(self, chance: Chance | None = None) -> float:
+        """Return the metric at a fixed skill; chance must be measured on the data."""
+        assert chance is not None, "only the data determine chance"
+        return self.metric_at_skill(_TARGET_SKILL, chance)
 
     @property
     def target_kind(self) -> TargetKind:

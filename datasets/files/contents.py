@@ -1,4 +1,4 @@
-"""What a file holds, whatever its form: sequences with targets, or series that go on."""
+"""Contents of a file, whatever its format: sequences with targets, or series."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from jaxtyping import Float64, Int64, Shaped
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sequences and what is asked of them.
+    """Sequences and their targets.
 
     Attributes:
-        inputs: padded with zeros at their ends.
-        targets: of each sequence, or of each step, padded with zeros; as numbers, also where they are labels.
-        lengths: steps of each sequence, at least 1.
-        groups: which group each belongs to, numbered from 0.
-        spans: when each began and ended, on one clock for all.
-        features: names, or numbers from 0.
+        inputs: Padded with zeros at their ends.
+        targets: Of each sequence, or of each step, padded with zeros; as numbers, also where they are labels.
+        lengths: Steps of each sequence, at least 1.
+        groups: Which group each belongs to, numbered from 0.
+        spans: When each began and ended, on one clock for all.
+        features: Names, or numbers from 0.
     """
 
     inputs: Float64[np.ndarray, "sequences time features"]
@@ -31,7 +31,7 @@ class Sequences:
 
     @property
     def is_step(self) -> Shaped[np.ndarray, "sequences time"]:
-        """Which steps are the sequence's own, and not there to fill it up."""
+        """Which steps belong to the sequence rather than its padding."""
         is_step: Shaped[np.ndarray, "sequences time"] = (
             np.arange(self.inputs.shape[1]) < self.lengths[:, None]
         )
@@ -40,11 +40,11 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Series:
-    """One series of measurements in the order of time.
+    """One series of measurements in temporal order.
 
     Attributes:
-        values: the features that are asked for come first.
-        times: when each step was, on one clock for all series of the file, rising.
+        values: The features that are asked for come first.
+        times: When each step was, on one clock for all series of the file, rising.
     """
 
     values: Float64[np.ndarray, "time features"]
@@ -56,8 +56,8 @@ class SeriesSet:
     """All series of a file.
 
     Attributes:
-        num_targets: features that are asked for: the first ones.
-        features: names, or numbers from 0, in the order of `Series.values`.
+        num_targets: Features that are asked for: the first ones.
+        features: Names, or numbers from 0, in the order of `Series.values`.
     """
 
     series: tuple[Series, ...]

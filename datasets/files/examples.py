@@ -1,4 +1,4 @@
-"""Examples on a device, from which batches are taken by their rows."""
+"""Finite sets of examples on a device, from which batches are taken by row."""
 
 from abc import ABC, abstractmethod
 
@@ -22,40 +22,40 @@ class Examples(ABC):
 
     @abstractmethod
     def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
-        """The examples of some rows.
+        """Return the examples of some rows.
 
         Args:
-            rows: on the examples' device.
-            host_rows: the same on the host, which ragged examples need: they say how far to read without
+            rows: On the examples' device.
+            host_rows: The same on the host, which ragged examples need: they say how far to read without
                 waiting for the device.
         """
 
     @abstractmethod
     def labels(self) -> Shaped[Tensor, "labels *outputs"]:
-        """All that is asked for, without steps that only fill sequences up."""
+        """Return all labels, without those of padding."""
 
     @abstractmethod
     def to(self, device: torch.device) -> "Examples":
-        """The same examples on a device."""
+        """Return the same examples on a device."""
 
     def all(self) -> Batch:
-        """All of them, in order."""
+        """Return all examples, in order."""
         rows = torch.arange(len(self))
         return self.take(rows.to(self.device), rows)
 
     @property
     @abstractmethod
     def device(self) -> torch.device:
-        """Where they are."""
+        """Device of the examples."""
 
 
 class PaddedExamples(Examples):
-    """Sequences that are filled up with zeros; a batch is as long as the longest of its own.
+    """Sequences padded with zeros; a batch is as long as its longest sequence.
 
     Args:
-        inputs: filled up at their ends.
-        targets: of each sequence, or of each step.
-        lengths: on the host.
+        inputs: Filled up at their ends.
+        targets: Of each sequence, or of each step.
+        lengths: On the host.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class PaddedExamples(Examples):
 
     @property
     def device(self) -> torch.device:
-        """Where inputs and targets are."""
+        """Device of inputs and targets."""
         return self._inputs.device
 
     def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
-        """The examples of some rows, cut to the longest of them (see Examples.take)."""
+        """Return the examples of some rows, cut to the longest of them (see `Examples.take`)."""
         inputs, targets = self._inputs.index_select(0, rows), self._targets.index_select(0, rows)
         if not self.is_ragged:
             return Batch(inputs, targets)
@@ -90,28 +90,28 @@ class PaddedExamples(Examples):
         return Batch(inputs[:, :longest], targets[:, :longest] if targets.ndim == 2 else targets, lengths)
 
     def labels(self) -> Shaped[Tensor, "labels"]:
-        """The target of each sequence, or of each of its steps."""
+        """Return the target of each sequence, or of each of its steps."""
         if self._targets.ndim == 1:
             return self._targets
         is_label = torch.arange(self._targets.shape[1]) < self._lengths[:, None]
         return self._targets[is_label.to(self.device)]
 
     def to(self, device: torch.device) -> "PaddedExamples":
-        """The same examples on a device; lengths stay on the host."""
+        """Return the same examples on a device; lengths stay on the host."""
         return PaddedExamples(self._inputs.to(device), self._targets.to(device), self._lengths)
 
 
 class WindowedExamples(Examples):
-    """Windows of series: history as input, the features asked for of the steps to come as targets.
+    """Windows of series: history as input, the target features of the steps to come as targets.
 
     The series are kept once, whatever the windows overlap.
 
     Args:
-        values: of all series, one after the other.
-        starts: the first step of each window.
-        history: steps of the input.
-        horizon: steps of the target.
-        num_targets: features asked for, the first ones.
+        values: Of all series, one after the other.
+        starts: The first step of each window.
+        history: Steps of the input.
+        horizon: Steps of the target.
+        num_targets: Features asked for, the first ones.
     """
 
     def __init__(
@@ -131,16 +131,16 @@ class WindowedExamples(Examples):
 
     @property
     def is_ragged(self) -> bool:
-        """Never: each window has the whole history."""
+        """Always false: each window has the whole history."""
         return False
 
     @property
     def device(self) -> torch.device:
-        """Where the series are."""
+        """Device of the series."""
         return self._values.device
 
     def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
-        """The windows of some rows (see Examples.take)."""
+        """Return the windows of some rows (see `Examples.take`)."""
         steps = self._starts.index_select(0, rows)[:, None] + self._offsets
         targets = self._values[steps[:, self._history :], : self._num_targets]
         return Batch(
@@ -149,12 +149,12 @@ class WindowedExamples(Examples):
         )
 
     def labels(self) -> Float[Tensor, "labels outputs"]:
-        """What is asked for at each step of each horizon."""
+        """Return the targets at each step of each horizon."""
         steps = self._starts[:, None] + self._offsets[self._history :]
         return self._values[steps.flatten(), : self._num_targets]
 
     def to(self, device: torch.device) -> "WindowedExamples":
-        """The same windows on a device."""
+        """Return the same windows on a device."""
         return WindowedExamples(
             self._values.to(device), self._starts.to(device), self._history, self._horizon, self._num_targets
         )

@@ -1,4 +1,4 @@
-"""Arrays out of an .npz file."""
+"""Reading of .npz files."""
 
 import math
 from pathlib import Path
@@ -9,9 +9,8 @@ from jaxtyping import Shaped
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError, nearest_name
-from failmap.datasets.files.checks import as_codes, as_numbers, require_finite
+from failmap.datasets.files.checks import as_codes, as_numbers, require_finite, require_room
 from failmap.datasets.files.contents import Sequences, Series, SeriesSet
-from failmap.datasets.files.memory import require_room
 
 _OF_SEQUENCES = ("inputs", "targets", "lengths", "groups", "times")
 _OF_SERIES = ("series", "times")
@@ -20,10 +19,10 @@ Arrays = dict[str, Shaped[np.ndarray, "..."]]
 
 
 def read_npz(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
-    """What an .npz file holds.
+    """Read the contents of an .npz file.
 
     Raises:
-        TaskError: the file is not as it must be. Nothing in it is unpickled.
+        TaskError: The file is not as it must be. Nothing in it is unpickled.
     """
     is_forecast = config.target == "forecasting"
     arrays = _load(path, _OF_SERIES if is_forecast else _OF_SEQUENCES)
@@ -52,7 +51,7 @@ def _load(path: Path, known: tuple[str, ...]) -> Arrays:
 
 
 def _require_plain_arrays(path: Path, known: tuple[str, ...]) -> None:
-    """Looks at what the archive says of its arrays before one is unpacked. Raises TaskError."""
+    """Check what the archive states about its arrays before one is unpacked. Raises TaskError."""
     with ZipFile(path) as archive:
         num_bytes = 0
         for member in archive.infolist()[: len(known) + 1]:
@@ -143,7 +142,7 @@ def _one_a_sequence(arrays: Arrays, name: str, num_sequences: int) -> Shaped[np.
 
 
 def _clock(times: Shaped[np.ndarray, "times"]) -> Shaped[np.ndarray, "times"]:
-    """Times as numbers that can be compared: dates become whole numbers."""
+    """Return times as numbers that can be compared: dates become whole numbers."""
     if times.dtype.kind == "M":
         if np.isnat(times).any():
             raise TaskError(f"times: no time at sequence {int(np.argmax(np.isnat(times)))}, counted from 0")

@@ -1,38 +1,65 @@
-"""From a file's contents to three sets of examples, normalised, with what a user should know of them."""
+"""From the contents of a file to three normalised sets of examples, with notes for the user."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
-from failmap.datasets.duplicates import num_shared
+from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.checks import as_classes
 from failmap.datasets.files.contents import Sequences, SeriesSet
 from failmap.datasets.files.examples import Examples, PaddedExamples, WindowedExamples
-from failmap.datasets.files.normalise import Scaling
 from failmap.datasets.files.reading import file_stamp, read_file
 from failmap.datasets.files.split import Parts, split_sequences
 from failmap.datasets.files.windows import cut_windows
-from failmap.datasets.notes import few_test_examples
-from failmap.datasets.task import Batch
+from failmap.datasets.task import Batch, num_shared
+
+
+class Scaling(NamedTuple):
+    """A shift and a scale for each feature.
+
+    Attributes:
+        mean: What is subtracted.
+        deviation: What is divided by, 1 for a feature that never changes.
+    """
+
+    mean: Float64[np.ndarray, "features"]
+    deviation: Float64[np.ndarray, "features"]
+
+    @classmethod
+    def of(cls, values: Float64[np.ndarray, "items features"], *, is_on: bool) -> "Scaling":
+        """Return the scaling by mean and deviation of training values, or the identity if it is off."""
+        if not is_on:
+            num_features = values.shape[1]
+            return cls(np.zeros(num_features), np.ones(num_features))
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        # Rounding leaves a constant a deviation of about 1e-16 of its size.
+        is_constant = deviation <= 1e-12 * np.abs(mean)
+        return cls(mean, np.where(is_constant, 1.0, deviation))
+
+    def apply(self, values: Float64[np.ndarray, "*items features"]) -> Float64[np.ndarray, "*items features"]:
+        """Return the values shifted and scaled."""
+        scaled: Float64[np.ndarray, "*items features"] = (values - self.mean) / self.deviation
+        return scaled
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file as a task shows it.
+    """A file as sets of examples.
 
     Attributes:
-        train: examples.
-        validation: examples.
-        test: examples.
-        input_size: features of a step.
-        output_size: classes, or features asked for.
-        num_steps: of the longest input.
-        notes: what a user should know.
+        train: Examples.
+        validation: Examples.
+        test: Examples.
+        input_size: Features of a step.
+        output_size: Classes, or features asked for.
+        num_steps: Of the longest input.
+        notes: What a user should know.
     """
 
     train: Examples
@@ -45,10 +72,10 @@ class Prepared:
 
 
 def prepare(config: ArrayFileConfig) -> Prepared:
-    """Reads, splits, cuts and normalises a file. Kept for the next trial that asks for the same.
+    """Read, split, cut and normalise a file. Cached for the next trial with the same settings.
 
     Raises:
-        TaskError: the file is not as it must be, or cannot be split so that nothing leaks.
+        TaskError: The file is not as it must be, or cannot be split so that nothing leaks.
     """
     return _prepare(config, file_stamp(config))
 
@@ -112,7 +139,7 @@ def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
 
 
 def _shortened(parts: Parts, config: ArrayFileConfig) -> Parts:
-    """The parts with as many training rows as the user wants."""
+    """Return the parts with as many training rows as the user wants."""
     num_left = len(parts.train)
     if config.train_size is not None and config.train_size > num_left:
         raise TaskError(f"task.train_size={config.train_size}: {num_left} are left for training")
@@ -120,7 +147,7 @@ def _shortened(parts: Parts, config: ArrayFileConfig) -> Parts:
 
 
 def _cropped(sequences: Sequences, sequence_length: int) -> Sequences:
-    """The last steps of each sequence; all of them for 0."""
+    """Return the last steps of each sequence; all of them for 0."""
     longest = int(sequences.lengths.max())
     if sequence_length > longest:
         raise TaskError(f"task.sequence_length={sequence_length}: the longest sequence has {longest} steps")
@@ -138,7 +165,7 @@ def _classes(
     is_label: Shaped[np.ndarray, "sequences *time"],
     parts: Parts,
 ) -> tuple[Int64[np.ndarray, "sequences *time"], int, list[str]]:
-    """Labels as classes from 0, 0 where a sequence is filled up; how many classes; and what is odd."""
+    """Return labels as classes from 0, with 0 for padding, the number of classes, and notes."""
     classes, labels = as_classes("targets", targets[is_label])
     numbered = np.zeros(targets.shape, dtype=np.int64)
     numbered[is_label] = classes
@@ -168,7 +195,7 @@ def _scaled_targets(
     parts: Parts,
     config: ArrayFileConfig,
 ) -> Shaped[np.ndarray, "sequences *time"]:
-    """Numbers in units of training's deviation from its mean, 0 where a sequence is filled up."""
+    """Return numbers scaled by training's mean and deviation, with 0 for padding."""
     known = targets[parts.train][is_label[parts.train]]
     if known.min() == known.max():
         raise TaskError(
@@ -180,10 +207,10 @@ def _scaled_targets(
 
 
 def _notes(parts: Parts, config: ArrayFileConfig, what: str) -> list[str]:
-    """The sizes of the parts, and what came of splitting."""
+    """Return notes on the sizes of the parts and on the split."""
     num_train, num_validation, num_test = map(len, (parts.train, parts.validation, parts.test))
     sizes = f"{num_train:,} {what} to train, {num_validation:,} to validate, {num_test:,} to test"
-    return [sizes, *parts.notes, *few_test_examples(config, num_test)]
+    return [sizes, *parts.notes, *few_test_sequences(config, num_test)]
 
 
 def _constant_features(
@@ -194,7 +221,7 @@ def _constant_features(
 
 
 def _look_alikes(train: Batch, validation: Batch) -> list[str]:
-    """What is told of validation inputs that training shows too: only cutting can have made them alike."""
+    """Return a note on validation inputs that are in training too, which only cutting can cause."""
     num_alike = num_shared(validation, train)
     if not num_alike:
         return []

@@ -1,4 +1,4 @@
-"""From a path to what the file holds."""
+"""Reading of files by their suffix."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,10 +10,10 @@ from failmap.datasets.files.npz import read_npz
 
 
 def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
-    """What the file holds. Kept for the next trial of a reused process, as long as the file is the same.
+    """Read the contents of a file. Cached for the next trial as long as the file does not change.
 
     Raises:
-        TaskError: there is no such file, or it is not as it must be.
+        TaskError: There is no such file, or it is not as it must be.
     """
     # What is done with the contents has no say in reading them.
     reading = config.model_copy(
@@ -23,10 +23,10 @@ def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
 
 
 def file_stamp(config: ArrayFileConfig) -> tuple[int, int]:
-    """Tells two states of a file apart: when it was changed, and its size.
+    """Return modification time and size, which identify the state of a file.
 
     Raises:
-        TaskError: there is no such file.
+        TaskError: There is no such file.
     """
     if not config.path:
         raise TaskError("task.path is missing: name a .npz, .csv or .parquet file")

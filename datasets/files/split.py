@@ -1,4 +1,4 @@
-"""Who trains, who validates, who tests: whole groups, by time, or at random, so that nothing leaks."""
+"""Splits into training, validation and test: by group, by time or at random, so that nothing leaks."""
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -22,13 +22,13 @@ _SPLIT_BY = {"random": "at random", "group": "by group", "time": "by time"}
 
 @dataclass(frozen=True)
 class Parts:
-    """Rows of three sets without one in common.
+    """Rows of three disjoint sets.
 
     Attributes:
-        train: in an order of which every beginning is a fair sample; the latest first in a split by time.
-        validation: to choose by.
-        test: for the end.
-        notes: what a user should know.
+        train: In an order of which every beginning is a fair sample; the latest first in a split by time.
+        validation: To choose by.
+        test: For the end.
+        notes: What a user should know.
     """
 
     train: Rows
@@ -37,7 +37,7 @@ class Parts:
     notes: tuple[str, ...] = ()
 
     def checked(self, kind: Kind, remedy: str) -> "Parts":
-        """The same parts. Raises TaskError where one of them is empty."""
+        """Return the same parts. Raises TaskError if one of them is empty."""
         for name in ("train", "validation", "test"):
             if len(getattr(self, name)) == 0:
                 raise TaskError(f"split {_SPLIT_BY[kind]}, nothing is left for the {name} set: {remedy}")
@@ -45,12 +45,12 @@ class Parts:
 
 
 def split_sequences(sequences: Sequences, config: ArrayFileConfig) -> Parts:
-    """The parts of a file of sequences: a function of the file and the settings; no seed has a say.
+    """Split a file of sequences, as a function of the file and the settings, independent of any seed.
 
     Identical sequences count as one, so that no part has an example of another.
 
     Raises:
-        TaskError: the split would leak, or leaves nothing for a part.
+        TaskError: The split would leak, or leaves nothing for a part.
     """
     kind = kind_of_split(config, sequences.spans is not None, sequences.groups is not None)
     twins = _twins(sequences)
@@ -73,10 +73,10 @@ def split_sequences(sequences: Sequences, config: ArrayFileConfig) -> Parts:
 
 
 def kind_of_split(config: ArrayFileConfig, has_times: bool, has_groups: bool) -> Kind:
-    """How to split.
+    """Return the way to split.
 
     Raises:
-        TaskError: the file lacks what the split goes by, or the split would leak and that was not asked for.
+        TaskError: The file lacks what the split goes by, or the split would leak and that was not asked for.
     """
     if config.split == "auto":
         return "time" if has_times else "group" if has_groups else "random"
@@ -98,7 +98,7 @@ def kind_of_split(config: ArrayFileConfig, has_times: bool, has_groups: bool) ->
 
 
 def part_sizes(num_items: int, config: ArrayFileConfig) -> tuple[int, int]:
-    """How many are wanted for validation and test."""
+    """Return the sizes wanted for validation and test."""
     num_test = config.test_size or max(2, round(config.test_share * num_items))
     num_validation = max(1, num_test // 2)
     if num_test + num_validation + 2 > num_items:
@@ -115,15 +115,15 @@ def split_units(
     num_test: int,
     labels: Shaped[np.ndarray, "rows"] | None = None,
 ) -> Parts:
-    """Parts of whole units, in a fixed shuffled order.
+    """Split whole units in a fixed shuffled order.
 
     Each unit goes to the test if it still fits, else to validation if it fits there, else to training.
 
     Args:
-        units: which unit each row belongs to.
-        num_validation: rows wanted.
-        num_test: rows wanted.
-        labels: where given, each part has each label by its share.
+        units: Which unit each row belongs to.
+        num_validation: Rows wanted.
+        num_test: Rows wanted.
+        labels: Where given, each part has each label by its share.
     """
     _, first, codes, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)
     order = shuffled(len(first), None if labels is None else labels[first])
@@ -144,7 +144,7 @@ def split_units(
 
 
 def shuffled(num_items: int, labels: Shaped[np.ndarray, "items"] | None) -> Rows:
-    """A fixed shuffle; with labels, every beginning has each of them by its share, to within rounding."""
+    """Return a fixed shuffle; with labels, every prefix has each of them by its share, up to rounding."""
     # RandomState, because numpy promises never to change what it draws.
     order = np.random.RandomState(0).permutation(num_items)
     if labels is None:
@@ -157,7 +157,7 @@ def shuffled(num_items: int, labels: Shaped[np.ndarray, "items"] | None) -> Rows
 
 
 def joined(one: Int64[np.ndarray, "rows"], other: Int64[np.ndarray, "rows"]) -> Int64[np.ndarray, "rows"]:
-    """Units of rows that share a number in one of two numberings, or a row that does so with both."""
+    """Return units of rows that are connected by a shared number in either of two numberings."""
     num_rows, offset = len(one), int(one.max()) + 1
     size = offset + int(other.max()) + 1
     edges = coo_array((np.ones(num_rows), (one, other + offset)), shape=(size, size))
@@ -169,7 +169,7 @@ def joined(one: Int64[np.ndarray, "rows"], other: Int64[np.ndarray, "rows"]) -> 
 def _by_time(
     spans: Shaped[np.ndarray, "rows 2"], twins: Int64[np.ndarray, "rows"], num_validation: int, num_test: int
 ) -> Parts:
-    """The earliest train, later ones validate, the latest test; what reaches over a border is left out."""
+    """Split by time: earliest train, latest test; sequences across a border are left out."""
     begins, ends = spans.T
     sorted_begins = np.sort(begins)
     of_test = sorted_begins[-num_test]
@@ -198,7 +198,7 @@ def _by_time(
 
 
 def _twins(sequences: Sequences) -> Int64[np.ndarray, "rows"]:
-    """The same number for the same sequence."""
+    """Number distinct sequences."""
     codes: dict[bytes, int] = {}
     inputs = np.ascontiguousarray(sequences.inputs)
     return np.array(

@@ -1,4 +1,4 @@
-"""A table out of a .csv or .parquet file: a row for each step of each sequence."""
+"""Reading of tables from .csv and .parquet files, with one row for each step of each sequence."""
 
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,18 @@ from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError, nearest_name
-from failmap.datasets.files.checks import as_codes, as_numbers, require_finite
+from failmap.datasets.files.checks import as_codes, as_numbers, require_finite, require_room
 from failmap.datasets.files.contents import Sequences, Series, SeriesSet
-from failmap.datasets.files.memory import require_room
 
 
 def read_table(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
-    """What a table holds.
+    """Read the contents of a table.
 
     Rows of a sequence are put into the order of its steps, or of its times where it has no steps, or are
     taken as they come.
 
     Raises:
-        TaskError: the table is not as it must be.
+        TaskError: The table is not as it must be.
     """
     table = _Table(_load(path), config)
     return table.series() if config.target == "forecasting" else table.sequences()
@@ -49,12 +48,12 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 class _Table:
-    """A table whose rows stand in order, sequence by sequence.
+    """A table whose rows are in order, sequence by sequence.
 
     Attributes:
-        rows: of the file, from 0, in that order.
-        codes: which sequence each of them belongs to, from 0.
-        lengths: rows of each sequence.
+        rows: Of the file, from 0, in that order.
+        codes: Which sequence each of them belongs to, from 0.
+        lengths: Rows of each sequence.
     """
 
     def __init__(self, frame: pd.DataFrame, config: ArrayFileConfig) -> None:
@@ -86,7 +85,7 @@ class _Table:
         self.frame = frame
 
     def sequences(self) -> Sequences:
-        """The table as sequences, each with a target."""
+        """Return the table as sequences, each with a target."""
         config = self.config
         target = str(config.target_column if config.target_column is not None else "target")
         if target not in self.frame.columns:
@@ -107,7 +106,7 @@ class _Table:
         return Sequences(inputs, targets, self.lengths, groups, self._spans(), features)
 
     def series(self) -> SeriesSet:
-        """The table as series, one for each sequence."""
+        """Return the table as series, one for each sequence."""
         target = self.config.target_column
         features = self._features(leave_out=None)
         if target is not None:
@@ -122,7 +121,7 @@ class _Table:
         return SeriesSet(series, len(features) if target is None else 1, features)
 
     def _require_named_columns(self, frame: pd.DataFrame) -> None:
-        """A column that the user has named must be there; one of the usual name may be missing."""
+        """Return a column's name; one that the user has named must exist, a default one may be missing."""
         for role, name in self.names.items():
             usual = ArrayFileConfig.model_fields[f"{role}_column"].default
             if name != usual and name not in frame.columns:
@@ -134,7 +133,7 @@ class _Table:
         return frame[self.names[role]] if self.names[role] in frame.columns else None
 
     def _clock(self, times: "pd.Series[Any]") -> Shaped[np.ndarray, "rows"]:
-        """Times as numbers that can be compared: dates become whole numbers."""
+        """Return times as numbers that can be compared: dates become whole numbers."""
         self._require_none_missing(self.config.time_column, times.isna().to_numpy())
         if pd.api.types.is_numeric_dtype(times):
             return times.to_numpy()
@@ -148,7 +147,7 @@ class _Table:
         return pd.DatetimeIndex(moments).as_unit("ns").asi8
 
     def _ordering(self, frame: pd.DataFrame, steps: "pd.Series[Any] | None") -> Shaped[np.ndarray, "rows"]:
-        """What rows of a sequence are ordered by."""
+        """Return the values by which rows of a sequence are ordered."""
         if steps is not None:
             numbers = as_numbers(f"column {self.config.step_column}", steps.to_numpy())
             self._require_none_missing(self.config.step_column, np.isnan(numbers))
@@ -156,7 +155,7 @@ class _Table:
         return np.arange(len(frame)) if self.times is None else self.times
 
     def _require_distinct(self, order: Shaped[np.ndarray, "rows"]) -> None:
-        """No two rows of a sequence may stand at one step."""
+        """Refuse two rows of a sequence at the same step."""
         twice = (self.codes[1:] == self.codes[:-1]) & (order[1:] == order[:-1])
         if twice.any():
             first = int(np.argmax(twice))
@@ -173,7 +172,7 @@ class _Table:
             )
 
     def _features(self, leave_out: str | None) -> tuple[str, ...]:
-        """The columns that no role is given to."""
+        """Return the columns without another role."""
         special = {*self.names.values(), *self.ignored, leave_out}
         features = tuple(name for name in self.frame.columns if name not in special)
         if not features:
@@ -188,7 +187,7 @@ class _Table:
         return features
 
     def _numbers(self, name: str) -> Float64[np.ndarray, "rows"]:
-        """A column, its rows in the order of the sequences."""
+        """Return a column in the order of the sequences."""
         column = self.frame[name]
         if not pd.api.types.is_numeric_dtype(column):
             raise TaskError(f"column {name}: holds {column.dtype}, not numbers")
@@ -199,21 +198,21 @@ class _Table:
     def _padded(
         self, values: Float64[np.ndarray, "rows *rest"]
     ) -> Float64[np.ndarray, "sequences time *rest"]:
-        """Values of each row at their places in sequences that are filled up with zeros."""
+        """Return the values of all rows as sequences padded with zeros."""
         padded = np.zeros((len(self.lengths), self.lengths.max(), *values.shape[1:]))
         padded[self.codes, np.arange(len(values)) - self._firsts[self.codes]] = values
         return padded
 
     @property
     def _firsts(self) -> Int64[np.ndarray, "sequences"]:
-        """The first row of each sequence."""
+        """Return the first row of each sequence."""
         firsts: Int64[np.ndarray, "sequences"] = np.cumsum(self.lengths) - self.lengths
         return firsts
 
     def _one_a_sequence(
         self, name: str, values: Float64[np.ndarray, "rows"], hint: str
     ) -> Float64[np.ndarray, "sequences"]:
-        """The value that all rows of a sequence share."""
+        """Return the value that all rows of a sequence share."""
         first: Float64[np.ndarray, "sequences"] = values[self._firsts]
         (differing,) = np.nonzero(values != first[self.codes])
         if len(differing):
@@ -222,7 +221,7 @@ class _Table:
         return first
 
     def _spans(self) -> Shaped[np.ndarray, "sequences 2"] | None:
-        """When each sequence began and ended."""
+        """Return begin and end of each sequence."""
         if self.times is None:
             return None
         times = self.times[self.rows]

@@ -1,4 +1,4 @@
-"""Windows of series for forecasting: history and what comes after it, each within one part."""
+"""Windows of series for forecasting: history and horizon, each within one part."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -20,12 +20,12 @@ MAX_WINDOWS = 4096
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of history and horizon, told by their first steps.
+    """Windows of history and horizon, given by their first steps.
 
     Attributes:
-        values: of all series, one after the other.
-        parts: first steps, as rows of `values`.
-        span: steps of one window.
+        values: Of all series, one after the other.
+        parts: First steps, as rows of `values`.
+        span: Steps of one window.
     """
 
     values: Float64[np.ndarray, "steps features"]
@@ -34,10 +34,10 @@ class Windows:
 
 
 def cut_windows(series_set: SeriesSet, config: ArrayFileConfig) -> Windows:
-    """All windows of a file's series, each whole within the part that it belongs to.
+    """Cut all windows of a file's series, each entirely within one part.
 
     Raises:
-        TaskError: the series are too short, or the split would leak.
+        TaskError: The series are too short, or the split would leak.
     """
     span = config.sequence_length + config.horizon
     series = series_set.series

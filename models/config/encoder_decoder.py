@@ -1,13 +1,21 @@
-"""What encoder-decoders may be asked for: networks that read a sequence and then say another one."""
+"""Settings of encoder-decoders: networks that read a sequence and then generate another one."""
 
 import math
+from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from failmap.models.config.base import NetworkConfig, OutputLayout
-
-Recurrence = Literal["rnn", "gru", "lstm"]
+from failmap.models.config.base import (
+    NUM_GATES,
+    Kind,
+    Layer,
+    NetworkConfig,
+    OutputLayout,
+    Recurrence,
+    SequenceShape,
+)
 
 
 def _require_odd(kernel_size: int) -> int:
@@ -22,7 +30,7 @@ KernelSize = Annotated[int, Field(ge=1, le=15), AfterValidator(_require_odd)]
 
 
 class DecodingConfig(NetworkConfig):
-    """An encoder, and a decoder for each sequence that is asked for (Srivastava et al. 2015)."""
+    """An encoder, and a decoder for each output sequence (Srivastava et al. 2015)."""
 
     layouts: ClassVar[tuple[OutputLayout, ...]] = ("sequence", "decoded")
 
@@ -44,9 +52,32 @@ class DecodingConfig(NetworkConfig):
         description="decoder_input=teacher: that share at the end of training; it changes linearly",
     )
 
+    def layers(self, shape: SequenceShape) -> Iterator[Layer]:
+        """Yield the layers of the encoder, and of a decoder for each decoded sequence.
+
+        A decoder that reads its own output is called anew for every step; one that reads nothing, or only the
+        true sequence, is called once.
+        """
+        yield from self.side_layers(shape.num_features, shape.num_read, calls_each_step=False)
+        reads_own = self.decoder_input != "zero" and not (shape.in_training and self.sees_only_truth)
+        for steps in shape.decoded_steps or (1,):
+            yield from self.side_layers(shape.num_features, steps, calls_each_step=reads_own and steps > 1)
+
+    @abstractmethod
+    def side_layers(
+        self, num_pixels: int, num_steps: int | float, *, calls_each_step: bool
+    ) -> Iterator[Layer]:
+        """Yield the layers of an encoder or decoder: the map between frames and features, and the recurrence.
+
+        Args:
+            num_pixels: Features of one step.
+            num_steps: Steps that this side goes through.
+            calls_each_step: Whether the recurrence is called once per step, on its own output.
+        """
+
     @property
     def sees_only_truth(self) -> bool:
-        """Whether decoders see true frames throughout training, and never their own."""
+        """Whether decoders are given true frames throughout training, and never their own."""
         return self.decoder_input == "teacher" and (self.true_share, self.final_true_share) == (1.0, 1.0)
 
     @property
@@ -83,6 +114,17 @@ class EncoderDecoderConfig(DecodingConfig):
         default=None, description="of an LSTM: what the forget gate's two biases add up to; none: torch's"
     )
 
+    def side_layers(
+        self, num_pixels: int, num_steps: int | float, *, calls_each_step: bool
+    ) -> Iterator[Layer]:
+        """Yield one linear layer and the recurrent ones."""
+        width = self.hidden_size
+        linear = self.linear_size or width
+        yield Layer("linear", num_steps, linear, num_pixels * linear)
+        kind: Kind = "stepwise" if calls_each_step else self.recurrence
+        for _ in range(self.depth):
+            yield Layer(kind, num_steps, width, NUM_GATES[self.recurrence] * 2 * width**2)
+
     @model_validator(mode="after")
     def _only_an_lstm_forgets(self) -> "EncoderDecoderConfig":
         if self.forget_bias is not None and self.recurrence != "lstm":
@@ -108,6 +150,23 @@ class CnnLSTMConfig(DecodingConfig):
     )
     kernel_size: KernelSize = Field(default=3, description="width of the convolutions; odd")
 
+    def side_layers(
+        self, num_pixels: int, num_steps: int | float, *, calls_each_step: bool
+    ) -> Iterator[Layer]:
+        """Yield two convolutions of stride 2, priced as one, and the LSTMs on their features."""
+        # Half, then a quarter of the width, and twice the channels.
+        width, area, channels = self.hidden_size, self.kernel_size**2, self.channels
+        products = num_pixels / 4 * channels * area + num_pixels / 16 * 2 * channels**2 * area
+        yield Layer("convolution", num_steps, num_pixels / 4 * channels, products)
+        num_positions, below = num_pixels / 16, 2.0 * channels
+        if self.features == "flat":
+            num_positions, below, area = 1.0, num_positions * below, 1
+        is_stepwise = calls_each_step or self.features == "spatial"
+        for _ in range(self.depth):
+            products = num_positions * 4 * width * (below + width) * area
+            yield Layer("stepwise" if is_stepwise else "lstm", num_steps, num_positions * width, products)
+            below = width
+
 
 class ConvLSTMConfig(DecodingConfig):
     """A convolutional LSTM right on the frames (Shi et al. 2015); hidden_size counts channels."""
@@ -121,8 +180,20 @@ class ConvLSTMConfig(DecodingConfig):
         default=1, ge=1, le=64, description="pixels, across and down, that become one position's channels"
     )
 
+    def side_layers(
+        self, num_pixels: int, num_steps: int | float, *, calls_each_step: bool
+    ) -> Iterator[Layer]:
+        """Yield the convolutional LSTMs, which are always called once per step."""
+        width, area = self.hidden_size, self.kernel_size**2
+        num_positions = num_pixels / self.patch_size**2
+        below = float(self.patch_size**2)
+        for _ in range(self.depth):
+            products = num_positions * 4 * width * (below + width) * area
+            yield Layer("stepwise", num_steps, 4 * num_positions * width, products)
+            below = width
+
     def misfit(self, frame_shape: tuple[int, int, int] | None) -> str | None:
-        """Patches must cover a frame without a rest."""
+        """Return why patches do not cover a frame without remainder, or None if they do."""
         if frame_shape is None:
             return None
         _, height, width = frame_shape
@@ -135,6 +206,6 @@ class ConvLSTMConfig(DecodingConfig):
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of a number that is nearest to what was wanted, the smaller of two."""
+    """Return the divisor of `number` nearest to `wanted`, the smaller of two."""
     divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
     return min(divisors, key=lambda divisor: abs(divisor - wanted))

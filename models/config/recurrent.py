@@ -1,16 +1,20 @@
-"""What stacks of recurrent layers may be asked for."""
+"""Settings of stacks of recurrent layers."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from failmap.models.config.base import NetworkConfig
+from failmap.models.config.base import NUM_GATES, Kind, Layer, NetworkConfig, Recurrence, SequenceShape
 
 Initialization = Literal["torch", "glorot", "he", "orthogonal", "identity", "uniform"]
 
 
 class RecurrentConfig(NetworkConfig):
     """A stack of recurrent layers and a linear readout."""
+
+    #: Which recurrence the layers have.
+    recurrence: ClassVar[Recurrence]
 
     depth: int = Field(default=1, ge=1, le=100, description="recurrent layers, one above the other")
     widths: str | None = Field(
@@ -61,6 +65,16 @@ class RecurrentConfig(NetworkConfig):
     )
     frozen_layers: int = Field(default=0, ge=0, le=100, description="lowest layers that do not train")
 
+    def layers(self, shape: SequenceShape) -> Iterator[Layer]:
+        """Yield the recurrent layers; variational dropout needs one call per step."""
+        directions = 2 if self.bidirectional else 1
+        kind: Kind = "stepwise" if self.variational_dropout else self.recurrence
+        below = shape.num_features
+        for width in self.layer_widths:
+            products = directions * NUM_GATES[self.recurrence] * width * (below + width)
+            yield Layer(kind, shape.num_read_and_decoded, directions * width, products)
+            below = directions * width
+
     @property
     def layer_widths(self) -> tuple[int, ...]:
         """Units of each layer, from the lowest up."""
@@ -99,12 +113,16 @@ class RecurrentConfig(NetworkConfig):
 class RNNConfig(RecurrentConfig):
     """Elman's network: h_t = f(W x_t + U h_{t-1} + b)."""
 
+    recurrence: ClassVar[Recurrence] = "rnn"
+
     name: Literal["rnn"] = "rnn"
     nonlinearity: Literal["tanh", "relu"] = Field(default="tanh", description="f in the equation of a step")
 
 
 class GRUConfig(RecurrentConfig):
     """Gated recurrent units (Cho et al. 2014), as torch.nn.GRU has them."""
+
+    recurrence: ClassVar[Recurrence] = "gru"
 
     name: Literal["gru"] = "gru"
     chrono: bool = Field(
@@ -115,6 +133,8 @@ class GRUConfig(RecurrentConfig):
 
 class LSTMConfig(RecurrentConfig):
     """Long short-term memory with forget gates (Gers et al. 2000), as torch.nn.LSTM has it."""
+
+    recurrence: ClassVar[Recurrence] = "lstm"
 
     name: Literal["lstm"] = "lstm"
     forget_bias: float | None = Field(

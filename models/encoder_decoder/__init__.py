@@ -1,1 +1,1 @@
-"""Networks that read a sequence and then say others: three kinds of one design."""
+"""Networks that read a sequence and then generate others: three kinds of one design."""

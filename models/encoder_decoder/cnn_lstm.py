@@ -1,4 +1,4 @@
-"""An encoder-decoder that sees frames through convolutions, with an LSTM in between."""
+"""An encoder-decoder with convolutions on frames and an LSTM in between."""
 
 import math
 
@@ -24,8 +24,8 @@ class CnnLSTM(DecodingNetwork):
     Outputs that are no frames, the classes of a sequence say, are made by a linear layer instead.
 
     Args:
-        config: channels, and what the recurrence sees: all features flattened, or maps of them.
-        interface: what goes in and out.
+        config: Channels, and what the recurrence sees: all features flattened, or maps of them.
+        interface: What goes in and out.
     """
 
     def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:
@@ -34,7 +34,7 @@ class CnnLSTM(DecodingNetwork):
 
 
 class _HalvedFrames(Blueprint):
-    """What both kinds have: frames seen through convolutions, as maps a quarter as high and wide."""
+    """Pieces that both kinds share: convolutions to maps a quarter as high and wide."""
 
     def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:
         self.config = config
@@ -44,36 +44,36 @@ class _HalvedFrames(Blueprint):
         self.map_size = (halved(halved(height)), halved(halved(width)))
 
     def frame_map(self, frame_size: int) -> tuple[nn.Module, tuple[int, ...]]:
-        """The two convolutions."""
+        """Build the two convolutions."""
         require_frame(self.config.name, self.frame_shape, frame_size)
         convolutions = halving_convolutions(self.frame_shape, self.config.channels, self.config.kernel_size)
         return convolutions, (2 * self.config.channels, *self.map_size)
 
     def mirror(self, in_channels: int) -> nn.Module:
-        """From maps of so many channels back to frames."""
+        """Build the map from maps of so many channels back to frames."""
         return doubling_convolutions(
             in_channels, self.frame_shape, self.config.channels, self.config.kernel_size
         )
 
 
 class FlatBlueprint(_HalvedFrames):
-    """All features side by side, and torch's LSTM."""
+    """Pieces of the kind `flat`: all features side by side, and torch's LSTM."""
 
     def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:
         super().__init__(config, interface)
         self.state_shape = (config.hidden_size,)
 
     def frame_map(self, frame_size: int) -> tuple[nn.Module, tuple[int, ...]]:
-        """The two convolutions, flattened."""
+        """Build the two convolutions, flattened."""
         convolutions, shape = super().frame_map(frame_size)
         return nn.Sequential(convolutions, nn.Flatten(2)), (math.prod(shape),)
 
     def layer(self, below: int) -> nn.Module:
-        """One of torch's."""
+        """Build one of torch's LSTMs."""
         return nn.LSTM(below, self.config.hidden_size, batch_first=True)
 
     def readout(self) -> nn.Module:
-        """A linear layer; for frames one to the features, and the mirror of the convolutions."""
+        """Build a linear layer; for frames one to the features, and the mirror of the convolutions."""
         hidden_size = self.config.hidden_size
         if not says_frames(self.interface):
             return nn.Linear(hidden_size, self.interface.output_size)
@@ -87,18 +87,18 @@ class FlatBlueprint(_HalvedFrames):
 
 
 class SpatialBlueprint(_HalvedFrames):
-    """Maps of features, and a convolutional LSTM that runs over them."""
+    """Pieces of the kind `spatial`: maps of features, and a convolutional LSTM over them."""
 
     def __init__(self, config: CnnLSTMConfig, interface: Interface) -> None:
         super().__init__(config, interface)
         self.state_shape = (config.hidden_size, *self.map_size)
 
     def layer(self, below: int) -> nn.Module:
-        """A convolutional LSTM."""
+        """Build a convolutional LSTM."""
         return ConvLSTMLayer(below, self.config.hidden_size, self.config.kernel_size)
 
     def readout(self) -> nn.Module:
-        """The mirror of the convolutions; a linear layer where outputs are no frames."""
+        """Build the mirror of the convolutions; a linear layer if outputs are no frames."""
         if says_frames(self.interface):
             return self.mirror(self.config.hidden_size)
         return nn.Sequential(

@@ -1,4 +1,4 @@
-"""An encoder-decoder of convolutional LSTMs right on the frames (Shi et al. 2015)."""
+"""An encoder-decoder of convolutional LSTMs on patches of frames (Shi et al. 2015)."""
 
 import math
 
@@ -24,8 +24,8 @@ class ConvLSTM(DecodingNetwork):
     and what decoders see, which the configuration says (nothing, in the paper).
 
     Args:
-        config: channels, kernel and patch.
-        interface: what goes in and out. Raises ValueError if frames are no multiple of the patch.
+        config: Channels, kernel and patch.
+        interface: What goes in and out. Raises ValueError if frames are no multiple of the patch.
     """
 
     def __init__(self, config: ConvLSTMConfig, interface: Interface) -> None:
@@ -47,16 +47,16 @@ class PatchBlueprint(Blueprint):
         self.state_shape = (config.hidden_size, *self.map_shape[1:])
 
     def frame_map(self, frame_size: int) -> tuple[nn.Module, tuple[int, ...]]:
-        """Patches; nothing in it trains."""
+        """Build the cut into patches, which has no parameters."""
         require_frame(self.config.name, self.frame_shape, frame_size)
         return cut_into_patches(self.frame_shape, self.config.patch_size), self.map_shape
 
     def layer(self, below: int) -> nn.Module:
-        """A convolutional LSTM."""
+        """Build a convolutional LSTM."""
         return ConvLSTMLayer(below, self.config.hidden_size, self.config.kernel_size)
 
     def readout(self) -> nn.Module:
-        """A linear map of each position to its patch; of all positions where outputs are no frames."""
+        """Build a linear map of each position to its patch; of all positions if outputs are no frames."""
         if says_frames(self.interface):
             return made_of_patches(self.config.hidden_size, self.frame_shape, self.config.patch_size)
         return nn.Sequential(

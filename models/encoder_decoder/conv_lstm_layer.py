@@ -1,4 +1,4 @@
-"""The convolutional LSTM, one layer of it (Shi et al. 2015)."""
+"""One layer of a convolutional LSTM (Shi et al. 2015)."""
 
 import math
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ class ConvLSTMLayer(nn.Module):
     same order of gates (i, f, g, o) and the same initial range, 1 / sqrt(what a unit sees of its own layer).
 
     Args:
-        in_channels: of the inputs.
-        hidden_channels: of states and cells.
-        kernel_size: width and height of the convolutions; odd, so that maps keep their size.
+        in_channels: Of the inputs.
+        hidden_channels: Of states and cells.
+        kernel_size: Width and height of the convolutions; odd, so that maps keep their size.
     """
 
     def __init__(self, in_channels: int, hidden_channels: int, kernel_size: int) -> None:
@@ -48,11 +48,11 @@ class ConvLSTMLayer(nn.Module):
         inputs: Float[Tensor, "batch time below height width"] | PackedSequence,
         initial: tuple[Maps, Maps] | None = None,
     ) -> tuple[Float[Tensor, "batch time hidden height width"] | PackedSequence, tuple[Maps, Maps]]:
-        """The states at every step, in the form that the inputs had, and the last state and cell of each.
+        """Return the states at every step, in the form of the inputs, and the last state and cell of each.
 
         Args:
-            inputs: sequences of one length, or packed ones, which start from zero.
-            initial: state and cell to start from; None: zero.
+            inputs: Sequences of one length, or packed ones, which start from zero.
+            initial: State and cell to start from; None: zero.
         """
         if isinstance(inputs, PackedSequence):
             assert initial is None, "packed sequences start from zero"
@@ -68,13 +68,13 @@ class ConvLSTMLayer(nn.Module):
     def _fed(
         self, inputs: Float[Tensor, "any below height width"]
     ) -> Float[Tensor, "any gates height width"]:
-        """What the inputs add to the gates, of all steps at once."""
+        """Return what the inputs add to the gates, for all steps at once."""
         return functional.conv2d(inputs, self.weight_ih_l0, self.bias_ih_l0, padding=self.padding)
 
     def _walk(
         self, fed: Sequence[Tensor], initial: tuple[Maps, Maps] | None
     ) -> tuple[list[Tensor], tuple[Maps, Maps]]:
-        """Goes from step to step; the sequences that a step does not have any more keep their states."""
+        """Run step by step; sequences that have ended keep their states."""
         if initial is None:
             zero = fed[0].new_zeros(len(fed[0]), self.hidden_channels, *fed[0].shape[2:])
             initial = (zero, zero)

@@ -1,4 +1,4 @@
-"""How a decoder says a sequence: from the encoder's last states, and from what it is shown on the way."""
+"""A decoder, which generates a sequence from the encoder's last states and the frames it is given."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ from failmap.models.encoder_decoder.stack import RecurrentStack, StackPass, Stat
 
 
 class Continued(nn.Module):
-    """A recurrent layer that goes on from a state which is not zero.
+    """A recurrent layer that continues from a given state.
 
     Of a type of its own, for `gate_activations` takes the state before the first step for zero.
     """
@@ -22,7 +22,7 @@ class Continued(nn.Module):
         self.layer = layer
 
     def forward(self, inputs: Tensor, initial: State) -> tuple[Tensor, State]:
-        """The layer's states at every step, and its final one."""
+        """Return the layer's states at every step, and its final one."""
         if inputs.shape[1] == 1:
             return single_step(self.layer, inputs, initial)
         states, final = self.layer(inputs, initial)
@@ -30,18 +30,18 @@ class Continued(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Recurrent layers that go on where the encoder's ended, and make one frame at each of their steps.
+    """Recurrent layers that continue from the encoder's last states, with one frame at each step.
 
     The first step sees a frame of zeros, whatever it is to say; it sees nothing either in the program of
     Srivastava et al. (2015). The last frame shown would be the whole answer for a decoder that reconstructs
     in reverse order.
 
     Args:
-        frame_map: from frames (batch, time, outputs) to what the lowest layer sees; None: it sees nothing.
-        stack: the recurrent layers.
-        readout: from the states of the highest (batch, time, *hidden) to frames (batch, time, outputs).
-        blind_shape: what the lowest layer is given at a step if it sees nothing: zeros of this shape.
-        num_steps: frames to be said.
+        frame_map: From frames (batch, time, outputs) to what the lowest layer sees; None: it sees nothing.
+        stack: The recurrent layers.
+        readout: From the states of the highest (batch, time, *hidden) to frames (batch, time, outputs).
+        blind_shape: What the lowest layer is given at a step if it sees nothing: zeros of this shape.
+        num_steps: Frames to be said.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class Decoder(nn.Module):
         truth: Float[Tensor, "batch time outputs"] | None,
         shown: Sequence[bool],
     ) -> tuple[Float[Tensor, "batch time outputs"], StackPass]:
-        """What it says, and the pass through its layers.
+        """Return the generated frames, and the pass through the layers.
 
         Args:
-            initial: the state that each layer starts from.
-            start: the frame that the first step sees.
-            predict: from outputs to the predictions that it sees as frames; gradients flow through it.
-            truth: the true frames; None: unknown.
-            shown: of each step but the first, whether it sees the true frame of the step before, or else
+            initial: The state that each layer starts from.
+            start: The frame that the first step sees.
+            predict: From outputs to the predictions that it sees as frames; gradients flow through it.
+            truth: The true frames; None: unknown.
+            shown: Of each step but the first, whether it sees the true frame of the step before, or else
                 its own.
         """
         if self.frame_map is None:
@@ -98,7 +98,7 @@ class Decoder(nn.Module):
 
 
 def stretches(shown: Sequence[bool]) -> list[tuple[int, int]]:
-    """The longest stretches of steps, begin and end, that one call of a kernel can make.
+    """Return begin and end of the longest stretches of steps that one call of a kernel can make.
 
     A stretch begins where a decoder sees its own output, which must have been made; from there on it reaches
     as far as true frames are shown, for these are known beforehand. So a decoder that is shown all of them
@@ -109,7 +109,7 @@ def stretches(shown: Sequence[bool]) -> list[tuple[int, int]]:
 
 
 def draw_shown(true_share: float, num_steps: int) -> list[bool]:
-    """Whether each step but the first sees the true frame: a coin for each (Bengio et al. 2015).
+    """Draw for each step but the first whether it is given the true frame (Bengio et al. 2015).
 
     Drawn from torch's generator of the CPU, so that no device waits; not at all where the share is 0 or 1.
     """

@@ -11,7 +11,7 @@ FrameShape = tuple[int, int, int]
 
 
 class AtEachStep(nn.Module):
-    """A module for pictures, applied to those of all steps at once."""
+    """A module for pictures, applied to all steps at once."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class AtEachStep(nn.Module):
     def forward(
         self, maps: Float[Tensor, "batch time below height width"]
     ) -> Float[Tensor, "batch time above newheight newwidth"]:
-        """What the module makes of every picture."""
+        """Apply the module to every picture."""
         made: Tensor = self.module(maps.flatten(0, 1))
         return made.view(*maps.shape[:2], *made.shape[1:])
 
@@ -31,9 +31,9 @@ def halving_convolutions(frame_shape: FrameShape, channels: int, kernel_size: in
     Maps (batch, time, pixels) to (batch, time, 2 channels, height / 4, width / 4).
 
     Args:
-        frame_shape: channels, height and width of a frame.
-        channels: after the first convolution; after the second twice as many.
-        kernel_size: odd.
+        frame_shape: Channels, height and width of a frame.
+        channels: After the first convolution; after the second twice as many.
+        kernel_size: Odd.
     """
     padding = kernel_size // 2
     convolutions = nn.Sequential(
@@ -53,10 +53,10 @@ def doubling_convolutions(
     Maps (batch, time, in_channels, height / 4, width / 4) to (batch, time, pixels).
 
     Args:
-        in_channels: of the maps.
-        frame_shape: channels, height and width of a frame.
-        channels: between the two.
-        kernel_size: odd.
+        in_channels: Of the maps.
+        frame_shape: Channels, height and width of a frame.
+        channels: Between the two.
+        kernel_size: Odd.
     """
     _, height, width = frame_shape
     convolutions = nn.Sequential(
@@ -85,13 +85,13 @@ def made_of_patches(in_channels: int, frame_shape: FrameShape, patch_size: int) 
 
 
 def frame_shape_of(interface: Interface) -> FrameShape:
-    """Channels, height and width of the pictures that a network which needs them is built for."""
+    """Return channels, height and width of the frames of an interface that must have them."""
     assert interface.frame_shape is not None, "TrialConfig refuses tasks without frames"
     return interface.frame_shape
 
 
 def says_frames(interface: Interface) -> bool:
-    """Whether an output is a frame like those that are shown."""
+    """Return whether an output is a frame like those of the input."""
     return interface.output_size == math.prod(frame_shape_of(interface))
 
 
@@ -106,7 +106,7 @@ def require_frame(name: str, frame_shape: FrameShape, frame_size: int) -> None:
 
 
 def halved(size: int) -> int:
-    """What a convolution of stride 2 and an odd kernel, padded by half of it, leaves of a height or width."""
+    """Return the size after a convolution of stride 2 with an odd kernel, padded by half of it."""
     return math.ceil(size / 2)
 
 

@@ -13,11 +13,11 @@ KINDS: dict[Recurrence, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru"
 
 
 class EncoderDecoder(DecodingNetwork):
-    """Torch's recurrent layers, and linear ones with ReLU in between from frames to them and back.
+    """Torch's recurrent layers, with linear layers and ReLU between them and the frames.
 
     Args:
-        config: kind and number of layers on each side, and their sizes.
-        interface: what goes in and out.
+        config: Kind and number of layers on each side, and their sizes.
+        interface: What goes in and out.
     """
 
     def __init__(self, config: EncoderDecoderConfig, interface: Interface) -> None:
@@ -25,7 +25,7 @@ class EncoderDecoder(DecodingNetwork):
 
 
 class LinearBlueprint(Blueprint):
-    """Flattened frames, linear layers and recurrent ones."""
+    """Pieces of flattened frames, linear layers and recurrent ones."""
 
     def __init__(self, config: EncoderDecoderConfig, output_size: int) -> None:
         self.config = config
@@ -34,12 +34,12 @@ class LinearBlueprint(Blueprint):
         self.state_shape = (config.hidden_size,)
 
     def frame_map(self, frame_size: int) -> tuple[nn.Module, tuple[int, ...]]:
-        """None, one or two linear layers."""
+        """Build none, one or two linear layers."""
         sizes = [frame_size, *[self.linear_size] * self.config.input_layers]
         return linear_layers(sizes), (sizes[-1],)
 
     def layer(self, below: int) -> nn.Module:
-        """One of torch's, with the forget bias that is asked for."""
+        """Build one of torch's layers, with the configured forget bias."""
         config = self.config
         layer = KINDS[config.recurrence](below, config.hidden_size, batch_first=True)
         if config.forget_bias is not None:
@@ -47,13 +47,13 @@ class LinearBlueprint(Blueprint):
         return layer
 
     def readout(self) -> nn.Module:
-        """One or two linear layers."""
+        """Build one or two linear layers."""
         inner = [self.linear_size] * (self.config.output_layers - 1)
         return linear_layers([self.config.hidden_size, *inner, self.output_size])
 
 
 def linear_layers(sizes: list[int]) -> nn.Sequential:
-    """Linear layers from each size to the next, with ReLU between them; of one size: what comes goes."""
+    """Build linear layers from each size to the next, with ReLU between them; the identity for one size."""
     modules: list[nn.Module] = []
     for below, above in pairwise(sizes):
         modules += [nn.ReLU(), nn.Linear(below, above)]

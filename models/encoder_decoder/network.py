@@ -1,4 +1,4 @@
-"""An encoder, and a decoder for each sequence that is asked for (Srivastava et al. 2015), of any pieces."""
+"""An encoder, and a decoder for each output sequence (Srivastava et al. 2015), of any pieces."""
 
 import math
 from abc import ABC, abstractmethod
@@ -16,41 +16,41 @@ from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trac
 
 
 class Blueprint(ABC):
-    """The pieces that an encoder-decoder is made of; each call makes a new one.
+    """Factory of the pieces of an encoder-decoder.
 
     Attributes:
-        state_shape: of what a recurrent layer keeps at one step of one sequence.
+        state_shape: Of what a recurrent layer keeps at one step of one sequence.
     """
 
     state_shape: tuple[int, ...]
 
     @abstractmethod
     def frame_map(self, frame_size: int) -> tuple[nn.Module, tuple[int, ...]]:
-        """A map from frames (batch, time, frame_size) to features, and the shape of these at one step.
+        """Build a map from frames (batch, time, frame_size) to features; return it and their shape at a step.
 
         Raises ValueError if this network can see no frames of that size.
         """
 
     @abstractmethod
     def layer(self, below: int) -> nn.Module:
-        """A recurrent layer on so many units or channels, called and its parameters named as in `nn.LSTM`."""
+        """Build a recurrent layer on so many units or channels, with the interface of `nn.LSTM`."""
 
     @abstractmethod
     def readout(self) -> nn.Module:
-        """A map from states (batch, time, *state_shape) to outputs (batch, time, outputs)."""
+        """Build a map from states (batch, time, *state_shape) to outputs (batch, time, outputs)."""
 
 
 class DecodingNetwork(Network):
-    """Reads a sequence, then says others: each decoder starts from a copy of the encoder's last states.
+    """Reads a sequence, then generates others: each decoder starts from the encoder's last states.
 
     Decoders share no weights. One for the layout `sequence` makes a single step, and sees nothing.
     A decoder's frames are outputs, whatever the inputs are: it has its own map from them to its lowest
     layer. Where it sees nothing it has none, and its lowest layer's weights on inputs do not train.
 
     Args:
-        config: depth, dropout, what decoders see.
-        interface: what goes in and out.
-        blueprint: the pieces.
+        config: Depth, dropout, what decoders see.
+        interface: What goes in and out.
+        blueprint: The pieces.
     """
 
     def __init__(self, config: DecodingConfig, interface: Interface, blueprint: Blueprint) -> None:
@@ -73,7 +73,7 @@ class DecodingNetwork(Network):
         lengths: Int64[Tensor, "batch"] | None = None,
         teacher: Teacher | None = None,
     ) -> Trace:
-        """One pass. Only in training is a teacher heard, and only where decoder_input is `teacher`."""
+        """Run one pass. A teacher is used only in training, and only if decoder_input is `teacher`."""
         read = self.encoder(self.frame_map(inputs), lengths=lengths)
         layers = list(_traced("encoder", self.encoder, read))
         start = inputs.new_zeros(len(inputs), 1, self.interface.output_size)
@@ -88,7 +88,7 @@ class DecodingNetwork(Network):
         return Trace(decoded[:, 0] if self.interface.layout == "sequence" else decoded, layers)
 
     def parts(self) -> dict[str, nn.Module]:
-        """What reads frames, the recurrent layers of each side, and the readouts of all decoders together."""
+        """Return frame maps, recurrent layers of each side, and the readouts of all decoders together."""
         parts: dict[str, nn.Module] = {"frame_map": self.frame_map}
         parts |= _named_layers("encoder", self.encoder)
         for name, decoder in self._named_decoders():
@@ -99,13 +99,13 @@ class DecodingNetwork(Network):
         return {name: part for name, part in parts.items() if any(True for _ in part.parameters())}
 
     def state_entries(self, num_steps: int) -> int:
-        """Features, the states of all layers, four gates of one of them, and what is said."""
+        """Return the size of features, states of all layers, four gates of one of them, and outputs."""
         num_decoded = sum(self.decoded_steps)
         at_one_step = self._num_features + (self.config.depth + 4) * self._num_state_entries
         return (num_steps + num_decoded) * at_one_step + num_decoded * self.interface.output_size
 
     def feed_back_through(self, predict: Callable[[Tensor], Tensor]) -> None:
-        """Says how a decoder's outputs become the frames that it sees; until then they do as they are."""
+        """Set how a decoder's outputs become the frames that it reads; by default unchanged."""
         self.predict = predict
 
     def _named_decoders(self) -> Iterator[tuple[str, Decoder]]:
@@ -132,7 +132,7 @@ class DecodingNetwork(Network):
     def _taught(
         self, teacher: Teacher | None
     ) -> tuple[float, list[Float[Tensor, "batch _ outputs"]] | list[None]]:
-        """The share of true frames that decoders are shown in this pass, and those of each."""
+        """Return the share of true frames that decoders are given in this pass, and the frames of each."""
         config = self.config
         if not self.training or teacher is None or config.decoder_input != "teacher":
             return 0.0, [None] * len(self.decoders)
@@ -150,7 +150,7 @@ def _named_layers(side: str, stack: RecurrentStack) -> dict[str, nn.Module]:
 
 
 def _traced(side: str, stack: RecurrentStack, passed: StackPass) -> Iterator[LayerTrace]:
-    """Each layer of a side, maps flattened; all are tanh's, or an LSTM's."""
+    """Yield the trace of each layer of a side, with maps flattened; all states are bounded."""
     is_encoder = side == "encoder"
     layers = _named_layers(side, stack).items()
     for (name, layer), below, above in zip(layers, passed.inputs, passed.states, strict=True):

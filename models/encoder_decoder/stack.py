@@ -1,4 +1,4 @@
-"""Recurrent layers above one another that start from given states and hand on those they end in."""
+"""A stack of recurrent layers that starts from given states and returns the final ones."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -16,9 +16,9 @@ class StackPass(NamedTuple):
     """A pass through a stack.
 
     Attributes:
-        inputs: what each layer was given, from the lowest up.
-        states: what each made of it at every step; zero where a sequence has ended.
-        final: the state of each at the end of each sequence.
+        inputs: What each layer was given, from the lowest up.
+        states: What each made of it at every step; zero where a sequence has ended.
+        final: The state of each at the end of each sequence.
     """
 
     inputs: list[Float[Tensor, "batch time *below"]]
@@ -30,8 +30,8 @@ class RecurrentStack(nn.Module):
     """Layers with dropout between them, each called as `nn.LSTM` with batch_first is.
 
     Args:
-        layers: from the lowest up.
-        dropout: share of a layer's states that the one above it does not see, in training only.
+        layers: From the lowest up.
+        dropout: Share of a layer's states that the one above it does not see, in training only.
     """
 
     def __init__(self, layers: Iterable[nn.Module], dropout: float) -> None:
@@ -45,12 +45,12 @@ class RecurrentStack(nn.Module):
         initial: list[State] | None = None,
         lengths: Int64[Tensor, "batch"] | None = None,
     ) -> StackPass:
-        """One pass.
+        """Run one pass.
 
         Args:
-            inputs: sequences of one length, or padded at their ends.
-            initial: the state that each layer starts from; None: zero.
-            lengths: the length of each sequence where they are padded; on the host.
+            inputs: Sequences of one length, or padded at their ends.
+            initial: The state that each layer starts from; None: zero.
+            lengths: The length of each sequence where they are padded; on the host.
         """
         passed = StackPass([], [], [])
         below = inputs
@@ -64,7 +64,7 @@ class RecurrentStack(nn.Module):
 
 
 def joined(passes: list[StackPass]) -> StackPass:
-    """Passes one after the other, each from where the one before it ended, as one."""
+    """Join consecutive passes, each from the final states of the one before it."""
     return StackPass(
         [torch.cat(parts, dim=1) for parts in zip(*(each.inputs for each in passes), strict=True)],
         [torch.cat(parts, dim=1) for parts in zip(*(each.states for each in passes), strict=True)],
@@ -75,7 +75,7 @@ def joined(passes: list[StackPass]) -> StackPass:
 def _run(
     layer: nn.Module, inputs: Tensor, initial: State | None, lengths: Tensor | None
 ) -> tuple[Tensor, State]:
-    """A layer's states, and its final one, which is that of the last step of each sequence."""
+    """Return a layer's states, and its final one, which is that of the last step of each sequence."""
     if lengths is None:
         states, final = layer(inputs, initial)
         return states, final

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from failmap.datasets.duplicates import num_shared
-from failmap.datasets.input_space import is_enumerated
-from failmap.datasets.task import Batch, Task
+from failmap.datasets.task import Batch, Task, num_shared
 from failmap.models.config import DecodingConfig
 from failmap.search.preflight.finding import Finding
 from failmap.search.preflight.subject import Subject
@@ -122,7 +120,7 @@ def data_notes(subject: Subject) -> Finding:
     task = subject.task
     notes = "; ".join(task.notes)
     size, unit = len(task.validation_set().inputs), "validation sequences"
-    if is_enumerated(task.config) or not notes:
+    if task.config.is_enumerated or not notes:
         return Finding("pass", notes or "nothing that one must know", size, unit)
     return Finding("warn", notes, size, unit, "a larger test set: task.test_size, or more data")
 
@@ -146,7 +144,7 @@ def duplicates(subject: Subject) -> Finding:
     details = {name: float(count) for name, count in counts.items()}
     unit = "of the held-out sequences stand in the training set"
     said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    if is_enumerated(task.config):
+    if task.config.is_enumerated:
         said = "all sets hold every input that there is: learned means the whole table"
         return Finding("pass", said, shared, unit, details=details)
     if not any(counts.values()):

@@ -121,7 +121,7 @@ class TrialConfig(Config):
         misfit = model.misfit(self.task.frame_shape)
         if misfit is not None:
             raise ValueError(misfit)
-        if self.train.batch_size == "full" and not self.task.has_training_set:
+        if self.train.batch_size == "full" and self.task.num_train is None:
             hint = ": set task.train_size" if "train_size" in type(self.task).model_fields else ""
             raise ValueError(
                 f"train.batch_size=full needs a finite training set, but task {self.task.name} generates new "

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from failmap.datasets.input_space import is_enumerated
 from failmap.datasets.task import Batch
 from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import Evaluation, Outcome, Summary
@@ -202,7 +201,7 @@ class TrialSession:
             loss_floor=objective.loss_floor,
             best_possible_loss=objective.best_possible_loss,
             partial_solutions=[level._asdict() for level in task.partial_solutions],
-            has_every_input=is_enumerated(task.config),
+            has_every_input=task.config.is_enumerated,
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
             **extra,
         )

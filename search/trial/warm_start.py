@@ -7,8 +7,7 @@ from safetensors.torch import load
 
 from failmap.models.config import NetworkConfig, RecurrentConfig
 from failmap.models.network import Network
-from failmap.models.recurrent import RecurrentNetwork
-from failmap.models.reuse import reuse_layers
+from failmap.models.recurrent import RecurrentNetwork, reuse_layers
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.paths import RunFolder, TrialFolder
 from failmap.run_folder.storage import AnyPath, store_of

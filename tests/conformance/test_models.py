@@ -134,7 +134,7 @@ def test_every_parameter_is_in_exactly_one_part(config: NetworkConfig, layout: O
 
 
 @every_case
-def test_every_parameter_that_trains_receives_a_gradient(config: NetworkConfig, layout: OutputLayout) -> None:
+def test_trainable_parameters_receive_gradients(config: NetworkConfig, layout: OutputLayout) -> None:
     model = build(config, layout)
     outputs = model(random_inputs(model, batch=16))
     (outputs * torch.randn(outputs.shape)).sum().backward()
@@ -172,9 +172,7 @@ def test_no_output_sees_a_later_step(config: NetworkConfig) -> None:
 
 
 @every_case
-def test_evaluation_draws_nothing_and_training_only_what_it_says(
-    config: NetworkConfig, layout: OutputLayout
-) -> None:
+def test_random_draws_are_as_stated(config: NetworkConfig, layout: OutputLayout) -> None:
     model = build(config, layout)
     inputs, teacher = random_inputs(model), teacher_for(model, progress=0.5)
     before = torch.get_rng_state()
@@ -255,9 +253,7 @@ def test_lengths_that_are_all_full_change_nothing(config: NetworkConfig, layout:
 
 
 @every_case
-def test_only_a_decoder_that_sees_its_own_outputs_feeds_them_back(
-    config: NetworkConfig, layout: OutputLayout
-) -> None:
+def test_only_decoders_on_their_own_outputs_feed_back(config: NetworkConfig, layout: OutputLayout) -> None:
     model = build(config, layout).eval()
     inputs = random_inputs(model)
     before = model(inputs)
@@ -273,9 +269,7 @@ def test_only_a_decoder_that_sees_its_own_outputs_feeds_them_back(
 
 
 @every_case
-def test_a_teacher_is_heard_in_training_only_and_only_where_asked_for(
-    config: NetworkConfig, layout: OutputLayout
-) -> None:
+def test_teacher_is_used_in_training_only(config: NetworkConfig, layout: OutputLayout) -> None:
     model = build(config, layout)
     inputs, teacher = random_inputs(model), teacher_for(model, progress=0.0)
     if not is_dropped(config):

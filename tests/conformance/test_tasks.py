@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, TaskConfig
 from failmap.datasets.criterion import check_criterion
-from failmap.datasets.duplicates import num_shared
-from failmap.datasets.input_space import is_enumerated
-from failmap.datasets.task import Batch, SealedError, Task
+from failmap.datasets.task import Batch, SealedError, Task, num_shared
 
 LENGTH = 7
 LENGTH_DISTRIBUTIONS = ("fixed", "uniform", "curriculum")
@@ -141,9 +139,17 @@ def check_form(task: Task, batch: Batch) -> None:
         assert low <= batch.targets.min() <= batch.targets.max() <= high
 
 
+def test_every_task_has_a_variant_here() -> None:
+    assert {case.values[0]["name"] for case in ALL} == set(TASK_CONFIGS)
+
+
 @pytest.mark.parametrize("variant", ALL)
-def test_batches_and_sets_have_the_promised_form(variant: dict[str, Any]) -> None:
+def test_batches_and_sets_have_the_stated_shapes(variant: dict[str, Any]) -> None:
     task = build(variant, test_size=200)
+    assert task.input_size == task.config.num_features or task.config.name == "array_file"
+    if not task.config.is_enumerated and task.config.name != "array_file":
+        assert len(task.validation_set().inputs) == task.config.num_validation
+        assert task.num_train == task.config.num_train or task.config.name == "moving_mnist"
     task.unseal()
     batch = task.train_batch(seed=0, update=0, batch_size=16, progress=0.0)
     assert len(batch.inputs) == 16
@@ -154,7 +160,7 @@ def test_batches_and_sets_have_the_promised_form(variant: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("variant", GENERATED)
 @pytest.mark.parametrize("lengths", LENGTH_DISTRIBUTIONS)
-def test_training_never_sees_more_than_the_full_length(variant: dict[str, Any], lengths: str) -> None:
+def test_training_lengths(variant: dict[str, Any], lengths: str) -> None:
     task = build(variant, length_distribution=lengths, curriculum_share=0.5)
     seen = set()
     for update in range(100):
@@ -199,7 +205,7 @@ def test_a_batch_is_a_function_of_seed_and_update(
 
 
 @pytest.mark.parametrize("variant", ALL)
-def test_validation_and_test_stay_as_they_are(variant: dict[str, Any]) -> None:
+def test_validation_and_test_are_fixed(variant: dict[str, Any]) -> None:
     task, other = build(variant), build(variant)
     for seed in range(3):
         other.train_batch(seed, 0, 8, 0.0)
@@ -212,14 +218,14 @@ def test_validation_and_test_stay_as_they_are(variant: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("variant", ALL)
 @pytest.mark.parametrize("length", [LENGTH, 28])
-def test_training_validation_and_test_share_no_example(variant: dict[str, Any], length: int) -> None:
+def test_sets_share_no_example(variant: dict[str, Any], length: int) -> None:
     task = build(variant, sequence_length=length)
     task.unseal()
     validation, test = task.validation_set(), task.test_set()
     train = [task.train_batch(0, update, 64, 0.0) for update in range(10)]
-    if is_enumerated(task.config):
+    if task.config.is_enumerated:
         assert num_shared(validation, test) == len(validation.inputs) == len(test.inputs)
-        assert any("all sets hold each of them" in note for note in task.notes)
+        assert any("all sets hold" in note for note in task.notes)
         return
     assert num_shared(validation, test) == 0
     for batch in train:
@@ -227,7 +233,7 @@ def test_training_validation_and_test_share_no_example(variant: dict[str, Any], 
 
 
 @pytest.mark.parametrize("variant", ALL)
-def test_the_test_set_is_sealed_until_unsealed(variant: dict[str, Any]) -> None:
+def test_test_set_is_sealed(variant: dict[str, Any]) -> None:
     task = build(variant)
     with pytest.raises(SealedError, match="unseal"):
         task.test_set()
@@ -237,7 +243,7 @@ def test_the_test_set_is_sealed_until_unsealed(variant: dict[str, Any]) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("variant", ALL)
-def test_a_gpu_never_waits_for_the_host_within_an_epoch(variant: dict[str, Any]) -> None:
+def test_gpu_never_waits_for_the_host_within_an_epoch(variant: dict[str, Any]) -> None:
     task = build_task(config_of(variant), torch.device("cuda"))
     torch.testing.assert_close(task.validation_set().inputs.cpu(), build(variant).validation_set().inputs)
     first = task.train_batch(0, 0, 64, 0.0)
@@ -357,7 +363,7 @@ def test_moments_are_those_of_the_targets(variant: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("variant", ALL)
-def test_partial_solutions_lie_between_chance_and_perfection(variant: dict[str, Any]) -> None:
+def test_partial_solutions_are_between_chance_and_perfection(variant: dict[str, Any]) -> None:
     task = build(variant)
     levels = [
         task.chance.metric,
@@ -371,7 +377,7 @@ def test_partial_solutions_lie_between_chance_and_perfection(variant: dict[str, 
 
 @pytest.mark.parametrize("variant", ALL)
 @pytest.mark.parametrize("length", [3, 10, 200])
-def test_the_criterion_is_beyond_chance_and_short_of_perfection(variant: dict[str, Any], length: int) -> None:
+def test_criterion_is_between_chance_and_perfection(variant: dict[str, Any], length: int) -> None:
     task = build(variant, sequence_length=length)
     check_criterion(task.config, num_evaluations=1000, chance=task.chance)
     skill = (task.target_metric - task.chance.metric) / (task.perfect_metric - task.chance.metric)
@@ -379,7 +385,7 @@ def test_the_criterion_is_beyond_chance_and_short_of_perfection(variant: dict[st
 
 
 @pytest.mark.parametrize("variant", ALL)
-def test_no_constant_guess_meets_the_criterion_on_the_validation_set(variant: dict[str, Any]) -> None:
+def test_no_constant_guess_meets_the_criterion(variant: dict[str, Any]) -> None:
     task = build(variant)
     targets = task.validation_set().targets
     best, _ = blind_guess(task, targets, targets)

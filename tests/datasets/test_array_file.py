@@ -1,5 +1,6 @@
 """The user's own arrays as a task."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def test_classes_are_numbered_from_0(make: Make) -> None:
     task = make({"inputs": INPUTS, "targets": SIGNS * 2 - 1})
     assert (task.input_size, task.output_size, task.num_steps) == (2, 2, 8)
     assert set(task.validation_set().targets.tolist()) == {0, 1}
-    assert "classes are numbered from 0 in the order of the labels -1, 1" in task.notes
+    assert any("labels -1, 1" in note for note in task.notes)
 
 
 def test_an_epoch_shows_each_training_sequence_once(make: Make) -> None:
@@ -61,10 +62,10 @@ def test_no_two_sets_share_a_sequence(make: Make) -> None:
     sets = [task.train_batch(0, 0, task.num_train, 0.0), task.validation_set(), task.test_set()]
     shown = [{row.numpy().tobytes() for row in part.inputs} for part in sets]
     assert sum(map(len, shown)) == len(set.union(*shown)) == 400
-    assert "200 sequences are copies of others: all copies of one are in the same part" in task.notes
+    assert any("200 sequences are copies" in note for note in task.notes)
 
 
-def test_training_features_have_mean_0_and_deviation_1(make: Make) -> None:
+def test_training_features_are_standardised(make: Make) -> None:
     task = make({"inputs": INPUTS * [1, 1000], "targets": SIGNS})
     steps = task.train_batch(0, 0, 280, 0.0).inputs.flatten(0, 1).double()
     torch.testing.assert_close(steps.mean(0), torch.zeros(2).double(), atol=1e-5, rtol=0)
@@ -158,7 +159,7 @@ def test_one_feature_of_a_forecast_may_be_asked_for(make: Make) -> None:
     assert task.validation_set().targets.shape[1:] == (3,)
 
 
-def test_fewer_training_sequences_leave_the_others_as_they_are(make: Make) -> None:
+def test_train_size_does_not_change_other_parts(make: Make) -> None:
     arrays = {"inputs": INPUTS, "targets": SIGNS}
     whole, part = make(arrays, normalise=False), make(arrays, normalise=False, train_size=40)
     assert part.num_train == 40
@@ -167,16 +168,16 @@ def test_fewer_training_sequences_leave_the_others_as_they_are(make: Make) -> No
         make(arrays, train_size=281)
 
 
-def test_sequences_that_only_cutting_makes_alike_are_told(make: Make) -> None:
+def test_note_on_sequences_alike_after_cutting(make: Make) -> None:
     inputs = RANDOM.randint(0, 2, (400, 12))
     assert not [note for note in make({"inputs": inputs, "targets": SIGNS}).notes if "alike" in note]
     task = make({"inputs": inputs, "targets": SIGNS}, sequence_length=2)
-    assert "40 of 40 validation inputs are in training too: cut to 2 steps" in " ".join(task.notes)
+    assert any("40 of 40 validation inputs" in note and "2 steps" in note for note in task.notes)
 
 
 def test_few_test_sequences_are_told(make: Make) -> None:
     task = make({"inputs": INPUTS, "targets": SIGNS})
-    assert task.notes[0] == "280 sequences to train, 40 to validate, 80 to test"
+    assert re.findall(r"\d+", task.notes[0]) == ["280", "40", "80"]
     assert any(note.startswith("80 test sequences") for note in task.notes)
 
 
@@ -221,8 +222,6 @@ def test_a_file_that_teaches_nothing_is_refused(make: Make, mistake: str) -> Non
         ({"horizon": 3}, r"task\.horizon=3 is a setting of task\.target=forecasting only"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused_before_the_file_is_read(
-    values: dict[str, Any], message: str
-) -> None:
+def test_contradictory_settings_are_refused_before_reading(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ArrayFileConfig(**{"path": "my.npz", **values})

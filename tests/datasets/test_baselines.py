@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from failmap.datasets import build_task
-from failmap.datasets.baselines import Baseline, measure_baselines
+from failmap.datasets.baselines import Baseline, Ridge, measure_baselines
 from failmap.datasets.config import TASK_CONFIGS
-from failmap.datasets.linear import Ridge
 from failmap.datasets.task import Task
 
 
@@ -46,7 +45,7 @@ def test_a_linear_map_reads_digits() -> None:
 
 
 @pytest.mark.parametrize("lengths", ["fixed", "uniform", "curriculum"])
-def test_labels_at_every_step_and_lengths_that_differ(lengths: str) -> None:
+def test_labels_at_every_step_and_mixed_lengths(lengths: str) -> None:
     task = build("adding", supervision="every_step", length_distribution=lengths)
     baselines = measured(task, num_train=500)
     assert baselines["linear"].metric < baselines["constant"].metric

@@ -1,14 +1,14 @@
-"""Tasks without end: what they show, and at which length."""
+"""Generated tasks: their inputs and lengths."""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.datasets.adding import Adding
+from failmap.datasets.bits import Parity
 from failmap.datasets.config import AddingConfig, DelayedRecallConfig, ParityConfig
-from failmap.datasets.delayed_recall import DelayedRecall
-from failmap.datasets.parity import Parity
+from failmap.datasets.sums import Adding
+from failmap.datasets.symbols import DelayedRecall
 
 
 @given(
@@ -26,7 +26,7 @@ def test_a_curriculum_grows_in_proportion(share: float, progress: float, update:
 
 
 @given(share=st.floats(0.01, 1), length=st.integers(2, 12))
-def test_a_curriculum_has_reached_the_full_length_at_its_share(share: float, length: int) -> None:
+def test_curriculum_reaches_full_length_at_its_share(share: float, length: int) -> None:
     task = Adding(
         AddingConfig(sequence_length=length, length_distribution="curriculum", curriculum_share=share)
     )
@@ -38,7 +38,7 @@ def test_a_curriculum_begins_with_the_shortest() -> None:
     assert {task.training_length(0, update, 0.0) for update in range(100)} == {1}
 
 
-def test_progress_alone_changes_the_length_of_an_update() -> None:
+def test_length_of_an_update_depends_on_progress() -> None:
     task = Parity(ParityConfig(sequence_length=50, length_distribution="curriculum"))
     first, last = (task.train_batch(0, 7, 4, progress).inputs.shape[1] for progress in (0.0, 1.0))
     assert (first, last) == tuple(task.training_length(0, 7, progress) for progress in (0.0, 1.0))

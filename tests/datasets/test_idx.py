@@ -1,4 +1,4 @@
-"""Files that are not what they must be are told by name, with what was expected and found."""
+"""Broken IDX files are reported by name, with what was expected and found."""
 
 import gzip
 from collections.abc import Callable

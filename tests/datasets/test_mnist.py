@@ -97,7 +97,7 @@ def test_held_out_pixels_have_no_say_in_training(make_folder: Callable[[str], Pa
     assert not torch.equal(task.validation_set().inputs, other.validation_set().inputs)
 
 
-def test_validation_comes_from_the_training_file_and_test_from_its_own(
+def test_validation_is_from_the_training_file(
     make_folder: Callable[[], Path],
 ) -> None:
     folder = make_folder()
@@ -114,7 +114,7 @@ def test_validation_comes_from_the_training_file_and_test_from_its_own(
 
 
 @given(st.integers(1, 784))
-def test_steps_show_each_pixel_once_and_none_is_blank(sequence_length: int) -> None:
+def test_steps_show_each_pixel_once(sequence_length: int) -> None:
     sizes = step_sizes(sequence_length)
     assert len(sizes) == sequence_length
     assert sum(sizes) == 784
@@ -125,7 +125,7 @@ def test_steps_show_each_pixel_once_and_none_is_blank(sequence_length: int) -> N
     assert (index < 784).sum(1).tolist() == sizes
 
 
-def test_only_the_last_step_is_padded_where_that_is_enough() -> None:
+def test_only_the_last_step_is_padded_if_possible() -> None:
     assert step_sizes(28) == [28] * 28
     assert step_sizes(10) == [79] * 9 + [73]
     assert step_sizes(100) == [8] * 84 + [7] * 16, "steps of 8 would leave the last two blank"
@@ -141,7 +141,7 @@ def test_steps_reassemble_to_the_same_pixels(sequence_length: int) -> None:
     assert (inputs[:, index == 784] == split.background).all()
 
 
-def test_permuted_pixels_are_the_same_pixels_in_one_order_for_all() -> None:
+def test_permutation_is_the_same_for_all_digits() -> None:
     plain, permuted = (Mnist(MnistConfig(sequence_length=784, permuted=value)) for value in (False, True))
     order = pixel_order(permuted=True)
     assert sorted(order.tolist()) == list(range(784))
@@ -153,7 +153,7 @@ def test_permuted_pixels_are_the_same_pixels_in_one_order_for_all() -> None:
         assert torch.equal(one.targets, other.targets)
 
 
-def test_the_permutation_is_the_one_of_published_results() -> None:
+def test_permutation_of_published_results() -> None:
     # np.random.RandomState(92916).permutation(784) begins so, in every version of numpy.
     assert pixel_order(permuted=True)[:5].tolist() == [319, 576, 323, 107, 355]
 
@@ -167,7 +167,7 @@ def test_permuted_steps_show_each_pixel_once(sequence_length: int) -> None:
 
 @given(st.integers(10, 3500))
 @settings(max_examples=20, deadline=None)
-def test_a_smaller_training_set_has_each_class_and_is_part_of_a_larger_one(train_size: int) -> None:
+def test_training_sets_are_stratified_and_nested(train_size: int) -> None:
     everything = load_split(None, 1000, 500, 3500).train
     smaller = load_split(None, 1000, 500, train_size).train
     counts = torch.bincount(smaller.labels, minlength=10)
@@ -176,7 +176,7 @@ def test_a_smaller_training_set_has_each_class_and_is_part_of_a_larger_one(train
     assert torch.equal(smaller.labels, everything.labels[:train_size])
 
 
-def test_training_size_leaves_validation_and_test_as_they_are(make_folder: Callable[[], Path]) -> None:
+def test_train_size_does_not_change_held_out_sets(make_folder: Callable[[], Path]) -> None:
     folder = make_folder()
     small, full = (MnistConfig(folder=str(folder), test_size=100, train_size=size) for size in (40, None))
     task = Mnist(small)

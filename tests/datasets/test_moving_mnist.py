@@ -14,11 +14,9 @@ from pydantic import ValidationError
 from failmap.datasets.config import MovingMnistConfig
 from failmap.datasets.digits import raw_split
 from failmap.datasets.errors import TaskError
-from failmap.datasets.moving.frame_baselines import per_frame_cross_entropy
-from failmap.datasets.moving.mean_frame import frame_moments
-from failmap.datasets.moving.rendering import render, resized
-from failmap.datasets.moving.trajectories import draw_trajectories, places
+from failmap.datasets.frame_levels import frame_moments, per_frame_cross_entropy
 from failmap.datasets.moving_mnist import MovingMnist
+from failmap.datasets.moving_scenes import draw_trajectories, places, render, resized
 from failmap.datasets.task import Batch
 
 SMALL = {"frame_size": 16, "digit_size": 8, "sequence_length": 6, "prediction_length": 4, "test_size": 100}
@@ -46,7 +44,7 @@ def bounce(start: float, velocity: float, num_frames: int, width: float) -> list
     velocity=st.floats(-3, 3),
     num_frames=st.integers(1, 30),
 )
-def test_a_digit_goes_straight_on_and_back_from_the_walls(
+def test_trajectories_reflect_at_walls(
     num_places: int, start: float, velocity: float, num_frames: int
 ) -> None:
     start, velocity = start * num_places, velocity * num_places
@@ -63,7 +61,7 @@ def test_from_wall_to_wall_and_back() -> None:
     assert found.flatten().tolist() == [2, 4, 3, 1, 0, 2, 4, 3]
 
 
-def test_a_digit_covers_a_tenth_of_its_way_in_a_frame() -> None:
+def test_digit_speed() -> None:
     corners = draw_trajectories(torch.Generator().manual_seed(0), 500, 2, num_frames=2, num_places=1000)
     step = (corners[:, :, 1] - corners[:, :, 0]).double()
     away_from_walls = ((corners >= 110) & (corners < 890)).all(dim=(-1, -2))
@@ -72,7 +70,7 @@ def test_a_digit_covers_a_tenth_of_its_way_in_a_frame() -> None:
 
 
 @pytest.mark.parametrize("frame", [0, 1, 37])
-def test_every_place_is_equally_likely_in_every_frame(frame: int) -> None:
+def test_positions_are_uniform_in_every_frame(frame: int) -> None:
     num_digits, num_places = 40_000, 8
     corners = draw_trajectories(torch.Generator().manual_seed(1), num_digits, 1, frame + 1, num_places)
     row, column = corners[:, 0, frame].unbind(-1)
@@ -99,9 +97,7 @@ def drawn_by_hand(digits: torch.Tensor, corners: torch.Tensor, frame_size: int) 
 
 @given(frame_size=st.integers(4, 64), data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_frames_of_every_size_show_whole_digits_the_brighter_one_on_top(
-    frame_size: int, data: st.DataObject
-) -> None:
+def test_rendering_against_pixel_loop(frame_size: int, data: st.DataObject) -> None:
     digit_size = data.draw(st.integers(3, frame_size - 1), label="digit size")
     num_digits = data.draw(st.integers(1, 2), label="digits")
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 99), label="seed"))
@@ -185,7 +181,7 @@ def test_every_size_of_frame_and_digit_works(frame_size: int, data: st.DataObjec
     assert 0 < task.target_metric < task.chance.metric
 
 
-def test_a_batch_depends_on_nothing_but_seed_and_update() -> None:
+def test_batch_depends_on_seed_and_update_only() -> None:
     first, second = build(), build()
     second.train_batch(9, 3, 64, 0.0)
     second.validation_set()
@@ -253,7 +249,7 @@ def test_moments_are_those_of_training_frames(num_digits: int) -> None:
 
 
 @pytest.mark.parametrize("target", ["reconstruction", "prediction"])
-def test_chance_is_the_mean_frame_of_training_on_the_validation_set(target: str) -> None:
+def test_chance_is_the_mean_training_frame(target: str) -> None:
     task = build(target=target, test_size=1000)
     frames = task.validation_set().targets.double()
     seen = torch.cat([task.train_batch(0, update, 2000, 0.0).targets for update in range(5)]).double()
@@ -263,7 +259,7 @@ def test_chance_is_the_mean_frame_of_training_on_the_validation_set(target: str)
     assert nats == pytest.approx(task.chance.loss, rel=1e-3)
 
 
-def test_no_fixed_frames_meet_the_criterion_even_when_fitted_to_the_validation_set() -> None:
+def test_no_fixed_frames_meet_the_criterion() -> None:
     for target in ("reconstruction", "prediction", "both"):
         task = build(target=target)
         frames = task.validation_set().targets
@@ -271,7 +267,7 @@ def test_no_fixed_frames_meet_the_criterion_even_when_fitted_to_the_validation_s
         assert best_blind > 1.5 * task.target_metric
 
 
-def test_known_levels_lie_between_chance_and_perfection_the_worst_first() -> None:
+def test_partial_solutions_are_ordered() -> None:
     task = build(target="reconstruction", num_digits=1)
     names = [level.name for level in task.partial_solutions]
     metrics = [level.metric for level in task.partial_solutions]
@@ -281,7 +277,7 @@ def test_known_levels_lie_between_chance_and_perfection_the_worst_first() -> Non
     assert metrics[-1] > 0
 
 
-def test_repeating_the_last_frame_is_worse_than_the_mean_frame_once_digits_have_moved_on() -> None:
+def test_last_frame_is_no_partial_solution_of_late_frames() -> None:
     soon, late = (build(num_digits=1, prediction_length=length) for length in (1, 10))
     repeated = "repeats the last frame shown"
     assert repeated in [level.name for level in soon.partial_solutions]

@@ -55,7 +55,7 @@ def test_chunks_do_not_change_the_states(name: str, steps: list[int]) -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("read", ["last", "all"])
-def test_gradients_to_states_are_those_of_a_loop_over_steps(name: str, read: str) -> None:
+def test_state_gradients_match_a_step_loop(name: str, read: str) -> None:
     layer, inputs, steps = LAYERS[name], drawn(BATCH, NUM_STEPS, FEATURES), [0, 2, 5, 6]
     weights = drawn(BATCH, NUM_STEPS, HIDDEN)
     if read == "last":
@@ -66,7 +66,7 @@ def test_gradients_to_states_are_those_of_a_loop_over_steps(name: str, read: str
     torch.testing.assert_close(gradients, torch.stack(expected))
 
 
-def test_a_layer_that_does_not_train_has_gradients_to_its_states_too() -> None:
+def test_state_gradients_of_a_frozen_layer() -> None:
     layer = nn.GRU(FEATURES, HIDDEN, batch_first=True).requires_grad_(False)
     from_above = drawn(BATCH, NUM_STEPS, HIDDEN)
     assert state_gradients(layer, drawn(BATCH, NUM_STEPS, FEATURES), from_above, [0, 6]).abs().min() > 0

@@ -49,7 +49,7 @@ def test_every_frame_is_seen_by_itself() -> None:
 @pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
 @pytest.mark.parametrize("features", ["flat", "spatial"])
 @pytest.mark.parametrize("depth", [1, 2])
-def test_frames_of_odd_sizes_come_out_as_they_went_in(decoder_input: str, features: str, depth: int) -> None:
+def test_odd_frame_sizes_are_kept(decoder_input: str, features: str, depth: int) -> None:
     model = network((2, 7, 10), (3, 2), decoder_input=decoder_input, features=features, depth=depth)
     inputs = torch.rand(2, 5, 140)
     trace = model.trace(inputs, teacher=Teacher(torch.rand(2, 5, 140), 0.0))

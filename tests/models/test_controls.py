@@ -5,8 +5,8 @@ import torch
 from pydantic import ValidationError
 
 from failmap.models import build_model
-from failmap.models.attention import positions
 from failmap.models.config import MODEL_CONFIGS
+from failmap.models.controls import positions
 from failmap.models.network import Interface, Network
 
 
@@ -23,7 +23,7 @@ def steps_seen(model: Network, num_steps: int) -> list[int]:
     return [step for step in range(num_steps) if bool((inputs.grad[0, step] != 0).any())]
 
 
-def test_the_mlp_sees_all_steps_and_fills_short_sequences_up_with_zeros() -> None:
+def test_mlp_pads_short_sequences() -> None:
     model = network("mlp", Interface(3, 1, num_steps=7), depth=2)
     assert steps_seen(model, 7) == list(range(7))
     short = torch.randn(2, 4, 3)
@@ -41,7 +41,7 @@ def test_the_mlp_computes_plain_layers() -> None:
 
 
 @pytest.mark.parametrize(("depth", "reach"), [(1, 3), (2, 7), (3, 15), (4, 31)])
-def test_a_convolution_sees_as_far_as_its_docstring_says(depth: int, reach: int) -> None:
+def test_convolution_reach(depth: int, reach: int) -> None:
     model = network("convolution", Interface(3, 1, num_steps=40), depth=depth, kernel_size=3)
     torch.nn.init.constant_(model.layers[0].convolution.bias, 5.0)  # no ReLU is shut
     seen = steps_seen(model, 40)

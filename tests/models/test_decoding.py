@@ -1,4 +1,4 @@
-"""What a decoder sees, and in how few calls of a kernel it says its sequence."""
+"""What a decoder reads, and in how few kernel calls it generates its sequence."""
 
 import math
 
@@ -22,7 +22,7 @@ def test_a_stretch_ends_where_a_decoder_sees_its_own() -> None:
 
 
 @given(st.lists(st.booleans()))
-def test_stretches_cover_every_step_once_and_begin_where_nothing_is_shown(shown: list[bool]) -> None:
+def test_stretches_cover_every_step_once(shown: list[bool]) -> None:
     covered = [step for begin, end in stretches(shown) for step in range(begin, end)]
     assert covered == list(range(len(shown) + 1))
     assert [begin for begin, _ in stretches(shown)[1:]] == [
@@ -79,7 +79,7 @@ def test_stretches_compute_what_single_steps_do(shown: list[bool]) -> None:
 
 
 @pytest.mark.parametrize(("shown", "num_calls"), [([True] * 6, 1), ([False] * 6, 7), ([True, False] * 3, 4)])
-def test_true_frames_are_read_in_one_call_of_the_kernel(shown: list[bool], num_calls: int) -> None:
+def test_true_frames_need_one_kernel_call(shown: list[bool], num_calls: int) -> None:
     decoder = build_decoder(7)
     calls = []
     decoder.stack.layers[0].register_forward_hook(lambda *_: calls.append(1))
@@ -113,7 +113,7 @@ def test_a_single_step_is_a_sequence_of_one(kind: type[nn.RNNBase]) -> None:
     torch.testing.assert_close(single_step(layer, inputs, state), layer(inputs, state))
 
 
-def test_no_gates_are_told_of_a_layer_that_does_not_start_from_zero() -> None:
+def test_no_gates_of_a_continued_layer() -> None:
     layer = nn.LSTM(3, 4, batch_first=True)
     inputs, states = torch.randn(2, 5, 3), torch.randn(2, 5, 4)
     assert gate_activations(layer, inputs, states)

@@ -94,7 +94,7 @@ def test_nobody_is_taught_in_evaluation() -> None:
     assert torch.equal(model(inputs, teacher=teacher_of(3)), model(inputs))
 
 
-def test_none_of_the_true_frames_is_the_same_as_its_own() -> None:
+def test_true_share_zero_equals_own_frames() -> None:
     taught = network(decoder_input="teacher", true_share=0, final_true_share=0)
     own = network(decoder_input="own")
     own.load_state_dict(taught.state_dict())
@@ -103,7 +103,7 @@ def test_none_of_the_true_frames_is_the_same_as_its_own() -> None:
 
 
 @pytest.mark.parametrize(("progress", "num_calls"), [(0.0, 1), (1.0, 41)])
-def test_the_share_of_true_frames_goes_from_one_to_the_other(progress: float, num_calls: int) -> None:
+def test_true_share_changes_linearly(progress: float, num_calls: int) -> None:
     assert count_calls(progress) == num_calls
 
 
@@ -122,7 +122,7 @@ def count_calls(progress: float) -> int:
     return len(calls)
 
 
-def test_each_decoder_is_shown_its_own_part_of_the_targets() -> None:
+def test_each_decoder_is_given_its_own_targets() -> None:
     model = network(decoded_steps=(2, 3), decoder_input="teacher")
     inputs, teacher = torch.rand(BATCH, STEPS, PIXELS), teacher_of(5)
     outputs = model(inputs, teacher=teacher)
@@ -133,7 +133,7 @@ def test_each_decoder_is_shown_its_own_part_of_the_targets() -> None:
         assert changed.nonzero().flatten().tolist() == sees_it
 
 
-def test_decoders_share_no_weights_and_each_teaches_the_whole_encoder() -> None:
+def test_each_decoder_trains_the_whole_encoder() -> None:
     model = network(decoded_steps=(3, 2), depth=2, decoder_input="own")
     first, second = model.decoders
     assert not set(first.parameters()) & set(second.parameters())
@@ -150,9 +150,7 @@ def test_decoders_share_no_weights_and_each_teaches_the_whole_encoder() -> None:
 @pytest.mark.parametrize(
     ("decoder_input", "decoded_steps"), [("zero", (3,)), ("own", (1,)), ("teacher", (1,))]
 )
-def test_a_decoder_that_sees_nothing_has_no_weights_to_see_with(
-    decoder_input: str, decoded_steps: tuple[int]
-) -> None:
+def test_blind_decoder_has_no_input_weights(decoder_input: str, decoded_steps: tuple[int]) -> None:
     model = network(decoder_input=decoder_input, decoded_steps=decoded_steps)
     assert "decoders.0.frame_map" not in model.parts()
     model(torch.rand(BATCH, STEPS, PIXELS), teacher=teacher_of(*decoded_steps)).sum().backward()
@@ -162,7 +160,7 @@ def test_a_decoder_that_sees_nothing_has_no_weights_to_see_with(
 
 
 @pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
-def test_one_output_of_a_sequence_is_one_step_of_one_decoder(decoder_input: str) -> None:
+def test_single_output_is_one_decoder_step(decoder_input: str) -> None:
     config = EncoderDecoderConfig(decoder_input=decoder_input)
     model = build_model(config, Interface(2, 1, num_steps=9, layout="sequence"))
     inputs = torch.rand(BATCH, 9, 2)
@@ -179,7 +177,7 @@ def test_outputs_need_not_be_like_the_inputs(decoder_input: str) -> None:
     assert model.eval()(inputs).shape == (BATCH, 3, 1)
 
 
-def test_true_classes_are_shown_as_certain_predictions() -> None:
+def test_true_classes_are_one_hot() -> None:
     model = network(output_size=3, decoder_input="teacher")
     model.feed_back_through(lambda outputs: outputs.softmax(-1))
     inputs, classes = torch.rand(BATCH, STEPS, PIXELS), torch.tensor([[0, 2, 1]] * BATCH)
@@ -200,7 +198,7 @@ def test_padding_changes_nothing(recurrence: str) -> None:
         torch.testing.assert_close(together[row : row + 1], alone)
 
 
-def test_the_trace_goes_from_the_encoder_to_the_decoders() -> None:
+def test_trace_order() -> None:
     model = network(decoded_steps=(3, 2), depth=2)
     trace = model.trace(torch.rand(BATCH, STEPS, PIXELS))
     names = ["encoder.0", "encoder.1", "decoders.0.0", "decoders.0.1", "decoders.1.0", "decoders.1.1"]
@@ -247,7 +245,7 @@ def test_settings_that_would_do_nothing_are_refused(settings: dict[str, object],
 @pytest.mark.parametrize(
     ("first", "last", "is_random"), [(1, 1, False), (0, 0, False), (1, 0, True), (0.5, 0.5, True)]
 )
-def test_random_numbers_are_drawn_where_shares_are_mixed(first: float, last: float, is_random: bool) -> None:
+def test_mixed_shares_draw_random_numbers(first: float, last: float, is_random: bool) -> None:
     config = EncoderDecoderConfig(decoder_input="teacher", true_share=first, final_true_share=last)
     assert config.draws_randomly is is_random
 

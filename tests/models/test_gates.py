@@ -48,7 +48,7 @@ def test_a_plain_rnn_has_no_gates() -> None:
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
-def test_a_bidirectional_layers_gates_are_those_of_both_directions_side_by_side(
+def test_bidirectional_gates_are_concatenated(
     kind: type[nn.RNNBase],
 ) -> None:
     layer = kind(3, 4, batch_first=True, bidirectional=True)

@@ -49,7 +49,7 @@ def is_uniform_within(values: Tensor, half_width: float) -> bool:
 
 
 @pytest.mark.parametrize("name", NUM_BLOCKS)
-def test_glorot_goes_by_the_inputs_and_outputs_of_each_gate(name: str) -> None:
+def test_glorot_is_applied_per_gate(name: str) -> None:
     for matrix in matrices(name, "ih", initialization="glorot"):
         assert is_uniform_within(matrix, math.sqrt(6 / (INPUTS + UNITS)))
     for matrix in matrices(name, "hh", initialization="glorot"):
@@ -68,14 +68,14 @@ def test_he_is_normal_and_goes_by_the_inputs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NUM_BLOCKS)
-def test_orthogonal_keeps_the_length_of_states_gate_by_gate(name: str) -> None:
+def test_orthogonal_is_applied_per_gate(name: str) -> None:
     for matrix in matrices(name, "hh", initialization="orthogonal"):
         torch.testing.assert_close(matrix @ matrix.T, torch.eye(UNITS), atol=1e-5, rtol=0)
     for matrix in matrices(name, "ih", initialization="orthogonal"):
         assert is_uniform_within(matrix, math.sqrt(6 / (INPUTS + UNITS)))
 
 
-def test_identity_makes_a_relu_network_that_only_adds_up() -> None:
+def test_identity_relu_network_adds_up() -> None:
     model = network("rnn", initialization="identity", nonlinearity="relu")
     layer = recurrence(model)
     assert torch.equal(layer.weight_hh_l0.detach(), torch.eye(UNITS))
@@ -120,7 +120,7 @@ def test_the_forget_bias_is_the_sum_of_both_biases(initialization: str) -> None:
             assert (bias(recurrence(model, index), "forget", direction) == 2.5).all()
 
 
-def test_the_forget_bias_leaves_everything_else_as_it_was() -> None:
+def test_forget_bias_changes_nothing_else() -> None:
     plain, biased = network("lstm"), network("lstm", forget_bias=1.0)
     for name, parameter in plain.named_parameters():
         same = parameter == biased.get_parameter(name)
@@ -129,7 +129,7 @@ def test_the_forget_bias_leaves_everything_else_as_it_was() -> None:
         assert same.all(), name
 
 
-def test_chrono_biases_of_an_lstm_are_for_memories_of_every_length() -> None:
+def test_chrono_biases_of_an_lstm() -> None:
     model = network("lstm", num_steps=1000, hidden_size=4000, depth=1, chrono=True)
     memories = bias(recurrence(model), "forget").exp()
     assert memories.min() >= 1
@@ -140,7 +140,7 @@ def test_chrono_biases_of_an_lstm_are_for_memories_of_every_length() -> None:
     assert torch.equal(bias(recurrence(model), "input"), -bias(recurrence(model), "forget"))
 
 
-def test_chrono_biases_of_a_gru_are_on_the_gate_that_keeps() -> None:
+def test_chrono_biases_of_a_gru() -> None:
     model = network("gru", num_steps=1000, hidden_size=4000, chrono=True)
     memories = bias(recurrence(model), "update").exp()
     assert memories.mean().item() == pytest.approx(500, rel=0.04)
@@ -160,12 +160,12 @@ def test_chrono_biases_of_a_gru_are_on_the_gate_that_keeps() -> None:
 
 @pytest.mark.parametrize("name", ["gru", "lstm"])
 @pytest.mark.parametrize("num_steps", [1, 2])
-def test_chrono_biases_are_zero_where_there_is_nothing_to_remember(name: str, num_steps: int) -> None:
+def test_chrono_biases_of_one_step_are_zero(name: str, num_steps: int) -> None:
     layer = recurrence(network(name, num_steps=num_steps, chrono=True))
     assert (bias(layer, "forget" if name == "lstm" else "update") == 0).all()
 
 
-def test_chrono_biases_count_the_steps_that_are_decoded() -> None:
+def test_chrono_biases_count_decoded_steps() -> None:
     torch.manual_seed(0)
     config = MODEL_CONFIGS["lstm"].model_validate({"hidden_size": 500, "chrono": True})
     model = build_model(config, Interface(3, 1, num_steps=1, layout="decoded", decoded_steps=(200,)))

@@ -1,4 +1,4 @@
-"""What stands around a recurrence, against its definition."""
+"""Norm, bypass and dropout around a recurrence, against their definitions."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_a_highway_layer_mixes_by_its_gate() -> None:
     torch.testing.assert_close(passed.outputs, gate * passed.states + (1 - gate) * INPUTS)
 
 
-def test_a_highway_layer_lets_mostly_its_input_pass_at_first() -> None:
+def test_highway_passes_mostly_its_input_at_first() -> None:
     mixing = layer(highway=True)
     with torch.no_grad():
         passed = mixing(torch.zeros(1, 1, 5))
@@ -88,7 +88,7 @@ def test_batch_norm_leaves_padding_out() -> None:
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
-def test_reading_backwards_begins_at_the_last_step_and_not_in_the_padding(name: str) -> None:
+def test_backward_direction_skips_padding(name: str) -> None:
     reading = layer(name, bidirectional=True, is_lowest=True)
     states = reading(INPUTS, LENGTHS).states
     for sequence, length, own in zip(INPUTS, LENGTHS, states, strict=True):

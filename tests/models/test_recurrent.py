@@ -26,7 +26,7 @@ def copy_into(reference: nn.RNNBase, ours: RecurrentNetwork) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_stack_computes_what_torchs_module_of_several_layers_does(name: str) -> None:
+def test_stack_matches_torch(name: str) -> None:
     ours = network(name, depth=3)
     reference = KINDS[name](3, 5, 3, batch_first=True)
     copy_into(reference, ours)
@@ -92,7 +92,7 @@ def test_dropout_acts_between_layers_in_training_only() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_seed_draws_what_torchs_modules_draw_one_after_the_other(name: str) -> None:
+def test_initial_weights_match_torch(name: str) -> None:
     torch.manual_seed(5)
     ours = network(name, depth=2)
     torch.manual_seed(5)
@@ -108,7 +108,7 @@ def test_each_layer_has_its_own_width() -> None:
     assert [layer.states.shape[-1] for layer in model.trace(torch.randn(1, 7, 3)).layers] == [8, 4, 2]
 
 
-def test_a_readout_from_all_layers_sees_them_side_by_side() -> None:
+def test_readout_from_all_layers() -> None:
     model = network("lstm", depth=3, widths="8-4-2", readout_from="all")
     trace = model.trace(torch.randn(4, 7, 3))
     side_by_side = torch.cat([layer.states[:, -1] for layer in trace.layers], dim=-1)
@@ -118,7 +118,7 @@ def test_a_readout_from_all_layers_sees_them_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_bidirectional_stack_computes_what_torchs_does(name: str) -> None:
+def test_bidirectional_stack_matches_torch(name: str) -> None:
     ours = network(name, depth=2, bidirectional=True, every_step=True)
     reference = KINDS[name](3, 5, 2, batch_first=True, bidirectional=True)
     copy_into(reference, ours)
@@ -128,7 +128,7 @@ def test_a_bidirectional_stack_computes_what_torchs_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru"])
-def test_one_output_is_read_where_each_direction_ends(name: str) -> None:
+def test_single_output_is_read_at_the_end_of_each_direction(name: str) -> None:
     ours = network(name, depth=1, bidirectional=True)
     inputs = torch.randn(4, 7, 3)
     _, ends = ours.layers[0].recurrence(inputs)
@@ -136,7 +136,7 @@ def test_one_output_is_read_where_each_direction_ends(name: str) -> None:
     assert torch.allclose(ours(inputs), ours.readout(torch.cat([ends[0], ends[1]], dim=-1)))
 
 
-def test_what_is_decoded_is_read_from_the_last_input_on_while_blanks_follow() -> None:
+def test_decoded_outputs_are_read_at_blank_steps() -> None:
     config = MODEL_CONFIGS["gru"].model_validate({"hidden_size": 5})
     model = build_model(config, Interface(3, 2, num_steps=4, layout="decoded", decoded_steps=(2, 3)))
     inputs = torch.randn(6, 4, 3)
@@ -154,7 +154,7 @@ def test_a_vector_becomes_a_sequence() -> None:
     assert len(outputs[0].unique(dim=0)) == 6, "the state goes on although the input is blank"
 
 
-def test_frozen_layers_keep_their_weights_and_the_readout_trains() -> None:
+def test_frozen_layers_keep_their_weights() -> None:
     model = network("lstm", depth=2, frozen_layers=2, batch_norm=True)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)

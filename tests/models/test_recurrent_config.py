@@ -1,4 +1,4 @@
-"""What a stack refuses to be, and what it says of it."""
+"""Refused settings of a stack."""
 
 from typing import Any
 

@@ -9,8 +9,7 @@ from torch import Tensor
 from failmap.models import build_model
 from failmap.models.config import MODEL_CONFIGS
 from failmap.models.network import Interface
-from failmap.models.recurrent import RecurrentNetwork
-from failmap.models.reuse import reuse_layers
+from failmap.models.recurrent import RecurrentNetwork, reuse_layers
 
 
 def network(
@@ -29,7 +28,7 @@ def shared(one: RecurrentNetwork, stored: dict[str, Tensor]) -> set[str]:
     }
 
 
-def test_every_layer_that_fits_is_copied_and_the_readout_is_not() -> None:
+def test_fitting_layers_are_copied_without_readout() -> None:
     stored, ours = network().state_dict(), network()
     reuse_layers(ours, stored)
     assert shared(ours, stored) == {"layers.0", "layers.1", "layers.2"}
@@ -37,7 +36,7 @@ def test_every_layer_that_fits_is_copied_and_the_readout_is_not() -> None:
 
 
 @pytest.mark.parametrize(("theirs", "count"), [(1, 1), (2, 2), (5, 3)])
-def test_a_shallower_or_deeper_network_gives_what_both_have(theirs: int, count: int) -> None:
+def test_reuse_between_depths(theirs: int, count: int) -> None:
     stored, ours = network(depth=theirs).state_dict(), network()
     reuse_layers(ours, stored)
     assert ours.num_reused_layers == count
@@ -60,7 +59,7 @@ def test_a_norm_is_a_part_of_its_layer() -> None:
         reuse_layers(network(), theirs.state_dict())
 
 
-def test_what_does_not_fit_at_all_is_told_with_both_shapes() -> None:
+def test_misfit_names_both_shapes() -> None:
     with pytest.raises(ValueError, match=r"weight_ih_l0 20x3.* here, and .*weight_ih_l0 20x4.* there"):
         reuse_layers(network(), network(input_size=4).state_dict())
     with pytest.raises(ValueError, match=r"here, and .*weight_ih_l0 15x3.* there"):
@@ -76,5 +75,5 @@ def test_a_frozen_layer_can_be_reused() -> None:
     assert not any(parameter.requires_grad for parameter in ours.layers[1].parameters())
 
 
-def test_a_network_that_began_by_itself_has_reused_nothing() -> None:
+def test_fresh_network_has_no_reused_layers() -> None:
     assert network().num_reused_layers == 0

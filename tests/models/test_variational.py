@@ -44,7 +44,7 @@ def test_padding_is_not_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_a_mask_is_on_the_previous_state_in_front_of_its_matrix_at_every_step(name: str) -> None:
+def test_mask_applies_to_the_previous_state(name: str) -> None:
     layer = LAYERS[name](False)
     mask = torch.tensor([0.0, 2.0, 0.0, 2.0])
     masked = step_by_step(layer, INPUTS, masks=mask.expand(1, 5, 4))
@@ -53,7 +53,7 @@ def test_a_mask_is_on_the_previous_state_in_front_of_its_matrix_at_every_step(na
     torch.testing.assert_close(masked, layer(INPUTS)[0])
 
 
-def test_masks_are_one_a_sequence_and_direction_and_keep_the_mean() -> None:
+def test_masks_keep_the_mean() -> None:
     layer = nn.LSTM(3, 1000, batch_first=True, bidirectional=True)
     masks = draw_masks(layer, INPUTS, 0.2)
 

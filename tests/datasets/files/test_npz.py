@@ -1,4 +1,4 @@
-"""What an .npz may hold, and what is told where it may not."""
+"""Valid and invalid .npz files."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def test_what_lies_beyond_a_sequence_is_nobodys(tmp_path: Path) -> None:
     assert (sequences.inputs[0] == [[0, 1], [0, 0], [0, 0]]).all()
 
 
-def test_groups_may_have_names_and_times_may_be_dates(tmp_path: Path) -> None:
+def test_named_groups_and_dates(tmp_path: Path) -> None:
     days = np.array(["2024-03-02", "2024-03-01", "2024-03-04", "2024-03-03"], dtype="datetime64[D]")
     sequences = read(
         write(tmp_path, inputs=INPUTS, targets=TARGETS, groups=np.array(["b", "a", "b", "c"]), times=days)

@@ -103,14 +103,16 @@ def test_copies_of_a_sequence_stay_together() -> None:
     assert rows_of(parts)
     seen = [{content[row] for row in part} for part in (parts.train, parts.validation, parts.test)]
     assert sum(map(len, seen)) == 50
-    assert parts.notes == ("50 sequences are copies of others: all copies of one are in the same part",)
+    [note] = parts.notes
+    assert "50 sequences are copies" in note
 
 
-def test_later_copies_are_left_out_of_a_split_by_time() -> None:
+def test_split_by_time_drops_later_copies() -> None:
     content = [*range(95), 0, 1, 2, 3, 4]
     parts = split(sequences_of(100, content=content, spans=[(day, day) for day in range(100)]))
     assert set(parts.test.tolist()) == set(range(80, 95))
-    assert parts.notes == ("5 sequences are left out of validation and test: earlier ones are the same",)
+    [note] = parts.notes
+    assert "5 sequences are left out" in note
 
 
 def test_what_the_file_has_decides() -> None:
@@ -123,7 +125,7 @@ def test_what_the_file_has_decides() -> None:
 
 
 @pytest.mark.parametrize("has", ["groups", "spans"])
-def test_shuffling_what_leaks_is_refused_unless_asked_for(has: str) -> None:
+def test_leaking_shuffle_needs_permission(has: str) -> None:
     values: Any = [row // 2 for row in range(100)] if has == "groups" else [(row, row) for row in range(100)]
     sequences = sequences_of(100, **{has: values})
     with pytest.raises(TaskError, match=r"task\.split=random: .* take task\.split=(time|group)"):

@@ -35,7 +35,7 @@ def read(tmp_path: Path, table: pd.DataFrame, suffix: str = "csv", **values: Any
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_rows_become_sequences_in_the_order_of_their_steps(tmp_path: Path, suffix: str) -> None:
+def test_rows_become_ordered_sequences(tmp_path: Path, suffix: str) -> None:
     sequences = read(tmp_path, ROWS, suffix)
     assert isinstance(sequences, Sequences)
     assert sequences.features == ("speed", "load")
@@ -62,7 +62,7 @@ def test_columns_may_have_other_names(tmp_path: Path) -> None:
     assert sequences.features == ("speed", "load")
 
 
-def test_a_table_without_sequences_is_one_series_in_the_order_of_time(tmp_path: Path) -> None:
+def test_table_without_sequences_is_one_series(tmp_path: Path) -> None:
     table = ROWS[["time", "speed", "load"]]
     contents = read(tmp_path, table, target="forecasting", sequence_length=1, target_column="load")
     assert isinstance(contents, SeriesSet)

@@ -94,7 +94,7 @@ def test_series_can_be_split_as_groups() -> None:
     assert len(set.union(*owners)) == 10
 
 
-def test_shuffled_windows_are_refused_unless_asked_for() -> None:
+def test_shuffled_windows_need_permission() -> None:
     with pytest.raises(TaskError, match="is ordered in time"):
         cut(series_of(100), 3, 1, split="random")
     parts = cut(series_of(100), 3, 1, split="random", allow_leakage=True).parts

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, GeneratedTaskConfig, TaskConfig
-from failmap.datasets.input_space import InputSpace, input_space, mark_ranges
-from failmap.datasets.words import Vocabulary, distinct_numbers
+from failmap.datasets.config.symbols import mark_ranges
+from failmap.datasets.input_space import InputSpace
+from failmap.datasets.vocabulary import Vocabulary, distinct_numbers
 
 CPU = torch.device("cpu")
 
@@ -21,7 +22,7 @@ def spelled(space: InputSpace, heads: torch.Tensor) -> list[tuple[int, ...]]:
     return [(*leading, *letters) for leading, letters in zip(*(part.tolist() for part in words), strict=True)]
 
 
-def test_every_head_of_a_small_space_is_a_word_of_its_own() -> None:
+def test_heads_of_a_small_space_are_all_words() -> None:
     space = InputSpace(leading=(2, 5), alphabet=3, num_letters=2)
     every_word = list(itertools.product(range(2), range(5), range(3), range(3)))
     assert space.num_inputs == space.num_heads == len(every_word) == 90
@@ -69,7 +70,7 @@ def test_free_words_are_equally_likely() -> None:
 
 
 @pytest.mark.parametrize("num_all", [100, 2**21, 2**50])
-def test_distinct_numbers_are_distinct_and_reach_everywhere(num_all: int) -> None:
+def test_distinct_numbers(num_all: int) -> None:
     numbers = distinct_numbers(torch.Generator().manual_seed(0), 100, num_all).tolist()
     assert len(set(numbers)) == 100
     assert 0 <= min(numbers) < 0.2 * num_all
@@ -95,18 +96,18 @@ def config_of(**values: object) -> TaskConfig:
         ({"name": "temporal_order", "sequence_length": 4, "num_marks": 3}, 8 * 4),
     ],
 )
-def test_a_space_counts_each_distinct_input_once(values: dict[str, object], num_inputs: int) -> None:
+def test_number_of_distinct_inputs(values: dict[str, object], num_inputs: int) -> None:
     config = config_of(**values)
     assert isinstance(config, GeneratedTaskConfig)
-    assert input_space(config, config.sequence_length).num_inputs == num_inputs
+    assert config.num_inputs == num_inputs
     inputs = build_task(config).validation_set().inputs
     assert len({sequence.numpy().tobytes() for sequence in inputs}) == len(inputs) == num_inputs
 
 
-def test_numbers_between_0_and_1_are_as_many_as_a_float32_tells_apart() -> None:
+def test_number_of_uniform_inputs() -> None:
     config = config_of(name="adding", sequence_length=4)
     assert isinstance(config, GeneratedTaskConfig)
-    assert input_space(config, 4).num_inputs == 2 * 2 * 2 ** (24 * 4)
+    assert config.num_inputs == 2 * 2 * 2 ** (24 * 4)
 
 
 @settings(deadline=None)

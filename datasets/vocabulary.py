@@ -1,4 +1,4 @@
-"""Draws words: the inputs of a generated task as letters, some of them kept out (see input_space)."""
+"""Words, the inputs of a generated task as letters, and how they are drawn (see `input_space`)."""
 
 from typing import NamedTuple
 
@@ -13,11 +13,11 @@ _NUM_SHUFFLED = 2**20
 
 
 class Words(NamedTuple):
-    """Inputs before they are shown as features.
+    """Inputs as letters, before they become features.
 
     Attributes:
-        leading: letters with an alphabet each: where marks stand.
-        letters: letters of one alphabet.
+        leading: Letters with an alphabet each: where marks stand.
+        letters: Letters of one alphabet.
     """
 
     leading: Int64[Tensor, "batch leading"]
@@ -25,19 +25,19 @@ class Words(NamedTuple):
 
 
 class Vocabulary:
-    """The words of one input space on one device, less those whose heads are kept out.
+    """The words of one input space on one device, without those whose heads are kept out.
 
     A word's head (see `InputSpace.head`) is a number below `num_heads`, and its other letters are free. A
     head that is not kept out is found by its rank among all such heads, so that a draw never has to be
     repeated and a GPU never has to ask the host.
 
     Args:
-        space: the input space.
-        kept_out: heads that no drawn word may have, in ascending order.
-        device: where words are drawn.
+        space: The input space.
+        kept_out: Heads that no drawn word may have, in ascending order.
+        device: Where words are drawn.
 
     Attributes:
-        num_heads: heads that are not kept out.
+        num_heads: Heads that are not kept out.
     """
 
     def __init__(
@@ -54,18 +54,18 @@ class Vocabulary:
         self._carried = torch.tensor(space.head[1:], dtype=torch.float64, device=device)
 
     def draw(self, generator: torch.Generator, num_words: int) -> Words:
-        """Independent words, all that are not kept out being equally likely."""
+        """Draw independent words; all that are not kept out are equally likely."""
         ranks = torch.randint(self.num_heads, (num_words,), generator=generator, device=generator.device)
         return self.with_ranks(ranks, generator)
 
     def with_ranks(self, ranks: Int64[Tensor, "batch"], generator: torch.Generator) -> Words:
-        """The words whose heads have the given ranks among those not kept out, their other letters drawn."""
+        """Return the words with heads of these ranks among those not kept out; other letters are drawn."""
         if self._free_below is not None:
             ranks = ranks + torch.searchsorted(self._free_below, ranks, right=True)
         return self.with_heads(ranks, generator)
 
     def with_heads(self, heads: Int64[Tensor, "batch"], generator: torch.Generator) -> Words:
-        """The words with the given heads, kept out or not, their other letters drawn."""
+        """Return the words with the given heads, kept out or not; other letters are drawn."""
         # Whole numbers up to 2^53, so float64 is exact, and many times faster than int64 at dividing.
         digits = (heads.unsqueeze(1) / self._place_values).floor_()
         digits[:, 1:] -= digits[:, :-1] * self._carried
@@ -85,7 +85,7 @@ class Vocabulary:
 
 
 def distinct_numbers(generator: torch.Generator, num_drawn: int, num_all: int) -> Int64[Tensor, "drawn"]:
-    """Different whole numbers from 0 below `num_all` in random order, on the CPU."""
+    """Draw different whole numbers from 0 below `num_all` in random order, on the CPU."""
     assert num_drawn <= num_all
     if num_all <= max(_NUM_SHUFFLED, 4 * num_drawn):
         return torch.randperm(num_all, generator=generator)[:num_drawn]

@@ -1,0 +1,99 @@
+"""What a predictor that is blind to the input gets: exactly, and at the best of many evaluations.
+
+Nothing here imports torch, so that a criterion within reach of chance is reported within a second.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Exact result of the best predictor that is blind to the input.
+
+    It knows the task, and where labels are given at every step also the step.
+
+    Attributes:
+        metric: Its accuracy, or its mean squared error.
+        loss: Its expected loss under the task's natural loss (cross-entropy in nats for labels, mean
+            squared error for numbers).
+    """
+
+    metric: float
+    loss: float
+
+
+class PartialSolution(NamedTuple):
+    """A level at which a network gets stuck that has understood a part of the task.
+
+    Attributes:
+        name: What it has understood, in a few words: 'knows one of the two numbers'.
+        metric: The task's metric at that level.
+        loss: The natural loss, as in `Chance`.
+    """
+
+    name: str
+    metric: float
+    loss: float
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean without a rounding error that grows with the number of values."""
+    return math.fsum(values) / len(values)
+
+
+def entropy(p: float) -> float:
+    """Return the entropy of a binary label in nats, given the probability of a 1."""
+    return -sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
+
+
+def binary_chance(probabilities: Sequence[float]) -> Chance:
+    """Return chance of guessing the likelier label of each step, given the probability of a 1 there."""
+    return Chance(
+        metric=mean([max(p, 1 - p) for p in probabilities]), loss=mean([entropy(p) for p in probabilities])
+    )
+
+
+def binary_moments(probabilities: Sequence[float]) -> tuple[float, float]:
+    """Return mean and standard deviation of all labels, given the probability of a 1 at each step."""
+    share = mean(probabilities)
+    return share, math.sqrt(share * (1 - share))
+
+
+def best_of_chance(
+    accuracy: float, num_sequences: int, num_evaluations: int, probability: float = 1e-6
+) -> float:
+    """Return an accuracy that blind guessing exceeds at any evaluation with at most this probability.
+
+    Bounds the upper tail of the binomial distribution by Chernoff, P(share >= q) <= exp(-n KL(q || p)), and
+    the best of all evaluations by a union. The bound holds for any independent averages within [0, 1]
+    (Hoeffding 1963, theorem 1), so labels within one sequence may depend on each other; the exact binomial
+    quantile would not allow that. It also holds where no sequence is drawn twice (theorem 4).
+
+    Args:
+        accuracy: Expected accuracy of blind guessing, below 1.
+        num_sequences: Independent sequences that one evaluation averages over.
+        num_evaluations: How often chance may try.
+        probability: Of the bound being exceeded.
+
+    Returns:
+        The bound; 1.0 where chance may get everything right.
+    """
+    surprise = math.log(num_evaluations / probability) / num_sequences
+    low, high = accuracy, 1.0
+    if _divergence(high, accuracy) <= surprise:
+        return 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _divergence(middle, accuracy) < surprise:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _divergence(q: float, p: float) -> float:
+    """Return the Kullback-Leibler divergence of two binary distributions, KL(q || p), in nats."""
+    return sum(a * math.log(a / b) for a, b in ((q, p), (1 - q, 1 - p)) if a > 0)

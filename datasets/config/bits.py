@@ -1,0 +1,96 @@
+"""Settings of tasks whose label is a bit: parity, and XOR of two marked bits."""
+
+import math
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from failmap.datasets.chance import Chance, binary_chance, binary_moments
+from failmap.datasets.config.base import TargetKind
+from failmap.datasets.config.generated import GeneratedTaskConfig
+from failmap.datasets.input_space import InputSpace
+
+
+class ParityConfig(GeneratedTaskConfig):
+    """Odd or even: of the number of ones among bits, or of the sum of whole numbers."""
+
+    kind: ClassVar[TargetKind | None] = "binary"
+
+    name: Literal["parity"] = "parity"
+    number_range: int | None = Field(
+        default=None, ge=2, le=1_000_000, description="whole numbers from 0 below this one instead of bits"
+    )
+
+    @property
+    def num_values(self) -> int:
+        """Number of values of one number."""
+        return self.number_range or 2
+
+    @property
+    def num_features(self) -> int:
+        """The number."""
+        return 1
+
+    def input_space(self, length: int) -> InputSpace:
+        """Return all sequences of numbers."""
+        return InputSpace((), self.num_values, length)
+
+    def probabilities(self) -> list[float]:
+        """Return the probability that the sum is odd at each labelled step.
+
+        One number is odd with p = floor(n/2)/n, and the sum of t with (1 - (1 - 2p)^t)/2 (induction over t).
+        """
+        even_surplus = 1 - 2 * (self.num_values // 2) / self.num_values
+        return [(1 - even_surplus**step) / 2 for step in self.labelled_steps]
+
+    def chance(self) -> Chance:
+        """Return chance of guessing the likelier parity of each labelled step."""
+        return binary_chance(self.probabilities())
+
+    def target_moments(self) -> tuple[float, float]:
+        """Return mean and standard deviation of the parity."""
+        return binary_moments(self.probabilities())
+
+
+class MarkedXorConfig(GeneratedTaskConfig):
+    """Whether the two marked bits differ (Martens and Sutskever 2011 have marks in two ranges of steps)."""
+
+    kind: ClassVar[TargetKind | None] = "binary"
+
+    name: Literal["marked_xor"] = "marked_xor"
+
+    @property
+    def num_features(self) -> int:
+        """The bit and its mark."""
+        return 2
+
+    def input_space(self, length: int) -> InputSpace:
+        """Return all pairs of marks with all bits.
+
+        The two leading alphabets enumerate the pairs of different steps, each pair once. They are the rounds
+        and the matches of a tournament where everybody meets everybody once.
+        """
+        return InputSpace((length - 1 + length % 2, length // 2), 2, length)
+
+    def probabilities(self) -> list[float]:
+        """Return the probability that the XOR of the marked bits seen so far is 1 at each labelled step.
+
+        It is one half once a marked bit has been seen, and before that 0.
+        """
+        length = self.sequence_length
+        pairs = math.comb(length, 2)
+        return [(1 - math.comb(length - step, 2) / pairs) / 2 for step in self.labelled_steps]
+
+    def chance(self) -> Chance:
+        """Return chance of guessing 0 while no mark is likely to have been seen, and at random at the end."""
+        return binary_chance(self.probabilities())
+
+    def target_moments(self) -> tuple[float, float]:
+        """Return mean and standard deviation of the XOR."""
+        return binary_moments(self.probabilities())
+
+    @model_validator(mode="after")
+    def _two_marks_fit(self) -> "MarkedXorConfig":
+        if self.sequence_length < 2:
+            raise ValueError("task.sequence_length must be at least 2 for marked_xor: two bits are marked")
+        return self
