@@ -57,7 +57,7 @@ def case_display(case: Case) -> list[str]:
 
 #: Width of a column, and maximum width of the step names.
 _COLUMN_WIDTH, _NAME_WIDTH = 12, 40
-_LEGEND = "k/n: k of n seeds learned; + surely more than half, - surely less; . not begun; … running"
+_LEGEND = "k/n: k of n seeds learned; + surely more than half, - surely less; . not begun; … under way"
 _STYLES: dict[State, str] = {"learns": f"white on {LEARNS}", "fails": f"white on {FAILS}", "unknown": ""}
 
 

@@ -215,4 +215,4 @@ def _cell_text(verdict: CellVerdict, notes: Sequence[TrialNote], width: int) -> 
 def _legend(shard: str | None) -> Text:
     marks = ", ".join(f"{mark} {STATE_WORDS[state]}" for state, mark in MARKS.items())
     elsewhere = f", {ELSEWHERE} in another shard" if shard else ""
-    return Text(f"k/n: k of n seeds learned; {marks}{elsewhere}; … running", style="dim")
+    return Text(f"k/n: k of n seeds learned; {marks}{elsewhere}; … under way", style="dim")
