@@ -1,1 +1,1 @@
-"""Interventions: one thing changed about a trial, to see what comes of it."""
+"""Interventions: trials that change one thing about another trial, to test causes and fixes."""

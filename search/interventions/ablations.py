@@ -1,4 +1,4 @@
-"""The plan of an ablation: from a trial that learned, one thing is taken away at a time."""
+"""The plan of an ablation: remove one setting at a time from a trial that learned."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -17,10 +17,10 @@ from failmap.search.interventions.plan import (
     Plan,
     Step,
     apply,
-    fits,
+    is_valid,
     new_optimizer,
-    only_new,
-    tidy,
+    new_values,
+    rounded,
 )
 from failmap.search.interventions.request import AblationRequest
 from failmap.search.interventions.rescue_plan import base_step, max_interventions
@@ -28,13 +28,16 @@ from failmap.search.interventions.view import cell_display
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.train_config import TrainConfig
 
-#: The rate that plain SGD gets in place of another optimizer's, which means another length of step there.
+#: Learning rate of plain SGD: another optimizer's rate means another step size.
 SGD_RATE = 0.1
-#: What is left of a batch and of a width.
+#: Divisors of the batch size and of the width.
 BATCH_DIVISOR, WIDTH_DIVISOR = 4, 2
 
-#: What is plainest, by dotted path, and how it is called.
-_PLAINEST: Mapping[str, Changes] = {
+#: Trials named in a message.
+_MAX_NAMED = 5
+
+#: The simplest setting of each kind, by display name.
+_SIMPLEST: Mapping[str, Changes] = {
     "no gradient clipping": {"train.clip_norm": None},
     "no clipping of single entries": {"train.clip_value": None},
     "no warm-up": {"train.warmup_updates": 0},
@@ -60,20 +63,19 @@ _PLAINEST: Mapping[str, Changes] = {
 
 
 def removable_settings(config: TrialConfig) -> dict[str, Changes]:
-    """Each change by what is left, in words: 'no gradient clipping', 'half the width'.
+    """Return the valid ablations of a trial by display name, such as 'no gradient clipping'.
 
-    A setting is put to the plainest one where it is another; what has no plainest one is made less. The
-    learning rate is moved both ways, which shows whether it stood at an edge. What no trial may have is left
-    out.
+    Settings are replaced by their simplest value, and sizes are reduced. The learning rate moves both ways,
+    which shows whether it was at the edge of what works.
     """
-    named = ((name, only_new(config, changes)) for name, changes in _candidates(config))
-    return {name: changes for name, changes in named if changes and fits(config, changes)}
+    named = ((name, new_values(config, changes)) for name, changes in _candidates(config))
+    return {name: changes for name, changes in named if changes and is_valid(config, changes)}
 
 
 def _candidates(config: TrialConfig) -> Iterator[tuple[str, Changes]]:
-    there = dict(flatten(config.model_dump()))
-    for name, changes in _PLAINEST.items():
-        if changes.keys() <= there.keys():
+    paths = dict(flatten(config.model_dump())).keys()
+    for name, changes in _SIMPLEST.items():
+        if changes.keys() <= paths:
             yield name, changes
     if isinstance(config.task, GeneratedTaskConfig) and config.task.can_ask_at_last_step:
         yield "a label at the last step only", {"task.supervision": "last"}
@@ -82,7 +84,7 @@ def _candidates(config: TrialConfig) -> Iterator[tuple[str, Changes]]:
 
 
 def _smaller_networks(config: TrialConfig) -> Iterator[tuple[str, Changes]]:
-    """A layer less, the topmost; and every layer of half the width, unless stored weights say which."""
+    """Yield a network without its top layer, and one of half the width unless stored weights fix it."""
     model = config.model
     widths = list(model.layer_widths) if isinstance(model, RecurrentConfig) and model.widths else None
     if model.depth > 1:
@@ -97,13 +99,13 @@ def _smaller_networks(config: TrialConfig) -> Iterator[tuple[str, Changes]]:
 
 
 def _other_steps(train: TrainConfig) -> Iterator[tuple[str, Changes]]:
-    """A smaller batch, plain SGD, and learning rates on both sides."""
+    """Yield a smaller batch, plain SGD, a higher and a lower learning rate."""
     if train.batch_size != "full":
         yield "a quarter of the batch", {"train.batch_size": max(1, train.batch_size // BATCH_DIVISOR)}
     if train.optimizer != "sgd":
         yield f"SGD at a learning rate of {SGD_RATE:g}", new_optimizer(train, "sgd", SGD_RATE)
-    yield "three times the learning rate", {"train.learning_rate": tidy(train.peak_rate * RATE_FACTOR)}
-    yield "a third of the learning rate", {"train.learning_rate": tidy(train.peak_rate / RATE_FACTOR)}
+    yield "three times the learning rate", {"train.learning_rate": rounded(train.peak_rate * RATE_FACTOR)}
+    yield "a third of the learning rate", {"train.learning_rate": rounded(train.peak_rate / RATE_FACTOR)}
 
 
 def _half(width: int) -> int:
@@ -114,18 +116,14 @@ def _joined(widths: list[int]) -> str:
     return "-".join(map(str, widths))
 
 
-#: Trials that a message names at most.
-_MAX_NAMED = 5
-
-
 def plan_ablation(request: AblationRequest, run: Run) -> Plan:
-    """What is tried, from what the trial has.
+    """Plan the ablations of a trial.
 
     Raises:
-        UserError: there is no such trial, it did not learn, or nothing can be taken away.
+        UserError: The run has no such trial, it did not learn, or nothing can be removed.
     """
     config = request.session.config
-    record = _learned(run.records, request.trial)
+    record = _find_learned(run.records, request.trial)
     cell = config.space.cell(record.cell)
     trial = TrialConfig.model_validate(record.config)
     steps = [
@@ -133,7 +131,7 @@ def plan_ablation(request: AblationRequest, run: Run) -> Plan:
         for name, changes in removable_settings(trial).items()
     ]
     if not steps:
-        raise UserError(f"trial={request.trial}: it has nothing that can be taken away")
+        raise UserError(f"trial={request.trial}: no setting of it can be removed")
     case = Case(
         kind="ablation",
         cell=cell,
@@ -143,7 +141,7 @@ def plan_ablation(request: AblationRequest, run: Run) -> Plan:
         base=record.number,
         steps=(base_step(trial, request.seeds), *steps),
         intervention=record.intervention,
-        why=(f"trial {record.number} learned in {cell_display(cell)}, seed {record.seed}",),
+        reasons=(f"trial {record.number} learned in {cell_display(cell)}, seed {record.seed}",),
     )
     return Plan(
         run=request.session.folder.name,
@@ -153,25 +151,25 @@ def plan_ablation(request: AblationRequest, run: Run) -> Plan:
     )
 
 
-def _learned(records: Sequence[TrialRecord], number: int) -> TrialRecord:
-    """The trial of a number. Raises UserError where there is none, or where it did not learn."""
+def _find_learned(records: Sequence[TrialRecord], number: int) -> TrialRecord:
+    """Return a trial by number. Raises UserError if there is none, or if it did not learn."""
     found = next((record for record in records if record.number == number), None)
     if found is None:
         numbers = f"its trials are 0 to {records[-1].number}" if records else "it has no trial yet"
         raise UserError(f"trial={number}: the run has no such trial; {numbers}")
     outcome = found.summary.outcome if found.summary else None
     if outcome != "learned":
-        told = "has not ended" if outcome is None else f"ended as {outcome}"
+        status = "has not ended" if outcome is None else f"ended as {outcome}"
         raise UserError(
-            f"trial={number}: it {told}, and only what learned can lose something; {_known(records)}"
+            f"trial={number}: it {status}; an ablation needs a trial that learned: {_known(records)}"
         )
     return found
 
 
 def _known(records: Sequence[TrialRecord]) -> str:
-    """Trials that learned, in a few words."""
+    """List the numbers of trials that learned."""
     numbers = [str(one.number) for one in records if one.summary and one.summary.outcome == "learned"]
     if not numbers:
-        return "no trial of the run learned"
+        return "the run has none"
     more = f" and {quantity(len(numbers) - _MAX_NAMED, 'other')}" if len(numbers) > _MAX_NAMED else ""
-    return f"those that did: {', '.join(numbers[:_MAX_NAMED])}{more}"
+    return f"{', '.join(numbers[:_MAX_NAMED])}{more}"

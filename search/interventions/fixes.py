@@ -1,43 +1,43 @@
-"""What each fix sets in a trial's configuration. Knows no torch."""
+"""The changes that each fix makes to a trial's configuration."""
 
 from collections.abc import Callable, Mapping
 
 from failmap.analysis.diagnosis.causes import FixName
 from failmap.datasets.config import ArrayFileConfig, GeneratedTaskConfig
 from failmap.models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
-from failmap.search.interventions.plan import Changes, fits, new_optimizer, only_new, tidy
+from failmap.search.interventions.plan import Changes, is_valid, new_optimizer, new_values, rounded
 from failmap.search.trial.config import NATURAL_LOSS, TrialConfig
 
-#: The gradient norm that clipping leaves at most: what the shipped spaces train with.
+#: Gradient norm of clipping, as in the shipped spaces.
 CLIP_NORM = 1.0
-#: What a learning rate is multiplied or divided by: half a decade, the step of the usual grids.
+#: Factor of a higher or lower learning rate: half a decade, the step of the usual grids.
 RATE_FACTOR = 3.0
-#: What a batch and an update budget are multiplied by.
+#: Factors of a larger batch and of more updates.
 BATCH_FACTOR, UPDATES_FACTOR = 4, 4
-#: Share of the update budget that a warm-up takes.
+#: Length of a warm-up as a share of the updates.
 WARMUP_SHARE = 0.2
-#: What a forget gate's biases add up to (Gers et al. 2000; Jozefowicz et al. 2015).
+#: Sum of a forget gate's biases (Gers et al. 2000; Jozefowicz et al. 2015).
 FORGET_BIAS = 1.0
 #: Adam's learning rate in the shipped spaces.
 ADAM_RATE = 3e-3
-#: Its own variants: to change from one of them to Adam changes little.
+#: Adam and its variants: a change from one of them to Adam has little effect.
 _ADAMS = {"adam", "adamax", "adamw", "nadam", "radam"}
-#: A rate at which no weight moves by more than rounding, and evaluations that are made with it.
+#: A learning rate at which weights move by no more than rounding, and the evaluations of such a trial.
 ZERO_RATE, ZERO_RATE_EVALUATIONS = 1e-12, 2
 
 
 def changes_of(name: FixName, config: TrialConfig) -> Changes | None:
-    """What a fix sets, by dotted path; only what is not so already.
+    """Return the changes that a fix makes, or None if it does not apply.
+
+    A fix does not apply if the task or network does not support it, if it is in effect already, or if it
+    conflicts with another setting.
 
     Args:
-        name: of the fix.
-        config: of the trial that failed.
-
-    Returns:
-        None where it does not apply to this task and network, is there already, or fits no other setting.
+        name: Name of the fix.
+        config: Configuration of the trial that failed.
     """
-    changes = only_new(config, FIXES[name](config) or {})
-    return changes if changes and fits(config, changes) else None
+    changes = new_values(config, FIXES[name](config) or {})
+    return changes if changes and is_valid(config, changes) else None
 
 
 def _clip(config: TrialConfig) -> Changes | None:
@@ -46,15 +46,15 @@ def _clip(config: TrialConfig) -> Changes | None:
 
 
 def _lower_rate(config: TrialConfig) -> Changes:
-    return {"train.learning_rate": tidy(config.train.peak_rate / RATE_FACTOR)}
+    return {"train.learning_rate": rounded(config.train.peak_rate / RATE_FACTOR)}
 
 
 def _higher_rate(config: TrialConfig) -> Changes:
-    return {"train.learning_rate": tidy(config.train.peak_rate * RATE_FACTOR)}
+    return {"train.learning_rate": rounded(config.train.peak_rate * RATE_FACTOR)}
 
 
 def _warmup(config: TrialConfig) -> Changes | None:
-    """One cycle has a rise of its own."""
+    """Not for the one-cycle schedule, which has a warm-up of its own."""
     updates = round(WARMUP_SHARE * config.train.max_updates)
     if config.train.schedule == "one_cycle" or config.train.warmup_updates >= updates:
         return None
@@ -75,7 +75,7 @@ def _forget_bias(config: TrialConfig) -> Changes | None:
 
 
 def _chrono(config: TrialConfig) -> Changes | None:
-    """Below 3 steps chrono biases are 0."""
+    """Chrono biases are 0 for fewer than 3 steps."""
     num_steps = config.task.num_steps + max(sum(config.task.decoded_steps) - 1, 0)
     match config.model:
         case LSTMConfig(start_from=None) if num_steps >= 3:
@@ -93,14 +93,14 @@ def _orthogonal(config: TrialConfig) -> Changes | None:
 
 
 def _identity(config: TrialConfig) -> Changes | None:
-    """Le et al. (2015): ReLU units, recurrent weights that begin as the identity."""
+    """ReLU units with the identity as initial recurrent weights (Le et al. 2015)."""
     if isinstance(config.model, RNNConfig) and config.model.start_from is None:
         return {"model.nonlinearity": "relu", "model.initialization": "identity"}
     return None
 
 
 def _residual(config: TrialConfig) -> Changes | None:
-    """Layers above the first are bypassed, and highway ones are already; widths must be the same."""
+    """Only layers above the first have residual connections; highway layers have a bypass already."""
     model = config.model
     if isinstance(model, RecurrentConfig) and model.depth >= 2 and not model.highway:
         return {"model.residual": True}
@@ -114,7 +114,7 @@ def _layer_norm(config: TrialConfig) -> Changes | None:
 
 
 def _output_head(config: TrialConfig) -> Changes | None:
-    """No activation and the natural loss reach every target; a sigmoid before `bce` is the same head."""
+    """No activation and the natural loss reach every target; a sigmoid with `bce` is equivalent."""
     output, natural = config.output, NATURAL_LOSS[config.task.target_kind]
     is_same_head = (output.activation, output.loss) == ("sigmoid", "bce") and natural == "bce_with_logits"
     if is_same_head and output.target_range == "task":
@@ -123,17 +123,17 @@ def _output_head(config: TrialConfig) -> Changes | None:
 
 
 def _start_shorter(config: TrialConfig) -> None:
-    """It takes a trial of its own, which learns the shorter length first: the engine's affair."""
+    """Never by changes alone: it needs a warm start (see rescue_plan)."""
     return
 
 
 def _every_step_labels(config: TrialConfig) -> Changes | None:
-    is_drawn = isinstance(config.task, GeneratedTaskConfig)
-    return {"task.supervision": "every_step"} if is_drawn and "step" in config.model.layouts else None
+    is_generated = isinstance(config.task, GeneratedTaskConfig)
+    return {"task.supervision": "every_step"} if is_generated and "step" in config.model.layouts else None
 
 
 def _mixed_lengths(config: TrialConfig) -> Changes | None:
-    """A training set of a given size has one length, and two steps leave nothing to mix."""
+    """Only for generated data of more than two steps: a training set of fixed size has one length."""
     match config.task:
         case GeneratedTaskConfig(length_distribution="fixed", train_size=None, sequence_length=length):
             return {"task.length_distribution": "uniform"} if length > 2 else None
@@ -152,12 +152,12 @@ def _less_dropout(config: TrialConfig) -> Changes:
 
 
 def _more_data(config: TrialConfig) -> Changes | None:
-    """All the data there are; fresh ones where a formula draws them, then in batches as large as before."""
+    """Use all data; a generated task draws fresh data in batches of the size of the old training set."""
     train_size = getattr(config.task, "train_size", None)
     if train_size is None:
         return None
-    is_without_end = isinstance(config.task, GeneratedTaskConfig) and config.train.batch_size == "full"
-    return {"task.train_size": None} | ({"train.batch_size": train_size} if is_without_end else {})
+    is_unlimited = isinstance(config.task, GeneratedTaskConfig) and config.train.batch_size == "full"
+    return {"task.train_size": None} | ({"train.batch_size": train_size} if is_unlimited else {})
 
 
 def _standardised_inputs(config: TrialConfig) -> Changes | None:
@@ -165,7 +165,7 @@ def _standardised_inputs(config: TrialConfig) -> Changes | None:
 
 
 def _wider(config: TrialConfig) -> Changes | None:
-    """Stored weights that a network starts from have the width that they have."""
+    """Not for networks that start from stored weights, whose width is fixed."""
     model = config.model
     if isinstance(model, RecurrentConfig) and model.start_from is not None:
         return None
@@ -183,7 +183,7 @@ def _more_updates(config: TrialConfig) -> Changes:
 
 
 def _zero_rate(config: TrialConfig) -> Changes:
-    """What is not finite although no weight moves is no matter of the step's size."""
+    """A control: values that are not finite although no weight moves are not due to the step size."""
     train = config.train
     updates = min(train.max_updates, ZERO_RATE_EVALUATIONS * train.evaluate_every)
     return {

@@ -1,4 +1,4 @@
-"""The words of search.rescue and search.ablate. Knows neither pandas nor Optuna: a typo is told at once."""
+"""The arguments of search.rescue and search.ablate; without slow imports, so that typos show at once."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,49 +20,50 @@ from failmap.search.space import Space
 
 #: Five pairs that all change have an exact two-sided p of 0.06; the Wilson interval of 5 of 5 begins at 0.57.
 DEFAULT_SEEDS = 5
-#: What a session is told beside what it tries; a cluster's settings, too.
-_OF_A_SESSION = ("budget.minutes", "budget.trials", "cluster", "keep")
+#: Keys of a session's limits and cluster.
+_SESSION_KEYS = ("budget.minutes", "budget.trials", "cluster", "keep")
 
 
 class RescueArguments(Config):
-    """What search.rescue takes beside budget and cluster."""
+    """Arguments of search.rescue besides budget and cluster."""
 
     cell: str | None = Field(
         default=None,
-        description="cells that are to be rescued, by labels of the map's axes: "
-        'cell="model.depth=5,task.sequence_length=100", or fewer of them; none: every cell that fails',
+        description="cells to rescue, by labels of the map's axes: "
+        'cell="model.depth=5,task.sequence_length=100", or fewer labels; none: every failing cell',
     )
-    recipe: int = Field(
-        default=0, ge=0, description="which of a cell's recipes is changed; 0: the default one"
-    )
+    recipe: int = Field(default=0, ge=0, description="index of the recipe to change; 0: the default one")
     seeds: int = Field(
         default=DEFAULT_SEEDS,
         ge=1,
         le=100,
-        description="of each fix, the same as of what it is compared with",
+        description="seeds of each fix, the same as of the unchanged trials",
     )
-    plan: bool = Field(default=False, description="only show what would be tried, and its cost")
+    plan: bool = Field(default=False, description="only show the plan and its cost")
 
 
 class AblationArguments(Config):
-    """What search.ablate takes beside budget and cluster."""
+    """Arguments of search.ablate besides budget and cluster."""
 
     trial: int = Field(ge=0, description="number of the trial that learned")
     seeds: int = Field(
-        default=DEFAULT_SEEDS, ge=1, le=100, description="of each change, the same as of the trial unchanged"
+        default=DEFAULT_SEEDS,
+        ge=1,
+        le=100,
+        description="seeds of each change, the same as of the unchanged trial",
     )
-    plan: bool = Field(default=False, description="only show what would be tried, and its cost")
+    plan: bool = Field(default=False, description="only show the plan and its cost")
 
 
 @dataclass(frozen=True)
 class Session:
-    """Where interventions run.
+    """A session of interventions in a run.
 
     Attributes:
-        config: the run's, with this session's limits and cluster.
-        folder: the run's.
-        max_trials: interventions that this session may begin; None for no limit.
-        command: what the user typed.
+        config: The run's configuration with this session's limits and cluster.
+        folder: The run's folder.
+        max_trials: Maximum number of interventions in this session; None for no limit.
+        command: The user's command line.
     """
 
     config: RunConfig
@@ -73,7 +74,7 @@ class Session:
 
 @dataclass(frozen=True)
 class RescueRequest:
-    """A validated command line of search.rescue. `labels` are those of the cells, by path; none: all."""
+    """Validated arguments of search.rescue; `labels` of the cells by path, empty for all failing cells."""
 
     session: Session
     labels: Mapping[str, Any]
@@ -84,7 +85,7 @@ class RescueRequest:
 
 @dataclass(frozen=True)
 class AblationRequest:
-    """A validated command line of search.ablate."""
+    """Validated arguments of search.ablate."""
 
     session: Session
     trial: int
@@ -92,87 +93,84 @@ class AblationRequest:
     is_plan: bool
 
 
-def read_rescue(words: Sequence[str]) -> RescueRequest:
-    """What the words ask for. Raises UserError with a line for each mistake."""
-    folder, others = locate(words)
+def read_rescue(arguments: Sequence[str]) -> RescueRequest:
+    """Validate the arguments. Raises UserError with a line for each mistake."""
+    folder, others = locate(arguments)
     stored, problems = from_yaml(folder.config), list[str]()
-    own, rest = _own_words(others, RescueArguments, problems)
+    own, rest = _split_arguments(others, RescueArguments, problems)
     labels = _labels(own["cell"], stored.space, problems) if "cell" in own else {}
     config = _resumed(stored, rest, problems)
     if problems:
         raise UserError(*dict.fromkeys(problems))
-    asked = RescueArguments(**own)
-    session = Session(config, folder, _cap(config, rest), (*program("rescue"), *words))
-    return RescueRequest(session, labels, asked.recipe, asked.seeds, asked.plan)
+    values = RescueArguments(**own)
+    session = Session(config, folder, _max_trials(config, rest), (*program("rescue"), *arguments))
+    return RescueRequest(session, labels, values.recipe, values.seeds, values.plan)
 
 
-def read_ablation(words: Sequence[str]) -> AblationRequest:
-    """What the words ask for. Raises UserError with a line for each mistake."""
-    folder, others = locate(words)
+def read_ablation(arguments: Sequence[str]) -> AblationRequest:
+    """Validate the arguments. Raises UserError with a line for each mistake."""
+    folder, others = locate(arguments)
     stored, problems = from_yaml(folder.config), list[str]()
-    own, rest = _own_words(others, AblationArguments, problems)
-    if not any(word.startswith("trial=") for word in others):
-        problems.append("trial: is missing: which trial that learned? The report lists them by number")
+    own, rest = _split_arguments(others, AblationArguments, problems)
+    if not any(argument.startswith("trial=") for argument in others):
+        problems.append("trial: is missing; give the number of a trial that learned, as listed in the report")
     config = _resumed(stored, rest, problems)
     if problems:
         raise UserError(*dict.fromkeys(problems))
-    asked = AblationArguments(**own)
-    session = Session(config, folder, _cap(config, rest), (*program("ablate"), *words))
-    return AblationRequest(session, asked.trial, asked.seeds, asked.plan)
+    values = AblationArguments(**own)
+    session = Session(config, folder, _max_trials(config, rest), (*program("ablate"), *arguments))
+    return AblationRequest(session, values.trial, values.seeds, values.plan)
 
 
-def _own_words(
-    words: Sequence[str], model: type[Config], problems: list[str]
+def _split_arguments(
+    arguments: Sequence[str], model: type[Config], problems: list[str]
 ) -> tuple[dict[str, Any], dict[str, Word]]:
-    """The checked values of the program's own words, and the other words, of which only known ones stay."""
-    # Labels may hold what YAML takes for something else: they are read as they are written.
-    cells = [word for word in words if word.startswith("cell=") and "cell" in model.model_fields]
-    read = parse_arguments([word for word in words if word not in cells], problems)
+    """Return the validated values of the model's own keys, and the arguments of the session."""
+    # Labels are not parsed as YAML, which would change some of them.
+    cells = [text for text in arguments if text.startswith("cell=") and "cell" in model.model_fields]
+    read = parse_arguments([text for text in arguments if text not in cells], problems)
     own = {key: word.value for key, word in read.items() if key in model.model_fields}
     values = check_fields(model, own, problems)
     if len(cells) > 1:
         problems.append(f"{cells[1]}: cell is set already, by {cells[0]}")
     elif cells:
         values["cell"] = cells[0].partition("=")[2]
-    rest = {key: word for key, word in read.items() if key not in own}
-    known = ["run", "storage", *model.model_fields, *_OF_A_SESSION]
-    problems += [
-        f"{word}: unknown key{nearest(key, known)}" for key, word in rest.items() if not _is_of_a_session(key)
-    ]
-    return values, {key: word for key, word in rest.items() if _is_of_a_session(key)}
+    known = ["run", "storage", *model.model_fields, *_SESSION_KEYS]
+    session = {}
+    for key, word in read.items():
+        if key in _SESSION_KEYS or key.startswith("cluster."):
+            session[key] = word
+        elif key not in own:
+            problems.append(f"{word}: unknown key{nearest(key, known)}")
+    return values, session
 
 
-def _is_of_a_session(key: str) -> bool:
-    """Whether a word says where and how long."""
-    return key in _OF_A_SESSION or key.startswith("cluster.")
-
-
-def _resumed(stored: RunConfig, words: Mapping[str, Word], problems: list[str]) -> RunConfig:
-    """The run's configuration with a session's words; as it is where they are wrong."""
+def _resumed(stored: RunConfig, arguments: Mapping[str, Word], problems: list[str]) -> RunConfig:
+    """Return the run's configuration with a session's arguments, or without them if they are invalid."""
     try:
-        return resume_config(stored, [str(word) for word in words.values()])
+        return resume_config(stored, [str(word) for word in arguments.values()])
     except UserError as error:
         problems += error.problems
         return stored
 
 
-def _cap(config: RunConfig, words: Mapping[str, Word]) -> int | None:
-    """Interventions that a session may begin: the run's own limit is about its map."""
-    return config.budget.trials if "budget.trials" in words else None
+def _max_trials(config: RunConfig, arguments: Mapping[str, Word]) -> int | None:
+    """Return the session's own limit: the run's limit is for its map."""
+    return config.budget.trials if "budget.trials" in arguments else None
 
 
 def _labels(text: str, space: Space, problems: list[str]) -> dict[str, Any]:
-    """Labels by path, of 'model.depth=5,task.sequence_length=100'; short names do where they are clear."""
+    """Parse 'model.depth=5,task.sequence_length=100' into labels by path; short names are allowed."""
     labels: dict[str, Any] = {}
     for part in re.split(r",\s*(?=[A-Za-z_][\w.]*=)", text):
         name, equals, written = part.partition("=")
         paths = [path for path in space.map.paths if name in (path, path.rpartition(".")[2])]
         if not equals or not paths:
             hint = nearest(name, space.map.paths)
-            problems.append(f"cell={text}: {name!r} is no axis of the map{hint}")
+            problems.append(f"cell={text}: {name!r} is not an axis of the map{hint}")
             continue
         axis = space.axis(paths[0])
-        found = [label for label in map(axis.label, axis.values or ()) if _is_written(label, written)]
+        found = [label for label in map(axis.label, axis.values or ()) if _matches(label, written)]
         if found:
             labels[axis.path] = found[0]
         else:
@@ -181,8 +179,8 @@ def _labels(text: str, space: Space, problems: list[str]) -> dict[str, Any]:
     return labels
 
 
-def _is_written(label: Any, written: str) -> bool:
-    """Whether a text means a label: 1e-3 means 0.001."""
+def _matches(label: Any, written: str) -> bool:
+    """Return whether a text denotes a label, as 1e-3 denotes 0.001."""
     if written == label_text(label):
         return True
     try:

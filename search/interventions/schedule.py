@@ -1,4 +1,4 @@
-"""Which intervention comes next: a function of the plan and of the run's trials so far."""
+"""The schedule of interventions: the next one, from the plan and the run's trials so far."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -9,17 +9,17 @@ from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
-from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
+from failmap.search.interventions.plan import START_SHORTER, UNCHANGED, Case, Plan, Step, WarmStart
 from failmap.search.space import Cell
 
-#: Of which kind, on which cell and base, by which name.
+#: Kind, cell, base and name of an intervention.
 _Key = tuple[str, Cell, int, str]
-#: Outcomes of a base's trial that say how its seed ends, or will.
-_TELLING = (None, "learned", "failed")
+#: Outcomes of a base's trial that decide its seed, or will.
+_CONCLUSIVE = (None, "learned", "failed")
 
 
-class Ledger:
-    """The trials that a run has, as interventions are looked up."""
+class TrialIndex:
+    """The trials of a run, indexed by intervention and by recipe."""
 
     def __init__(self) -> None:
         self.num_interventions = 0
@@ -27,35 +27,35 @@ class Ledger:
         self._by_recipe: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
 
     def add(self, note: KnownTrial) -> None:
-        """Takes a trial in."""
+        """Add a trial."""
         self._by_recipe[note.cell, note.recipe_index].append(note)
         if note.intervention is not None:
             self.num_interventions += 1
             self._tries[_key(note.intervention, note.cell)][note.seed] = note
 
     def trials(self, case: Case, step: Step) -> Mapping[int, KnownTrial]:
-        """A step's trials by seed; those of the base itself are its first ones."""
+        """Return a step's trials by seed, including the base's own trials for the unchanged base."""
         own = self._tries.get((case.kind, case.cell, case.base, step.name), {})
-        return {**self._base_trials(case), **own} if step.name == AS_IT_WAS else own
+        return {**self._base_trials(case), **own} if step.name == UNCHANGED else own
 
-    def donor_trial(self, donor: Donor, seed: int) -> KnownTrial | None:
-        """The trial that is trained once more, for one that starts with a seed."""
-        tries = self._tries.get(("donor", donor.cell, donor.recipe_index, START_SHORTER), {})
-        return tries.get(donor.seed_for(seed))
+    def source(self, warm_start: WarmStart, seed: int) -> KnownTrial | None:
+        """Return the trial whose weights a seed starts from, or None if it has not begun."""
+        tries = self._tries.get(("donor", warm_start.cell, warm_start.recipe_index, START_SHORTER), {})
+        return tries.get(warm_start.seed_for(seed))
 
     def tally(self, case: Case, step: Step, seeds: range) -> Tally:
-        """k of n among the paired seeds; those under way count as censored."""
+        """Count the paired seeds that learned; running trials count as censored."""
         outcomes = [note.outcome for seed, note in self.trials(case, step).items() if seed in seeds]
         counted = [outcome for outcome in outcomes if outcome != "errored"]
         censored = counted.count(None) + counted.count("censored")
         return Tally(counted.count("learned"), len(counted), censored)
 
     def _base_trials(self, case: Case) -> dict[int, KnownTrial]:
-        """The trials of the very same configuration by seed, those left out that were cut short."""
+        """Return trials of exactly the base's configuration by seed, without those that were cut short."""
         return {
             note.seed: note
             for note in self._by_recipe.get((case.cell, case.recipe_index), ())
-            if note.intervention == case.intervention and note.outcome in _TELLING
+            if note.intervention == case.intervention and note.outcome in _CONCLUSIVE
         }
 
 
@@ -65,13 +65,13 @@ def _key(intervention: Intervention, cell: Cell) -> _Key:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a step is.
+    """The progress of a step.
 
     Attributes:
-        tally: k of n; those under way count as censored.
-        num_running: trials under way.
-        num_left: trials that may still come.
-        is_given_up: it surely works on less than half of the seeds.
+        tally: Seeds that learned; running trials count as censored.
+        num_running: Running trials.
+        num_left: Maximum number of further trials.
+        is_given_up: Whether it works, with confidence, on less than half of the seeds.
     """
 
     tally: Tally
@@ -81,57 +81,57 @@ class Progress:
 
 
 class InterventionSchedule:
-    """Says which intervention to begin next.
+    """Proposes the next intervention.
 
-    Case by case: first the seeds of the base that nobody has run, then step by step, each on the same seeds.
-    A step that surely works on less than half of them is given up. A fix that has worked in a cell comes
-    first in the other cells of its row, so that one sees how far it moves the map's edge. A trial that is to
-    start from another one's weights waits for it, and others go ahead.
+    Each case starts with the missing seeds of the unchanged base, followed by its steps on the same seeds. A
+    step that works, with confidence, on less than half of them is given up. A fix that has worked in a cell
+    comes first in the other cells of its row, to show how far it moves the map's edge. A trial that starts
+    from another one's weights waits for it while others proceed.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._ledger = Ledger()
+        self._index = TrialIndex()
         self._next: NextTrial | None = None
-        self._is_worked_out = False
+        self._is_current = False
 
     def begin(self, note: KnownTrial, recipe: Mapping[str, Any]) -> None:
-        """A trial has begun, be it an intervention or not."""
-        self._ledger.add(note)
-        self._is_worked_out = False
+        """Record that a trial has begun, whether or not it is an intervention."""
+        self._index.add(note)
+        self._is_current = False
 
     def end(self, note: KnownTrial, outcome: Outcome, score: float) -> None:
-        """A trial has ended."""
+        """Record that a trial has ended."""
         note.outcome, note.score = outcome, score
-        self._is_worked_out = False
+        self._is_current = False
 
     def next(self) -> NextTrial | None:
-        """What to begin now; None: nothing, until a trial ends."""
-        if not self._is_worked_out:
-            self._next = self._work_out()
-            self._is_worked_out = True
+        """Return the trial to begin now, or None if there is none until a running one ends."""
+        if not self._is_current:
+            self._next = self._choose()
+            self._is_current = True
         return self._next
 
     def steps(self, case: Case) -> list[Step]:
-        """A case's steps in their order as it stands: what has worked elsewhere in its row comes first."""
+        """Return a case's steps in their current order: those that worked elsewhere in its row come first."""
         first, *own = case.steps
-        worked = self._worked_beside(case)
+        worked = self._worked_in_row(case)
         carried = [step for step in case.carried if step.name in worked]
         moved = [step for step in own if step.name in worked]
         return [first, *moved, *carried, *(step for step in own if step.name not in worked)]
 
     def progress(self, case: Case, step: Step) -> Progress:
-        """How far a step is."""
-        tally = self._ledger.tally(case, step, self.plan.seeds)
-        trials = self._ledger.trials(case, step)
-        is_given_up = step.name != AS_IT_WAS and tally.is_below_half
+        """Return the progress of a step."""
+        tally = self._index.tally(case, step, self.plan.seeds)
+        trials = self._index.trials(case, step)
+        is_given_up = step.name != UNCHANGED and tally.is_below_half
         missing = [seed for seed in self.plan.seeds[: step.num_seeds] if seed not in trials]
-        possible = [seed for seed in missing if not self._is_without_donor(step, seed)]
+        possible = [seed for seed in missing if not self._has_no_source(step, seed)]
         num_running = sum(note.outcome is None for note in trials.values())
         return Progress(tally, num_running, 0 if is_given_up else len(possible), is_given_up)
 
     def is_done(self, case: Case) -> bool:
-        """Whether nothing of a case runs, or may still come."""
+        """Return whether no trial of a case is running or left."""
         found = [self.progress(case, step) for step in self.steps(case)]
         return not any(progress.num_left or progress.num_running for progress in found)
 
@@ -154,9 +154,9 @@ class InterventionSchedule:
         return sum(progress.num_left for _, _, progress in self._all_progress())
 
     def is_undecided(self) -> bool:
-        """Whether all seeds of some change ended, and left open whether more than half of them learn."""
+        """Return whether all seeds of some change ended without deciding if more than half of them learn."""
         return any(
-            step.name != AS_IT_WAS
+            step.name != UNCHANGED
             and step.num_seeds > 1
             and not (progress.tally.is_above_half or progress.tally.is_below_half)
             for _, step, progress in self._all_progress()
@@ -168,59 +168,59 @@ class InterventionSchedule:
             for step in self.steps(case):
                 yield case, step, self.progress(case, step)
 
-    def _work_out(self) -> NextTrial | None:
+    def _choose(self) -> NextTrial | None:
         cap = self.plan.max_trials
-        if cap is not None and self._ledger.num_interventions >= cap:
+        if cap is not None and self._index.num_interventions >= cap:
             return None
-        places = [(case, step) for case in self.plan.cases for step in self.steps(case)]
-        # What trials under way may yet make needless comes after all else.
-        places.sort(key=lambda place: self._may_be_given_up(*place))
-        jobs = (self._job(case, step) for case, step in places)
-        return next((job for job in jobs if job is not None), None)
+        steps = [(case, step) for case in self.plan.cases for step in self.steps(case)]
+        # Steps that running trials may yet make needless come last.
+        steps.sort(key=lambda pair: self._may_be_given_up(*pair))
+        trials = (self._next_of(case, step) for case, step in steps)
+        return next((trial for trial in trials if trial is not None), None)
 
     def _may_be_given_up(self, case: Case, step: Step) -> bool:
-        """Whether it would be if all of its trials under way failed."""
+        """Return whether a step would be given up if all of its running trials failed."""
         tally = self.progress(case, step).tally
-        return step.name != AS_IT_WAS and Tally(tally.learned, tally.trials).is_below_half
+        return step.name != UNCHANGED and Tally(tally.learned, tally.trials).is_below_half
 
-    def _job(self, case: Case, step: Step) -> NextTrial | None:
-        """The next trial of a step; None where it has none, or waits for its donors."""
+    def _next_of(self, case: Case, step: Step) -> NextTrial | None:
+        """Return the next trial of a step, or None if it has none or waits for its warm starts."""
         if self.progress(case, step).is_given_up:
             return None
-        trials = self._ledger.trials(case, step)
+        trials = self._index.trials(case, step)
         for seed in self.plan.seeds[: step.num_seeds]:
             if seed in trials:
                 continue
-            if step.donor is None:
+            if step.warm_start is None:
                 return _trial(case, step, step.changes, seed)
-            source = self._ledger.donor_trial(step.donor, seed)
+            source = self._index.source(step.warm_start, seed)
             if source is None:
-                return _donation(step.donor, seed, step.cause)
+                return _source_trial(step.warm_start, seed, step.cause)
             if source.outcome == "learned":
                 weights = {"model.start_from": f"{self.plan.run}/{source.number}"}
                 return _trial(case, step, {**step.changes, **weights}, seed)
         return None
 
-    def _is_without_donor(self, step: Step, seed: int) -> bool:
-        """Whether the trial that was to be started from did not learn after all."""
-        if step.donor is None:
+    def _has_no_source(self, step: Step, seed: int) -> bool:
+        """Return whether the trial that a seed should start from did not learn."""
+        if step.warm_start is None:
             return False
-        source = self._ledger.donor_trial(step.donor, seed)
+        source = self._index.source(step.warm_start, seed)
         return source is not None and source.outcome not in (None, "learned")
 
-    def _worked_beside(self, case: Case) -> set[str]:
-        """Fixes that worked in other cells of the row."""
+    def _worked_in_row(self, case: Case) -> set[str]:
+        """Return the fixes that worked in other cells of the row."""
         return {
             step.name
             for other in self.plan.cases
             if other.row == case.row and other is not case
             for step in (*other.steps, *other.carried)
-            if step.is_a_remedy and self._has_worked(other, step)
+            if step.is_remedy and self._has_worked(other, step)
         }
 
     def _has_worked(self, case: Case, step: Step) -> bool:
-        """Whether more than half of its seeds learned."""
-        return 2 * self._ledger.tally(case, step, self.plan.seeds).learned > step.num_seeds
+        """Return whether more than half of a step's seeds learned."""
+        return 2 * self._index.tally(case, step, self.plan.seeds).learned > step.num_seeds
 
 
 def _trial(case: Case, step: Step, changes: Mapping[str, Any], seed: int) -> NextTrial:
@@ -229,7 +229,7 @@ def _trial(case: Case, step: Step, changes: Mapping[str, Any], seed: int) -> Nex
     return NextTrial(case.cell, case.recipe_index, dict(case.recipe), "intervene", config, intervention)
 
 
-def _donation(donor: Donor, seed: int, cause: str) -> NextTrial:
-    intervention = Intervention("donor", START_SHORTER, {}, donor.recipe_index, cause)
-    config = donor.config.model_copy(update={"seed": donor.seed_for(seed)})
-    return NextTrial(donor.cell, donor.recipe_index, dict(donor.recipe), "intervene", config, intervention)
+def _source_trial(start: WarmStart, seed: int, cause: str) -> NextTrial:
+    intervention = Intervention("donor", START_SHORTER, {}, start.recipe_index, cause)
+    config = start.config.model_copy(update={"seed": start.seed_for(seed)})
+    return NextTrial(start.cell, start.recipe_index, dict(start.recipe), "intervene", config, intervention)

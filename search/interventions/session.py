@@ -1,4 +1,4 @@
-"""One session of interventions: told before, shown while it runs, and what came of it."""
+"""A session of interventions: its preview, its progress, and its results."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.interventions.plan import Plan
 from failmap.search.interventions.request import Session
 from failmap.search.interventions.schedule import InterventionSchedule
-from failmap.search.interventions.view import InterventionView, show_preview, tell
+from failmap.search.interventions.view import InterventionView, replay, show_preview
 
 
 def intervene(
@@ -25,40 +25,40 @@ def intervene(
     started: float,
     console: Console,
 ) -> int:
-    """Runs one session and returns the exit status.
+    """Run a session and return the exit status.
 
     Args:
-        session: where.
-        make_plan: says what is tried, from what the run's trials left behind.
-        results: lines that say what came of it.
-        is_plan: only show what would be tried.
-        started: when the program was started, on the clock of time.monotonic: the minutes count from there.
-        console: where the user reads.
+        session: Validated arguments.
+        make_plan: Makes the plan from the run's trials.
+        results: Returns the lines that report the results.
+        is_plan: Only show the plan.
+        started: Start of the program by time.monotonic, from which the minutes count.
+        console: Console for the user.
 
     Raises:
-        UserError: nothing can be tried; another driver is at work, the disk is full, or the like.
+        UserError: Nothing can be tried, another driver is running, the disk is full, or the like.
     """
     config, folder, notice = session.config, session.folder, notices(console)
     run = load_run(folder)
     plan = make_plan(run)
-    known = InterventionSchedule(plan)
-    tell(known, config.space, run.records)
-    show_preview(known, config, run.records, console)
+    schedule = InterventionSchedule(plan)
+    replay(schedule, config.space, run.records)
+    show_preview(schedule, config, run.records, console)
     if is_plan:
-        notice("Nothing was started. Leave plan=true out to begin.")
+        notice("Nothing was started. Omit plan=true to begin.")
         return DONE
     ended_by = None
-    if known.next() is not None or any(record.summary is None for record in run.records):
-        known, ended_by = _run(session, plan, deadline_of(config, started), console)
+    if schedule.next() is not None or any(record.summary is None for record in run.records):
+        schedule, ended_by = _run(session, plan, deadline_of(config, started), console)
     report = write_report(config, folder)
     for line in results(report.run):
         notice(line)
-    if not all(known.is_done(case) for case in plan.cases):
+    if not all(schedule.is_done(case) for case in plan.cases):
         is_stopped = ended_by in ("interrupt", "request")
-        told = "Stopped; what was under way is saved" if is_stopped else "The budget ended it"
-        notice(f"{told}. Go on with\n  {shlex.join(session.command)}")
-    elif known.is_undecided():
-        notice(f"Undecided changes are decided by more seeds:\n  {_with_more_seeds(session, plan)}")
+        reason = "Stopped; running trials are saved" if is_stopped else "The budget is spent"
+        notice(f"{reason}. Continue with\n  {shlex.join(session.command)}")
+    elif schedule.is_undecided():
+        notice(f"More seeds may decide the undecided changes:\n  {_with_more_seeds(session, plan)}")
     notice(f"report: {report.page}")
     return INTERRUPTED if ended_by == "interrupt" else DONE
 
@@ -66,7 +66,7 @@ def intervene(
 def _run(
     session: Session, plan: Plan, deadline: float | None, console: Console
 ) -> tuple[InterventionSchedule, str | None]:
-    """Runs what is left. Returns the agenda that knows all of it, and why it ended before."""
+    """Run the remaining trials. Return their schedule, and why the session ended early, if it did."""
     config, folder = session.config, session.folder
     check_files(config)
     check_weights(config)
@@ -75,7 +75,7 @@ def _run(
     with open_session(config, folder, command=session.command, notice=notice, allocation=agenda) as study:
         eta = Eta(agenda.cost_spent(), deadline)
         prepare_ray(config.cluster)
-        # Importing Ray takes seconds: not before everything that can be refused has been.
+        # Importing Ray takes seconds, so everything that may be refused comes first.
         from failmap.search.executor import execute
 
         with InterventionView(agenda, eta, console) as view:
@@ -85,6 +85,6 @@ def _run(
 
 
 def _with_more_seeds(session: Session, plan: Plan) -> str:
-    """The same command with twice the seeds."""
-    words = [word for word in session.command if not word.startswith("seeds=")]
-    return shlex.join([*words, f"seeds={2 * len(plan.seeds)}"])
+    """Return the same command with twice the seeds."""
+    arguments = [argument for argument in session.command if not argument.startswith("seeds=")]
+    return shlex.join([*arguments, f"seeds={2 * len(plan.seeds)}"])

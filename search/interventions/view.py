@@ -1,4 +1,4 @@
-"""The terminal view of interventions: what was changed, by the cells it was changed in."""
+"""The terminal view of interventions: their preview, and their progress by step and cell."""
 
 from collections.abc import Callable, Sequence
 from time import monotonic
@@ -18,7 +18,7 @@ from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import Allocation
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor
-from failmap.search.interventions.plan import AS_IT_WAS, Case, Step
+from failmap.search.interventions.plan import UNCHANGED, Case, Step
 from failmap.search.interventions.schedule import InterventionSchedule, Progress
 from failmap.search.loading.validation import shown
 from failmap.search.plan import num_slots
@@ -30,44 +30,44 @@ _FIX_WORDS: dict[str, str] = {name: FIX_WORDS[name] for name in get_args(FixName
 
 
 def step_display(step: Step) -> str:
-    """What a step changes: 'layer norm', 'as it was'. What is taken away is called so in its own name."""
-    return "as it was" if step.name == AS_IT_WAS else _FIX_WORDS.get(step.name, step.name)
+    """Name a step: 'layer norm', 'unchanged'."""
+    return "unchanged" if step.name == UNCHANGED else _FIX_WORDS.get(step.name, step.name)
 
 
 def changes_display(step: Step) -> str:
-    """What a step sets, as words of the command line."""
-    if step.donor is not None:
-        # A donor lies in the same row: only its place along x is another.
-        path, label = step.donor.cell.labels[0]
+    """Format the settings of a step as on the command line."""
+    if step.warm_start is not None:
+        # In the same row, only the label along x differs.
+        path, label = step.warm_start.cell.labels[0]
         return f"model.start_from=a trial of {path}={label_text(label)}"
     return " ".join(f"{path}={label_text(value)}" for path, value in step.changes.items())
 
 
 def cell_display(cell: Cell) -> str:
-    """A cell as `cell=` takes it."""
+    """Format a cell as an argument of `cell=`."""
     return ",".join(f"{path}={label_text(label)}" for path, label in cell.labels)
 
 
 def case_display(case: Case) -> list[str]:
-    """What a case is called, in parts: 'depth 5', 'sequence length 100'; 'trial 12'."""
+    """Name a case in parts: ['depth 5', 'sequence length 100'], or ['trial 12']."""
     if case.kind == "ablation":
         return [f"trial {case.base}"]
     return [setting_display(path, label) for path, label in reversed(case.cell.labels)]
 
 
-#: Characters of a column, and of the steps' names at most.
+#: Width of a column, and maximum width of the step names.
 _COLUMN_WIDTH, _NAME_WIDTH = 12, 40
 _LEGEND = "k/n: k of n seeds learned; + surely more than half, - surely less; . not begun; … under way"
 _STYLES: dict[State, str] = {"learns": f"white on {LEARNS}", "fails": f"white on {FAILS}", "unknown": ""}
 
 
 class InterventionView(TerminalView):
-    """Shows interventions while they go on.
+    """Shows the progress of interventions.
 
     Args:
-        agenda: of the session, told of all trials of earlier ones.
+        agenda: Schedule of the session with all trials of earlier ones.
         eta: Estimates when the session ends by itself.
-        console: where to draw.
+        console: Console to draw on.
     """
 
     def __init__(self, agenda: InterventionSchedule, eta: Eta, console: Console) -> None:
@@ -76,7 +76,7 @@ class InterventionView(TerminalView):
         self.eta = eta
 
     def picture(self) -> RenderableType:
-        """Steps by cells, k of n; in a narrow terminal the cells that are under way."""
+        """Return a table of steps by cells; in a narrow terminal, of the cells in progress."""
         cases = self._shown_cases()
         names = dict.fromkeys(
             step_display(step) for case in self.agenda.plan.cases for step in self.agenda.steps(case)
@@ -93,11 +93,11 @@ class InterventionView(TerminalView):
         return table
 
     def line(self, others: str = "running") -> str:
-        """Counts of outcomes, cells that are done, and the time left. `others` have not ended."""
+        """Return the counts of outcomes and cells and the time left; `others` names unfinished trials."""
         plan = self.agenda.plan
         left = self.eta.seconds_left(self.agenda.cost_spent(), self.agenda.cost_left())
         steps = [(case, step) for case in plan.cases for step in self.agenda.steps(case)]
-        changed = [self.agenda.progress(case, step) for case, step in steps if step.name != AS_IT_WAS]
+        changed = [self.agenda.progress(case, step) for case, step in steps if step.name != UNCHANGED]
         tallies = [progress.tally for progress in changed]
         learned, running = sum(tally.learned for tally in tallies), sum(one.num_running for one in changed)
         ended = sum(tally.trials for tally in tallies) - running
@@ -111,27 +111,27 @@ class InterventionView(TerminalView):
         return " · ".join(parts)
 
     def show(self) -> None:
-        """Prints table and counts, to stay."""
+        """Print the table and the counts."""
         self.console.print(self.picture())
         self.console.print(Text(_LEGEND, style="dim"))
         self.console.print(self.line("unfinished"), highlight=False, soft_wrap=True)
 
     def _entry(self, case: Case, step: Step | None) -> Text:
-        return Text("") if step is None else entry(self.agenda.progress(case, step))
+        return Text("") if step is None else progress_text(self.agenda.progress(case, step))
 
     def _shown_cases(self) -> Sequence[Case]:
-        """As many as fit, the one that is under way among them."""
+        """Return as many cases as fit, including the one in progress."""
         cases = self.agenda.plan.cases
         fit = max(1, (self.console.width - _NAME_WIDTH) // _COLUMN_WIDTH)
         current = next(
-            (place for place, case in enumerate(cases) if not self.agenda.is_done(case)), len(cases)
+            (index for index, case in enumerate(cases) if not self.agenda.is_done(case)), len(cases)
         )
         start = min(max(current + 2 - fit, 0), max(len(cases) - fit, 0))
         return cases[start : start + fit]
 
 
-def entry(progress: Progress) -> Text:
-    """How far a step is: '3/4…'."""
+def progress_text(progress: Progress) -> Text:
+    """Format the progress of a step: '3/4…'."""
     tally = progress.tally
     ended = tally.trials - progress.num_running
     if not (ended or progress.num_running):
@@ -146,8 +146,8 @@ def _heading(case: Case) -> Text:
     return Text("\n".join(lines), style="bold")
 
 
-def tell(agenda: Allocation, space: Space, records: Sequence[TrialRecord]) -> None:
-    """Tells an agenda of the trials that records are of, as a study would."""
+def replay(agenda: Allocation, space: Space, records: Sequence[TrialRecord]) -> None:
+    """Replay recorded trials to an allocation, as a study does."""
     for record in records:
         agenda.begin(KnownTrial.of_record(record, space), record.recipe)
 
@@ -155,12 +155,12 @@ def tell(agenda: Allocation, space: Space, records: Sequence[TrialRecord]) -> No
 def show_preview(
     agenda: InterventionSchedule, config: RunConfig, records: Sequence[TrialRecord], console: Console
 ) -> None:
-    """Prints what an agenda, told of all trials, has ahead of it."""
-    # What trials of this run took here says more than a nominal second of training.
+    """Print the remaining steps of a schedule that has all recorded trials."""
+    # Measured times of this run are better estimates than a nominal second of training.
     factor = seconds_per_cost(records) or machine_factor()
     for case in agenda.plan.cases:
         console.print(Text(", ".join(case_display(case)), style="bold"))
-        for line in case.why:
+        for line in case.reasons:
             console.print(Text(f"  {line}"), soft_wrap=True)
         console.print(_steps(agenda, case, lambda cost: duration_display(cost * factor)))
     for note in agenda.plan.notes:
@@ -169,13 +169,13 @@ def show_preview(
 
 
 def _steps(agenda: InterventionSchedule, case: Case, duration: Callable[[float], str]) -> Table:
-    table = Table("what is changed", "learned", "a trial", "sets", box=None)
+    table = Table("change", "learned", "a trial", "sets", box=None)
     table.columns[0].ratio, table.columns[3].ratio = 3, 2
     for step in agenda.steps(case):
         against = f" (against {step.cause.replace('_', ' ')})" if step.cause not in ("", case.cause) else ""
         table.add_row(
             f"{step_display(step)}{against}",
-            entry(agenda.progress(case, step)),
+            progress_text(agenda.progress(case, step)),
             duration(step.cost),
             Text(changes_display(step), overflow="fold"),
         )
@@ -185,13 +185,13 @@ def _steps(agenda: InterventionSchedule, case: Case, duration: Callable[[float],
 def _summary(agenda: InterventionSchedule, config: RunConfig, factor: float) -> str:
     num_seeds = len(agenda.plan.seeds)
     if not agenda.num_left():
-        return f"Each change was tried on {quantity(num_seeds, 'seed')}, or given up; nothing is left to try."
+        return f"Each change was tried on {quantity(num_seeds, 'seed')} or given up; nothing is left to try."
     duration = duration_display(agenda.cost_left() * factor / num_slots(config))
     slots = quantity(num_slots(config), "slot")
     minutes = config.budget.minutes
     limit = "" if minutes is None else f"; this session ends after {shown(minutes)} minutes"
     return (
         f"{quantity(agenda.num_left(), 'trial')} at most, {duration} at most on {slots}{limit}. "
-        f"Each change on {quantity(num_seeds, 'seed')}, the same as without it; one with which surely "
-        "less than half of them learn is given up, and what learns ends early."
+        f"Each change runs on the same {quantity(num_seeds, 'seed')} as the unchanged trial; it is given up "
+        "once fewer than half of its seeds learn with confidence. Trials end early when they learn."
     )

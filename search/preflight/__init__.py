@@ -1,1 +1,1 @@
-"""What can be told of a trial before it is trained: shapes, gradients, leaks, floors, reach, and more."""
+"""Checks of a trial before it is trained: shapes, data, loss, gradients, leaks and learning rates."""

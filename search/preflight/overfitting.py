@@ -1,90 +1,176 @@
-"""Whether a network can learn one small batch by heart, with the trial's own optimizer and learning rate."""
+"""Check that a network can memorise one small batch with the trial's own optimizer and learning rate."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 from time import monotonic
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from failmap.datasets.task import Batch
 from failmap.run_folder.wording import quantity
-from failmap.search.preflight.finding import Finding, Status, remedies
-from failmap.search.preflight.rates import Course, Kind, course, target_loss
-from failmap.search.preflight.subject import Subject, constant_guess_loss, floor_on
+from failmap.search.preflight.check import Finding, Status, remedies
+from failmap.search.preflight.subject import Subject
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.training import Training
 
 #: Sequences of the batch, and updates at most.
 NUM_SEQUENCES, MAX_UPDATES = 8, 3000
-#: Weights that have moved by less than this share of their size have not moved.
-_MOVED_SHARE = 1e-3
-_UNIT = "of a constant guess' loss"
+#: With fewer updates only an explosion can be recognised.
+MIN_LOSSES = 30
+#: Share of the gap between the best constant and the floor that may remain in a memorised batch.
+LEFT_SHARE = 0.1
+#: A loss that ends above this many times its beginning goes up.
+_RISE_FACTOR = 1.5
+#: The loss is still falling if a fifth of the updates takes this share off what is left above the floor.
+_FALL_SHARE = 0.03
+#: It oscillates if the last fifth spreads over this share of its median, and turns at every fourth update.
+_SPREAD_SHARE, _TURN_SHARE = 0.25, 0.25
+#: Tolerance of "at chance" and "at the floor", as a share of the constant's loss.
+_TOLERANCE = 0.05
+#: Relative change of the weights below which they have not moved.
+_MIN_WEIGHT_CHANGE = 1e-3
 
-_ADVICE: dict[Kind, str] = {
+TrendKind = Literal[
+    "overfitted",
+    "explodes",
+    "goes up",
+    "falling",
+    "oscillates",
+    "flat",
+    "flat at chance",
+    "at the floor",
+    "too few",
+]
+_ADVICE: dict[TrendKind, str] = {
     "explodes": "a learning rate 10 times lower, or train.clip_norm=1.0; range_test=true finds one",
     "goes up": "a learning rate 10 times lower, or train.clip_norm=1.0; range_test=true finds one",
     "oscillates": "a learning rate 3 to 10 times lower, or a larger train.batch_size",
-    "falling": "nothing is proven: give it more updates, or a higher learning rate",
+    "falling": "inconclusive: give it more updates, or a higher learning rate",
     "flat": "a higher learning rate, or another optimizer; range_test=true finds one",
     "at the floor": "the output can go no lower: see output_floor",
 }
+_DESCRIPTIONS: dict[TrendKind, str] = {
+    "falling": "still falls",
+    "flat": "stays flat",
+    "flat at chance": "stays flat at chance",
+    "at the floor": "stays at the floor",
+}
+
+
+@dataclass(frozen=True)
+class Trend:
+    """The kind of a loss curve, and its final loss: the median of the last fifth of the updates."""
+
+    kind: TrendKind
+    last: float
 
 
 class TooFewUpdatesError(Exception):
-    """The time allowed for so few updates that nothing can be said."""
+    """The time limit allowed too few updates for a conclusion."""
 
 
 def overfitting(subject: Subject) -> Finding:
-    """Trains on one fixed batch, dropout off, until it is known by heart or the time is up.
+    """Train on one fixed batch without dropout until it is memorised or the time is up.
 
     Raises:
-        TooFewUpdatesError: so few updates were possible that nothing can be said.
+        TooFewUpdatesError: The time allowed too few updates for a conclusion.
     """
     batch = subject.draw(NUM_SEQUENCES)
     training = Training(_without_dropout(subject.config), torch.device("cpu"))
     before = _weights(training)
-    blind, floor = constant_guess_loss(subject, batch), floor_on(subject, batch).loss
-    losses = _losses(training, batch, target_loss(blind, floor), subject.patience_seconds)
-    seen = course(losses, blind, floor)
-    if seen.kind == "too few":
-        raise TooFewUpdatesError(
-            f"only {len(losses)} updates in {subject.patience_seconds:.1f} s: nothing can be said"
-        )
+    constant, floor = subject.constant_guess_loss(batch), subject.loss_floor(batch).loss
+    losses = _train(training, batch, target_loss(constant, floor), subject.training_seconds)
+    trend = classify_trend(losses, constant, floor)
+    if trend.kind == "too few":
+        seconds = subject.training_seconds
+        raise TooFewUpdatesError(f"only {len(losses)} updates in {seconds:.1f} s: too few for a conclusion")
     details = {
         "updates": float(len(losses)),
         "first_loss": losses[0],
-        "last_loss": seen.last,
-        "constant_guess": blind,
+        "last_loss": trend.last,
+        "constant_guess": constant,
         "floor": floor,
     }
-    share = seen.last / blind if blind else math.nan
-    moved = ((_weights(training) - before).norm() / before.norm()).item()
-    message = _message(seen, losses, blind)
-    if seen.kind == "overfitted":
-        return Finding("pass", message, share, _UNIT, details=details)
-    if moved < _MOVED_SHARE and seen.kind.startswith("flat"):
-        message += f"; the weights moved by {moved:.1g} of their size"
-        return Finding("fail", message, share, _UNIT, _ADVICE["flat"], details)
-    status: Status = "warn" if seen.kind == "falling" else "fail"
-    return Finding(status, message, share, _UNIT, _advice(subject.config, seen), details)
+    share, unit = trend.last / constant if constant else math.nan, "of a constant guess' loss"
+    message = _message(trend, losses, constant)
+    if trend.kind == "overfitted":
+        return Finding("pass", message, share, unit, details=details)
+    weight_change = ((_weights(training) - before).norm() / before.norm()).item()
+    if weight_change < _MIN_WEIGHT_CHANGE and trend.kind.startswith("flat"):
+        message += f"; the weights moved by {weight_change:.1g} of their size"
+        return Finding("fail", message, share, unit, _ADVICE["flat"], details)
+    status: Status = "warn" if trend.kind == "falling" else "fail"
+    if trend.kind == "flat at chance":
+        options = (
+            "fewer layers",
+            "shorter sequences",
+            "task.supervision=every_step",
+            "model.layer_norm=true",
+        )
+        advice = f"the input does not reach the output: {remedies(subject.config, *options)}"
+    else:
+        advice = _ADVICE[trend.kind]
+    return Finding(status, message, share, unit, advice, details)
 
 
-def _advice(config: TrialConfig, seen: Course) -> str:
-    if seen.kind != "flat at chance":
-        return _ADVICE[seen.kind]
-    ways = ("fewer layers", "shorter sequences", "task.supervision=every_step", "model.layer_norm=true")
-    return f"the input does not reach the output: {remedies(config, *ways)}"
+def target_loss(constant: float, floor: float) -> float:
+    """Return the loss at or below which a batch counts as memorised."""
+    return floor + LEFT_SHARE * (constant - floor)
 
 
-def _losses(training: Training, batch: Batch, target: float, seconds: float) -> list[float]:
-    """The loss at each update, until the target, the updates or the seconds are reached."""
+def classify_trend(losses: Sequence[float], constant: float, floor: float) -> Trend:
+    """Classify the loss curve of a fixed batch.
+
+    Args:
+        losses: Loss at each update; at least one.
+        constant: Loss of the best constant output on the batch.
+        floor: Lowest loss that any output can reach.
+    """
+    if not all(map(math.isfinite, losses)):
+        return Trend("explodes", math.nan)
+    fifth = max(1, len(losses) // 5)
+    last = median(losses[-fifth:])
+    if min(losses[-fifth:]) <= target_loss(constant, floor):
+        return Trend("overfitted", min(losses[-fifth:]))
+    if len(losses) < MIN_LOSSES:
+        return Trend("too few", last)
+    if last > _RISE_FACTOR * max(median(losses[:3]), constant):
+        return Trend("goes up", last)
+    before = median(losses[-2 * fifth : -fifth])
+    earlier = median(losses[-3 * fifth : -2 * fifth])
+    if last - floor < (1 - _FALL_SHARE) * (before - floor) and before < earlier:
+        return Trend("falling", last)
+    if _oscillates(losses[-fifth:]):
+        return Trend("oscillates", last)
+    if abs(last - constant) <= _TOLERANCE * abs(constant):
+        return Trend("flat at chance", last)
+    if last - floor <= _TOLERANCE * abs(constant):
+        return Trend("at the floor", last)
+    return Trend("flat", last)
+
+
+def _oscillates(losses: Sequence[float]) -> bool:
+    """Return whether losses turn often and spread widely around their median."""
+    steps = [after - before for before, after in pairwise(losses)]
+    turns = sum(one * other < 0 for one, other in pairwise(steps))
+    ranked = sorted(losses)
+    low, high = ranked[len(ranked) // 10], ranked[-1 - len(ranked) // 10]
+    return high - low > _SPREAD_SHARE * abs(median(losses)) and turns >= _TURN_SHARE * max(len(steps) - 1, 1)
+
+
+def _train(training: Training, batch: Batch, target: float, seconds: float) -> list[float]:
+    """Train until the target loss, the last update or the time limit, and return the loss at each update."""
     deadline = monotonic() + seconds
     last_update = training.config.train.max_updates - 1
     losses: list[float] = []
     training.model.train()
     for update in range(MAX_UPDATES):
-        # The schedule's end is its lowest rate: there is nothing after it.
+        # Schedules are defined up to the last update; beyond it, its rate is kept.
         update = min(update, last_update)
         teacher = training.teacher(batch, update)
         outputs = training.precision.outputs(training.model, batch.inputs, batch.lengths, teacher)
@@ -98,26 +184,19 @@ def _losses(training: Training, batch: Batch, target: float, seconds: float) -> 
     return losses
 
 
-def _message(seen: Course, losses: Sequence[float], blind: float) -> str:
+def _message(trend: Trend, losses: Sequence[float], constant: float) -> str:
     after = f"after {quantity(len(losses), 'update')}"
-    if seen.kind == "explodes":
+    if trend.kind == "explodes":
         return f"the loss of a fixed batch explodes: not finite {after}"
-    if seen.kind == "overfitted":
-        return f"a batch of {NUM_SEQUENCES} is known by heart {after}"
-    words = {
-        "falling": "still falls",
-        "flat": "stays flat",
-        "flat at chance": "stays flat at chance",
-        "at the floor": "stays at the floor",
-    }.get(seen.kind, seen.kind)
-    return (
-        f"the loss of a fixed batch {words}: {losses[0]:.3g} to {seen.last:.3g} {after}, a constant guess "
-        f"has {blind:.3g}"
-    )
+    if trend.kind == "overfitted":
+        return f"a batch of {NUM_SEQUENCES} is memorised {after}"
+    description = _DESCRIPTIONS.get(trend.kind, trend.kind)
+    change = f"{losses[0]:.3g} to {trend.last:.3g} {after}"
+    return f"the loss of a fixed batch {description}: {change}, a constant guess has {constant:.3g}"
 
 
 def _without_dropout(config: TrialConfig) -> TrialConfig:
-    """Dropout keeps a network from learning by heart: that is what it is for."""
+    """Dropout is meant to prevent memorisation, so it is off here."""
     names = {"dropout", "variational_dropout"} & set(type(config.model).model_fields)
     return config.model_copy(update={"model": config.model.model_copy(update=dict.fromkeys(names, 0.0))})
 

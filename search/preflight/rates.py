@@ -1,24 +1,20 @@
-"""The learning-rate range test of a preflight: its cost, its curve as text, and its picture."""
+"""The learning-rate range test of a preflight, as text and as a picture."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
-from typing import Literal
 
 import torch
 
 from failmap.analysis.rate_curve import RateCurve
 from failmap.run_folder.storage import AnyPath
 from failmap.search.cost import relative_cost
-from failmap.search.preflight.finding import TimeLimitError, time_limit
+from failmap.search.preflight.check import TimeLimitError, time_limit
 from failmap.search.preflight.selection import Candidate
 from failmap.search.trial.range_test import RangeTest, range_test
 
-#: Seconds that a test may take; on a nominal core it is planned to take half of them.
+#: Time limit of a test, which is planned to take half of it on a nominal core.
 MAX_SECONDS = 20.0
-#: Updates of a test; with fewer the curve says nothing.
+#: Updates of a test; with fewer the curve is too short for a conclusion.
 MIN_UPDATES, MAX_UPDATES = 40, 150
 #: Points of the curve that are printed, and the width of the longest bar.
 _NUM_ROWS, _BAR_WIDTH = 12, 30
@@ -26,12 +22,12 @@ _NUM_ROWS, _BAR_WIDTH = 12, 30
 
 @dataclass(frozen=True)
 class RatesReport:
-    """A range test of one trial.
+    """The range test of one trial.
 
     Attributes:
-        name: the trial's.
-        test: what was measured; None where it would take or took too long.
-        picture: where it was saved.
+        name: The trial's name.
+        test: The measured curve; None if it would have exceeded or did exceed the time limit.
+        picture: Path of the picture.
     """
 
     name: str
@@ -39,7 +35,7 @@ class RatesReport:
     picture: AnyPath | None
 
     def lines(self) -> Iterator[str]:
-        """The curve as text, the conclusion, and where the picture is."""
+        """Yield the curve as text, the conclusion, and the path of the picture."""
         if self.test is None:
             yield f"not checked: learning rates of {self.name}: a test takes more than {MAX_SECONDS:.0f} s"
             return
@@ -50,8 +46,8 @@ class RatesReport:
             yield f"picture: {self.picture}"
 
 
-def try_rates(candidate: Candidate, picture: AnyPath) -> RatesReport:
-    """Runs the test, and saves its picture."""
+def run_range_test(candidate: Candidate, picture: AnyPath) -> RatesReport:
+    """Run a range test of a trial and save its picture."""
     per_update = relative_cost(candidate.config) / candidate.config.train.max_updates
     num_updates = min(MAX_UPDATES, int(MAX_SECONDS / 2 / per_update))
     if num_updates < MIN_UPDATES:
@@ -61,7 +57,7 @@ def try_rates(candidate: Candidate, picture: AnyPath) -> RatesReport:
             test = range_test(candidate.config, torch.device("cpu"), num_updates=num_updates)
     except TimeLimitError:
         return RatesReport(candidate.name, None, None)
-    # Here, not above: it brings matplotlib along, which nothing else of a preflight needs.
+    # Imports matplotlib, which no other part of a preflight needs.
     from failmap.analysis.plots import write_range_test
 
     curve = RateCurve(candidate.name, test.rates, test.losses, test.smoothed, test.steepest, test.suggested)
@@ -69,7 +65,7 @@ def try_rates(candidate: Candidate, picture: AnyPath) -> RatesReport:
 
 
 def curve_lines(rates: Sequence[float], smoothed: Sequence[float], steepest: float | None) -> Iterator[str]:
-    """Some points of the curve: rate, loss, and a bar as long as the loss is high, up to the first one's."""
+    """Yield points of the curve: rate, loss, and a bar for the loss relative to the first one."""
     count = min(_NUM_ROWS, len(smoothed))
     shown = {round(index * (len(smoothed) - 1) / max(count - 1, 1)) for index in range(count)}
     if steepest is not None:
@@ -79,81 +75,3 @@ def curve_lines(rates: Sequence[float], smoothed: Sequence[float], steepest: flo
         bar = "#" * round(_BAR_WIDTH * min(share, 1.0)) + "+" * (share > 1.01)
         mark = "  <- steepest" * (rates[index] == steepest)
         yield f"  {rates[index]:8.2g}  {smoothed[index]:10.4g}  {bar}{mark}"
-
-
-Kind = Literal[
-    "overfitted",
-    "explodes",
-    "goes up",
-    "falling",
-    "oscillates",
-    "flat",
-    "flat at chance",
-    "at the floor",
-    "too few",
-]
-#: Fewer updates are too few to tell anything but an explosion.
-MIN_LOSSES = 30
-#: Share of the way from a blind guess to the floor that may be left in what counts as overfitted.
-LEFT_SHARE = 0.1
-#: A loss that ends above this many times its beginning goes up.
-_RISEN = 1.5
-#: It still falls if a fifth of the updates takes this share off what is left above the floor.
-_FALL_SHARE = 0.03
-#: It oscillates if the last fifth spreads over this share of its median, and turns at every fourth update.
-_SPREAD_SHARE, _TURN_SHARE = 0.25, 0.25
-#: Within this share of a level it stands at that level.
-_NEAR = 0.05
-
-
-@dataclass(frozen=True)
-class Course:
-    """What happened, and the loss at the end: the median of the last fifth of the updates."""
-
-    kind: Kind
-    last: float
-
-
-def target_loss(blind: float, floor: float) -> float:
-    """The loss from which on a batch counts as overfitted."""
-    return floor + LEFT_SHARE * (blind - floor)
-
-
-def course(losses: Sequence[float], blind: float, floor: float) -> Course:
-    """Classifies a curve.
-
-    Args:
-        losses: by update, one or more.
-        blind: what the best constant output gets on that batch.
-        floor: what no network can get below.
-    """
-    if not all(map(math.isfinite, losses)):
-        return Course("explodes", math.nan)
-    fifth = max(1, len(losses) // 5)
-    last = median(losses[-fifth:])
-    if min(losses[-fifth:]) <= target_loss(blind, floor):
-        return Course("overfitted", min(losses[-fifth:]))
-    if len(losses) < MIN_LOSSES:
-        return Course("too few", last)
-    if last > _RISEN * max(median(losses[:3]), blind):
-        return Course("goes up", last)
-    before = median(losses[-2 * fifth : -fifth])
-    earlier = median(losses[-3 * fifth : -2 * fifth])
-    if last - floor < (1 - _FALL_SHARE) * (before - floor) and before < earlier:
-        return Course("falling", last)
-    if _oscillates(losses[-fifth:]):
-        return Course("oscillates", last)
-    if abs(last - blind) <= _NEAR * abs(blind):
-        return Course("flat at chance", last)
-    if last - floor <= _NEAR * abs(blind):
-        return Course("at the floor", last)
-    return Course("flat", last)
-
-
-def _oscillates(losses: Sequence[float]) -> bool:
-    """Whether a stretch goes up and down, and far."""
-    steps = [after - before for before, after in pairwise(losses)]
-    turns = sum(one * other < 0 for one, other in pairwise(steps))
-    ranked = sorted(losses)
-    low, high = ranked[len(ranked) // 10], ranked[-1 - len(ranked) // 10]
-    return high - low > _SPREAD_SHARE * abs(median(losses)) and turns >= _TURN_SHARE * max(len(steps) - 1, 1)

@@ -1,5 +1,6 @@
-"""Which trials of a space are looked at: few, but of every kind. Knows no torch."""
+"""The selection of a few trials of every kind from a space."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,16 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from failmap.search.cost import relative_cost
-from failmap.search.space import Axis, Cell, Space
+from failmap.search.space import Axis, Space
 from failmap.search.trial.config import TrialConfig
 
-#: Axes whose every value is a kind of its own.
+#: Prefixes of axes whose values are different kinds of trials.
 _KIND_GROUPS = ("task.name", "model.name", "output")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trial that stands for many."""
+    """A trial that represents many."""
 
     name: str
     config: TrialConfig
@@ -25,12 +26,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The trials to look at, the first to be checked first.
+    """The trials to check, in order.
 
     Attributes:
-        smallest: of every task, network and output the default recipe in its cheapest cell.
-        largest: in its dearest, where that is another one.
-        left_out: what is not looked at, a line each.
+        smallest: For each task, network and output, the default recipe in its cheapest cell.
+        largest: The same in the most expensive cell, if that is a different one.
+        left_out: What is not checked, a line each.
     """
 
     smallest: tuple[Candidate, ...]
@@ -39,7 +40,7 @@ class Selection:
 
 
 def select(space: Space, seed: int) -> Selection:
-    """Picks the trials: the default recipe at both ends of the map, of every task, network and output."""
+    """Select the default recipe of every task, network and output at both ends of the map."""
     kinds: dict[tuple[str, ...], list[TrialConfig]] = {}
     num_trials = 0
     for config in _default_trials(space, seed):
@@ -59,20 +60,20 @@ def select(space: Space, seed: int) -> Selection:
 
 
 def trial_name(config: TrialConfig) -> str:
-    """A trial in a few words: task and steps, network and size, and its output where it is not the usual."""
+    """Describe a trial: task and steps, network and size, and its output unless it is the usual one."""
     task, model, output = config.task, config.model, config.output
-    # A file shows all its steps for 0, and only the file knows how many these are.
+    # For a file, 0 means all of its steps, a number that only the file knows.
     steps = f" of {task.sequence_length} steps" * (task.sequence_length > 0)
-    words = f"{task.name}{steps}, {model.name} {model.depth}x{model.hidden_size}"
+    name = f"{task.name}{steps}, {model.name} {model.depth}x{model.hidden_size}"
     if getattr(task, "supervision", "last") == "every_step":
-        words += ", a label at every step"
+        name += ", a label at every step"
     if output.activation != "none" or output.target_range != "task":
-        words += f", {output.activation} on {output.target_range}"
-    return f"{words}, {output.loss}"
+        name += f", {output.activation} on {output.target_range}"
+    return f"{name}, {output.loss}"
 
 
 def _default_trials(space: Space, seed: int) -> Iterator[TrialConfig]:
-    """The default recipe of every cell, once for each task, network and output that recipes may have."""
+    """Yield the default recipe of every cell for each task, network and output that recipes may have."""
     kind_axes = [axis for axis in space.recipe_axes if _is_kind(axis)]
     for cell in space.cells():
         recipes: list[Mapping[str, Any]] = []
@@ -81,15 +82,9 @@ def _default_trials(space: Space, seed: int) -> Iterator[TrialConfig]:
             recipe = space.complete(cell, chosen)
             if recipe not in recipes:
                 recipes.append(recipe)
-                yield from _valid(space, cell, recipe, seed)
-
-
-def _valid(space: Space, cell: Cell, recipe: Mapping[str, Any], seed: int) -> Iterator[TrialConfig]:
-    """The trial of a recipe, unless it is a combination that no trial may have."""
-    try:
-        yield space.trial_config(cell, recipe, seed)
-    except ValidationError:
-        return
+                # Values that are valid one by one may not fit together.
+                with contextlib.suppress(ValidationError):
+                    yield space.trial_config(cell, recipe, seed)
 
 
 def _is_kind(axis: Axis) -> bool:

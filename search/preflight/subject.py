@@ -1,4 +1,4 @@
-"""The trial that is checked: built as training builds it, with a batch that is cheap to pass through."""
+"""The trial under check: built as in training, with a batch that is cheap to pass through the network."""
 
 import math
 
@@ -13,32 +13,34 @@ from failmap.search.trial.loss_floor import Floor, best_constant_loss, floor
 from failmap.search.trial.objective import Objective
 from failmap.search.trial.training import Training
 
-#: Sequences of the batch that checks pass through the network.
+#: Bounds on the number of sequences in the batch.
 MIN_SEQUENCES, MAX_SEQUENCES = 4, 64
-#: Multiplications of one pass forward, about: some tenths of a second on one core.
+#: Approximate multiplications of a forward pass: some tenths of a second on one core.
 MAX_PRODUCTS = 4e9
 
 
 class Subject:
-    """A trial at its initialization. Checks leave its weights as they were.
+    """A trial at its initialization.
+
+    Checks leave its weights unchanged.
 
     Args:
-        config: the trial's. Lengths that vary in training are fixed to the full one.
-        max_products: multiplications of one pass, which the batch's size goes by.
-        patience_seconds: how long a check may train.
+        config: The trial's configuration. If training varies the sequence length, the full length is used.
+        max_products: Multiplications of a forward pass, which limit the size of the batch.
+        training_seconds: How long a check may train.
 
     Attributes:
-        batch: the first training batch, of fewer sequences.
+        batch: The first sequences of the first training batch.
     """
 
     def __init__(
-        self, config: TrialConfig, *, max_products: float = MAX_PRODUCTS, patience_seconds: float = 5.0
+        self, config: TrialConfig, *, max_products: float = MAX_PRODUCTS, training_seconds: float = 5.0
     ) -> None:
         self.config = _at_full_length(config)
-        self.patience_seconds = patience_seconds
+        self.training_seconds = training_seconds
         self.training = Training(self.config, torch.device("cpu"))
         self._buffers = [buffer.clone() for buffer in self.training.model.buffers()]
-        self.batch = self.draw(num_sequences(self.training, max_products))
+        self.batch = self.draw(_batch_size(self.training, max_products))
 
     @property
     def model(self) -> Network:
@@ -56,13 +58,13 @@ class Subject:
         return self.training.objective
 
     def draw(self, size: int) -> Batch:
-        """A training batch of at most so many sequences."""
+        """Return a training batch of at most `size` sequences."""
         size = min(size, self.task.num_train or size)
         return self.task.train_batch(self.config.seed, 0, size, progress=1.0)
 
     def trace(self, batch: Batch, *, training: bool, teacher: Teacher | None = None) -> Trace:
-        """A pass in training or in evaluation mode; what is drawn in it is the same each time."""
-        # A batch norm moves its running means in training mode: each pass begins from the same ones.
+        """Pass a batch forward in training or evaluation mode, with the same random draws each time."""
+        # Batch norm updates its running means in training mode: each pass starts from the initial ones.
         for buffer, before in zip(self.model.buffers(), self._buffers, strict=True):
             buffer.copy_(before)
         self.model.train(training)
@@ -72,12 +74,20 @@ class Subject:
         return self.model.trace(batch.inputs, batch.lengths, teacher if training else None)
 
     def loss(self) -> Tensor:
-        """The batch's loss in training mode."""
+        """Return the loss of the batch in training mode."""
         return self.objective.loss(self.trace(self.batch, training=True).outputs, self.batch)
 
+    def constant_guess_loss(self, batch: Batch) -> float:
+        """Return the loss of the best constant output on a batch."""
+        return best_constant_loss(self.objective.head, self.objective.labels(batch))
 
-def num_sequences(training: Training, max_products: float) -> int:
-    """How many sequences a pass of so many multiplications may have, within bounds."""
+    def loss_floor(self, batch: Batch, output_range: tuple[float, float] | None = None) -> Floor:
+        """Return the lowest loss on a batch of any raw outputs, or of those within a range."""
+        return floor(self.objective.head, self.objective.labels(batch), output_range)
+
+
+def _batch_size(training: Training, max_products: float) -> int:
+    """Return how many sequences a forward pass of `max_products` multiplications has, within bounds."""
     task = training.config.task
     positions = (
         math.prod(task.frame_shape[1:]) if training.config.model.needs_frames and task.frame_shape else 1
@@ -85,16 +95,6 @@ def num_sequences(training: Training, max_products: float) -> int:
     num_parameters = sum(parameter.numel() for parameter in training.model.parameters())
     products = num_parameters * positions * (training.task.num_steps + sum(task.decoded_steps))
     return max(MIN_SEQUENCES, min(MAX_SEQUENCES, int(max_products / products)))
-
-
-def constant_guess_loss(subject: Subject, batch: Batch) -> float:
-    """What the best guess gets on a batch that is the same for every input of it."""
-    return best_constant_loss(subject.objective.head, subject.objective.labels(batch))
-
-
-def floor_on(subject: Subject, batch: Batch, reach: tuple[float, float] | None = None) -> Floor:
-    """What no network can get below on a batch, or none whose raw outputs stay within a reach."""
-    return floor(subject.objective.head, subject.objective.labels(batch), reach)
 
 
 def _at_full_length(config: TrialConfig) -> TrialConfig:

@@ -1,4 +1,4 @@
-"""The contract of a pruner: it stops a trial by its rank among others of its cell."""
+"""The base class of pruners."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from failmap.search.config import RunConfig
 
 
 class Pruner(ABC):
-    """Stops trials by their rank.
+    """Stops trials by their rank among the trials of their cell.
 
-    It is handed the rivals instead of Optuna's study, which Optuna's own pruners walk through whole: with
-    10,000 trials that takes 4 ms at every rung. Only the reports it `judges_at` come into the journal:
-    histories hold them all.
+    It receives the rivals instead of Optuna's study, which Optuna's own pruners traverse as a whole: with
+    10,000 trials that takes 4 ms at every rung. Only reports at the updates that it `judges_at` are written
+    to the journal; histories hold all of them.
     """
 
     def __init__(self, config: RunConfig) -> None:
@@ -21,33 +21,33 @@ class Pruner(ABC):
 
     @abstractmethod
     def is_exempt(self, number: int) -> bool:
-        """Whether a trial is never stopped, to measure what stopping costs; a function of the run's seed."""
+        """Return whether a trial is never stopped, to measure the cost of pruning; a function of the seed."""
 
     @abstractmethod
     def judges_at(self, trial: FrozenTrial, update: int) -> bool:
-        """Whether this trial's score at this update counts, for itself or for others."""
+        """Return whether the trial's score at an update is compared with others."""
 
     @abstractmethod
     def stops(self, trial: FrozenTrial, rivals: Sequence[FrozenTrial]) -> bool:
-        """Whether to stop a trial after the report that was its last.
+        """Return whether to stop a trial after its last report.
 
         Args:
-            trial: with that report among its intermediate values.
-            rivals: all trials of its cell, itself among them.
+            trial: The trial with that report among its intermediate values.
+            rivals: All trials of its cell, including itself.
         """
 
 
 class NoPruner(Pruner):
-    """Lets every trial go to its own end."""
+    """Stops no trial."""
 
     def is_exempt(self, number: int) -> bool:
-        """Never: there is nothing to be exempt from."""
+        """Return False: there is nothing to be exempt from."""
         return False
 
     def judges_at(self, trial: FrozenTrial, update: int) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
     def stops(self, trial: FrozenTrial, rivals: Sequence[FrozenTrial]) -> bool:
-        """Never."""
+        """Return False."""
         return False

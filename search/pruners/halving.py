@@ -1,4 +1,4 @@
-"""Successive halving (Jamieson and Talwalkar 2016), asynchronous (Li et al. 2020), within one cell."""
+"""Asynchronous successive halving (Jamieson and Talwalkar 2016; Li et al. 2020) within one cell."""
 
 from collections.abc import Sequence
 
@@ -7,25 +7,25 @@ from optuna.trial import FrozenTrial
 
 from failmap.search.pruners.base import Pruner
 
-#: Tells these random numbers from other streams of the run's seed.
+#: Separates these random numbers from other streams of the run's seed.
 _EXEMPTION_STREAM = 1
 
 
 class HalvingPruner(Pruner):
-    """At each rung the best share of the explored trials goes on.
+    """Continues only the best share of the explored trials at each rung.
 
-    Rungs stand at first_rung * factor^k evaluations. Trials of other cells are never compared: a deep or
+    Rungs are at first_rung * factor^k evaluations. Trials of different cells are never compared: a deep or
     long cell is slow, and would lose to an easy one. Trials of the default recipe and of confirmations are
-    the evidence that a map is drawn from, and are never stopped.
+    never stopped, because the map is based on them.
     """
 
     def is_exempt(self, number: int) -> bool:
-        """A random share of all numbers."""
+        """Return whether a number is in the random share of exempt trials."""
         draw = np.random.default_rng([self.config.seed, _EXEMPTION_STREAM, number]).random()
         return bool(draw < self.config.halving.exempt_share)
 
     def judges_at(self, trial: FrozenTrial, update: int) -> bool:
-        """At a rung of an explored trial; an exempt one is still somebody to compare with."""
+        """Return whether an explored trial, exempt or not, is at a rung."""
         evaluate_every = trial.user_attrs["config"]["train"]["evaluate_every"]
         if trial.user_attrs["purpose"] != "explore" or update % evaluate_every:
             return False
@@ -35,9 +35,9 @@ class HalvingPruner(Pruner):
         return bool(rung * evaluate_every == update)
 
     def stops(self, trial: FrozenTrial, rivals: Sequence[FrozenTrial]) -> bool:
-        """Whether the trial's last report is not among the best share of its cell at that rung.
+        """Return whether the trial's last report is not among the best share of its cell at that rung.
 
-        The best one of a few always goes on. Ties go on, too: equal scores are no reason to stop one of them.
+        At least the best trial continues, and so do trials tied with the last one to continue.
         """
         attributes = trial.user_attrs
         if attributes["purpose"] != "explore" or attributes["exempt"] or trial.last_step is None:
@@ -49,5 +49,5 @@ class HalvingPruner(Pruner):
             if rung in rival.intermediate_values and rival.user_attrs["purpose"] == "explore"
         ]
         num_better = sum(score > trial.intermediate_values[rung] for score in scores)
-        num_going_on = max(1, len(scores) // self.config.halving.factor)
-        return num_better >= num_going_on
+        num_continued = max(1, len(scores) // self.config.halving.factor)
+        return num_better >= num_continued

@@ -1,4 +1,4 @@
-"""Who fills in the recipe of a trial."""
+"""Samplers, which propose the recipes of trials."""
 
 from failmap.search.samplers.base import Sampler, Tried
 from failmap.search.samplers.grid import GridSampler
@@ -7,7 +7,7 @@ from failmap.search.samplers.tpe import TpeSampler
 
 __all__ = ["SAMPLERS", "Sampler", "Tried"]
 
-#: Every sampler by its name in a run's configuration.
+#: All samplers by name.
 SAMPLERS: dict[str, type[Sampler]] = {
     "grid": GridSampler,
     "sobol": SobolSampler,

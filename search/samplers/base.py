@@ -1,4 +1,4 @@
-"""The contract of a sampler: it fills in what a cell leaves open."""
+"""The base class of samplers, and conversions to Optuna."""
 
 import itertools
 from abc import ABC, abstractmethod
@@ -16,18 +16,18 @@ from pydantic import ValidationError
 
 from failmap.search.space import Axis, Cell, Space
 
-#: How many candidates, beyond some for each known recipe, are looked at before a cell counts as exhausted.
-_PATIENCE = 256
+#: Candidates, plus four for each known recipe, after which a cell counts as exhausted.
+_MAX_CANDIDATES = 256
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial that was begun in the cell.
+    """A trial of a cell, finished or not.
 
     Attributes:
-        recipe: labels by path, as in a trial's record.
-        score: how it ended; None while it runs, or where it errored.
-        is_stopped: by rank, before its end.
+        recipe: Labels by path, as in a trial's record.
+        score: Final score; None for a running or errored trial.
+        is_stopped: Whether a pruner stopped it.
     """
 
     recipe: Mapping[str, Any]
@@ -39,10 +39,10 @@ class Sampler(ABC):
     """Proposes recipes.
 
     A proposal is a function of the space, the run's seed, the cell and its trials in the order of their
-    numbers: nothing is kept between two calls, so that a resumed run proposes the same.
+    numbers. Samplers keep no state between calls, so that a resumed run proposes the same recipes.
     """
 
-    #: Whether the proposals depend on how trials ended.
+    #: Whether proposals depend on scores.
     learns_from_scores: ClassVar[bool] = False
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -51,29 +51,29 @@ class Sampler(ABC):
 
     @abstractmethod
     def candidates(self, cell: Cell, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
-        """Recipes for a cell, values by path, the most wanted first; they may repeat, or be tried already."""
+        """Yield recipes of a cell in order of preference, as values by path; they may repeat known ones."""
 
     def propose(self, cell: Cell, tried: Sequence[Tried]) -> dict[str, Any] | None:
-        """The next recipe of a cell: the first candidate that was not tried in it.
+        """Return the first valid candidate that was not tried in the cell.
 
         Args:
-            cell: where.
-            tried: all trials of the cell by number. Without any, the default recipe is proposed.
+            cell: The cell.
+            tried: All trials of the cell by number. If there are none, the default recipe is proposed.
 
         Returns:
-            Values by path, complete; None where the recipes of this cell are exhausted.
+            The complete recipe as values by path, or None if the recipes of the cell are exhausted.
         """
         if not tried:
             return self.space.default_recipe(cell)
         known = {recipe_key(trial.recipe) for trial in tried}
-        patience = _PATIENCE + 4 * len(known)
-        for recipe in itertools.islice(self.candidates(cell, tried), patience):
-            if recipe_key(self.space.recipe_labels(recipe)) not in known and self._is_possible(cell, recipe):
+        max_candidates = _MAX_CANDIDATES + 4 * len(known)
+        for recipe in itertools.islice(self.candidates(cell, tried), max_candidates):
+            if recipe_key(self.space.recipe_labels(recipe)) not in known and self._is_valid(cell, recipe):
                 return recipe
         return None
 
-    def _is_possible(self, cell: Cell, recipe: Mapping[str, Any]) -> bool:
-        """Whether any trial may have this recipe: values that fit one by one may not fit together."""
+    def _is_valid(self, cell: Cell, recipe: Mapping[str, Any]) -> bool:
+        """Return whether a recipe is valid: values that are valid one by one may not fit together."""
         try:
             self.space.trial_config(cell, recipe, self.seed)
         except ValidationError:
@@ -82,12 +82,12 @@ class Sampler(ABC):
 
 
 def recipe_key(labels: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
-    """What tells two recipes apart."""
+    """Return a hashable key that identifies a recipe."""
     return frozenset(labels.items())
 
 
 def distribution(axis: Axis) -> BaseDistribution:
-    """Its range, or its values; a joint choice by its labels, which are all that Optuna can store."""
+    """Return an axis as a distribution; a joint choice by its labels, which are all that Optuna can store."""
     if axis.values is not None:
         return CategoricalDistribution([axis.label(value) for value in axis.values])
     assert axis.low is not None
@@ -98,5 +98,5 @@ def distribution(axis: Axis) -> BaseDistribution:
 
 
 def distributions(space: Space, labels: Mapping[str, Any]) -> dict[str, BaseDistribution]:
-    """Those of the axes that these labels stand on."""
+    """Return the distributions of the labels' axes."""
     return {path: distribution(space.axis(path)) for path in labels}

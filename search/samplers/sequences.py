@@ -1,4 +1,4 @@
-"""Sequences of points in the unit cube, the same for every cell, so that cells can be compared."""
+"""Samplers that draw points of the unit cube, the same ones for every cell, so that cells are comparable."""
 
 import math
 from abc import abstractmethod
@@ -16,14 +16,14 @@ _BLOCK = 64
 
 
 class SequenceSampler(Sampler):
-    """Turns each point, one coordinate an axis, into a recipe. It ends where there is nothing to choose."""
+    """Converts each point into a recipe, one coordinate for each axis; yields nothing without axes."""
 
     @abstractmethod
     def points(self, num_axes: int) -> Iterator[Float[np.ndarray, " axes"]]:
-        """Points of [0, 1)^axes without end; a function of the run's seed."""
+        """Yield points of [0, 1)^axes, as a function of the run's seed."""
 
     def candidates(self, cell: Cell, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
-        """The recipe of every point."""
+        """Yield the recipe of every point."""
         axes = self.space.recipe_axes
         if not axes:
             return
@@ -33,11 +33,11 @@ class SequenceSampler(Sampler):
 
 
 class SobolSampler(SequenceSampler):
-    """A scrambled Sobol' sequence (Owen 1998), seeded once by the run: it fills the cube evenly."""
+    """A scrambled Sobol' sequence (Owen 1998), which fills the cube evenly."""
 
     def points(self, num_axes: int) -> Iterator[Float[np.ndarray, " axes"]]:
-        """The sequence from its beginning."""
-        from scipy.stats import qmc  # 0.4 s, which only this sampler needs
+        """Yield the sequence from its start."""
+        from scipy.stats import qmc  # Takes 0.4 s, and only this sampler needs it.
 
         engine = qmc.Sobol(num_axes, scramble=True, seed=self.seed)
         for _ in range(math.floor(engine.maxn) // _BLOCK):
@@ -48,7 +48,7 @@ class RandomSampler(SequenceSampler):
     """Independent uniform points."""
 
     def points(self, num_axes: int) -> Iterator[Float[np.ndarray, " axes"]]:
-        """The stream from its beginning."""
+        """Yield the stream from its start."""
         generator = np.random.default_rng(self.seed)
         while True:
             yield generator.random(num_axes)

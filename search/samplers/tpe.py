@@ -1,4 +1,4 @@
-"""The tree-structured Parzen estimator (Bergstra et al. 2011), cell by cell."""
+"""The tree-structured Parzen estimator (Bergstra et al. 2011) within each cell."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,21 +11,21 @@ from failmap.search.samplers.base import Sampler, Tried, distributions, recipe_k
 from failmap.search.samplers.grid import GridSampler
 from failmap.search.space import Axis, Cell
 
-#: Draws that may hit a recipe that was tried already, before the grid's next one is taken.
+#: Draws, which may repeat known recipes, before the grid takes over.
 _NUM_DRAWS = 8
 
 
 class TpeSampler(Sampler):
-    """Optuna's TPE over the ended trials of one cell, rebuilt for each proposal.
+    """Optuna's TPE over the finished trials of one cell, rebuilt for each proposal.
 
     The seed of a draw is a function of the run's seed and the number of recipes tried in the cell, so that
-    the random ones it begins with are the same in every cell.
+    the initial random recipes are the same in every cell.
     """
 
     learns_from_scores = True
 
     def candidates(self, cell: Cell, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
-        """Some draws, and then the grid, for spaces that are small enough to be exhausted."""
+        """Yield some draws, and then the grid, for spaces that are small enough to be exhausted."""
         ended = [self._as_optuna_trial(trial, trial.score) for trial in tried if trial.score is not None]
         num_recipes = len({recipe_key(trial.recipe) for trial in tried})
         for draw in range(_NUM_DRAWS):
@@ -58,7 +58,7 @@ class TpeSampler(Sampler):
         chosen: dict[str, Any] = {}
         recipe = self.space.complete(cell, chosen)
         while missing := [path for path in recipe if path not in chosen]:
-            # One axis at a time: what it is set to may bring others in.
+            # One axis at a time, because its value may activate others.
             axis = self.space.axis(missing[0])
             chosen[axis.path] = _suggest(trial, axis)
             recipe = self.space.complete(cell, chosen)

@@ -1,1 +1,1 @@
-"""What a terminal shows: the live map of a run, and the list of runs."""
+"""Output in a terminal: the live map of a run, and the list of runs."""

@@ -1,4 +1,4 @@
-"""The map as tables of a terminal, a facet each, cut to its height where that is wanted."""
+"""The failure map as tables in a terminal, one for each facet."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,21 +25,21 @@ from failmap.search.config import RunConfig
 from failmap.search.shards import ELSEWHERE
 from failmap.search.space import Axis, Cell
 
-#: Characters of a cell: at least, usually, and at most where its label is longer; and of the rows' labels.
+#: Minimum, usual and maximum width of a cell, and minimum width of the row labels.
 CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 14), 8
-#: What stands for a state where there is no colour.
+#: Marks of the states, for terminals without colour.
 MARKS: dict[State, str] = {"learns": "+", "fails": "-", "unknown": "?", "not_run": "."}
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """One facet of the map.
+    """The table of one facet.
 
     Attributes:
-        heading: what it shows.
-        rows: from the top, each the label of y and its cells.
-        labels: those of x, in one or more lines each.
-        num_running: trials under way in it.
+        heading: Heading.
+        rows: Rows from the top, each the label of y and its cells.
+        labels: Labels of x, in one or more lines each.
+        num_running: Number of running trials.
     """
 
     heading: str
@@ -49,7 +49,7 @@ class _Panel:
 
     @property
     def height(self) -> int:
-        """Lines of the whole panel, where the terminal is wide enough."""
+        """Lines of the whole panel if the terminal is wide enough."""
         return 1 + len(self.rows) + self._label_height
 
     @property
@@ -57,13 +57,13 @@ class _Panel:
         return max(label.plain.count("\n") + 1 for label in self.labels)
 
     def cut(self, height: int) -> "_Panel":
-        """With no more rows than fit into so many lines; the others are counted in the heading."""
+        """Return the panel cut to so many lines, with the number of hidden rows in its heading."""
         room = max(height - 1 - self._label_height, 1)
         hidden = quantity(len(self.rows) - room, "more row")
         return replace(self, heading=f"{self.heading} (… {hidden})", rows=self.rows[:room])
 
     def parts(self, label_width: int, cell_width: int) -> tuple[RenderableType, RenderableType]:
-        """The heading and the table."""
+        """Return the heading and the table."""
         table = Table(box=None, padding=(0, 0), pad_edge=False, show_header=False)
         table.add_column(justify="right", style="bold", width=label_width, no_wrap=True)
         table.add_column(width=1)
@@ -82,22 +82,22 @@ def map_picture(
     width: int,
     height: int | None = None,
 ) -> RenderableType:
-    """The map, a table for each facet: k of n in each cell, its state by colour and mark.
+    """Return the map as a table for each facet: k of n in each cell, its state as colour and mark.
 
-    Numbers on the y axis go upwards; names stand one below the other, as the space lists them. It keeps
-    within so many characters as far as labels and counts can be read.
+    Numbers on the y axis go upwards; names go downwards in the order of the space. The tables keep within
+    the width as far as labels and counts remain legible.
 
     Args:
-        config: of the run.
-        reached: the cells that the budget reaches.
-        cells: trials by cell.
-        width: characters of a line.
-        height: lines at most: facets give way, those without trials under way first, and then rows; what
-            is hidden is counted. None: all is shown.
+        config: The run's configuration.
+        reached: Cells that the budget reaches.
+        cells: Trials by cell.
+        width: Width in characters.
+        height: Maximum number of lines; None for no limit. Facets without running trials are hidden first,
+            then rows, and a note counts what is hidden.
     """
     x, y, *_ = config.space.map_axes
     columns, rows = _axis_labels(x), _axis_labels(y)
-    label_width, cell_width = _widths(width, [words for _, words in columns], [words for _, words in rows])
+    label_width, cell_width = _widths(width, [text for _, text in columns], [text for _, text in rows])
     panels = list(_panels(config, judge_cells(config, reached, cells), cells, cell_width))
     legend = _legend(config.shard)
     notes = []
@@ -121,20 +121,20 @@ def _panels(
     cells: Mapping[Cell, Sequence[KnownTrial]],
     cell_width: int,
 ) -> Iterator[_Panel]:
-    """A panel for each facet that the budget reaches or that has trials."""
+    """Yield a panel for each facet that the budget reaches or that has trials."""
     x, y, *facet = config.space.map_axes
     columns, rows = _axis_labels(x), _axis_labels(y)
     is_upward = is_scale(y.values or ())
-    heading = f"{_axis_words(y)}{' (up)' * is_upward} by {_axis_words(x)} (across)"
-    labels = [Text(_lines(words, cell_width), style="bold") for _, words in columns]
+    heading = f"{_axis_title(y)}{' (up)' * is_upward} by {_axis_title(x)} (across)"
+    labels = [Text(_wrap(text, cell_width), style="bold") for _, text in columns]
     for facet_value in facet[0].values or () if facet else (None,):
         facet_labels = {facet[0].path: facet[0].label(facet_value)} if facet else {}
         own = [cell for cell in verdicts if facet_labels.items() <= cell.as_dict().items()]
         if not own:
             continue
         drawn: list[list[Text]] = []
-        for y_label, row_words in reversed(rows) if is_upward else rows:
-            drawn.append([Text(row_words)])
+        for y_label, row_text in reversed(rows) if is_upward else rows:
+            drawn.append([Text(row_text)])
             for x_label, _ in columns:
                 chosen = {x.path: x_label, y.path: y_label, **facet_labels}
                 cell = config.space.cell(chosen)
@@ -143,14 +143,14 @@ def _panels(
                     drawn[-1].append(_cell_text(verdict, cells.get(cell, ()), cell_width))
                 else:
                     drawn[-1].append(Text(ELSEWHERE, style="dim"))
-        told = f", {setting_display(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
-        yield _Panel(f"{heading}{told}", drawn, labels, sum(verdicts[cell].num_unfinished for cell in own))
+        suffix = f", {setting_display(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
+        yield _Panel(f"{heading}{suffix}", drawn, labels, sum(verdicts[cell].num_unfinished for cell in own))
 
 
 def _that_fit(panels: Sequence[_Panel], height: int) -> list[_Panel]:
-    """The panels that fit into so many lines, in their order; at least one, cut where it must be."""
+    """Return the panels that fit into so many lines, in order; at least one, cut if necessary."""
     fitting: list[int] = []
-    # Where trials run comes first, as sorting keeps the order of what is alike.
+    # Panels with running trials come first; sorting is stable.
     for index in sorted(range(len(panels)), key=lambda index: panels[index].num_running == 0):
         if panels[index].height <= height:
             fitting.append(index)
@@ -160,32 +160,32 @@ def _that_fit(panels: Sequence[_Panel], height: int) -> list[_Panel]:
     return [panels[index] for index in sorted(fitting)]
 
 
-def _axis_words(axis: Axis) -> str:
+def _axis_title(axis: Axis) -> str:
     return axis_display(axis.path, axis.values or ())
 
 
 def _axis_labels(axis: Axis) -> list[tuple[Any, str]]:
-    """Each label of a map's axis, and what it is shown as."""
+    """Return the labels of an axis with their display texts."""
     labels = [axis.label(value) for value in axis.values or ()]
     return list(zip(labels, axis_labels(axis.path, labels), strict=True))
 
 
 def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[int, int]:
-    """Characters of the labels' column and of each other one: narrower where the terminal is."""
+    """Return the widths of the label column and of the other columns, narrower in a narrow terminal."""
     narrow, usual, wide = CELL_WIDTHS
-    wanted = min(max(usual, *(len(words) + 1 for words in columns)), wide)
+    preferred = min(max(usual, *(len(text) + 1 for text in columns)), wide)
     width -= 1
     label_width = min(max(map(len, rows)), max(MIN_LABEL_WIDTH, width - narrow * len(columns)))
-    return label_width, max(narrow, min(wanted, (width - label_width) // len(columns)))
+    return label_width, max(narrow, min(preferred, (width - label_width) // len(columns)))
 
 
-def _lines(words: str, cell_width: int) -> str:
-    """A label of x in lines that leave a gap between the columns."""
-    return "\n".join(label_lines(words, cell_width - 1))
+def _wrap(text: str, cell_width: int) -> str:
+    """Wrap a label of x with a gap between the columns."""
+    return "\n".join(label_lines(text, cell_width - 1))
 
 
 def _cell_text(verdict: CellVerdict, notes: Sequence[KnownTrial], width: int) -> Text:
-    """k/n of the recipe that says most, a mark for the state, and how many trials are under way."""
+    """Return k/n of the deciding recipe, the mark of the state, and a sign for running trials."""
     tally, running = verdict.tally, verdict.num_unfinished
     ended = tally.trials - sum(
         note.outcome is None for note in notes if note.recipe_index == verdict.best_recipe
@@ -201,6 +201,6 @@ def _cell_text(verdict: CellVerdict, notes: Sequence[KnownTrial], width: int) ->
 
 
 def _legend(shard: str | None) -> Text:
-    words = ", ".join(f"{mark} {STATE_WORDS[state]}" for state, mark in MARKS.items())
+    marks = ", ".join(f"{mark} {STATE_WORDS[state]}" for state, mark in MARKS.items())
     elsewhere = f", {ELSEWHERE} in another shard" if shard else ""
-    return Text(f"k/n: k of n seeds learned; {words}{elsewhere}; … under way", style="dim")
+    return Text(f"k/n: k of n seeds learned; {marks}{elsewhere}; … under way", style="dim")

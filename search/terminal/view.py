@@ -1,4 +1,4 @@
-"""How a session shows itself while it goes on: a picture in a terminal, a line now and then on a pipe."""
+"""The base class of live views, and a console that is safe for untrusted text."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ from rich.text import Text
 
 from failmap.run_folder.errors import printable
 
-#: Seconds from one plain line to the next, and from one picture to the next.
+#: Seconds between two lines on a pipe, and between two pictures in a terminal.
 PLAIN_SECONDS, PICTURE_SECONDS = 5.0, 0.25
 
 
 class TerminalView(ABC):
-    """Draws on a console for as long as it is entered.
+    """Shows the state of a session: a picture in a terminal, plain lines on a pipe.
 
     Args:
-        console: where to draw.
+        console: Console to draw on.
     """
 
     def __init__(self, console: Console) -> None:
@@ -32,11 +32,11 @@ class TerminalView(ABC):
 
     @abstractmethod
     def picture(self) -> RenderableType:
-        """What is known, to be looked at."""
+        """Return the current state for a terminal."""
 
     @abstractmethod
     def line(self) -> str:
-        """The same in one line."""
+        """Return the current state in one line."""
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -51,7 +51,7 @@ class TerminalView(ABC):
             self._live.stop()
 
     def tick(self) -> None:
-        """Draws anew if it is time to; called as often as one likes."""
+        """Redraw if enough time has passed since the last time."""
         if monotonic() < self._next:
             return
         if self._live is None:
@@ -63,21 +63,21 @@ class TerminalView(ABC):
 
 
 class SafeConsole(Console):
-    """Shows texts as they are.
+    """Prints untrusted text literally.
 
-    Names, labels, reasons and questions may come from a run that somebody else made. `[red]` and `:smile:`
-    in them mean nothing, and what would steer the terminal stands as `\\x1b`, whatever it was printed in.
+    Names, labels, reasons and questions may come from a run of somebody else. Markup such as `[red]` and
+    emoji codes such as `:smile:` are not interpreted, and control characters are printed as `\\x1b`.
 
     Args:
-        file: where to write; standard output where left out.
-        stderr: writes to standard error.
+        file: Output file; standard output by default.
+        stderr: Whether to write to standard error.
     """
 
     def __init__(self, file: TextIO | None = None, *, stderr: bool = False) -> None:
         super().__init__(file=file, stderr=stderr, markup=False, emoji=False)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Every text that is shown comes through here, the cells of tables too; rich's own codes apart."""
+        """Render with escaped text; all text passes here, table cells included, but not rich's own codes."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment

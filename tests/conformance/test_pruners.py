@@ -1,4 +1,4 @@
-"""What every pruner must do, and what halving within a cell must do beside."""
+"""Conformance tests of all pruners, and properties of halving within a cell."""
 
 from typing import Any, get_args
 
@@ -29,7 +29,7 @@ def pruner(name: str, seed: int = 0, **halving: Any) -> Pruner:
 def trial(
     score: float, *, purpose: Purpose = "explore", exempt: bool = False, update: int = 200
 ) -> FrozenTrial:
-    """One that has just been evaluated, every 50 updates."""
+    """A trial with one report, evaluated every 50 updates."""
     return create_trial(
         state=TrialState.RUNNING,
         intermediate_values={update: score},
@@ -37,27 +37,29 @@ def trial(
     )
 
 
-def test_every_pruner_can_be_named() -> None:
+def test_every_pruner_can_be_configured() -> None:
     assert set(PRUNERS) == set(get_args(RunConfig.model_fields["pruner"].annotation))
 
 
 @every_pruner
 @given(rivals=st.lists(scores), score=scores, purpose=st.sampled_from(["default", "confirm"]))
-def test_evidence_is_never_stopped(name: str, rivals: list[float], score: float, purpose: Purpose) -> None:
+def test_default_and_confirming_trials_are_never_stopped(
+    name: str, rivals: list[float], score: float, purpose: Purpose
+) -> None:
     own = trial(score, purpose=purpose)
     assert not pruner(name).stops(own, [own, *map(trial, rivals)])
 
 
 @every_pruner
 @given(rivals=st.lists(scores), score=scores)
-def test_an_exempt_trial_is_never_stopped(name: str, rivals: list[float], score: float) -> None:
+def test_exempt_trial_is_never_stopped(name: str, rivals: list[float], score: float) -> None:
     own = trial(score, exempt=True)
     assert not pruner(name).stops(own, [own, *map(trial, rivals)])
 
 
 @every_pruner
 @given(rivals=st.lists(scores, min_size=1))
-def test_the_best_trial_is_never_stopped(name: str, rivals: list[float]) -> None:
+def test_best_trial_is_never_stopped(name: str, rivals: list[float]) -> None:
     trials = [trial(score) for score in rivals]
     best = max(trials, key=lambda one: one.intermediate_values[200])
     assert not pruner(name).stops(best, trials)
@@ -65,36 +67,36 @@ def test_the_best_trial_is_never_stopped(name: str, rivals: list[float]) -> None
 
 @every_pruner
 @given(seed=st.integers(0, 2**31 - 1), number=st.integers(0, 10**6))
-def test_who_is_exempt_follows_from_seed_and_number(name: str, seed: int, number: int) -> None:
+def test_exemption_follows_from_seed_and_number(name: str, seed: int, number: int) -> None:
     assert pruner(name, seed).is_exempt(number) == pruner(name, seed).is_exempt(number)
 
 
-def test_halving_lets_one_in_so_many_go_on() -> None:
+def test_halving_continues_the_best_share() -> None:
     trials = [trial(score / 9) for score in range(9)]
     stopped = [pruner("halving", factor=3).stops(one, trials) for one in trials]
     assert stopped == [True] * 6 + [False] * 3
 
 
-def test_halving_stops_none_of_equals() -> None:
+def test_halving_continues_ties() -> None:
     trials = [trial(0.0) for _ in range(9)]
     assert not any(pruner("halving").stops(one, trials) for one in trials)
 
 
-def test_halving_compares_at_the_same_rung_and_with_explored_trials_only() -> None:
+def test_halving_compares_explored_trials_at_the_same_rung() -> None:
     own = trial(0.1)
     others = [trial(0.9, update=600), trial(0.9, purpose="default"), trial(0.9, purpose="confirm")]
     assert not pruner("halving").stops(own, [own, *others])
     assert pruner("halving").stops(own, [own, *others, trial(0.9)])
 
 
-def test_halving_judges_at_rungs_of_explored_trials() -> None:
+def test_halving_judges_explored_trials_at_rungs() -> None:
     judge = pruner("halving", first_rung=4, factor=3)
     judged = [update for update in range(1, 2000) if judge.judges_at(trial(0.5), update)]
     assert judged == [4 * 50, 12 * 50, 36 * 50]
     assert not judge.judges_at(trial(0.5, purpose="default"), 200)
 
 
-def test_about_the_asked_share_is_exempt() -> None:
-    """Binomial: 2,000 draws at 0.1 have a standard deviation of 13; six of them on either side."""
+def test_exempt_share() -> None:
+    """2,000 draws at 0.1 have a standard deviation of 13; the bounds are six of them away."""
     judge = pruner("halving", exempt_share=0.1)
     assert 120 < sum(judge.is_exempt(number) for number in range(2000)) < 280

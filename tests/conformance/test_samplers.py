@@ -1,4 +1,4 @@
-"""What every sampler must do, whichever way it chooses."""
+"""Conformance tests of all samplers, and properties of single ones."""
 
 import itertools
 from typing import Any, get_args
@@ -26,7 +26,7 @@ CHOICES: list[dict[str, Any]] = [
         "values": [{"activation": "none", "loss": "mse"}, {"activation": "none", "loss": "huber"}],
     },
 ]
-#: adam has no momentum, sgd and rmsprop three; two clip norms, two losses.
+#: adam without momentum, sgd and rmsprop with three values; two clip norms, two losses.
 NUM_CHOICES = 7 * 2 * 2
 
 
@@ -51,7 +51,7 @@ every_sampler = pytest.mark.parametrize("name", sorted(SAMPLERS))
 
 
 def propose_many(name: str, space: Space, seed: int, cell: Cell, num_recipes: int) -> list[dict[str, Any]]:
-    """Recipes of a cell whose trials end one after the other."""
+    """Return the recipes of a cell whose trials end one after the other."""
     tried: list[Tried] = []
     recipes: list[dict[str, Any]] = []
     for index in range(num_recipes):
@@ -63,23 +63,23 @@ def propose_many(name: str, space: Space, seed: int, cell: Cell, num_recipes: in
     return recipes
 
 
-def test_every_sampler_can_be_named() -> None:
+def test_every_sampler_can_be_configured() -> None:
     assert set(SAMPLERS) == set(get_args(RunConfig.model_fields["sampler"].annotation))
 
 
 @every_sampler
-def test_the_default_recipe_comes_first(name: str) -> None:
+def test_default_recipe_comes_first(name: str) -> None:
     assert SAMPLERS[name](MIXED, 0).propose(CELLS[0], []) == MIXED.default_recipe(CELLS[0])
 
 
 @every_sampler
 @settings(deadline=None, max_examples=5)
 @given(seed=st.integers(0, 2**31 - 1), cell=st.sampled_from(CELLS))
-def test_proposals_are_whole_valid_and_never_the_same(name: str, seed: int, cell: Cell) -> None:
+def test_proposals_are_complete_valid_and_distinct(name: str, seed: int, cell: Cell) -> None:
     recipes = propose_many(name, MIXED, seed, cell, 15)
     assert len(recipes) == 15
     for recipe in recipes:
-        assert recipe == MIXED.complete(cell, recipe), "an axis that is not there has no value"
+        assert recipe == MIXED.complete(cell, recipe), "an inactive axis has no value"
         MIXED.trial_config(cell, recipe, seed=1)
         for path, value in recipe.items():
             assert contains(MIXED.axis(path), value)
@@ -95,7 +95,7 @@ def contains(axis: Axis, value: Any) -> bool:
 
 
 @every_sampler
-def test_a_sampler_that_is_rebuilt_proposes_the_same(name: str) -> None:
+def test_rebuilt_sampler_proposes_the_same(name: str) -> None:
     kept = SAMPLERS[name](MIXED, 7)
     tried: list[Tried] = []
     for index in range(15):
@@ -106,7 +106,7 @@ def test_a_sampler_that_is_rebuilt_proposes_the_same(name: str) -> None:
 
 
 @every_sampler
-def test_a_trial_that_errored_or_runs_is_not_tried_again(name: str) -> None:
+def test_errored_or_running_recipe_is_not_repeated(name: str) -> None:
     default = MIXED.default_recipe(CELLS[0])
     tried = [Tried(MIXED.recipe_labels(default), score=None)]
     assert SAMPLERS[name](MIXED, 0).propose(CELLS[0], tried) not in (None, default)
@@ -115,14 +115,14 @@ def test_a_trial_that_errored_or_runs_is_not_tried_again(name: str) -> None:
 @every_sampler
 @settings(deadline=None, max_examples=3)
 @given(seed=st.integers(0, 2**31 - 1))
-def test_a_small_space_is_used_up_and_then_exhausted(name: str, seed: int) -> None:
+def test_small_space_is_exhausted(name: str, seed: int) -> None:
     recipes = propose_many(name, DISCRETE, seed, CELLS[0], 2 * NUM_CHOICES)
     labels = {recipe_key(DISCRETE.recipe_labels(recipe)) for recipe in recipes}
     assert len(labels) == len(recipes) == NUM_CHOICES
 
 
 @every_sampler
-def test_without_axes_there_is_the_default_recipe_and_no_other(name: str) -> None:
+def test_without_axes_only_the_default_recipe(name: str) -> None:
     bare = space_of([])
     sampler = SAMPLERS[name](bare, 0)
     assert sampler.propose(CELLS[0], []) == {}
@@ -130,15 +130,15 @@ def test_without_axes_there_is_the_default_recipe_and_no_other(name: str) -> Non
 
 
 @every_sampler
-def test_values_that_do_not_fit_together_are_passed_over(name: str) -> None:
-    """Momentum is nothing that adam has, and here no condition says so."""
+def test_invalid_combinations_are_skipped(name: str) -> None:
+    """adam has no momentum, and here no condition excludes it."""
     space = space_of([{k: v for k, v in axis.items() if k != "when"} for axis in CHOICES])
     recipes = propose_many(name, space, 0, CELLS[0], 2 * NUM_CHOICES)
     assert len(recipes) == NUM_CHOICES
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SAMPLERS if not SAMPLERS[n].learns_from_scores))
-def test_cells_get_the_same_recipes_so_that_they_can_be_compared(name: str) -> None:
+def test_cells_get_the_same_recipes(name: str) -> None:
     assert propose_many(name, MIXED, 3, CELLS[0], 20) == propose_many(name, MIXED, 3, CELLS[3], 20)
 
 
@@ -147,7 +147,7 @@ def test_another_seed_gives_other_recipes(name: str) -> None:
     assert propose_many(name, MIXED, 0, CELLS[0], 3)[1:] != propose_many(name, MIXED, 1, CELLS[0], 3)[1:]
 
 
-def test_the_grid_changes_one_axis_before_two() -> None:
+def test_grid_changes_one_axis_before_two() -> None:
     default = MIXED.default_recipe(CELLS[0])
     recipes = propose_many("grid", MIXED, 0, CELLS[0], 80)
     num_changed = [sum(default.get(path, 0.0) != value for path, value in r.items()) for r in recipes]
@@ -157,14 +157,14 @@ def test_the_grid_changes_one_axis_before_two() -> None:
 
 
 def test_sobol_fills_a_range_evenly() -> None:
-    """64 points of a Sobol' sequence: four in each sixteenth of an axis. Independent ones miss some."""
+    """64 points have four in each sixteenth of an axis; independent ones would miss some."""
     space = space_of([{"path": "model.dropout", "low": 0.0, "high": 0.5, "default": 0.25}])
     values = [recipe["model.dropout"] for recipe in propose_many("sobol", space, 5, CELLS[0], 65)[1:]]
     counts = [sum(int(value / 0.5 * 16) == bin_ for value in values) for bin_ in range(16)]
     assert counts == [4] * 16
 
 
-def test_tpe_draws_near_what_scored_well() -> None:
+def test_tpe_draws_near_good_scores() -> None:
     space = space_of([{"path": "model.dropout", "low": 0.0, "high": 0.5, "default": 0.0}])
     tried = [Tried({"model.dropout": n / 60}, score=-abs(n / 60 - 0.4)) for n in range(30)]
     draws = [SAMPLERS["tpe"](space, seed).propose(CELLS[0], tried) for seed in range(20)]
@@ -172,7 +172,7 @@ def test_tpe_draws_near_what_scored_well() -> None:
     assert mean_distance < 0.08, "uniform draws lie 0.17 away"
 
 
-def test_the_grid_lists_each_recipe_once() -> None:
+def test_grid_lists_each_recipe_once() -> None:
     recipes = list(SAMPLERS["grid"](DISCRETE, 0).candidates(CELLS[0], []))
     assert len(recipes) == NUM_CHOICES
     assert len({recipe_key(DISCRETE.recipe_labels(recipe)) for recipe in recipes}) == NUM_CHOICES

@@ -1,4 +1,4 @@
-"""One trial's configuration for every task and network that go together."""
+"""Configurations of every compatible pair of task and network."""
 
 import contextlib
 import itertools
@@ -16,7 +16,7 @@ from failmap.search.trial.config import TrialConfig
 MakeTrial = Callable[..., TrialConfig]
 Differences = Callable[[TrialConfig, TrialConfig], set[str]]
 
-#: Settings under which networks, tasks and trainings are no longer the plainest, each with what bears it.
+#: Settings other than the simplest ones, in groups that are valid together.
 VARIANTS: tuple[dict[str, dict[str, Any]], ...] = (
     {},
     {"model": {"depth": 3, "dropout": 0.2}},
@@ -52,7 +52,7 @@ def make_trial() -> MakeTrial:
 
 @pytest.fixture(scope="session")
 def every_trial(make_trial: MakeTrial) -> list[TrialConfig]:
-    """All pairs of task and network that go together, and the variants of one of each with all others."""
+    """All compatible pairs of task and network, and the variants of adding and of lstm with all others."""
     trials = []
     for task, model, variant in itertools.product(TASK_CONFIGS, MODEL_CONFIGS, VARIANTS):
         if variant and task != "adding" and model != "lstm":
@@ -66,7 +66,7 @@ def every_trial(make_trial: MakeTrial) -> list[TrialConfig]:
 
 @pytest.fixture(scope="session")
 def differing_paths() -> Differences:
-    """The dotted paths in which two configurations differ."""
+    """A function that returns the dotted paths in which two configurations differ."""
 
     def differing(one: TrialConfig, other: TrialConfig) -> set[str]:
         before, after = dict(flatten(one.model_dump())), dict(flatten(other.model_dump()))

@@ -1,4 +1,4 @@
-"""Runs whose trials end by a rule instead of a training, and agendas that are worked off without a study."""
+"""Runs whose trials end by a rule instead of training, and allocations that run without a study."""
 
 import random
 from collections.abc import Callable
@@ -29,8 +29,8 @@ def open_study(config: RunConfig, folder: RunFolder, agenda: Allocation | None =
     return Study.open(config, folder, lambda line: None, cost, agenda)
 
 
-def work_off(study: Study, rule: Rule) -> list[Start]:
-    """Ends one trial after the other by the rule, until nothing is left."""
+def run_all(study: Study, rule: Rule) -> list[Start]:
+    """End one trial after the other by the rule until none is left."""
     starts = []
     while (start := study.ask()) is not None:
         starts.append(start)
@@ -39,42 +39,42 @@ def work_off(study: Study, rule: Rule) -> list[Start]:
     return starts
 
 
-def begin(agenda: Allocation, job: NextTrial, number: int) -> KnownTrial:
+def begin(allocation: Allocation, trial: NextTrial, number: int) -> KnownTrial:
     note = KnownTrial(
-        number, job.cell, job.recipe_index, job.purpose, job.seed, intervention=job.intervention
+        number, trial.cell, trial.recipe_index, trial.purpose, trial.seed, intervention=trial.intervention
     )
-    agenda.begin(note, {})
+    allocation.begin(note, {})
     return note
 
 
-def run_one_by_one(agenda: Allocation, rule: Callable[[NextTrial], Outcome]) -> list[NextTrial]:
-    """All jobs of an agenda, where every trial ends before the next begins."""
-    jobs: list[NextTrial] = []
-    while (job := agenda.next()) is not None:
-        jobs.append(job)
-        agenda.end(begin(agenda, job, 1000 + len(jobs)), rule(job), 0.5)
-    return jobs
+def run_one_by_one(allocation: Allocation, rule: Callable[[NextTrial], Outcome]) -> list[NextTrial]:
+    """Return all trials of an allocation if each ends before the next begins."""
+    trials: list[NextTrial] = []
+    while (trial := allocation.next()) is not None:
+        trials.append(trial)
+        allocation.end(begin(allocation, trial, 1000 + len(trials)), rule(trial), 0.5)
+    return trials
 
 
 def run_in_any_order(
-    agenda: Allocation,
+    allocation: Allocation,
     rule: Callable[[NextTrial], Outcome],
     chance: random.Random,
     look: Callable[[list[KnownTrial]], None],
     num_slots: int,
 ) -> list[tuple[NextTrial, KnownTrial]]:
-    """All jobs of an agenda, where several run at a time; `look` is called now and then with all notes."""
+    """Return all trials of an allocation with several at a time; `look` is called with the notes so far."""
     begun: list[tuple[NextTrial, KnownTrial]] = []
     running: list[tuple[NextTrial, KnownTrial]] = []
     while True:
         look([note for _, note in begun])
-        job = agenda.next()
-        if job is not None and len(running) < num_slots:
-            note = begin(agenda, job, 1000 + len(begun))
-            begun.append((job, note))
-            running.append((job, note))
+        trial = allocation.next()
+        if trial is not None and len(running) < num_slots:
+            note = begin(allocation, trial, 1000 + len(begun))
+            begun.append((trial, note))
+            running.append((trial, note))
         elif running:
-            job, note = running.pop(chance.randrange(len(running)))
-            agenda.end(note, rule(job), 0.5)
+            trial, note = running.pop(chance.randrange(len(running)))
+            allocation.end(note, rule(trial), 0.5)
         else:
             return begun

@@ -1,4 +1,4 @@
-"""What can be taken away from a recipe that learned."""
+"""The ablations of a trial that learned."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from failmap.search.trial.config import TrialConfig
 MakeTrial = Callable[..., TrialConfig]
 
 
-def test_each_changes_just_what_it_names(
+def test_ablation_changes_only_its_paths(
     every_trial: list[TrialConfig], differing_paths: Callable[..., set[str]]
 ) -> None:
     for trial in every_trial:
@@ -19,7 +19,7 @@ def test_each_changes_just_what_it_names(
             assert differing_paths(trial, apply(trial, changes)) == set(changes) != set()
 
 
-def test_from_the_plainest_recipe_only_sizes_and_steps_are_left_to_change(make_trial: MakeTrial) -> None:
+def test_simplest_recipe_loses_only_sizes_and_rates(make_trial: MakeTrial) -> None:
     assert removable_settings(make_trial()) == {
         "half the width": {"model.hidden_size": 16},
         "a quarter of the batch": {"train.batch_size": 16},
@@ -29,7 +29,7 @@ def test_from_the_plainest_recipe_only_sizes_and_steps_are_left_to_change(make_t
     }
 
 
-def test_what_was_added_is_taken_away_one_thing_at_a_time(make_trial: MakeTrial) -> None:
+def test_settings_are_removed_one_at_a_time(make_trial: MakeTrial) -> None:
     found = removable_settings(
         make_trial(
             task={"name": "parity", "supervision": "every_step", "length_distribution": "uniform"},
@@ -55,13 +55,13 @@ def test_widths_lose_the_top_layer_or_half_of_each(make_trial: MakeTrial) -> Non
     assert found["half the width"] == {"model.widths": "32-16-1"}
 
 
-def test_momentum_goes_with_nesterovs(make_trial: MakeTrial) -> None:
+def test_momentum_is_removed_with_nesterov(make_trial: MakeTrial) -> None:
     found = removable_settings(make_trial(train={"optimizer": "sgd", "momentum": 0.9, "nesterov": True}))
     assert found["no momentum"] == {"train.momentum": 0.0, "train.nesterov": False}
     assert not any(name.startswith("SGD") for name in found)
 
 
-def test_plain_sgd_does_without_the_decoupled_decay_of_adamw(make_trial: MakeTrial) -> None:
+def test_sgd_drops_the_decoupled_decay_of_adamw(make_trial: MakeTrial) -> None:
     sgd = removable_settings(make_trial(train={"optimizer": "adamw", "beta1": 0.8}))[
         "SGD at a learning rate of 0.1"
     ]
@@ -74,7 +74,7 @@ def test_plain_sgd_does_without_the_decoupled_decay_of_adamw(make_trial: MakeTri
 
 
 @pytest.mark.parametrize("model", ["mlp", "attention", "conv_lstm"])
-def test_networks_of_other_kinds_have_less_to_lose(make_trial: MakeTrial, model: str) -> None:
+def test_other_networks_lose_width_and_dropout(make_trial: MakeTrial, model: str) -> None:
     task = "moving_mnist" if model == "conv_lstm" else "adding"
     trial = make_trial(task={"name": task}, model={"name": model, "dropout": 0.1})
     assert {"half the width", "no dropout"} <= removable_settings(trial).keys()

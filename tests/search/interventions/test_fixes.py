@@ -1,4 +1,4 @@
-"""What fixes set: each what it says, where it applies, and nothing else."""
+"""The changes that fixes make, and where they apply."""
 
 from collections.abc import Callable
 from typing import Any, get_args
@@ -12,25 +12,25 @@ from failmap.search.interventions.fixes import FIXES, changes_of
 from failmap.search.interventions.plan import apply
 from failmap.search.trial.config import TrialConfig
 
-#: What can be had more of.
+#: Fixes that can be applied more than once.
 REPEATABLE = {"lower_rate", "higher_rate", "larger_batch", "wider", "more_updates"}
 MakeTrial = Callable[..., TrialConfig]
 
 SIGMOID_BCE = {"activation": "sigmoid", "loss": "bce"}
 
 
-def test_every_fix_of_the_contract_has_words_and_a_function() -> None:
+def test_every_fix_has_a_description_and_a_function() -> None:
     assert set(FIXES) == set(FIX_WORDS) == set(get_args(FixName))
     assert {name for ladder in REMEDIES.values() for name in ladder} <= set(FIXES)
 
 
-def test_every_network_and_task_is_among_the_trials(every_trial: list[TrialConfig]) -> None:
+def test_trials_cover_every_network_and_task(every_trial: list[TrialConfig]) -> None:
     assert {trial.model.name for trial in every_trial} == set(MODEL_CONFIGS)
     assert {trial.task.name for trial in every_trial} == set(TASK_CONFIGS)
 
 
 @pytest.mark.parametrize("name", FIXES)
-def test_a_fix_changes_just_what_it_names(
+def test_fix_changes_only_its_paths(
     name: FixName, every_trial: list[TrialConfig], differing_paths: Callable[..., set[str]]
 ) -> None:
     num_applied = 0
@@ -43,7 +43,7 @@ def test_a_fix_changes_just_what_it_names(
 
 
 @pytest.mark.parametrize("name", sorted(FIXES.keys() - REPEATABLE))
-def test_a_fix_that_is_there_is_not_tried_again(name: FixName, every_trial: list[TrialConfig]) -> None:
+def test_applied_fix_does_not_apply_again(name: FixName, every_trial: list[TrialConfig]) -> None:
     for trial in every_trial:
         changes = changes_of(name, trial)
         if changes is not None:
@@ -152,13 +152,13 @@ def test_a_fix_that_is_there_is_not_tried_again(name: FixName, every_trial: list
         ("start_shorter", {}, None),
     ],
 )  # fmt: skip
-def test_what_a_fix_sets(
+def test_changes_of_a_fix(
     make_trial: MakeTrial, name: FixName, given: dict[str, dict[str, Any]], changes: dict[str, Any] | None
 ) -> None:
     assert changes_of(name, make_trial(**given)) == changes
 
 
-def test_a_fix_by_which_chance_alone_could_learn_is_not_tried(make_trial: MakeTrial) -> None:
+def test_fix_by_which_chance_could_learn_does_not_apply(make_trial: MakeTrial) -> None:
     trial = make_trial(
         task={"name": "parity", "sequence_length": 20, "test_size": 200},
         train={"max_updates": 50},

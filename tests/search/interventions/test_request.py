@@ -1,4 +1,4 @@
-"""The words of search.rescue and search.ablate, and what is told of wrong ones."""
+"""The arguments of search.rescue and search.ablate, and the errors for invalid ones."""
 
 import subprocess
 import sys
@@ -17,28 +17,28 @@ from failmap.search.loading import to_yaml
 
 @pytest.fixture
 def storage(make_config: Callable[..., RunConfig], tmp_path: Path) -> str:
-    """With a run of one facet axis whose labels are numbers."""
+    """A storage with one run, whose facet axis has numeric labels."""
     (tmp_path / "tiny").mkdir()
     config = make_config(widths=[8, 32], budget={"minutes": 5, "trials": 9})
     write_atomically(tmp_path / "tiny" / "config.yaml", to_yaml(config))
     return f"storage={tmp_path}"
 
 
-def problems(read: Callable[[Sequence[str]], Any], *words: str) -> list[str]:
+def problems(read: Callable[[Sequence[str]], Any], *arguments: str) -> list[str]:
     with pytest.raises(UserError) as raised:
-        read(words)
+        read(arguments)
     return list(raised.value.problems)
 
 
-def test_all_cells_five_seeds_and_the_run_s_own_minutes(storage: str) -> None:
+def test_defaults(storage: str) -> None:
     request = read_rescue(["run=tiny", storage])
     assert (request.labels, request.recipe, request.seeds, request.is_plan) == ({}, 0, 5, False)
     assert request.session.config.budget.minutes == 5
-    assert request.session.max_trials is None, "the run's own limit is about its map"
+    assert request.session.max_trials is None, "the run's own limit is for its map"
     assert request.session.command == ("python", "-m", "search.rescue", "run=tiny", storage)
 
 
-def test_a_session_has_limits_of_its_own(storage: str) -> None:
+def test_session_has_its_own_limits(storage: str) -> None:
     request = read_ablation(
         ["run=tiny", storage, "trial=3", "budget.minutes=2", "budget.trials=7", "plan=true"]
     )
@@ -54,12 +54,12 @@ def test_a_session_has_limits_of_its_own(storage: str) -> None:
         ("sequence_length=1e1", {"task.sequence_length": 10}),
     ],
 )
-def test_cells_are_named_by_their_labels(storage: str, text: str, labels: dict[str, Any]) -> None:
+def test_labels_of_cells(storage: str, text: str, labels: dict[str, Any]) -> None:
     assert read_rescue(["run=tiny", storage, f"cell={text}"]).labels == labels
 
 
-def test_every_mistake_is_told_with_the_nearest_right_thing(storage: str) -> None:
-    told = problems(
+def test_all_mistakes_are_reported_with_alternatives(storage: str) -> None:
+    lines = problems(
         read_rescue,
         "run=tiny",
         storage,
@@ -69,33 +69,33 @@ def test_every_mistake_is_told_with_the_nearest_right_thing(storage: str) -> Non
         "budget.minutes=0",
         "train.learning_rate=1e-3",
     )
-    assert told == [
-        "recipe=-1: must be at least 0",
-        "sees=3: unknown key; did you mean seeds?",
-        "train.learning_rate=1e-3: unknown key; known: run, storage, cell, recipe, seeds, plan, "
-        "budget.minutes, budget.trials, cluster, keep",
-        "cell=model.dept=2,task.sequence_length=7: 'model.dept' is no axis of the map; did you mean "
-        "model.depth?",
-        "cell=model.dept=2,task.sequence_length=7: task.sequence_length has no value 7; known: 5, 10",
-        "budget.minutes=0: must be greater than 0",
+    expected = [
+        ("recipe=-1", "at least 0"),
+        ("sees=3", "seeds?"),
+        ("train.learning_rate=1e-3", "run, storage, cell, recipe, seeds, plan, budget.minutes"),
+        ("cell=model.dept=2", "model.depth?"),
+        ("cell=model.dept=2", "task.sequence_length has no value 7; known: 5, 10"),
+        ("budget.minutes=0", "greater than 0"),
     ]
+    assert len(lines) == len(expected)
+    for line, (argument, hint) in zip(lines, expected, strict=True):
+        assert line.startswith(argument)
+        assert hint in line
 
 
-def test_a_trial_must_be_named(storage: str) -> None:
-    assert problems(read_ablation, "run=tiny", storage) == [
-        "trial: is missing: which trial that learned? The report lists them by number"
-    ]
-    assert problems(read_ablation, "run=tiny", storage, "trial=twelve") == [
-        "trial=twelve: must be a whole number"
-    ]
+def test_ablation_needs_a_trial_number(storage: str) -> None:
+    (line,) = problems(read_ablation, "run=tiny", storage)
+    assert line.startswith("trial: ")
+    (line,) = problems(read_ablation, "run=tiny", storage, "trial=twelve")
+    assert line.startswith("trial=twelve: ")
 
 
-def test_a_run_that_is_not_there_is_told_by_its_nearest_name(storage: str) -> None:
-    (told,) = problems(read_rescue, "run=tinny", storage)
-    assert told.endswith("did you mean tiny?")
+def test_unknown_run_suggests_the_nearest_name(storage: str) -> None:
+    (line,) = problems(read_rescue, "run=tinny", storage)
+    assert line.endswith("did you mean tiny?")
 
 
-def test_words_are_read_without_what_takes_seconds_to_import() -> None:
+def test_arguments_are_read_without_slow_imports() -> None:
     program = (
         "import sys, search.rescue, search.ablate\n"
         "print(sorted({'torch', 'ray', 'optuna', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)))"

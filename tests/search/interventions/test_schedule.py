@@ -1,4 +1,4 @@
-"""Which intervention comes next: paired seeds, what is given up, what is carried along a row, donors."""
+"""The order of interventions: paired seeds, steps that are given up or carried along, warm starts."""
 
 import random
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.config import RunConfig
-from failmap.search.interventions.plan import AS_IT_WAS, START_SHORTER, Case, Donor, Plan, Step
+from failmap.search.interventions.plan import START_SHORTER, UNCHANGED, Case, Plan, Step, WarmStart
 from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.space import Cell
 from tests.search.interventions.runs import begin, run_in_any_order, run_one_by_one
@@ -48,7 +48,7 @@ def make_plan(config: RunConfig) -> MakePlan:
             recipe=recipe,
             config=config.space.trial_config(cell, recipe, 0),
             base=0,
-            steps=(Step(AS_IT_WAS, {}, "", 5, 1.0), *steps),
+            steps=(Step(UNCHANGED, {}, "", 5, 1.0), *steps),
             carried=carried,
             row=(("model.depth", depth),),
         )
@@ -72,152 +72,156 @@ def make_plan(config: RunConfig) -> MakePlan:
 
 
 @pytest.fixture(scope="session")
-def donor(config: RunConfig) -> Donor:
+def warm_start(config: RunConfig) -> WarmStart:
     cell = cell_at(config, 5)
     recipe = config.space.default_recipe(cell)
-    return Donor(cell, 0, recipe, config.space.trial_config(cell, recipe, 0), seeds=(0, 1, 3))
+    return WarmStart(cell, 0, recipe, config.space.trial_config(cell, recipe, 0), seeds=(0, 1, 3))
 
 
-def name_of(job: NextTrial) -> str:
-    assert job.intervention is not None
-    return job.intervention.name
+def name_of(trial: NextTrial) -> str:
+    assert trial.intervention is not None
+    return trial.intervention.name
 
 
 def only(*names: str) -> Callable[[NextTrial], Outcome]:
-    """The rule by which these changes help and no others do."""
-    return lambda job: "learned" if name_of(job) in names else "failed"
+    """Return a rule by which only these changes help."""
+    return lambda trial: "learned" if name_of(trial) in names else "failed"
 
 
-def tell_of_base(agenda: InterventionSchedule, outcomes: list[Outcome | None]) -> None:
-    """The trials that the map's own search made of the base, seed by seed."""
-    case = agenda.plan.cases[0]
+def begin_base_trials(schedule: InterventionSchedule, outcomes: list[Outcome | None]) -> None:
+    """Add the base's trials from the search, seed by seed."""
+    case = schedule.plan.cases[0]
     for seed, outcome in enumerate(outcomes):
-        agenda.begin(KnownTrial(seed, case.cell, 0, "default", seed, outcome), {})
+        schedule.begin(KnownTrial(seed, case.cell, 0, "default", seed, outcome), {})
 
 
-def test_missing_seeds_of_the_base_come_first_then_fix_by_fix_on_the_same_seeds(make_plan: MakePlan) -> None:
-    agenda = InterventionSchedule(make_plan())
-    tell_of_base(agenda, ["failed"] * 4)
-    jobs = run_one_by_one(agenda, only("lower_rate", "layer_norm", "clip"))
-    assert [(name_of(job), job.seed) for job in jobs] == [
-        (AS_IT_WAS, 4),
+def test_missing_base_seeds_come_first(make_plan: MakePlan) -> None:
+    schedule = InterventionSchedule(make_plan())
+    begin_base_trials(schedule, ["failed"] * 4)
+    trials = run_one_by_one(schedule, only("lower_rate", "layer_norm", "clip"))
+    assert [(name_of(trial), trial.seed) for trial in trials] == [
+        (UNCHANGED, 4),
         *((step.name, seed) for step in STEPS for seed in range(5)),
     ]
-    assert {job.purpose for job in jobs} == {"intervene"}
+    assert {trial.purpose for trial in trials} == {"intervene"}
 
 
-def test_a_trial_has_the_base_s_configuration_with_one_thing_changed(make_plan: MakePlan) -> None:
-    agenda = InterventionSchedule(make_plan())
-    tell_of_base(agenda, ["failed"] * 5)
-    job = agenda.next()
-    assert job is not None
-    assert job.intervention == Intervention("rescue", "lower_rate", RATE, 0, "diverged")
-    (case,) = agenda.plan.cases
+def test_trial_has_the_base_configuration_with_one_change(make_plan: MakePlan) -> None:
+    schedule = InterventionSchedule(make_plan())
+    begin_base_trials(schedule, ["failed"] * 5)
+    trial = schedule.next()
+    assert trial is not None
+    assert trial.intervention == Intervention("rescue", "lower_rate", RATE, 0, "diverged")
+    (case,) = schedule.plan.cases
     train = case.config.train.model_copy(update={"learning_rate": 1e-3})
-    assert job.config == case.config.model_copy(update={"train": train})
+    assert trial.config == case.config.model_copy(update={"train": train})
 
 
-def test_a_base_trial_that_was_cut_short_or_broke_is_run_again_as_it_was(make_plan: MakePlan) -> None:
-    agenda = InterventionSchedule(make_plan())
-    tell_of_base(agenda, ["failed", "censored", "errored", None, "failed"])
-    jobs = run_one_by_one(agenda, only())
-    assert [job.seed for job in jobs if name_of(job) == AS_IT_WAS] == [1, 2]
+def test_inconclusive_base_trials_run_again(make_plan: MakePlan) -> None:
+    schedule = InterventionSchedule(make_plan())
+    begin_base_trials(schedule, ["failed", "censored", "errored", None, "failed"])
+    trials = run_one_by_one(schedule, only())
+    assert [trial.seed for trial in trials if name_of(trial) == UNCHANGED] == [1, 2]
 
 
-def test_what_fails_on_four_seeds_is_given_up(make_plan: MakePlan) -> None:
-    agenda = InterventionSchedule(make_plan())
-    tell_of_base(agenda, ["failed"] * 5)
-    jobs = run_one_by_one(agenda, only("clip"))
-    assert Counter(map(name_of, jobs)) == {"lower_rate": 4, "layer_norm": 4, "clip": 5}
+def test_step_that_fails_on_four_seeds_is_given_up(make_plan: MakePlan) -> None:
+    schedule = InterventionSchedule(make_plan())
+    begin_base_trials(schedule, ["failed"] * 5)
+    trials = run_one_by_one(schedule, only("clip"))
+    assert Counter(map(name_of, trials)) == {"lower_rate": 4, "layer_norm": 4, "clip": 5}
 
 
-def test_the_seed_that_may_prove_needless_waits_while_there_is_other_work(make_plan: MakePlan) -> None:
-    agenda = InterventionSchedule(make_plan())
-    tell_of_base(agenda, ["failed"] * 5)
-    jobs = []
+def test_seed_that_may_be_needless_waits(make_plan: MakePlan) -> None:
+    schedule = InterventionSchedule(make_plan())
+    begin_base_trials(schedule, ["failed"] * 5)
+    trials = []
     for number in range(5):
-        job = agenda.next()
-        assert job is not None
-        jobs.append((name_of(job), job.seed))
-        begin(agenda, job, number)
-    assert jobs == [*(("lower_rate", seed) for seed in range(4)), ("layer_norm", 0)]
+        trial = schedule.next()
+        assert trial is not None
+        trials.append((name_of(trial), trial.seed))
+        begin(schedule, trial, number)
+    assert trials == [*(("lower_rate", seed) for seed in range(4)), ("layer_norm", 0)]
 
 
-def test_a_fix_that_worked_comes_first_further_along_the_row(make_plan: MakePlan) -> None:
-    agenda = InterventionSchedule(make_plan(lengths=(10, 20)))
-    jobs = run_one_by_one(agenda, only("clip"))
-    further = [name_of(job) for job in jobs if job.cell.as_dict()["task.sequence_length"] == 20]
-    assert list(dict.fromkeys(further)) == [AS_IT_WAS, "clip", "lower_rate", "layer_norm"]
+def test_fix_that_worked_comes_first_in_the_row(make_plan: MakePlan) -> None:
+    schedule = InterventionSchedule(make_plan(lengths=(10, 20)))
+    trials = run_one_by_one(schedule, only("clip"))
+    later = [name_of(trial) for trial in trials if trial.cell.as_dict()["task.sequence_length"] == 20]
+    assert list(dict.fromkeys(later)) == [UNCHANGED, "clip", "lower_rate", "layer_norm"]
 
 
-def test_a_fix_that_worked_is_tried_even_where_no_ladder_has_it(make_plan: MakePlan) -> None:
+def test_fix_that_worked_is_carried_to_other_ladders(make_plan: MakePlan) -> None:
     plan = make_plan(lengths=(10, 20), own={20: STEPS[:1]})
     for rule, carried in ((only("clip"), ["clip"]), (only("lower_rate"), [])):
-        jobs = run_one_by_one(InterventionSchedule(plan), rule)
-        further = [name_of(job) for job in jobs if job.cell.as_dict()["task.sequence_length"] == 20]
-        assert list(dict.fromkeys(further)) == [AS_IT_WAS, *carried, "lower_rate"]
+        trials = run_one_by_one(InterventionSchedule(plan), rule)
+        later = [name_of(trial) for trial in trials if trial.cell.as_dict()["task.sequence_length"] == 20]
+        assert list(dict.fromkeys(later)) == [UNCHANGED, *carried, "lower_rate"]
 
 
-def test_a_control_that_works_is_carried_nowhere(make_plan: MakePlan) -> None:
+def test_control_is_not_carried(make_plan: MakePlan) -> None:
     control = Step("every_step_labels", {"task.supervision": "every_step"}, "no_signal", 5, 1.0)
     plan = make_plan(lengths=(10, 20), steps=(control, STEPS[0]), own={20: STEPS[:1]})
-    jobs = run_one_by_one(InterventionSchedule(plan), only("every_step_labels"))
-    further = {name_of(job) for job in jobs if job.cell.as_dict()["task.sequence_length"] == 20}
-    assert further == {AS_IT_WAS, "lower_rate"}
+    trials = run_one_by_one(InterventionSchedule(plan), only("every_step_labels"))
+    later = {name_of(trial) for trial in trials if trial.cell.as_dict()["task.sequence_length"] == 20}
+    assert later == {UNCHANGED, "lower_rate"}
 
 
-def test_donors_are_trained_before_what_starts_from_them(make_plan: MakePlan, donor: Donor) -> None:
-    step = Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, donor)
-    agenda = InterventionSchedule(make_plan(steps=(step,)))
-    tell_of_base(agenda, ["failed"] * 5)
-    jobs = run_one_by_one(agenda, lambda job: "learned")
-    kinds = [(job.intervention.kind, job.seed) for job in jobs if job.intervention]
-    donors = [seed for kind, seed in kinds if kind == "donor"]
-    assert donors == [0, 1, 3], "a seed that did not learn there starts from another's weights"
+def test_warm_starts_wait_for_their_sources(make_plan: MakePlan, warm_start: WarmStart) -> None:
+    step = Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, warm_start)
+    schedule = InterventionSchedule(make_plan(steps=(step,)))
+    begin_base_trials(schedule, ["failed"] * 5)
+    trials = run_one_by_one(schedule, lambda trial: "learned")
+    kinds = [(trial.intervention.kind, trial.seed) for trial in trials if trial.intervention]
+    sources = [seed for kind, seed in kinds if kind == "donor"]
+    assert sources == [0, 1, 3], "a seed that did not learn there starts from another's weights"
     assert [seed for kind, seed in kinds if kind == "rescue"] == list(range(5))
-    starts = {job.seed: job.config.model.model_dump()["start_from"] for job in jobs if name_of(job)}
-    numbers = {job.seed: f"tiny/{1001 + place}" for place, job in enumerate(jobs) if donor.cell == job.cell}
+    starts = {trial.seed: trial.config.model.model_dump()["start_from"] for trial in trials if name_of(trial)}
+    numbers = {
+        trial.seed: f"tiny/{1001 + index}"
+        for index, trial in enumerate(trials)
+        if warm_start.cell == trial.cell
+    }
     assert starts[1] == numbers[1]
     assert starts[2] == numbers[0]
 
 
-def test_where_a_donor_breaks_its_seed_is_left_out(make_plan: MakePlan, donor: Donor) -> None:
-    step = Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, donor)
-    agenda = InterventionSchedule(make_plan(steps=(step,)))
-    tell_of_base(agenda, ["failed"] * 5)
-    jobs = run_one_by_one(agenda, lambda job: "errored" if job.seed == 1 else "learned")
-    assert [job.seed for job in jobs if job.cell != donor.cell] == [0, 2, 3, 4]
-    assert agenda.num_left() == 0
+def test_seed_of_an_errored_source_is_omitted(make_plan: MakePlan, warm_start: WarmStart) -> None:
+    step = Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, warm_start)
+    schedule = InterventionSchedule(make_plan(steps=(step,)))
+    begin_base_trials(schedule, ["failed"] * 5)
+    trials = run_one_by_one(schedule, lambda trial: "errored" if trial.seed == 1 else "learned")
+    assert [trial.seed for trial in trials if trial.cell != warm_start.cell] == [0, 2, 3, 4]
+    assert schedule.num_left() == 0
 
 
-def test_a_session_s_limit_counts_all_interventions(make_plan: MakePlan) -> None:
+def test_limit_counts_all_interventions(make_plan: MakePlan) -> None:
     assert len(run_one_by_one(InterventionSchedule(make_plan(max_trials=7)), only("clip"))) == 7
 
 
-def test_costs_that_are_left_become_costs_that_are_spent(make_plan: MakePlan) -> None:
-    agenda = InterventionSchedule(make_plan())
-    tell_of_base(agenda, ["failed"] * 5)
-    assert (agenda.cost_spent(), agenda.cost_left(), agenda.num_left()) == (5, 15, 15)
-    run_one_by_one(agenda, only("clip"))
-    assert (agenda.cost_spent(), agenda.cost_left(), agenda.num_left()) == (5 + 4 + 4 + 5, 0, 0)
+def test_cost_left_becomes_cost_spent(make_plan: MakePlan) -> None:
+    schedule = InterventionSchedule(make_plan())
+    begin_base_trials(schedule, ["failed"] * 5)
+    assert (schedule.cost_spent(), schedule.cost_left(), schedule.num_left()) == (5, 15, 15)
+    run_one_by_one(schedule, only("clip"))
+    assert (schedule.cost_spent(), schedule.cost_left(), schedule.num_left()) == (5 + 4 + 4 + 5, 0, 0)
 
 
 @settings(deadline=None, max_examples=60)
-@given(seed=st.integers(0, 2**32), num_slots=st.integers(1, 7), has_donor=st.booleans())
-def test_any_session_in_any_order(
-    make_plan: MakePlan, donor: Donor, seed: int, num_slots: int, has_donor: bool
+@given(seed=st.integers(0, 2**32), num_slots=st.integers(1, 7), has_warm_start=st.booleans())
+def test_any_order_of_trials(
+    make_plan: MakePlan, warm_start: WarmStart, seed: int, num_slots: int, has_warm_start: bool
 ) -> None:
-    """Every moment's decision is the one a rebuilt agenda takes; no seed of a step is tried twice."""
+    """Every decision is that of a rebuilt schedule; no seed of a step is tried twice."""
     chance = random.Random(seed)
-    start = (Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, donor),) if has_donor else ()
+    start = (Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, warm_start),) if has_warm_start else ()
     steps = (*STEPS[:2], *start, STEPS[2])
     plan = make_plan(lengths=(10, 20), steps=steps, own={20: steps[:1]})
     warm = InterventionSchedule(plan)
-    luck = {name: chance.random() for name in (AS_IT_WAS, START_SHORTER, *(step.name for step in STEPS))}
+    luck = {name: chance.random() for name in (UNCHANGED, START_SHORTER, *(step.name for step in STEPS))}
 
-    def rule(job: NextTrial) -> Outcome:
+    def rule(trial: NextTrial) -> Outcome:
         draw = chance.random()
-        return "errored" if draw < 0.05 else "learned" if chance.random() < luck[name_of(job)] else "failed"
+        return "errored" if draw < 0.05 else "learned" if chance.random() < luck[name_of(trial)] else "failed"
 
     def look(notes: list[KnownTrial]) -> None:
         if chance.random() < 0.2:
@@ -228,14 +232,14 @@ def test_any_session_in_any_order(
 
     begun = run_in_any_order(warm, rule, chance, look, num_slots)
     tries: dict[tuple[str, Cell, str], list[int]] = defaultdict(list)
-    learned_donors = set()
-    for job, note in begun:
-        assert job.intervention is not None
-        tries[job.intervention.kind, job.cell, name_of(job)].append(job.seed)
-        source = job.intervention.changes.get("model.start_from")
-        assert source is None or int(source.removeprefix("tiny/")) in learned_donors
-        if job.intervention.kind == "donor" and note.outcome == "learned":
-            learned_donors.add(note.number)
+    learned_sources = set()
+    for trial, note in begun:
+        assert trial.intervention is not None
+        tries[trial.intervention.kind, trial.cell, name_of(trial)].append(trial.seed)
+        source = trial.intervention.changes.get("model.start_from")
+        assert source is None or int(source.removeprefix("tiny/")) in learned_sources
+        if trial.intervention.kind == "donor" and note.outcome == "learned":
+            learned_sources.add(note.number)
     for seeds in tries.values():
         assert len(seeds) == len(set(seeds)) <= 5
         assert set(seeds) <= set(plan.seeds)

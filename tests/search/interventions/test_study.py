@@ -1,4 +1,4 @@
-"""Interventions in a run's journal: kept, resumed, and no evidence of the map."""
+"""Interventions in a run's journal: recorded, resumed, and ignored by the map."""
 
 import random
 import shutil
@@ -15,23 +15,23 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
 from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
-from failmap.search.interventions.plan import AS_IT_WAS, Plan
+from failmap.search.interventions.plan import UNCHANGED, Plan
 from failmap.search.interventions.request import read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.interventions.schedule import InterventionSchedule
-from failmap.search.interventions.view import tell
+from failmap.search.interventions.view import replay
 from failmap.search.loading import to_yaml
 from failmap.search.study import Start
 from failmap.search.trial.config import TrialConfig
-from tests.search.interventions.runs import DIVERGED, LEARNED, open_study, work_off
+from tests.search.interventions.runs import DIVERGED, LEARNED, open_study, run_all
 
 MakeConfig = Callable[..., RunConfig]
 
 
 def end(config: TrialConfig) -> Summary:
-    """Length 10 diverges, unless gradients are clipped."""
-    is_mended = config.task.sequence_length < 10 or config.train.clip_norm is not None
-    return LEARNED if is_mended else DIVERGED
+    """Length 10 diverges unless gradients are clipped."""
+    is_stable = config.task.sequence_length < 10 or config.train.clip_norm is not None
+    return LEARNED if is_stable else DIVERGED
 
 
 @pytest.fixture
@@ -41,27 +41,27 @@ def config(make_config: MakeConfig) -> RunConfig:
 
 @pytest.fixture
 def mapped(config: RunConfig, folder: RunFolder) -> RunFolder:
-    """A run whose map is done: two cells learn and two diverge."""
+    """A complete run in which two cells learn and two diverge."""
     folder.path.mkdir(parents=True)
     write_atomically(folder.config, to_yaml(config))
-    work_off(open_study(config, folder), end)
+    run_all(open_study(config, folder), end)
     return folder
 
 
-def plan_of(folder: RunFolder, *words: str) -> Plan:
-    request = read_rescue([f"run={folder.name}", f"storage={folder.path.parent}", *words])
+def plan_of(folder: RunFolder, *arguments: str) -> Plan:
+    request = read_rescue([f"run={folder.name}", f"storage={folder.path.parent}", *arguments])
     return plan_rescue(request, load_run(folder))
 
 
-def rescue(config: RunConfig, folder: RunFolder, *words: str) -> list[Start]:
-    return work_off(open_study(config, folder, InterventionSchedule(plan_of(folder, *words))), end)
+def rescue(config: RunConfig, folder: RunFolder, *arguments: str) -> list[Start]:
+    return run_all(open_study(config, folder, InterventionSchedule(plan_of(folder, *arguments))), end)
 
 
 def record(folder: RunFolder, number: int) -> TrialRecord:
     return TrialRecord.from_json(folder.trial(number).record.read_text())
 
 
-def test_a_rescue_from_its_plan_to_its_records(config: RunConfig, mapped: RunFolder) -> None:
+def test_rescue_from_plan_to_records(config: RunConfig, mapped: RunFolder) -> None:
     before = load_run(mapped).records
     rescue(config, mapped)
     records = load_run(mapped).records
@@ -77,7 +77,7 @@ def test_a_rescue_from_its_plan_to_its_records(config: RunConfig, mapped: RunFol
     assert clipped.summary.outcome == "learned"
 
 
-def test_other_programs_can_read_the_journal(config: RunConfig, mapped: RunFolder) -> None:
+def test_optuna_can_read_the_journal(config: RunConfig, mapped: RunFolder) -> None:
     rescue(config, mapped)
     backend = JournalFileBackend(str(mapped.journal))
     trials = load_study(study_name=None, storage=JournalStorage(backend)).trials
@@ -89,7 +89,7 @@ def test_other_programs_can_read_the_journal(config: RunConfig, mapped: RunFolde
                    for name, value in trial.params.items())  # fmt: skip
 
 
-def test_records_are_mended_from_the_journal(config: RunConfig, mapped: RunFolder) -> None:
+def test_records_are_restored_from_the_journal(config: RunConfig, mapped: RunFolder) -> None:
     last = rescue(config, mapped)[-1].number
     right = record(mapped, last)
     mapped.trial(last).record.unlink()
@@ -98,7 +98,7 @@ def test_records_are_mended_from_the_journal(config: RunConfig, mapped: RunFolde
     assert right.intervention is not None
 
 
-def test_interventions_are_no_evidence_of_the_map(config: RunConfig, mapped: RunFolder) -> None:
+def test_map_ignores_interventions(config: RunConfig, mapped: RunFolder) -> None:
     study = open_study(config, mapped)
     before = {cell: list(notes) for cell, notes in study.known.by_cell.items()}
     study.close()
@@ -111,27 +111,23 @@ def test_interventions_are_no_evidence_of_the_map(config: RunConfig, mapped: Run
     assert study.ask() is None
 
 
-def test_a_map_with_interventions_in_it_goes_on_as_one_without(
-    make_config: MakeConfig, tmp_path: Path
-) -> None:
-    """More recipes are asked for later: samplers and seeds see nothing of what was changed in between."""
+def test_search_continues_as_without_interventions(make_config: MakeConfig, tmp_path: Path) -> None:
+    """A larger budget later: samplers and seeds ignore the interventions in between."""
     asked = []
     for name, is_rescued in (("with", True), ("without", False)):
         folder = RunFolder(tmp_path / name)
         folder.path.mkdir()
         config = make_config(sampler="tpe")
         write_atomically(folder.config, to_yaml(config))
-        work_off(open_study(config, folder), end)
+        run_all(open_study(config, folder), end)
         if is_rescued:
             rescue(config, folder)
         more = config.model_copy(update={"budget": config.budget.model_copy(update={"recipes": 3})})
-        asked.append([start.config for start in work_off(open_study(more, folder), end)])
+        asked.append([start.config for start in run_all(open_study(more, folder), end)])
     assert asked[0] == asked[1] != []
 
 
-def test_unfinished_interventions_are_finished_by_whoever_comes_next(
-    config: RunConfig, mapped: RunFolder
-) -> None:
+def test_next_session_finishes_interventions(config: RunConfig, mapped: RunFolder) -> None:
     study = open_study(config, mapped, InterventionSchedule(plan_of(mapped)))
     first, second = study.ask(), study.ask()
     study.close()
@@ -139,12 +135,12 @@ def test_unfinished_interventions_are_finished_by_whoever_comes_next(
     assert second is not None
     study = open_study(config, mapped)
     assert (study.known.num_unfinished, len(study.known.interventions)) == (0, 2)
-    starts = work_off(study, end)
+    starts = run_all(study, end)
     assert [(start.number, start.attempt) for start in starts] == [(first.number, 2), (second.number, 2)]
     assert [start.config for start in starts] == [first.config, second.config]
 
 
-def test_the_same_words_go_on_and_then_find_nothing_left(config: RunConfig, mapped: RunFolder) -> None:
+def test_same_command_continues_until_nothing_is_left(config: RunConfig, mapped: RunFolder) -> None:
     first = rescue(config, mapped, "budget.trials=3")
     assert len(first) == 3
     second = rescue(config, mapped, "budget.trials=1000")
@@ -154,20 +150,20 @@ def test_the_same_words_go_on_and_then_find_nothing_left(config: RunConfig, mapp
     assert {start.config.seed for start in more} == {5}
 
 
-def test_an_agenda_that_records_tell_is_at_the_same_place(config: RunConfig, mapped: RunFolder) -> None:
+def test_replayed_records_give_the_same_next_trial(config: RunConfig, mapped: RunFolder) -> None:
     rescue(config, mapped, "budget.trials=9")
     plan = plan_of(mapped)
-    told = InterventionSchedule(plan)
-    tell(told, config.space, load_run(mapped).records)
+    replayed = InterventionSchedule(plan)
+    replay(replayed, config.space, load_run(mapped).records)
     study = open_study(config, mapped, InterventionSchedule(plan))
-    start, job = study.ask(), told.next()
+    start, trial = study.ask(), replayed.next()
     assert start is not None
-    assert job is not None
-    assert start.config == job.config
+    assert trial is not None
+    assert start.config == trial.config
 
 
-def test_a_rescue_that_dies_again_and_again_tries_the_same(make_config: MakeConfig, tmp_path: Path) -> None:
-    """One trial at a time; a driver dies between any two steps, and the same words go on."""
+def test_rescue_with_crashes_runs_the_same_trials(make_config: MakeConfig, tmp_path: Path) -> None:
+    """One trial at a time; a driver dies between any two steps, and the same command continues."""
     chance = random.Random(0)
     tried = []
     for name, is_disturbed in (("undisturbed", False), ("disturbed", True)):
@@ -175,7 +171,7 @@ def test_a_rescue_that_dies_again_and_again_tries_the_same(make_config: MakeConf
         folder.path.mkdir(parents=True)
         config = make_config()
         write_atomically(folder.config, to_yaml(config))
-        work_off(open_study(config, folder), end)
+        run_all(open_study(config, folder), end)
         study = open_study(config, folder, InterventionSchedule(plan_of(folder)))
         while (start := study.ask()) is not None:
             dies_before, dies_after = (is_disturbed and chance.random() < 0.2 for _ in range(2))
@@ -190,4 +186,4 @@ def test_a_rescue_that_dies_again_and_again_tries_the_same(make_config: MakeConf
         )
     assert tried[0] == tried[1]
     names = {one.intervention.name for one in load_run(folder).records if one.intervention}
-    assert names >= {AS_IT_WAS, "lower_rate", "clip", "zero_rate"}
+    assert names >= {UNCHANGED, "lower_rate", "clip", "zero_rate"}

@@ -1,4 +1,4 @@
-"""What the terminal shows of interventions: before, while they run, and after."""
+"""The terminal view of interventions before, during and after a session."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -16,22 +16,22 @@ from failmap.search.config import RunConfig
 from failmap.search.interventions.request import read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.interventions.schedule import InterventionSchedule
-from failmap.search.interventions.view import InterventionView, show_preview, tell
+from failmap.search.interventions.view import InterventionView, replay, show_preview
 from failmap.search.loading import to_yaml
-from tests.search.interventions.runs import DIVERGED, begin, open_study, work_off
+from tests.search.interventions.runs import DIVERGED, begin, open_study, run_all
 
 
 @pytest.fixture
 def agenda(make_config: Callable[..., RunConfig], tmp_path: Path) -> InterventionSchedule:
-    """Of a run in which every cell diverged."""
+    """The schedule of a run in which every cell diverged."""
     folder = RunFolder(tmp_path / "tiny")
     folder.path.mkdir()
     config = make_config()
     write_atomically(folder.config, to_yaml(config))
-    work_off(open_study(config, folder), lambda trial: DIVERGED)
+    run_all(open_study(config, folder), lambda trial: DIVERGED)
     run = load_run(folder)
     found = InterventionSchedule(plan_rescue(read_rescue(["run=tiny", f"storage={tmp_path}"]), run))
-    tell(found, config.space, run.records)
+    replay(found, config.space, run.records)
     return found
 
 
@@ -42,36 +42,36 @@ def written(show: Callable[[Console], None], *, width: int = 100, terminal: bool
 
 
 def work(agenda: InterventionSchedule, num_trials: int) -> None:
-    """What clips learns."""
+    """End trials; those with clipping learn."""
     for number in range(num_trials):
-        job = agenda.next()
-        assert job is not None
-        note = begin(agenda, job, 100 + number)
-        agenda.end(note, "learned" if job.config.train.clip_norm else "failed", 0.5)
+        trial = agenda.next()
+        assert trial is not None
+        note = begin(agenda, trial, 100 + number)
+        agenda.end(note, "learned" if trial.config.train.clip_norm else "failed", 0.5)
 
 
 def view(agenda: InterventionSchedule, console: Console) -> InterventionView:
     return InterventionView(agenda, Eta(agenda.cost_spent(), monotonic() + 12 * 3600), console)
 
 
-def test_steps_stand_by_cells(agenda: InterventionSchedule) -> None:
+def test_table_of_steps_by_cells(agenda: InterventionSchedule) -> None:
     work(agenda, 1 + 4 + 4 + 5)
     lines = written(lambda console: view(agenda, console).show()).splitlines()
     rows = {" ".join(line.split()[:-4]): line.split()[-4:] for line in lines}
-    assert rows["as it was"] == ["0/5-", "0/4-", "0/4-", "0/4-"]
+    assert rows["unchanged"] == ["0/5-", "0/4-", "0/4-", "0/4-"]
     assert rows["a third of the learning rate"] == ["0/4-", ".", ".", "."]
     assert rows["gradient clipping"] == ["5/5+", ".", ".", "."]
     assert "13 trials with something changed: 5 learned; 0 unfinished · 0 of 4 cases done" in lines[-1]
 
 
-def test_a_narrow_terminal_shows_the_cell_that_is_under_way(agenda: InterventionSchedule) -> None:
+def test_narrow_terminal_shows_the_current_cell(agenda: InterventionSchedule) -> None:
     text = written(lambda console: view(agenda, console).show(), width=60)
     assert max(map(len, text.splitlines()[:-1])) <= 60
     assert "depth 1" in text
     assert "depth 2" not in text
 
 
-def test_a_pipe_gets_a_plain_line(agenda: InterventionSchedule) -> None:
+def test_pipe_gets_a_line(agenda: InterventionSchedule) -> None:
     def tick(console: Console) -> None:
         with view(agenda, console) as shown:
             shown.tick()
@@ -79,7 +79,7 @@ def test_a_pipe_gets_a_plain_line(agenda: InterventionSchedule) -> None:
     assert written(tick).endswith("0 running · 0 of 4 cases done · 12 h left\n")
 
 
-def test_a_terminal_gets_the_table(agenda: InterventionSchedule) -> None:
+def test_terminal_gets_the_table(agenda: InterventionSchedule) -> None:
     def tick(console: Console) -> None:
         with view(agenda, console) as shown:
             shown.tick()
@@ -87,7 +87,7 @@ def test_a_terminal_gets_the_table(agenda: InterventionSchedule) -> None:
     assert "gradient clipping" in written(tick, terminal=True)
 
 
-def test_what_will_be_tried_is_told_before(agenda: InterventionSchedule, tmp_path: Path) -> None:
+def test_preview(agenda: InterventionSchedule, tmp_path: Path) -> None:
     run = load_run(RunFolder(tmp_path / "tiny"))
     config = read_rescue(["run=tiny", f"storage={tmp_path}"]).session.config
     text = written(lambda console: show_preview(agenda, config, run.records, console), width=120)

@@ -1,11 +1,8 @@
 """Every mistake is one line with the key, the value and the nearest name, and all are reported at once."""
 
-from pathlib import Path
-
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
-from failmap.run_folder.errors import UserError, command
+from failmap.run_folder.errors import UserError
 from failmap.search.loading import load
 
 
@@ -89,6 +86,8 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("arguments", "parts"), MISTAKES)
 def test_one_mistake(arguments: str | tuple[str, ...], parts: list[str]) -> None:
-    is_whole = isinstance(arguments, tuple) or "{" in arguments.partition(" ")[0] and "}" not in arguments.partition(" ")[0]
+    is_whole = isinstance(arguments, tuple) or (
+        "{" in arguments.partition(" ")[0] and "}" not in arguments.partition(" ")[0]
+    )
     (problem,) = problems_of(*(arguments if isinstance(arguments, tuple) else arguments.split(" ")))
     assert all(part in problem for part in parts), problem

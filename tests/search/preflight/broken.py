@@ -1,4 +1,4 @@
-"""Networks with faults that checks must find, on sequences of one feature and one output."""
+"""Networks with faults that checks must find."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trac
 
 
 class Faulty(Network):
-    """A recurrent layer and a readout; what is between them, a subclass spoils."""
+    """A recurrent layer and a readout; subclasses corrupt the states between them."""
 
     def __init__(self, interface: Interface) -> None:
         super().__init__()
@@ -15,34 +15,34 @@ class Faulty(Network):
         self.readout = nn.Linear(8, interface.output_size)
 
     def trace(self, inputs: Tensor, lengths: Tensor | None = None, teacher: Teacher | None = None) -> Trace:
-        """One pass."""
+        """Pass a batch forward."""
         states = self.between(self.layer(inputs)[0])
         outputs = self.readout(states if self.interface.layout == "step" else states[:, -1])
         return Trace(outputs, [LayerTrace("layer", self.layer, inputs, states, states)])
 
     def between(self, states: Tensor) -> Tensor:
-        """What becomes of the states."""
+        """Return the states for the readout."""
         return states
 
     def parts(self) -> dict[str, nn.Module]:
-        """The layer and the readout."""
+        """Return the layer and the readout."""
         return {"layer": self.layer, "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
-        """Of the one layer."""
+        """Return the entries of the one layer's states."""
         return 8 * num_steps
 
 
 class Detached(Faulty):
-    """The layer moves the outputs and gets no gradient."""
+    """The layer affects the outputs but gets no gradient."""
 
     def between(self, states: Tensor) -> Tensor:
-        """Cuts the graph."""
+        """Detach the states from the graph."""
         return states.detach()
 
 
 class WithUnused(Faulty):
-    """Has a second layer that no pass goes through."""
+    """A second layer is not part of the forward pass."""
 
     def __init__(self, interface: Interface) -> None:
         super().__init__(interface)
@@ -50,39 +50,39 @@ class WithUnused(Faulty):
 
 
 class Dead(Faulty):
-    """All states are cut off at zero."""
+    """All states are zero."""
 
     def between(self, states: Tensor) -> Tensor:
-        """A ReLU that is never on."""
+        """Apply a ReLU that is never active."""
         return (states - 2.0).relu()
 
 
 class LeakingBatch(Faulty):
-    """Each sequence sees the mean of the batch."""
+    """Each sequence sees the batch mean."""
 
     def between(self, states: Tensor) -> Tensor:
-        """Takes the mean off."""
+        """Subtract the mean."""
         return states - states.mean(dim=0, keepdim=True)
 
 
 class LeakingFuture(Faulty):
-    """Each step sees the mean of all steps."""
+    """Each step sees the mean over all steps."""
 
     def between(self, states: Tensor) -> Tensor:
-        """Takes the mean off."""
+        """Subtract the mean."""
         return states - states.mean(dim=1, keepdim=True)
 
 
 class AlwaysDropping(Faulty):
-    """Dropout that evaluation does not switch off."""
+    """Dropout is active in evaluation mode, too."""
 
     def between(self, states: Tensor) -> Tensor:
-        """As if it were training."""
+        """Apply dropout in any mode."""
         return nn.functional.dropout(states, 0.5, training=True)
 
 
 class WrongShape(Faulty):
-    """Answers with one output too many."""
+    """The readout has one output too many."""
 
     def __init__(self, interface: Interface) -> None:
         super().__init__(interface)

@@ -1,4 +1,4 @@
-"""Trials by their settings, as checks see them."""
+"""Trials under check, made from their settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ MakeSubject = Callable[..., Subject]
 
 @pytest.fixture
 def make_subject() -> MakeSubject:
-    """Parity of 3 steps under an LSTM, but for what is asked for: make_subject(model={"depth": 2})."""
+    """Make an LSTM on parity of 3 steps with other settings: make_subject(model={"depth": 2})."""
 
     def make(**groups: dict[str, Any]) -> Subject:
         task = {"name": "parity", "sequence_length": 3, **groups.pop("task", {})}

@@ -11,28 +11,28 @@ from failmap.search.loading import load
 from failmap.search.preflight.run import BRIEF_CHECKS, brief_preflight, check_command
 
 
-def test_the_brief_form_is_one_line_where_all_is_well(make_config: Callable[..., RunConfig]) -> None:
+def test_sound_run_gives_one_line(make_config: Callable[..., RunConfig]) -> None:
     config = make_config(lengths=[20, 30])
     assert brief_preflight(config, "more") == [f"preflight: {len(BRIEF_CHECKS)} checks passed"]
 
 
-def test_the_brief_form_tells_what_is_wrong_and_where_more_is() -> None:
+def test_problems_are_listed_with_the_full_command() -> None:
     config = load(["space=supervision", "output.activation=sigmoid", "task.sequence_length=20,30"])
-    *bad, more = brief_preflight(config, "python -m search.check")
+    *bad, last = brief_preflight(config, "python -m search.check")
     assert any("output floor" in line and line.startswith("preflight fail") for line in bad)
-    assert more == "preflight: more by python -m search.check"
+    assert last.endswith("python -m search.check")
 
 
-def test_the_brief_form_leaves_torch_as_it_was(make_config: Callable[..., RunConfig]) -> None:
+def test_torch_state_is_restored(make_config: Callable[..., RunConfig]) -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state(), torch.get_num_threads()
     brief_preflight(make_config(), "more")
     assert torch.equal(before[0], torch.get_rng_state())
     assert torch.get_num_threads() == before[1]
-    assert (torch.tensor(1e-38) / 1e3).item() > 0, "denormal numbers are no zeros"
+    assert (torch.tensor(1e-38) / 1e3).item() > 0, "denormal numbers are not flushed"
 
 
-def test_a_run_whose_trials_cannot_be_built_is_refused(
+def test_trial_that_cannot_be_built_is_an_error(
     make_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -43,7 +43,7 @@ def test_a_run_whose_trials_cannot_be_built_is_refused(
         brief_preflight(make_config(), "more")
 
 
-def test_the_command_for_more_names_the_space() -> None:
+def test_full_command_names_the_space() -> None:
     assert check_command(["model.depth=1,2"]) == "python -m search.check space=lstm_depth model.depth=1,2"
     assert check_command(["space=smoke"]) == "python -m search.check space=smoke"
     assert check_command(["task=array_file"]) == "python -m search.check space=my_data task=array_file"

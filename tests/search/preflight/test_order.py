@@ -1,4 +1,4 @@
-"""One trial's way through the checks, and a whole preflight within its time."""
+"""The checks of one trial in order, and a whole preflight within its time limit."""
 
 import math
 import signal
@@ -9,18 +9,17 @@ from time import monotonic
 import pytest
 
 from failmap.search.config import RunConfig
-from failmap.search.preflight.finding import Finding, TimeLimitError, time_limit
-from failmap.search.preflight.run import CHECKS, Check, check_trial, preflight
+from failmap.search.preflight.check import Check, Finding, TimeLimitError, time_limit
+from failmap.search.preflight.run import CHECKS, check_trial, preflight
 from tests.search.preflight.conftest import MakeSubject
 
 SOUND = Finding("pass", "fine", 1.0, "parts", details={"layer": 0.5})
-#: More than anything here takes on a slow machine that has much else to do, in seconds.
+#: Seconds that no check reaches, even on a slow and busy machine.
 LONG = 1000.0
-BAD = Finding("fail", "it leaks", math.inf, "of it", "mend it")
 
 
-def test_a_sound_trial_passes_every_check(make_subject: MakeSubject) -> None:
-    checks = [replace(check, cap_seconds=LONG) for check in CHECKS]
+def test_sound_trial_passes_every_check(make_subject: MakeSubject) -> None:
+    checks = [replace(check, limit_seconds=LONG) for check in CHECKS]
     report = check_trial(make_subject(train={"learning_rate": 1e-2}), "it", checks, monotonic() + LONG)
     assert {name: finding for name, finding in report.findings.items() if finding.status != "pass"} == {}
     assert list(report.findings) == [check.name for check in CHECKS]
@@ -28,7 +27,7 @@ def test_a_sound_trial_passes_every_check(make_subject: MakeSubject) -> None:
     assert report.status == "pass"
 
 
-def test_what_raises_is_a_finding_and_the_next_check_goes_on(make_subject: MakeSubject) -> None:
+def test_error_is_a_finding_and_the_next_check_runs(make_subject: MakeSubject) -> None:
     def broken(_: object) -> Finding:
         raise RuntimeError("no such kernel\nand more")
 
@@ -39,7 +38,7 @@ def test_what_raises_is_a_finding_and_the_next_check_goes_on(make_subject: MakeS
     assert report.findings["sound"] == SOUND
 
 
-def test_what_takes_too_long_is_not_checked(make_subject: MakeSubject) -> None:
+def test_slow_check_is_not_checked(make_subject: MakeSubject) -> None:
     def endless(_: object) -> Finding:
         while True:
             math.sqrt(2)
@@ -52,7 +51,7 @@ def test_what_takes_too_long_is_not_checked(make_subject: MakeSubject) -> None:
     assert set(late.not_checked.values()) == {"no time left"}
 
 
-def test_a_time_limit_leaves_no_timer_behind() -> None:
+def test_time_limit_leaves_no_timer() -> None:
     def endless() -> None:
         with time_limit(0.01):
             while True:
@@ -65,7 +64,7 @@ def test_a_time_limit_leaves_no_timer_behind() -> None:
     assert signal.getitimer(signal.ITIMER_REAL)[0] != pytest.approx(10, abs=5)
 
 
-def test_a_trial_that_cannot_be_built_is_a_finding_beside_the_others(
+def test_trial_that_cannot_be_built_is_a_finding(
     make_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -79,7 +78,7 @@ def test_a_trial_that_cannot_be_built_is_a_finding_beside_the_others(
     }
 
 
-def test_without_time_everything_is_listed_as_not_checked(make_config: Callable[..., RunConfig]) -> None:
+def test_without_time_all_trials_are_not_checked(make_config: Callable[..., RunConfig]) -> None:
     report = preflight(make_config(), total_seconds=0)
     assert report.trials == ()
     assert sum("no time left" in line for line in report.not_checked) == 4

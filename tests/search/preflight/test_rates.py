@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from failmap.search.commands.check import read_check_request
-from failmap.search.preflight.rates import curve_lines, try_rates
+from failmap.search.preflight.rates import curve_lines, run_range_test
 from failmap.search.preflight.selection import select
 
 PNG = b"\x89PNG"
 
 
-def test_the_curve_is_told_and_drawn(tmp_path: Path) -> None:
+def test_curve_is_printed_and_drawn(tmp_path: Path) -> None:
     request = read_check_request(["task=adding", "task.sequence_length=5", "model.hidden_size=16"])
-    report = try_rates(select(request.config.space, 0).smallest[0], tmp_path / "rates.png")
+    report = run_range_test(select(request.config.space, 0).smallest[0], tmp_path / "rates.png")
     lines = list(report.lines())
     assert (tmp_path / "rates.png").read_bytes().startswith(PNG)
     assert "the loss falls fastest at" in lines[-2]
@@ -19,15 +19,17 @@ def test_the_curve_is_told_and_drawn(tmp_path: Path) -> None:
     assert any(line.endswith("<- steepest") for line in lines)
 
 
-def test_a_trial_that_is_too_slow_is_not_tested(tmp_path: Path) -> None:
-    words = ["task=adding", "task.sequence_length=5000", "model.depth=5", "model.hidden_size=2048"]
-    report = try_rates(select(read_check_request(words).config.space, 0).smallest[0], tmp_path / "rates.png")
+def test_slow_trial_is_not_tested(tmp_path: Path) -> None:
+    arguments = ["task=adding", "task.sequence_length=5000", "model.depth=5", "model.hidden_size=2048"]
+    report = run_range_test(
+        select(read_check_request(arguments).config.space, 0).smallest[0], tmp_path / "rates.png"
+    )
     assert report.test is None
     assert "takes more than" in next(report.lines())
     assert not (tmp_path / "rates.png").exists()
 
 
-def test_a_bar_is_as_long_as_the_loss_is_high() -> None:
+def test_bars_show_the_loss() -> None:
     lines = list(curve_lines([1e-3, 1e-2, 1e-1], [1.0, 0.5, 2.0], steepest=1e-2))
     assert [line.count("#") for line in lines] == [30, 15, 30]
     assert lines[1].endswith("<- steepest")

@@ -1,4 +1,4 @@
-"""Findings as a table, as plain lines, and as JSON."""
+"""The report as a table, as plain lines, and as JSON."""
 
 import json
 import math
@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from failmap.search.config import RunConfig
-from failmap.search.preflight.finding import Finding, worst
+from failmap.search.preflight.check import Finding, worst
 from failmap.search.preflight.report import Report, TrialReport, number_text, rows, show, to_json
 from failmap.search.preflight.selection import select
 
 SOUND = Finding("pass", "fine", 1.0, "parts", details={"layer": 0.5})
-BAD = Finding("fail", "it leaks", math.inf, "of it", "mend it")
+BAD = Finding("fail", "it leaks", math.inf, "of it", "repair it")
 
 
 @pytest.fixture
@@ -25,32 +25,32 @@ def report(make_config: Callable[..., RunConfig]) -> Report:
     return Report("space tiny", (one, other), ("3 cells between",), 1.0)
 
 
-def test_findings_with_one_advice_are_told_once(report: Report) -> None:
-    made = rows(report.trials)
-    assert [(row.check, row.status, len(row.findings)) for row in made] == [
+def test_findings_with_the_same_advice_share_a_row(report: Report) -> None:
+    found = rows(report.trials)
+    assert [(row.check, row.status, len(row.findings)) for row in found] == [
         ("shapes", "pass", 2),
         ("leak", "pass", 1),
         ("leak", "fail", 1),
     ]
-    assert made[0].found == "one: fine (and 1 other trial)"
-    assert (made[2].number, made[2].advice) == ("", "mend it")
+    assert found[0].message == "one: fine (and 1 other trial)"
+    assert (found[2].number, found[2].advice) == ("", "repair it")
 
 
-def test_a_pipe_gets_plain_lines_and_a_terminal_a_table(report: Report) -> None:
+def test_pipe_gets_lines_and_terminal_gets_a_table(report: Report) -> None:
     pipe, terminal = StringIO(), StringIO()
     show(report, Console(file=pipe, width=80))
     lines = pipe.getvalue().splitlines()
     assert lines[0].startswith("pass  shapes: 1 parts: ")
-    assert lines[2].endswith("other: it leaks -> mend it")
+    assert lines[2].endswith("other: it leaks -> repair it")
     assert "not checked: modes of other: no time left" in lines
     assert "not checked: 3 cells between" in lines
     assert lines[-1] == "preflight of space tiny: 2 trials, 3 passed, 1 failed (1 s)"
     show(report, Console(file=terminal, width=80, force_terminal=True, color_system=None))
     assert "┃" in terminal.getvalue()
-    assert "mend it" in terminal.getvalue()
+    assert "repair it" in terminal.getvalue()
 
 
-def test_the_json_is_complete_and_has_no_number_that_json_lacks(report: Report) -> None:
+def test_json_is_complete_and_finite(report: Report) -> None:
     data = json.loads(json.dumps(to_json(report), allow_nan=False))
     assert set(data) == {"schema", "title", "status", "seconds", "trials", "not_checked", "range_test"}
     assert (data["schema"], data["status"]) == (1, "fail")
@@ -64,6 +64,6 @@ def test_the_json_is_complete_and_has_no_number_that_json_lacks(report: Report) 
     assert one["config"]["task"]["name"] == "adding"
 
 
-def test_numbers_read_well() -> None:
+def test_number_formats() -> None:
     assert [number_text(value) for value in (1024, 0.5, 1.23e-5, 0)] == ["1,024", "0.5", "1.23e-05", "0"]
     assert worst(["pass", "fail", "warn"]) == "fail"

@@ -1,4 +1,4 @@
-"""Which trials are checked, and what words mean."""
+"""The trials that a command line selects."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from failmap.search.config import RunConfig
 from failmap.search.preflight.selection import select, trial_name
 
 
-def test_the_smallest_and_the_largest_cell_of_every_kind_are_checked(
+def test_smallest_and_largest_cell_of_every_kind(
     make_config: Callable[..., RunConfig],
 ) -> None:
     selection = select(make_config(lengths=[5, 10, 20], depths=[1, 2]).space, seed=0)
@@ -24,7 +24,7 @@ def test_the_smallest_and_the_largest_cell_of_every_kind_are_checked(
     assert any("train.learning_rate, train.optimizer" in line for line in selection.left_out)
 
 
-def test_words_about_a_trial_mean_that_trial_alone() -> None:
+def test_trial_settings_select_one_trial() -> None:
     space = read_check_request(
         ["task=parity", "model=gru", "model.depth=3", "train.batch_size=8"]
     ).config.space
@@ -35,20 +35,20 @@ def test_words_about_a_trial_mean_that_trial_alone() -> None:
     assert (selection.largest, selection.left_out) == ((), ())
 
 
-def test_words_with_a_space_mean_the_space() -> None:
+def test_space_selects_the_space() -> None:
     assert read_check_request([]).config.space.name == "lstm_depth"
     assert read_check_request(["space=supervision", "model.depth=2"]).config.space.name == "supervision"
     assert read_check_request(["task=mnist"]).config.space.name == "trial"
 
 
-def test_mistakes_are_told_as_anywhere() -> None:
+def test_mistakes_are_errors() -> None:
     with pytest.raises(UserError, match="did you mean parity"):
         read_check_request(["task=paritty"])
     with pytest.raises(UserError, match=r"search\.run plan=true"):
         read_check_request(["plan=true"])
 
 
-def test_a_file_whose_steps_are_all_shown_is_named_without_their_number() -> None:
+def test_name_of_a_file_without_its_number_of_steps() -> None:
     space = read_check_request(["task=array_file", "task.path=my.npz", "model=gru"]).config.space
     (only,) = select(space, seed=0).smallest
     assert trial_name(only.config) == "array_file, gru 1x32, cross_entropy"

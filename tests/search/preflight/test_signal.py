@@ -1,4 +1,4 @@
-"""The loss at initialization, the output's floor, and how far the signal reaches."""
+"""The loss at initialization, the output's loss floor, and how far signals reach."""
 
 import math
 from itertools import pairwise
@@ -12,13 +12,13 @@ from failmap.search.trial.probes.states import spread
 from tests.search.preflight.conftest import MakeSubject
 
 
-def test_a_fresh_network_is_at_chance(make_subject: MakeSubject) -> None:
+def test_untrained_network_is_at_chance(make_subject: MakeSubject) -> None:
     finding = initial_loss(make_subject())
     assert finding.status == "pass"
     assert finding.value == pytest.approx(1, abs=0.1)
 
 
-def test_outputs_that_are_too_large_are_told(make_subject: MakeSubject) -> None:
+def test_large_outputs_warn(make_subject: MakeSubject) -> None:
     subject = make_subject()
     with torch.no_grad():
         subject.model.parts()["readout"].get_parameter("bias").fill_(50.0)
@@ -28,7 +28,7 @@ def test_outputs_that_are_too_large_are_told(make_subject: MakeSubject) -> None:
     assert "too large" in finding.advice
 
 
-def test_targets_far_from_zero_are_told_and_standardising_helps(make_subject: MakeSubject) -> None:
+def test_targets_far_from_zero_warn_unless_standardised(make_subject: MakeSubject) -> None:
     task = {"name": "sum_regression", "sequence_length": 40}
     finding = initial_loss(make_subject(task=task))
     assert finding.status == "warn"
@@ -37,7 +37,7 @@ def test_targets_far_from_zero_are_told_and_standardising_helps(make_subject: Ma
     assert initial_loss(make_subject(task=task, output={"target_range": "standardised"})).status == "pass"
 
 
-def test_a_double_sigmoid_is_told_with_its_floor(make_subject: MakeSubject) -> None:
+def test_double_sigmoid_fails_with_its_floor(make_subject: MakeSubject) -> None:
     finding = output_floor(make_subject(output={"activation": "sigmoid", "loss": "bce_with_logits"}))
     assert finding.status == "fail"
     # A target of 0 costs ln 2 at least, one of 1 ln(1 + 1/e); about half are ones.
@@ -45,13 +45,13 @@ def test_a_double_sigmoid_is_told_with_its_floor(make_subject: MakeSubject) -> N
     assert "output.activation=none" in finding.advice
 
 
-def test_without_an_activation_all_is_within_reach(make_subject: MakeSubject) -> None:
+def test_without_activation_the_floor_is_zero(make_subject: MakeSubject) -> None:
     finding = output_floor(make_subject())
     assert (finding.status, finding.value) == ("pass", 0.0)
     assert finding.details["at_initialization"] == pytest.approx(math.log(2), abs=0.05)
 
 
-def test_the_signal_shrinks_four_times_a_layer(make_subject: MakeSubject) -> None:
+def test_signal_shrinks_four_times_a_layer(make_subject: MakeSubject) -> None:
     finding = reach_in_depth(
         make_subject(task={"sequence_length": 10}, model={"depth": 5, "hidden_size": 64})
     )
@@ -63,12 +63,12 @@ def test_the_signal_shrinks_four_times_a_layer(make_subject: MakeSubject) -> Non
 
 
 @pytest.mark.parametrize("remedy", ["residual", "layer_norm"])
-def test_what_is_advised_keeps_the_signal(make_subject: MakeSubject, remedy: str) -> None:
+def test_remedies_keep_the_signal(make_subject: MakeSubject, remedy: str) -> None:
     subject = make_subject(task={"sequence_length": 10}, model={"depth": 5, "hidden_size": 64, remedy: True})
     assert reach_in_depth(subject).status == "pass"
 
 
-def test_a_gradient_fades_back_in_time_by_the_forget_gate(make_subject: MakeSubject) -> None:
+def test_gradient_decays_back_in_time_by_the_forget_gate(make_subject: MakeSubject) -> None:
     model = {"hidden_size": 64, "forget_bias": 0.0}
     short = reach_in_time(make_subject(task={"sequence_length": 10}, model=model))
     long = reach_in_time(make_subject(task={"sequence_length": 60}, model=model))
@@ -80,7 +80,7 @@ def test_a_gradient_fades_back_in_time_by_the_forget_gate(make_subject: MakeSubj
     assert helped.status == "pass"
 
 
-def test_the_gradient_is_that_of_the_last_step_alone(make_subject: MakeSubject) -> None:
+def test_gradient_is_of_the_last_step_only(make_subject: MakeSubject) -> None:
     subject = make_subject(task={"sequence_length": 8, "supervision": "every_step"})
     norms = gradient_by_step(subject, subject.batch)
     assert norms.shape == (8,)

@@ -1,4 +1,4 @@
-"""The terminal view: in a terminal a picture, on a pipe plain lines."""
+"""The live view: a picture in a terminal, plain lines on a pipe."""
 
 from collections.abc import Iterable, Sequence
 from io import StringIO
@@ -28,7 +28,7 @@ def known(trials: Iterable[KnownTrial]) -> KnownTrials:
 
 
 def results(**outcomes: Sequence[Outcome | None]) -> KnownTrials:
-    """Trials of the default recipe by cell: T3_D1=['learned', None]."""
+    """Return trials of the default recipe by cell: T3_D1=['learned', None]."""
     trials = []
     for name, ends in outcomes.items():
         length, depth = name.removeprefix("T").split("_D")
@@ -61,7 +61,7 @@ def shown(found: KnownTrials, *, terminal: bool, seconds_left: float | None = 42
     console = Console(
         file=file, force_terminal=terminal, width=100, color_system="truecolor" if terminal else None
     )
-    # Both within the time of one picture, however long the first one took to draw.
+    # Both ticks fall within one interval, however long the first one takes to draw.
     with (
         patch("failmap.search.terminal.view.monotonic", lambda: 1000.0),
         patch("failmap.search.terminal.live.monotonic", lambda: 1000.0),
@@ -72,13 +72,14 @@ def shown(found: KnownTrials, *, terminal: bool, seconds_left: float | None = 42
     return file.getvalue()
 
 
-def finished(found: KnownTrials) -> list[str]:
+def finished(found: KnownTrials, config: RunConfig = CONFIG, width: int = 200) -> list[str]:
+    """Return the lines of the final map."""
     file = StringIO()
-    LiveView(CONFIG, found, FixedEta(None), Console(file=file, width=200)).show_map()
+    LiveView(config, found, FixedEta(None), Console(file=file, width=width)).show_map()
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
-def test_a_pipe_gets_one_plain_line_every_few_seconds() -> None:
+def test_pipe_gets_one_line_per_interval() -> None:
     text = shown(FILLED, terminal=False)
     assert text.count("\n") == 1
     assert "11 trials: 5 learned, 5 failed, 1 errored; 2 running" in text
@@ -87,7 +88,7 @@ def test_a_pipe_gets_one_plain_line_every_few_seconds() -> None:
     assert "\x1b" not in text
 
 
-def test_a_terminal_gets_the_map_in_colours() -> None:
+def test_terminal_gets_the_map_in_colours() -> None:
     text = shown(FILLED, terminal=True)
     assert text.count("2 of 6 cells decided") == 1
     assert "4/4+" in text
@@ -95,7 +96,7 @@ def test_a_terminal_gets_the_map_in_colours() -> None:
     assert "48;2;184;72;12m" in text, "the orange of what fails"
 
 
-def test_the_map_stands_with_the_shallow_row_at_the_bottom() -> None:
+def test_shallow_row_is_at_the_bottom() -> None:
     heading, *rows = finished(FILLED)[:5]
     assert heading == "depth (up) by sequence length (across)"
     assert [row.split() for row in rows] == [
@@ -106,27 +107,21 @@ def test_the_map_stands_with_the_shallow_row_at_the_bottom() -> None:
     ]
 
 
-def test_nothing_known_is_no_error() -> None:
+def test_no_trials() -> None:
     lines = finished(results())
     assert "0 trials: 0 learned, 0 failed; 0 unfinished" in lines[-1]
     assert "no estimate of the time left" in lines[-1]
 
 
 @pytest.mark.parametrize("facets", ["1", "none"])
-def test_only_facets_that_the_budget_reaches_are_shown(facets: str) -> None:
+def test_only_reached_facets_are_shown(facets: str) -> None:
     config = load(["space=lstm_depth", "budget=quick", f"budget.facets={facets}"])
-    file = StringIO()
-    view = LiveView(config, results(), FixedEta(None), Console(file=file, width=200))
-    view.show_map()
-    assert file.getvalue().count("hidden size") == (1 if facets == "1" else 3)
+    text = "\n".join(finished(results(), config))
+    assert text.count("hidden size") == (1 if facets == "1" else 3)
 
 
-def test_names_are_short_and_stand_one_below_the_other() -> None:
-    file = StringIO()
-    config = load(["space=loss_activation"])
-    view = LiveView(config, results(), FixedEta(None), Console(file=file, width=80))
-    view.show_map()
-    heading, *rows = [line.rstrip() for line in file.getvalue().splitlines()]
+def test_names_are_short_and_in_rows() -> None:
+    heading, *rows = finished(results(), load(["space=loss_activation"]), width=80)
     assert heading == "activation, loss by target range (across)"
     assert rows[0].strip().startswith("no activation, bce_with_logits")
     assert rows[3].strip().startswith("sigmoid, bce_with_logits")
@@ -134,31 +129,26 @@ def test_names_are_short_and_stand_one_below_the_other() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_a_map_of_many_columns_keeps_within_the_terminal(width: int) -> None:
+def test_many_columns_fit_the_terminal(width: int) -> None:
     lengths = ",".join(str(100 + length) for length in range(10))
     config = load(["space=supervision", f"task.sequence_length={lengths}"])
-    file = StringIO()
-    view = LiveView(config, results(), FixedEta(None), Console(file=file, width=width))
-    view.show_map()
-    lines = file.getvalue().splitlines()
+    lines = finished(results(), config, width)
     assert any(line.split()[-10:] == lengths.split(",") for line in lines)
     row = next(line for line in lines if line.strip().startswith("every_"))
     assert row.split()[1:] == ["."] * 10
     assert max(map(len, (line for line in lines if "unfinished" not in line))) <= max(width, 80)
 
 
-def test_a_count_does_not_touch_the_label_beside_it() -> None:
-    file = StringIO()
+def test_count_does_not_touch_its_label() -> None:
     lengths = ",".join(str(length) for length in range(2, 14))
     config = load(["space=supervision", "budget.facets=1", f"task.sequence_length={lengths}"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["task.supervision"] == "every_step")
     notes = [KnownTrial(i, cell, 0, "default", i, "failed") for i in range(4)]
     found = known(notes)
-    LiveView(config, found, FixedEta(None), Console(file=file, width=80)).show_map()
-    assert "every_step 0/4-" in file.getvalue()
+    assert any("every_step 0/4-" in line for line in finished(found, config, width=80))
 
 
-def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
+def test_interventions_are_counted_apart() -> None:
     change = Intervention("rescue", "clip", {"train.clip_norm": 1.0}, 0, "diverged")
     notes = [KnownTrial(9, CELLS[3, 4], 0, "intervene", 0, None, intervention=change)]
     lines = finished(known([*(FILLED[number] for number in range(len(FILLED))), *notes]))
@@ -167,7 +157,7 @@ def test_interventions_are_no_evidence_and_told_apart_while_they_run() -> None:
 
 
 @pytest.mark.parametrize("height", [9, 16])
-def test_a_map_taller_than_its_terminal_shows_what_is_under_way_and_counts_the_rest(height: int) -> None:
+def test_tall_map_shows_running_trials_and_counts_the_rest(height: int) -> None:
     config = load(["space=lstm_depth", "budget.facets=none"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["model.hidden_size"] == 512)
     found = known([KnownTrial(0, cell, 0, "default", 0)])
