@@ -147,7 +147,7 @@ def test_curves_that_are_left_out_are_counted(make_run: Any, monkeypatch: pytest
 def test_a_long_file_is_cut_and_the_cut_is_told(make_run: Any) -> None:
     run = make_run()
     run.folder.provenance.write_text("x" * 200_007)
-    assert "... 7 more characters stand in the file" in build(run.folder).page.read_text()
+    assert "... 7 more characters are in the file" in build(run.folder).page.read_text()
 
 
 def test_a_report_is_the_same_however_often_it_is_built(make_run: Any) -> None:

@@ -30,14 +30,14 @@ MIN_BATCH_SIZE = 16
 NO_DIFFERENCE = 1e-4
 
 
-def labels_contradict(course: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_contradict(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """What validation labels ask for is the contrary of what training labels do.
 
     Reads `label_agreement`: negative where following the labels of one leads away from those of the other.
     Its mean over all probes is below -0.2, and LOUD standard deviations below zero.
     """
-    agreement = _voice(course, "label_agreement")
-    is_followed = course.trained_away_from_chance or _voice(course, "label_signal").is_heard
+    agreement = _voice(curves, "label_agreement")
+    is_followed = curves.trained_away_from_chance or _voice(curves, "label_signal").is_heard
     if not (is_followed and agreement.cosine < TURNED and agreement.deviations < -LOUD):
         return ()
     told = (
@@ -47,18 +47,18 @@ def labels_contradict(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_agreement": agreement.cosine}),)
 
 
-def training_labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
+def training_labels_silent(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Validation labels carry something, training labels nothing: they are shuffled.
 
     Reads `label_signal` and `label_signal_validation`, means over all probes, and the validation loss as a
     skill: where it has come a fifth of the way, the training labels taught it.
     """
-    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
+    training, validation = _voice(curves, "label_signal"), _voice(curves, "label_signal_validation")
     is_nothing = training.deviations < SILENT or training.cosine < NEXT_TO_NOTHING
     is_silent = is_nothing and training.cosine < MUCH_LESS * validation.cosine
-    if course.measured("label_signal").size < MIN_PROBES or course.end_validation_skill > LEARNED:
+    if curves.measured("label_signal").size < MIN_PROBES or curves.end_validation_skill > LEARNED:
         return ()
-    batch_size = course.setting("train.batch_size", 0)
+    batch_size = curves.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
     if not (validation.is_above(training) and is_silent) or is_small:
         return ()
@@ -70,14 +70,14 @@ def training_labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, values),)
 
 
-def labels_make_no_difference(course: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_make_no_difference(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """The loss does not look at which sequence has which label.
 
     Reads `label_share`: what own labels ask of the outputs beyond other labels, against the whole gradient to
     the outputs. float32 leaves 1e-7 of it. The usual bug is a loss that broadcasts (batch, 1) against
     (batch,).
     """
-    shares = course.measured("label_share")
+    shares = curves.measured("label_share")
     if not shares.size or not largest(shares) < NO_DIFFERENCE:
         return ()
     told = (
@@ -87,13 +87,13 @@ def labels_make_no_difference(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_share": largest(shares)}),)
 
 
-def labels_disagree(course: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_disagree(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Labels of training and of validation both carry something, and not the same.
 
     Reads `label_signal`, `label_signal_validation` and `label_agreement`, means over all probes.
     """
-    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
-    agreement = _voice(course, "label_agreement")
+    training, validation = _voice(curves, "label_signal"), _voice(curves, "label_signal_validation")
+    agreement = _voice(curves, "label_agreement")
     quieter = min(training.cosine, validation.cosine)
     if not (
         training.is_heard
@@ -109,18 +109,18 @@ def labels_disagree(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_signal": training.cosine, "label_agreement": agreement.cosine}),)
 
 
-def labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_silent(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """At chance, with a gradient that is alive, and none of it due to the labels.
 
     Reads `label_signal`, `label_signal_validation` and `gradient_norm`. Shalev-Shwartz et al. (2017, Failures
     of gradient-based deep learning, section 2): for parity the gradient's variance over target functions is
     exponentially small, so it says next to nothing of the one that is asked for.
     """
-    is_away = course.ends_away_from_chance or course.trained_away_from_chance
-    if is_away or course.progress > PROGRESS_LEFT or course.is_running:
+    is_away = curves.ends_away_from_chance or curves.trained_away_from_chance
+    if is_away or curves.progress > PROGRESS_LEFT or curves.is_running:
         return ()
-    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
-    norm = middle(course.signal_curve("gradient_norm"))
+    training, validation = _voice(curves, "label_signal"), _voice(curves, "label_signal_validation")
+    norm = middle(curves.signal_curve("gradient_norm"))
     are_heard = [one for one in (training, validation) if one.is_heard]
     if math.isnan(training.cosine) or are_heard or not norm > 0:
         return ()
@@ -131,24 +131,24 @@ def labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_signal": training.cosine, "gradient_norm": norm}),)
 
 
-def labels_may_be_wrong(course: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_may_be_wrong(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """As `labels_silent`: labels of other sequences say as little as a function that is hard to see.
 
     Told as a runner-up: training tells the two apart only where it comes away from chance.
     """
-    return labels_silent(course)
+    return labels_silent(curves)
 
 
-def labels_heard_at_chance(course: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_heard_at_chance(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """At chance, and following the labels of some sequences helps others: the way is seen, and not gone.
 
     Reads `label_signal` and both losses.
     """
-    signal = _voice(course, "label_signal")
-    if course.left_chance or course.trained_away_from_chance or course.is_running or not signal.is_heard:
+    signal = _voice(curves, "label_signal")
+    if curves.left_chance or curves.trained_away_from_chance or curves.is_running or not signal.is_heard:
         return ()
-    told = f"at chance after {course.updates[-1]:,} updates, with a label signal of {signal.cosine:.2g}"
-    return (Evidence(told, {"label_signal": signal.cosine}, None, int(course.updates[-1])),)
+    told = f"at chance after {curves.updates[-1]:,} updates, with a label signal of {signal.cosine:.2g}"
+    return (Evidence(told, {"label_signal": signal.cosine}, None, int(curves.updates[-1])),)
 
 
 class _Voice(NamedTuple):
@@ -175,16 +175,16 @@ class _Voice(NamedTuple):
         return self.cosine > NEXT_TO_NOTHING and self.deviations > LOUD
 
 
-def _voice(course: TrainingCurves, name: str) -> _Voice:
+def _voice(curves: TrainingCurves, name: str) -> _Voice:
     """NaN where it was not measured."""
-    cosines = course.measured(name)
+    cosines = curves.measured(name)
     if not cosines.size:
         return _Voice(math.nan, math.nan, math.nan)
-    mean, error = float(cosines.mean()), _noise(course) / math.sqrt(cosines.size)
+    mean, error = float(cosines.mean()), _noise(curves) / math.sqrt(cosines.size)
     return _Voice(mean, mean / error, error)
 
 
-def _noise(course: TrainingCurves) -> float:
+def _noise(curves: TrainingCurves) -> float:
     """How far one probe of a label signal deviates by chance.
 
     The cosine of two vectors of n numbers that have nothing to do with each other deviates by 1 / sqrt(n)
@@ -192,11 +192,11 @@ def _noise(course: TrainingCurves) -> float:
     numbers, they are more, and it deviates by less: then the scatter of the probes about their means tells,
     pooled over all three signals.
     """
-    by_step = course.setting("task.supervision", "last") == "every_step"
-    num_labels = _NUM_JUDGED * (max(course.num_steps, 1) if by_step else 1)
+    by_step = curves.setting("task.supervision", "last") == "every_step"
+    num_labels = _NUM_JUDGED * (max(curves.num_steps, 1) if by_step else 1)
     expected = 1 / math.sqrt(num_labels)
     series = [
-        course.measured(name) for name in ("label_signal", "label_signal_validation", "label_agreement")
+        curves.measured(name) for name in ("label_signal", "label_signal_validation", "label_agreement")
     ]
     freedom = sum(max(cosines.size - 1, 0) for cosines in series)
     if freedom < MIN_FREEDOM:

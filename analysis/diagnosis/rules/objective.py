@@ -22,44 +22,44 @@ LOUDER = 0.4
 WORSE_THAN_CHANCE = -0.2
 
 
-def updates_climb(course: TrainingCurves) -> tuple[Evidence, ...]:
+def updates_climb(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Updates point up the gradient of the loss: the sign of the step, or of the loss, is wrong.
 
     Reads `update_alignment`, the cosine between update and minus the gradient; its median is negative. With
     momentum it may be for a while, as a loss jumps about, not for most of a training.
     """
-    alignments = known(course.signal_curve("update_alignment"))
+    alignments = known(curves.signal_curve("update_alignment"))
     typical = middle(alignments)
-    if alignments.size < MIN_CLIMBS or not typical < CLIMBING or course.end_train_skill > FAR_BELOW:
+    if alignments.size < MIN_CLIMBS or not typical < CLIMBING or curves.end_train_skill > FAR_BELOW:
         return ()
     told = f"updates point up the gradient: their cosine with the way down is {typical:.2g} (median)"
-    return (Evidence(told, {"update_alignment": typical}, None, int(course.updates[-1])),)
+    return (Evidence(told, {"update_alignment": typical}, None, int(curves.updates[-1])),)
 
 
-def loss_below_floor(course: TrainingCurves) -> tuple[Evidence, ...]:
+def loss_below_floor(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """The training loss is lower than this loss can be: what is trained is not what is configured.
 
     Reads the training loss and `loss_floor`; a loss with a turned sign falls without end.
     """
-    summary = course.summary
+    summary = curves.summary
     room = summary.chance_loss - summary.loss_floor
-    lowest = least(course.train_loss)
+    lowest = least(curves.train_loss)
     if not room > 0 or not lowest < summary.loss_floor - BELOW_FLOOR * room:
         return ()
-    update = int(course.updates[int(np.nanargmin(course.train_loss))])
+    update = int(curves.updates[int(np.nanargmin(curves.train_loss))])
     told = (
         f"the training loss is {lowest:.3g} at update {update}, and cannot be below {summary.loss_floor:.3g}"
     )
     return (Evidence(told, {"train_loss": lowest, "loss_floor": summary.loss_floor}, None, update),)
 
 
-def learns_something_else(course: TrainingCurves) -> tuple[Evidence, ...]:
+def learns_something_else(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Training on new sequences gets better, and validation worse than guessing.
 
     Reads both losses as skills, as long as no sequence has come twice. Nothing can be memorised then, so
     training and validation differ in what is asked.
     """
-    training, validation = _fresh_skills(course)
+    training, validation = _fresh_skills(curves)
     if not (training > LEARNS and validation < WORSE_THAN_CHANCE):
         return ()
     told = (
@@ -69,16 +69,16 @@ def learns_something_else(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"train_skill": training, "validation_skill": validation}),)
 
 
-def learns_what_validation_lacks(course: TrainingCurves) -> tuple[Evidence, ...]:
+def learns_what_validation_lacks(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Training on new sequences is learned, validation is not, and labels speak in training only: a leak.
 
     Reads both losses as skills, as long as no sequence has come twice, `label_signal` and
     `label_signal_validation`. What training inputs give away of the labels speaks louder than the task itself
     (Kaufman et al. 2012, Leakage in data mining).
     """
-    training, validation = _fresh_skills(course)
-    spoken = middle(course.measured("label_signal"))
-    heard = middle(course.measured("label_signal_validation"))
+    training, validation = _fresh_skills(curves)
+    spoken = middle(curves.measured("label_signal"))
+    heard = middle(curves.measured("label_signal_validation"))
     if not (training > LEARNS and validation < training - GAP and spoken - heard > LOUDER):
         return ()
     told = (
@@ -88,12 +88,12 @@ def learns_what_validation_lacks(course: TrainingCurves) -> tuple[Evidence, ...]
     return (Evidence(told, {"train_skill": training, "label_signal": spoken}),)
 
 
-def loss_climbs(course: TrainingCurves) -> tuple[Evidence, ...]:
+def loss_climbs(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """The training loss rises steadily from its start, and never came below it.
 
     Reads the training loss: five sixths of all its steps go up.
     """
-    losses = known(course.train_loss)
+    losses = known(curves.train_loss)
     if losses.size < 6 or not slope(losses) > 0:
         return ()
     rises = float((np.diff(losses) > 0).mean())
@@ -103,8 +103,8 @@ def loss_climbs(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"first_loss": float(losses[0]), "last_loss": float(losses[-1])}),)
 
 
-def _fresh_skills(course: TrainingCurves) -> tuple[float, float]:
+def _fresh_skills(curves: TrainingCurves) -> tuple[float, float]:
     """Skills of both losses at the end of the part in which no sequence had come twice."""
-    training, validation = course.train_skill[course.fresh], course.validation_skill[course.fresh]
+    training, validation = curves.train_skill[curves.fresh], curves.validation_skill[curves.fresh]
     last = slice(-max(1, min(3, len(training))), None)
     return middle(training[last]), middle(validation[last])

@@ -25,65 +25,65 @@ ADDS_UP = 1e-3
 MOSTLY = 0.8
 
 
-def floor_too_high(course: TrainingCurves) -> tuple[Evidence, ...]:
+def floor_too_high(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """The head cannot say what the targets ask for: its least loss is too far above the best possible.
 
     Reads `loss_floor`, `best_possible_loss` and `chance_loss` of the record, which are known before training.
     It fires where the floor takes half of what learning could gain, as the preflight does, or where a squared
     error's floor lies above the criterion.
     """
-    share = _floor_share(course)
-    if not share > _allowed_floor(course):
+    share = _floor_share(curves)
+    if not share > _allowed_floor(curves):
         return ()
-    summary = course.summary
+    summary = curves.summary
     told = (
-        f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {course.best_loss:.3g} is "
-        f"perfect and {summary.chance_loss:.3g} is chance: {_head(course)}"
+        f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {curves.best_loss:.3g} is "
+        f"perfect and {summary.chance_loss:.3g} is chance: {_head(curves)}"
     )
     return (Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss}),)
 
 
-def training_at_floor(course: TrainingCurves) -> tuple[Evidence, ...]:
+def training_at_floor(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """The training loss has come down to the head's floor, and the floor is above the best possible.
 
     Reads the training loss and the same levels: within a tenth of the room between chance and floor.
     """
-    summary, share = course.summary, _floor_share(course)
+    summary, share = curves.summary, _floor_share(curves)
     room = summary.chance_loss - summary.loss_floor
     if not share > SMALL_FLOOR_SHARE or not room > 0:
         return ()
-    reached = course.end_train_skill
+    reached = curves.end_train_skill
     if not reached > (1 - share) * (1 - AT_FLOOR_SHARE):
         return ()
     told = (
-        f"the training loss has come down to {course.train_loss[-1]:.3g}, and the head cannot go below "
-        f"{summary.loss_floor:.3g} ({course.best_loss:.3g} is perfect): {_head(course)}"
+        f"the training loss has come down to {curves.train_loss[-1]:.3g}, and the head cannot go below "
+        f"{summary.loss_floor:.3g} ({curves.best_loss:.3g} is perfect): {_head(curves)}"
     )
-    return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(course.updates[-1])),)
+    return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(curves.updates[-1])),)
 
 
-def loss_without_end(course: TrainingCurves) -> tuple[Evidence, ...]:
+def loss_without_end(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Targets below 0 or above 1 under a loss that takes logits: it falls without end, and says nothing.
 
     Reads `output.loss`, `output.target_range` and the training loss, which is then below zero.
     """
-    is_logits = course.setting("output.loss") == "bce_with_logits"
-    is_shares = course.setting("output.target_range", "task") == "zero_one"
-    lowest = least(course.train_loss)
+    is_logits = curves.setting("output.loss") == "bce_with_logits"
+    is_shares = curves.setting("output.target_range", "task") == "zero_one"
+    lowest = least(curves.train_loss)
     if not is_logits or is_shares or not lowest < 0:
         return ()
-    if math.isfinite(course.summary.loss_floor):
+    if math.isfinite(curves.summary.loss_floor):
         return ()
-    told = f"targets that are no probabilities: the loss falls without end ({lowest:.3g}): {_head(course)}"
-    return (Evidence(told, {"train_loss": lowest}, None, int(course.updates[-1])),)
+    told = f"targets that are no probabilities: the loss falls without end ({lowest:.3g}): {_head(curves)}"
+    return (Evidence(told, {"train_loss": lowest}, None, int(curves.updates[-1])),)
 
 
-def outputs_against_bound(course: TrainingCurves) -> tuple[Evidence, ...]:
+def outputs_against_bound(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Raw outputs that never leave 0..1 or -1..1 and press against an end: an activation nobody asked for.
 
     Reads `outputs`: of the last linear layer, before the head's activation, so that nothing bounds them.
     """
-    seen = [(update, value) for update, value in course.signals("outputs") if isinstance(value, dict)]
+    seen = [(update, value) for update, value in curves.signals("outputs") if isinstance(value, dict)]
     lows = np.array([number(value.get("least")) for _, value in seen])
     highs = np.array([number(value.get("largest")) for _, value in seen])
     if len(seen) < 2 or not np.isfinite(lows).any():
@@ -118,23 +118,23 @@ def outputs_against_bound(course: TrainingCurves) -> tuple[Evidence, ...]:
     return ()
 
 
-def _floor_share(course: TrainingCurves) -> float:
+def _floor_share(curves: TrainingCurves) -> float:
     """What share of all that learning could gain lies below the head's floor; NaN where nobody knows."""
-    summary = course.summary
-    room = summary.chance_loss - course.best_loss
-    return (summary.loss_floor - course.best_loss) / room if room > 0 else math.nan
+    summary = curves.summary
+    room = summary.chance_loss - curves.best_loss
+    return (summary.loss_floor - curves.best_loss) / room if room > 0 else math.nan
 
 
-def _allowed_floor(course: TrainingCurves) -> float:
+def _allowed_floor(curves: TrainingCurves) -> float:
     """Of a squared error what its criterion leaves over; else half of what there is to gain."""
-    if course.is_blind or course.setting("output.loss") != "mse" or course.summary.metric == "accuracy":
+    if curves.is_blind or curves.setting("output.loss") != "mse" or curves.summary.metric == "accuracy":
         return FLOOR_SHARE
-    target = course.summary.target_score
+    target = curves.summary.target_score
     return min(FLOOR_SHARE, 1 - target) if math.isfinite(target) else FLOOR_SHARE
 
 
-def _head(course: TrainingCurves) -> str:
+def _head(curves: TrainingCurves) -> str:
     output = {
-        name: course.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
+        name: curves.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
     }
     return ", ".join(f"output.{name}={value}" for name, value in output.items())

@@ -18,78 +18,78 @@ SMALL_WIDTH = 8
 NO_GAP = 0.1
 
 
-def at_partial_solution(course: TrainingCurves) -> tuple[Evidence, ...]:
+def at_partial_solution(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Stands at the level of a known part of the task.
 
     Reads the metric and `partial_solutions` of the record, which the task states exactly ('knows one of the
     two numbers'): the best evaluation comes to the level and not past it, and the last third stays near.
     """
-    if course.is_running:
+    if curves.is_running:
         return ()
-    is_accuracy = course.summary.metric == "accuracy"
-    room = abs(course.summary.chance_metric - (1.0 if is_accuracy else 0.0))
-    metrics = known(course.metric)
-    if not metrics.size or course.progress > 2 * PROGRESS_LEFT:
+    is_accuracy = curves.summary.metric == "accuracy"
+    room = abs(curves.summary.chance_metric - (1.0 if is_accuracy else 0.0))
+    metrics = known(curves.metric)
+    if not metrics.size or curves.progress > 2 * PROGRESS_LEFT:
         return ()
     best = float(metrics.max() if is_accuracy else metrics.min())
     late = middle(metrics[-max(3, len(metrics) // 3) :])
-    for level in reversed(course.summary.partial_solutions):
+    for level in reversed(curves.summary.partial_solutions):
         wanted = number(level.get("metric"))
         if abs(best - wanted) < NEAR_PARTIAL * room and abs(late - wanted) < STAYS * room:
             told = (
-                f"the {course.summary.metric.replace('_', ' ')} never got past {best:.3g} and stands at "
+                f"the {curves.summary.metric.replace('_', ' ')} never got past {best:.3g} and stands at "
                 f"{late:.3g}; one that {level.get('name')} has {wanted:.3g}"
             )
-            return (Evidence(told, {"metric": late, "partial": wanted}, None, int(course.updates[-1])),)
+            return (Evidence(told, {"metric": late, "partial": wanted}, None, int(curves.updates[-1])),)
     return ()
 
 
-def still_improving(course: TrainingCurves) -> tuple[Evidence, ...]:
+def still_improving(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """The validation loss is still falling at the end of the update budget.
 
     Reads the validation loss as a skill: by its slope (Theil and Sen) over the last third, it gains at least
     3 % of what is left in a fifth of the budget, and more than its jitter. Without a criterion that is no
     fault.
     """
-    gained = course.progress
-    if course.is_blind or not gained > PROGRESS_LEFT:
+    gained = curves.progress
+    if curves.is_blind or not gained > PROGRESS_LEFT:
         return ()
-    skill = course.end_validation_skill
+    skill = curves.end_validation_skill
     told = (
         f"validation has come {skill:.0%} of the way from chance, and still gains {gained:.0%} of the rest "
         "in a fifth of the training"
     )
-    return (Evidence(told, {"progress": gained, "validation_skill": skill}, None, int(course.updates[-1])),)
+    return (Evidence(told, {"progress": gained, "validation_skill": skill}, None, int(curves.updates[-1])),)
 
 
-def stands_between(course: TrainingCurves) -> tuple[Evidence, ...]:
+def stands_between(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Stands still between chance and perfection, training no further than validation.
 
     Reads both losses as skills. The weakest of rules: such a network may be too small.
     """
-    training, validation = course.end_train_skill, course.end_validation_skill
+    training, validation = curves.end_train_skill, curves.end_validation_skill
     is_between = LEFT_CHANCE < validation < SOLVED_SCORE
-    if course.is_blind or not is_between or course.progress > PROGRESS_LEFT or training - validation > NO_GAP:
+    if curves.is_blind or not is_between or curves.progress > PROGRESS_LEFT or training - validation > NO_GAP:
         return ()
     told = (
         f"validation stands still {validation:.0%} of the way from chance, and training no further "
         f"({training:.0%})"
     )
-    return (Evidence(told, {"validation_skill": validation}, None, int(course.updates[-1])),)
+    return (Evidence(told, {"validation_skill": validation}, None, int(curves.updates[-1])),)
 
 
-def network_tiny(course: TrainingCurves) -> tuple[Evidence, ...]:
+def network_tiny(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """Fewer than eight units a layer, and training no better than validation: the network holds too little.
 
     Reads the configured width and both losses as skills. What such a network could not hold no signal tells;
     a plateau that training and validation share is what is left to see.
     """
-    width = course.setting("model.hidden_size", 0)
-    gap = course.end_train_skill - course.end_validation_skill
+    width = curves.setting("model.hidden_size", 0)
+    gap = curves.end_train_skill - curves.end_validation_skill
     if not 0 < width < SMALL_WIDTH or gap > NO_GAP:
         return ()
     told = (
-        f"with {width} units a layer training stands {course.end_train_skill:.0%} of the way from chance, "
-        f"and validation {course.end_validation_skill:.0%}"
+        f"with {width} units a layer training stands {curves.end_train_skill:.0%} of the way from chance, "
+        f"and validation {curves.end_validation_skill:.0%}"
     )
-    return (Evidence(told, {"hidden_size": float(width), "validation_skill": course.end_validation_skill}),)
+    return (Evidence(told, {"hidden_size": float(width), "validation_skill": curves.end_validation_skill}),)
