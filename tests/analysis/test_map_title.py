@@ -52,11 +52,11 @@ def test_cells_whose_sets_hold_every_input_are_told(make_run: Any) -> None:
     run = make_run()
     run.trial("learned", 5, config=task("parity"), has_every_input=True, **ACCURACY)
     assert criterion(run).endswith(
-        "1,500 updates; validation holds every distinct input there is, those of training too"
+        "1,500 updates; validation contains every distinct input, including those of training"
     )
     run.trial("learned", 20, config=task("parity"), **ACCURACY)
     assert criterion(run).endswith(
-        "; in 1 cell validation holds every distinct input there is, those of training too"
+        "; in 1 cell validation contains every distinct input, including those of training"
     )
 
 
