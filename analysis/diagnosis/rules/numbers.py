@@ -1,4 +1,4 @@
-"""Numbers that leave their range: what is not finite, and gradients and losses that explode."""
+"""Rules about numbers out of range: values that are not finite, and gradients that explode."""
 
 import math
 
@@ -8,21 +8,21 @@ from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import first, largest, middle
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
-#: A gradient norm so many times the median one is a spike. SageMaker Debugger's ExplodingTensor knows only
-#: values that are not finite.
+#: Ratio to the median gradient norm from which on a norm is a spike. SageMaker Debugger's ExplodingTensor
+#: only detects values that are not finite.
 SPIKE_RATIO = 100.0
-#: A gradient norm without bound, whatever the loss. Networks that learned were seen to have up to 20.
+#: Gradient norm that counts as unbounded for any loss. Networks that learned had up to 20.
 BOUNDLESS_GRADIENT = 1e3
-#: A gradient that is so much larger at the first step than at the last grows on its way back in time.
-#: AutoTrainer (Zhang et al., ICSE 2021) asks for 70 between the first layer and the last.
+#: Ratio of the gradients at the first and the last step from which on it explodes in time. AutoTrainer (Zhang
+#: et al., ICSE 2021) uses 70 between the first layer and the last.
 GROWTH_IN_TIME = 100.0
 
 
 def not_finite(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """A loss or a tensor that is not finite, by name and update; without a threshold.
+    """Detect a loss or a tensor that is not finite.
 
-    Reads what the worker found when it looked (`first_nonfinite`), or the losses themselves. As in SageMaker
-    Debugger's rules ExplodingTensor and NaN checks of every tool.
+    Reads what the worker found (`first_nonfinite`) or else the losses, without a threshold. SageMaker
+    Debugger's rule ExplodingTensor does the same.
     """
     found = curves.summary.first_nonfinite
     if found and not curves.is_blind:
@@ -37,11 +37,11 @@ def not_finite(curves: TrainingCurves) -> tuple[Evidence, ...]:
 
 
 def gradient_grows_back_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """The gradient is a hundred times as large at the first step as at the last: it explodes in time.
+    """Detect a gradient that is a hundred times as large at the first step as at the last.
 
-    Reads `gradient_share_at_first`, and `gradient_norm_by_step` where one label stands at the end. Products
-    of the recurrent Jacobian grow by its largest singular value a step (Bengio et al. 1994; Pascanu et al.
-    2013). Two evaluations must show it, for one batch may.
+    Reads `gradient_share_at_first`, and `gradient_norm_by_step` for a single label at the end. Products of
+    the recurrent Jacobian grow by its largest singular value per step (Bengio et al. 1994; Pascanu et al.
+    2013). Two evaluations must show it, since one batch may by chance.
     """
     shares = curves.numbers("gradient_share_at_first")
     if curves.setting("task.supervision", "last") == "last":
@@ -59,11 +59,11 @@ def gradient_grows_back_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
 
 
 def states_grow_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """Units without a bound, and at the first evaluation the gradient grows hundredfold on its way back.
+    """Detect unbounded units with a gradient that grows a hundredfold back in time at the first evaluation.
 
-    Reads `gradient_share_at_first` where it was measured first, and `model.nonlinearity`. What grows by a
-    factor a step backwards in time grows forwards too, where no tanh holds it (Pascanu et al. 2013). It comes
-    before its consequences: losses and steps that are huge, and units that these leave dead.
+    Reads `gradient_share_at_first` where it was first measured, and `model.nonlinearity`. What grows by a
+    factor per step backwards in time also grows forwards unless a tanh bounds it (Pascanu et al. 2013). The
+    rule comes before those of its consequences: huge losses and steps, and the units that these leave dead.
     """
     if curves.setting("model.name") != "rnn" or curves.setting("model.nonlinearity", "tanh") == "tanh":
         return ()
@@ -75,24 +75,24 @@ def states_grow_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
 
 
 def gradient_boundless(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """A gradient norm above a thousand at any evaluation.
+    """Detect a gradient norm above a thousand at any evaluation.
 
-    Reads `gradient_norm`, before clipping. Clipping keeps the step, and what is left of such a gradient's
-    direction is that of one sequence at one wall (Pascanu et al. 2013, figure 6).
+    Reads `gradient_norm`, before clipping. Clipping limits the step, but the direction of such a gradient is
+    that of one sequence at one wall of the loss (Pascanu et al. 2013, figure 6).
     """
     norms = curves.signal_curve("gradient_norm")
     highest = largest(norms)
     if not highest > BOUNDLESS_GRADIENT:
         return ()
     update = int(curves.updates[int(np.nanargmax(norms))])
-    told = f"a gradient norm of {highest:.2g} at update {update}, {middle(norms):.2g} in the median"
+    told = f"a gradient norm of {highest:.2g} at update {update}, with a median of {middle(norms):.2g}"
     return (Evidence(told, {"gradient_norm": highest}, None, update),)
 
 
 def gradient_spikes(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """Single gradients a hundred times the median one, and nothing clips them.
+    """Detect single gradients of a hundred times the median that are not clipped.
 
-    Reads `gradient_norm`, at the updates that are evaluated only, and `train.clip_norm`.
+    Reads `gradient_norm`, at evaluated updates only, and `train.clip_norm`.
     """
     norms = curves.signal_curve("gradient_norm")
     usual, highest = middle(norms), largest(norms)

@@ -1,4 +1,4 @@
-"""Whether the output head can say what the targets ask for."""
+"""Rules about output heads that cannot produce the targets."""
 
 import math
 
@@ -8,29 +8,30 @@ from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, least, middle, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
-#: A floor that takes less than this share is rounding of targets.
+#: Share of a floor below which it is rounding of the targets.
 SMALL_FLOOR_SHARE = 1e-2
-#: Share of what learning could gain that a head's floor must take before it is the cause by itself: as in
-#: the preflight's `output_floor`.
+#: Share of the possible gain that a head's floor must take to be the cause by itself, as in the preflight's
+#: `output_floor`.
 FLOOR_SHARE = 0.5
-#: A training loss within this share of the room between chance and floor is at the floor.
+#: Distance of a training loss from the floor, as a share of the range between chance and floor.
 AT_FLOOR_SHARE = 0.1
-#: Outputs this close to an end of a range that they never leave are pressed against it.
+#: Distance from the end of a range at which outputs that never leave it are pressed against it.
 AT_BOUND, FROM_ELSEWHERE = 0.02, 0.25
-#: What comes this near to zero, in spreads of the outputs, and stays above it, is kept from crossing.
+#: Distance from zero, in standard deviations of the outputs, at which positive outputs are kept from crossing
+#: it.
 CROSSING = 0.01
-#: How little the mean of outputs may vary between evaluations, as a share of it, where a softmax holds it.
+#: Relative variation of the mean of outputs between evaluations that a softmax allows.
 ADDS_UP = 1e-3
-#: A share of evaluations that rules out coincidence.
+#: Share of evaluations that rules out coincidence.
 MOSTLY = 0.8
 
 
 def floor_too_high(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """The head cannot say what the targets ask for: its least loss is too far above the best possible.
+    """Detect a head that cannot produce the targets: its floor is too far above the best possible loss.
 
     Reads `loss_floor`, `best_possible_loss` and `chance_loss` of the record, which are known before training.
-    It fires where the floor takes half of what learning could gain, as the preflight does, or where a squared
-    error's floor lies above the criterion.
+    It applies if the floor takes half of the possible gain, as in the preflight, or if the floor of a squared
+    error is above the criterion.
     """
     share = _floor_share(curves)
     if not share > _allowed_floor(curves):
@@ -44,9 +45,9 @@ def floor_too_high(curves: TrainingCurves) -> tuple[Evidence, ...]:
 
 
 def training_at_floor(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """The training loss has come down to the head's floor, and the floor is above the best possible.
+    """Detect a training loss at the head's floor, if that is above the best possible loss.
 
-    Reads the training loss and the same levels: within a tenth of the room between chance and floor.
+    Reads the training loss and the same levels: within a tenth of the range between chance and floor.
     """
     summary, share = curves.summary, _floor_share(curves)
     room = summary.chance_loss - summary.loss_floor
@@ -56,14 +57,14 @@ def training_at_floor(curves: TrainingCurves) -> tuple[Evidence, ...]:
     if not reached > (1 - share) * (1 - AT_FLOOR_SHARE):
         return ()
     told = (
-        f"the training loss has come down to {curves.train_loss[-1]:.3g}, and the head cannot go below "
+        f"the training loss fell to {curves.train_loss[-1]:.3g}, and the head cannot go below "
         f"{summary.loss_floor:.3g} ({curves.best_loss:.3g} is perfect): {_head(curves)}"
     )
     return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(curves.updates[-1])),)
 
 
 def loss_without_end(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """Targets below 0 or above 1 under a loss that takes logits: it falls without end, and says nothing.
+    """Detect targets outside 0..1 with a loss of logits, which then falls without bound.
 
     Reads `output.loss`, `output.target_range` and the training loss, which is then below zero.
     """
@@ -74,14 +75,14 @@ def loss_without_end(curves: TrainingCurves) -> tuple[Evidence, ...]:
         return ()
     if math.isfinite(curves.summary.loss_floor):
         return ()
-    told = f"targets that are no probabilities: the loss falls without end ({lowest:.3g}): {_head(curves)}"
+    told = f"targets are not probabilities: the loss falls without bound ({lowest:.3g}): {_head(curves)}"
     return (Evidence(told, {"train_loss": lowest}, None, int(curves.updates[-1])),)
 
 
 def outputs_against_bound(curves: TrainingCurves) -> tuple[Evidence, ...]:
-    """Raw outputs that never leave 0..1 or -1..1 and press against an end: an activation nobody asked for.
+    """Detect raw outputs that never leave 0..1 or -1..1: an activation that is not configured.
 
-    Reads `outputs`: of the last linear layer, before the head's activation, so that nothing bounds them.
+    Reads `outputs` of the last linear layer before the head's activation, which nothing should bound.
     """
     seen = [(update, value) for update, value in curves.signals("outputs") if isinstance(value, dict)]
     lows = np.array([number(value.get("least")) for _, value in seen])
@@ -92,20 +93,20 @@ def outputs_against_bound(curves: TrainingCurves) -> tuple[Evidence, ...]:
     low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
     for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
         is_inside = bottom <= low and high <= top
-        # Untrained outputs lie about zero, so an end there must have been come to from elsewhere.
+        # Untrained outputs are near zero, so outputs at an end of zero must have moved there.
         is_from_elsewhere = bottom < 0 or high > FROM_ELSEWHERE or 0 < lows[-1] < CROSSING * spreads[-1]
         at_bottom = lows[-1] - bottom < AT_BOUND * (top - bottom) and is_from_elsewhere
         at_top = top - highs[-1] < AT_BOUND * (top - bottom)
         if is_inside and (at_bottom or at_top):
             told = (
                 f"raw outputs never left {bottom:.0f}..{top:.0f} ({low:.3g} to {high:.3g} in {len(seen)} "
-                "evaluations) and stand against its end: they seem to be activated before the head"
+                "evaluations) and are at its end: there seems to be an activation before the head"
             )
             return (Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0]),)
     means = np.array([number(value.get("mean")) for _, value in seen])
     if low >= 0 and high <= 1 and 0 < middle(means) < 1 and np.ptp(known(means)) < ADDS_UP * middle(means):
         told = (
-            f"raw outputs lie within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
+            f"raw outputs are within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
             "evaluations: they add up to one before the head"
         )
         return (Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0]),)
@@ -119,14 +120,14 @@ def outputs_against_bound(curves: TrainingCurves) -> tuple[Evidence, ...]:
 
 
 def _floor_share(curves: TrainingCurves) -> float:
-    """What share of all that learning could gain lies below the head's floor; NaN where nobody knows."""
+    """Return the share of the possible gain that is below the head's floor; NaN if unknown."""
     summary = curves.summary
     room = summary.chance_loss - curves.best_loss
     return (summary.loss_floor - curves.best_loss) / room if room > 0 else math.nan
 
 
 def _allowed_floor(curves: TrainingCurves) -> float:
-    """Of a squared error what its criterion leaves over; else half of what there is to gain."""
+    """Return the largest harmless share: for a squared error what its criterion leaves, else a half."""
     if curves.is_blind or curves.setting("output.loss") != "mse" or curves.summary.metric == "accuracy":
         return FLOOR_SHARE
     target = curves.summary.target_score
