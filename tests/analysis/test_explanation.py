@@ -37,7 +37,7 @@ def kept(run: Any) -> list[dict[str, Any]]:
 
 
 def keep_another_cause(run: Any) -> None:
-    """Writes another verdict than the rules' into the file, to see who reads it."""
+    """Replace the kept verdict by another one than that of the rules."""
     (line,) = kept(run)
     line["verdict"]["cause"] = "dead_units"
     run.folder.causes.write_text(json.dumps(line) + "\n")

@@ -1,4 +1,4 @@
-"""Analysis of a run in a bucket: it reads a copy of what has changed, and writes into the bucket."""
+"""Analysis of a run in a bucket, through a local copy."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""The commands that a finished session ends with."""
-
 import json
 from typing import Any
 
@@ -26,16 +24,16 @@ def test_every_open_part_has_a_command(make_run: Any) -> None:
     run = make_run(facets=(32, 128), budget={"seeds": 4, "max_seeds": 8, "facets": 1})
     run.trials(2, 6, 5, 1, facet=32)
     run.trials(0, 4, 20, 1, facet=32)
-    told = commands(run)
-    assert any(words.endswith("budget.minutes=30") for words in told.values())
-    assert any("budget.max_seeds=16" in words for words in told.values())
-    assert any("budget.recipes=3" in words for words in told.values())
-    assert "budget.facets=2" in told["The next map: hidden size 128, too:"]
-    assert all(f"run={run.folder.name}" in words for words in told.values() if "search.resume" in words)
+    steps = commands(run)
+    assert any(words.endswith("budget.minutes=30") for words in steps.values())
+    assert any("budget.max_seeds=16" in words for words in steps.values())
+    assert any("budget.recipes=3" in words for words in steps.values())
+    assert "budget.facets=2" in steps["The next map: hidden size 128, too:"]
+    assert all(f"run={run.folder.name}" in words for words in steps.values() if "search.resume" in words)
 
 
 def typed(run: Any, *words: str) -> None:
-    """Writes down what the run was begun with."""
+    """Write the command that started the run."""
     command = ["python", "-m", "search.run", *words]
     run.folder.provenance.write_text(json.dumps({"sessions": [{"command": command}]}))
 

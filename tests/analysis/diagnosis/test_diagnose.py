@@ -1,5 +1,3 @@
-"""Verdicts: what they always are, whatever a training left behind."""
-
 from dataclasses import replace
 from typing import Any
 
@@ -171,7 +169,7 @@ def test_older_records_are_diagnosed(make_training: Any) -> None:
 
 
 def test_running_training_is_healthy_by_default(make_training: Any) -> None:
-    """A plateau at chance is no alarm as long as the labels speak."""
+    """A plateau at chance is no alarm while the labels have a signal."""
     waiting = diagnose(*make_training(None))
     assert waiting is not None
     assert waiting.cause == "none"
@@ -222,7 +220,5 @@ def test_evidence_is_a_sentence(make_training: Any) -> None:
     diagnosis = diagnose(*make_training(signals={"gradient_share_at_first": 3e-9, "gradient_reach_steps": 2}))
     assert diagnosis is not None
     assert diagnosis.cause == "vanishing_in_time"
-    assert diagnosis.verdict.evidence[0].told == (
-        "of the gradient at the last step 3e-09 is left at step 1; a thousandth is left 2 of 5 steps back "
-        "(update 1000)"
-    )
+    for part in ("3e-09", "2 of 5 steps", "(update 1000)"):
+        assert part in diagnosis.verdict.evidence[0].told

@@ -39,7 +39,7 @@ def training(
 
 
 def test_best_of_many_guesses_is_at_chance() -> None:
-    """274 of 512 right: one evaluation in 18 has as much, so of thirty nearly each training."""
+    """One evaluation in 18 has 274 of 512 right, so nearly every training of thirty has one."""
     level = reached(*training([0.5] * 29 + [274 / 512]))
     assert level is not None
     assert level.name == "at chance"

@@ -1,5 +1,3 @@
-"""Each rule sees its fault, and nothing in a healthy training."""
-
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +181,7 @@ def test_chrono_gates_are_not_saturated(make_training: Any) -> None:
 
 
 def test_first_epoch_is_not_memorised(make_training: Any) -> None:
-    """Classes that are numbered otherwise in validation: training learns before any sequence comes twice."""
+    """Classes have other numbers in validation: training learns before any sequence is repeated."""
     course = {
         "train": lambda share: CHANCE * 0.05**share,
         "validation": lambda share: CHANCE * (1 + 2 * share),
@@ -198,7 +196,7 @@ def test_first_epoch_is_not_memorised(make_training: Any) -> None:
 
 
 def test_running_training_is_not_silent(make_training: Any) -> None:
-    """Parity of three bits stands at chance for a thousand updates, and then jumps."""
+    """Parity of three bits is at chance for a thousand updates and then jumps."""
     silent = {"label_signal": 0.02, "label_signal_validation": 0.01, "label_agreement": 0.0}
     assert verdict(*make_training("failed", signals=silent)) == "no_signal"
     assert verdict(*make_training(None, signals=silent)) == "none"
