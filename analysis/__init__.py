@@ -1,1 +1,1 @@
-"""Reads run folders: statistics, failure maps, reports. Knows neither Ray nor Optuna."""
+"""Analysis of run folders: diagnoses, failure maps, reports. It imports neither Ray nor Optuna."""

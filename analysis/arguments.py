@@ -1,4 +1,4 @@
-"""The key=value words of programs that read a run."""
+"""The key=value arguments of programs that read a run."""
 
 from collections.abc import Sequence
 
@@ -7,29 +7,29 @@ from failmap.run_folder.paths import names_of_runs
 from failmap.run_folder.storage import parse_location
 
 
-def read_run_arguments(words: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
-    """The words' values by key, `run` among them and `storage`, whose default is 'runs'.
+def read_run_arguments(arguments: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
+    """Return the values of arguments by key, including `run` and `storage` (default: 'runs').
 
     Args:
-        words: as they were typed.
-        keys: that the program knows beside these two.
+        arguments: The command line.
+        keys: Other keys that the program accepts.
 
     Raises:
-        UserError: a word is no key=value, a key is not known, or no run is named. All mistakes at once.
+        UserError: An argument is not key=value, a key is unknown, or no run is given; all mistakes at once.
     """
     known = ("run", "storage", *keys)
     settings, problems = {"storage": "runs"}, []
-    for word in words:
-        key, equals, value = word.partition("=")
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
         if not equals:
-            problems.append(f"{word!r} is not key=value")
+            problems.append(f"{argument!r} is not key=value")
         elif key not in known:
             problems.append(f"unknown key {key!r}{nearest(key, known)}")
         else:
             settings[key] = value
     if "run" not in settings and not problems:
-        there = names_of_runs(parse_location(settings["storage"]))
-        hint = f"; in {settings['storage']}: {', '.join(there)}" if there else ""
+        names = names_of_runs(parse_location(settings["storage"]))
+        hint = f"; in {settings['storage']}: {', '.join(names)}" if names else ""
         problems.append(f"run=NAME is missing{hint}")
     if problems:
         raise UserError(*problems)

@@ -1,4 +1,4 @@
-"""Why every trial ended as it did. Verdicts need the trials' histories, and so they are kept."""
+"""The explanation of every trial's outcome, kept in causes.jsonl because making it reads all histories."""
 
 import json
 import math
@@ -26,107 +26,18 @@ from failmap.run_folder.records import Evaluation, TrialRecord, read_history
 from failmap.run_folder.storage import AnyPath, write_atomically
 from failmap.run_folder.storage.bounded_files import read_plain
 
-#: A verdict as JSON holds it.
-Line = dict[str, Any]
-
-#: From so many trials on several processes are sooner done than one: starting them takes half a second, and
-#: reading a history of 120 kB 2 ms.
+#: Number of trials from which on several processes are faster than one: they take half a second to start, and
+#: a history of 120 kB takes 2 ms to read.
 _WORTH_PROCESSES = 1000
-
-
-def make_lines(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, Line]:
-    """The verdicts on trials that learned or failed, from their records and histories, by number.
-
-    Raises:
-        UserError: a history has a corrupt line.
-    """
-    if len(records) < _WORTH_PROCESSES:
-        return {record.number: _line(folder, record) for record in records}
-    count = os.cpu_count() or 1
-    shares = [[record.number for record in records[start::count]] for start in range(count)]
-    with ThreadPoolExecutor(count) as threads:
-        answers = threads.map(partial(_lines_of_process, folder), shares)
-        lines = [json.loads(line) for answer in answers for line in answer.splitlines()]
-    return {line["number"]: line for line in lines}
-
-
-def read_line(line: Mapping[str, Any]) -> tuple[Diagnosis | None, str | None, str]:
-    """Verdict, level, and what the level rests on. Raises KeyError or TypeError where the line has none."""
-    verdict, level = line["verdict"], line["level"]
-    diagnosis = verdict and Diagnosis(_suspicion(verdict), tuple(map(_suspicion, line["runners_up"])))
-    return diagnosis, level and str(level), str(line["level_told"])
-
-
-def checked_history(path: AnyPath, most: int | None = None) -> list[Evaluation]:
-    """The evaluations in a history.jsonl, or at most the first so many.
-
-    Raises:
-        UserError: a line is no evaluation, or the file cannot be read.
-    """
-    try:
-        return list(islice(read_history(path), most))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not text: {error}") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
-def _line(folder: RunFolder, record: TrialRecord) -> Line:
-    path = folder.trial(record.number).history
-    has_learned = record.summary is not None and record.summary.outcome == "learned"
-    # What learned is asked only whether something leaks, which the first evaluation tells.
-    history = checked_history(path, most=1 if has_learned else None)
-    try:
-        diagnosis, level = diagnose(record, history), None if has_learned else reached(record, history)
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        # Rules trust the types of settings and signals: those of every network and task are not told here.
-        told = f"{type(error).__name__}: {error}"
-        raise UserError(f"{folder.trial(record.number).record}: cannot be judged: {told}") from None
-    return {
-        "number": record.number,
-        "verdict": diagnosis and _written(diagnosis.verdict),
-        "runners_up": [_written(suspicion) for suspicion in diagnosis.runners_up] if diagnosis else [],
-        "level": "learned" if has_learned else level and level.name,
-        "level_told": level.told if level else "",
-    }
-
-
-def _written(suspicion: Suspicion) -> Line:
-    """A suspicion less the numbers that JSON has no word for."""
-    values = asdict(suspicion)
-    for evidence in values["evidence"]:
-        numbers = evidence["values"].items()
-        evidence["values"] = {name: value for name, value in numbers if math.isfinite(value)}
-    return values
-
-
-def _suspicion(values: Mapping[str, Any]) -> Suspicion:
-    return Suspicion(**{**values, "evidence": tuple(Evidence(**one) for one in values["evidence"])})
-
-
-def _lines_of_process(folder: RunFolder, numbers: Iterable[int]) -> str:
-    process = subprocess.run(
-        [sys.executable, "-m", __name__, str(folder.path)],
-        input="".join(f"{number}\n" for number in numbers),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if process.returncode:
-        problem = process.stderr.strip().splitlines()[-1].removeprefix("error: ")
-        raise UserError(problem)
-    return process.stdout
-
-
 _EXPLAINED = ("learned", "failed")
+
+#: An entry of causes.jsonl as parsed JSON.
+_Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """What a line of the file must hold."""
+class _KeptEntry:
+    """The fields of an entry of causes.jsonl."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CHECKED
 
@@ -140,12 +51,13 @@ class _Kept:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What is said of one trial beside its outcome.
+    """The explanation of one trial's outcome.
 
     Attributes:
-        diagnosis: None for a trial that did not end as learned or failed.
-        level: what it reached: 'at chance', 'above chance', 'memorised', 'learned'; None where unknown.
-        level_told: a sentence with the numbers that the level of a failed trial rests on.
+        diagnosis: None for a trial that neither learned nor failed.
+        level: The level that it reached: 'at chance', 'above chance', 'memorised', 'learned'; None if
+            unknown.
+        level_told: One sentence with the numbers behind the level of a failed trial.
     """
 
     diagnosis: Diagnosis | None = None
@@ -154,32 +66,124 @@ class Explanation:
 
 
 def explain(folder: RunFolder, records: Sequence[TrialRecord], kept_in: AnyPath) -> dict[int, Explanation]:
-    """The explanation of every trial by number.
+    """Return the explanation of every trial by number.
 
-    Verdicts are kept in a file of their own, and made anew where the rules, the trial's record
-    or the length of its history have changed. The file is disposable: what cannot be read of it is made
-    anew, and where it cannot be written the next reader takes as long.
+    Explanations are kept in a file and made again if the rules, the record or the length of the history have
+    changed. The file is disposable: unreadable entries are made again, and if it cannot be written, the next
+    call takes as long as this one.
+
+    Args:
+        folder: Folder that is read.
+        records: The trials.
+        kept_in: File that the explanations are written to.
 
     Raises:
-        UserError: a history has a corrupt line.
+        UserError: A history has a corrupt line.
     """
     ended = [record for record in records if record.summary and record.summary.outcome in _EXPLAINED]
     keys = {record.number: _key(folder, record) for record in ended}
     kept = {
-        number: line for number, line in _kept_lines(folder.causes).items() if line["key"] == keys.get(number)
+        number: entry
+        for number, entry in _kept_entries(folder.causes).items()
+        if entry["key"] == keys.get(number)
     }
-    made = make_lines(folder, [record for record in ended if record.number not in kept])
-    lines = {number: {**(kept.get(number) or made[number]), "key": key} for number, key in keys.items()}
+    made = _make_entries(folder, [record for record in ended if record.number not in kept])
+    entries = {number: {**(kept.get(number) or made[number]), "key": key} for number, key in keys.items()}
     if made:
-        _keep(kept_in, lines.values())
+        _keep(kept_in, entries.values())
     return {
-        record.number: Explanation(*read_line(lines[record.number]) if record.number in lines else ())
+        record.number: _explanation(entries[record.number]) if record.number in entries else Explanation()
         for record in records
     }
 
 
+def checked_history(path: AnyPath, most: int | None = None) -> list[Evaluation]:
+    """Return the evaluations in a history.jsonl, or the first `most` of them.
+
+    Raises:
+        UserError: A line is not an evaluation, or the file cannot be read.
+    """
+    try:
+        return list(islice(read_history(path), most))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not text: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _explanation(entry: Mapping[str, Any]) -> Explanation:
+    verdict = entry["verdict"]
+    return Explanation(
+        diagnosis=verdict and Diagnosis(_suspicion(verdict), tuple(map(_suspicion, entry["runners_up"]))),
+        level=entry["level"],
+        level_told=entry["level_told"],
+    )
+
+
+def _suspicion(values: Mapping[str, Any]) -> Suspicion:
+    return Suspicion(**{**values, "evidence": tuple(Evidence(**one) for one in values["evidence"])})
+
+
+def _make_entries(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, _Entry]:
+    """Return the entries of trials by number; many trials are shared between processes."""
+    if len(records) < _WORTH_PROCESSES:
+        return {record.number: _make_entry(folder, record) for record in records}
+    count = os.cpu_count() or 1
+    shares = [[record.number for record in records[start::count]] for start in range(count)]
+    with ThreadPoolExecutor(count) as threads:
+        outputs = threads.map(partial(_run_process, folder), shares)
+        entries = [json.loads(line) for output in outputs for line in output.splitlines()]
+    return {entry["number"]: entry for entry in entries}
+
+
+def _run_process(folder: RunFolder, numbers: Iterable[int]) -> str:
+    """Run this module as a program over the numbers of trials and return its output."""
+    process = subprocess.run(
+        [sys.executable, "-m", __name__, str(folder.path)],
+        input="".join(f"{number}\n" for number in numbers),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        raise UserError(process.stderr.strip().splitlines()[-1].removeprefix("error: "))
+    return process.stdout
+
+
+def _make_entry(folder: RunFolder, record: TrialRecord) -> _Entry:
+    path = folder.trial(record.number).history
+    has_learned = record.summary is not None and record.summary.outcome == "learned"
+    # A trial that learned is only checked for leaks, which the first evaluation shows.
+    history = checked_history(path, most=1 if has_learned else None)
+    try:
+        diagnosis, level = diagnose(record, history), None if has_learned else reached(record, history)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        # Rules rely on the types of settings and signals, which are not validated for every network and task.
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{folder.trial(record.number).record}: cannot be diagnosed: {reason}") from None
+    return {
+        "number": record.number,
+        "verdict": diagnosis and _as_json(diagnosis.verdict),
+        "runners_up": [_as_json(suspicion) for suspicion in diagnosis.runners_up] if diagnosis else [],
+        "level": "learned" if has_learned else level and level.name,
+        "level_told": level.told if level else "",
+    }
+
+
+def _as_json(suspicion: Suspicion) -> _Entry:
+    """Return a suspicion without the numbers that JSON cannot represent."""
+    values = asdict(suspicion)
+    for evidence in values["evidence"]:
+        numbers = evidence["values"].items()
+        evidence["values"] = {name: value for name, value in numbers if math.isfinite(value)}
+    return values
+
+
 def _key(folder: RunFolder, record: TrialRecord) -> str:
-    """Names what a verdict was made from: the rules, the record, the length of the history."""
+    """Return a digest of what an explanation depends on: the rules, the record, the length of the history."""
     try:
         num_bytes = folder.trial(record.number).history.stat().st_size
     except FileNotFoundError:
@@ -189,7 +193,7 @@ def _key(folder: RunFolder, record: TrialRecord) -> str:
 
 @cache
 def _rules() -> bytes:
-    """The source of the rules, as a digest."""
+    """Return a digest of the source of the rules."""
     (folder,) = diagnosis.__path__
     return _digest(*(path.read_bytes() for path in sorted(Path(folder).rglob("*.py")))).encode()
 
@@ -201,36 +205,39 @@ def _digest(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
-def _kept_lines(path: AnyPath) -> dict[int, dict[str, Any]]:
-    """Lines of the file by trial; those that are none are left out."""
+def _kept_entries(path: AnyPath) -> dict[int, _Entry]:
+    """Return the valid entries of causes.jsonl by trial."""
     try:
         text = read_plain(Path(str(path))).decode("utf-8", "replace")
     except OSError:
         return {}
-    lines = {}
-    for written in text.splitlines():
+    entries = {}
+    for line in text.splitlines():
         try:
-            number = parse(_Kept, written).number
-            lines[number] = json.loads(written)
+            entries[parse(_KeptEntry, line).number] = json.loads(line)
         except ValueError:
             continue
-    return lines
+    return entries
 
 
-def _keep(path: AnyPath, lines: Iterable[Mapping[str, Any]]) -> None:
-    text = "".join(f"{json.dumps(line, separators=(',', ':'), allow_nan=False)}\n" for line in lines)
+def _keep(path: AnyPath, entries: Iterable[_Entry]) -> None:
+    text = "".join(f"{_to_line(entry)}\n" for entry in entries)
     try:
         write_atomically(path, text, survives_power_loss=False)
     except OSError:
-        return  # Of a run that may only be read, say.
+        return  # The run may be read-only.
 
 
-def main(words: Sequence[str]) -> int:
-    """Writes the lines of the trials whose numbers stand in standard input."""
-    folder = RunFolder(Path(words[0]))
+def _to_line(entry: _Entry) -> str:
+    return json.dumps(entry, separators=(",", ":"), allow_nan=False)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the entries of the trials whose numbers are in standard input."""
+    folder = RunFolder(Path(arguments[0]))
     for number in map(int, sys.stdin):
         record = TrialRecord.from_json(folder.trial(number).record.read_text(encoding="utf-8"))
-        print(json.dumps(_line(folder, record), separators=(",", ":"), allow_nan=False))
+        print(_to_line(_make_entry(folder, record)))
     return 0
 
 

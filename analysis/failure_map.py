@@ -1,4 +1,4 @@
-"""The failure map: where learning works, where it fails, and where nobody knows yet."""
+"""The failure map: the cells in which learning works, in which it fails, and those that are undecided."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from failmap.run_folder.wording import axis_display, axis_labels, is_scale, labe
 
 @dataclass(frozen=True)
 class MapCell:
-    """One cell and what its trials say.
+    """One cell of a map.
 
     Attributes:
-        labels: the texts of its labels, in the order of the map's paths: x, y, facet.
-        verdict: what is known of it.
-        recipe: the verdict's best recipe in words, '' where no trial counts.
-        numbers: its trials, less the interventions.
-        interventions: trials in which one thing was changed about the cell's: no evidence of it.
-        diagnosis: why its trials failed; None where none did.
-        cost_seconds: estimated seconds to run it: one trial's for every seed; None where nobody estimated.
-        is_elsewhere: another shard takes it.
+        labels: Texts of its labels in the order of the map's paths: x, y, facet.
+        verdict: State of the cell.
+        recipe: The verdict's best recipe as text; '' if no trial counts.
+        numbers: Its trials without interventions.
+        interventions: Trials with one change, which are no evidence of the cell.
+        diagnosis: Why its trials failed; None if none did.
+        cost_seconds: Estimated seconds of one trial times the number of seeds; None without an estimate.
+        is_elsewhere: Whether it belongs to another shard.
     """
 
     labels: CellKey
@@ -38,23 +38,23 @@ class MapCell:
 
     @property
     def shown_cause(self) -> CellDiagnosis | None:
-        """What a map tells of why it fails: nothing where it learns after all."""
+        """Return the diagnosis, or None if the cell learns despite failed trials."""
         return self.diagnosis if self.verdict.state in ("fails", "unknown") else None
 
 
 @dataclass(frozen=True)
 class FailureMap:
-    """Every cell of a run's map, the ones not reached included.
+    """Every cell of a run's map, including those without trials.
 
     Attributes:
-        title: what the map must say of itself.
-        paths: of x, y and the facet, if there is one.
-        labels: the texts of each axis' labels, in order.
-        shown_labels: the same as readers see them.
-        axes: what these are labels of, in words.
-        is_upward: whether y is drawn upwards, as numbers are; names stand one below the other.
-        cells: by the texts of their labels.
-        outcomes: how many trials ended how, less the interventions; unfinished ones count as censored.
+        title: Title of the map.
+        paths: Paths of x, y and the facet, if there is one.
+        labels: Texts of the labels of each axis, in order.
+        shown_labels: The same labels as they are displayed.
+        axes: Display names of the axes.
+        is_upward: Whether y is drawn upwards, as for numbers; names are drawn downwards.
+        cells: The cells by the texts of their labels.
+        outcomes: Number of trials per outcome, without interventions; unfinished trials count as censored.
     """
 
     title: MapTitle
@@ -68,33 +68,34 @@ class FailureMap:
 
     @property
     def states(self) -> dict[State, int]:
-        """How many cells are in each state, less those of other shards."""
+        """Return the number of cells in each state, without those of other shards."""
         counts = Counter(cell.verdict.state for cell in self.cells.values() if not cell.is_elsewhere)
         return {state: counts[state] for state in STATES}
 
     @property
     def num_elsewhere(self) -> int:
-        """How many cells other shards take."""
+        """Return the number of cells of other shards."""
         return sum(cell.is_elsewhere for cell in self.cells.values())
 
     @property
     def facets(self) -> tuple[tuple[str, ...], ...]:
-        """What ends the keys of each panel's cells: a label of the facet, or nothing."""
+        """Return the end of the cell keys of each panel: a label of the facet, or nothing."""
         return tuple((label,) for label in self.labels[2]) if len(self.paths) == 3 else ((),)
 
     @property
     def begun_facets(self) -> tuple[tuple[str, ...], ...]:
-        """The facets in which some trial was begun."""
+        """Return the facets in which a trial was begun."""
         return tuple(
             facet for facet in self.facets if any(cell.numbers for _, row in self.rows(facet) for cell in row)
         )
 
     def facet_words(self, facet: tuple[str, ...]) -> str:
-        """A panel's heading: 'hidden size 32', '' where the map has no facet."""
+        """Return a panel's heading: 'hidden size 32', or '' if the map has no facet."""
         return setting_display(self.paths[2], facet[0]) if facet else ""
 
     def rows(self, facet: tuple[str, ...]) -> Iterator[tuple[str, list[MapCell]]]:
-        """A panel's rows from the top down: the shown label of y, and its cells from left to right."""
+        """Return a panel's rows from the top down: the displayed label of y, and the cells from left to
+        right."""
         xs, ys = self.labels[:2]
         rows = [
             (shown, [self.cells[(x, y, *facet)] for x in xs])
@@ -104,7 +105,7 @@ class FailureMap:
 
 
 def build_map(run: Run) -> FailureMap:
-    """Judges every cell of a run."""
+    """Return the map of a run with a verdict for every cell."""
     config = run.config
     trials: dict[CellKey, list[TrialRecord]] = defaultdict(list)
     interventions: dict[CellKey, list[int]] = defaultdict(list)
@@ -157,5 +158,5 @@ def build_map(run: Run) -> FailureMap:
 
 
 def recipe_display(recipe: dict[str, object]) -> str:
-    """A recipe's labels in words."""
+    """Return a recipe as text: 'learning rate 0.003, adam'."""
     return ", ".join(setting_display(path, value) for path, value in recipe.items()) or "as configured"

@@ -1,4 +1,4 @@
-"""A run folder in memory: its configuration, its records, and one table of all trials."""
+"""Loading of run folders: configuration, records and the table of all trials."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from failmap.run_folder.storage.bounded_files import read_bounded, require_plain
 from failmap.run_folder.storage.local_copy import local_copy
 from failmap.run_folder.wording import label_text
 
-#: A cell by the texts of its labels, in the order of the map's paths. Texts, for a label may be unhashable.
+#: Texts of a cell's labels in the order of the map's paths; the labels themselves may be unhashable.
 CellKey = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Cost:
-    """One entry of costs.json."""
+    """An entry of costs.json."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CHECKED
 
@@ -38,15 +38,15 @@ class _Cost:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything a run left behind, less the histories, which are read when asked for.
+    """A run with all its trials. Histories are read on demand.
 
     Attributes:
-        folder: where it lies; what is written of it belongs there.
-        copy: where its files are read: the same folder, or a copy of one in an object store.
-        config: what was asked for.
-        records: every trial, by number.
-        costs: estimated seconds of one trial by cell, where the search wrote them.
-        own_cells: those that a shard takes; None where a run takes all.
+        folder: Folder of the run, which reports are written to.
+        copy: Folder that files are read from: the same one, or a local copy of one in an object store.
+        config: Configuration of the run.
+        records: Every trial in the order of their numbers.
+        costs: Estimated seconds of one trial by cell, if the search wrote them.
+        own_cells: Cells of a shard; None if the run has all cells.
     """
 
     folder: RunFolder
@@ -58,66 +58,67 @@ class Run:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a trial; columns in `analysis.table`."""
+        """Return one row per trial; `analysis.table` defines the columns."""
         return build_table(self.records, self.explanations, self.config.axis_paths, self._last_evaluation)
 
     @cached_property
     def explanations(self) -> Mapping[int, Explanation]:
-        """Why each trial ended as it did, by number. Raises UserError where a history has a corrupt line."""
+        """Return the explanation of each trial by number. Raises UserError if a history has a corrupt
+        line."""
         return explain(self.copy, self.records, self.folder.causes)
 
     @cached_property
     def cell_records(self) -> tuple[TrialRecord, ...]:
-        """The trials that are evidence of their cell: all but interventions."""
+        """Return the trials that are evidence of their cell: all except interventions."""
         return tuple(record for record in self.records if record.purpose != "intervene")
 
     def history(self, number: int) -> list[Evaluation]:
-        """Every evaluation of a trial. Raises UserError where a line is none."""
+        """Return every evaluation of a trial. Raises UserError if a line is corrupt."""
         return checked_history(self.copy.trial(number).history)
 
     def cell_key(self, labels: Mapping[str, Any]) -> CellKey:
-        """The key of a cell's labels."""
+        """Return the key of a cell's labels."""
         return cell_key(labels, self.config.map_paths)
 
     def write_table(self) -> AnyPath:
-        """Writes trials.parquet, whole or not at all."""
+        """Write trials.parquet atomically and return its path."""
         buffer = BytesIO()
         self.table.to_parquet(buffer, index=False)
         write_atomically(self.folder.table, buffer.getvalue())
         return self.folder.table
 
     def _last_evaluation(self, number: int) -> tuple[Evaluation | None, float | None]:
-        """The last evaluation of a trial that has not ended, and its best score."""
+        """Return the last evaluation of a trial and its best score; None for both without an evaluation."""
         history = self.history(number)
         return (history[-1], max(one.score for one in history)) if history else (None, None)
 
 
 def cell_key(labels: Mapping[str, Any], paths: Iterable[str]) -> CellKey:
-    """The key of a cell's labels, in the order of the paths."""
+    """Return the key of a cell's labels, in the order of the paths."""
     return tuple(label_text(labels.get(path)) for path in paths)
 
 
 def find_run(name: str, storage: str | Path = "runs") -> RunFolder:
-    """The folder of a run. Raises UserError with the nearest existing name where there is none."""
-    place = parse_location(str(storage))
-    check_location(place)
+    """Return the folder of a run. Raises UserError with the nearest existing name if there is none."""
+    location = parse_location(str(storage))
+    check_location(location)
     if name and (problem := name_problem(name)):
         raise UserError(f"run={name}: {problem}")
-    folder, store = RunFolder(place / name), store_of(place)
+    folder, store = RunFolder(location / name), store_of(location)
     if store.exists(folder.config):
         return folder
     if name and store.exists(folder.path):
         raise UserError(f"{folder.path}: not a run: it has no {folder.config.name}")
-    known = names_of_runs(place)
+    known = names_of_runs(location)
     hint = nearest(name, known) or f"; {storage} holds no run"
     raise UserError(f"no run {name!r} in {storage}{hint}")
 
 
 def load_run(folder: RunFolder) -> Run:
-    """Reads a run, one in an object store through a copy on this machine.
+    """Load a run; one in an object store is copied to this machine first.
 
     Raises:
-        UserError: one line that names file and line, where a file of it is corrupt; or the store fails.
+        UserError: A file is corrupt (one line with the file and the line), or the store fails.
     """
     try:
         copy = RunFolder(local_copy(folder.path))
@@ -131,7 +132,7 @@ def load_run(folder: RunFolder) -> Run:
 
 
 def _read_records(folder: RunFolder) -> list[TrialRecord]:
-    """By number. A folder without a record belongs to a trial that the driver has not written down yet."""
+    """Return the records by number. The driver has not yet written the record of a folder without one."""
     if not folder.trials.is_dir():
         return []
     records = []
@@ -157,15 +158,15 @@ def _read_costs(path: AnyPath, paths: Iterable[str]) -> dict[CellKey, float]:
 
 
 def _read_own_cells(path: AnyPath, paths: Iterable[str]) -> frozenset[CellKey] | None:
-    """None where no driver has written them yet."""
+    """Return the cells of a shard, or None if no driver has written them yet."""
     cells = _read(path, list[Values], "a list of cells")
     return None if cells is None else frozenset(cell_key(cell, paths) for cell in cells)
 
 
-def _read(path: AnyPath, kind: type[Kind], meant: str) -> Kind | None:
-    """What a file of JSON holds; None where it is missing."""
+def _read(path: AnyPath, kind: type[Kind], description: str) -> Kind | None:
+    """Return the contents of a JSON file, or None if it is missing."""
     try:
-        return parse(kind, read_bounded(path), meant)
+        return parse(kind, read_bounded(path), description)
     except FileNotFoundError:
         return None
     except ParseError as error:

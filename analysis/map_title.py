@@ -1,4 +1,4 @@
-"""What stands above a failure map: without budget and criterion 'fails' would mean nothing."""
+"""The title of a failure map, with the budget and the criterion that give 'fails' its meaning."""
 
 import math
 from collections import defaultdict
@@ -21,13 +21,13 @@ from failmap.run_folder.wording import (
 
 @dataclass(frozen=True)
 class MapTitle:
-    """The parts of a map's title, each in words.
+    """The parts of a map's title.
 
     Attributes:
-        question: what the space was made to answer, or its name.
-        subject: network and task, and which shard of the map it is.
-        criterion: when a trial has learned, with the update budget.
-        recipes: the default recipe, and how many were tried and must fail.
+        question: Question that the space is made to answer, or its name.
+        subject: Network and task, and the shard of the map.
+        criterion: Criterion of a trial that learned, with the update budget.
+        recipes: The default recipe, the number of recipes tried, and how many must fail.
     """
 
     question: str
@@ -37,12 +37,12 @@ class MapTitle:
 
     @property
     def lines(self) -> tuple[str, str, str]:
-        """All but the question."""
+        """Return all parts except the question."""
         return self.subject, self.criterion, self.recipes
 
 
 def map_title(run: Run) -> MapTitle:
-    """Puts a run's title together from its records, and where it has none from its configuration."""
+    """Return the title of a run from its records or, without any, from its configuration."""
     settings = _Settings(run)
     ended = [record for record in run.cell_records if record.summary and record.summary.metric]
     network, task = (name_words_of(settings.texts(f"{part}.name")) for part in ("model", "task"))
@@ -56,19 +56,19 @@ def map_title(run: Run) -> MapTitle:
 
 
 def name_words_of(names: Iterable[str]) -> str:
-    """Several names in words."""
+    """Return several names as text."""
     return any_of([name_display(name) for name in names] or ["unnamed"])
 
 
 class _Settings:
-    """What the trials of a run are set to, by dotted path."""
+    """The settings of a run's trials by dotted path."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self._flat = [dict(flatten(record.config)) for record in run.cell_records]
 
     def values(self, path: str) -> list[Any]:
-        """Every value that trials have, or will have where none has begun; without duplicates."""
+        """Return the distinct values that trials have, or will have if none has begun."""
         config = self.run.config
         values = list(config.map_values.get(path, ())) or config.joint_values(path)
         values = values or [flat[path] for flat in self._flat if path in flat]
@@ -78,7 +78,7 @@ class _Settings:
         return list({label_text(value): value for value in values}.values())
 
     def texts(self, path: str) -> list[str]:
-        """The same as texts."""
+        """Return the distinct values as text."""
         return [label_text(value) for value in self.values(path)]
 
 
@@ -90,7 +90,7 @@ def _criterion(ended: Sequence[TrialRecord], settings: _Settings) -> str:
 
 
 def _target(ended: Sequence[TrialRecord], settings: _Settings) -> str:
-    """The criterion's threshold in the words of the metric; of each task, where tasks have their own."""
+    """Return the criterion's threshold as a metric; per task if tasks differ."""
     scores = [text for text in settings.texts("criterion.score") if text != "none"]
     if not ended:
         return f"a score of at least {any_of(scores)}" if scores else "the task's own criterion"
@@ -99,14 +99,14 @@ def _target(ended: Sequence[TrialRecord], settings: _Settings) -> str:
         if record.summary is not None:
             summaries[dict(flatten(record.config)).get("task.name", "")].append(record.summary)
     reason = "an axis" if len(scores) > 1 else "by cell"
-    told = {task: _threshold(mine, reason) for task, mine in summaries.items()}
-    if len(set(told.values())) == 1:
-        return told.popitem()[1] + (f" (a score of {scores[0]})" if len(scores) == 1 else "")
-    return ", ".join(f"{threshold} ({name_display(task)})" for task, threshold in told.items())
+    thresholds = {task: _threshold(mine, reason) for task, mine in summaries.items()}
+    if len(set(thresholds.values())) == 1:
+        return thresholds.popitem()[1] + (f" (a score of {scores[0]})" if len(scores) == 1 else "")
+    return ", ".join(f"{threshold} ({name_display(task)})" for task, threshold in thresholds.items())
 
 
 def _threshold(summaries: Sequence[Summary], reason: str) -> str:
-    """One task's threshold."""
+    """Return the threshold of one task."""
     if summaries[0].metric == "mean_squared_error":
         shares = _range(summaries, lambda summary: summary.target_metric / summary.chance_metric, reason)
         return f"mean squared error below {shares} of chance"
@@ -115,7 +115,7 @@ def _threshold(summaries: Sequence[Summary], reason: str) -> str:
 
 
 def _range(summaries: Sequence[Summary], value: Callable[[Summary], float], reason: str) -> str:
-    """'5 %', or '5 to 10 %' where trials differ, and why they do."""
+    """Return '5 %', or '5 to 10 % (an axis)' with the reason if trials differ."""
     shares = {f"{100 * value(summary):.3g}" for summary in summaries if summary.chance_metric}
     ordered = sorted((share for share in shares if math.isfinite(float(share))), key=float)
     if not ordered:
@@ -124,7 +124,7 @@ def _range(summaries: Sequence[Summary], value: Callable[[Summary], float], reas
 
 
 def _every_input(run: Run, ended: Sequence[TrialRecord]) -> str:
-    """Where learned cannot mean more than that all there is was learned by heart."""
+    """Return a note if validation cannot distinguish learning from memorising."""
     cells = {run.cell_key(record.cell) for record in ended}
     enumerated = {
         run.cell_key(record.cell) for record in ended if record.summary and record.summary.has_every_input
@@ -132,7 +132,7 @@ def _every_input(run: Run, ended: Sequence[TrialRecord]) -> str:
     if not enumerated:
         return ""
     where = "" if enumerated == cells else f"in {quantity(len(enumerated), 'cell')} "
-    return f"; {where}validation holds every distinct input there is, those of training too"
+    return f"; {where}validation contains every distinct input, including those of training"
 
 
 def _update_budget(settings: _Settings) -> str:
@@ -149,27 +149,27 @@ def _recipes(run: Run, settings: _Settings) -> str:
     paths = dict.fromkeys(("train.optimizer", "train.learning_rate", *config.recipe_defaults))
     first = next((record for record in run.cell_records if record.recipe_index == 0), None)
     chosen = _default_settings(first, settings)
-    words = [
+    shown = [
         setting_display(path, chosen[path])
         for path in paths
         if chosen.get(path) is not None
         and path not in config.map_paths
-        # An axis that is there under a condition only is none of this recipe where it does not hold.
+        # The recipe lacks a conditional axis whose condition does not hold.
         and (first is None or path in first.recipe or path not in config.recipe_defaults)
     ]
-    told = [f"default recipe: {', '.join(words) or 'as configured'}"]
+    parts = [f"default recipe: {', '.join(shown) or 'as configured'}"]
     most = _most_recipes(run)
     if most > 1:
-        told.append(f"up to {most} recipes tried in a cell")
+        parts.append(f"up to {most} recipes tried in a cell")
     if config.fail_after_recipes > 1:
-        told.append(f"a cell fails when {number_display(config.fail_after_recipes)} recipes do")
+        parts.append(f"a cell fails when {number_display(config.fail_after_recipes)} recipes do")
     elif most <= 1:
-        told.append("no other tried")
-    return "; ".join(told)
+        parts.append("no other tried")
+    return "; ".join(parts)
 
 
 def _default_settings(first: TrialRecord | None, settings: _Settings) -> dict[str, Any]:
-    """What the default recipe sets: as its first trial has it, or as base and axes have it."""
+    """Return the settings of the default recipe, from its first trial or from base and axes."""
     if first is not None:
         return {**dict(flatten(first.config)), **first.recipe}
     config = settings.run.config
@@ -177,7 +177,7 @@ def _default_settings(first: TrialRecord | None, settings: _Settings) -> dict[st
 
 
 def _most_recipes(run: Run) -> int:
-    """The largest number of recipes that any cell was tried with."""
+    """Return the largest number of recipes that were tried in a cell."""
     seen: dict[CellKey, set[int]] = defaultdict(set)
     for record in run.cell_records:
         seen[run.cell_key(record.cell)].add(record.recipe_index)

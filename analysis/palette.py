@@ -1,6 +1,6 @@
-"""The colours of a failure map, one set for the picture and the report, on light and on dark paper.
+"""The colours of a failure map, for the picture and the page, on light and dark backgrounds.
 
-Blue and orange are told apart by people who see no red or no green (Okabe and Ito 2008).
+People with red-green colour blindness can distinguish blue from orange (Okabe and Ito 2008).
 """
 
 from failmap.analysis.verdict import CellVerdict, State
@@ -11,7 +11,7 @@ _PALE_LEARNS = (196, 219, 243)
 _PALE_MIDDLE = (233, 229, 222)
 _PALE_FAILS = (250, 215, 190)
 
-#: How each state is called in legends.
+#: The name of each state in legends.
 STATE_WORDS: dict[State, str] = {
     "learns": "learns",
     "fails": "fails",
@@ -21,9 +21,9 @@ STATE_WORDS: dict[State, str] = {
 
 
 def cell_colour(verdict: CellVerdict) -> str | None:
-    """The colour of a cell as '#rrggbb': full where decided, pale and graded by k / n where not.
+    """Return a cell's colour as '#rrggbb': saturated if decided, pale and graded by k / n if unknown.
 
-    None for a cell that was not run.
+    Return None for a cell that was not run.
     """
     if verdict.state == "not_run":
         return None
@@ -33,7 +33,7 @@ def cell_colour(verdict: CellVerdict) -> str | None:
 
 
 def unknown_colour(share: float) -> str:
-    """The pale tone of an unknown cell in which this share of seeds learned."""
+    """Return the pale tone of an unknown cell in which this share of seeds learned."""
     low, high = (_PALE_FAILS, _PALE_MIDDLE) if share < 0.5 else (_PALE_MIDDLE, _PALE_LEARNS)
     part = share * 2 % 1 if share < 1 else 1.0
     mixed = (round(a + (b - a) * part) for a, b in zip(low, high, strict=True))

@@ -1,4 +1,4 @@
-"""Pictures of what was found. The only module that knows matplotlib."""
+"""Pictures of the failure map and of range tests. No other module imports matplotlib."""
 
 import textwrap
 from io import BytesIO
@@ -19,23 +19,25 @@ _INK = "#1d2430"
 _FAINT = "#6b7280"
 _GRID = "#c9ced6"
 _POINTS_AN_INCH = 72
-#: Inches. A cell's text needs this much room; panels stand side by side up to the widest figure.
+#: Inches: the size of a cell, which its text needs, and the largest width of a figure with panels side by
+#: side.
 _CELL = (1.0, 0.7)
 _WIDEST = 20.0
 _GAP, _RIGHT, _BOTTOM = 0.3, 0.3, 1.25
 _LINE = 0.21
-#: The labels of axes: points, inches of a character and of a line; characters that a cell's width holds, and
-#: points where they are more; characters of a line at most, on x and on y.
+#: Axis labels: font size in points, width of a character and height of a line in inches; number of characters
+#: that fit a cell's width, and font size if there are more; maximum number of characters of a line on x and
+#: y.
 _LABEL_POINTS, _LABEL_CHARACTER, _LABEL_LINE = 9.0, 0.08, 0.16
 _USUAL_LABEL, _SMALL_LABEL_POINTS = 11, 7.0
 _LABEL_WIDTHS = (15, 28)
 _DOTS_PER_INCH = 130
-#: Of a font's size: height of a line, and width of a character in the mean of a text.
+#: Height of a line and mean width of a character, relative to the font size.
 _LINE_HEIGHT, _CHARACTER_WIDTH = 1.4, 0.6
 
 
 def draw_failure_map(failure_map: FailureMap) -> Figure:
-    """One panel for each facet that was begun: x across, numbers on y upwards, names on y downwards."""
+    """Draw one panel per facet that was begun: x across, numbers on y upwards, names on y downwards."""
     x_lines, y_lines = _label_lines(failure_map)
     num_x, num_y = len(x_lines), len(y_lines)
     left_room = 0.65 + _LABEL_CHARACTER * max(len(line) for lines in y_lines for line in lines)
@@ -67,7 +69,7 @@ def draw_failure_map(failure_map: FailureMap) -> Figure:
 
 
 def write_failure_map(failure_map: FailureMap, path: AnyPath) -> AnyPath:
-    """Draws the map and writes it as a PNG, whole or not at all."""
+    """Draw the map and write it atomically as a PNG."""
     buffer = BytesIO()
     draw_failure_map(failure_map).savefig(buffer, format="png")
     write_atomically(path, buffer.getvalue())
@@ -75,7 +77,7 @@ def write_failure_map(failure_map: FailureMap, path: AnyPath) -> AnyPath:
 
 
 def write_range_test(curve: RateCurve, path: AnyPath) -> AnyPath:
-    """Draws the loss over the learning rate and writes it as a PNG, whole or not at all."""
+    """Draw the loss over the learning rate and write it atomically as a PNG."""
     figure = Figure(figsize=(7.5, 4.2), dpi=_DOTS_PER_INCH, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -88,7 +90,7 @@ def write_range_test(curve: RateCurve, path: AnyPath) -> AnyPath:
         axes.axvline(curve.steepest, color=FAILS, linewidth=1.2, label=f"steepest: {curve.steepest:.2g}")
     axes.set_xscale("log")
     least, first = min(curve.smoothed), curve.smoothed[0]
-    # Where it explodes the curve would flatten all else: twice the height of the fall is shown.
+    # An exploding loss would flatten the rest: show twice the height of the fall.
     axes.set_ylim(least - 0.1 * (first - least or 1), first + (first - least or 1))
     axes.set_xlabel("learning rate", color=_INK)
     axes.set_ylabel("training loss", color=_INK)
@@ -112,12 +114,12 @@ def _write_title(figure: Figure, heading: list[str], lines: list[str]) -> None:
 
 
 def _text(figure: Figure, x: float, y: float, text: str, *, size: float, weight: str, colour: str) -> None:
-    # A question may hold dollar signs: they are the user's, not mathematics.
+    # Dollar signs in a question are text, not mathematics.
     figure.text(x, y, text, fontsize=size, fontweight=weight, color=colour, va="center", parse_math=False)
 
 
 def _label_lines(failure_map: FailureMap) -> tuple[list[list[str]], list[list[str]]]:
-    """The labels of x from left to right, and those of y from the top down, each in lines."""
+    """Return the labels of x from left to right and of y from the top down, each as lines."""
     first_facet = failure_map.facets[0]
     rows = [label for label, _ in failure_map.rows(first_facet)]
     x_width, y_width = _LABEL_WIDTHS
@@ -157,10 +159,10 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
         axes.add_patch(
             Rectangle(box, 0.96, 0.95, facecolor="white", edgecolor=_GRID, hatch=hatch, linewidth=0.6)
         )
-        told = "not run" if cell.cost_seconds is None else f"not run\n≈ {duration_display(cell.cost_seconds)}"
-        told = "in another\nshard" if cell.is_elsewhere else told
+        text = "not run" if cell.cost_seconds is None else f"not run\n≈ {duration_display(cell.cost_seconds)}"
+        text = "in another\nshard" if cell.is_elsewhere else text
         axes.text(
-            column + 0.5, row + 0.5, told, ha="center", va="center", fontsize=7.5, color=_FAINT,
+            column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=7.5, color=_FAINT,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )  # fmt: skip
         return
@@ -182,9 +184,9 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
 
 
 def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: str) -> None:
-    """Lines of text with their sizes in points, one below the other around a point; the first is bold.
+    """Draw lines of text with their sizes in points, centred on a point; the first is bold.
 
-    They are drawn smaller where they would not keep inside the cell.
+    They are scaled down to fit into the cell.
     """
     room_across, room_up = (0.93 * inches * _POINTS_AN_INCH for inches in _CELL)
     shrink = min(1.0, room_up / sum(size * _LINE_HEIGHT for _, size in lines))
@@ -201,12 +203,12 @@ def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: 
 
 
 def _footnote(failure_map: FailureMap, drawn: tuple[tuple[str, ...], ...]) -> str:
-    """How a cell is read, and which facets are not drawn because nothing was begun in them."""
+    """Return how to read a cell, and the facets that are not drawn because no trial was begun in them."""
     has_causes = any(cell.shown_cause for cell in failure_map.cells.values())
     cause = "the cause of most failures, and " if has_causes else ""
-    words = f"k/n: seeds that learned, of those tried; below it {cause}the 95 % interval of P(learn)"
+    legend = f"k/n: seeds that learned, of those tried; below it {cause}the 95 % interval of P(learn)"
     left_out = [failure_map.facet_words(facet) for facet in failure_map.facets if facet not in drawn]
-    return f"{words}. Not begun: {', '.join(left_out)}" if left_out else words
+    return f"{legend}. Not begun: {', '.join(left_out)}" if left_out else legend
 
 
 def _draw_legend(figure: Figure, footnote: list[str]) -> None:

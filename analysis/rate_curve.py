@@ -1,4 +1,4 @@
-"""What is drawn of a learning-rate range test."""
+"""The curve of a learning-rate range test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RateCurve:
-    """The loss while the learning rate grew from update to update.
+    """The training loss while the learning rate increases from update to update.
 
     Attributes:
-        title: of the picture.
-        rates: the learning rate of each update.
-        losses: the training loss of each update.
-        smoothed: the same, smoothed; it ends where it is not finite any more.
-        steepest: the rate at which it fell fastest; None if it never fell.
-        suggested: the interval to try; None likewise.
+        title: Title of the picture.
+        rates: Learning rate of each update.
+        losses: Training loss of each update.
+        smoothed: Smoothed loss; it ends where the loss is no longer finite.
+        steepest: Rate at which the loss fell fastest; None if it never fell.
+        suggested: Interval of rates to try; None if the loss never fell.
     """
 
     title: str

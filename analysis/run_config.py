@@ -1,4 +1,4 @@
-"""What analysis needs of a run's config.yaml: the map's axes, the defaults, the budget."""
+"""The parts of config.yaml that analysis needs: the axes of the map, the defaults, the budget."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,27 +23,27 @@ from failmap.run_folder.records import Values
 from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.storage.bounded_files import read_bounded
 
-#: As many as a search takes (`search.space.MAX_CELLS`).
+#: The same limit as in the search (`search.space.MAX_CELLS`).
 MAX_CELLS = 10_000
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A run's configuration, read without the search's own classes.
+    """A run's configuration, read without the classes of the search.
 
     Attributes:
-        run: the run's name.
-        storage: the folder that holds it, as the user named it.
-        question: what the space was made to answer.
-        space: the space's name.
-        x, y, facet: the paths of the map's axes.
-        map_values: the values of each map axis by path, in order.
-        recipe_defaults: the default of every other axis by path.
-        num_recipes: how many recipes a cell can have at most; None where an axis is a range to draw from.
-        base: a trial's configuration as nested mappings, less what the axes set.
-        fail_after_recipes: how many recipes must fail before a cell fails.
-        budget: how far a cell is followed: seeds, max_seeds, recipes, facets; None where it does not say.
-        shard: '2/5' where the run takes every fifth cell only, from the second; None where it takes all.
+        run: Name of the run.
+        storage: Folder of the run as the user gave it.
+        question: Question that the space is made to answer.
+        space: Name of the space.
+        x, y, facet: Paths of the map's axes.
+        map_values: Values of each map axis by path, in order.
+        recipe_defaults: Default of every other axis by path.
+        num_recipes: Maximum number of recipes of a cell; None if an axis is a range to draw from.
+        base: Configuration of a trial as nested mappings, without the values of the axes.
+        fail_after_recipes: Number of recipes that must fail before a cell fails.
+        budget: Limits per cell: seeds, max_seeds, recipes, facets; None if not set.
+        shard: '2/5' if the run has every fifth cell, starting with the second; None if it has all.
     """
 
     run: str
@@ -63,34 +63,34 @@ class RunConfig:
 
     @property
     def map_paths(self) -> tuple[str, ...]:
-        """x, y and the facet, where there is one."""
+        """Return x, y and the facet, if there is one."""
         return (self.x, self.y) if self.facet is None else (self.x, self.y, self.facet)
 
     @property
     def seeds(self) -> int:
-        """How many seeds a recipe gets at first."""
+        """Return the number of seeds that a recipe gets at first."""
         return int(self.budget.get("seeds") or 4)
 
     @property
     def axis_paths(self) -> tuple[str, ...]:
-        """Every axis, those of the map first."""
+        """Return every axis, those of the map first."""
         return (*self.map_paths, *self.recipe_defaults)
 
     @property
     def shard_words(self) -> str:
-        """'shard 2 of 5', '' where the run takes all cells."""
+        """Return 'shard 2 of 5', or '' if the run has all cells."""
         index, _, count = (self.shard or "").partition("/")
         return f"shard {index} of {count}" if self.shard else ""
 
     def joint_values(self, path: str) -> list[Any]:
-        """What the joint choices of a map axis set a dotted path to; nothing where not all of them do."""
+        """Return the values that the joint choices of a map axis give a path; empty unless all of them do."""
         group, _, field = path.partition(".")
         choices = self.map_values.get(group, ())
         values = [choice[field] for choice in choices if isinstance(choice, Mapping) and field in choice]
         return values if len(values) == len(choices) else []
 
     def setting(self, path: str) -> Any:
-        """What the base sets a dotted path to, None where it leaves it to an axis or to a default."""
+        """Return the value of a dotted path in the base, or None if it is left to an axis or a default."""
         value: Any = self.base
         for key in path.split("."):
             if not isinstance(value, Mapping) or key not in value:
@@ -134,7 +134,7 @@ class _Budget:
 
 @dataclass(frozen=True)
 class _File:
-    """What is read of config.yaml; the search has more in it."""
+    """The keys of config.yaml that are read; there are others."""
 
     run: str
     space: _Space
@@ -145,7 +145,7 @@ class _File:
 
 
 def read_config(path: AnyPath) -> RunConfig:
-    """Reads config.yaml. Raises UserError, one line, where it is missing or not a run's."""
+    """Read config.yaml. Raises UserError with one line if it is missing or not the configuration of a run."""
     try:
         text = read_bounded(path, 4 * MAX_CHARACTERS).decode("utf-8")
         require_plain_data(text)
@@ -160,14 +160,14 @@ def read_config(path: AnyPath) -> RunConfig:
 
 
 def _run_config(read: _File) -> RunConfig:
-    """Raises ParseError where the map has no axes, or more cells than can be read."""
+    """Convert the file. Raises ParseError if the map has no axes or too many cells."""
     space = read.space
     axes = {axis.path: axis for axis in space.axes}
     paths = [path for path in (space.map.x, space.map.y, space.map.facet) if path]
     values = {path: axes[path].values for path in paths if path in axes}
     listed = {path: tuple(several) for path, several in values.items() if several is not None}
     if len(set(paths)) < len(paths) or listed.keys() != set(paths):
-        raise ParseError("not a run's configuration: space.map: an axis with values is wanted for each side")
+        raise ParseError("not a run's configuration: space.map: each side needs an axis with values")
     if math.prod(map(len, listed.values())) > MAX_CELLS:
         raise ParseError(f"not a run's configuration: space.map: more than {MAX_CELLS:,} cells")
     others = [axis for axis in axes.values() if axis.path not in paths]
@@ -190,7 +190,7 @@ def _run_config(read: _File) -> RunConfig:
 
 
 def _num_recipes(axes: Sequence[_Axis], sampler: str) -> int | None:
-    """The size of the grid over the axes that the map leaves open, conditions left aside."""
+    """Return the size of the grid over the axes outside the map, ignoring conditions."""
     if any(axis.values is None for axis in axes) and sampler != "grid":
         return None
     return math.prod(axis.points if axis.values is None else len(axis.values) for axis in axes)

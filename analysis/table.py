@@ -1,4 +1,4 @@
-"""All records as one table, one row a trial, that Parquet can hold whatever an axis' values are."""
+"""The table of all trials, one row each, in forms that Parquet and CSV files can hold."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,10 +11,10 @@ from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Evaluation, TrialRecord
 from failmap.run_folder.wording import label_text
 
-#: Finds the last evaluation and the best score of a trial that has not ended.
+#: Returns the last evaluation and the best score of a trial that has not ended.
 LastEvaluation = Callable[[int], tuple[Evaluation | None, float | None]]
 
-#: Columns that every table has, in this order, and what they hold.
+#: Columns of every table and their types, in order.
 COLUMNS: dict[str, str] = {
     "number": "int64",
     "seed": "Int64",
@@ -45,6 +45,10 @@ COLUMNS: dict[str, str] = {
     "intervention": "string",
 }
 
+#: Start of a text that Excel, LibreOffice and Google Sheets take for a formula (OWASP, "CSV Injection").
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
+
 
 def build_table(
     records: Sequence[TrialRecord],
@@ -52,11 +56,12 @@ def build_table(
     axis_paths: Sequence[str],
     last_evaluation: LastEvaluation,
 ) -> pd.DataFrame:
-    """One row a trial: `COLUMNS`, then one for each axis, then one for each path that differs among trials.
+    """Return one row per trial: `COLUMNS`, then a column per axis and per setting that differs between
+    trials.
 
-    An unfinished trial stands as censored, with what its history tells. `chance_score` is 0 by the definition
-    of skill. A column whose values are not all numbers, or not all true and false, holds text; None in it
-    is 'none'. A missing entry means that the trial has no such field.
+    An unfinished trial is listed as censored, with the values of its last evaluation. `chance_score` is 0 by
+    the definition of the score. A column of settings whose values are neither all numbers nor all booleans
+    contains text, in which None is 'none'. A missing entry means that the trial has no such setting.
     """
     fixed: dict[str, list[Any]] = {column: [] for column in COLUMNS}
     settings = []
@@ -113,7 +118,7 @@ def _cause_values(explanation: Explanation) -> dict[str, Any]:
 
 
 def _differing_paths(settings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Paths that not every trial has, or has at the same value; in the order in which they are met."""
+    """Return the paths that are missing in some trial or differ between trials, in order of appearance."""
     first: dict[str, str] = {}
     differing: dict[str, None] = {}
     for position, mapping in enumerate(settings):
@@ -145,15 +150,10 @@ def _series(settings: Sequence[Mapping[str, Any]], path: str) -> pd.Series:
     return pd.Series([mapping.get(path) for mapping in settings], dtype=dtype)
 
 
-#: What Excel, LibreOffice and Google Sheets take for a formula (OWASP, "CSV Injection").
-_FORMULA = re.compile(r"[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
-
-
 def safe_cell(value: Any) -> Any:
-    """A cell as it may stand in a CSV file: text that a spreadsheet would run has an apostrophe before it.
+    """Return a value for a CSV file: text that a spreadsheet would run gets a leading apostrophe.
 
-    Numbers stay, also those that are written as text: -0.5 is no formula.
+    Numbers are unchanged, even if they are text: -0.5 is not a formula.
     """
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"
@@ -161,11 +161,11 @@ def safe_cell(value: Any) -> Any:
 
 
 def safe_row(values: Iterable[Any]) -> list[Any]:
-    """All cells of a row."""
+    """Return a row of a CSV file."""
     return [safe_cell(value) for value in values]
 
 
 def safe_table(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose texts and column names may stand in a CSV file."""
+    """Return a table whose texts and column names are safe in a CSV file."""
     texts = {name: table[name].map(safe_cell) for name in table.columns if table[name].dtype == "string"}
     return table.assign(**texts).rename(columns=safe_cell)

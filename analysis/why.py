@@ -9,27 +9,27 @@ from failmap.run_folder.wording import quantity
 
 
 def cause_label(cause: Cause) -> str:
-    """A cause in a few words: 'vanishing in time'."""
+    """Return a cause as text: 'vanishing in time'."""
     return "cause unknown" if cause == "unknown" else cause.replace("_", " ")
 
 
 def cause_counts(failure_map: FailureMap) -> dict[Cause, int]:
-    """How many cells fail, or fail in part, by each cause; the most frequent first."""
+    """Return the number of cells that fail, or fail in part, by cause; the most frequent first."""
     shown = (cell.shown_cause for cell in failure_map.cells.values())
     return dict(Counter(diagnosis.cause for diagnosis in shown if diagnosis is not None).most_common())
 
 
 def why_line(failure_map: FailureMap) -> str:
-    """'why: 5 cells vanishing in time, 2 partial solution'; '' where no cell fails."""
+    """Return 'why: 5 cells vanishing in time, 2 partial solution', or '' if no cell fails."""
     counts = [(count, cause_label(cause)) for cause, count in cause_counts(failure_map).items()]
     if not counts:
         return ""
     (most, first), *others = counts
-    told = [f"{quantity(most, 'cell')} {first}", *(f"{count:,} {label}" for count, label in others)]
-    return f"why: {', '.join(told)}"
+    parts = [f"{quantity(most, 'cell')} {first}", *(f"{count:,} {label}" for count, label in others)]
+    return f"why: {', '.join(parts)}"
 
 
 def share_words(diagnosis: CellDiagnosis) -> str:
-    """'vanishing in time: 3 of 4 failed trials'."""
+    """Return 'vanishing in time: 3 of 4 failed trials'."""
     failed = quantity(diagnosis.num_failed, "failed trial")
     return f"{cause_label(diagnosis.cause)}: {diagnosis.num_trials:,} of {failed}"

@@ -1,4 +1,5 @@
-"""Why a failed trial failed: a pure function of what it left behind; a better rule re-reads old runs."""
+"""Diagnosis of failed trials: a pure function of their records, so that better rules also apply to old
+runs."""
 
 from failmap.analysis.diagnosis.causes import (
     CAUSE_WORDS,

@@ -1,4 +1,4 @@
-"""Every cause that a verdict may name, and what it means in one line."""
+"""The causes of failure that a diagnosis may name, and the fixes that are tried against each."""
 
 from typing import Literal, get_args
 
@@ -27,30 +27,30 @@ Cause = Literal[
 ]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
+#: The meaning of each cause.
 CAUSE_WORDS: dict[Cause, str] = {
     "none": "nothing is wrong",
-    "diverged": "the loss or a weight became not finite",
-    "exploding_gradient": "gradients grow out of bounds and throw the weights about",
+    "diverged": "the loss or a weight is no longer finite",
+    "exploding_gradient": "gradients grow without bound and throw the weights off",
     "vanishing_in_time": "the gradient fades before it reaches the steps that matter",
     "vanishing_in_depth": "little of the input, or of the gradient, gets through the layers",
-    "saturated": "units or gates stand at their ends, where their gradient is nearly zero",
+    "saturated": "units or gates are at the ends of their range, where the gradient is nearly zero",
     "dead_units": "units are zero for every input",
     "disconnected": "a parameter has no gradient: its path to the loss is cut",
-    "frozen": "a part has a gradient, or could have one, and does not move",
-    "unreachable_output": "range, activation and loss cannot meet: the loss has a floor above zero",
-    "no_signal": "the gradient is alive, but the labels carry none of it",
-    "labels_or_loss_wrong": "what is trained is not what is measured: labels, or the loss' sign",
+    "frozen": "a part of the network has a gradient, or could have one, and is not updated",
+    "unreachable_output": "target range, activation and loss do not match: the loss has a floor above zero",
+    "no_signal": "there is a gradient, but none of it comes from the labels",
+    "labels_or_loss_wrong": "what is trained is not what is measured: wrong labels, or a wrong loss",
     "input_scale": "the inputs are far from zero mean and unit scale",
-    "leak": "outputs depend on what they must not know",
-    "partial_solution": "stuck at the level of a known part of the task",
+    "leak": "outputs depend on data that they must not see",
+    "partial_solution": "stuck at the level of a known partial solution",
     "oscillating": "the loss jumps up and down: the steps are too large",
-    "overfit": "the training set is learned better and better, and validation gets worse",
-    "too_little_data": "the training set is memorised, and validation never left chance",
-    "too_small": "the network cannot hold the task: the loss stands still above what is reachable",
+    "overfit": "training keeps improving while validation gets worse",
+    "too_little_data": "the training set is memorised, but validation never left chance",
+    "too_small": "the network is too small for the task: the loss stalls above its minimum",
     "too_slow": "still improving at the end of the update budget",
-    "unknown": "no rule fits",
+    "unknown": "no rule applies",
 }
-
 
 FixName = Literal[
     "clip",
@@ -78,6 +78,7 @@ FixName = Literal[
     "zero_rate",
 ]
 
+#: The name of each fix in messages and reports.
 FIX_WORDS: dict[FixName, str] = {
     "clip": "gradient clipping",
     "lower_rate": "a third of the learning rate",
@@ -87,7 +88,7 @@ FIX_WORDS: dict[FixName, str] = {
     "forget_bias": "a forget bias of 1",
     "chrono": "chrono biases",
     "orthogonal": "orthogonal weights",
-    "identity": "ReLU units that begin as the identity",
+    "identity": "ReLU units that start as the identity",
     "residual": "residual connections",
     "layer_norm": "layer norm",
     "output_head": "another output head",
@@ -104,10 +105,11 @@ FIX_WORDS: dict[FixName, str] = {
     "zero_rate": "a learning rate of nearly zero",
 }
 
-#: Fixes that change what is asked, or only tell causes apart: their success explains, and mends nothing.
+#: Fixes that change the task or only separate causes: their success explains a failure but does not repair
+#: it.
 CONTROLS: frozenset[FixName] = frozenset({"every_step_labels", "zero_rate"})
 
-#: The ladder of each cause, what is likeliest to help first.
+#: The fixes to try against each cause, the most promising first.
 REMEDIES: dict[Cause, tuple[FixName, ...]] = {
     "none": (),
     "diverged": ("lower_rate", "clip", "warmup", "zero_rate"),

@@ -1,4 +1,4 @@
-"""Why the trials of one cell failed: the cause of most of them, and what those that learned had else."""
+"""The diagnosis of a cell: its most frequent cause, and what separates its learned from its failed trials."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,25 +7,26 @@ from statistics import fmean
 
 from failmap.analysis.diagnosis.causes import Cause
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence
-from failmap.analysis.diagnosis.separation import flat, separations
+from failmap.analysis.diagnosis.separation import separations
+from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import TrialRecord
 
-#: What never tells recipes apart.
-_NO_SETTING = frozenset({"seed"})
+#: Settings that differ between trials by design.
+_NOT_COMPARED = frozenset({"seed"})
 
 
 @dataclass(frozen=True)
 class CellDiagnosis:
-    """The verdict on a cell.
+    """The diagnosis of a cell.
 
     Attributes:
-        cause: of most of its failed trials; of two that are as frequent, the surer one.
-        num_trials: k, failed trials with this cause.
-        num_failed: n, failed trials.
-        evidence: of the surest of these verdicts.
-        others: the other causes, and of how many trials they are.
-        differences: sentences: what tells the trials that learned from those that failed.
-        confidence: the mean of these k verdicts'.
+        cause: Cause of most failed trials; of equally frequent ones, the one with the higher confidence.
+        num_trials: k, the number of failed trials with this cause.
+        num_failed: n, the number of failed trials.
+        evidence: Evidence of the diagnosis with the highest confidence among these k.
+        others: The other causes with their numbers of trials.
+        differences: Sentences about settings that separate learned from failed trials.
+        confidence: Mean confidence of these k diagnoses.
     """
 
     cause: Cause
@@ -38,12 +39,12 @@ class CellDiagnosis:
 
 
 def diagnose_cell(trials: Sequence[tuple[TrialRecord, Diagnosis | None]]) -> CellDiagnosis | None:
-    """The verdict on a cell; None where none of its trials failed.
+    """Return the diagnosis of a cell, or None if none of its trials failed.
 
     Args:
-        trials: every trial of the cell with its verdict, interventions left out.
+        trials: Every trial of the cell with its diagnosis, without interventions.
     """
-    failed = [diagnosis for record, diagnosis in trials if diagnosis and _ended(record) == "failed"]
+    failed = [diagnosis for record, diagnosis in trials if diagnosis and _outcome(record) == "failed"]
     if not failed:
         return None
     confidences: dict[Cause, list[float]] = {}
@@ -64,17 +65,17 @@ def diagnose_cell(trials: Sequence[tuple[TrialRecord, Diagnosis | None]]) -> Cel
 
 
 def _differences(records: Sequence[TrialRecord]) -> tuple[str, ...]:
-    """What the trials that learned were configured to that those that failed were not."""
+    """Return sentences about the settings that separate learned from failed trials."""
     learned, failed = (
         [
-            {path: value for path, value in flat(record.config).items() if path not in _NO_SETTING}
+            {path: value for path, value in flatten(record.config) if path not in _NOT_COMPARED}
             for record in records
-            if _ended(record) == outcome
+            if _outcome(record) == outcome
         ]
         for outcome in ("learned", "failed")
     )
-    return tuple(separation.told for separation in separations(learned, failed))
+    return tuple(separation.sentence for separation in separations(learned, failed))
 
 
-def _ended(record: TrialRecord) -> str | None:
-    return None if record.summary is None else record.summary.outcome
+def _outcome(record: TrialRecord) -> str | None:
+    return record.summary.outcome if record.summary else None

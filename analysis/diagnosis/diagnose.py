@@ -1,4 +1,4 @@
-"""From a trial's record and history to the cause of its failure."""
+"""The diagnosis of one trial from its record and its history."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,61 +10,57 @@ from failmap.analysis.diagnosis.rules import RULES
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 from failmap.run_folder.records import Evaluation, TrialRecord
 
-#: How often nothing was wrong where no rule saw anything, on the tuning half: once a training has come away
-#: from chance, and before.
+#: Share of trainings without a fault among those in which no rule observed anything, on the tuning half of
+#: the benchmark: of those that left chance, and of those that did not.
 _NONE_AWAY_FROM_CHANCE, _NONE_AT_CHANCE = 0.83, 0.5
 
 
-def where_it_stands(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The last evaluation in one sentence; nothing where none was made."""
-    if not course.history:
-        return ()
-    one = course.history[-1]
-    told = f"at update {one.update} the score is {one.score:.3g}"
-    if math.isfinite(course.end_train_skill):
-        told += f"; the training loss has come {course.end_train_skill:.0%} of the way from chance"
-    return (Evidence(told, {"score": one.score}, None, one.update),)
-
-
-def confidence_of_none(course: TrainingCurves) -> float:
-    """How sure it is that nothing is wrong, of a training that is judged without its criterion."""
-    return _NONE_AWAY_FROM_CHANCE if course.left_chance else _NONE_AT_CHANCE
-
-
 def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool = False) -> Diagnosis | None:
-    """The verdict on a trial; None where there is nothing to explain: a censored or an errored one.
+    """Return the diagnosis of a trial, or None for a censored or errored one.
 
     Args:
-        record: of the trial. Without a summary, or with one that has no outcome, the training is looked at as
-            it stands, blind to the criterion: `none` says that nothing looks wrong.
-        history: every evaluation; empty where none was made.
-        blind: look at a trial that has ended in the same way: its outcome and the criterion are not read;
-            what chance gets, the floor of the loss and the configuration are.
+        record: Record of the trial. If it has no summary or no outcome, the unfinished training is judged
+            without its criterion, and the cause `none` means that nothing looks wrong.
+        history: Every evaluation, possibly none.
+        blind: Judge a finished trial in the same way: without its outcome and criterion, but with the chance
+            level, the floor of the loss and the configuration.
     """
-    outcome = None if record.summary is None else record.summary.outcome
+    outcome = record.summary.outcome if record.summary else None
     if outcome in ("censored", "errored"):
         return None
     is_blind = blind or outcome is None
-    course = TrainingCurves(record, history, is_blind=is_blind, is_running=outcome is None)
+    curves = TrainingCurves(record, history, is_blind=is_blind, is_running=outcome is None)
     if outcome == "learned" and not blind:
-        # It may have learned by a leak, which stands beside the verdict.
-        leaks = _suspicions(course, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"])
+        # A trial that learned may have learned by a leak, which is reported beside the verdict.
+        leaks = _suspicions(curves, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"])
         return Diagnosis(Suspicion("none", 1.0, "criterion_met"), leaks)
-    suspicions = _suspicions(course, RULES)
+    suspicions = _suspicions(curves, RULES)
     if suspicions:
         return Diagnosis(suspicions[0], suspicions[1:])
     if is_blind:
-        return Diagnosis(Suspicion("none", confidence_of_none(course), "nothing_wrong"))
-    return Diagnosis(Suspicion("unknown", 0.0, "none_fired", where_it_stands(course)))
+        confidence = _NONE_AWAY_FROM_CHANCE if curves.left_chance else _NONE_AT_CHANCE
+        return Diagnosis(Suspicion("none", confidence, "nothing_wrong"))
+    return Diagnosis(Suspicion("unknown", 0.0, "none_fired", _last_evaluation(curves)))
 
 
-def _suspicions(course: TrainingCurves, rules: Iterable[Rule]) -> tuple[Suspicion, ...]:
-    """What rules say, in their order, one a cause."""
+def _suspicions(curves: TrainingCurves, rules: Iterable[Rule]) -> tuple[Suspicion, ...]:
+    """Return the suspicions of rules in their order, one per cause."""
     found: dict[str, Suspicion] = {}
-    # Losses that explode may be so large that a square or a difference of them is infinite: so let it be.
+    # Squares and differences of losses that explode may overflow.
     with np.errstate(over="ignore", invalid="ignore"):
         for rule in rules:
-            suspicion = None if rule.cause in found else rule.suspicion(course)
+            suspicion = None if rule.cause in found else rule.suspicion(curves)
             if suspicion is not None:
                 found[rule.cause] = suspicion
     return tuple(found.values())
+
+
+def _last_evaluation(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Return the last evaluation as evidence, or nothing if there was none."""
+    if not curves.history:
+        return ()
+    last = curves.history[-1]
+    told = f"at update {last.update} the score is {last.score:.3g}"
+    if math.isfinite(curves.end_train_skill):
+        told += f"; the training loss came {curves.end_train_skill:.0%} of the way from chance to its minimum"
+    return (Evidence(told, {"score": last.score}, None, last.update),)

@@ -1,4 +1,4 @@
-"""What a verdict on one trial says, and on what it rests."""
+"""Evidence, suspicions and rules: the parts of which a trial's diagnosis is made."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ class Evidence:
     """One observation.
 
     Attributes:
-        told: one sentence with its numbers, for people.
-        values: the numbers by name; a signal's where it is one (docs/signals.md).
-        layer: where it was seen; None where it is about the whole network.
-        update: when; None where it is about the whole training.
+        told: One sentence with its numbers, for people.
+        values: The numbers by name; signals have the names of docs/signals.md.
+        layer: Layer in which it was observed; None if it concerns the whole network.
+        update: Update at which it was observed; None if it concerns the whole training.
     """
 
     told: str
@@ -26,14 +26,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """What one rule says.
+    """A cause that one rule suspects.
 
     Attributes:
-        cause: what it names.
-        confidence: 0 to 1: how often such a verdict of this rule was right on the trainings that its
-            thresholds were set on (docs/diagnosis.md).
-        rule: its name there.
-        evidence: what it saw, the weightiest first.
+        cause: The suspected cause.
+        confidence: 0 to 1, the share of correct verdicts of this rule on the trainings that its thresholds
+            were tuned on (docs/diagnosis.md).
+        rule: Name of the rule in docs/diagnosis.md.
+        evidence: What the rule observed, the most important first.
     """
 
     cause: Cause
@@ -44,11 +44,11 @@ class Suspicion:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The verdict on one trial: the likeliest suspicion, and the others.
+    """The diagnosis of one trial.
 
     Attributes:
-        verdict: what counts.
-        runners_up: other rules that fired, the likeliest first, one a cause.
+        verdict: The most likely suspicion.
+        runners_up: The suspicions of other rules, one per cause, the most likely first.
     """
 
     verdict: Suspicion
@@ -56,29 +56,29 @@ class Diagnosis:
 
     @property
     def cause(self) -> Cause:
-        """The verdict's."""
+        """Return the cause of the verdict."""
         return self.verdict.cause
 
     @property
     def confidence(self) -> float:
-        """The verdict's."""
+        """Return the confidence of the verdict."""
         return self.verdict.confidence
 
 
-#: Looks at a training and tells what it saw, the weightiest first; nothing where it fits.
+#: Returns what it observed in a training, the most important first, or nothing if the rule does not apply.
 Look = Callable[[TrainingCurves], tuple[Evidence, ...]]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule.
+    """A function that detects one cause.
 
     Attributes:
-        look: the function; its name is the rule's.
-        cause: what it names where it sees something.
-        confidence: how often its verdicts are right (see `RULES`).
-        is_certain: whether it sees the fault itself, and not what follows from it: such rules speak up even
-            in a training that is getting somewhere.
+        look: The function; the rule has its name.
+        cause: The cause that it suspects if it observes anything.
+        confidence: Share of its correct verdicts (see `RULES`).
+        is_certain: Whether it observes the fault itself rather than its consequences. Such rules are also
+            asked about a training that makes progress.
     """
 
     look: Look
@@ -88,15 +88,15 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """As docs/diagnosis.md lists it."""
+        """Return the name by which docs/diagnosis.md lists the rule."""
         return self.look.__name__
 
-    def suspicion(self, course: TrainingCurves) -> Suspicion | None:
-        """What it says of a training; None where it sees nothing.
+    def suspicion(self, curves: TrainingCurves) -> Suspicion | None:
+        """Return the rule's suspicion, or None if it observes nothing.
 
-        Without a criterion, only what is certain is said of a training that is getting somewhere.
+        Without a criterion, a training that makes progress is suspected by certain rules only.
         """
-        if course.is_blind and course.is_getting_somewhere and not self.is_certain:
+        if curves.is_blind and curves.is_getting_somewhere and not self.is_certain:
             return None
-        evidence = self.look(course)
+        evidence = self.look(curves)
         return Suspicion(self.cause, self.confidence, self.name, evidence) if evidence else None

@@ -1,4 +1,4 @@
-"""The curves behind a map's cells, thinned so that a report stays small."""
+"""The training curves of the page, thinned so that it stays small."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ from failmap.analysis.load import Run
 from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Evaluation, TrialRecord
 
-#: Points of one curve at most; of those that show a network from inside, which are many.
+#: Maximum number of points of a curve, and of the many curves of signals inside the network.
 MAX_POINTS, _MAX_INSIDE_POINTS = 60, 15
-#: Signals by layer, by the name that a page gives them (docs/signals.md).
+#: Signals by layer (docs/signals.md) by their names in the page.
 _INSIDE = {"spread": "spread_by_layer", "memory": "memory_steps_by_layer", "gates": "gate_mean_by_layer"}
-#: Signals of the labels, of probed evaluations only.
+#: Signals of the labels, which only probed evaluations have.
 _LABELS = ("label_signal", "label_signal_validation", "label_agreement")
-#: Evaluations at which the gradient by time step is shown: first, middle, last.
+#: Number of evaluations at which the gradient by time step is shown: first, middle, last.
 _NUM_STEP_CURVES = 3
-#: The losses that every trial records, whichever one trains (docs/signals.md).
+#: Losses that every trial records, whichever one it trains (docs/signals.md).
 COMPARED_LOSSES = ("mean_squared_error", "cross_entropy")
 
 Curves = dict[str, Any]
@@ -25,7 +25,8 @@ Entry = TypeVar("Entry")
 
 
 def trial_curves(run: Run, record: TrialRecord) -> Curves | None:
-    """A trial's curves as JSON holds them: None for what is not finite; None without any evaluation."""
+    """Return a trial's curves as JSON data, with None for values that are not finite; None without
+    evaluations."""
     whole = run.history(record.number)
     if not whole:
         return None
@@ -48,7 +49,7 @@ def trial_curves(run: Run, record: TrialRecord) -> Curves | None:
 
 
 def thinned(entries: Sequence[Entry], most: int) -> list[Entry]:
-    """At most so many entries, evenly apart, the first and the last among them."""
+    """Return at most `most` evenly spaced entries, including the first and the last."""
     if len(entries) <= most:
         return list(entries)
     last = len(entries) - 1
@@ -56,7 +57,7 @@ def thinned(entries: Sequence[Entry], most: int) -> list[Entry]:
 
 
 def shown_trials(failure_map: FailureMap, limit: int) -> list[int]:
-    """The trials whose curves are shown: every cell's first, then every cell's second, up to the limit."""
+    """Return the trials whose curves are shown: the first of every cell, then the second, up to the limit."""
     ranked = [
         (rank, number)
         for cell in failure_map.cells.values()
@@ -66,7 +67,7 @@ def shown_trials(failure_map: FailureMap, limit: int) -> list[int]:
 
 
 def _inside_curves(history: Sequence[Evaluation]) -> dict[str, Curves]:
-    """What was measured layer by layer, and gate by gate: {'spread': {'update': [...], 'values': {...}}}."""
+    """Return signals by layer and gate: {'spread': {'update': [...], 'values': {...}}}."""
     curves = {}
     for name, signal in _INSIDE.items():
         measured = [(one.update, one.signals[signal]) for one in history if one.signals.get(signal)]
@@ -76,16 +77,17 @@ def _inside_curves(history: Sequence[Evaluation]) -> dict[str, Curves]:
 
 
 def _label_curves(history: Sequence[Evaluation]) -> Curves | None:
-    """What of the gradient the labels carry."""
-    found = [
-        (one.update, {name: one.signals[name] for name in _LABELS if name in one.signals}) for one in history
+    """Return the signals of the labels, or None if none was measured."""
+    measured = [
+        (one.update, signals)
+        for one in history
+        if (signals := {name: one.signals[name] for name in _LABELS if name in one.signals})
     ]
-    measured = [one for one in found if one[1]]
     return _named_curves(measured) if measured else None
 
 
 def _named_curves(measured: Sequence[tuple[int, Mapping[str, Any]]]) -> Curves:
-    """Updates, and the values there by dotted name."""
+    """Return updates and, by dotted name, the values at them."""
     shown = [(update, dict(flatten(values))) for update, values in thinned(measured, _MAX_INSIDE_POINTS)]
     names = dict.fromkeys(name for _, values in shown for name in values)
     return {
@@ -95,7 +97,7 @@ def _named_curves(measured: Sequence[tuple[int, Mapping[str, Any]]]) -> Curves:
 
 
 def _compared_losses(history: Sequence[Evaluation]) -> dict[str, list[float | None]]:
-    """Each of the losses that compare which some evaluation has recorded."""
+    """Return each of COMPARED_LOSSES that some evaluation recorded."""
     recorded = [one.signals.get("losses") or {} for one in history]
     return {
         name: [short(losses.get(name)) for losses in recorded]
@@ -120,10 +122,10 @@ def _step_curves(history: Sequence[Evaluation]) -> list[dict[str, Any]]:
 
 
 def _levels(record: TrialRecord) -> dict[str, float | None]:
-    """What chance, floor and criterion are drawn at, each in the units of its chart.
+    """Return the levels of chance, floor and criterion, each in the units of its chart.
 
-    The criterion is a mean squared error in the task's own units, or none at all: it stands beside the loss
-    that trains only where that is the same.
+    A criterion that is a loss is a mean squared error in the task's own units. It is drawn beside the trained
+    loss only if that is the same.
     """
     summary, output = record.summary, record.config.get("output") or {}
     if summary is None:
@@ -143,7 +145,7 @@ def _levels(record: TrialRecord) -> dict[str, float | None]:
 
 
 def short(value: Any) -> float | None:
-    """Four significant digits are more than a curve shows; None for what is no finite number."""
+    """Return a number with four significant digits, or None if it is not a finite number."""
     if not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(f"{value:.4g}")

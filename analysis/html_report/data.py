@@ -1,4 +1,4 @@
-"""What a page carries for its script: every cell, every trial, and the curves of as many as it can hold."""
+"""The JSON data of the page: every cell, every trial, and the curves of as many trials as it can hold."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,20 +20,22 @@ _FIX_WORDS = {str(name): words for name, words in FIX_WORDS.items()}
 
 
 def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
-    """Cells in the map's order and trials by number, as JSON holds them.
+    """Return the cells in the order of the map and the trials by number, as JSON data.
 
     Args:
-        max_trials: trials whose curves and evidence are carried at most.
+        run: The run.
+        failure_map: Its map.
+        max_trials: Maximum number of trials whose curves and evidence are included.
 
     Raises:
-        UserError: a trial's history has a corrupt line.
+        UserError: The history of a trial has a corrupt line.
     """
     shown = set(shown_trials(failure_map, max_trials))
     return {
         "cells": [
             {
                 "title": cell_display(failure_map.paths, cell.labels),
-                "told": told(cell),
+                "told": state_line(cell),
                 "why": None if cell.diagnosis is None else _why(cell.diagnosis),
                 "trials": [*cell.numbers, *cell.interventions],
             }
@@ -52,12 +54,12 @@ def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
 
 
 def cell_display(paths: Iterable[str], labels: Iterable[str]) -> str:
-    """A cell's labels in words: 'sequence length 20, depth 3'."""
+    """Return a cell's labels as text: 'sequence length 20, depth 3'."""
     return ", ".join(setting_display(path, label) for path, label in zip(paths, labels, strict=True))
 
 
-def told(cell: MapCell) -> str:
-    """A cell's state and counts in words."""
+def state_line(cell: MapCell) -> str:
+    """Return a cell's state, counts and recipe as text."""
     verdict, tally = cell.verdict, cell.verdict.tally
     if cell.is_elsewhere:
         return verdict.reason
@@ -75,7 +77,7 @@ def told(cell: MapCell) -> str:
 
 
 def _why(diagnosis: CellDiagnosis) -> Data:
-    """Why a cell's trials failed."""
+    """Return the diagnosis of a cell."""
     return {
         "told": share_words(diagnosis),
         "meaning": CAUSE_WORDS[diagnosis.cause],
@@ -88,14 +90,14 @@ def _why(diagnosis: CellDiagnosis) -> Data:
 def _trial(
     record: TrialRecord, explanation: Explanation, curves: Curves | None, *, has_evidence: bool
 ) -> Data:
-    """A trial's row in the list, and its curves. Of one that has not ended the curves tell how far it is."""
+    """Return a trial's row and its curves, which also show the progress of a trial that has not ended."""
     summary = record.summary
     diagnosis = explanation.diagnosis
     updates = curves["update"][-1] if curves else None
     return {
         "seed": record.seed,
         "recipe": f"{record.recipe_index}: {recipe_display(record.recipe)}",
-        "purpose": _changed(record.intervention) if record.intervention else record.purpose,
+        "purpose": _intervention_display(record.intervention) if record.intervention else record.purpose,
         "outcome": (summary and summary.outcome) or "censored",
         "reason": summary.reason if summary else "not ended",
         "cause": None if diagnosis is None else _cause(diagnosis, has_evidence=has_evidence),
@@ -107,38 +109,38 @@ def _trial(
     }
 
 
-def _changed(intervention: Intervention) -> str:
-    """What was tried on a trial: 'rescue: layer norm, against vanishing in depth'."""
+def _intervention_display(intervention: Intervention) -> str:
+    """Return an intervention as text: 'rescue: layer norm, against vanishing in depth'."""
     name = _FIX_WORDS.get(intervention.name, intervention.name.replace("_", " "))
     against = f", against {intervention.cause.replace('_', ' ')}" if intervention.cause else ""
     return f"{intervention.kind}: {name}{against}"
 
 
 def _cause(diagnosis: Diagnosis, *, has_evidence: bool) -> Data | None:
-    """What failed, and why one thinks so; None where nothing did."""
+    """Return the diagnosis of a trial, or None if nothing is suspected."""
     verdict = diagnosis.verdict
     if verdict.cause == "none" and not diagnosis.runners_up:
         return None
-    told = {"label": "none" if verdict.cause == "none" else _sure(verdict)}
+    label = {"label": "none" if verdict.cause == "none" else _with_confidence(verdict)}
     if not has_evidence:
-        return told
+        return label
     return {
-        **told,
+        **label,
         "rule": verdict.rule,
         "evidence": _sentences(verdict.evidence),
-        "others": [_sure(suspicion) for suspicion in diagnosis.runners_up],
+        "others": [_with_confidence(suspicion) for suspicion in diagnosis.runners_up],
     }
 
 
-def _sure(suspicion: Suspicion) -> str:
+def _with_confidence(suspicion: Suspicion) -> str:
     return f"{cause_label(suspicion.cause)} ({100 * suspicion.confidence:.0f} %)"
 
 
 def _sentences(evidence: Iterable[Evidence]) -> list[str]:
-    """Each observation with its place: 'the gradient fades (layers.0, update 500)'."""
+    """Return each observation with its layer and update: 'the gradient fades (layers.0, update 500)'."""
     sentences = []
     for one in evidence:
         update = None if one.update is None else f"update {one.update:,}"
-        places = [place for place in (one.layer, update) if place is not None and place not in one.told]
-        sentences.append(f"{one.told} ({', '.join(places)})" if places else one.told)
+        context = [part for part in (one.layer, update) if part is not None and part not in one.told]
+        sentences.append(f"{one.told} ({', '.join(context)})" if context else one.told)
     return sentences

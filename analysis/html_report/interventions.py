@@ -1,4 +1,4 @@
-"""What interventions showed, as a page's tables show it."""
+"""The tables of interventions in the page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from failmap.analysis.verdict import Tally, recipe_name
 
 @dataclass(frozen=True)
 class FixRow:
-    """One change that was tried.
+    """One change that was tried, as text.
 
     Attributes:
-        change: what it is, in words.
-        before, after: learned of tried, on the same seeds.
+        change: The change.
+        before, after: Number of seeds that learned and number of seeds tried, on the same seeds.
         interval: P(learn) with the change.
-        p_value: of the exact paired test.
-        verdict: works, does not work, needed, open, ...
+        p_value: Exact paired test.
+        verdict: Works, does not work, needed, open, ...
     """
 
     change: str
@@ -42,10 +42,10 @@ class FixTable:
     """The changes that were tried on one recipe.
 
     Attributes:
-        heading: cell and recipe, or the trial.
-        identifier: of the cell on the page; None where the map has no such cell.
-        findings: sentences about the causes, and what the controls told.
-        rows: the changes, the most promising first.
+        heading: The cell and recipe, or the trial.
+        identifier: The cell's identifier in the page; None if the map has no such cell.
+        findings: Sentences about the causes and from the controls.
+        rows: The changes, the most promising first.
     """
 
     heading: str
@@ -56,12 +56,12 @@ class FixTable:
 
 @dataclass(frozen=True)
 class Fixes:
-    """Everything that interventions showed.
+    """The results of all interventions.
 
     Attributes:
-        rescues: what was tried where cells fail.
-        edges: sentences: how far a fix moved the edge of the map.
-        ablations: what was taken away from recipes that learned.
+        rescues: Fixes that were tried in cells that fail.
+        edges: Sentences about how far a fix moved the edge of the map.
+        ablations: Parts that were removed from recipes that learned.
     """
 
     rescues: tuple[FixTable, ...]
@@ -70,43 +70,38 @@ class Fixes:
 
 
 def fixes(run: Run, failure_map: FailureMap) -> Fixes:
-    """All fixes and removable_settings of a run; empty where nothing was tried."""
-    rescues = rescue_comparisons(run)
+    """Return the results of a run's interventions; all empty if there were none."""
     identifiers = {labels: index for index, labels in enumerate(failure_map.cells)}
-    return Fixes(
-        rescues=tuple(
-            FixTable(
-                heading=f"{cell_display(failure_map.paths, cell)}, {recipe_name(base)}",
-                identifier=identifiers.get(cell),
-                findings=(
-                    *(
-                        f"{found.cause.replace('_', ' ')} is {found.status}: {found.reason}"
-                        for found in confirmations(tried)
-                    ),
-                    *control_lines(tried),
+    rescues = rescue_comparisons(run)
+    rescue_tables = [
+        FixTable(
+            heading=f"{cell_display(failure_map.paths, cell)}, {recipe_name(base)}",
+            identifier=identifiers.get(cell),
+            findings=(
+                *(
+                    f"{one.cause.replace('_', ' ')} is {one.status}: {one.reason}"
+                    for one in confirmations(tried)
                 ),
-                rows=_rows(tried, verdict),
-            )
-            for (cell, base), tried in by_base(rescues).items()
-        ),
-        edges=tuple(edge.sentence for edge in moved_edges(run, rescues)),
-        ablations=tuple(
-            FixTable(
-                heading=f"trial {number}, {cell_display(failure_map.paths, tried[0].cell)}",
-                identifier=identifiers.get(tried[0].cell),
-                findings=(),
-                rows=_rows(tried, need),
-            )
-            for number in _ablated(run)
-            if (tried := ablation_comparisons(run, number))
-        ),
-    )
-
-
-def _ablated(run: Run) -> list[int]:
-    """The trials from whose recipes something was taken away."""
-    changes = (record.intervention for record in run.records)
-    return sorted({change.base for change in changes if change and change.kind == "ablation"})
+                *control_lines(tried),
+            ),
+            rows=_rows(tried, verdict),
+        )
+        for (cell, base), tried in by_base(rescues).items()
+    ]
+    changes = [record.intervention for record in run.records]
+    ablated = sorted({change.base for change in changes if change and change.kind == "ablation"})
+    ablation_tables = [
+        FixTable(
+            heading=f"trial {number}, {cell_display(failure_map.paths, tried[0].cell)}",
+            identifier=identifiers.get(tried[0].cell),
+            findings=(),
+            rows=_rows(tried, need),
+        )
+        for number in ablated
+        if (tried := ablation_comparisons(run, number))
+    ]
+    edges = tuple(edge.sentence for edge in moved_edges(run, rescues))
+    return Fixes(tuple(rescue_tables), edges, tuple(ablation_tables))
 
 
 def _rows(tried: Sequence[Comparison], judge: Callable[[Comparison], str]) -> tuple[FixRow, ...]:

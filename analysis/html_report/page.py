@@ -1,4 +1,4 @@
-"""The report as one page of HTML: it needs no network, no server and no other file."""
+"""The HTML page of the report, rendered from its template."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from markupsafe import Markup
 from failmap.analysis.diagnosis import CAUSE_WORDS
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.html_report.curves import MAX_POINTS
-from failmap.analysis.html_report.data import cell_display, page_data, told
+from failmap.analysis.html_report.data import cell_display, page_data, state_line
 from failmap.analysis.html_report.interventions import fixes
 from failmap.analysis.load import Run
 from failmap.analysis.next_steps import next_steps, rescue_command
@@ -20,9 +20,9 @@ from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.storage.bounded_files import read_bounded
 from failmap.run_folder.wording import duration_display
 
-#: Trials whose curves and evidence a page carries at most: 5 to 8 kB each.
+#: Maximum number of trials whose curves and evidence are in the page: 5 to 8 kB each.
 MAX_TRIALS = 1500
-#: Characters of config.yaml and of provenance.json that a page carries; the files have the rest.
+#: Maximum number of characters of config.yaml and of provenance.json in the page.
 MAX_TEXT = 200_000
 
 _TEMPLATES = Environment(
@@ -36,7 +36,7 @@ _TEMPLATES = Environment(
 
 
 def breakable(label: str) -> Markup:
-    """A label that may be broken behind an underscore."""
+    """Return a label that may break after an underscore."""
     return Markup("_<wbr>").join(printable(label).split("_"))
 
 
@@ -44,7 +44,7 @@ _TEMPLATES.filters["breakable"] = breakable
 
 
 def render(run: Run, failure_map: FailureMap) -> str:
-    """The page's HTML. Raises UserError where a trial's history has a corrupt line."""
+    """Return the page. Raises UserError if the history of a trial has a corrupt line."""
     cells = list(failure_map.cells.values())
     identifiers = {cell.labels: index for index, cell in enumerate(cells)}
     data = page_data(run, failure_map, MAX_TRIALS)
@@ -88,7 +88,7 @@ def render(run: Run, failure_map: FailureMap) -> str:
 
 
 def script_safe_json(data: Any) -> Markup:
-    """JSON that may stand inside a script element: nothing in it can end the element or open a comment."""
+    """Return JSON for a script element, in which nothing can end the element or open a comment."""
     text = json.dumps(_all_printable(data), separators=(",", ":"), allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -96,7 +96,7 @@ def script_safe_json(data: Any) -> Markup:
 
 
 def _all_printable(data: Any) -> Any:
-    """The same data; texts in it are what may be shown."""
+    """Return the same data with printable texts."""
     if isinstance(data, str):
         return printable(data)
     if isinstance(data, dict):
@@ -107,7 +107,7 @@ def _all_printable(data: Any) -> Any:
 
 
 def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str, Any]:
-    """What a cell's button shows."""
+    """Return the attributes and texts of a cell's button."""
     verdict = cell.verdict
     low, high = verdict.interval
     cause = f"; {share_words(cell.shown_cause)}" if cell.shown_cause else ""
@@ -120,7 +120,7 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
         "identifier": identifier,
         "state": verdict.state,
         "colour": cell_colour(verdict),
-        "label": f"{cell_display(failure_map.paths, cell.labels)}: {told(cell)}{cause}",
+        "label": f"{cell_display(failure_map.paths, cell.labels)}: {state_line(cell)}{cause}",
         "counts": f"{verdict.tally.learned}/{verdict.tally.trials}",
         "interval": f"{low:.2f} to {high:.2f}" if verdict.tally.trials else "",
         "cause": cause_label(cell.shown_cause.cause) if cell.shown_cause else "",
@@ -132,18 +132,18 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
 
 
 def _text_file(path: AnyPath) -> tuple[str, str]:
-    """A file's name and text, cut where it is long: the cut is told."""
+    """Return the name and the text of a file; a long text ends with a line that counts the rest."""
     try:
         text = read_bounded(path).decode("utf-8", "replace")
     except FileNotFoundError:
-        return path.name, "(there is none)"
+        return path.name, "(missing)"
     if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]}\n... {len(text) - MAX_TEXT:,} more characters stand in the file"
+        text = f"{text[:MAX_TEXT]}\n... {len(text) - MAX_TEXT:,} more characters are in the file"
     return path.name, text
 
 
 def _source(name: str) -> str:
-    """One of our own files that become part of the page."""
+    """Return the text of a template."""
     loader = _TEMPLATES.loader
     assert loader is not None
     return loader.get_source(_TEMPLATES, name)[0]

@@ -1,4 +1,4 @@
-"""What interventions showed: which fix worked in which cell, and what a recipe that learned had needed."""
+"""Evaluation of interventions: which fix worked in which cell, and what a recipe that learned needed."""
 
 from failmap.analysis.interventions.comparisons import (
     Comparison,

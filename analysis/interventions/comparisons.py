@@ -1,8 +1,8 @@
-"""Every change that was tried in a run, with its trials paired to those of what was changed."""
+"""Comparisons of trials before and after a change, paired by their seeds."""
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +12,26 @@ from failmap.analysis.statistics import exact_paired_test
 from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome, TrialRecord
 
-#: Where a seed was tried twice, what tells most counts.
-_TELLING: tuple[Outcome | None, ...] = ("learned", "failed", "censored", None, "errored")
+#: Name of an intervention that changes nothing, for seeds that were not tried before.
+AS_IT_WAS = "as_it_was"
+#: Replaces a value that differs between seeds, such as the trial whose weights are taken over.
+BY_SEED = "by seed"
+#: If a seed was tried twice, the first of these outcomes counts.
+_BY_EVIDENCE: tuple[Outcome | None, ...] = ("learned", "failed", "censored", None, "errored")
+_FIX_NAMES: dict[str, str] = dict(FIX_WORDS.items())
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What a change did on the seeds that were tried both without it and with it.
+    """The outcomes on the seeds that were tried both without and with a change.
 
     Attributes:
-        before, after: counts of the same seeds: those of which both trials ended, and neither errored.
-        gained: seeds that failed before and learned after. A pair with a censored trial is in neither.
-        lost: seeds that learned before and failed after.
-        num_unfinished: seeds tried with the change, of which one of the two has not ended, or not begun.
-        num_errored: seeds of which one of the two errored: no evidence.
+        before, after: Counts over the same seeds: those of which both trials ended and neither errored.
+        gained: Number of seeds that failed before and learned after. Pairs with a censored trial are left
+            out.
+        lost: Number of seeds that learned before and failed after.
+        num_unfinished: Number of seeds tried with the change of which one trial has not ended or not begun.
+        num_errored: Number of seeds of which one trial errored, which is no evidence.
     """
 
     before: Tally
@@ -37,19 +43,92 @@ class Pairs:
 
     @property
     def p_value(self) -> float:
-        """Of the exact paired test, two-sided."""
+        """Return the two-sided p-value of the exact paired test."""
         return exact_paired_test(self.gained, self.lost)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """One change that was tried in one cell on one base.
+
+    Attributes:
+        cell: The cell.
+        base: What was changed: the index of a recipe (rescue) or the number of a trial (ablation).
+        name: Name of the fix, or description of what was removed.
+        cause: Cause that the fix was chosen against; '' if none was given.
+        changes: The changed settings by dotted path.
+        pairs: Outcomes before and after.
+        num_nonfinite: Number of trials with the change that ended because something was not finite.
+    """
+
+    cell: CellKey
+    base: int
+    name: str
+    cause: str
+    changes: dict[str, Any]
+    pairs: Pairs
+    num_nonfinite: int = 0
+
+    @property
+    def words(self) -> str:
+        """Return the name of the change in reports."""
+        return _FIX_NAMES.get(self.name, self.name)
+
+
+#: A cell and a base within it.
+_Base = tuple[CellKey, int]
+_Tried = dict[_Base, list[tuple[TrialRecord, Intervention]]]
+
+
+def rescue_comparisons(run: Run) -> list[Comparison]:
+    """Return every fix that was tried, in the order in which they were begun."""
+    tried: _Tried = defaultdict(list)
+    before: dict[_Base, list[TrialRecord]] = defaultdict(list)
+    for record in run.records:
+        change, cell = record.intervention, run.cell_key(record.cell)
+        if change is None:
+            before[cell, record.recipe_index].append(record)
+        elif change.kind == "rescue" and change.name == AS_IT_WAS:
+            before[cell, change.base].append(record)
+        elif change.kind == "rescue":
+            tried[cell, change.base].append((record, change))
+    return list(_compare(tried, {base: _configured_as_first(records) for base, records in before.items()}))
+
+
+def ablation_comparisons(run: Run, number: int) -> list[Comparison]:
+    """Return everything that was removed from a trial's recipe, in the order in which it was begun.
+
+    The trials before are all trials of the run that have the configuration of that trial except for the seed.
+    """
+    tried: _Tried = defaultdict(list)
+    for record in run.records:
+        change = record.intervention
+        if change and change.kind == "ablation" and change.base == number and change.name != AS_IT_WAS:
+            tried[run.cell_key(record.cell), number].append((record, change))
+    if not tried:
+        return []
+    wanted = {_configuration(record) for record in run.records if record.number == number}
+    before = [record for record in run.records if _configuration(record) in wanted]
+    return list(_compare(tried, dict.fromkeys(tried, before)))
+
+
+def by_base(comparisons: Iterable[Comparison]) -> dict[_Base, list[Comparison]]:
+    """Return the comparisons of each cell and base."""
+    grouped: dict[_Base, list[Comparison]] = defaultdict(list)
+    for comparison in comparisons:
+        grouped[comparison.cell, comparison.base].append(comparison)
+    return dict(grouped)
+
+
 def pair(before: Iterable[TrialRecord], after: Iterable[TrialRecord]) -> Pairs:
-    """Pairs trials by seed. Seeds that were not tried with the change are left out.
+    """Pair trials by seed. Seeds that were not tried with the change are left out.
 
     Args:
-        before: trials of one configuration, of any seeds.
-        after: trials of the same configuration with one thing changed.
+        before: Trials of one configuration with any seeds.
+        after: Trials of the same configuration with one change.
     """
-    was, became = _outcomes(before), _outcomes(after)
-    ends = Counter((was.get(seed), outcome) for seed, outcome in became.items())
+    old, new = _outcome_by_seed(before), _outcome_by_seed(after)
+    ends = Counter((old.get(seed), outcome) for seed, outcome in new.items())
     errored = Counter({pair: count for pair, count in ends.items() if "errored" in pair})
     unfinished = Counter({pair: count for pair, count in (ends - errored).items() if None in pair})
     counted = ends - errored - unfinished
@@ -63,13 +142,11 @@ def pair(before: Iterable[TrialRecord], after: Iterable[TrialRecord]) -> Pairs:
     )
 
 
-def _outcomes(trials: Iterable[TrialRecord]) -> dict[int, Outcome | None]:
-    """One outcome for each seed."""
+def _outcome_by_seed(trials: Iterable[TrialRecord]) -> dict[int, Outcome | None]:
     outcomes: dict[int, Outcome | None] = {}
     for trial in trials:
         outcome = trial.summary.outcome if trial.summary else None
-        known = outcomes.get(trial.seed, outcome)
-        outcomes[trial.seed] = min(known, outcome, key=_TELLING.index)
+        outcomes[trial.seed] = min(outcomes.get(trial.seed, outcome), outcome, key=_BY_EVIDENCE.index)
     return outcomes
 
 
@@ -78,136 +155,39 @@ def _tally(outcomes: Iterable[Outcome | None]) -> Tally:
     return Tally(counts["learned"], counts.total(), counts["censored"])
 
 
-#: What a trial is called that changes nothing, for a seed that the trials of before lack.
-AS_IT_WAS = "as_it_was"
-#: Stands for a value that is another one for every seed: the trial whose weights are taken over.
-BY_SEED = "by seed"
-_FIX_WORDS: Mapping[str, str] = dict(FIX_WORDS.items())
+def _compare(tried: _Tried, before: dict[_Base, list[TrialRecord]]) -> Iterator[Comparison]:
+    """Yield one comparison per base and change, in the order of their first trials."""
+    for base, trials in tried.items():
+        by_name: dict[str, list[tuple[TrialRecord, Intervention]]] = defaultdict(list)
+        for record, change in sorted(trials, key=lambda trial: trial[0].number):
+            by_name[change.name].append((record, change))
+        for name, mine in by_name.items():
+            summaries = [record.summary for record, _ in mine if record.summary]
+            yield Comparison(
+                *base,
+                name=name,
+                cause=next((change.cause for _, change in mine if change.cause), ""),
+                changes=_common_changes([change.changes for _, change in mine]),
+                pairs=pair(before.get(base, ()), [record for record, _ in mine]),
+                num_nonfinite=sum(summary.first_nonfinite is not None for summary in summaries),
+            )
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One change, tried in one cell on one base.
-
-    Attributes:
-        cell: where.
-        base: what was changed: a recipe's index (rescue), or a trial's number (ablation).
-        name: of the fix, or of what was taken away.
-        cause: what it was meant against, '' where nobody said.
-        changes: what was set, by dotted path.
-        pairs: before and after.
-        num_nonfinite: trials with the change that ended because something was not finite.
-    """
-
-    cell: CellKey
-    base: int
-    name: str
-    cause: str
-    changes: dict[str, Any]
-    pairs: Pairs
-    num_nonfinite: int = 0
-
-    @property
-    def words(self) -> str:
-        """The fix in words; what was taken away is called so already."""
-        return _FIX_WORDS.get(self.name, self.name)
+def _common_changes(changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the changed settings, with BY_SEED for values that differ between trials."""
+    first, *others = changes
+    return {
+        path: value if all(other.get(path) == value for other in others) else BY_SEED
+        for path, value in first.items()
+    }
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """An intervention's record, whose intervention is known to be there."""
-
-    record: TrialRecord
-    intervention: Intervention
-
-
-def rescue_comparisons(run: Run) -> list[Comparison]:
-    """Every fix that was tried, in the order in which they were begun."""
-    tried: dict[tuple[CellKey, int], list[_Trial]] = defaultdict(list)
-    base_trials: dict[tuple[CellKey, int], list[TrialRecord]] = defaultdict(list)
-    for record in run.records:
-        change, cell = record.intervention, run.cell_key(record.cell)
-        if change is None:
-            base_trials[cell, record.recipe_index].append(record)
-        elif change.kind == "rescue" and change.name == AS_IT_WAS:
-            base_trials[cell, change.base].append(record)
-        elif change.kind == "rescue":
-            tried[cell, change.base].append(_Trial(record, change))
-    return [
-        comparison
-        for place, trials in tried.items()
-        for comparison in _compare(place, _of_one_configuration(base_trials[place]), trials)
-    ]
-
-
-def ablation_comparisons(run: Run, number: int) -> list[Comparison]:
-    """Everything that was taken away from a trial's recipe, in the order in which it was begun.
-
-    Before are all trials of the run with the very configuration of that trial but for the seed.
-    """
-    tried: dict[CellKey, list[_Trial]] = defaultdict(list)
-    for record in run.records:
-        change = record.intervention
-        if change and change.kind == "ablation" and change.base == number and change.name != AS_IT_WAS:
-            tried[run.cell_key(record.cell)].append(_Trial(record, change))
-    if not tried:
-        return []
-    wanted = {_configuration(record) for record in run.records if record.number == number}
-    before = [record for record in run.records if _configuration(record) in wanted]
-    return [
-        comparison
-        for cell, trials in tried.items()
-        for comparison in _compare((cell, number), before, trials)
-    ]
-
-
-def by_base(comparisons: Iterable[Comparison]) -> dict[tuple[CellKey, int], list[Comparison]]:
-    """The comparisons of each cell and base."""
-    grouped: dict[tuple[CellKey, int], list[Comparison]] = defaultdict(list)
-    for comparison in comparisons:
-        grouped[comparison.cell, comparison.base].append(comparison)
-    return dict(grouped)
-
-
-def _compare(
-    place: tuple[CellKey, int], before: Sequence[TrialRecord], trials: Iterable[_Trial]
-) -> Iterable[Comparison]:
-    """One comparison for each name, in the order of their first trials."""
-    by_name: dict[str, list[_Trial]] = defaultdict(list)
-    for trial in sorted(trials, key=lambda trial: trial.record.number):
-        by_name[trial.intervention.name].append(trial)
-    for name, mine in by_name.items():
-        records = [trial.record for trial in mine]
-        yield Comparison(
-            *place,
-            name=name,
-            cause=next((trial.intervention.cause for trial in mine if trial.intervention.cause), ""),
-            changes=_changes(trial.intervention for trial in mine),
-            pairs=pair(before, records),
-            num_nonfinite=sum(
-                record.summary is not None and record.summary.first_nonfinite is not None
-                for record in records
-            ),
-        )
-
-
-def _of_one_configuration(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Those that were trained as the first one was, but for the seed."""
-    if not records:
-        return []
+def _configured_as_first(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the records that have the configuration of the first trial except for the seed."""
     wanted = _configuration(min(records, key=lambda record: record.number))
     return [record for record in records if _configuration(record) == wanted]
 
 
 def _configuration(record: TrialRecord) -> str:
-    """A trial's configuration less its seed, as a text that compares."""
+    """Return a trial's configuration without its seed, as a string that can be compared."""
     return json.dumps({**record.config, "seed": None}, sort_keys=True)
-
-
-def _changes(interventions: Iterable[Intervention]) -> dict[str, Any]:
-    """What all of them set."""
-    first, *others = (intervention.changes for intervention in interventions)
-    return {
-        path: value if all(other.get(path) == value for other in others) else BY_SEED
-        for path, value in first.items()
-    }

@@ -1,4 +1,4 @@
-"""What the fixes that were tried in a cell say of the cause that was suspected there."""
+"""Whether the fixes that were tried in a cell confirm the suspected cause."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,36 +8,34 @@ from typing import Literal
 from failmap.analysis.diagnosis import CONTROLS, REMEDIES
 from failmap.analysis.interventions.comparisons import Comparison
 
-#: What became of one fix. A control at a learning rate of nearly zero can only tell whether it is finite.
+#: The result of one fix. The control at a learning rate of nearly zero only shows whether the loss is finite.
 Verdict = Literal["works", "does not work", "open", "finite", "not finite"]
-#: What became of one thing that was taken away.
+#: The result of one ablation.
 Need = Literal["needed", "not needed", "open"]
 Status = Literal["confirmed", "suspected", "refuted"]
 
-#: They name nothing that a fix could confirm.
-_NAMELESS = ("", "none", "unknown")
-_LADDERS: Mapping[str, Sequence[str]] = dict(REMEDIES.items())
-_TOLD_BY_CONTROLS: Mapping[tuple[str, str], str] = {
-    (
-        "every_step_labels",
-        "works",
-    ): "it learns with a label at every step, so the capacity suffices: it is the supervision",
-    (
-        "zero_rate",
-        "not finite",
-    ): "it is not finite even where the weights stand still: a bug in data or network",
-    ("zero_rate", "finite"): "it is finite where the weights stand still: the step was too large",
+#: Causes that no fix can confirm.
+_UNCONFIRMABLE = ("", "none", "unknown")
+_REMEDIES: Mapping[str, Sequence[str]] = dict(REMEDIES.items())
+_CONTROL_LINES: Mapping[str, Mapping[str, str]] = {
+    "every_step_labels": {
+        "works": "it learns with a label at every step, so the capacity suffices: it is the supervision"
+    },
+    "zero_rate": {
+        "not finite": "it is not finite even if the weights hardly move: a bug in data or network",
+        "finite": "it is finite if the weights hardly move: the steps were too large",
+    },
 }
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What is known of a cause in one cell.
+    """The status of a cause in one cell.
 
     Attributes:
-        cause: which.
-        status: confirmed, suspected or refuted.
-        reason: one sentence with the fixes that decided.
+        cause: The cause.
+        status: Confirmed, suspected or refuted.
+        reason: One sentence with the fixes that decided.
     """
 
     cause: str
@@ -46,9 +44,9 @@ class Confirmation:
 
 
 def verdict(comparison: Comparison) -> Verdict:
-    """Whether a fix works: P(learn) surely above one half with it, and surely below without.
+    """Return whether a fix works: P(learn) is surely above one half with it and surely below without it.
 
-    It does not work where P(learn) surely stays below one half. All else is open.
+    It does not work if P(learn) surely stays below one half. Anything else is open.
     """
     before, after = comparison.pairs.before, comparison.pairs.after
     if comparison.name == "zero_rate":
@@ -61,8 +59,10 @@ def verdict(comparison: Comparison) -> Verdict:
 
 
 def need(comparison: Comparison) -> Need:
-    """Whether a recipe that learned needed what was taken away: P(learn) was surely above one half, and is
-    surely below. What surely stays above was not needed; all else is open.
+    """Return whether a recipe needed what was removed: P(learn) was surely above one half and is surely
+    below.
+
+    It was not needed if P(learn) surely stays above one half. Anything else is open.
     """
     before, after = comparison.pairs.before, comparison.pairs.after
     if after.is_above_half:
@@ -71,35 +71,34 @@ def need(comparison: Comparison) -> Need:
 
 
 def confirmations(comparisons: Sequence[Comparison]) -> list[Confirmation]:
-    """What the fixes tried on one base say of each cause that one of them was meant against.
-
-    The cause that most of them were meant against comes first.
+    """Return the status of each cause that a fix was chosen against, the one with the most fixes first.
 
     Args:
-        comparisons: all of one cell and base.
+        comparisons: All comparisons of one cell and base.
     """
-    causes = Counter(comparison.cause for comparison in comparisons if comparison.cause not in _NAMELESS)
+    causes = Counter(comparison.cause for comparison in comparisons if comparison.cause not in _UNCONFIRMABLE)
     return [_confirm(cause, comparisons) for cause, _ in causes.most_common()]
 
 
 def control_lines(comparisons: Iterable[Comparison]) -> list[str]:
-    """What the controls tell, which explain and mend nothing: one sentence each."""
-    return [told for one in comparisons if (told := _TOLD_BY_CONTROLS.get((one.name, verdict(one))))]
+    """Return one sentence per control: controls explain a failure but do not repair it."""
+    return [line for one in comparisons if (line := _CONTROL_LINES.get(one.name, {}).get(verdict(one)))]
 
 
 def _confirm(cause: str, comparisons: Sequence[Comparison]) -> Confirmation:
-    """The rules of docs/rescue.md: a fix against the cause must work, and one against another must not."""
+    """Apply the rules of docs/rescue.md: a fix against the cause must work and one against another must
+    not."""
     fixes = [one for one in comparisons if one.name not in CONTROLS]
-    against_it = {one.words: verdict(one) for one in fixes if one.name in _LADDERS.get(cause, ())}
+    against_it = {one.words: verdict(one) for one in fixes if one.name in _REMEDIES.get(cause, ())}
     against_others = {one.words: verdict(one) for one in fixes if one.words not in against_it}
-    working, foils = _with("works", against_it), _with("does not work", against_others)
+    working, controls = _with("works", against_it), _with("does not work", against_others)
     if not against_it:
         return Confirmation(cause, "suspected", "no fix against it was tried")
-    if working and foils:
-        reason = f"works: {working}, against it; does not work: {foils}, against another cause"
+    if working and controls:
+        reason = f"works: {working}, against it; does not work: {controls}, against another cause"
         return Confirmation(cause, "confirmed", reason)
     if working:
-        reason = f"works: {working}, against it; no fix against another cause was seen not to work"
+        reason = f"works: {working}, against it; no fix against another cause is known not to work"
         return Confirmation(cause, "suspected", reason)
     if set(against_it.values()) != {"does not work"}:
         return Confirmation(cause, "suspected", "whether a fix against it works is open")
@@ -107,10 +106,10 @@ def _confirm(cause: str, comparisons: Sequence[Comparison]) -> Confirmation:
     if working_else:
         reason = f"does not work: {failing}, against it; works: {working_else}, against another cause"
         return Confirmation(cause, "refuted", reason)
-    reason = f"does not work: {failing}, against it; no fix against another cause was seen to work"
+    reason = f"does not work: {failing}, against it; no fix against another cause is known to work"
     return Confirmation(cause, "suspected", reason)
 
 
 def _with(wanted: Verdict, fixes: Mapping[str, Verdict]) -> str:
-    """The fixes with a verdict, in a row; '' where there are none."""
+    """Return the fixes with a verdict, separated by commas."""
     return ", ".join(words for words, found in fixes.items() if found == wanted)

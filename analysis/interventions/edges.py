@@ -1,4 +1,4 @@
-"""How far a fix moves the edge of the map."""
+"""The edge between learning and failing cells of a map, and how far fixes move it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,15 +15,15 @@ from failmap.run_folder.wording import is_scale, label_display, label_text, quan
 
 @dataclass(frozen=True)
 class Edge:
-    """One row or column of the map in which a fix moved the edge of what learns.
+    """One row or column of the map in which a fix moved the edge between learning and failing cells.
 
     Attributes:
-        path: of the axis along which it moved.
-        row: the labels of the other axes, by path.
-        before: the label up to which it learns as it was; None where that is nowhere.
-        after: the label up to which it learns as it was or by the fix.
-        at: the farthest of these labels at which it learns by the fix only.
-        evidence: what was compared there.
+        path: Path of the axis along which it moved.
+        row: Labels of the other axes by path.
+        before: Last label at which cells learn without the fix; None if there is none.
+        after: Last label at which cells learn without or with the fix.
+        at: Last of these labels at which cells learn with the fix only.
+        evidence: The comparison at that label.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Edge:
 
     @property
     def sentence(self) -> str:
-        """'layer norm: at depth 5 it learns up to sequence length 100 instead of 10; 5 of 5 seeds at ...'."""
+        """Return 'layer norm: at depth 5 it learns up to sequence length 100 instead of 10; ...'."""
         row = ", ".join(setting_display(path, label) for path, label in self.row.items())
         before = "nowhere" if self.before is None else label_display(self.path, self.before)
         pairs = self.evidence.pairs
@@ -48,15 +48,15 @@ class Edge:
 
 
 def moved_edges(run: Run, comparisons: Sequence[Comparison]) -> list[Edge]:
-    """Every row and column, along an axis of several numbers, in which a fix moved the edge.
+    """Return every row and column, along an axis of several numbers, in which a fix moved the edge.
 
-    The edge is the last label of the unbroken run of cells, from the least label up, that learn as they were
-    or by the fix. A cell in which neither was seen breaks the run, also where the fix was not tried there.
-    Controls move nothing, for they change what is asked.
+    The edge is the last label of the unbroken sequence of cells, from the smallest label up, that learn
+    without or with the fix. A cell in which neither was observed breaks the sequence, even if the fix was not
+    tried there. Controls move no edge, since they change the task.
 
     Args:
-        run: says which cells learn as they were.
-        comparisons: the fixes that were tried (see `rescue_comparisons`).
+        run: The run, which has the cells that learn without a fix.
+        comparisons: The fixes that were tried (see `rescue_comparisons`).
     """
     learning = _learning_cells(run)
     axes = enumerate((run.config.x, run.config.y))
@@ -66,7 +66,7 @@ def moved_edges(run: Run, comparisons: Sequence[Comparison]) -> list[Edge]:
 def _edges_along(
     run: Run, axis: int, path: str, comparisons: Sequence[Comparison], learning: set[CellKey]
 ) -> Iterator[Edge]:
-    """The edges that moved along one of the map's axes."""
+    """Yield the edges that moved along one axis of the map."""
     values = run.config.map_values[path]
     if len(values) < 2 or not is_scale(values):
         return
@@ -74,8 +74,8 @@ def _edges_along(
     other_paths = [other for other in run.config.map_paths if other != path]
     for others, working in _working_by_row(comparisons, axis):
         learns = [(*others[:axis], label, *others[axis:]) in learning for label in labels]
-        before = _length_of_run(learns)
-        after = _length_of_run(was or label in working for was, label in zip(learns, labels, strict=True))
+        before = _num_leading(learns)
+        after = _num_leading(was or label in working for was, label in zip(learns, labels, strict=True))
         if after > before:
             at = next(index for index in reversed(range(after)) if not learns[index])
             yield Edge(
@@ -91,7 +91,7 @@ def _edges_along(
 def _working_by_row(
     comparisons: Sequence[Comparison], axis: int
 ) -> Iterator[tuple[CellKey, dict[str, Comparison]]]:
-    """For each row and fix: the row's other labels, and by label where it learns by the fix."""
+    """Yield, per row and fix, the labels of the other axes and the comparisons that learn by label."""
     rows: dict[tuple[str, CellKey], dict[str, Comparison]] = defaultdict(dict)
     for one in sorted(comparisons, key=lambda one: one.pairs.after.interval.low):
         if one.pairs.after.is_above_half and one.name not in CONTROLS:
@@ -101,13 +101,13 @@ def _working_by_row(
         yield others, working
 
 
-def _length_of_run(flags: Iterable[bool]) -> int:
-    """How many are true before the first that is not."""
+def _num_leading(flags: Iterable[bool]) -> int:
+    """Return the number of true values before the first false one."""
     return len(list(takewhile(bool, flags)))
 
 
 def _learning_cells(run: Run) -> set[CellKey]:
-    """The cells that learn as they were."""
+    """Return the cells that learn without a fix."""
     results: dict[CellKey, list[TrialRecord]] = defaultdict(list)
     for record in run.records:
         if record.purpose != "intervene":

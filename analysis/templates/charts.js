@@ -1,5 +1,5 @@
 "use strict";
-// Line charts in SVG. Every text is set as text, never as markup: names come from the user's configuration.
+// Line charts in SVG. Names come from the user's configuration, so texts are never set as markup.
 
 const SIZE = { width: 460, height: 250, left: 52, right: 12, top: 10, bottom: 34 };
 
@@ -23,7 +23,7 @@ function shortNumber(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-// At least so far apart: between two updates or time steps there is nothing.
+// Ticks have a minimum distance, since there is nothing between two updates or time steps.
 function evenTicks(low, high, count, least = 0) {
   const rough = Math.max((high - low) / count, least);
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -33,7 +33,7 @@ function evenTicks(low, high, count, least = 0) {
   return ticks;
 }
 
-// Powers of ten; where they are few, also their doubles and fives.
+// Powers of ten and, if there are few, also 2 and 5 times these.
 function logTicks(low, high) {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const factors = last - first <= 2 ? [1, 2, 5] : [1];
@@ -94,11 +94,11 @@ function lineChart({ title, unit, xName, log, curves, levels = [], keys = [], em
   for (const level of shownLevels) {
     svg.append(element("line", { class: "level", x1: SIZE.left, x2: right, y1: y(level.value), y2: y(level.value) }));
     const above = level.isFloor ? y(level.value) + 16 > bottom : y(level.value) - 4 > SIZE.top + 10;
-    const place = {
+    const attributes = {
       class: "level-name", x: level.isFloor ? SIZE.left + 4 : right - 4, y: y(level.value) + (above ? -4 : 13),
       "text-anchor": level.isFloor ? "start" : "end",
     };
-    svg.append(element("text", place, level.name));
+    svg.append(element("text", attributes, level.name));
   }
   // The chosen curves are drawn last, above the others.
   for (const curve of [...curves].sort((a, b) => Boolean(a.chosen) - Boolean(b.chosen))) drawCurve(svg, curve, x, y, log);
@@ -118,7 +118,7 @@ function widened([low, high], log) {
   return low === high ? [low - 0.5, high + 0.5] : [low, high];
 }
 
-// A curve has a gap where it is not finite; a point that stands alone is drawn as a dot.
+// A curve has a gap where it is not finite; an isolated point is drawn as a dot.
 function drawCurve(svg, curve, x, y, log) {
   const runs = [[]];
   curve.xs.forEach((value, index) => {

@@ -20,7 +20,7 @@ function levels(trials, field, name) {
   return distinct(trials.map((trial) => trial.curves[field])).map((value) => ({ name, value }));
 }
 
-// The losses that the loss chart can show; the reader's choice stays from cell to cell.
+// The losses that the loss chart can show; the choice is kept between cells.
 const LOSSES = {
   trained: "the loss that trains",
   mean_squared_error: "mean squared error",
@@ -49,7 +49,7 @@ function trainedLossChart(trials, chosen) {
   });
 }
 
-// One of the two losses that are recorded of every trial, whichever one trains.
+// One of the two losses that every trial records, whichever one it trains.
 function comparedLossChart(trials, chosen, name) {
   const curves = trials.filter((trial) => trial.curves.compared[name]).map((trial) => ({
     name: `trial ${trial.number} (${trial.outcome})`,
@@ -72,15 +72,15 @@ function lossChart(trials, chosen, redraw) {
   );
   const name = offered.includes(shownLoss) ? shownLoss : "trained";
   const chart = name === "trained" ? trainedLossChart(trials, chosen) : comparedLossChart(trials, chosen, name);
-  const words = Object.fromEntries(offered.map((one) => [one, LOSSES[one]]));
-  addChoice(chart, "loss", words, name, (chosen) => {
+  const labels = Object.fromEntries(offered.map((one) => [one, LOSSES[one]]));
+  addChoice(chart, "loss", labels, name, (chosen) => {
     shownLoss = chosen;
     redraw();
   });
   return chart;
 }
 
-// Some losses fall below zero, where no logarithm goes.
+// Losses may be negative, where a log axis is impossible.
 function isAboveZero(curves) {
   return curves.every((curve) => curve.ys.every((value) => value === null || value > 0));
 }
@@ -114,7 +114,7 @@ function scoreChart(trials, chosen) {
   });
 }
 
-// What the chart of a network's inside can show; the reader's choice stays from trial to trial.
+// Signals inside the network that its chart can show; the choice is kept between trials.
 const INSIDES = {
   gradient: { title: "Gradient norm by layer", unit: "before clipping", log: true },
   spread: { title: "What is left of the input by layer", unit: "spread over sequences at the last step", log: true },
@@ -124,7 +124,7 @@ const INSIDES = {
 };
 let shownInside = "gradient";
 
-// Updates, and values by name, of one thing about a network's inside; null where it was not recorded.
+// Updates and values by name of one signal inside the network, or null if it was not recorded.
 function inside(trial, name) {
   if (name === "gradient") return { update: trial.curves.update, values: trial.curves.by_layer };
   return name === "labels" ? trial.curves.labels : trial.curves.inside[name];
@@ -143,18 +143,18 @@ function insideChart(trial, redraw) {
     title, unit: `trial ${trial.number}, ${unit}`, xName: "updates", log, curves, keys: curves,
     empty: "No gradient by layer was recorded.",
   });
-  const words = Object.fromEntries(offered.map((one) => [one, INSIDES[one].title]));
-  addChoice(chart, "inside", words, name, (chosen) => {
+  const labels = Object.fromEntries(offered.map((one) => [one, INSIDES[one].title]));
+  addChoice(chart, "inside", labels, name, (chosen) => {
     shownInside = chosen;
     redraw();
   });
   return chart;
 }
 
-// Lets the reader choose what a chart shows, where there is more than one thing.
-function addChoice(chart, kind, words, shown, choose) {
-  if (Object.keys(words).length < 2) return;
-  const choice = html("select", { ariaLabel: `which ${kind} is shown` }, ...Object.entries(words).map(
+// Adds a choice of what a chart shows, if there is more than one option.
+function addChoice(chart, kind, labels, shown, choose) {
+  if (Object.keys(labels).length < 2) return;
+  const choice = html("select", { ariaLabel: `which ${kind} is shown` }, ...Object.entries(labels).map(
     ([value, textContent]) => html("option", { value, textContent, selected: value === shown }),
   ));
   choice.dataset.kind = kind;
@@ -212,7 +212,7 @@ function list(sentences) {
   return html("ul", {}, ...sentences.map((sentence) => html("li", {}, sentence)));
 }
 
-// A trial's cause, with its evidence where the page carries that.
+// A trial's cause, with its evidence if the page contains it.
 function causeDetails(cause) {
   if (!cause.evidence) return cause.label;
   const details = unfolded(cause.label);
@@ -222,13 +222,13 @@ function causeDetails(cause) {
   return details;
 }
 
-// Why a cell's trials failed: the cause, what it rests on, and what the recipes that learned had else.
-function whyWords(why) {
+// Why a cell's trials failed: the cause, its evidence, and the settings that separate those that learned.
+function whyParts(why) {
   const parts = [html("p", {}, html("b", {}, why.told), `: ${why.meaning}`)];
   if (why.evidence.length) parts.push(list(why.evidence));
   if (why.others.length) parts.push(html("p", {}, `Other trials: ${why.others.join(", ")}.`));
   if (why.differences.length) {
-    parts.push(html("p", {}, "What those that learned had else:"), list(why.differences));
+    parts.push(html("p", {}, "Settings that separate learned from failed trials:"), list(why.differences));
   }
   return parts;
 }
@@ -248,7 +248,7 @@ function showCell(identifier) {
   document.getElementById("detail-told").textContent = cell.told;
   const why = document.getElementById("detail-why");
   why.hidden = !cell.why;
-  why.replaceChildren(...(cell.why ? whyWords(cell.why) : []));
+  why.replaceChildren(...(cell.why ? whyParts(cell.why) : []));
   const leftOut = document.getElementById("detail-left-out");
   leftOut.textContent = leftOutWords(trials);
   leftOut.hidden = !leftOut.textContent;

@@ -1,4 +1,4 @@
-"""How sure we are of a share that was counted over trainings, some of which resemble each other."""
+"""Confidence intervals of a share that is counted over trainings, some of which resemble each other."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ NUM_DRAWS = 2000
 
 
 class Trial(NamedTuple):
-    """One training that counts: the family it belongs to, and whether it is a hit."""
+    """One training that counts: its family, and whether it is a hit."""
 
     family: str
     is_hit: bool
@@ -23,11 +23,11 @@ class Rate:
     """A share of trainings.
 
     Attributes:
-        num_hits: trainings that are hits, of
-        num_trials: all that count.
-        wilson: 95 %, as if trainings were independent.
-        by_family: 95 %, by drawing whole families; it says nothing (both ends equal) where every family has
-            the same share.
+        num_hits: Number of trainings that are hits.
+        num_trials: Number of all trainings that count.
+        wilson: 95 % interval, as if trainings were independent.
+        by_family: 95 % interval from drawing whole families. It carries no information (both ends are equal)
+            if every family has the same share.
     """
 
     num_hits: int
@@ -37,12 +37,12 @@ class Rate:
 
     @property
     def share(self) -> float | None:
-        """None where nothing counts."""
+        """Return hits / trials, or None without any trial."""
         return self.num_hits / self.num_trials if self.num_trials else None
 
 
 def rate(trials: Iterable[Trial]) -> Rate:
-    """The share of hits with both intervals."""
+    """Return the share of hits with both intervals."""
     counted = list(trials)
     num_hits = sum(trial.is_hit for trial in counted)
     return Rate(num_hits, len(counted), wilson_interval(num_hits, len(counted)), cluster_interval(counted))
@@ -51,11 +51,10 @@ def rate(trials: Iterable[Trial]) -> Rate:
 def cluster_interval(
     trials: Iterable[Trial], confidence: float = 0.95, num_draws: int = NUM_DRAWS, seed: int = 0
 ) -> Interval:
-    """The cluster bootstrap's percentile interval of the share of hits.
+    """Return the percentile interval of the share of hits by the cluster bootstrap; 0 to 1 without any trial.
 
     Seeds and severities of one family are not independent: whole families are drawn with replacement, as many
     as there are (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8).
-    Without any training it is 0 to 1.
     """
     by_family: dict[str, list[bool]] = {}
     for family, is_hit in trials:
@@ -66,6 +65,5 @@ def cluster_interval(
     sizes = np.array([len(outcomes) for outcomes in by_family.values()])
     drawn = np.random.default_rng(seed).integers(len(sizes), size=(num_draws, len(sizes)))
     shares = hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(shares, [tail, 1 - tail])
+    low, high = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(low), float(high))

@@ -37,13 +37,13 @@ def kept(run: Any) -> list[dict[str, Any]]:
 
 
 def keep_another_cause(run: Any) -> None:
-    """Writes another verdict than the rules' into the file, to see who reads it."""
+    """Replace the kept verdict by another one than that of the rules."""
     (line,) = kept(run)
     line["verdict"]["cause"] = "dead_units"
     run.folder.causes.write_text(json.dumps(line) + "\n")
 
 
-def test_what_ended_by_itself_is_explained_and_what_did_not_is_not(make_run: MakeRun) -> None:
+def test_only_learned_and_failed_trials_are_explained(make_run: MakeRun) -> None:
     run = make_run()
     for outcome in ("learned", "failed", "censored", "errored", None):
         run.trial(outcome)
@@ -52,13 +52,13 @@ def test_what_ended_by_itself_is_explained_and_what_did_not_is_not(make_run: Mak
     assert explained(run)[0].level == "learned"
 
 
-def test_verdicts_are_the_same_made_and_read_again(diverged: Any) -> None:
+def test_kept_verdicts_equal_new_ones(diverged: Any) -> None:
     made = explained(diverged)
     assert kept(diverged)[0]["verdict"]["cause"] == "diverged"
     assert explained(diverged) == made
 
 
-def test_kept_verdicts_are_read_until_the_history_grows(diverged: Any, history: MakeHistory) -> None:
+def test_kept_verdicts_expire_with_the_history(diverged: Any, history: MakeHistory) -> None:
     explained(diverged)
     keep_another_cause(diverged)
     assert diagnosed(diverged).cause == "dead_units"
@@ -67,14 +67,14 @@ def test_kept_verdicts_are_read_until_the_history_grows(diverged: Any, history: 
     assert diagnosed(diverged).cause == "diverged"
 
 
-def test_kept_verdicts_are_made_anew_by_other_rules(diverged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_verdicts_expire_with_the_rules(diverged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     explained(diverged)
     keep_another_cause(diverged)
     monkeypatch.setattr("failmap.analysis.explanation._rules", lambda: b"better ones")
     assert diagnosed(diverged).cause == "diverged"
 
 
-def test_kept_verdicts_are_made_anew_where_the_record_changed(diverged: Any) -> None:
+def test_kept_verdicts_expire_with_the_record(diverged: Any) -> None:
     explained(diverged)
     keep_another_cause(diverged)
     record = diverged.folder.trial(0).record
@@ -85,19 +85,19 @@ def test_kept_verdicts_are_made_anew_where_the_record_changed(diverged: Any) -> 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]\n3\n", '{"number": 0}\n', "\udcff\n", '{"key": "", "verdict": 3}']
 )
-def test_a_file_that_cannot_be_read_is_written_anew(diverged: Any, text: str) -> None:
+def test_unreadable_file_is_replaced(diverged: Any, text: str) -> None:
     made = explained(diverged)
     diverged.folder.causes.write_text(text, errors="surrogateescape")
     assert explained(diverged) == made
     assert len(kept(diverged)) == 1
 
 
-def test_a_file_that_cannot_be_written_is_done_without(diverged: Any) -> None:
+def test_unwritable_file_is_ignored(diverged: Any) -> None:
     diverged.folder.causes.mkdir()
     assert diagnosed(diverged).cause == "diverged"
 
 
-def test_several_processes_say_what_one_says(
+def test_several_processes_agree_with_one(
     make_run: MakeRun, history: MakeHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run("a run")
@@ -110,7 +110,7 @@ def test_several_processes_say_what_one_says(
 
 
 @pytest.mark.parametrize("worth_processes", [1, 1000])
-def test_a_corrupt_history_is_named(
+def test_corrupt_history_is_reported(
     diverged: Any, monkeypatch: pytest.MonkeyPatch, worth_processes: int
 ) -> None:
     monkeypatch.setattr("failmap.analysis.explanation._WORTH_PROCESSES", worth_processes)

@@ -11,7 +11,7 @@ def built(run: Any) -> FailureMap:
     return build_map(load_run(run.folder))
 
 
-def test_every_cell_is_there_whether_it_was_reached_or_not(make_run: Any) -> None:
+def test_map_has_every_cell(make_run: Any) -> None:
     run = make_run(facets=(32, 128))
     run.write_costs(40)
     run.trials(4, 0, 5, 1, 32)
@@ -22,24 +22,24 @@ def test_every_cell_is_there_whether_it_was_reached_or_not(make_run: Any) -> Non
     assert failure_map.cells["5", "1", "128"].cost_seconds == 4 * 40
 
 
-def test_numbers_go_upwards(make_run: Any) -> None:
+def test_numbers_are_drawn_upwards(make_run: Any) -> None:
     rows = list(built(make_run(facets=(32, 128))).rows(("32",)))
     assert [y for y, _ in rows] == ["2", "1"]
     assert [cell.labels for cell in rows[1][1]] == [("5", "1", "32"), ("20", "1", "32")]
 
 
-def test_names_stand_as_the_space_lists_them(make_run: Any) -> None:
+def test_names_keep_their_order(make_run: Any) -> None:
     rows = built(make_run(depths=("lstm", "gru"))).rows(())
     assert [y for y, _ in rows] == ["lstm", "gru"]
 
 
-def test_a_label_that_the_configuration_does_not_know_still_gets_its_cell(make_run: Any) -> None:
+def test_unknown_label_gets_a_cell(make_run: Any) -> None:
     run = make_run()
     run.trials(4, 0, 50, 1)
     assert built(run).cells["50", "1"].verdict.state == "learns"
 
 
-def test_labels_of_any_kind_are_told_apart(make_run: Any) -> None:
+def test_labels_of_any_type_are_distinct(make_run: Any) -> None:
     run = make_run(lengths=(None, 1, 0.5, {"loss": "mse", "activation": "none"}))
     run.trials(4, 0, None, 1)
     run.trials(0, 4, "loss=mse activation=none", 1)
@@ -49,14 +49,14 @@ def test_labels_of_any_kind_are_told_apart(make_run: Any) -> None:
     assert failure_map.cells["loss=mse activation=none", "1"].verdict.state == "fails"
 
 
-def test_outcomes_are_counted_with_unfinished_trials_as_censored(make_run: Any) -> None:
+def test_unfinished_trials_count_as_censored(make_run: Any) -> None:
     run = make_run()
     for outcome in ("learned", "failed", "errored", "censored", None):
         run.trial(outcome)
     assert built(run).outcomes == {"learned": 1, "failed": 1, "censored": 2, "errored": 1}
 
 
-def test_the_title_states_task_network_criterion_budget_and_recipes(make_run: Any) -> None:
+def test_title_is_complete(make_run: Any) -> None:
     run = make_run(fail_after_recipes=3)
     run.trials(0, 4)
     run.trials(0, 4, recipe_index=1, purpose="explore", recipe={"train.learning_rate": 0.1})
@@ -70,13 +70,13 @@ def test_the_title_states_task_network_criterion_budget_and_recipes(make_run: An
     )
 
 
-def test_the_title_speaks_of_accuracy_where_the_task_does(make_run: Any) -> None:
+def test_title_of_an_accuracy(make_run: Any) -> None:
     run = make_run()
     run.trial("learned", metric="accuracy", chance_metric=0.5, target_metric=0.99)
     assert built(run).title.criterion.startswith("learned: accuracy at least 99 % at two evaluations")
 
 
-def test_the_title_says_where_budget_or_criterion_are_axes(make_run: Any) -> None:
+def test_title_of_budget_and_criterion_axes(make_run: Any) -> None:
     run = make_run(axes=[{"path": "train.max_updates", "values": [500, 1500], "default": 500}])
     for max_updates, share in ((500, 0.05), (1500, 0.1)):
         run.trial(
@@ -93,9 +93,7 @@ def test_the_title_says_where_budget_or_criterion_are_axes(make_run: Any) -> Non
     ("criterion", "told"),
     [({}, "the task's own criterion"), ({"score": 0.9}, "a score of at least 0.9")],
 )
-def test_an_empty_run_has_a_title_from_its_configuration(
-    make_run: Any, criterion: dict[str, Any], told: str
-) -> None:
+def test_title_of_an_empty_run(make_run: Any, criterion: dict[str, Any], told: str) -> None:
     base = {
         "task": {"name": "delayed_recall"},
         "model": {"name": "gru"},
@@ -110,14 +108,14 @@ def test_an_empty_run_has_a_title_from_its_configuration(
     )
 
 
-def test_the_default_recipe_has_no_axis_whose_condition_does_not_hold(make_run: Any) -> None:
+def test_default_recipe_omits_inactive_axes(make_run: Any) -> None:
     axes = [{"path": "train.momentum", "values": [0.9, 0.0], "default": 0.9}]
     run = make_run(axes=axes)
     run.trial("failed", recipe={}, config={"train": {"optimizer": "adam", "momentum": 0.0}})
     assert built(run).title.recipes == "default recipe: adam; no other tried"
 
 
-def test_an_intervention_is_no_evidence_of_its_cell(make_run: Any) -> None:
+def test_intervention_is_no_evidence_of_its_cell(make_run: Any) -> None:
     run = make_run()
     run.trials(0, 4)
     layer_norm = Intervention("rescue", "layer_norm", {"model.layer_norm": True}, 0, "vanishing_in_depth")
@@ -131,7 +129,7 @@ def test_an_intervention_is_no_evidence_of_its_cell(make_run: Any) -> None:
     assert failure_map.title.criterion.endswith("within 1,500 updates")
 
 
-def test_a_cell_says_why_most_of_its_trials_failed(make_run: Any) -> None:
+def test_cell_has_a_diagnosis(make_run: Any) -> None:
     run = make_run()
     run.trials(0, 3, first_nonfinite={"tensor": "layers.0.weight_hh_l0", "update": 12})
     run.trials(0, 1)

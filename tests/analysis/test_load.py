@@ -16,7 +16,7 @@ def table(run: Any) -> pd.DataFrame:
     return pd.read_parquet(run.folder.table)
 
 
-def test_one_row_a_trial_by_number_with_all_promised_columns(make_run: Any) -> None:
+def test_table_has_one_row_per_trial(make_run: Any) -> None:
     run = make_run(facets=(32, 128))
     run.trial("learned", 5, 1, 32)
     run.trial("failed", 20, 2, 128)
@@ -30,7 +30,7 @@ def test_one_row_a_trial_by_number_with_all_promised_columns(make_run: Any) -> N
     assert list(rows["chance_score"]) == [0.0, 0.0]
 
 
-def test_a_diverged_trial_says_so(make_run: Any) -> None:
+def test_diverged_trial(make_run: Any) -> None:
     run = make_run()
     run.trial("failed", first_nonfinite={"tensor": "layers.0.weight_hh_l0", "update": 12})
     row = table(run).iloc[0]
@@ -39,7 +39,7 @@ def test_a_diverged_trial_says_so(make_run: Any) -> None:
     assert "layers.0.weight_hh_l0" in row["cause_evidence"]
 
 
-def test_an_intervention_names_what_it_changed(make_run: Any) -> None:
+def test_intervention_column(make_run: Any) -> None:
     run = make_run()
     run.trial("failed")
     run.trial("learned", intervention=Intervention("rescue", "layer_norm", {"model.layer_norm": True}, 0))
@@ -47,7 +47,7 @@ def test_an_intervention_names_what_it_changed(make_run: Any) -> None:
     assert table(run)["intervention"][1] == "rescue layer_norm"
 
 
-def test_a_row_says_what_its_trial_reached(make_run: Any, history: Any) -> None:
+def test_level_column(make_run: Any, history: Any) -> None:
     run = make_run()
     run.trial("learned", history=history("learned"))
     run.trial("failed", history=history("failed", count=3))
@@ -56,7 +56,7 @@ def test_a_row_says_what_its_trial_reached(make_run: Any, history: Any) -> None:
     assert pd.isna(table(run)["level"][2])
 
 
-def test_an_unfinished_trial_is_censored_and_tells_how_far_it_is(make_run: Any, history: Any) -> None:
+def test_unfinished_trial_has_its_last_evaluation(make_run: Any, history: Any) -> None:
     run = make_run()
     run.trial(None, history=history("learned", count=3))
     row = table(run).iloc[0]
@@ -65,7 +65,7 @@ def test_an_unfinished_trial_is_censored_and_tells_how_far_it_is(make_run: Any, 
     assert pd.isna(row["cause"])
 
 
-def test_an_interrupted_trial_is_censored_and_an_errored_one_has_no_cause(make_run: Any) -> None:
+def test_censored_and_errored_rows(make_run: Any) -> None:
     run = make_run()
     run.trial("errored", reason="out of memory")
     run.trial("censored", reason="stopped by rank")
@@ -84,23 +84,21 @@ def test_an_interrupted_trial_is_censored_and_an_errored_one_has_no_cause(make_r
         ([{"loss": "mse"}, {"loss": "huber"}], ["loss=mse", "loss=huber"]),
     ],
 )
-def test_an_axis_of_any_values_fits_into_the_table(
-    make_run: Any, values: list[Any], expected: list[Any]
-) -> None:
+def test_axis_of_any_values(make_run: Any, values: list[Any], expected: list[Any]) -> None:
     run = make_run(axes=[{"path": "train.clip_norm", "values": values, "default": values[0]}])
     for value in values:
         run.trial("learned", recipe={"train.clip_norm": value})
     assert list(table(run)["train.clip_norm"]) == expected
 
 
-def test_an_axis_that_a_trial_does_not_have_is_missing(make_run: Any) -> None:
+def test_absent_axis_is_missing(make_run: Any) -> None:
     run = make_run(axes=[{"path": "train.momentum", "values": [0.0, 0.9], "default": 0.0}])
     run.trial("learned", recipe={"train.momentum": 0.9})
     run.trial("learned", recipe={})
     assert table(run)["train.momentum"].isna().tolist() == [False, True]
 
 
-def test_every_setting_that_differs_has_a_column(make_run: Any) -> None:
+def test_differing_settings_are_columns(make_run: Any) -> None:
     run = make_run()
     run.trial("learned", config={"output": {"activation": "none", "loss": "mse"}})
     run.trial("learned", config={"output": {"activation": "tanh", "loss": "mse"}})
@@ -109,13 +107,13 @@ def test_every_setting_that_differs_has_a_column(make_run: Any) -> None:
     assert "output.loss" not in rows
 
 
-def test_a_run_without_trials_has_an_empty_table(make_run: Any) -> None:
+def test_empty_table(make_run: Any) -> None:
     rows = table(make_run())
     assert len(rows) == 0
     assert "model.depth" in rows
 
 
-def test_a_trial_that_the_driver_has_not_written_down_is_left_out(make_run: Any) -> None:
+def test_trial_without_record_is_left_out(make_run: Any) -> None:
     run = make_run()
     run.trial("learned")
     run.folder.trial(7).path.mkdir()
@@ -130,7 +128,7 @@ def test_a_missing_run_names_the_nearest(make_run: Any) -> None:
         find_run("any", storage / "elsewhere")
 
 
-def test_a_folder_that_is_no_run_says_what_it_lacks(make_run: Any) -> None:
+def test_folder_without_config_is_no_run(make_run: Any) -> None:
     folder = make_run().folder
     folder.config.unlink()
     with pytest.raises(UserError, match=r"not a run: it has no config\.yaml"):
@@ -191,7 +189,7 @@ def test_corrupt_costs_are_named(make_run: Any, text: str) -> None:
         load_run(run.folder)
 
 
-def test_a_floor_that_has_no_end_is_a_missing_entry(make_run: Any) -> None:
+def test_unbounded_floor_is_missing(make_run: Any) -> None:
     run = make_run()
     run.trial("failed", chance_loss=0.69, loss_floor=0.5)
     run.trial("failed", chance_loss=0.69, loss_floor=-math.inf)

@@ -1,4 +1,4 @@
-"""Analysis of a run in a bucket: it reads a copy of what has changed, and writes into the bucket."""
+"""Analysis of a run in a bucket, through a local copy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,11 +39,11 @@ def names(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_disk_needs_no_copy(tmp_path: Path) -> None:
+def test_local_runs_are_not_copied(tmp_path: Path) -> None:
     assert local_copy(tmp_path / "run") == tmp_path / "run"
 
 
-def test_what_analysis_reads_is_brought_and_nothing_else(run: RunFolder) -> None:
+def test_only_needed_files_are_copied(run: RunFolder) -> None:
     assert names(local_copy(run.path)) == {
         "config.yaml",
         *(f"trials/{number}/{file}" for number in (0, 1) for file in ("record.json", "history.jsonl")),
@@ -51,7 +51,7 @@ def test_what_analysis_reads_is_brought_and_nothing_else(run: RunFolder) -> None
     assert all(path.stat().st_mode & 0o077 == 0 for path in [cache_folder(), *cache_folder().rglob("*")])
 
 
-def test_what_has_not_changed_is_not_brought_again(run: RunFolder) -> None:
+def test_unchanged_files_are_not_copied_again(run: RunFolder) -> None:
     copy = local_copy(run.path)
     (copy / "trials/0/history.jsonl").write_bytes(b"seen that it stays")
     store_of(run.path).write(run.trial(1).history, b"new\n")
@@ -62,7 +62,7 @@ def test_what_has_not_changed_is_not_brought_again(run: RunFolder) -> None:
     assert not (copy / "trials/1/record.json").exists()
 
 
-def test_a_copy_that_was_deleted_in_part_is_made_whole(run: RunFolder) -> None:
+def test_incomplete_copy_is_completed(run: RunFolder) -> None:
     copy = local_copy(run.path)
     (copy / "config.yaml").unlink()
     (copy.parent / "states.json").write_text("not JSON")
@@ -70,7 +70,7 @@ def test_a_copy_that_was_deleted_in_part_is_made_whole(run: RunFolder) -> None:
     assert names(copy) == names(local_copy(run.path))
 
 
-def test_a_report_goes_into_the_bucket(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_is_written_to_the_bucket(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     report([f"run={run.name}", f"storage={run.path.parent}"])
     assert capsys.readouterr().out == f"report: {run.report / 'index.html'}\n"
     written = store_of(run.path).list_files(run.path)
@@ -79,6 +79,6 @@ def test_a_report_goes_into_the_bucket(run: RunFolder, capsys: pytest.CaptureFix
     assert str(cache_folder()) not in page
 
 
-def test_a_run_that_is_not_there_is_told_with_the_nearest(run: RunFolder) -> None:
+def test_missing_run_names_the_nearest(run: RunFolder) -> None:
     with pytest.raises(UserError, match=r"no run 'mime' in s3://.*; did you mean mine\?"):
         find_run("mime", str(run.path.parent))

@@ -18,7 +18,7 @@ ERROR = {"metric": "mean_squared_error", "chance_metric": 0.04, "target_metric":
 ACCURACY = {"metric": "accuracy", "chance_metric": 0.5, "target_metric": 0.99}
 
 
-def test_a_share_of_the_error_is_that_of_the_task(make_run: Any) -> None:
+def test_threshold_of_an_error(make_run: Any) -> None:
     run = make_run()
     run.trial("learned", config=task("moving_mnist"), **ERROR)
     assert criterion(run) == (
@@ -26,7 +26,7 @@ def test_a_share_of_the_error_is_that_of_the_task(make_run: Any) -> None:
     )
 
 
-def test_each_task_of_a_map_has_its_criterion_told(make_run: Any) -> None:
+def test_criterion_per_task(make_run: Any) -> None:
     run = make_run()
     run.trial("learned", config=task("sum_regression"), **ERROR)
     run.trial("failed", config=task("parity"), **ACCURACY)
@@ -34,33 +34,33 @@ def test_each_task_of_a_map_has_its_criterion_told(make_run: Any) -> None:
     assert criterion(run).startswith(f"learned: {both} at two evaluations in a row")
 
 
-def test_a_score_that_was_asked_for_is_told_beside_what_it_means(make_run: Any) -> None:
+def test_configured_score_is_shown(make_run: Any) -> None:
     run = make_run(base={"criterion": {"score": 0.5}})
     wanted = {**task("parity"), "criterion": {"score": 0.5, "in_a_row": 2}}
     run.trial("learned", config=wanted, **{**ACCURACY, "target_metric": 0.75})
     assert criterion(run).startswith("learned: accuracy at least 75 % (a score of 0.5) at two evaluations")
 
 
-def test_a_threshold_that_hangs_on_the_data_is_told_as_a_range(make_run: Any) -> None:
+def test_varying_threshold_is_a_range(make_run: Any) -> None:
     run = make_run()
     for length, target in ((5, 0.7441), (20, 0.8)):
         run.trial("learned", length, config=task("array_file"), **{**ACCURACY, "target_metric": target})
     assert criterion(run).startswith("learned: accuracy at least 74.4 to 80 % (by cell) at two evaluations")
 
 
-def test_cells_whose_sets_hold_every_input_are_told(make_run: Any) -> None:
+def test_enumerated_cells_are_noted(make_run: Any) -> None:
     run = make_run()
     run.trial("learned", 5, config=task("parity"), has_every_input=True, **ACCURACY)
     assert criterion(run).endswith(
-        "1,500 updates; validation holds every distinct input there is, those of training too"
+        "1,500 updates; validation contains every distinct input, including those of training"
     )
     run.trial("learned", 20, config=task("parity"), **ACCURACY)
     assert criterion(run).endswith(
-        "; in 1 cell validation holds every distinct input there is, those of training too"
+        "; in 1 cell validation contains every distinct input, including those of training"
     )
 
 
-def test_networks_and_tasks_are_listed_before_any_trial_has_begun(make_run: Any) -> None:
+def test_title_before_the_first_trial(make_run: Any) -> None:
     run = make_run()
     text = run.folder.config.read_text().replace("model.depth", "model")
     values = "values:\n    - {name: lstm}\n    - {name: gru}\n    - {name: mlp}"

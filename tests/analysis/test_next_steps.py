@@ -1,5 +1,3 @@
-"""The commands that a finished session ends with."""
-
 import json
 from typing import Any
 
@@ -16,31 +14,31 @@ def commands(run: Any) -> dict[str, str]:
     return dict(next_steps(loaded, build_map(loaded)))
 
 
-def test_a_run_that_is_done_names_no_more_of_itself(make_run: Any) -> None:
+def test_finished_run_is_not_continued(make_run: Any) -> None:
     run = make_run(lengths=(5,), depths=(1,))
     run.trials(4, 0, 5, 1)
     assert not any("search.resume" in words for words in commands(run).values())
 
 
-def test_each_thing_that_is_left_has_its_command(make_run: Any) -> None:
+def test_every_open_part_has_a_command(make_run: Any) -> None:
     run = make_run(facets=(32, 128), budget={"seeds": 4, "max_seeds": 8, "facets": 1})
     run.trials(2, 6, 5, 1, facet=32)
     run.trials(0, 4, 20, 1, facet=32)
-    told = commands(run)
-    assert any(words.endswith("budget.minutes=30") for words in told.values())
-    assert any("budget.max_seeds=16" in words for words in told.values())
-    assert any("budget.recipes=3" in words for words in told.values())
-    assert "budget.facets=2" in told["The next map: hidden size 128, too:"]
-    assert all(f"run={run.folder.name}" in words for words in told.values() if "search.resume" in words)
+    steps = commands(run)
+    assert any(words.endswith("budget.minutes=30") for words in steps.values())
+    assert any("budget.max_seeds=16" in words for words in steps.values())
+    assert any("budget.recipes=3" in words for words in steps.values())
+    assert "budget.facets=2" in steps["The next map: hidden size 128, too:"]
+    assert all(f"run={run.folder.name}" in words for words in steps.values() if "search.resume" in words)
 
 
 def typed(run: Any, *words: str) -> None:
-    """Writes down what the run was begun with."""
+    """Write the command that started the run."""
     command = ["python", "-m", "search.run", *words]
     run.folder.provenance.write_text(json.dumps({"sessions": [{"command": command}]}))
 
 
-def test_no_more_recipes_are_proposed_than_the_space_has(make_run: Any) -> None:
+def test_recipes_are_limited_by_the_space(make_run: Any) -> None:
     rates = [{"path": "train.learning_rate", "values": [0.003, 0.001], "default": 0.003}]
     for recipes, told in ((1, True), (2, False)):
         run = make_run(f"of_{recipes}", axes=rates, budget={"recipes": recipes})
@@ -51,7 +49,7 @@ def test_no_more_recipes_are_proposed_than_the_space_has(make_run: Any) -> None:
     assert not any("budget.recipes" in words for words in commands(run).values())
 
 
-def test_a_map_where_nothing_learns_is_to_be_checked(make_run: Any) -> None:
+def test_check_is_proposed_if_nothing_learned(make_run: Any) -> None:
     run = make_run()
     typed(run, "run=first", "budget.minutes=2", "space=my space.yaml", "train.clip_norm=1")
     run.trials(0, 4)
@@ -61,14 +59,14 @@ def test_a_map_where_nothing_learns_is_to_be_checked(make_run: Any) -> None:
     assert not any("search.check" in words for words in commands(run).values())
 
 
-def test_a_check_names_the_space_that_was_taken_by_default(make_run: Any) -> None:
+def test_check_names_the_default_space(make_run: Any) -> None:
     run = make_run()
     typed(run)
     run.trials(0, 4)
     assert "python -m search.check space=lstm_depth" in commands(run).values()
 
 
-def test_depth_and_width_are_proposed_only_where_a_map_has_them(make_run: Any) -> None:
+def test_larger_run_is_proposed_for_depth_maps(make_run: Any) -> None:
     run = make_run("deep", facets=(32, 128))
     run.trials(4, 0, 5, 1, 32)
     assert (
@@ -80,7 +78,7 @@ def test_depth_and_width_are_proposed_only_where_a_map_has_them(make_run: Any) -
     assert not any("search.run" in words for words in commands(flat).values())
 
 
-def test_odd_or_even_is_proposed_beside_adding_only(make_run: Any) -> None:
+def test_parity_is_proposed_after_adding(make_run: Any) -> None:
     for task, network, told in (("adding", "lstm", 1), ("moving_mnist", "gru", 0)):
         base = {"task": {"name": task}, "model": {"name": network}}
         run = make_run(task, facets=(32,), base=base)
@@ -90,7 +88,7 @@ def test_odd_or_even_is_proposed_beside_adding_only(make_run: Any) -> None:
         assert ("model=gru" in words) is (network == "gru")
 
 
-def test_where_cells_fail_a_rescue_comes_first(make_run: Any) -> None:
+def test_rescue_comes_first(make_run: Any) -> None:
     run = make_run("my run")
     run.trials(0, 4)
     told = list(commands(run).values())
@@ -99,7 +97,7 @@ def test_where_cells_fail_a_rescue_comes_first(make_run: Any) -> None:
     assert not any("search.rescue" in words for words in commands(run).values()), "it was tried"
 
 
-def test_nothing_is_rescued_where_nothing_fails(make_run: Any) -> None:
+def test_no_rescue_without_failing_cells(make_run: Any) -> None:
     run = make_run()
     run.trials(3, 1)
     assert not any("search.rescue" in words for words in commands(run).values())
@@ -108,9 +106,7 @@ def test_nothing_is_rescued_where_nothing_fails(make_run: Any) -> None:
 @pytest.mark.parametrize(
     "words", [(), ("task=array_file", "task.path=my data.csv", "task.target=forecasting")]
 )
-def test_a_run_on_the_users_file_is_followed_by_runs_on_that_file(
-    make_run: Any, words: tuple[str, ...]
-) -> None:
+def test_user_file_is_kept_in_proposals(make_run: Any, words: tuple[str, ...]) -> None:
     base = {"task": {"name": "array_file", "path": "my data.csv"}, "model": {"name": "lstm"}}
     run = make_run(facets=(32,), base=base)
     typed(run, *words, "task.sequence_length=5,20")

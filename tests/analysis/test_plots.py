@@ -20,7 +20,7 @@ def texts(run: Any) -> list[str]:
     ]
 
 
-def test_every_cell_shows_counts_interval_and_what_else_is_known(make_run: Any) -> None:
+def test_cells_show_counts_and_interval(make_run: Any) -> None:
     run = make_run()
     run.write_costs(40)
     run.trials(4, 0, 5, 1)
@@ -32,21 +32,21 @@ def test_every_cell_shows_counts_interval_and_what_else_is_known(make_run: Any) 
     assert "not run\n≈ 2.7 min" in texts(run)
 
 
-def test_a_cell_that_another_recipe_solved_names_it(make_run: Any) -> None:
+def test_cell_names_another_recipe(make_run: Any) -> None:
     run = make_run()
     run.trials(0, 4)
     run.trials(4, 0, recipe_index=2, purpose="confirm")
     assert "recipe 2" in texts(run)
 
 
-def test_the_title_is_wrapped_and_complete(make_run: Any) -> None:
+def test_title_is_wrapped(make_run: Any) -> None:
     question = "Why " + "so very long " * 20 + "and with $dollars$ and _all_ that?"
     run = make_run(question=question)
     assert " ".join(" ".join(texts(run)).split()).count(question) == 1
 
 
 @pytest.mark.parametrize(("num_x", "num_y", "num_facets"), [(1, 1, 1), (6, 5, 3), (12, 8, 2)])
-def test_panels_keep_inside_the_picture_and_apart(
+def test_panels_do_not_overlap(
     make_run: Any, num_x: int, num_y: int, num_facets: int, tmp_path: Path
 ) -> None:
     run = make_run(lengths=range(1, num_x + 1), depths=range(1, num_y + 1), facets=range(1, num_facets + 1))
@@ -70,7 +70,7 @@ def test_panels_keep_inside_the_picture_and_apart(
         ((1e-5, 0.000132194114846), (True, False)),
     ],
 )
-def test_labels_keep_inside_the_picture_and_apart(make_run: Any, lengths: Any, depths: Any) -> None:
+def test_labels_do_not_overlap(make_run: Any, lengths: Any, depths: Any) -> None:
     figure = draw_failure_map(build_map(load_run(make_run(lengths=lengths, depths=depths).folder)))
     figure.draw_without_rendering()
     (axes,) = figure.axes
@@ -80,7 +80,7 @@ def test_labels_keep_inside_the_picture_and_apart(make_run: Any, lengths: Any, d
     assert not any(box.overlaps(other) for box in boxes for other in boxes if box is not other)
 
 
-def test_facets_that_were_not_begun_are_named_and_not_drawn(make_run: Any) -> None:
+def test_facets_without_trials_are_not_drawn(make_run: Any) -> None:
     run = make_run(facets=(32, 128, 512))
     run.trials(4, 0, 5, 1, facet=32)
     figure = draw_failure_map(build_map(load_run(run.folder)))
@@ -89,7 +89,7 @@ def test_facets_that_were_not_begun_are_named_and_not_drawn(make_run: Any) -> No
     assert "hidden size 128, hidden size 512" in written.partition("Not begun: ")[2]
 
 
-def test_a_long_footnote_keeps_inside_the_picture(make_run: Any) -> None:
+def test_long_footnote_fits(make_run: Any) -> None:
     run = make_run(facets=[f"facet_{number}" for number in range(30)])
     run.trials(4, 0, 5, 1, facet="facet_0")
     figure = draw_failure_map(build_map(load_run(run.folder)))
@@ -99,7 +99,7 @@ def test_a_long_footnote_keeps_inside_the_picture(make_run: Any) -> None:
     assert "hidden size facet_29" in " ".join(text.get_text() for text in figure.texts)
 
 
-def test_a_cell_that_fails_shows_its_cause_inside_its_square(make_run: Any) -> None:
+def test_cause_fits_into_its_cell(make_run: Any) -> None:
     run = make_run(lengths=range(6), depths=range(5))
     for length in range(3):
         run.trials(0, 4, length, 0, first_nonfinite={"tensor": "readout.bias", "update": 12})
@@ -122,7 +122,7 @@ def test_a_cell_that_fails_shows_its_cause_inside_its_square(make_run: Any) -> N
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_every_cause_fits_into_a_square(make_run: Any, cause: Any) -> None:
+def test_every_cause_fits_into_a_cell(make_run: Any, cause: Any) -> None:
     run = make_run(lengths=(5,), depths=(1,))
     run.trials(0, 4)
     failure_map = build_map(load_run(run.folder))

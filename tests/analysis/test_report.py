@@ -42,7 +42,7 @@ def page(run: Any) -> Page:
     return Page(build(run.folder).page.read_text())
 
 
-def test_a_report_writes_table_picture_page_and_rows(make_run: Any) -> None:
+def test_report_writes_all_files(make_run: Any) -> None:
     run = make_run()
     run.trials(4, 0, 5, 1)
     run.trials(0, 4, 20, 2)
@@ -57,7 +57,7 @@ def test_a_report_writes_table_picture_page_and_rows(make_run: Any) -> None:
     assert cells[0]["recipe"] == "learning rate 0.003"
 
 
-def test_every_cell_is_a_button_that_says_what_it_is(make_run: Any) -> None:
+def test_every_cell_is_a_labelled_button(make_run: Any) -> None:
     run = make_run()
     run.write_costs(40)
     run.trials(4, 0, 5, 1)
@@ -71,7 +71,7 @@ def test_every_cell_is_a_button_that_says_what_it_is(make_run: Any) -> None:
     ]
 
 
-def test_every_trial_of_a_cell_has_its_curves_in_the_page(make_run: Any, history: Any) -> None:
+def test_page_has_the_curves_of_every_trial(make_run: Any, history: Any) -> None:
     run = make_run()
     for _ in range(4):
         run.trial("failed", history=history("failed", count=200))
@@ -80,7 +80,7 @@ def test_every_trial_of_a_cell_has_its_curves_in_the_page(make_run: Any, history
     assert all(len(data["trials"][str(number)]["curves"]["score"]) == 60 for number in range(4))
 
 
-def test_names_from_the_configuration_are_only_ever_text(make_run: Any, history: Any) -> None:
+def test_configured_names_are_escaped(make_run: Any, history: Any) -> None:
     run = make_run(
         question=HOSTILE,
         lengths=(HOSTILE, 20),
@@ -102,7 +102,7 @@ def test_names_from_the_configuration_are_only_ever_text(make_run: Any, history:
     assert json.loads(read.data)["trials"]["0"]["reason"] == HOSTILE
 
 
-def test_a_page_asks_for_nothing_from_outside(make_run: Any) -> None:
+def test_page_requests_nothing(make_run: Any) -> None:
     read = page(make_run())
     addresses = [
         value
@@ -113,13 +113,13 @@ def test_a_page_asks_for_nothing_from_outside(make_run: Any) -> None:
     assert addresses == ["data:,"]
 
 
-def test_an_empty_run_has_a_report(make_run: Any) -> None:
+def test_report_of_an_empty_run(make_run: Any) -> None:
     text = build(make_run().folder).page.read_text()
     assert "0 trials" in text
     assert "4 cells without a finished trial" in text
 
 
-def test_what_is_unknown_is_told_with_its_reason_and_the_way_on(make_run: Any) -> None:
+def test_unknown_cells_have_reason_and_command(make_run: Any) -> None:
     run = make_run("my run")
     run.trials(3, 1)
     text = build(run.folder).page.read_text()
@@ -128,7 +128,7 @@ def test_what_is_unknown_is_told_with_its_reason_and_the_way_on(make_run: Any) -
     assert f"python -m search.resume &#39;run=my run&#39; storage={storage} budget.max_seeds=16" in text
 
 
-def test_the_way_on_goes_beyond_the_budget_that_there_was(make_run: Any) -> None:
+def test_next_steps_exceed_the_budget(make_run: Any) -> None:
     run = make_run(facets=(32, 128), budget={"seeds": 4, "max_seeds": 8, "recipes": 2, "facets": 1})
     run.trials(0, 4, 5, 1, 32)
     text = build(run.folder).page.read_text()
@@ -137,20 +137,20 @@ def test_the_way_on_goes_beyond_the_budget_that_there_was(make_run: Any) -> None
     assert "budget.max_seeds" not in text, "nothing is unknown"
 
 
-def test_curves_that_are_left_out_are_counted(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_left_out_curves_are_counted(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("failmap.analysis.html_report.page.MAX_TRIALS", 2)
     run = make_run()
     run.trials(5, 0)
     assert "The curves of 3 trials are left out" in build(run.folder).page.read_text()
 
 
-def test_a_long_file_is_cut_and_the_cut_is_told(make_run: Any) -> None:
+def test_long_file_is_truncated(make_run: Any) -> None:
     run = make_run()
     run.folder.provenance.write_text("x" * 200_007)
-    assert "... 7 more characters stand in the file" in build(run.folder).page.read_text()
+    assert "... 7 more characters are in the file" in build(run.folder).page.read_text()
 
 
-def test_a_report_is_the_same_however_often_it_is_built(make_run: Any) -> None:
+def test_report_is_deterministic(make_run: Any) -> None:
     run = make_run()
     run.trials(3, 1)
     names = ("index.html", "trials.csv", "cells.csv", "failure_map.png")
@@ -160,7 +160,7 @@ def test_a_report_is_the_same_however_often_it_is_built(make_run: Any) -> None:
     assert [(run.folder.report / name).read_bytes() for name in names] == first
 
 
-def test_a_forecast_of_an_older_version_is_ignored(make_run: Any) -> None:
+def test_old_forecast_is_ignored(make_run: Any) -> None:
     run = make_run()
     run.trials(3, 1)
     without = build(run.folder).page.read_text()
@@ -176,13 +176,13 @@ def test_a_forecast_of_an_older_version_is_ignored(make_run: Any) -> None:
         (["first"], "'first' is not key=value"),
     ],
 )
-def test_mistaken_words_are_told_in_one_line(words: list[str], told: str, tmp_path: Path) -> None:
+def test_wrong_arguments_give_one_line(words: list[str], told: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(told)) as error:
         main([*words, f"storage={tmp_path}"])
     assert len(error.value.problems) == 1
 
 
-def test_a_missing_run_name_lists_the_runs_there_are(make_run: Any) -> None:
+def test_missing_run_argument_lists_runs(make_run: Any) -> None:
     storage = make_run("first").folder.path.parent
     with pytest.raises(UserError, match=r"run=NAME is missing; in .*: first"):
         main([f"storage={storage}"])
@@ -193,7 +193,7 @@ def test_help_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert "storage=FOLDER" in capsys.readouterr().out
 
 
-def test_the_program_ends_with_status_2_and_one_line(make_run: Any) -> None:
+def test_wrong_run_exits_with_status_2(make_run: Any) -> None:
     storage = make_run("first").folder.path.parent
     program = [sys.executable, "-m", "analysis.report", f"storage={storage}"]
     wrong = subprocess.run([*program, "run=frist"], capture_output=True, text=True, check=False)
@@ -201,7 +201,7 @@ def test_the_program_ends_with_status_2_and_one_line(make_run: Any) -> None:
     assert wrong.stderr == f"error: no run 'frist' in {storage}; did you mean first?\n"
 
 
-def test_the_program_prints_where_the_report_lies(make_run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_program_prints_the_path_of_the_report(make_run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_run("first").folder
     assert main(["run=first", f"storage={folder.path.parent}"]) == 0
     assert capsys.readouterr().out == f"report: {folder.report / 'index.html'}\n"
@@ -210,7 +210,7 @@ def test_the_program_prints_where_the_report_lies(make_run: Any, capsys: pytest.
 NONFINITE = {"tensor": "layers.0.weight_hh_l0", "update": 12}
 
 
-def test_cells_are_written_with_their_causes(make_run: Any) -> None:
+def test_cells_csv_has_causes(make_run: Any) -> None:
     run = make_run()
     run.trials(0, 3, 5, 1, first_nonfinite=NONFINITE)
     run.trials(0, 1, 5, 1)
@@ -222,7 +222,7 @@ def test_cells_are_written_with_their_causes(make_run: Any) -> None:
     assert "layers.0.weight_hh_l0" in cells["cause_evidence"][0]
 
 
-def test_a_page_says_why_cells_fail_and_what_to_try(make_run: Any) -> None:
+def test_page_has_causes_and_rescue_command(make_run: Any) -> None:
     run = make_run()
     run.trials(0, 4, 5, 1, first_nonfinite=NONFINITE)
     read = page(run)
@@ -237,14 +237,14 @@ def test_a_page_says_why_cells_fail_and_what_to_try(make_run: Any) -> None:
     assert "layers.0.weight_hh_l0" in data["trials"]["0"]["cause"]["evidence"][0]
 
 
-def test_a_page_without_failures_asks_no_why(make_run: Any) -> None:
+def test_page_without_failures_has_no_causes(make_run: Any) -> None:
     run = make_run()
     run.trials(4, 0)
     read = page(run)
     assert not {"why", "fixes", "needs"} & {attributes.get("id") for _, attributes in read.elements}
 
 
-def test_fixes_and_what_they_showed_are_tables(make_run: Any) -> None:
+def test_fixes_are_tables(make_run: Any) -> None:
     run = make_run()
     for seed in range(4):
         run.trial("failed", 20, 1, seed=seed)
@@ -270,7 +270,7 @@ def test_fixes_and_what_they_showed_are_tables(make_run: Any) -> None:
     assert sorted(rescued["fix"]) == ["chrono", "layer_norm"]
 
 
-def test_evidence_is_left_out_with_the_curves(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evidence_is_left_out_with_curves(make_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("failmap.analysis.html_report.page.MAX_TRIALS", 1)
     run = make_run()
     run.trials(0, 2, first_nonfinite=NONFINITE)

@@ -43,9 +43,7 @@ def open_report(page: Any, run: Any) -> None:
     page.goto(build(run.folder).page.as_uri())
 
 
-def test_a_click_on_a_cell_shows_the_curves_of_its_trials(
-    browser_page: Any, make_run: Any, history: Any
-) -> None:
+def test_click_on_a_cell_shows_curves(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     for outcome in ("learned", "learned", "failed", None):
         run.trial(outcome, 20, 2, history=history(outcome))
@@ -72,9 +70,7 @@ def test_a_click_on_a_cell_shows_the_curves_of_its_trials(
     ]  # fmt: skip
 
 
-def test_a_cell_can_be_chosen_and_a_trial_followed_by_keyboard(
-    browser_page: Any, make_run: Any, history: Any
-) -> None:
+def test_keyboard_navigation(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     for _ in range(2):
         run.trial("failed", history=history("failed"))
@@ -87,7 +83,7 @@ def test_a_cell_can_be_chosen_and_a_trial_followed_by_keyboard(
     assert "trial 1," in browser_page.locator("figure.chart figcaption").nth(2).text_content()
 
 
-def test_hostile_names_stay_text_when_they_are_shown(browser_page: Any, make_run: Any, history: Any) -> None:
+def test_hostile_names_stay_text(browser_page: Any, make_run: Any, history: Any) -> None:
     hostile = "</script><img src=x onerror=alert(1)>"
     run = make_run(question=hostile, lengths=(hostile, 5))
     told = [replace(one, signals={"gradient_norm_by_layer": {hostile: 1.0}}) for one in history("failed")]
@@ -100,7 +96,7 @@ def test_hostile_names_stay_text_when_they_are_shown(browser_page: Any, make_run
     assert browser_page.locator("img").count() == 0
 
 
-def test_curves_that_are_nowhere_finite_say_so(browser_page: Any, make_run: Any, history: Any) -> None:
+def test_curves_without_finite_values(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     lost = [replace(one, train_loss=None, validation_loss=None, signals={}) for one in history("failed")]
     run.trial("failed", history=lost)
@@ -111,7 +107,7 @@ def test_curves_that_are_nowhere_finite_say_so(browser_page: Any, make_run: Any,
     assert browser_page.locator("#detail-left-out").text_content().endswith("trials 1.")
 
 
-def test_the_reader_chooses_which_loss_is_shown(browser_page: Any, make_run: Any, history: Any) -> None:
+def test_choice_of_loss(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     huber = {"activation": "tanh", "target_range": "task", "loss": "huber"}
     compared = {"mean_squared_error": 0.2, "cross_entropy": 0.6}
@@ -133,7 +129,7 @@ def test_the_reader_chooses_which_loss_is_shown(browser_page: Any, make_run: Any
     assert chart.locator("select").input_value() == "mean_squared_error", "the choice stays"
 
 
-def test_a_loss_below_zero_is_drawn(browser_page: Any, make_run: Any, history: Any) -> None:
+def test_negative_loss_is_drawn(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     told = [replace(one, validation_loss=-float(one.update)) for one in history("failed")]
     run.trial("failed", history=told)
@@ -142,9 +138,7 @@ def test_a_loss_below_zero_is_drawn(browser_page: Any, make_run: Any, history: A
     assert browser_page.locator("figure.chart").first.locator("path.curve").count() == 2
 
 
-def test_axes_have_ticks_whatever_their_range_and_none_between_steps(
-    browser_page: Any, make_run: Any, history: Any
-) -> None:
+def test_axis_ticks(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     signals = {"gradient_norm_by_step": [1e-3, 2e-3, 3e-3], "gradient_steps": [0, 1, 2]}
     told = [replace(one, train_loss=0.7, validation_loss=0.69, signals=signals) for one in history("failed")]
@@ -160,7 +154,7 @@ def test_axes_have_ticks_whatever_their_range_and_none_between_steps(
     assert steps[-4:] == ["0", "1", "2", "time step"], "no tick at half a step"
 
 
-def test_a_cell_and_its_trials_say_why_they_failed(browser_page: Any, make_run: Any, history: Any) -> None:
+def test_diagnoses_are_shown(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     hostile = "<img src=x onerror=alert(1)>"
     for _ in range(4):
@@ -179,9 +173,7 @@ def test_a_cell_and_its_trials_say_why_they_failed(browser_page: Any, make_run: 
     assert browser_page.locator("img").count() == 0
 
 
-def test_the_reader_chooses_what_is_shown_of_the_inside(
-    browser_page: Any, make_run: Any, history: Any
-) -> None:
+def test_choice_of_inner_signal(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     signals = {
         "spread_by_layer": {"layers.0": 0.1, "layers.1": 0.01},
@@ -212,7 +204,7 @@ def test_the_reader_chooses_what_is_shown_of_the_inside(
     assert chart.locator("path.curve").count() == 3
 
 
-def test_a_cell_is_chosen_from_the_table_of_its_fixes(browser_page: Any, make_run: Any) -> None:
+def test_fix_table_selects_its_cell(browser_page: Any, make_run: Any) -> None:
     run = make_run()
     layer_norm = Intervention("rescue", "layer_norm", {"model.layer_norm": True}, 0, "vanishing_in_depth")
     for seed in range(4):
@@ -227,7 +219,7 @@ def test_a_cell_is_chosen_from_the_table_of_its_fixes(browser_page: Any, make_ru
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-def test_a_page_keeps_inside_its_window(browser_page: Any, make_run: Any, width: int) -> None:
+def test_page_fits_its_window(browser_page: Any, make_run: Any, width: int) -> None:
     run = make_run(lengths=range(10))
     run.trials(0, 4, first_nonfinite={"tensor": "a_tensor_with_a_long_name_" * 8, "update": 1})
     browser_page.set_viewport_size({"width": width, "height": 800})

@@ -14,7 +14,7 @@ TASKS = {"my_data": ("task=parity",)}
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_what_the_search_writes_is_read_alike(name: str, tmp_path: Path) -> None:
+def test_reads_what_the_search_writes(name: str, tmp_path: Path) -> None:
     config = loading.load([f"space={name}", "run=first", *TASKS.get(name, ())])
     path = tmp_path / "config.yaml"
     path.write_text(loading.to_yaml(config))
@@ -30,7 +30,7 @@ def test_what_the_search_writes_is_read_alike(name: str, tmp_path: Path) -> None
     assert (read.fail_after_recipes, read.seeds) == (space.fail_after_recipes, config.budget.seeds)
 
 
-def test_recipes_drawn_from_a_range_have_no_end(tmp_path: Path) -> None:
+def test_recipes_from_a_range_are_unlimited(tmp_path: Path) -> None:
     axis = "train.learning_rate={low: 1e-4, high: 1e-1, log: true, default: 3e-3}"
     path = tmp_path / "config.yaml"
     for sampler, most in (("grid", 5), ("sobol", None)):

@@ -47,13 +47,13 @@ any_cell = st.one_of(
 )
 
 
-def test_a_cell_learns_when_all_of_four_seeds_do() -> None:
+def test_four_of_four_learns() -> None:
     verdict = judge(results("llll"))
     assert (verdict.state, verdict.tally, verdict.best_recipe) == ("learns", Tally(4, 4, 0), 0)
     assert verdict.reason == "the default recipe learned on 4 of 4 seeds"
 
 
-def test_a_cell_fails_when_none_of_four_seeds_learns() -> None:
+def test_none_of_four_fails() -> None:
     assert judge(results("ffff")).state == "fails"
 
 
@@ -61,7 +61,7 @@ def test_three_seeds_decide_nothing() -> None:
     assert judge(results("lll")).state == judge(results("fff")).state == "unknown"
 
 
-def test_split_seeds_are_unknown_and_say_why() -> None:
+def test_split_seeds_are_unknown() -> None:
     verdict = judge(results("lllf"))
     assert verdict.state == "unknown"
     assert verdict.reason == (
@@ -84,13 +84,13 @@ def test_errored_trials_do_not_count() -> None:
     assert verdict.reason == "3 trials errored, none counts"
 
 
-def test_a_cell_without_a_finished_trial_was_not_run() -> None:
+def test_no_finished_trial_is_not_run() -> None:
     assert judge([]).state == "not_run"
     verdict = judge(results(".."))
     assert (verdict.state, verdict.num_unfinished) == ("not_run", 2)
 
 
-def test_a_recipe_chosen_among_several_must_be_confirmed_on_fresh_seeds() -> None:
+def test_chosen_recipe_needs_confirmation() -> None:
     explored = [*results("ffff"), *results("llll", 3, "explore")]
     verdict = judge(explored)
     assert verdict.state == "unknown"
@@ -100,23 +100,23 @@ def test_a_recipe_chosen_among_several_must_be_confirmed_on_fresh_seeds() -> Non
     assert confirmed.tally == Tally(4, 4, 0), "only the seeds that did not choose it"
 
 
-def test_as_many_recipes_must_fail_as_the_space_asks_for() -> None:
+def test_fail_after_recipes() -> None:
     default, other = results("ffff"), results("ffff", 1, "explore")
     assert judge(default, fail_after_recipes=2).state == "unknown"
     assert judge(default, fail_after_recipes=2).reason == "1 of the 2 recipes were tried that must fail"
     assert judge([*default, *other], fail_after_recipes=2).state == "fails"
 
 
-def test_without_the_default_recipe_no_cell_fails() -> None:
+def test_no_failure_without_default_recipe() -> None:
     verdict = judge(results("ffff", 1, "explore"))
     assert (verdict.state, verdict.reason) == ("unknown", "the default recipe was not tried")
 
 
-def test_one_open_recipe_keeps_a_cell_from_failing() -> None:
+def test_open_recipe_prevents_failure() -> None:
     assert judge([*results("ffff"), *results("f", 1, "explore")]).state == "unknown"
 
 
-def test_looking_twice_decides_a_coin_as_often_as_the_guide_says() -> None:
+def test_error_rate_of_two_looks() -> None:
     def is_decided(seeds: Iterable[str]) -> bool:
         return judge(results("".join(seeds))).state in ("learns", "fails")
 
@@ -127,16 +127,14 @@ def test_looking_twice_decides_a_coin_as_often_as_the_guide_says() -> None:
 
 
 @given(any_cell, any_trial, st.integers(1, 3))
-def test_a_further_learned_trial_never_turns_learns_into_anything_else(
-    trials: list[TrialResult], further: TrialResult, fail_after: int
-) -> None:
+def test_learned_trial_keeps_learns(trials: list[TrialResult], further: TrialResult, fail_after: int) -> None:
     if judge(trials, fail_after).state == "learns":
         learned = TrialResult(further.recipe_index, further.purpose, "learned")
         assert judge([*trials, learned], fail_after).state == "learns"
 
 
 @given(any_cell, any_trial, st.integers(1, 3))
-def test_a_further_failed_trial_never_turns_fails_into_learns(
+def test_failed_trial_never_gives_learns(
     trials: list[TrialResult], further: TrialResult, fail_after: int
 ) -> None:
     if judge(trials, fail_after).state == "fails":
@@ -145,7 +143,7 @@ def test_a_further_failed_trial_never_turns_fails_into_learns(
 
 
 @given(any_cell, st.integers(1, 3), st.randoms(use_true_random=False))
-def test_no_end_of_the_open_trials_contradicts_a_verdict(
+def test_open_trials_cannot_contradict_a_verdict(
     trials: list[TrialResult], fail_after: int, random: Random
 ) -> None:
     state = judge(trials, fail_after).state
@@ -155,9 +153,7 @@ def test_no_end_of_the_open_trials_contradicts_a_verdict(
 
 
 @given(any_cell, st.integers(1, 3), st.randoms(use_true_random=False))
-def test_the_order_of_trials_does_not_matter(
-    trials: list[TrialResult], fail_after: int, random: Random
-) -> None:
+def test_order_of_trials_does_not_matter(trials: list[TrialResult], fail_after: int, random: Random) -> None:
     shuffled = list(trials)
     random.shuffle(shuffled)
     assert judge(shuffled, fail_after) == judge(trials, fail_after)

@@ -7,7 +7,7 @@ from failmap.analysis.why import cause_counts, cause_label, why_line
 NONFINITE = {"tensor": "readout.bias", "update": 12}
 
 
-def test_causes_are_counted_over_the_cells_that_fail_or_may(make_run: Any) -> None:
+def test_causes_are_counted_per_cell(make_run: Any) -> None:
     run = make_run()
     run.trials(0, 4, 5, 1, first_nonfinite=NONFINITE)
     run.trials(1, 3, 20, 1, first_nonfinite=NONFINITE)
@@ -18,12 +18,12 @@ def test_causes_are_counted_over_the_cells_that_fail_or_may(make_run: Any) -> No
     assert why_line(failure_map) == "why: 2 cells diverged, 1 cause unknown"
 
 
-def test_a_map_in_which_nothing_fails_has_no_such_line(make_run: Any) -> None:
+def test_no_line_without_failures(make_run: Any) -> None:
     run = make_run()
     run.trials(4, 0)
     assert why_line(build_map(load_run(run.folder))) == ""
 
 
-def test_a_cause_is_called_by_its_words() -> None:
+def test_cause_labels() -> None:
     assert cause_label("vanishing_in_time") == "vanishing in time"
     assert cause_label("unknown") == "cause unknown"

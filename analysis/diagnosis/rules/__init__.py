@@ -1,4 +1,4 @@
-"""Every rule, and which comes first. docs/diagnosis.md lists what each reads and where it comes from."""
+"""All rules in their order. docs/diagnosis.md lists what each reads and its source."""
 
 from failmap.analysis.diagnosis.diagnosis import Rule
 from failmap.analysis.diagnosis.rules import (
@@ -14,11 +14,11 @@ from failmap.analysis.diagnosis.rules import (
     wiring,
 )
 
-#: The first that sees something makes the verdict. Those that see the fault itself stand first. Of the
-#: others, what brings something else about stands before it: steps that are too large saturate units, and
-#: dead units let no gradient back in time. A rule's confidence is that of its verdicts on the tuning half of
-#: the benchmark, by Laplace's rule of succession: (right + 1) / (all + 2); 0.5 for one that has not decided
-#: yet, and 1 for what a cause means by definition.
+#: The first rule that observes something gives the verdict. Rules that observe the fault itself come first.
+#: Of the others, a cause comes before its consequences: too large steps saturate units, and dead units pass
+#: no gradient back in time. The confidence of a rule is the share of its correct verdicts on the tuning half
+#: of the benchmark, by Laplace's rule of succession: (right + 1) / (all + 2); 0.5 for a rule without a
+#: verdict there, and 1 for a cause by definition.
 RULES: tuple[Rule, ...] = (
     Rule(numbers.not_finite, "diverged", 1.0, is_certain=True),
     Rule(data.leaks_across_batch, "leak", 0.93, is_certain=True),

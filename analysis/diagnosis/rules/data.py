@@ -1,113 +1,57 @@
-"""A finite training set that is known by heart."""
+"""Rules about the data: leaks, inputs out of scale, and a finite training set that is memorised."""
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import largest, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
-#: How much further training has come than validation, as skills, before what it learned counts as memorised.
+#: Share of a gradient that may come from rounding.
+LEAK_SHARE = 1e-6
+#: A feature whose mean or deviation exceeds this is out of scale; the preflight warns at the same value.
+LARGE_SCALE = 5.0
+#: A feature with a smaller deviation than this is drowned by other features at first.
+SMALL_SPREAD = 1e-2
+#: Difference of the skills of training and validation from which on the training set counts as memorised.
 GAP = 0.3
-#: Near perfection, a gap is small; what is left to gain in validation then tells, in times of what is left in
+#: Near perfection the gap is small. There, validation must have this many times as much left to gain as
 #: training.
 SMALL_GAP, LEFT_RATIO = 0.02, 2.0
-#: Where the validation loss never came this far from chance, there was too little to learn from: a twelfth of
-#: the way.
+#: Best validation skill below which there was too little data to learn from: a twelfth of the way.
 SAW_SOMETHING = 0.08
 
 
-def memorised_and_worse(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Training gets better, validation got better and then worse: overfitting.
-
-    Reads both losses as skills, and `epoch`. Prechelt (1998, Early stopping) measures the same as
-    generalization loss.
-    """
-    best, gap = _best_validation(course), _gap(course)
-    if not _is_memorised(course, gap) or not best > SAW_SOMETHING:
-        return ()
-    told = (
-        f"after {course.num_epochs:.0f} epochs training has come {course.end_train_skill:.0%} of the way "
-        f"from chance and validation {_told_skill(course)}, which had come {best:.0%}"
-    )
-    return (Evidence(told, {"gap": gap, "best_validation_skill": best}, None, int(course.updates[-1])),)
-
-
-def memorised_at_chance(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The training set is learned by heart, and validation never came away from chance: too little data.
-
-    Reads both losses as skills, and `epoch`. Networks can learn labels that mean nothing by heart (Zhang et
-    al. 2017).
-    """
-    best, gap = _best_validation(course), _gap(course)
-    if not _is_memorised(course, gap) or best > SAW_SOMETHING:
-        return ()
-    told = (
-        f"after {course.num_epochs:.0f} epochs training has come {course.end_train_skill:.0%} of the way "
-        f"from chance, and validation never more than {best:.0%}"
-    )
-    return (Evidence(told, {"gap": gap, "best_validation_skill": best}, None, int(course.updates[-1])),)
-
-
-def _is_memorised(course: TrainingCurves, gap: float) -> bool:
-    """A wide gap; or, near perfection, a validation loss that is several times the training loss."""
-    left_in_training, left = 1 - course.end_train_skill, 1 - course.end_validation_skill
-    is_wide = gap > GAP or (gap > SMALL_GAP and left > LEFT_RATIO * left_in_training)
-    return course.is_data_finite and course.num_epochs > 2 and is_wide
-
-
-def _gap(course: TrainingCurves) -> float:
-    return course.end_train_skill - course.end_validation_skill
-
-
-def _best_validation(course: TrainingCurves) -> float:
-    return largest(course.validation_skill)
-
-
-def _told_skill(course: TrainingCurves) -> str:
-    skill = course.end_validation_skill
-    return f"{skill:.0%}" if skill >= 0 else f"is worse than chance by {-skill:.0%}"
-
-
-#: A feature's mean or deviation above this is far from zero mean and unit scale. The preflight warns there
-#: too.
-LARGE_SCALE = 5.0
-#: A feature that varies by less than this beside others says nothing at first.
-SMALL_SPREAD = 1e-2
-#: Share of a gradient that may come from rounding.
-LEAK_SHARE = 1e-6
-
-
-def leaks_across_batch(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Outputs of one sequence depend on other sequences of its batch.
+def leaks_across_batch(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect outputs of one sequence that depend on other sequences of its batch.
 
     Reads `leak_across_batch`: share of the gradient of one sequence's output that comes from the others, in
     evaluation mode, where batch norm uses stored moments. Karpathy (2019, A recipe for training neural
-    networks) charts dependencies so.
+    networks) recommends this way to find dependencies.
     """
-    share = largest(course.measured("leak_across_batch"))
+    share = largest(curves.measured("leak_across_batch"))
     if not share > LEAK_SHARE:
         return ()
     told = f"{share:.2g} of the gradient of a sequence's output comes from other sequences of its batch"
     return (Evidence(told, {"leak_across_batch": share}, None, None),)
 
 
-def leaks_from_future(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Outputs at one step depend on later steps, in a network that reads one way.
+def leaks_from_future(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect outputs at one step that depend on later steps, in a unidirectional network.
 
-    Reads `leak_from_future`; as `leaks_across_batch`.
+    Reads `leak_from_future`, in the same way as `leaks_across_batch`.
     """
-    share = largest(course.measured("leak_from_future"))
+    share = largest(curves.measured("leak_from_future"))
     if not share > LEAK_SHARE:
         return ()
-    told = f"{share:.2g} of the gradient of an output comes from steps that are yet to come"
+    told = f"{share:.2g} of the gradient of an output comes from later steps"
     return (Evidence(told, {"leak_from_future": share}, None, None),)
 
 
-def inputs_out_of_scale(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Features far from zero mean and unit scale.
+def inputs_out_of_scale(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect features far from zero mean and unit scale.
 
-    Reads `input_scale`. LeCun et al. (1998, Efficient BackProp, section 4.3) ask for a mean near zero and
+    Reads `input_scale`. LeCun et al. (1998, Efficient BackProp, section 4.3) recommend a mean near zero and
     equal variances; UMLAUT (2021) warns of inputs beyond -1..1.
     """
-    scale = course.last_signal("input_scale")
+    scale = curves.last_signal("input_scale")
     if not isinstance(scale, dict):
         return ()
     mean, spread = number(scale.get("largest_mean")), number(scale.get("largest_spread"))
@@ -119,3 +63,53 @@ def inputs_out_of_scale(course: TrainingCurves) -> tuple[Evidence, ...]:
         f"{spread:.2g}, its largest entry {entry:.2g}"
     )
     return (Evidence(told, {"largest_mean": mean, "largest_spread": spread, "largest": entry}),)
+
+
+def memorised_and_worse(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect overfitting: training improves, while validation improved and then got worse.
+
+    Reads both losses as skills, and `epoch`. Prechelt (1998, Early stopping) calls the same measure the
+    generalization loss.
+    """
+    skill, best = curves.end_validation_skill, largest(curves.validation_skill)
+    if not _is_memorised(curves) or not best > SAW_SOMETHING:
+        return ()
+    fallen = f"fell to {skill:.0%}" if skill >= 0 else f"is now {-skill:.0%} worse than chance"
+    told = (
+        f"after {curves.num_epochs:.0f} epochs training came {curves.end_train_skill:.0%} of the way from "
+        f"chance; validation came {best:.0%} and {fallen}"
+    )
+    return (_memory_evidence(curves, told, best),)
+
+
+def memorised_at_chance(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect too little data: the training set is memorised, and validation never left chance.
+
+    Reads both losses as skills, and `epoch`. Networks can memorise random labels (Zhang et al. 2017).
+    """
+    best = largest(curves.validation_skill)
+    if not _is_memorised(curves) or best > SAW_SOMETHING:
+        return ()
+    told = (
+        f"after {curves.num_epochs:.0f} epochs training came {curves.end_train_skill:.0%} of the way from "
+        f"chance, validation never more than {best:.0%}"
+    )
+    return (_memory_evidence(curves, told, best),)
+
+
+def _is_memorised(curves: TrainingCurves) -> bool:
+    """Return whether the gap is wide or, near perfection, validation has several times as much left to
+    gain."""
+    left_in_training, left = 1 - curves.end_train_skill, 1 - curves.end_validation_skill
+    gap = _gap(curves)
+    is_wide = gap > GAP or (gap > SMALL_GAP and left > LEFT_RATIO * left_in_training)
+    return curves.is_data_finite and curves.num_epochs > 2 and is_wide
+
+
+def _gap(curves: TrainingCurves) -> float:
+    return curves.end_train_skill - curves.end_validation_skill
+
+
+def _memory_evidence(curves: TrainingCurves, told: str, best: float) -> Evidence:
+    values = {"gap": _gap(curves), "best_validation_skill": best}
+    return Evidence(told, values, None, int(curves.updates[-1]))

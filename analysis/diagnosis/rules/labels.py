@@ -1,4 +1,4 @@
-"""What labels have to do with the gradient, by the probes of labels."""
+"""Rules about the share of the gradient that comes from the labels."""
 
 import math
 from typing import NamedTuple
@@ -7,38 +7,38 @@ from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import largest, middle
 from failmap.analysis.diagnosis.training_curves import PROGRESS_LEFT, TrainingCurves
 
-#: Sequences whose outputs the label probes look at.
-_NUM_JUDGED = 48
-#: Standard errors from zero at which labels speak, by which two signals differ, and within which one is
-#: silent.
-LOUD, CLEAR, SILENT = 3.0, 2.0, 2.0
-#: Degrees of freedom from which a scatter is worth taking, and the least that one probe may deviate.
+#: Number of sequences whose outputs the label probes read.
+_NUM_PROBED = 48
+#: Numbers of standard errors: from which on a signal is present, by which two signals differ, and below which
+#: a signal is absent.
+PRESENT, CLEAR, ABSENT = 3.0, 2.0, 2.0
+#: Degrees of freedom from which on the scatter of probes is used, and the smallest noise of one probe.
 MIN_FREEDOM, LEAST_NOISE = 6, 0.02
-#: A cosine that is next to nothing, however sure it is.
-NEXT_TO_NOTHING = 0.1
-#: Labels of training and validation that contradict each other.
+#: Cosine that is negligible even if it is significant.
+NEGLIGIBLE = 0.1
+#: Agreement of training and validation labels that contradict each other.
 TURNED = -0.2
-#: What is this small a share of another cosine is not of the same kind.
+#: Share of another cosine below which a cosine is not comparable to it.
 MUCH_LESS = 0.25
-#: A validation skill that shuffled labels do not teach.
+#: Validation skill that shuffled labels cannot teach.
 LEARNED = 0.2
-#: Probes that are too few to compare two noisy cosines.
+#: Number of probes needed to compare two noisy cosines.
 MIN_PROBES = 3
-#: Sequences in a batch from which its labels' gradient is worth comparing.
+#: Batch size from which on the gradient of its labels can be compared.
 MIN_BATCH_SIZE = 16
-#: What labels add to a gradient when only rounding is left of it.
+#: Share of the labels in a gradient below which only rounding is left.
 NO_DIFFERENCE = 1e-4
 
 
-def labels_contradict(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """What validation labels ask for is the contrary of what training labels do.
+def labels_contradict(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect validation labels that contradict training labels.
 
-    Reads `label_agreement`: negative where following the labels of one leads away from those of the other.
-    Its mean over all probes is below -0.2, and LOUD standard deviations below zero.
+    Reads `label_agreement`: negative if following the labels of one leads away from those of the other.
+    Its mean over all probes is below -0.2, and PRESENT standard deviations below zero.
     """
-    agreement = _voice(course, "label_agreement")
-    is_followed = course.trained_away_from_chance or _voice(course, "label_signal").is_heard
-    if not (is_followed and agreement.cosine < TURNED and agreement.deviations < -LOUD):
+    agreement = _signal(curves, "label_agreement")
+    is_followed = curves.trained_away_from_chance or _signal(curves, "label_signal").is_present
+    if not (is_followed and agreement.cosine < TURNED and agreement.deviations < -PRESENT):
         return ()
     told = (
         "following the labels of training leads away from those of validation: a cosine of "
@@ -47,18 +47,18 @@ def labels_contradict(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"label_agreement": agreement.cosine}),)
 
 
-def training_labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Validation labels carry something, training labels nothing: they are shuffled.
+def training_labels_silent(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect shuffled training labels: validation labels have a signal, training labels have none.
 
     Reads `label_signal` and `label_signal_validation`, means over all probes, and the validation loss as a
-    skill: where it has come a fifth of the way, the training labels taught it.
+    skill: if it came a fifth of the way, the training labels taught it.
     """
-    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
-    is_nothing = training.deviations < SILENT or training.cosine < NEXT_TO_NOTHING
+    training, validation = _signal(curves, "label_signal"), _signal(curves, "label_signal_validation")
+    is_nothing = training.deviations < ABSENT or training.cosine < NEGLIGIBLE
     is_silent = is_nothing and training.cosine < MUCH_LESS * validation.cosine
-    if course.measured("label_signal").size < MIN_PROBES or course.end_validation_skill > LEARNED:
+    if curves.measured("label_signal").size < MIN_PROBES or curves.end_validation_skill > LEARNED:
         return ()
-    batch_size = course.setting("train.batch_size", 0)
+    batch_size = curves.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
     if not (validation.is_above(training) and is_silent) or is_small:
         return ()
@@ -70,133 +70,133 @@ def training_labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, values),)
 
 
-def labels_make_no_difference(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The loss does not look at which sequence has which label.
+def labels_make_no_difference(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a loss that ignores which sequence has which label.
 
-    Reads `label_share`: what own labels ask of the outputs beyond other labels, against the whole gradient to
-    the outputs. float32 leaves 1e-7 of it. The usual bug is a loss that broadcasts (batch, 1) against
-    (batch,).
+    Reads `label_share`: the difference that own labels instead of other labels make to the gradient of
+    the outputs, relative to it. float32 leaves 1e-7. The usual bug is a loss that broadcasts (batch, 1)
+    against (batch,).
     """
-    shares = course.measured("label_share")
+    shares = curves.measured("label_share")
     if not shares.size or not largest(shares) < NO_DIFFERENCE:
         return ()
     told = (
         f"labels given to other sequences change the gradient to the outputs by {largest(shares):.1g} of its "
-        "size: the loss ignores which is whose"
+        "size: the loss ignores which label belongs to which sequence"
     )
     return (Evidence(told, {"label_share": largest(shares)}),)
 
 
-def labels_disagree(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Labels of training and of validation both carry something, and not the same.
+def labels_disagree(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect labels of training and of validation that both have a signal, but not the same.
 
     Reads `label_signal`, `label_signal_validation` and `label_agreement`, means over all probes.
     """
-    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
-    agreement = _voice(course, "label_agreement")
+    training, validation = _signal(curves, "label_signal"), _signal(curves, "label_signal_validation")
+    agreement = _signal(curves, "label_agreement")
     quieter = min(training.cosine, validation.cosine)
     if not (
-        training.is_heard
-        and validation.is_heard
+        training.is_present
+        and validation.is_present
         and agreement.cosine < MUCH_LESS * quieter
-        and agreement.deviations < LOUD
+        and agreement.deviations < PRESENT
     ):
         return ()
     told = (
-        f"labels speak in training ({training.cosine:.2g}) and in validation ({validation.cosine:.2g}), and "
-        f"not of the same: a cosine of {agreement.cosine:.2g}"
+        f"labels have a signal in training ({training.cosine:.2g}) and in validation "
+        f"({validation.cosine:.2g}), but not the same: a cosine of {agreement.cosine:.2g}"
     )
     return (Evidence(told, {"label_signal": training.cosine, "label_agreement": agreement.cosine}),)
 
 
-def labels_silent(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """At chance, with a gradient that is alive, and none of it due to the labels.
+def labels_silent(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a training at chance with a gradient of which nothing comes from the labels.
 
     Reads `label_signal`, `label_signal_validation` and `gradient_norm`. Shalev-Shwartz et al. (2017, Failures
     of gradient-based deep learning, section 2): for parity the gradient's variance over target functions is
-    exponentially small, so it says next to nothing of the one that is asked for.
+    exponentially small, so it has almost no information about the right one.
     """
-    is_away = course.ends_away_from_chance or course.trained_away_from_chance
-    if is_away or course.progress > PROGRESS_LEFT or course.is_running:
+    is_away = curves.ends_away_from_chance or curves.trained_away_from_chance
+    if is_away or curves.progress > PROGRESS_LEFT or curves.is_running:
         return ()
-    training, validation = _voice(course, "label_signal"), _voice(course, "label_signal_validation")
-    norm = middle(course.signal_curve("gradient_norm"))
-    are_heard = [one for one in (training, validation) if one.is_heard]
-    if math.isnan(training.cosine) or are_heard or not norm > 0:
+    training, validation = _signal(curves, "label_signal"), _signal(curves, "label_signal_validation")
+    norm = middle(curves.signal_curve("gradient_norm"))
+    present = [one for one in (training, validation) if one.is_present]
+    if math.isnan(training.cosine) or present or not norm > 0:
         return ()
     told = (
-        f"a gradient of {norm:.2g}, and following the labels of some sequences does nothing for others: a "
+        f"a gradient of {norm:.2g}, and following the labels of some sequences does not help others: a "
         f"cosine of {training.cosine:.2g}"
     )
     return (Evidence(told, {"label_signal": training.cosine, "gradient_norm": norm}),)
 
 
-def labels_may_be_wrong(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """As `labels_silent`: labels of other sequences say as little as a function that is hard to see.
+def labels_may_be_wrong(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect the same as `labels_silent`: wrong labels have as little signal as a function that is hard to
+    learn.
 
-    Told as a runner-up: training tells the two apart only where it comes away from chance.
+    It is a runner-up, since only a training that leaves chance can separate the two.
     """
-    return labels_silent(course)
+    return labels_silent(curves)
 
 
-def labels_heard_at_chance(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """At chance, and following the labels of some sequences helps others: the way is seen, and not gone.
+def labels_heard_at_chance(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a training at chance although following the labels of some sequences helps others.
 
     Reads `label_signal` and both losses.
     """
-    signal = _voice(course, "label_signal")
-    if course.left_chance or course.trained_away_from_chance or course.is_running or not signal.is_heard:
+    signal = _signal(curves, "label_signal")
+    if curves.left_chance or curves.trained_away_from_chance or curves.is_running or not signal.is_present:
         return ()
-    told = f"at chance after {course.updates[-1]:,} updates, with a label signal of {signal.cosine:.2g}"
-    return (Evidence(told, {"label_signal": signal.cosine}, None, int(course.updates[-1])),)
+    told = f"at chance after {curves.updates[-1]:,} updates, with a label signal of {signal.cosine:.2g}"
+    return (Evidence(told, {"label_signal": signal.cosine}, None, int(curves.updates[-1])),)
 
 
-class _Voice(NamedTuple):
+class _Signal(NamedTuple):
     """The mean of a label signal over all probes.
 
     Attributes:
-        cosine: the mean.
-        deviations: how many standard deviations of noise it is from zero.
-        error: the standard error of the mean.
+        cosine: The mean.
+        deviations: Distance of the mean from zero, in standard errors.
+        error: Standard error of the mean.
     """
 
     cosine: float
     deviations: float
     error: float
 
-    def is_above(self, other: "_Voice") -> bool:
-        """Whether it is there, and louder than another, by no accident."""
+    def is_above(self, other: "_Signal") -> bool:
+        """Return whether it is significantly above zero and above another signal."""
         apart = self.cosine - other.cosine > CLEAR * math.hypot(self.error, other.error)
         return self.deviations > CLEAR and apart
 
     @property
-    def is_heard(self) -> bool:
-        """Whether it is neither next to nothing nor within its noise."""
-        return self.cosine > NEXT_TO_NOTHING and self.deviations > LOUD
+    def is_present(self) -> bool:
+        """Return whether it is significant and not negligible."""
+        return self.cosine > NEGLIGIBLE and self.deviations > PRESENT
 
 
-def _voice(course: TrainingCurves, name: str) -> _Voice:
-    """NaN where it was not measured."""
-    cosines = course.measured(name)
+def _signal(curves: TrainingCurves, name: str) -> _Signal:
+    """Return the mean of a signal, NaN if it was not measured."""
+    cosines = curves.measured(name)
     if not cosines.size:
-        return _Voice(math.nan, math.nan, math.nan)
-    mean, error = float(cosines.mean()), _noise(course) / math.sqrt(cosines.size)
-    return _Voice(mean, mean / error, error)
+        return _Signal(math.nan, math.nan, math.nan)
+    mean, error = float(cosines.mean()), _noise(curves) / math.sqrt(cosines.size)
+    return _Signal(mean, mean / error, error)
 
 
-def _noise(course: TrainingCurves) -> float:
-    """How far one probe of a label signal deviates by chance.
+def _noise(curves: TrainingCurves) -> float:
+    """Return the standard deviation of one probe of a label signal by chance.
 
-    The cosine of two vectors of n numbers that have nothing to do with each other deviates by 1 / sqrt(n)
-    from zero; n is taken for the labels of the sequences that are looked at. Where an output has many
-    numbers, they are more, and it deviates by less: then the scatter of the probes about their means tells,
-    pooled over all three signals.
+    The cosine of two independent vectors of n numbers has a standard deviation of 1 / sqrt(n); n is assumed
+    to be the number of probed labels. Outputs of many numbers have a smaller one, which is then estimated
+    from the scatter of the probes about their means, pooled over all three signals.
     """
-    by_step = course.setting("task.supervision", "last") == "every_step"
-    num_labels = _NUM_JUDGED * (max(course.num_steps, 1) if by_step else 1)
+    by_step = curves.setting("task.supervision", "last") == "every_step"
+    num_labels = _NUM_PROBED * (max(curves.num_steps, 1) if by_step else 1)
     expected = 1 / math.sqrt(num_labels)
     series = [
-        course.measured(name) for name in ("label_signal", "label_signal_validation", "label_agreement")
+        curves.measured(name) for name in ("label_signal", "label_signal_validation", "label_agreement")
     ]
     freedom = sum(max(cosines.size - 1, 0) for cosines in series)
     if freedom < MIN_FREEDOM:

@@ -1,4 +1,4 @@
-"""Numbers that leave their range: what is not finite, and gradients and losses that explode."""
+"""Rules about numbers out of range: values that are not finite, and gradients that explode."""
 
 import math
 
@@ -8,27 +8,27 @@ from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import first, largest, middle
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
-#: A gradient norm so many times the median one is a spike. SageMaker Debugger's ExplodingTensor knows only
-#: values that are not finite.
+#: Ratio to the median gradient norm from which on a norm is a spike. SageMaker Debugger's ExplodingTensor
+#: only detects values that are not finite.
 SPIKE_RATIO = 100.0
-#: A gradient norm without bound, whatever the loss. Networks that learned were seen to have up to 20.
+#: Gradient norm that counts as unbounded for any loss. Networks that learned had up to 20.
 BOUNDLESS_GRADIENT = 1e3
-#: A gradient that is so much larger at the first step than at the last grows on its way back in time.
-#: AutoTrainer (Zhang et al., ICSE 2021) asks for 70 between the first layer and the last.
+#: Ratio of the gradients at the first and the last step from which on it explodes in time. AutoTrainer (Zhang
+#: et al., ICSE 2021) uses 70 between the first layer and the last.
 GROWTH_IN_TIME = 100.0
 
 
-def not_finite(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """A loss or a tensor that is not finite, by name and update; without a threshold.
+def not_finite(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a loss or a tensor that is not finite.
 
-    Reads what the worker found when it looked (`first_nonfinite`), or the losses themselves. As in SageMaker
-    Debugger's rules ExplodingTensor and NaN checks of every tool.
+    Reads what the worker found (`first_nonfinite`) or else the losses, without a threshold. SageMaker
+    Debugger's rule ExplodingTensor does the same.
     """
-    found = course.summary.first_nonfinite
-    if found and not course.is_blind:
+    found = curves.summary.first_nonfinite
+    if found and not curves.is_blind:
         update = int(found["update"])
         return (Evidence(f"{found['tensor']} is not finite from update {update} on", {}, None, update),)
-    for one in course.history:
+    for one in curves.history:
         for name, loss in (("training", one.train_loss), ("validation", one.validation_loss)):
             if loss is None:
                 told = f"the {name} loss is not finite at update {one.update}"
@@ -36,18 +36,18 @@ def not_finite(course: TrainingCurves) -> tuple[Evidence, ...]:
     return ()
 
 
-def gradient_grows_back_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The gradient is a hundred times as large at the first step as at the last: it explodes in time.
+def gradient_grows_back_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a gradient that is a hundred times as large at the first step as at the last.
 
-    Reads `gradient_share_at_first`, and `gradient_norm_by_step` where one label stands at the end. Products
-    of the recurrent Jacobian grow by its largest singular value a step (Bengio et al. 1994; Pascanu et al.
-    2013). Two evaluations must show it, for one batch may.
+    Reads `gradient_share_at_first`, and `gradient_norm_by_step` for a single label at the end. Products of
+    the recurrent Jacobian grow by its largest singular value per step (Bengio et al. 1994; Pascanu et al.
+    2013). Two evaluations must show it, since one batch may by chance.
     """
-    shares = course.numbers("gradient_share_at_first")
-    if course.setting("task.supervision", "last") == "last":
+    shares = curves.numbers("gradient_share_at_first")
+    if curves.setting("task.supervision", "last") == "last":
         shares += [
             (update, float(norms[0] / norms[-1]))
-            for update, norms in course.lists("gradient_norm_by_step")
+            for update, norms in curves.lists("gradient_norm_by_step")
             if norms.size > 2 and norms[-1] > 0 and math.isfinite(norms[0])
         ]
     grown = sorted((share, update) for update, share in shares if share >= GROWTH_IN_TIME)
@@ -58,47 +58,47 @@ def gradient_grows_back_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_share_at_first": share}, None, update),)
 
 
-def states_grow_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Units without a bound, and at the first evaluation the gradient grows hundredfold on its way back.
+def states_grow_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect unbounded units with a gradient that grows a hundredfold back in time at the first evaluation.
 
-    Reads `gradient_share_at_first` where it was measured first, and `model.nonlinearity`. What grows by a
-    factor a step backwards in time grows forwards too, where no tanh holds it (Pascanu et al. 2013). It comes
-    before its consequences: losses and steps that are huge, and units that these leave dead.
+    Reads `gradient_share_at_first` where it was first measured, and `model.nonlinearity`. What grows by a
+    factor per step backwards in time also grows forwards unless a tanh bounds it (Pascanu et al. 2013). The
+    rule comes before those of its consequences: huge losses and steps, and the units that these leave dead.
     """
-    if course.setting("model.name") != "rnn" or course.setting("model.nonlinearity", "tanh") == "tanh":
+    if curves.setting("model.name") != "rnn" or curves.setting("model.nonlinearity", "tanh") == "tanh":
         return ()
-    share = first(course.signal_curve("gradient_share_at_first"))
+    share = first(curves.signal_curve("gradient_share_at_first"))
     if not share >= GROWTH_IN_TIME:
         return ()
     told = f"in an early update the gradient is {share:.2g} times as large at the first step as at the last"
-    return (Evidence(told, {"gradient_share_at_first": share}, None, int(course.updates[0])),)
+    return (Evidence(told, {"gradient_share_at_first": share}, None, int(curves.updates[0])),)
 
 
-def gradient_boundless(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """A gradient norm above a thousand at any evaluation.
+def gradient_boundless(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a gradient norm above a thousand at any evaluation.
 
-    Reads `gradient_norm`, before clipping. Clipping keeps the step, and what is left of such a gradient's
-    direction is that of one sequence at one wall (Pascanu et al. 2013, figure 6).
+    Reads `gradient_norm`, before clipping. Clipping limits the step, but the direction of such a gradient is
+    that of one sequence at one wall of the loss (Pascanu et al. 2013, figure 6).
     """
-    norms = course.signal_curve("gradient_norm")
+    norms = curves.signal_curve("gradient_norm")
     highest = largest(norms)
     if not highest > BOUNDLESS_GRADIENT:
         return ()
-    update = int(course.updates[int(np.nanargmax(norms))])
-    told = f"a gradient norm of {highest:.2g} at update {update}, {middle(norms):.2g} in the median"
+    update = int(curves.updates[int(np.nanargmax(norms))])
+    told = f"a gradient norm of {highest:.2g} at update {update}, with a median of {middle(norms):.2g}"
     return (Evidence(told, {"gradient_norm": highest}, None, update),)
 
 
-def gradient_spikes(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Single gradients a hundred times the median one, and nothing clips them.
+def gradient_spikes(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect single gradients of a hundred times the median that are not clipped.
 
-    Reads `gradient_norm`, at the updates that are evaluated only, and `train.clip_norm`.
+    Reads `gradient_norm`, at evaluated updates only, and `train.clip_norm`.
     """
-    norms = course.signal_curve("gradient_norm")
+    norms = curves.signal_curve("gradient_norm")
     usual, highest = middle(norms), largest(norms)
-    if course.setting("train.clip_norm") or not highest > SPIKE_RATIO * usual > 0:
+    if curves.setting("train.clip_norm") or not highest > SPIKE_RATIO * usual > 0:
         return ()
-    update = int(course.updates[int(np.nanargmax(norms))])
+    update = int(curves.updates[int(np.nanargmax(norms))])
     told = (
         f"a gradient of {highest:.2g} at update {update}, {highest / usual:.0f} times the median of "
         f"{usual:.2g}"

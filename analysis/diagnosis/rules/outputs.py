@@ -1,4 +1,4 @@
-"""Whether the output head can say what the targets ask for."""
+"""Rules about output heads that cannot produce the targets."""
 
 import math
 
@@ -8,82 +8,83 @@ from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, least, middle, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
-#: A floor that takes less than this share is rounding of targets.
+#: Share of a floor below which it is rounding of the targets.
 SMALL_FLOOR_SHARE = 1e-2
-#: Share of what learning could gain that a head's floor must take before it is the cause by itself: as in
-#: the preflight's `output_floor`.
+#: Share of the possible gain that a head's floor must take to be the cause by itself, as in the preflight's
+#: `output_floor`.
 FLOOR_SHARE = 0.5
-#: A training loss within this share of the room between chance and floor is at the floor.
+#: Distance of a training loss from the floor, as a share of the range between chance and floor.
 AT_FLOOR_SHARE = 0.1
-#: Outputs this close to an end of a range that they never leave are pressed against it.
+#: Distance from the end of a range at which outputs that never leave it are pressed against it.
 AT_BOUND, FROM_ELSEWHERE = 0.02, 0.25
-#: What comes this near to zero, in spreads of the outputs, and stays above it, is kept from crossing.
+#: Distance from zero, in standard deviations of the outputs, at which positive outputs are kept from crossing
+#: it.
 CROSSING = 0.01
-#: How little the mean of outputs may vary between evaluations, as a share of it, where a softmax holds it.
+#: Relative variation of the mean of outputs between evaluations that a softmax allows.
 ADDS_UP = 1e-3
-#: A share of evaluations that rules out coincidence.
+#: Share of evaluations that rules out coincidence.
 MOSTLY = 0.8
 
 
-def floor_too_high(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The head cannot say what the targets ask for: its least loss is too far above the best possible.
+def floor_too_high(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a head that cannot produce the targets: its floor is too far above the best possible loss.
 
     Reads `loss_floor`, `best_possible_loss` and `chance_loss` of the record, which are known before training.
-    It fires where the floor takes half of what learning could gain, as the preflight does, or where a squared
-    error's floor lies above the criterion.
+    It applies if the floor takes half of the possible gain, as in the preflight, or if the floor of a squared
+    error is above the criterion.
     """
-    share = _floor_share(course)
-    if not share > _allowed_floor(course):
+    share = _floor_share(curves)
+    if not share > _allowed_floor(curves):
         return ()
-    summary = course.summary
+    summary = curves.summary
     told = (
-        f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {course.best_loss:.3g} is "
-        f"perfect and {summary.chance_loss:.3g} is chance: {_head(course)}"
+        f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {curves.best_loss:.3g} is "
+        f"perfect and {summary.chance_loss:.3g} is chance: {_head(curves)}"
     )
     return (Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss}),)
 
 
-def training_at_floor(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The training loss has come down to the head's floor, and the floor is above the best possible.
+def training_at_floor(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a training loss at the head's floor, if that is above the best possible loss.
 
-    Reads the training loss and the same levels: within a tenth of the room between chance and floor.
+    Reads the training loss and the same levels: within a tenth of the range between chance and floor.
     """
-    summary, share = course.summary, _floor_share(course)
+    summary, share = curves.summary, _floor_share(curves)
     room = summary.chance_loss - summary.loss_floor
     if not share > SMALL_FLOOR_SHARE or not room > 0:
         return ()
-    reached = course.end_train_skill
+    reached = curves.end_train_skill
     if not reached > (1 - share) * (1 - AT_FLOOR_SHARE):
         return ()
     told = (
-        f"the training loss has come down to {course.train_loss[-1]:.3g}, and the head cannot go below "
-        f"{summary.loss_floor:.3g} ({course.best_loss:.3g} is perfect): {_head(course)}"
+        f"the training loss fell to {curves.train_loss[-1]:.3g}, and the head cannot go below "
+        f"{summary.loss_floor:.3g} ({curves.best_loss:.3g} is perfect): {_head(curves)}"
     )
-    return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(course.updates[-1])),)
+    return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(curves.updates[-1])),)
 
 
-def loss_without_end(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Targets below 0 or above 1 under a loss that takes logits: it falls without end, and says nothing.
+def loss_without_end(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect targets outside 0..1 with a loss of logits, which then falls without bound.
 
     Reads `output.loss`, `output.target_range` and the training loss, which is then below zero.
     """
-    is_logits = course.setting("output.loss") == "bce_with_logits"
-    is_shares = course.setting("output.target_range", "task") == "zero_one"
-    lowest = least(course.train_loss)
+    is_logits = curves.setting("output.loss") == "bce_with_logits"
+    is_shares = curves.setting("output.target_range", "task") == "zero_one"
+    lowest = least(curves.train_loss)
     if not is_logits or is_shares or not lowest < 0:
         return ()
-    if math.isfinite(course.summary.loss_floor):
+    if math.isfinite(curves.summary.loss_floor):
         return ()
-    told = f"targets that are no probabilities: the loss falls without end ({lowest:.3g}): {_head(course)}"
-    return (Evidence(told, {"train_loss": lowest}, None, int(course.updates[-1])),)
+    told = f"targets are not probabilities: the loss falls without bound ({lowest:.3g}): {_head(curves)}"
+    return (Evidence(told, {"train_loss": lowest}, None, int(curves.updates[-1])),)
 
 
-def outputs_against_bound(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Raw outputs that never leave 0..1 or -1..1 and press against an end: an activation nobody asked for.
+def outputs_against_bound(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect raw outputs that never leave 0..1 or -1..1: an activation that is not configured.
 
-    Reads `outputs`: of the last linear layer, before the head's activation, so that nothing bounds them.
+    Reads `outputs` of the last linear layer before the head's activation, which nothing should bound.
     """
-    seen = [(update, value) for update, value in course.signals("outputs") if isinstance(value, dict)]
+    seen = [(update, value) for update, value in curves.signals("outputs") if isinstance(value, dict)]
     lows = np.array([number(value.get("least")) for _, value in seen])
     highs = np.array([number(value.get("largest")) for _, value in seen])
     if len(seen) < 2 or not np.isfinite(lows).any():
@@ -92,20 +93,20 @@ def outputs_against_bound(course: TrainingCurves) -> tuple[Evidence, ...]:
     low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
     for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
         is_inside = bottom <= low and high <= top
-        # Untrained outputs lie about zero, so an end there must have been come to from elsewhere.
+        # Untrained outputs are near zero, so outputs at an end of zero must have moved there.
         is_from_elsewhere = bottom < 0 or high > FROM_ELSEWHERE or 0 < lows[-1] < CROSSING * spreads[-1]
         at_bottom = lows[-1] - bottom < AT_BOUND * (top - bottom) and is_from_elsewhere
         at_top = top - highs[-1] < AT_BOUND * (top - bottom)
         if is_inside and (at_bottom or at_top):
             told = (
                 f"raw outputs never left {bottom:.0f}..{top:.0f} ({low:.3g} to {high:.3g} in {len(seen)} "
-                "evaluations) and stand against its end: they seem to be activated before the head"
+                "evaluations) and are at its end: there seems to be an activation before the head"
             )
             return (Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0]),)
     means = np.array([number(value.get("mean")) for _, value in seen])
     if low >= 0 and high <= 1 and 0 < middle(means) < 1 and np.ptp(known(means)) < ADDS_UP * middle(means):
         told = (
-            f"raw outputs lie within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
+            f"raw outputs are within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
             "evaluations: they add up to one before the head"
         )
         return (Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0]),)
@@ -118,23 +119,23 @@ def outputs_against_bound(course: TrainingCurves) -> tuple[Evidence, ...]:
     return ()
 
 
-def _floor_share(course: TrainingCurves) -> float:
-    """What share of all that learning could gain lies below the head's floor; NaN where nobody knows."""
-    summary = course.summary
-    room = summary.chance_loss - course.best_loss
-    return (summary.loss_floor - course.best_loss) / room if room > 0 else math.nan
+def _floor_share(curves: TrainingCurves) -> float:
+    """Return the share of the possible gain that is below the head's floor; NaN if unknown."""
+    summary = curves.summary
+    room = summary.chance_loss - curves.best_loss
+    return (summary.loss_floor - curves.best_loss) / room if room > 0 else math.nan
 
 
-def _allowed_floor(course: TrainingCurves) -> float:
-    """Of a squared error what its criterion leaves over; else half of what there is to gain."""
-    if course.is_blind or course.setting("output.loss") != "mse" or course.summary.metric == "accuracy":
+def _allowed_floor(curves: TrainingCurves) -> float:
+    """Return the largest harmless share: for a squared error what its criterion leaves, else a half."""
+    if curves.is_blind or curves.setting("output.loss") != "mse" or curves.summary.metric == "accuracy":
         return FLOOR_SHARE
-    target = course.summary.target_score
+    target = curves.summary.target_score
     return min(FLOOR_SHARE, 1 - target) if math.isfinite(target) else FLOOR_SHARE
 
 
-def _head(course: TrainingCurves) -> str:
+def _head(curves: TrainingCurves) -> str:
     output = {
-        name: course.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
+        name: curves.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
     }
     return ", ".join(f"output.{name}={value}" for name, value in output.items())

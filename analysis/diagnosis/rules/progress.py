@@ -1,4 +1,4 @@
-"""What a training stands at, and whether it still moves."""
+"""Rules about the level of a training and its progress."""
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, middle, number
@@ -9,87 +9,87 @@ from failmap.analysis.diagnosis.training_curves import (
     TrainingCurves,
 )
 
-#: The best evaluation is at a partial solution within this share of the room between chance and perfection,
-#: and those of the last third, which noise takes back and forth, within that.
+#: Largest distance from a partial solution, as a share of the range between chance and perfection: of the
+#: best evaluation, and of the noisier median of the last third.
 NEAR_PARTIAL, STAYS = 0.12, 0.2
-#: A network of fewer units than this is small whatever it is asked.
+#: Number of units below which a network is small for any task.
 SMALL_WIDTH = 8
-#: Gap between training and validation, as skills, that is none.
+#: Gap between training and validation, as skills, that is negligible.
 NO_GAP = 0.1
 
 
-def at_partial_solution(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Stands at the level of a known part of the task.
+def at_partial_solution(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a training that stalls at a known partial solution of the task.
 
     Reads the metric and `partial_solutions` of the record, which the task states exactly ('knows one of the
-    two numbers'): the best evaluation comes to the level and not past it, and the last third stays near.
+    two numbers'): the best evaluation reaches the level without exceeding it, and the last third stays near
+    it.
     """
-    if course.is_running:
+    if curves.is_running:
         return ()
-    is_accuracy = course.summary.metric == "accuracy"
-    room = abs(course.summary.chance_metric - (1.0 if is_accuracy else 0.0))
-    metrics = known(course.metric)
-    if not metrics.size or course.progress > 2 * PROGRESS_LEFT:
+    is_accuracy = curves.summary.metric == "accuracy"
+    room = abs(curves.summary.chance_metric - (1.0 if is_accuracy else 0.0))
+    metrics = known(curves.metric)
+    if not metrics.size or curves.progress > 2 * PROGRESS_LEFT:
         return ()
     best = float(metrics.max() if is_accuracy else metrics.min())
     late = middle(metrics[-max(3, len(metrics) // 3) :])
-    for level in reversed(course.summary.partial_solutions):
+    for level in reversed(curves.summary.partial_solutions):
         wanted = number(level.get("metric"))
         if abs(best - wanted) < NEAR_PARTIAL * room and abs(late - wanted) < STAYS * room:
             told = (
-                f"the {course.summary.metric.replace('_', ' ')} never got past {best:.3g} and stands at "
-                f"{late:.3g}; one that {level.get('name')} has {wanted:.3g}"
+                f"the {curves.summary.metric.replace('_', ' ')} never passed {best:.3g} and ends at "
+                f"{late:.3g}; a network that {level.get('name')} has {wanted:.3g}"
             )
-            return (Evidence(told, {"metric": late, "partial": wanted}, None, int(course.updates[-1])),)
+            return (Evidence(told, {"metric": late, "partial": wanted}, None, int(curves.updates[-1])),)
     return ()
 
 
-def still_improving(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The validation loss is still falling at the end of the update budget.
+def still_improving(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a validation loss that still falls at the end of the update budget.
 
-    Reads the validation loss as a skill: by its slope (Theil and Sen) over the last third, it gains at least
-    3 % of what is left in a fifth of the budget, and more than its jitter. Without a criterion that is no
-    fault.
+    Reads the validation loss as a skill: by its Theil-Sen slope over the last third it gains at least 3 % of
+    what is left in a fifth of the budget, and more than its jitter. Without a criterion that is no fault.
     """
-    gained = course.progress
-    if course.is_blind or not gained > PROGRESS_LEFT:
+    gained = curves.progress
+    if curves.is_blind or not gained > PROGRESS_LEFT:
         return ()
-    skill = course.end_validation_skill
+    skill = curves.end_validation_skill
     told = (
-        f"validation has come {skill:.0%} of the way from chance, and still gains {gained:.0%} of the rest "
+        f"validation came {skill:.0%} of the way from chance and still gains {gained:.0%} of the rest "
         "in a fifth of the training"
     )
-    return (Evidence(told, {"progress": gained, "validation_skill": skill}, None, int(course.updates[-1])),)
+    return (Evidence(told, {"progress": gained, "validation_skill": skill}, None, int(curves.updates[-1])),)
 
 
-def stands_between(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Stands still between chance and perfection, training no further than validation.
+def stands_between(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a plateau between chance and perfection that training and validation share.
 
-    Reads both losses as skills. The weakest of rules: such a network may be too small.
+    Reads both losses as skills. This is the weakest rule: such a network may be too small.
     """
-    training, validation = course.end_train_skill, course.end_validation_skill
+    training, validation = curves.end_train_skill, curves.end_validation_skill
     is_between = LEFT_CHANCE < validation < SOLVED_SCORE
-    if course.is_blind or not is_between or course.progress > PROGRESS_LEFT or training - validation > NO_GAP:
+    if curves.is_blind or not is_between or curves.progress > PROGRESS_LEFT or training - validation > NO_GAP:
         return ()
     told = (
-        f"validation stands still {validation:.0%} of the way from chance, and training no further "
+        f"validation stalls {validation:.0%} of the way from chance, and training is no further "
         f"({training:.0%})"
     )
-    return (Evidence(told, {"validation_skill": validation}, None, int(course.updates[-1])),)
+    return (Evidence(told, {"validation_skill": validation}, None, int(curves.updates[-1])),)
 
 
-def network_tiny(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Fewer than eight units a layer, and training no better than validation: the network holds too little.
+def network_tiny(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a network of fewer than eight units per layer whose training is no better than validation.
 
-    Reads the configured width and both losses as skills. What such a network could not hold no signal tells;
-    a plateau that training and validation share is what is left to see.
+    Reads the configured width and both losses as skills. No signal measures missing capacity; its only
+    symptom is a plateau that training and validation share.
     """
-    width = course.setting("model.hidden_size", 0)
-    gap = course.end_train_skill - course.end_validation_skill
+    width = curves.setting("model.hidden_size", 0)
+    gap = curves.end_train_skill - curves.end_validation_skill
     if not 0 < width < SMALL_WIDTH or gap > NO_GAP:
         return ()
     told = (
-        f"with {width} units a layer training stands {course.end_train_skill:.0%} of the way from chance, "
-        f"and validation {course.end_validation_skill:.0%}"
+        f"with {width} units per layer training is {curves.end_train_skill:.0%} of the way from chance, "
+        f"and validation {curves.end_validation_skill:.0%}"
     )
-    return (Evidence(told, {"hidden_size": float(width), "validation_skill": course.end_validation_skill}),)
+    return (Evidence(told, {"hidden_size": float(width), "validation_skill": curves.end_validation_skill}),)

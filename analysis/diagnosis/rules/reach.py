@@ -1,4 +1,4 @@
-"""How far gradients reach back in time, and how much gets through the layers."""
+"""Rules about gradients that vanish in time, and gradients or inputs that vanish in depth."""
 
 import math
 from collections.abc import Iterator
@@ -9,35 +9,36 @@ from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import first, known, last, middle
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
-#: Below this share of the last step's gradient a first step is as good as not seen. An LSTM at torch's
-#: initialization halves the gradient at each step: 13 steps.
+#: Share of the last step's gradient below which the first step has practically none. An LSTM with torch's
+#: initialization halves the gradient at each step, so that 13 steps suffice.
 REACHED_SHARE = 1e-4
-#: A network that begins below this and fails spent its training on getting there. Those that learned began
-#: with 5e-5 or more.
+#: The same at the first evaluation: a network that starts below this spends its training on reaching back.
+#: Those that learned started with 5e-5 or more.
 BEGAN_SHARE = 1e-5
-#: An LSTM at torch's initialization loses a factor of 4 a layer; four layers of it are less than a hundredth,
-#: where the preflight warns.
+#: Share of the lowest layer's spread over inputs that must be left at the top. An LSTM with torch's
+#: initialization loses a factor of 4 per layer; below a hundredth, after four layers, the preflight warns as
+#: well.
 SPREAD_SHARE = 1e-2
-#: A tenth a layer is less than any initialization of ours leaves.
+#: Share that must be left per layer; every initialization here leaves more than a tenth.
 SPREAD_FACTOR = 0.1
-#: From so many layers on, a tenth altogether tells of depth: healthy ones with a bypass lose nothing.
+#: Share that must be left in stacks of at least four layers, since healthy ones with a bypass lose nothing.
 DEEP, DEEP_SPREAD_SHARE = 4, 0.1
-#: A layer's gradient against that of the layer on top: the same share as of the spread. AutoTrainer (Zhang et
-#: al., ICSE 2021) asks for a thousandth.
+#: Share of the top layer's gradient that the lowest layer must have, the same as of the spread. AutoTrainer
+#: (Zhang et al., ICSE 2021) uses a thousandth.
 DEPTH_GRADIENT_SHARE = 1e-2
 
 
-def gradient_fades_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Less than 1e-4 of the last step's gradient is left at the first throughout, or less than 1e-5 at first.
+def gradient_fades_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a first step with 1e-4 of the last step's gradient throughout, or 1e-5 at the first evaluation.
 
-    Reads `gradient_share_at_first` and `gradient_reach_steps`, or `gradient_norm_by_step` where one label
-    stands at the end. Products of the recurrent Jacobian fall by its largest singular value a step
-    (Hochreiter 1991; Bengio et al. 1994; Pascanu et al. 2013). The median counts: a network that learns to
-    look back lifts it on the way.
+    Reads `gradient_share_at_first` and `gradient_reach_steps`, or `gradient_norm_by_step` for a single label
+    at the end. Products of the recurrent Jacobian shrink by its largest singular value per step (Hochreiter
+    1991; Bengio et al. 1994; Pascanu et al. 2013). The median counts, since a network that learns to look
+    back raises the share during training.
     """
-    if not course.is_recurrent:
+    if not curves.is_recurrent:
         return ()
-    shares = _shares_at_first(course)
+    shares = _shares_at_first(curves)
     if not shares:
         return ()
     median = float(np.median([share for _, share in shares]))
@@ -46,25 +47,25 @@ def gradient_fades_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
         return ()
     told = f"of the gradient at the last step {final:.1g} is left at step 1"
     values = {"gradient_share_at_first": final}
-    reach = known(course.signal_curve("gradient_reach_steps"))
+    reach = known(curves.signal_curve("gradient_reach_steps"))
     if reach.size:
-        told += f"; a thousandth is left {reach[-1]:.0f} of {course.num_steps} steps back"
+        told += f"; a thousandth is left {reach[-1]:.0f} of {curves.num_steps} steps back"
         values["gradient_reach_steps"] = float(reach[-1])
     found = [Evidence(f"{told} (update {final_update})", values, None, final_update)]
-    return (*found, *_short_memory(course))
+    return (*found, *_short_memory(curves))
 
 
-def input_fades_in_depth(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Little of the lowest layer's spread over inputs is left on top.
+def input_fades_in_depth(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a stack of layers with little of the lowest layer's spread over inputs left at the top.
 
     Reads `spread_by_layer` at the first evaluation, and medians over all: a hundredth, or a tenth in a stack
-    of four layers or more, or a tenth a layer. What does not differ between inputs
-    cannot be told apart by what is above (Schoenholz et al. 2017 derive the depth to which it does).
+    of four layers or more, or a tenth per layer. Higher layers cannot distinguish inputs with the same states
+    (Schoenholz et al. 2017 derive the depth from which on states are the same).
     """
-    curves = course.curves_by_layer("spread_by_layer")
-    for told_when, measure in (("at first", first), ("in the median", middle)):
-        spreads = {layer: measure(values) for layer, values in curves.items() if known(values).size}
-        # A decoder sees no more of the input than the encoder's last state: that is no depth.
+    by_layer = curves.curves_by_layer("spread_by_layer")
+    for when, measure in (("at first", first), ("in the median", middle)):
+        spreads = {layer: measure(values) for layer, values in by_layer.items() if known(values).size}
+        # A decoder only sees the encoder's last state, so it does not add to the depth.
         stack = next(iter(spreads), "").split(".")[0]
         spreads = {layer: spread for layer, spread in spreads.items() if layer.split(".")[0] == stack}
         if len(spreads) < 2:
@@ -75,19 +76,19 @@ def input_fades_in_depth(course: TrainingCurves) -> tuple[Evidence, ...]:
         allowed = DEEP_SPREAD_SHARE if len(spreads) >= DEEP else SPREAD_SHARE
         if share < allowed or factor < SPREAD_FACTOR:
             told = (
-                f"{told_when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} in "
-                f"{top}: a factor of {factor:.2g} a layer"
+                f"{when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} in "
+                f"{top}: a factor of {factor:.2g} per layer"
             )
             return (Evidence(told, {"spread_lowest": below, "spread_top": above}, top),)
     return ()
 
 
-def gradient_fades_in_depth(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The lowest layer's gradient is a hundredth of the top layer's, throughout.
+def gradient_fades_in_depth(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a lowest layer with a hundredth of the top layer's gradient.
 
     Reads `gradient_norm_by_layer` (Glorot and Bengio 2010, section 4.2): medians over evaluations.
     """
-    norms = course.curves_by_layer("gradient_norm_by_layer")
+    norms = curves.curves_by_layer("gradient_norm_by_layer")
     layers = {name: middle(curve) for name, curve in norms.items() if "layers." in name or "encoder." in name}
     if len(layers) < 3:
         return ()
@@ -98,31 +99,29 @@ def gradient_fades_in_depth(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_lowest": below, "gradient_top": above}, lowest),)
 
 
-def _shares_at_first(course: TrainingCurves) -> list[tuple[int, float]]:
-    """The first step's gradient as a share of the last step's, with its update."""
-    told = course.numbers("gradient_share_at_first")
-    if told or course.setting("task.supervision", "last") != "last":
-        return told
+def _shares_at_first(curves: TrainingCurves) -> list[tuple[int, float]]:
+    """Return the updates and the first step's gradient as a share of the last step's."""
+    shares = curves.numbers("gradient_share_at_first")
+    if shares or curves.setting("task.supervision", "last") != "last":
+        return shares
     return [
         (update, float(norms[0] / norms[-1]))
-        for update, norms in course.lists("gradient_norm_by_step")
+        for update, norms in curves.lists("gradient_norm_by_step")
         if norms.size > 1 and norms[-1] > 0 and math.isfinite(norms[0])
     ]
 
 
-def _short_memory(course: TrainingCurves) -> Iterator[Evidence]:
-    """What the gates say of it: how long the layer keeps what it has, against how long it would have to."""
+def _short_memory(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Yield the memory of the gates as evidence if it is shorter than the input."""
     memories = {
         layer: (first(curve), last(curve))
-        for layer, curve in course.curves_by_layer("memory_steps_by_layer").items()
+        for layer, curve in curves.curves_by_layer("memory_steps_by_layer").items()
         if known(curve).size
     }
     if not memories:
         return
     layer = max(memories, key=lambda name: memories[name][1])
     began, ended = memories[layer]
-    if ended < course.num_steps:
-        told = (
-            f"{layer} keeps what it holds for {ended:.2g} steps ({began:.2g} at first), of {course.num_steps}"
-        )
-        yield Evidence(told, {"memory_steps": ended}, layer, int(course.updates[-1]))
+    if ended < curves.num_steps:
+        told = f"{layer} keeps its state for {ended:.2g} of {curves.num_steps} steps ({began:.2g} at first)"
+        yield Evidence(told, {"memory_steps": ended}, layer, int(curves.updates[-1]))

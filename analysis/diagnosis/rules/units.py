@@ -1,4 +1,4 @@
-"""Units that stand still: always zero, or always at an end."""
+"""Rules about units that are always zero or always saturated."""
 
 import math
 
@@ -8,95 +8,95 @@ from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import Curve, curve, first, known, last, least
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
-#: A layer with so large a share of dead units passes little on. AutoTrainer (Zhang et al., ICSE 2021) speaks
-#: of dying ReLUs where 70 % of a gradient's entries are zero.
+#: Share of dead units from which on a layer passes little on. AutoTrainer (Zhang et al., ICSE 2021) diagnoses
+#: dying ReLUs if 70 % of a gradient's entries are zero.
 DEAD_SHARE = 0.7
-#: A layer in which so many units stand at their ends in nearly all steps. Glorot and Bengio (2010, section 3)
-#: found whole layers of tanh saturated, from the lowest up; SageMaker Debugger's SaturatedActivation takes
-#: half too.
+#: Share of saturated units of a layer. Glorot and Bengio (2010, section 3) found whole layers of tanh
+#: saturated, from the lowest up; SageMaker Debugger's SaturatedActivation uses a half as well.
 SATURATED_SHARE = 0.5
-#: Share of a gate's activations near 0 or 1: networks were seen to begin with less than a tenth, and to learn
-#: up to half.
+#: Share of a gate's activations near 0 or 1. Healthy networks start with less than a tenth and learn with up
+#: to a half.
 SATURATED_GATES = 0.6
-#: Deviation between inputs of a state that lies within -1 and 1, at first and at last; 1 is that of a coin.
+#: Standard deviation over inputs of a state within -1..1, at the first and the last evaluation; a coin has 1.
 SATURATED_SPREAD, STILL_SATURATED_SPREAD = 0.8, 0.65
-#: What updates did before the first evaluation, as a share of a layer's norm, that leaves it as it was born.
-AS_BORN = 0.1
+#: Change by the updates before the first evaluation, as a share of a layer's norm, up to which it is as
+#: initialized.
+AS_INITIALIZED = 0.1
 
 
-def units_dead(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Most units of a layer are zero for every sequence at every step.
+def units_dead(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a layer in which most units are zero for every sequence at every step.
 
     Reads `dead_units_by_layer` at the end, of validation sequences.
     """
     return _worst_layer(
-        course,
+        curves,
         "dead_units_by_layer",
         DEAD_SHARE,
         "{share:.0%} of the units of {layer} are zero for every input (update {update})",
     )
 
 
-def units_saturated(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Half of a layer's units stand at an end of their range in nearly all steps.
+def units_saturated(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a layer in which half of the units are at an end of their range in nearly all steps.
 
     Reads `saturated_units_by_layer` at the end: units beyond 0.99 of their bound in 95 % of all steps. There
-    the derivative of tanh is below 0.02. Silent while a training goes on: one that learned was seen to pass
-    through it.
+    the derivative of tanh is below 0.02. A running training is not judged, since one that learned passed
+    through this state.
     """
-    if course.is_running:
+    if curves.is_running:
         return ()
     return _worst_layer(
-        course,
+        curves,
         "saturated_units_by_layer",
         SATURATED_SHARE,
-        "{share:.0%} of the units of {layer} stand at an end of their range in nearly all steps (update "
+        "{share:.0%} of the units of {layer} are at an end of their range in nearly all steps (update "
         "{update})",
     )
 
 
-def saturated_from_birth(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """At the first evaluation, and still at the last, gates or tanh units stand at their ends.
+def saturated_from_birth(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect gates or tanh units at the ends of their range from the first evaluation to the last.
 
     Reads `saturation_by_layer`: three fifths of the activations of each of a layer's gates below 0.1 or above
-    0.9 (Karpathy et al. 2015); and, of tanh networks, `spread_by_layer`: a number within -1..1 that deviates
-    by 0.8 is nearly always at an end. Glorot and Bengio (2010) tell how initial weights of the wrong size do
-    this. Steps that are too large do it too: so the updates before the first evaluation, were they all in one
-    direction, must not have moved the layer by a tenth of its norm (`update_ratio_by_layer`).
+    0.9 (Karpathy et al. 2015); and, of tanh networks, `spread_by_layer`: a number within -1..1 with
+    a standard deviation of 0.8 is nearly always at an end. Initial weights of the wrong size cause this
+    (Glorot and Bengio 2010), but so do too large steps: the updates before the first evaluation, were they
+    all in one direction, must not have moved the layer by a tenth of its norm (`update_ratio_by_layer`).
     """
-    for layer, (began, ended) in _gate_shares(course).items():
-        if min(began, ended) >= SATURATED_GATES and _is_as_born(course, layer):
+    for layer, (began, ended) in _gate_shares(curves).items():
+        if min(began, ended) >= SATURATED_GATES and _is_as_initialized(curves, layer):
             told = (
                 f"at least {began:.0%} of the activations of each gate of {layer} are below 0.1 or above 0.9 "
-                f"at update {course.updates[0]}, {ended:.0%} at the end"
+                f"at update {curves.updates[0]}, {ended:.0%} at the end"
             )
-            return (Evidence(told, {"saturation": began}, layer, int(course.updates[0])),)
-    if course.setting("model.nonlinearity") != "tanh":
+            return (Evidence(told, {"saturation": began}, layer, int(curves.updates[0])),)
+    if curves.setting("model.nonlinearity") != "tanh":
         return ()
-    for layer, spreads in course.curves_by_layer("spread_by_layer").items():
+    for layer, spreads in curves.curves_by_layer("spread_by_layer").items():
         stays = first(spreads) >= SATURATED_SPREAD and last(spreads) >= STILL_SATURATED_SPREAD
-        if stays and _is_as_born(course, layer):
+        if stays and _is_as_initialized(curves, layer):
             told = (
-                f"the states of {layer}, within -1 and 1, deviate by {first(spreads):.2f} between inputs at "
-                f"update {course.updates[0]}, {last(spreads):.2f} at the end: nearly all stand at an end"
+                f"the states of {layer}, within -1..1, deviate by {first(spreads):.2f} between inputs at "
+                f"update {curves.updates[0]}, {last(spreads):.2f} at the end: nearly all are at an end"
             )
-            return (Evidence(told, {"spread": first(spreads)}, layer, int(course.updates[0])),)
+            return (Evidence(told, {"spread": first(spreads)}, layer, int(curves.updates[0])),)
     return ()
 
 
-def _is_as_born(course: TrainingCurves, layer: str) -> bool:
-    """Whether its weights at the first evaluation are nearly those that it began with; so where unknown."""
-    ratio = first(course.curves_by_layer("update_ratio_by_layer").get(layer, curve(())))
-    return not ratio * int(course.updates[0]) > AS_BORN
+def _is_as_initialized(curves: TrainingCurves, layer: str) -> bool:
+    """Return whether the weights at the first evaluation are nearly the initial ones, or this is unknown."""
+    ratio = first(curves.curves_by_layer("update_ratio_by_layer").get(layer, curve(())))
+    return not ratio * int(curves.updates[0]) > AS_INITIALIZED
 
 
-def _gate_shares(course: TrainingCurves) -> dict[str, tuple[float, float]]:
-    """The least saturated gate's share by layer, at the first evaluation and at the last.
+def _gate_shares(curves: TrainingCurves) -> dict[str, tuple[float, float]]:
+    """Return the share of the least saturated gate by layer, at the first and the last evaluation.
 
-    Gates that keep a memory are meant to be nearly open, and with chrono biases the input gate nearly shut.
+    Gates that keep a memory should be nearly open, and with chrono biases the input gate nearly closed.
     """
-    meant = {"forget", "update"} | ({"input"} if course.setting("model.chrono") else set())
-    tables = [value for _, value in course.signals("saturation_by_layer") if isinstance(value, dict)]
+    meant = {"forget", "update"} | ({"input"} if curves.setting("model.chrono") else set())
+    tables = [value for _, value in curves.signals("saturation_by_layer") if isinstance(value, dict)]
     if not tables:
         return {}
     ends = tables[0], tables[-1]
@@ -112,18 +112,18 @@ def _least_of(gates: object, left_out: set[str]) -> float:
     return least(curve(share for gate, share in gates.items() if gate not in left_out))
 
 
-def _worst_layer(course: TrainingCurves, signal: str, threshold: float, told: str) -> tuple[Evidence, ...]:
-    curves = {layer: shares for layer, shares in course.curves_by_layer(signal).items() if known(shares).size}
-    if not curves:
+def _worst_layer(curves: TrainingCurves, signal: str, threshold: float, told: str) -> tuple[Evidence, ...]:
+    by_layer = {name: shares for name, shares in curves.curves_by_layer(signal).items() if known(shares).size}
+    if not by_layer:
         return ()
-    layer = max(curves, key=lambda name: last(curves[name]))
-    share = last(curves[layer])
+    layer = max(by_layer, key=lambda name: last(by_layer[name]))
+    share = last(by_layer[layer])
     if not share >= threshold:
         return ()
-    update = course.updates[_first_above(curves[layer], threshold)]
-    said = told.format(share=share, layer=layer, update=course.updates[-1])
+    update = curves.updates[_first_above(by_layer[layer], threshold)]
+    said = told.format(share=share, layer=layer, update=curves.updates[-1])
     began = f"; above {threshold:.0%} from update {update} on"
-    return (Evidence(said + began, {signal: share}, layer, int(course.updates[-1])),)
+    return (Evidence(said + began, {signal: share}, layer, int(curves.updates[-1])),)
 
 
 def _first_above(shares: Curve, threshold: float) -> int:

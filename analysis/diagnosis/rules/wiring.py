@@ -1,4 +1,4 @@
-"""Parts that no gradient reaches, and parts that do not move: the fault itself is seen."""
+"""Rules about parts of the network without a gradient or without updates."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from failmap.analysis.diagnosis.series import known, largest, least
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 
-def missing_gradient(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Parameters that train and have no gradient at all: their path to the loss is cut.
+def missing_gradient(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect trainable parameters without a gradient: their path to the loss is cut.
 
-    Reads `gradient_missing`. Without a threshold: autograd makes a gradient for whatever the loss depends on.
-    PyTorch's own check of the kind is DistributedDataParallel's for unused parameters; as a cause of faults
-    it stands in DeepLocalize (Wardat et al., ICSE 2021) and UMLAUT (Schoop et al., CHI 2021).
+    Reads `gradient_missing` without a threshold, since autograd computes a gradient for everything that the
+    loss depends on. DistributedDataParallel of PyTorch has the same check for unused parameters; DeepLocalize
+    (Wardat et al., ICSE 2021) and UMLAUT (Schoop et al., CHI 2021) list the fault.
     """
-    found = _first_named(course, "gradient_missing")
+    found = _first_named(curves, "gradient_missing")
     if found is None:
         return ()
     update, names = found
@@ -26,90 +26,95 @@ def missing_gradient(course: TrainingCurves) -> tuple[Evidence, ...]:
     return (Evidence(told, {"gradient_missing": float(len(names))}, names[0], update),)
 
 
-def gradient_always_zero(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """A part whose gradient is zero in every entry throughout, while other parts' are not.
+def gradient_always_zero(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a part whose gradient is always zero in every entry, while that of other parts is not.
 
-    Reads `gradient_zeros_by_layer`, or `gradient_norm_by_layer` in older records. Exact zeros only: a
-    gradient that fades away is small, and not zero, until it falls below 1e-38. It is silent where a layer
-    lets nothing through: most of its units are dead, or its states are the same for every input. That stops
-    gradients as well, and has other causes.
+    Reads `gradient_zeros_by_layer`, or `gradient_norm_by_layer` in older records. Only exact
+    zeros count: a vanishing gradient is small, but not zero until it falls below 1e-38. Networks with a layer
+    that passes nothing on (most units dead, or the same states for every input) are not judged, since that
+    stops gradients as well and has other causes.
     """
-    if _is_shut(course):
+    if _is_shut(curves):
         return ()
-    zeros = course.curves_by_layer("gradient_zeros_by_layer")
+    zeros = curves.curves_by_layer("gradient_zeros_by_layer")
     if zeros:
         cut = [part for part, shares in zeros.items() if least(shares) >= 1.0]
         alive = [part for part, shares in zeros.items() if least(shares) < 1.0]
     else:
-        norms = course.curves_by_layer("gradient_norm_by_layer")
+        norms = curves.curves_by_layer("gradient_norm_by_layer")
         cut = [part for part, curve in norms.items() if largest(curve) == 0.0]
         alive = [part for part, curve in norms.items() if largest(curve) > 0.0]
     if not cut or not alive:
         return ()
     told = (
-        f"the gradient of {_listed(cut)} is zero in every entry at each of {len(course.history)} "
+        f"the gradient of {_listed(cut)} is zero in every entry at each of {len(curves.history)} "
         f"evaluations, that of {_listed(alive)} is not"
     )
-    return (Evidence(told, {"gradient_zeros": 1.0}, cut[0], int(course.updates[0])),)
+    return (Evidence(told, {"gradient_zeros": 1.0}, cut[0], int(curves.updates[0])),)
 
 
-def cut_in_time(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """The gradient is exactly zero one step before the last: the state is detached from step to step.
+def cut_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a gradient that is exactly zero before the last step: the state is detached between steps.
 
-    Reads `gradient_norm_by_step`, of recurrent networks with one label at the end. A gradient that vanishes
-    loses a factor a step, and does not go from its largest to exactly nothing.
+    Reads `gradient_norm_by_step`, of recurrent networks with one label at the end. A vanishing
+    gradient loses a factor per step and does not drop from its maximum to exactly zero.
     """
-    if not course.is_recurrent or course.setting("task.supervision", "last") != "last":
+    if not curves.is_recurrent or curves.setting("task.supervision", "last") != "last":
         return ()
-    lists = [(update, norms) for update, norms in course.lists("gradient_norm_by_step") if norms.size > 2]
+    lists = [(update, norms) for update, norms in curves.lists("gradient_norm_by_step") if norms.size > 2]
     if not lists or not all(_is_cut(norms) for _, norms in lists):
         return ()
     update, norms = lists[0]
-    told = f"the last step has a gradient of {norms[-1]:.2g}, every step before it exactly none"
+    told = f"the last step has a gradient of {norms[-1]:.2g}, every step before it exactly zero"
     return (Evidence(told, {"gradient_norm_at_last_step": float(norms[-1])}, None, update),)
 
 
-def parameters_frozen(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Parameters that do not train, although the configuration freezes none of them.
+def parameters_frozen(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect parameters that are not trained although the configuration does not freeze them.
 
     Reads `frozen_parameters` and `model.frozen_layers`; without a threshold.
     """
-    found = _first_named(course, "frozen_parameters")
+    found = _first_named(curves, "frozen_parameters")
     if found is None:
         return ()
     update, names = found
-    asked = tuple(f"layers.{layer}." for layer in range(course.setting("model.frozen_layers", 0)))
-    unasked = [name for name in names if not name.startswith(asked)] if asked else names
-    if not unasked:
+    configured = tuple(f"layers.{layer}." for layer in range(curves.setting("model.frozen_layers", 0)))
+    unexpected = [name for name in names if not name.startswith(configured)] if configured else names
+    if not unexpected:
         return ()
-    told = f"{_listed(unasked)} {_does(unasked)} not train, and the configuration does not say so"
-    return (Evidence(told, {"frozen_parameters": float(len(unasked))}, unasked[0], update),)
+    told = (
+        f"{_listed(unexpected)} {_does(unexpected)} not train, although the configuration does not freeze "
+        f"{_them(unexpected)}"
+    )
+    return (Evidence(told, {"frozen_parameters": float(len(unexpected))}, unexpected[0], update),)
 
 
-def layers_frozen_as_asked(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Layers that were frozen on purpose, with weights that were never trained, in a training that fails.
+def layers_frozen_as_asked(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect layers that the configuration freezes at weights that were never trained.
 
-    Reads `model.frozen_layers` and `model.start_from`. A random layer may do (reservoirs work so; Jaeger
-    2001), so this is a suspicion, and no certainty.
+    Reads `model.frozen_layers` and `model.start_from`. A random layer may suffice, as in reservoir computing
+    (Jaeger 2001), so this is not certain.
     """
-    num_frozen = course.setting("model.frozen_layers", 0)
-    if not num_frozen or course.setting("model.start_from") is not None:
+    num_frozen = curves.setting("model.frozen_layers", 0)
+    if not num_frozen or curves.setting("model.start_from") is not None:
         return ()
-    words = "the lowest layer" if num_frozen == 1 else f"the lowest {num_frozen} layers"
+    layers = "the lowest layer" if num_frozen == 1 else f"the lowest {num_frozen} layers"
     does = "does" if num_frozen == 1 else "do"
-    told = f"{words} of {course.setting('model.depth', 1)} {does} not train: model.frozen_layers={num_frozen}"
+    told = (
+        f"{layers} of {curves.setting('model.depth', 1)} {does} not train: model.frozen_layers={num_frozen}"
+    )
     return (Evidence(told, {"frozen_layers": float(num_frozen)}, "layers.0"),)
 
 
-def parameters_unmoved(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """A part that has a gradient and is not moved by the optimizer, while other parts move.
+def parameters_unmoved(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect a part that has a gradient but is not updated, while other parts are.
 
-    Reads `update_ratio_by_layer` and `gradient_norm_by_layer`: a change of exactly nothing at every
-    evaluation. An optimizer that was given only some of the parameters does this (UMLAUT, Schoop et al.
+    Reads `update_ratio_by_layer` and `gradient_norm_by_layer`: a change of exactly zero at every
+    evaluation. The usual bug is an optimizer with only some of the parameters (UMLAUT, Schoop et al.
     2021).
     """
-    ratios = course.curves_by_layer("update_ratio_by_layer")
-    norms = course.curves_by_layer("gradient_norm_by_layer")
+    ratios = curves.curves_by_layer("update_ratio_by_layer")
+    norms = curves.curves_by_layer("gradient_norm_by_layer")
     still = [
         part
         for part, changes in ratios.items()
@@ -120,31 +125,31 @@ def parameters_unmoved(course: TrainingCurves) -> tuple[Evidence, ...]:
         return ()
     told = (
         f"{_listed(still)} {_has(still)} a gradient, of {largest(norms[still[0]]):.2g} at most, and did not "
-        f"move at any of {len(course.history)} evaluations; {_listed(moving)} did"
+        f"move at any of {len(curves.history)} evaluations; {_listed(moving)} did"
     )
-    return (Evidence(told, {"update_ratio": 0.0}, still[0], int(course.updates[0])),)
+    return (Evidence(told, {"update_ratio": 0.0}, still[0], int(curves.updates[0])),)
 
 
-def tensors_unmoved(course: TrainingCurves) -> tuple[Evidence, ...]:
-    """Single tensors that have a gradient and are not moved by a bit, at every evaluation.
+def tensors_unmoved(curves: TrainingCurves) -> tuple[Evidence, ...]:
+    """Detect single tensors that have a gradient but do not change by a bit at any evaluation.
 
-    Reads `unmoved_parameters`; silent where nothing moves, which is a matter of the learning rate.
+    Reads `unmoved_parameters`; not applied if nothing moves, which is due to the learning rate.
     """
-    listed = [names for _, names in course.signals("unmoved_parameters") if isinstance(names, list)]
+    listed = [names for _, names in curves.signals("unmoved_parameters") if isinstance(names, list)]
     named = [{str(name) for name in names} for names in listed]
-    if not named or len(named) < len(course.history):
+    if not named or len(named) < len(curves.history):
         return ()
     names = sorted(set.intersection(*named))
-    ratios = course.curves_by_layer("update_ratio_by_layer")
+    ratios = curves.curves_by_layer("update_ratio_by_layer")
     if not names or not any(largest(changes) > 0.0 for changes in ratios.values()):
         return ()
     told = f"{_listed(names)} {_has(names)} a gradient and did not move by a bit at any evaluation"
-    return (Evidence(told, {"unmoved_parameters": float(len(names))}, names[0], int(course.updates[0])),)
+    return (Evidence(told, {"unmoved_parameters": float(len(names))}, names[0], int(curves.updates[0])),)
 
 
-def _is_shut(course: TrainingCurves) -> bool:
-    """Whether a layer lets no input through at any evaluation."""
-    dead, spread = course.curves_by_layer("dead_units_by_layer"), course.curves_by_layer("spread_by_layer")
+def _is_shut(curves: TrainingCurves) -> bool:
+    """Return whether a layer passes no input on."""
+    dead, spread = curves.curves_by_layer("dead_units_by_layer"), curves.curves_by_layer("spread_by_layer")
     is_dead = any(least(shares) >= DEAD_SHARE for shares in dead.values())
     return is_dead or any(known(curve).size and largest(curve) == 0.0 for curve in spread.values())
 
@@ -154,16 +159,16 @@ def _is_cut(norms: np.ndarray) -> bool:
     return bool(math.isfinite(last) and last > 0 and (before == 0).all())
 
 
-def _first_named(course: TrainingCurves, signal: str) -> tuple[int, list[str]] | None:
-    """The update and the names of a signal that lists some, where it did so first."""
-    for update, names in course.signals(signal):
+def _first_named(curves: TrainingCurves, signal: str) -> tuple[int, list[str]] | None:
+    """Return the first update at which a signal lists names, and these names."""
+    for update, names in curves.signals(signal):
         if isinstance(names, list) and names:
             return update, [str(name) for name in names]
     return None
 
 
 def _listed(names: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and 3 more'."""
+    """Return 'a', 'a and b', or 'a, b and 3 more'."""
     if len(names) <= 2:
         return " and ".join(names)
     return f"{names[0]}, {names[1]} and {len(names) - 2} more"

@@ -1,4 +1,4 @@
-"""Trainings made by hand: a healthy course, and what a test changes about it."""
+"""Synthetic trainings: a healthy one, and what a test changes about it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ Signals = Mapping[str, Any]
 
 
 def healthy_signals(share: float) -> dict[str, Any]:
-    """What the probes say of a training in which nothing is wrong."""
+    """Return the signals of a healthy training."""
     return {
         "learning_rate": 3e-3,
         "gradient_norm": 0.1,
@@ -51,12 +51,12 @@ def healthy_signals(share: float) -> dict[str, Any]:
 
 
 def skill(loss: float | None) -> float:
-    """A squared error as a score."""
+    """Return a squared error as a score."""
     return -1.0 if loss is None else max(-1.0, 1 - loss / CHANCE)
 
 
 def at_chance(share: float) -> float:
-    """A loss that stays at chance."""
+    """Return a loss that stays at chance."""
     return CHANCE
 
 
@@ -65,7 +65,7 @@ Loss = Callable[[float], float | None]
 
 @pytest.fixture
 def make_training() -> Callable[..., tuple[TrialRecord, list[Evaluation]]]:
-    """Makes a record and a history: healthy but for what a test asks for.
+    """Return a function that makes a record and a history, healthy except for its arguments.
 
     Losses are functions of the share of the training that is done; a signal of None is left out.
     """
@@ -109,7 +109,7 @@ def make_record(
     config: Mapping[str, Mapping[str, Any]],
     summary: Mapping[str, Any],
 ) -> TrialRecord:
-    """A record of the adding problem, in a stack of two LSTM layers."""
+    """Return a record of the adding problem with two LSTM layers."""
     base: dict[str, dict[str, Any]] = {
         "task": {"name": "adding", "sequence_length": 5, "supervision": "last", "test_size": 1024},
         "model": {"name": "lstm", "depth": 2, "hidden_size": 32, "frozen_layers": 0},

@@ -1,4 +1,4 @@
-"""A trial's record, of which a verdict reads the configuration and the summary alone."""
+"""Trial records with a configuration and a summary, which are all that a diagnosis reads."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from failmap.run_folder.records import Summary, TrialRecord
 
 
 def record_of(config: dict[str, Any], summary: Summary | None) -> TrialRecord:
-    """The first trial of a run without cells."""
+    """Return the record of the first trial of a run without cells."""
     return TrialRecord(
         number=0,
         attempt=1,

@@ -1,5 +1,3 @@
-"""Each rule sees its fault, and nothing in a healthy training."""
-
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +127,12 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def test_every_rule_has_a_fault_that_shows_it() -> None:
+def test_every_rule_has_a_fault() -> None:
     assert set(FAULTS) == {rule.name for rule in RULES}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_rule_sees_its_fault_and_nothing_in_a_healthy_training(rule: Any, make_training: Any) -> None:
+def test_rule_detects_its_fault_only(rule: Any, make_training: Any) -> None:
     record, history = make_training(**FAULTS[rule.name])
     suspicion = rule.suspicion(TrainingCurves(record, history, is_blind=False))
     assert suspicion is not None
@@ -146,13 +144,13 @@ def test_a_rule_sees_its_fault_and_nothing_in_a_healthy_training(rule: Any, make
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_fault_is_the_verdict_or_among_its_runners_up(rule: Any, make_training: Any) -> None:
+def test_fault_is_among_the_suspicions(rule: Any, make_training: Any) -> None:
     diagnosis = diagnose(*make_training(**FAULTS[rule.name]))
     assert diagnosis is not None
     assert rule.cause in causes(diagnosis)
 
 
-def test_names_of_rules_are_unique() -> None:
+def test_rule_names_are_unique() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 
@@ -160,7 +158,7 @@ def causes(diagnosis: Diagnosis) -> list[str]:
     return [suspicion.cause for suspicion in (diagnosis.verdict, *diagnosis.runners_up)]
 
 
-def test_the_guide_lists_every_rule_and_cause_and_marks_the_certain_ones() -> None:
+def test_guide_lists_rules_and_causes() -> None:
     guide = (Path(__file__).parents[3] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
     rows = [f"| `{rule.name}`{' *' if rule.is_certain else ''} | `{rule.cause}` |" for rule in RULES]
     assert all(row in guide for row in rows)
@@ -175,15 +173,15 @@ def verdict(record: TrialRecord, history: list[Evaluation]) -> str:
     return diagnosis.cause
 
 
-def test_gates_that_chrono_biases_keep_shut_are_not_saturated(make_training: Any) -> None:
+def test_chrono_gates_are_not_saturated(make_training: Any) -> None:
     gates = {"saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.9, "output": 0.1}}}
     assert verdict(*make_training(signals=gates, config={"model": {"chrono": True}})) != "saturated"
     shut = {"saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.1, "output": 0.9}}}
     assert verdict(*make_training(signals=shut)) == "saturated"
 
 
-def test_what_is_learned_in_the_first_epoch_is_not_memorised(make_training: Any) -> None:
-    """Classes that are numbered otherwise in validation: training learns before any sequence comes twice."""
+def test_first_epoch_is_not_memorised(make_training: Any) -> None:
+    """Classes have other numbers in validation: training learns before any sequence is repeated."""
     course = {
         "train": lambda share: CHANCE * 0.05**share,
         "validation": lambda share: CHANCE * (1 + 2 * share),
@@ -197,14 +195,14 @@ def test_what_is_learned_in_the_first_epoch_is_not_memorised(make_training: Any)
     )
 
 
-def test_a_running_training_may_wait_for_its_labels(make_training: Any) -> None:
-    """Parity of three bits stands at chance for a thousand updates, and then jumps."""
+def test_running_training_is_not_silent(make_training: Any) -> None:
+    """Parity of three bits is at chance for a thousand updates and then jumps."""
     silent = {"label_signal": 0.02, "label_signal_validation": 0.01, "label_agreement": 0.0}
     assert verdict(*make_training("failed", signals=silent)) == "no_signal"
     assert verdict(*make_training(None, signals=silent)) == "none"
 
 
-def test_a_few_sequences_in_a_batch_are_too_few_to_call_labels_shuffled(make_training: Any) -> None:
+def test_small_batches_are_not_shuffled_labels(make_training: Any) -> None:
     shuffled = {"label_signal": 0.01, "label_agreement": 0.0}
     assert verdict(*make_training(signals=shuffled)) == "labels_or_loss_wrong"
     assert (
@@ -213,7 +211,7 @@ def test_a_few_sequences_in_a_batch_are_too_few_to_call_labels_shuffled(make_tra
     )
 
 
-def test_a_fault_that_follows_from_another_stands_behind_it(make_training: Any) -> None:
+def test_consequence_comes_after_its_cause(make_training: Any) -> None:
     """Steps that are too large saturate units, and no gradient gets back through them."""
     diagnosis = diagnose(
         *make_training(
@@ -232,7 +230,7 @@ def test_a_fault_that_follows_from_another_stands_behind_it(make_training: Any) 
 SGD = {"train": {"optimizer": "sgd"}}
 
 
-def test_units_that_an_unclipped_step_kills_are_the_explosion_s(make_training: Any) -> None:
+def test_units_killed_by_an_unclipped_step(make_training: Any) -> None:
     dying = {"dead_units_by_layer": lambda share: {"layers.0": min(1.0, 0.5 + share)}}
     dead = {"dead_units_by_layer": {"layers.0": 0.9}}
     clipped = {"train": {"optimizer": "sgd", "clip_norm": 1.0}}
@@ -241,12 +239,12 @@ def test_units_that_an_unclipped_step_kills_are_the_explosion_s(make_training: A
     assert verdict(*make_training(signals=dying, config=clipped)) == "dead_units"
 
 
-def test_a_wall_in_the_loss_may_stand_anywhere(make_training: Any) -> None:
+def test_loss_wall_at_any_time(make_training: Any) -> None:
     wall = {"loss_max": lambda share: 5 * CHANCE if share == 0.5 else CHANCE}
     assert verdict(*make_training(signals=wall, config=SGD)) == "exploding_gradient"
 
 
-def test_a_gradient_that_a_dead_or_constant_layer_stops_is_not_cut(make_training: Any) -> None:
+def test_dead_layer_is_not_disconnected(make_training: Any) -> None:
     zeros = {"gradient_zeros_by_layer": {"layers.0": 1.0, "layers.1": 0.0, "readout": 0.0}}
     dead = {"dead_units_by_layer": {"layers.0": 0.9, "layers.1": 0.0}}
     constant = {"spread_by_layer": {"layers.0": 0.0, "layers.1": 0.0}}
@@ -255,32 +253,32 @@ def test_a_gradient_that_a_dead_or_constant_layer_stops_is_not_cut(make_training
     assert verdict(*make_training(signals=zeros | constant)) != "disconnected"
 
 
-def test_gates_that_large_steps_drove_to_their_ends_were_not_born_there(make_training: Any) -> None:
+def test_gates_saturated_by_large_steps(make_training: Any) -> None:
     shut = {"saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.1, "output": 0.9}}}
     steps = {"update_ratio_by_layer": {"layers.0": 0.02, "layers.1": 0.02, "readout": 0.02}}
     assert verdict(*make_training(signals=shut)) == "saturated"
     assert verdict(*make_training(signals=shut | steps | {"loss_spread": CHANCE})) == "oscillating"
 
 
-def test_the_luck_of_a_small_batch_is_no_overshoot(make_training: Any) -> None:
+def test_small_batch_is_no_overshoot(make_training: Any) -> None:
     rise = {"loss_first": CHANCE, "loss_max": 2.5 * CHANCE}
     assert verdict(*make_training(signals=rise)) == "oscillating"
     assert verdict(*make_training(signals=rise, config={"train": {"batch_size": 4}})) != "oscillating"
 
 
-def test_a_decoder_is_no_depth_and_four_layers_are(make_training: Any) -> None:
+def test_depth_excludes_the_decoder(make_training: Any) -> None:
     decoded = {"spread_by_layer": {"encoder.0": 0.1, "decoders.0.0": 1e-4}}
     deep = {"spread_by_layer": {"layers.0": 0.1, "layers.1": 0.04, "layers.2": 0.02, "layers.3": 0.008}}
     assert verdict(*make_training(signals=decoded)) != "vanishing_in_depth"
     assert verdict(*make_training(signals=deep)) == "vanishing_in_depth"
 
 
-def test_a_network_that_spent_its_training_on_reaching_back_began_too_short(make_training: Any) -> None:
+def test_short_initial_reach_vanishes_in_time(make_training: Any) -> None:
     lifted = {"gradient_share_at_first": lambda share: 1e-7 if share < 0.2 else 0.3}
     assert verdict(*make_training(signals=lifted)) == "vanishing_in_time"
 
 
-def test_a_loss_that_still_falls_to_chance_is_slow_and_not_without_signal(make_training: Any) -> None:
+def test_loss_falling_to_chance_is_too_slow(make_training: Any) -> None:
     silent = {"label_signal": 0.02, "label_signal_validation": 0.01, "label_agreement": 0.0}
     falling = make_training(train=lambda share: CHANCE * (3 - 1.8 * share), signals=silent)
     assert verdict(*falling) == "too_slow"

@@ -18,7 +18,7 @@ def curves(run: Any, number: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("count", [1, 2, MAX_POINTS, MAX_POINTS + 1, 1000])
-def test_a_thinned_history_keeps_its_order_its_first_and_its_last(history: Any, count: int) -> None:
+def test_thinning_keeps_order_and_ends(history: Any, count: int) -> None:
     full = history("failed", count=count)
     kept = thinned(full, MAX_POINTS)
     updates = [one.update for one in kept]
@@ -27,7 +27,7 @@ def test_a_thinned_history_keeps_its_order_its_first_and_its_last(history: Any, 
     assert (kept[0], kept[-1]) == (full[0], full[-1])
 
 
-def test_signals_from_inside_have_their_own_updates(make_run: Any, history: Any) -> None:
+def test_inner_signals_have_their_own_updates(make_run: Any, history: Any) -> None:
     run = make_run()
     told = [
         replace(one, signals={"gate_mean_by_layer": {"layers.0": {"forget": 0.5, "input": None}}})
@@ -45,7 +45,7 @@ def test_signals_from_inside_have_their_own_updates(make_run: Any, history: Any)
     assert shown["labels"]["values"]["label_agreement"] == [None] * 15
 
 
-def test_curves_have_one_value_an_evaluation_and_layer(make_run: Any, history: Any) -> None:
+def test_curves_have_one_value_per_evaluation(make_run: Any, history: Any) -> None:
     run = make_run()
     run.trial("learned", history=history("learned", depth=2, count=5))
     told = curves(run)
@@ -55,7 +55,7 @@ def test_curves_have_one_value_an_evaluation_and_layer(make_run: Any, history: A
     assert told["by_step"][0]["step"] == list(range(10))
 
 
-def test_probes_that_are_absent_or_not_finite_leave_gaps(make_run: Any) -> None:
+def test_missing_values_are_gaps(make_run: Any) -> None:
     run = make_run()
     partly = {"gradient_norm_by_layer": {"layers.0": None}, "gradient_norm_by_step": [None, 1.0]}
     steps = [Evaluation(50, 0.1, None, None, None, -1.0), Evaluation(100, 0.2, 1.0, 1.0, 1.0, 0.0, partly)]
@@ -66,7 +66,7 @@ def test_probes_that_are_absent_or_not_finite_leave_gaps(make_run: Any) -> None:
     assert told["by_step"] == [{"update": 100, "step": [0, 1], "norm": [None, 1.0]}]
 
 
-def test_chance_and_floor_are_in_the_units_of_the_loss_that_trains(make_run: Any, history: Any) -> None:
+def test_levels_have_the_units_of_their_chart(make_run: Any, history: Any) -> None:
     run = make_run()
     mse = {"activation": "none", "target_range": "task", "loss": "mse"}
     levels = {"chance_loss": 0.4, "loss_floor": 0.1}
@@ -82,13 +82,13 @@ def test_chance_and_floor_are_in_the_units_of_the_loss_that_trains(make_run: Any
     assert criteria == [pytest.approx(0.05 / 6, rel=1e-3), None, None]
 
 
-def test_a_loss_that_falls_without_end_has_no_floor(make_run: Any, history: Any) -> None:
+def test_unbounded_loss_has_no_floor(make_run: Any, history: Any) -> None:
     run = make_run()
     run.trial("failed", history=history("failed"), loss_floor=-math.inf)
     assert curves(run)["loss_floor"] is None
 
 
-def test_both_losses_that_compare_are_there_where_they_were_recorded(make_run: Any, history: Any) -> None:
+def test_compared_losses_are_included_if_recorded(make_run: Any, history: Any) -> None:
     run = make_run()
     told = [replace(one, signals={"losses": {"mean_squared_error": 0.2}}) for one in history("failed")]
     run.trial("failed", history=told)
@@ -97,7 +97,7 @@ def test_both_losses_that_compare_are_there_where_they_were_recorded(make_run: A
     assert curves(run, 1)["compared"] == {}
 
 
-def test_where_not_all_trials_can_be_shown_every_cell_shows_some(make_run: Any) -> None:
+def test_every_cell_shows_some_trials(make_run: Any) -> None:
     run = make_run()
     for length, depth in ((5, 1), (20, 1), (5, 2)):
         run.trials(3, 0, length, depth)

@@ -1,4 +1,4 @@
-"""Runs in which things were changed about trials."""
+"""Runs with interventions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ LETTERS: dict[str, Outcome | None] = {
 
 @pytest.fixture(scope="session")
 def try_out() -> Callable[..., None]:
-    """Writes trials of one configuration in one cell: 'LLF' stands for seeds 0 and 1 learned, 2 failed."""
+    """Return a function that writes trials of one cell; in 'LLF' seeds 0 and 1 learned and 2 failed."""
 
     def write(
         run: Any,
@@ -46,7 +46,7 @@ def try_out() -> Callable[..., None]:
 
 @pytest.fixture
 def rescued_run(make_run: Callable[..., Any], try_out: Callable[..., None]) -> Run:
-    """Depth 2 learns to add up to length 5; layer norm takes it to 20 and not to 50, clipping nowhere."""
+    """Depth 2 learns up to length 5, with layer norm up to 20, and with clipping no further."""
     writer = make_run(lengths=[5, 20, 50])
     try_out(writer, "LLLLL", 5, 2)
     layer_norm = {"changes": {"model.layer_norm": True}, "cause": "vanishing_in_depth"}
@@ -61,7 +61,7 @@ def rescued_run(make_run: Callable[..., Any], try_out: Callable[..., None]) -> R
 
 @pytest.fixture(scope="session")
 def compared() -> Callable[..., Comparison]:
-    """A fix that was tried on five seeds or so, of which that many learned before and after."""
+    """Return a function that makes a comparison from the numbers of learned seeds before and after."""
 
     def make(name: str, before: int, after: int, trials: int = 5, **values: Any) -> Comparison:
         pairs = Pairs(

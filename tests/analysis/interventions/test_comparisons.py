@@ -1,5 +1,3 @@
-"""Which trials are compared with which."""
-
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +11,7 @@ MakeRun = Callable[..., Any]
 TryOut = Callable[..., None]
 
 
-def test_a_fix_is_compared_with_its_cells_own_trials_and_those_run_again_as_it_was(rescued_run: Run) -> None:
+def test_fix_is_compared_with_trials_of_its_cell(rescued_run: Run) -> None:
     tried = {(one.cell, one.name): one for one in rescue_comparisons(rescued_run)}
     cells, names = (("20", "2"), ("50", "2")), ("layer_norm", "clip")
     assert list(tried) == list(itertools.product(cells, names))
@@ -24,7 +22,7 @@ def test_a_fix_is_compared_with_its_cells_own_trials_and_those_run_again_as_it_w
     assert found.words == "layer norm"
 
 
-def test_each_recipe_has_its_own_trials(make_run: MakeRun, try_out: TryOut) -> None:
+def test_recipes_are_compared_separately(make_run: MakeRun, try_out: TryOut) -> None:
     run = make_run()
     slow = {"recipe": {"train.learning_rate": 1e-4}, "recipe_index": 1}
     try_out(run, "FF")
@@ -40,7 +38,7 @@ def test_each_recipe_has_its_own_trials(make_run: MakeRun, try_out: TryOut) -> N
     }
 
 
-def test_a_trial_of_another_configuration_is_not_what_was_before(make_run: MakeRun, try_out: TryOut) -> None:
+def test_other_configurations_are_not_compared(make_run: MakeRun, try_out: TryOut) -> None:
     run = make_run()
     try_out(run, "FF")
     try_out(run, "LL", seeds=[2, 3], max_updates=9000)
@@ -49,9 +47,7 @@ def test_a_trial_of_another_configuration_is_not_what_was_before(make_run: MakeR
     assert found.pairs == Pairs(Tally(0, 2), Tally(2, 2), gained=2, num_unfinished=2)
 
 
-def test_a_change_that_is_another_one_for_every_seed_is_told_as_such(
-    make_run: MakeRun, try_out: TryOut
-) -> None:
+def test_changes_that_differ_by_seed_are_marked(make_run: MakeRun, try_out: TryOut) -> None:
     run = make_run()
     try_out(run, "FF")
     for seed in (0, 1):
@@ -70,9 +66,7 @@ def test_donors_and_ablations_are_no_rescue(make_run: MakeRun, try_out: TryOut) 
     assert rescue_comparisons(load_run(run.folder)) == []
 
 
-def test_an_ablation_is_compared_with_every_trial_of_its_bases_configuration(
-    make_run: MakeRun, try_out: TryOut
-) -> None:
+def test_ablation_is_compared_with_equal_configurations(make_run: MakeRun, try_out: TryOut) -> None:
     """The base may itself have been changed: here trial 2, to which layer norm was given."""
     run = make_run()
     try_out(run, "FF")
@@ -87,5 +81,5 @@ def test_an_ablation_is_compared_with_every_trial_of_its_bases_configuration(
     assert found.pairs == Pairs(Tally(5, 5), Tally(0, 5), lost=5)
 
 
-def test_nothing_was_taken_away_from_a_trial_that_nobody_named(rescued_run: Run) -> None:
+def test_no_ablation_of_an_unchanged_trial(rescued_run: Run) -> None:
     assert ablation_comparisons(rescued_run, 0) == []

@@ -1,5 +1,3 @@
-"""When a fix works, when a cause is confirmed, and what controls tell."""
-
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -26,7 +24,7 @@ DEPTH, TIME = "vanishing_in_depth", "vanishing_in_time"
         (0, 0, 0, "open"),
     ],
 )
-def test_a_fix_works_if_its_interval_lies_above_one_half_and_that_before_below(
+def test_fix_works_if_interval_crosses_one_half(
     compared: Compared, before: int, after: int, trials: int, expected: Verdict
 ) -> None:
     assert verdict(compared("clip", before, after, trials)) == expected
@@ -36,13 +34,11 @@ def test_a_fix_works_if_its_interval_lies_above_one_half_and_that_before_below(
     ("before", "after", "expected"),
     [(5, 0, "needed"), (5, 5, "not needed"), (5, 3, "open"), (3, 0, "open"), (0, 5, "not needed")],
 )
-def test_what_was_taken_away_was_needed_if_it_fails_without(
-    compared: Compared, before: int, after: int, expected: Need
-) -> None:
+def test_needed_if_it_fails_without(compared: Compared, before: int, after: int, expected: Need) -> None:
     assert need(compared("no gradient clipping", before, after)) == expected
 
 
-def test_a_cause_is_confirmed_if_its_fix_works_and_one_against_another_cause_does_not(
+def test_cause_is_confirmed_if_only_its_fix_works(
     compared: Compared,
 ) -> None:
     found = confirmations(
@@ -53,25 +49,24 @@ def test_a_cause_is_confirmed_if_its_fix_works_and_one_against_another_cause_doe
         ]
     )
     assert [(one.cause, one.status) for one in found] == [(DEPTH, "confirmed"), (TIME, "refuted")]
-    assert found[0].reason == (
-        "works: layer norm, against it; does not work: chrono biases, against another cause"
-    )
+    assert "works: layer norm" in found[0].reason
+    assert "does not work: chrono biases" in found[0].reason
 
 
-def test_a_fix_that_helps_against_both_causes_confirms_neither(compared: Compared) -> None:
-    """Orthogonal weights stand on both ladders."""
+def test_fix_of_two_causes_confirms_neither(compared: Compared) -> None:
+    """Orthogonal weights are a remedy of both causes."""
     found = confirmations(
         [compared("layer_norm", 0, 5, cause=DEPTH), compared("orthogonal", 0, 0, cause=TIME)]
     )
     assert [one.status for one in found if one.cause == DEPTH] == ["suspected"]
 
 
-def test_if_everything_helps_nothing_is_confirmed(compared: Compared) -> None:
+def test_nothing_is_confirmed_if_everything_helps(compared: Compared) -> None:
     found = confirmations([compared("layer_norm", 0, 5, cause=DEPTH), compared("chrono", 0, 5, cause=TIME)])
     assert {one.status for one in found} == {"suspected"}
 
 
-def test_a_cause_is_refuted_if_none_of_its_fixes_works_and_another_does(compared: Compared) -> None:
+def test_cause_is_refuted_if_only_other_fixes_work(compared: Compared) -> None:
     tried = [
         compared("layer_norm", 0, 0, cause=DEPTH),
         compared("residual", 0, 0, cause=DEPTH),
@@ -83,32 +78,31 @@ def test_a_cause_is_refuted_if_none_of_its_fixes_works_and_another_does(compared
 
 
 @pytest.mark.parametrize("after", [0, 3])
-def test_what_no_fix_has_decided_is_suspected(compared: Compared, after: int) -> None:
+def test_undecided_cause_is_suspected(compared: Compared, after: int) -> None:
     (found,) = confirmations([compared("layer_norm", 0, after, cause=DEPTH)])
     assert found.status == "suspected"
 
 
-def test_no_cause_is_confirmed_where_none_was_named(compared: Compared) -> None:
+def test_no_confirmation_without_a_cause(compared: Compared) -> None:
     tried = [compared("layer_norm", 0, 5, cause="unknown"), compared("clip", 0, 0)]
     assert confirmations(tried) == []
 
 
-def test_labels_at_every_step_explain_and_confirm_nothing(compared: Compared) -> None:
+def test_control_confirms_nothing(compared: Compared) -> None:
     tried = [
         compared("every_step_labels", 0, 5, cause="no_signal"),
         compared("clip", 0, 0, cause="oscillating"),
     ]
     assert confirmations(tried)[0].status == "suspected"
-    assert control_lines(tried) == [
-        "it learns with a label at every step, so the capacity suffices: it is the supervision"
-    ]
+    (line,) = control_lines(tried)
+    assert "the capacity suffices" in line
     assert control_lines([compared("every_step_labels", 0, 0)]) == []
 
 
-def test_a_rate_of_nearly_zero_tells_a_bug_from_a_step_that_is_too_large(compared: Compared) -> None:
+def test_zero_rate_separates_bugs_from_large_steps(compared: Compared) -> None:
     finite = compared("zero_rate", 0, 0, 1, cause="diverged")
     broken = replace(finite, num_nonfinite=1)
     assert (verdict(finite), verdict(broken)) == ("finite", "not finite")
-    assert "step was too large" in control_lines([finite])[0]
+    assert "steps were too large" in control_lines([finite])[0]
     assert "a bug in data or network" in control_lines([broken])[0]
     assert verdict(compared("zero_rate", 0, 0, 0)) == "open"

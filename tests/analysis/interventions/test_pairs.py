@@ -1,5 +1,3 @@
-"""Trials are paired by their seeds."""
-
 from random import Random
 
 import pytest
@@ -27,7 +25,7 @@ def records(outcomes: Trials) -> list[TrialRecord]:
             purpose="default",
             seed=seed,
             started="2026-01-01T00:00:00+00:00",
-            summary=None if outcome is None else Summary(outcome, "as it is told"),
+            summary=None if outcome is None else Summary(outcome, ""),
         )
         for number, (seed, outcome) in enumerate(outcomes)
     ]
@@ -37,29 +35,29 @@ def paired(before: Trials, after: Trials) -> Pairs:
     return pair(records(before), records(after))
 
 
-def test_only_seeds_that_were_tried_both_ways_are_counted() -> None:
+def test_only_seeds_tried_both_ways_count() -> None:
     before: Trials = [(0, "failed"), (1, "failed"), (2, "learned"), (3, "learned")]
     after: Trials = [(2, "failed"), (1, "learned"), (3, "learned"), (7, "learned")]
     assert paired(before, after) == Pairs(Tally(2, 3), Tally(2, 3), gained=1, lost=1, num_unfinished=1)
 
 
-def test_an_errored_trial_is_no_evidence_and_an_unfinished_one_none_yet() -> None:
+def test_errored_and_unfinished_trials_do_not_count() -> None:
     before: Trials = [(0, "errored"), (1, "failed"), (2, None), (3, "failed"), (4, "failed")]
     after: Trials = [(0, "learned"), (1, "errored"), (2, "errored"), (3, None), (4, "learned")]
     assert paired(before, after) == Pairs(Tally(0, 1), Tally(1, 1), gained=1, num_unfinished=1, num_errored=3)
 
 
-def test_a_censored_trial_widens_the_interval_and_decides_no_pair() -> None:
+def test_censored_trial_decides_no_pair() -> None:
     found = paired([(0, "failed"), (1, "failed")], [(0, "learned"), (1, "censored")])
     assert found == Pairs(Tally(0, 2), Tally(1, 2, censored=1), gained=1)
 
 
-def test_of_two_trials_of_one_seed_the_one_that_ended_counts() -> None:
+def test_ended_trial_of_a_seed_counts() -> None:
     assert paired([(0, None), (0, "failed")], [(0, "errored"), (0, "learned")]).gained == 1
 
 
 @pytest.mark.parametrize(("gained", "p_value"), [(0, 1), (1, 1), (4, 0.125), (5, 0.0625), (8, 2 / 256)])
-def test_p_is_that_of_the_pairs_that_differ(gained: int, p_value: float) -> None:
+def test_p_value_counts_differing_pairs(gained: int, p_value: float) -> None:
     both: Trials = [(100, "learned"), (101, "failed")]
     before: Trials = [(seed, "failed") for seed in range(gained)]
     after: Trials = [(seed, "learned") for seed in range(gained)]
@@ -67,7 +65,7 @@ def test_p_is_that_of_the_pairs_that_differ(gained: int, p_value: float) -> None
 
 
 @given(trials, trials, st.randoms())
-def test_the_order_of_the_records_does_not_matter(before: Trials, after: Trials, random: Random) -> None:
+def test_order_of_records_does_not_matter(before: Trials, after: Trials, random: Random) -> None:
     first, second = records(before), records(after)
     expected = pair(first, second)
     random.shuffle(first)
@@ -76,14 +74,13 @@ def test_the_order_of_the_records_does_not_matter(before: Trials, after: Trials,
 
 
 @given(trials, trials, st.permutations(range(6)))
-def test_renamed_seeds_make_the_same_pairs(before: Trials, after: Trials, names: list[int]) -> None:
+def test_seed_values_do_not_matter(before: Trials, after: Trials, names: list[int]) -> None:
     renamed = ([(names[seed], outcome) for seed, outcome in mine] for mine in (before, after))
     assert paired(*renamed) == paired(before, after)
 
 
 @given(trials, trials)
-def test_seeds_are_never_mixed(before: Trials, after: Trials) -> None:
-    """Pairs of disjoint seeds add up, whichever of them are looked at together."""
+def test_pairs_of_disjoint_seeds_add_up(before: Trials, after: Trials) -> None:
     of_seed = [
         paired([one for one in before if one[0] == seed], [one for one in after if one[0] == seed])
         for seed in range(6)
