@@ -29,7 +29,7 @@ class Budget(Config):
 
 
 class Retries(Config):
-    """How often a trial is restarted, counted separately for each kind of failure."""
+    """How often one trial is started again, by what ended it. Each kind has a budget of its own."""
 
     preempted: int = Field(default=100, ge=0, description="its worker was asked to leave (SIGTERM)")
     lost: int = Field(default=3, ge=0, description="its worker or node died")

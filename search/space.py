@@ -67,9 +67,7 @@ class Axis(Config):
         if self.default is None:
             raise ValueError(f"{self.path}: a range needs a default: the value of the default recipe")
         if not self.low <= self.default <= self.high:
-            raise ValueError(
-                f"{self.path}: the default {self.default} lies outside {self.low} to {self.high}"
-            )
+            raise ValueError(f"{self.path}: the default {self.default} is not in {self.low} to {self.high}")
         return self
 
     @property
@@ -136,7 +134,10 @@ class Axis(Config):
         if self.values is not None:
             return [self.default, *(value for value in self.values if value != self.default)]
         units = [point / (self.points - 1) for point in range(self.points)]
-        values = {_tidy(self.from_unit(unit)) for unit in units} - {self.default}
+        # Rounded to 12 digits, so that 0.001 is not 0.0009999999999999998.
+        drawn = map(self.from_unit, units)
+        values = {float(f"{value:.12g}") if isinstance(value, float) else value for value in drawn}
+        values -= {self.default}
         scale = math.log if self.log else float
         return [self.default, *sorted(values, key=lambda value: abs(scale(value) - scale(self.default)))]
 
@@ -179,7 +180,7 @@ class Space(Config):
     question: str = ""
     map: MapAxes
     axes: tuple[Axis, ...]
-    base: dict[str, Any]
+    base: dict[str, dict[str, Any]]
     fail_after_recipes: int = Field(
         default=1, ge=1, description="recipes, the default one included, that must fail before a cell 'fails'"
     )
@@ -254,14 +255,12 @@ class Space(Config):
 
     def trial_values(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
         """Return a trial's configuration as nested mappings, not validated."""
-        values = _copy(self.base)
-        for path, label in cell.labels:
-            axis = self.axis(path)
-            for target, inner in axis.assignments(axis.value_of(label)).items():
-                _assign(values, target, inner)
-        for path, value in recipe.items():
+        values = {group: dict(fields) for group, fields in self.base.items()}
+        chosen = {path: self.axis(path).value_of(label) for path, label in cell.labels} | dict(recipe)
+        for path, value in chosen.items():
             for target, inner in self.axis(path).assignments(value).items():
-                _assign(values, target, inner)
+                group, _, name = target.partition(".")
+                values.setdefault(group, {})[name] = inner
         return {**values, "seed": seed}
 
     def trial_config(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> TrialConfig:
@@ -279,21 +278,3 @@ class Space(Config):
             axis = self.axis(path)
             assigned.update(axis.assignments(axis.value_of(label)))
         return assigned
-
-
-def _tidy(value: Any) -> Any:
-    """Round to 12 digits, so that 0.001 is not 0.0009999999999999998."""
-    return float(f"{value:.12g}") if isinstance(value, float) else value
-
-
-def _assign(values: dict[str, Any], path: str, value: Any) -> None:
-    """Set a dotted path in nested mappings."""
-    *groups, last = path.split(".")
-    for group in groups:
-        values = values.setdefault(group, {})
-    values[last] = value
-
-
-def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy nested mappings, so that setting a path leaves the original unchanged."""
-    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in values.items()}
