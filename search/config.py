@@ -1,4 +1,4 @@
-"""What a run is asked for, complete. `search.loading` makes it from key=value words and YAML groups."""
+"""The complete configuration of a run, which `search.loading` makes from arguments and YAML files."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from failmap.search.space import Space
 
 
 class Budget(Config):
-    """When a run ends, and how far a cell is followed."""
+    """Limits of a run and of each cell."""
 
     name: str = "custom"
     minutes: float | None = Field(
@@ -40,15 +40,15 @@ class Retries(Config):
     )
 
 
-def _a_part_or_whole(gpus: float) -> float:
-    """Ray takes a part of one GPU, or several whole ones. Raises ValueError."""
+def _whole_above_one(gpus: float) -> float:
+    """Raise ValueError for what Ray refuses: neither a part of one GPU nor whole ones."""
     if gpus > 1 and gpus != int(gpus):
         raise ValueError("must be a part of one GPU, or a whole number of them")
     return gpus
 
 
 class Cluster(Config):
-    """Where trials run, and what each of them gets."""
+    """Where trials run, and the resources of each."""
 
     name: str = "custom"
     address: str = Field(default="local", description="local: a Ray of its own; else a running Ray's address")
@@ -59,7 +59,7 @@ class Cluster(Config):
         default=None, ge=1, description="CPUs of the local Ray; none: all that there are"
     )
     cpus_per_trial: int = Field(default=1, ge=1, description="CPUs, and torch threads, of one trial")
-    gpus_per_trial: Annotated[float, AfterValidator(_a_part_or_whole)] | None = Field(
+    gpus_per_trial: Annotated[float, AfterValidator(_whole_above_one)] | None = Field(
         default=None,
         ge=0,
         le=64,
@@ -84,7 +84,7 @@ class Cluster(Config):
 
 
 class Halving(Config):
-    """Per-cell successive halving (Jamieson and Talwalkar 2016), among explored recipes of one cell only."""
+    """Successive halving (Jamieson and Talwalkar 2016) among the explored recipes of each cell."""
 
     factor: int = Field(default=3, ge=2, description="of the trials at a rung, one in so many goes on")
     first_rung: int = Field(default=4, ge=1, description="evaluations before the first rung")
@@ -94,7 +94,7 @@ class Halving(Config):
 
 
 class RunConfig(Config):
-    """One run, complete: it can be repeated from this alone."""
+    """The complete configuration of a run, from which it can be repeated."""
 
     run: str = Field(description="the run's name, its folder's under storage")
     storage: str = Field(default="runs", description="folder that holds runs")
@@ -118,7 +118,7 @@ class RunConfig(Config):
     journal: Annotated[str, AfterValidator(checked_address)] | None = Field(
         default=None, description="postgresql://...: decisions there, not in the run folder; none: the folder"
     )
-    # Never written anywhere: a resume has it from the environment, or is told it again.
+    # Never written: a resumed run has it from the environment or from its arguments.
     journal_password: SecretStr | None = Field(default=None, exclude=True, repr=False)
     shard: Annotated[str, AfterValidator(checked_shard)] | None = Field(
         default=None, description="2/5: every fifth cell only, from the second; none: all"

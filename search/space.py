@@ -1,4 +1,4 @@
-"""A search space: the task, the axes, the two axes of the map, and every configuration a trial may have."""
+"""Search spaces: axes, the map's axes among them, and the configurations that trials may have."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from failmap.run_folder.errors import nearest
 from failmap.run_folder.parsing import flatten
 from failmap.search.trial.config import TrialConfig
 
-#: A map of more cells can be neither searched nor read.
+#: Larger maps can be neither searched nor read.
 MAX_CELLS = 10_000
 
 
@@ -67,19 +67,17 @@ class Axis(Config):
         if self.default is None:
             raise ValueError(f"{self.path}: a range needs a default: the value of the default recipe")
         if not self.low <= self.default <= self.high:
-            raise ValueError(
-                f"{self.path}: the default {self.default} lies outside {self.low} to {self.high}"
-            )
+            raise ValueError(f"{self.path}: the default {self.default} is not in {self.low} to {self.high}")
         return self
 
     @property
     def is_range(self) -> bool:
-        """True for low and high, False for a list of values."""
+        """Whether the axis has low and high rather than a list of values."""
         return self.values is None
 
     @property
     def is_joint(self) -> bool:
-        """True where a value sets several fields at once."""
+        """Whether a value sets several fields at once."""
         return self.values is not None and isinstance(self.values[0], Mapping)
 
     @property
@@ -90,34 +88,34 @@ class Axis(Config):
         return tuple(dict.fromkeys(path for value in self.values for path in self.assignments(value)))
 
     def values_at(self, path: str) -> list[Any]:
-        """What the axis' values set a path to. Empty for a range."""
+        """Return what the axis' values set a path to; nothing for a range."""
         assigned = [self.assignments(value) for value in self.values or ()]
         return [fields[path] for fields in assigned if path in fields]
 
     def label(self, value: Any) -> Any:
-        """The value as tables and maps show it: a joint choice as one line, anything else as it is."""
+        """Return a value as tables and maps show it: a joint choice as one line, any other unchanged."""
         if isinstance(value, Mapping):
             return " ".join(f"{key}={inner}" for key, inner in value.items())
         return value
 
     def value_of(self, label: Any) -> Any:
-        """The value that a label shows. Raises StopIteration where none does: our own mistake."""
+        """Return the value that a label shows. There must be one."""
         if not self.is_joint:
             return label
         return next(value for value in self.values or () if self.label(value) == label)
 
     def assignments(self, value: Any) -> dict[str, Any]:
-        """Which dotted paths a value sets, and to what."""
+        """Return what a value sets, by dotted path."""
         if isinstance(value, Mapping):
             return {f"{self.path}.{key}": inner for key, inner in value.items()}
         return {self.path: value}
 
     def is_active(self, assigned: Mapping[str, Any]) -> bool:
-        """Whether the axis is there, given what other axes (and fixed fields) are set to."""
+        """Return whether the axis' condition holds, given other axes and fixed fields by dotted path."""
         return all(assigned.get(path) in alternatives(wanted) for path, wanted in self.when.items())
 
     def from_unit(self, unit: float) -> Any:
-        """The value at a share 0 <= unit < 1 of the axis: quantile of a uniform or log-uniform draw."""
+        """Return the quantile, 0 <= unit < 1, of a uniform or log-uniform distribution over the axis."""
         if self.values is not None:
             return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
         assert self.low is not None
@@ -132,17 +130,20 @@ class Axis(Config):
         return round(value) if self.integer else value
 
     def grid(self) -> list[Any]:
-        """The values of a grid, the default first, the others by their distance from it."""
+        """Return the values of a grid: the default, then the others by their distance from it."""
         if self.values is not None:
             return [self.default, *(value for value in self.values if value != self.default)]
         units = [point / (self.points - 1) for point in range(self.points)]
-        values = {_tidy(self.from_unit(unit)) for unit in units} - {self.default}
+        # Rounded to 12 digits, so that 0.001 is not 0.0009999999999999998.
+        drawn = map(self.from_unit, units)
+        values = {float(f"{value:.12g}") if isinstance(value, float) else value for value in drawn}
+        values -= {self.default}
         scale = math.log if self.log else float
         return [self.default, *sorted(values, key=lambda value: abs(scale(value) - scale(self.default)))]
 
 
 class MapAxes(Config):
-    """The paths of a map's two axes, and of the facet that it is drawn once for each value of."""
+    """The paths of a map's two axes, and of the facet, for each value of which it is drawn once."""
 
     x: str
     y: str
@@ -150,18 +151,18 @@ class MapAxes(Config):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All of them, the facet last."""
+        """All paths, the facet last."""
         return (self.x, self.y) if self.facet is None else (self.x, self.y, self.facet)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the map's two axes and its facet: (path, label) pairs."""
+    """One point on the map's axes and facet, as (path, label) pairs."""
 
     labels: tuple[tuple[str, Any], ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The labels by path."""
+        """Return the labels by path."""
         return dict(self.labels)
 
     def __str__(self) -> str:
@@ -169,13 +170,17 @@ class Cell:
 
 
 class Space(Config):
-    """What is searched. `base` is a trial's configuration as nested mappings, less what the axes set."""
+    """A search space.
+
+    Attributes:
+        base: A trial's configuration as nested mappings, less what the axes set.
+    """
 
     name: str
     question: str = ""
     map: MapAxes
     axes: tuple[Axis, ...]
-    base: dict[str, Any]
+    base: dict[str, dict[str, Any]]
     fail_after_recipes: int = Field(
         default=1, ge=1, description="recipes, the default one included, that must fail before a cell 'fails'"
     )
@@ -185,7 +190,7 @@ class Space(Config):
         return Cell(tuple((path, labels[path]) for path in self.map.paths))
 
     def axis(self, path: str) -> Axis:
-        """The axis of a path."""
+        """Return the axis of a path."""
         return next(axis for axis in self.axes if axis.path == path)
 
     @model_validator(mode="after")
@@ -215,27 +220,27 @@ class Space(Config):
 
     @property
     def map_axes(self) -> tuple[Axis, ...]:
-        """x, y and the facet."""
+        """The axes x and y, and the facet."""
         return tuple(self.axis(path) for path in self.map.paths)
 
     @property
     def recipe_axes(self) -> tuple[Axis, ...]:
-        """All that a cell leaves open but the seed, conditions after what they depend on."""
+        """The axes that are not on the map, each behind those that its condition is about."""
         return tuple(axis for axis in self.axes if axis.path not in self.map.paths)
 
     def cells(self) -> Iterator[Cell]:
-        """Every cell, facet by facet, each row by row."""
+        """Yield every cell, facet by facet, each row by row."""
         x, y, *facet = self.map_axes
         for values in itertools.product(*(axis.values or () for axis in (*facet, y, x))):
             pairs = {axis.path: axis.label(value) for axis, value in zip((*facet, y, x), values, strict=True)}
             yield self.cell(pairs)
 
     def default_recipe(self, cell: Cell) -> dict[str, Any]:
-        """The default of every recipe axis that is there in this cell, by path."""
+        """Return the default of every recipe axis whose condition holds in a cell, by path."""
         return self.complete(cell, {})
 
     def complete(self, cell: Cell, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """A recipe of a cell: the chosen values, defaults for the rest, and nothing that is not there."""
+        """Return a recipe: chosen values, else defaults, of all axes whose condition holds in a cell."""
         assigned = self._fixed_by(cell)
         recipe: dict[str, Any] = {}
         for axis in self.recipe_axes:
@@ -245,51 +250,35 @@ class Space(Config):
         return recipe
 
     def recipe_labels(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
-        """A recipe as tables show it."""
+        """Return a recipe as tables show it."""
         return {path: self.axis(path).label(value) for path, value in recipe.items()}
 
     def recipe_values(self, labels: Mapping[str, Any]) -> dict[str, Any]:
-        """The recipe that tables show so: the inverse of `recipe_labels`."""
+        """Return the recipe that labels show: the inverse of `recipe_labels`."""
         return {path: self.axis(path).value_of(label) for path, label in labels.items()}
 
     def trial_values(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
-        """A trial's configuration as nested mappings, not validated."""
-        values = _copy(self.base)
-        for path, label in cell.labels:
-            axis = self.axis(path)
-            for target, inner in axis.assignments(axis.value_of(label)).items():
-                _assign(values, target, inner)
-        for path, value in recipe.items():
+        """Return a trial's configuration as nested mappings, not validated."""
+        values = {group: dict(fields) for group, fields in self.base.items()}
+        chosen = {path: self.axis(path).value_of(label) for path, label in cell.labels} | dict(recipe)
+        for path, value in chosen.items():
             for target, inner in self.axis(path).assignments(value).items():
-                _assign(values, target, inner)
+                group, _, name = target.partition(".")
+                values.setdefault(group, {})[name] = inner
         return {**values, "seed": seed}
 
     def trial_config(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> TrialConfig:
-        """The configuration of one trial. Raises pydantic's ValidationError where none may have it."""
+        """Return the configuration of one trial.
+
+        Raises:
+            ValidationError: No trial may have these values.
+        """
         return TrialConfig.model_validate(self.trial_values(cell, recipe, seed))
 
     def _fixed_by(self, cell: Cell) -> dict[str, Any]:
-        """What the base and the cell set, by dotted path."""
+        """Return what the base and a cell set, by dotted path."""
         assigned = dict(flatten(self.base))
         for path, label in cell.labels:
             axis = self.axis(path)
             assigned.update(axis.assignments(axis.value_of(label)))
         return assigned
-
-
-def _tidy(value: Any) -> Any:
-    """A value without the noise of its last digits, so that 0.001 is not 0.0009999999999999998."""
-    return float(f"{value:.12g}") if isinstance(value, float) else value
-
-
-def _assign(values: dict[str, Any], path: str, value: Any) -> None:
-    """Sets a dotted path in nested mappings."""
-    *groups, last = path.split(".")
-    for group in groups:
-        values = values.setdefault(group, {})
-    values[last] = value
-
-
-def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested mappings, copied so deep that setting a path changes no original."""
-    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in values.items()}

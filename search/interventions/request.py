@@ -14,7 +14,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, locate, resume_config
-from failmap.search.loading.cli_args import Word, parse_arguments
+from failmap.search.loading.cli_args import Argument, parse_arguments
 from failmap.search.loading.validation import check_fields
 from failmap.search.space import Space
 
@@ -124,7 +124,7 @@ def read_ablation(arguments: Sequence[str]) -> AblationRequest:
 
 def _split_arguments(
     arguments: Sequence[str], model: type[Config], problems: list[str]
-) -> tuple[dict[str, Any], dict[str, Word]]:
+) -> tuple[dict[str, Any], dict[str, Argument]]:
     """Return the validated values of the model's own keys, and the arguments of the session."""
     # Labels are not parsed as YAML, which would change some of them.
     cells = [text for text in arguments if text.startswith("cell=") and "cell" in model.model_fields]
@@ -145,7 +145,7 @@ def _split_arguments(
     return values, session
 
 
-def _resumed(stored: RunConfig, arguments: Mapping[str, Word], problems: list[str]) -> RunConfig:
+def _resumed(stored: RunConfig, arguments: Mapping[str, Argument], problems: list[str]) -> RunConfig:
     """Return the run's configuration with a session's arguments, or without them if they are invalid."""
     try:
         return resume_config(stored, [str(word) for word in arguments.values()])
@@ -154,7 +154,7 @@ def _resumed(stored: RunConfig, arguments: Mapping[str, Word], problems: list[st
         return stored
 
 
-def _max_trials(config: RunConfig, arguments: Mapping[str, Word]) -> int | None:
+def _max_trials(config: RunConfig, arguments: Mapping[str, Argument]) -> int | None:
     """Return the session's own limit: the run's limit is for its map."""
     return config.budget.trials if "budget.trials" in arguments else None
 

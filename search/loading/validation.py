@@ -99,8 +99,8 @@ def translate(
             reasons[".".join(filter(None, (key, str(detail["loc"][-1]))))] = ["is missing"]
         else:
             reasons.setdefault(f"{key}={shown(value)}" if key else "", []).append(_reason(detail, value))
-    lines = (": ".join(filter(None, (key, "; ".join(texts)))) for key, texts in reasons.items())
-    return [with_origin(line, origins or {}) for line in lines]
+    lines = (": ".join(filter(None, (key, " or ".join(texts)))) for key, texts in reasons.items())
+    return [with_origin(line.replace(" or must be ", " or "), origins or {}) for line in lines]
 
 
 def _locate(location: Sequence[int | str], values: Any) -> tuple[list[str], Any]:
@@ -127,7 +127,8 @@ def _reason(detail: ErrorDetails, value: Any) -> str:
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context["expected"]))
         hint = nearest(shown(value), allowed)
-        return f"must be one of {', '.join(allowed)}{hint if hint.startswith('; did') else ''}"
+        one_of = "one of " * (len(allowed) > 1)
+        return f"must be {one_of}{', '.join(allowed)}{hint if hint.startswith('; did') else ''}"
     for start, reason in _REASONS.items():
         if kind.startswith(start):
             return reason.format(**{key: shown(value) for key, value in context.items()})

@@ -1,4 +1,4 @@
-"""Every space that ships can be searched: it loads, and each value of each axis trains and is measured."""
+"""Conformance of the spaces that ship: each loads, and each value of each axis trains."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -13,22 +13,22 @@ from failmap.models.config import MODEL_CONFIGS
 from failmap.search.cost import relative_cost
 from failmap.search.loading import load
 from failmap.search.loading.cli_args import question_of, shipped
-from failmap.search.space import Cell, Space
+from failmap.search.space import Cell, Space, alternatives
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.evaluation import measure
 from failmap.search.trial.precision import PrecisionError
 from failmap.search.trial.training import Training
 
 SPACES = shipped("space")
-#: Spaces of one task and network, whose axes any task with a length, and any network, has.
+#: Spaces whose axes exist in any network and in any task with a length.
 PLAIN = ("lstm_depth", "gru_depth", "rnn_depth", "width_or_updates", "smoke", "my_data")
 
-Words = Callable[[str], list[str]]
+Arguments = Callable[[str], list[str]]
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> Words:
-    """The words that load a space: its name, and for the user's own data a file and the task."""
+def arguments(tmp_path: Path) -> Arguments:
+    """Return a function from a space to the arguments that load it; the user's own data need a file."""
 
     def of(space: str) -> list[str]:
         if space != "my_data":
@@ -41,22 +41,22 @@ def words(tmp_path: Path) -> Words:
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_it_asks_one_question(space: str) -> None:
+def test_question(space: str) -> None:
     question = question_of(space)
     assert question.endswith("?")
     assert "\n" not in question
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_every_cell_is_a_trial(space: str, words: Words) -> None:
-    loaded = load(words(space)).space
+def test_cells_are_trials(space: str, arguments: Arguments) -> None:
+    loaded = load(arguments(space)).space
     cells = [loaded.trial_config(cell, loaded.default_recipe(cell), seed=0) for cell in loaded.cells()]
     assert len({cell.model_dump_json() for cell in cells}) == len(cells), "no two cells are the same"
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_every_value_of_every_axis_trains_and_is_measured(space: str, words: Words) -> None:
-    for config in one_of_each_value(load(words(space)).space):
+def test_every_value_trains(space: str, arguments: Arguments) -> None:
+    for config in one_of_each_value(load(arguments(space)).space):
         try:
             training = Training(config, torch.device("cpu"))
         except PrecisionError:
@@ -70,15 +70,15 @@ def test_every_value_of_every_axis_trains_and_is_measured(space: str, words: Wor
 
 
 def one_of_each_value(space: Space) -> Iterator[TrialConfig]:
-    """For each value of each axis the cheapest trial that has it, with small batches."""
+    """Yield for each value of each axis the cheapest trial with it, in small batches."""
     cells = list(space.cells())
-    told = set()
+    seen = set()
     for axis in space.axes:
         for value in axis.grid():
             trials = list(trials_with(space, cells, axis.path, axis.label(value), value))
             cheapest = min(trials, key=relative_cost)
-            if cheapest.model_dump_json() not in told:
-                told.add(cheapest.model_dump_json())
+            if cheapest.model_dump_json() not in seen:
+                seen.add(cheapest.model_dump_json())
                 yield cheapest
 
 
@@ -89,10 +89,7 @@ def trials_with(space: Space, cells: list[Cell], path: str, label: Any, value: A
                 continue
             recipe = space.default_recipe(cell)
         else:
-            conditions = {
-                path: wanted[0] if isinstance(wanted, list | tuple) else wanted
-                for path, wanted in space.axis(path).when.items()
-            }
+            conditions = {on: alternatives(wanted)[0] for on, wanted in space.axis(path).when.items()}
             if any(cell.as_dict().get(on, wanted) != wanted for on, wanted in conditions.items()):
                 continue
             recipe = space.complete(cell, {**conditions, path: value})
@@ -103,7 +100,7 @@ def trials_with(space: Space, cells: list[Cell], path: str, label: Any, value: A
 
 @pytest.mark.parametrize("task", ["parity", "adding", "delayed_recall", "temporal_order", "mnist"])
 @pytest.mark.parametrize("space", PLAIN)
-def test_a_plain_space_takes_another_task(space: str, task: str) -> None:
+def test_another_task(space: str, task: str) -> None:
     loaded = load([f"space={space}", f"task={task}"]).space
     for cell in loaded.cells():
         config = loaded.trial_config(cell, loaded.default_recipe(cell), seed=0)
@@ -112,18 +109,18 @@ def test_a_plain_space_takes_another_task(space: str, task: str) -> None:
 
 @pytest.mark.parametrize("model", [name for name, model in MODEL_CONFIGS.items() if not model.needs_frames])
 @pytest.mark.parametrize("space", PLAIN)
-def test_a_plain_space_takes_another_network(space: str, model: str, words: Words) -> None:
-    assert load([*words(space), f"model={model}"]).space.name == space
+def test_another_network(space: str, model: str, arguments: Arguments) -> None:
+    assert load([*arguments(space), f"model={model}"]).space.name == space
 
 
 @pytest.mark.parametrize("budget", shipped("budget"))
 @pytest.mark.parametrize("cluster", shipped("cluster"))
-def test_budgets_and_clusters_load(budget: str, cluster: str) -> None:
+def test_budgets_and_clusters(budget: str, cluster: str) -> None:
     config = load([f"budget={budget}", f"cluster={cluster}"])
     assert (config.budget.name, config.cluster.name) == (budget, cluster)
 
 
-def test_the_smoke_space_is_tiny() -> None:
+def test_smoke_is_tiny() -> None:
     space = load(["space=smoke"]).space
     assert len(list(space.cells())) == 4
     assert space.base["train"]["max_updates"] <= 50

@@ -1,22 +1,23 @@
 """Every mistake is one line with the key, the value and the nearest name, and all are reported at once."""
 
-import pytest
+import re
+from collections.abc import Sequence
+from pathlib import Path
 
-from failmap.run_folder.errors import UserError
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from failmap.run_folder.errors import UserError, command
 from failmap.search.loading import load
 
 
-def problems_of(*arguments: str) -> list[str]:
+def problems_of(arguments: str) -> Sequence[str]:
     with pytest.raises(UserError) as error:
-        load(arguments)
+        load(re.split(r" (?=[\w.]+=|foo)", arguments))
     assert all(problem and "\n" not in problem for problem in error.value.problems)
-    return list(error.value.problems)
+    return error.value.problems
 
 
-CIRCLE = (
-    "train.momentum={values: [0.0, 0.9], when: {train.optimizer: sgd}}",
-    "train.optimizer={values: [adam, sgd], when: {train.momentum: 0.9}}",
-)
 #: Arguments with one mistake, and what its line contains.
 MISTAKES = [
     ("space=lstm_dept", ["space=lstm_dept: ", "did you mean lstm_depth?"]),
@@ -35,7 +36,7 @@ MISTAKES = [
     ("task=additon", ["task=additon: ", "did you mean adding?"]),
     ("model=lstn", ["model=lstn: ", "did you mean lstm?"]),
     ("train.optimizer=adm", ["train.optimizer=adm: ", "adadelta, adafactor, ", "did you mean adam?"]),
-    ("train.batch_size=some", ["train.batch_size=some: ", "whole number", "full"]),
+    ("train.batch_size=some", ["train.batch_size=some: ", "a whole number or full"]),
     ("keep=learnd", ["keep=learnd: ", "none, learned, all", "did you mean learned?"]),
     ("model.depth=true", ["model.depth=true: ", "whole number"]),
     ("train.learning_rate=-1", ["train.learning_rate=-1: ", "greater than 0"]),
@@ -56,7 +57,7 @@ MISTAKES = [
     ("task.folder=!!python/name:os.system", ["task.folder=!!python/name:os.system: ", "tags"]),
     ("run=a\nb", ["'run=a\\nb': ", "printed"]),
     ("run=../elsewhere", ["run=../elsewhere: ", "letters, digits"]),
-    ("run=my\N{NO-BREAK SPACE}run", ["run=my\\xa0run", "printed"]),
+    ("run=my run", ["run=my run: ", "letters, digits"]),
     ("task.number_range=4", ["task.number_range: ", "adding", "only of parity, sum_regression"]),
     ("model=gru model.forget_bias=1", ["model.forget_bias: ", "gru", "only of lstm"]),
     ("model=lstm,gru model.forget_bias=1", ["model.forget_bias: ", "gru", "when: {model.name: lstm}"]),
@@ -70,10 +71,17 @@ MISTAKES = [
     ("train.learning_rate.points=1", ["train.learning_rate.points=1: ", "at least 2"]),
     ("model.dropout={low: 0, high: 0.5, log: true}", ["model.dropout: ", "log", "0.0"]),
     ("train.learning_rate={low: 0.01, high: 0.1}", ["train.learning_rate: ", "0.003", "0.01 to 0.1"]),
-    ("train.learning_rate={low: 1e-4, hihg: 1e-1}", ["rate.hihg: ", "did you mean train.learning_rate.high?"]),
+    (
+        "train.learning_rate={low: 1e-4, hihg: 1e-1}",
+        ["rate.hihg: ", "did you mean train.learning_rate.high?"],
+    ),
     ("train.momentum={values: [0.9], when: {train.optimiser: sgd}}", ["train.momentum.when: ", "optimizer?"]),
     ("train.momentum={values: [0.9], when: {train.optimizer: sdg}}", ["train.optimizer=sdg: ", "mean sgd?"]),
-    (CIRCLE, ["train.momentum, train.optimizer: ", "when"]),
+    (
+        "train.momentum={values: [0, 0.9], when: {train.optimizer: sgd}} "
+        "train.optimizer={values: [adam, sgd], when: {train.momentum: 0.9}}",
+        ["train.momentum, train.optimizer: ", "when"],
+    ),
     ("train.optimizer=adam,sgd train.momentum=0.0,0.9", ["train.momentum ", "adam", "train.momentum=0.9)"]),
     ("train.max_updates=20", ["train.evaluate_every=50 ", "train.max_updates=20"]),
     ("output={loss: mse},{loss: bce}", ["output.loss=bce ", "output.activation=sigmoid", "{loss: bce})"]),
@@ -81,13 +89,117 @@ MISTAKES = [
     ("output={loss: mse},{loss: huber} output.loss=mse", ["output.loss: ", "the axis output", "mse"]),
     ("task=parity task.test_size=20", ["task.test_size=20 ", "0.99", "task.test_size=54"]),
     ("model.depth=1,2,1", ["model.depth: ", "twice"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("arguments", "parts"), MISTAKES)
-def test_one_mistake(arguments: str | tuple[str, ...], parts: list[str]) -> None:
-    is_whole = isinstance(arguments, tuple) or (
-        "{" in arguments.partition(" ")[0] and "}" not in arguments.partition(" ")[0]
-    )
-    (problem,) = problems_of(*(arguments if isinstance(arguments, tuple) else arguments.split(" ")))
+def test_one_mistake(arguments: str, parts: list[str]) -> None:
+    (problem,) = problems_of(arguments)
     assert all(part in problem for part in parts), problem
+
+
+#: Arguments with several mistakes, and the beginning of each line.
+SEVERAL = [
+    ("model.depth=0,1,1.5,deep", ["model.depth=0: ", "model.depth=1.5: ", "model.depth=deep: "]),
+    ("train.optimizer={low: 1, high: 2}", ["train.optimizer=1: ", "train.optimizer=2: "]),
+    ("model.depth= task={} model=[]", ["model.depth=: ", "task={}: ", "model=[]: "]),
+    ("output=1,2", ["output=1: ", "output=2: "]),
+    ("map.y=task.sequence_length", ["map.x=task.sequence_length: ", "map.y=task.sequence_length: "]),
+    ("space=supervision task=mnist", ["map.y=task.supervision: ", "map.facet=task.length_distribution: "]),
+    ("budget.minutes=-5 budget.seeds=0", ["budget.minutes=-5: ", "budget.seeds=0: "]),
+    (
+        "model=lstn model.dpth=3 train.optimizer=adm",
+        ["model=lstn: ", "train.optimizer=adm: ", "model.dpth: "],
+    ),
+    (
+        "spcae=x task=ading train.optimizer=adm model.depth=0 budget.minuts=3 foo",
+        ["foo: ", "spcae=x: ", "task=ading: ", "train.optimizer=adm: ", "model.depth=0: ", "budget.minuts: "],
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "beginnings"), SEVERAL)
+def test_all_mistakes_at_once(arguments: str, beginnings: list[str]) -> None:
+    problems = sorted(problems_of(arguments))
+    assert len(problems) == len(beginnings), problems
+    for problem, beginning in zip(problems, sorted(beginnings), strict=True):
+        assert problem.startswith(beginning)
+
+
+def test_representative_messages(snapshot: SnapshotAssertion) -> None:
+    """Pin the text of a few messages, most of which translate pydantic's errors."""
+    arguments = (
+        "spcae=x task.number_range=4 train.optimizer=adm model.depth=0,deep train.batch_size=some "
+        "model.dropout={low: 0, high: 0.5, log: true} cluster.retries.lost=x budget.minuts=3 foo"
+    )
+    assert "\n".join(problems_of(arguments)) == snapshot
+
+
+def test_exit_status(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["search.run", "model.depth=0", "budget.minuts=3"])
+    with pytest.raises(SystemExit) as exit:
+        command(lambda arguments: int(bool(load(arguments))))
+    assert exit.value.code == 2
+    assert [line[:7] for line in capsys.readouterr().err.splitlines()] == ["error: "] * 2
+
+
+#: A space's file, and the beginning of each line about it.
+SPACES = [
+    ("", ["map.x: ", "map.y: ", "model: is missing; known: rnn, ", "task: is missing; known: parity, "]),
+    ("[1, 2]", ["space=mine.yaml: holds no mapping"]),
+    ("map: {x: [", ["space=mine.yaml: not YAML: "]),
+    (
+        "{task: adding, model: lstm, maps: {}, axes: {}}",
+        ["map.x: ", "map.y: ", "space mine.yaml: maps: unknown key; did you mean map?"],
+    ),
+    ("{task: adding, model: lstm}", ["map.x: ", "map.y: "]),
+    (
+        "{task: adding, model: lstm, map: {x: task.sequence_length, y: model.deep}, "
+        "axes: {task.sequence_length: [5, 10], model.deep: [1, 2]}}",
+        ["space mine.yaml: axes: model.deep: no trial has this; did you mean model.depth?"],
+    ),
+    (
+        "{task: adding, model: lstm, map: {x: task.sequence_length, y: model.depth}, "
+        "axes: {task.sequence_length: [5], model.depth: [1]}, fixed: {model.depth: 2, train.optimizer: adm}}",
+        ["space mine.yaml: fixed: train.optimizer=adm: must be one of "],
+    ),
+    ("{map: {x: task.sequence_length, y: model.depth}, axes: {model.depth: [1]}}", ["model: ", "task: "]),
+    (
+        "{task: [1], model: {a: 1}, map: 3, axes: [1], fixed: x, fail_after_recipes: 0}",
+        [
+            *(
+                "fail_after_recipes=0: ",
+                "map.x: ",
+                "map.y: ",
+                "model={a: 1}: no such model",
+                "task=1: no such task",
+            ),
+            *("space mine.yaml: axes: ", "space mine.yaml: fixed: ", "space mine.yaml: map: "),
+        ],
+    ),
+    ("a: &a [1, 2]\nb: *a\n", ["space=mine.yaml: the alias *a"]),
+    ("axes: " + "[" * 500 + "]" * 500, ["space=mine.yaml: nested deeper than 20 levels"]),
+    ("question: " + "a" * 1_000_000, ["space=mine.yaml: longer than 1,000,000 characters"]),
+    (b"\xff\xfe\x00", ["space=mine.yaml: not a text in UTF-8"]),
+]
+
+
+@pytest.mark.parametrize(("content", "beginnings"), SPACES, ids=range(len(SPACES)))
+def test_space_file(
+    content: str | bytes, beginnings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    problems = sorted(problems_of("space=mine.yaml"))
+    assert len(problems) == len(beginnings), problems
+    for problem, beginning in zip(problems, sorted(beginnings), strict=True):
+        assert problem.startswith(beginning)
+
+
+def test_budget_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("{minuts: 3, seeds: 0}")
+    assert [line.removeprefix(f"budget={path}: ") for line in problems_of(f"budget={path}")] == [
+        "budget.seeds=0: must be at least 1",
+        "budget.minuts: unknown key; did you mean budget.minutes?",
+    ]

@@ -1,4 +1,4 @@
-"""Words of the command line become a run's configuration."""
+"""A run's configuration from command-line arguments."""
 
 import subprocess
 import sys
@@ -15,83 +15,85 @@ def axes(space: Space) -> dict[str, object]:
     return {axis.path: list(axis.values or (axis.low, axis.high)) for axis in space.axes}
 
 
-def test_no_words_at_all_give_the_default_space() -> None:
+def test_no_arguments() -> None:
     config = load([])
     assert config.space.name == "lstm_depth"
     assert config.space.base["task"]["name"] == "adding"
     assert config.cluster.name == "local"
 
 
-def test_lists_need_no_brackets_and_may_have_them() -> None:
+def test_brackets_are_optional() -> None:
     assert load(["model.depth=1,2,5"]).space == load(["model.depth=[1, 2, 5]"]).space
     assert axes(load(["model.depth=1,2,5"]).space)["model.depth"] == [1, 2, 5]
 
 
-def test_numbers_with_an_exponent_are_numbers() -> None:
+def test_exponents() -> None:
     assert load(["train.learning_rate=1e-3"]).space.base["train"]["learning_rate"] == 0.001
     assert load(["train.max_updates=2e3"]).space.base["train"]["max_updates"] == 2000
 
 
-def test_one_value_pins_a_recipe_axis_and_leaves_a_map_axis_one_value() -> None:
+def test_one_value() -> None:
     space = load(["train.learning_rate=1e-2", "model.depth=3"]).space
     assert "train.learning_rate" not in axes(space)
     assert axes(space)["model.depth"] == [3]
 
 
-def test_several_values_of_what_was_no_axis_make_one_with_the_first_as_default() -> None:
+def test_several_values_make_an_axis() -> None:
     axis = load(["train.optimizer=rmsprop,adam"]).space.axis("train.optimizer")
     assert axis.default == "rmsprop"
     assert "optimizer" not in load(["train.optimizer=rmsprop,adam"]).space.base["train"]
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["train.learning_rate.low=1e-4", "train.learning_rate.high=1e-1", "train.learning_rate.log=true"],
         ["train.learning_rate={low: 1e-4, high: 1e-1, log: true}"],
     ],
 )
-def test_a_range_is_given_by_words_or_as_a_mapping(words: list[str]) -> None:
-    axis = load(words).space.axis("train.learning_rate")
+def test_range(arguments: list[str]) -> None:
+    axis = load(arguments).space.axis("train.learning_rate")
     assert (axis.low, axis.high, axis.log, axis.default) == (1e-4, 1e-1, True, 3e-3)
 
 
-def test_a_range_of_a_whole_number_is_of_whole_numbers() -> None:
+def test_integer_range() -> None:
     axis = load(["train.batch_size={low: 16, high: 256, log: true}"]).space.axis("train.batch_size")
     assert axis.integer
     assert all(isinstance(value, int) for value in axis.grid())
 
 
-def test_none_takes_a_limit_away() -> None:
+def test_none_is_no_limit() -> None:
     config = load(["budget=quick", "budget.minutes=none", "train.clip_norm=none"])
     assert config.budget.minutes is None
     assert config.space.base["train"]["clip_norm"] is None
 
 
-def test_tasks_may_be_an_axis_and_even_a_side_of_the_map() -> None:
+def test_tasks_as_an_axis_of_the_map() -> None:
     space = load(["task=parity,adding", "map.y=task.name", "model.depth=2"]).space
     assert axes(space)["task.name"] == ["parity", "adding"]
     assert {cell.as_dict()["task.name"] for cell in space.cells()} == {"parity", "adding"}
 
 
-def test_a_setting_that_only_some_networks_have_is_there_when_they_are() -> None:
-    words = ["model=lstm,gru", "model.forget_bias={values: [1.0, 3.0], when: {model.name: lstm}}"]
-    space = load(words).space
+def test_setting_of_some_networks() -> None:
+    arguments = ["model=lstm,gru", "model.forget_bias={values: [1.0, 3.0], when: {model.name: lstm}}"]
+    space = load(arguments).space
     cell = next(space.cells())
     assert space.complete(cell, {"model.name": "lstm"})["model.forget_bias"] == 1.0
     assert "model.forget_bias" not in space.complete(cell, {"model.name": "gru"})
     space.trial_config(cell, space.complete(cell, {"model.name": "gru"}), seed=0)
 
 
-def test_a_joint_choice_sets_several_fields_at_once() -> None:
-    words = ["output={activation: none, loss: mse},{activation: sigmoid, target_range: zero_one, loss: bce}"]
-    space = load(words).space
+def test_joint_choice() -> None:
+    arguments = [
+        "output={activation: none, loss: mse},{activation: sigmoid, target_range: zero_one, loss: bce}"
+    ]
+    space = load(arguments).space
     cell = next(space.cells())
     second = space.trial_config(cell, {"output": space.axis("output").values[1]}, seed=0)
     assert second.output.model_dump() == {"activation": "sigmoid", "target_range": "zero_one", "loss": "bce"}
 
 
-def test_another_task_leaves_out_what_it_has_no_setting_for(tmp_path: Path) -> None:
+def test_another_task_drops_settings(tmp_path: Path) -> None:
     file = tmp_path / "numbers.yaml"
     file.write_text(
         "{task: parity, model: lstm, map: {x: task.sequence_length, y: model.depth}, "
@@ -103,37 +105,41 @@ def test_another_task_leaves_out_what_it_has_no_setting_for(tmp_path: Path) -> N
     assert request.notes == ("task.number_range is left out: it is no setting of adding",)
 
 
-def test_a_condition_that_never_holds_leaves_its_axis_out() -> None:
+def test_idle_axis_is_dropped() -> None:
     request = read_request(["space=optimizer", "train.optimizer=adam"])
     assert "train.momentum" not in axes(request.config.space)
     assert request.notes == ("train.momentum is left out: train.optimizer is never sgd",)
 
 
-def test_a_conditional_axis_that_is_pinned_keeps_its_condition() -> None:
+def test_fixed_axis_keeps_its_condition() -> None:
     space = load(["space=optimizer", "train.momentum=0.5"]).space
     assert space.axis("train.momentum").when == {"train.optimizer": "sgd"}
 
 
-def test_the_base_is_complete_so_that_later_defaults_change_no_stored_run() -> None:
+def test_base_is_complete() -> None:
     base = load([]).space.base
     assert base["output"]["loss"] == "mse"
     assert base["train"]["batch_size"] == 64
     assert "learning_rate" not in base["train"]
 
 
-def test_a_budget_of_ones_own_is_a_path(tmp_path: Path) -> None:
+def test_recipes_that_must_fail() -> None:
+    assert load(["fail_after_recipes=2"]).space.fail_after_recipes == 2
+
+
+def test_budget_file(tmp_path: Path) -> None:
     (tmp_path / "lunch.yaml").write_text("{minutes: 40, seeds: 6}")
     budget = load([f"budget={tmp_path / 'lunch.yaml'}", "budget.seeds=5"]).budget
     assert (budget.name, budget.minutes, budget.seeds) == ("lunch", 40, 5)
 
 
-def test_plan_is_told_beside_the_configuration() -> None:
+def test_plan_is_no_configuration() -> None:
     assert read_request(["plan=true"]).plan
     assert not read_request([]).plan
     assert read_request(["plan=true"]).config == read_request([]).config
 
 
-def test_a_mistake_is_told_without_importing_what_is_slow() -> None:
+def test_mistakes_import_nothing_slow() -> None:
     program = (
         "import sys\n"
         "from failmap.run_folder.errors import UserError\n"
@@ -143,28 +149,26 @@ def test_a_mistake_is_told_without_importing_what_is_slow() -> None:
         "read_request([])\n"
         "print(sorted({'torch', 'ray', 'optuna', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)))\n"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert told.stdout.split("\n")[:2] == ["1", "[]"]
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.split("\n")[:2] == ["1", "[]"]
 
 
-def test_a_file_of_ones_own_has_a_default_space_of_its_own() -> None:
+def test_default_space_of_a_file() -> None:
     request = read_request(["task=array_file", "task.path=my.npz"])
     assert request.config.space.name == "my_data"
-    assert request.notes == (
-        "space=my_data, the default for task=array_file: How deep and how wide a network does my data need?",
-    )
+    assert [note.split(",")[0] for note in request.notes] == ["space=my_data"]
     assert load(["space=lstm_depth", "task=array_file"]).space.name == "lstm_depth"
     assert load(["task=parity"]).space.name == "lstm_depth"
 
 
-def test_a_space_without_a_task_needs_one() -> None:
+def test_space_without_a_task() -> None:
     with pytest.raises(UserError, match="task: is missing; known: parity, "):
         load(["space=my_data"])
     assert load(["space=my_data", "task=parity"]).space.base["task"]["name"] == "parity"
 
 
-def test_resume_needs_a_name_that_stays() -> None:
+def test_resume_needs_a_name() -> None:
     assert read_request(["space=smoke", "run=a", "resume=true"]).resume
     assert not read_request(["space=smoke", "run=a"]).resume
-    with pytest.raises(UserError, match="resume=true: needs a name that stays the same: run=NAME"):
+    with pytest.raises(UserError, match=r"resume=true: .* run=NAME"):
         read_request(["space=smoke", "resume=true"])

@@ -1,4 +1,4 @@
-"""A run's configuration on disk, what differs between two, and what a run is resumed with."""
+"""A run's configuration on disk, the differences between two, and the arguments of a resumed run."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ BASE = ["budget=quick", "train.optimizer=adam,sgd"]
     ),
     minutes=st.floats(1e-3, 1e6) | st.none(),
 )
-def test_what_is_stored_is_read_back_exactly(
+def test_round_trip(
     learning_rates: list[float], depths: list[int], storage: str, minutes: float | None
 ) -> None:
     config = load(
@@ -46,14 +46,14 @@ def test_what_is_stored_is_read_back_exactly(
     assert from_yaml(to_yaml(config)) == config
 
 
-def test_a_path_is_read_as_a_file(tmp_path: Path) -> None:
+def test_path(tmp_path: Path) -> None:
     config = load(BASE)
     (tmp_path / "config.yaml").write_text(to_yaml(config))
     assert from_yaml(tmp_path / "config.yaml") == config
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "part"),
     [
         ("{run: a, spce: 1}", "spce: unknown key"),
         ("a: [", "not YAML"),
@@ -61,17 +61,17 @@ def test_a_path_is_read_as_a_file(tmp_path: Path) -> None:
         ("", "space: is missing"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_told_in_lines(text: str, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_no_configuration(text: str, part: str) -> None:
+    with pytest.raises(UserError, match=part):
         from_yaml(text)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         from_yaml(tmp_path / "config.yaml")
 
 
-def test_differences_are_told_by_dotted_path() -> None:
+def test_differences() -> None:
     other = load([*BASE, "train.clip_norm=5", "model.depth=1,2", "budget.minutes=10"])
     assert differences(load(BASE), other) == [
         "budget.minutes: 5 -> 10",
@@ -84,41 +84,41 @@ def test_differences_are_told_by_dotted_path() -> None:
     ]
 
 
-def test_where_a_run_lies_is_no_difference() -> None:
+def test_location_is_no_difference() -> None:
     assert differences(load(BASE), load([*BASE, "run=other", "storage=elsewhere"])) == []
 
 
 class TestResume:
-    def resumed(self, *words: str) -> RunConfig:
-        return resume_config(load(BASE), words)
+    def resumed(self, *arguments: str) -> RunConfig:
+        return resume_config(load(BASE), arguments)
 
-    def test_no_words_change_nothing(self) -> None:
+    def test_no_arguments(self) -> None:
         assert self.resumed() == load(BASE)
 
-    def test_budget_cluster_and_kept_weights_may_change(self) -> None:
+    def test_what_may_change(self) -> None:
         config = self.resumed("budget.minutes=10", "cluster.cpus=1", "keep=learned")
         assert (config.budget.minutes, config.cluster.cpus, config.keep) == (10, 1, "learned")
         assert config.budget.facets == 1
         assert unresumable_differences(load(BASE), config) == []
 
-    def test_another_budget_takes_the_place_of_the_whole_budget(self) -> None:
+    def test_another_budget_replaces_all_of_it(self) -> None:
         assert (
             self.resumed("budget=hour", "budget.seeds=6").budget
             == load(["budget=hour", "budget.seeds=6"]).budget
         )
 
-    def test_values_are_added_behind_those_that_are_there(self) -> None:
+    def test_values_are_appended(self) -> None:
         config = self.resumed("train.learning_rate=1e-1,1e-3,3e-3,1e-2", "model.depth=1,2,3,4,5,6")
         assert config.space.axis("train.learning_rate").values == (3e-3, 1e-3, 1e-2, 1e-1)
         assert config.space.axis("train.learning_rate").default == 3e-3
         assert config.space.axis("model.depth").values == (1, 2, 3, 4, 5, 6)
         assert unresumable_differences(load(BASE), config) == []
 
-    def test_the_same_value_again_is_no_difference(self) -> None:
+    def test_same_value_again(self) -> None:
         assert self.resumed("train.clip_norm=1.0", "seed=0", "task=adding") == load(BASE)
 
     @pytest.mark.parametrize(
-        ("word", "told"),
+        ("argument", "part"),
         [
             ("train.clip_norm=2", "train.clip_norm: 1 -> 2: that is another run"),
             ("task=parity", "task: adding -> parity: that is another run"),
@@ -127,14 +127,14 @@ class TestResume:
             ("model.depth=1,2,3,4,5,0", "model.depth=0: must be at least 1"),
             ("budget.minuts=3", "budget.minuts: unknown key; did you mean budget.minutes?"),
             ("train.optimiser=adam", "did you mean train.optimizer?"),
-            ("foo", "not a word of the form key=value"),
+            ("foo", "foo: must be key=value"),
             ("train.learning_rate={low: 1e-4, high: 1e-1}", "learning_rate"),
         ],
     )
-    def test_anything_else_is_another_run(self, word: str, told: str) -> None:
+    def test_what_may_not_change(self, argument: str, part: str) -> None:
         with pytest.raises(UserError) as error:
-            self.resumed(word)
-        assert told in str(error.value)
+            self.resumed(argument)
+        assert part in str(error.value)
 
 
 class TestLocate:
@@ -144,18 +144,18 @@ class TestLocate:
         (tmp_path / "smoke" / "config.yaml").touch()
         return tmp_path
 
-    def test_a_run_is_found_and_the_other_words_are_left(self, storage: Path) -> None:
-        folder, words = locate(["run=smoke", "budget.minutes=1", f"storage={storage}"])
-        assert (folder.path, words) == (storage / "smoke", ["budget.minutes=1"])
+    def test_other_arguments_are_returned(self, storage: Path) -> None:
+        folder, arguments = locate(["run=smoke", "budget.minutes=1", f"storage={storage}"])
+        assert (folder.path, arguments) == (storage / "smoke", ["budget.minutes=1"])
 
-    def test_the_nearest_run_is_told(self, storage: Path) -> None:
+    def test_nearest_run(self, storage: Path) -> None:
         with pytest.raises(UserError, match=r"no such run in .*; did you mean smoke\?"):
             locate(["run=smok", f"storage={storage}"])
 
-    def test_the_runs_there_are_are_told_where_none_is_named(self, storage: Path) -> None:
+    def test_no_name_lists_runs(self, storage: Path) -> None:
         with pytest.raises(UserError, match=r"run: is missing: which run in .*; known: smoke"):
             locate([f"storage={storage}"])
 
-    def test_a_name_cannot_leave_the_storage(self, storage: Path) -> None:
+    def test_name_outside_storage(self, storage: Path) -> None:
         with pytest.raises(UserError, match="a run's name is"):
             locate(["run=../smoke", f"storage={storage}"])

@@ -1,4 +1,4 @@
-"""Whatever the words are, they give a configuration or a UserError: never a traceback."""
+"""Any arguments give a configuration or a UserError, never a traceback."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ VALUES = [
     *("task.name", "model.depth", "{name: gru}", "1.5", ".nan", "''", "'", "{when: 3, values: 2}", "sgd"),
 ]
 
-words = st.builds(
+arguments = st.builds(
     "{}={}".format,
     st.sampled_from(KEYS) | st.text(max_size=8),
     st.sampled_from(VALUES) | st.text(max_size=12) | st.floats().map(str) | st.integers().map(str),
@@ -34,8 +34,8 @@ words = st.builds(
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(words | st.text(max_size=20), max_size=6))
-def test_any_words(asked: list[str]) -> None:
+@given(st.lists(arguments | st.text(max_size=20), max_size=6))
+def test_any_arguments(asked: list[str]) -> None:
     config, problems = loaded(asked)
     assert (config is None) == bool(problems)
     assert all(problem.strip() and "\n" not in problem for problem in problems)
