@@ -15,7 +15,7 @@ from failmap.search.loading.fields import KINDS
 _BASH = """\
 # Completion of failmap. In ~/.bashrc: eval "$(failmap completion bash)", or keep it in a file.
 _failmap() {
-    local line="${COMP_LINE:0:COMP_POINT}"
+    local line="${COMP_LINE:0:$COMP_POINT}"
     local word="${line##* }" command="${COMP_WORDS[1]}" storage="runs" choices folder
     if (( COMP_CWORD == 1 )); then
         COMPREPLY=($(compgen -W "@COMMANDS@" -- "$word"))
@@ -26,7 +26,9 @@ _failmap() {
 @VALUES@
         run=*)
             for folder in "$storage"/*/config.yaml; do
-                [[ -e $folder ]] && folder="${folder%/config.yaml}" && choices+=" run=${folder##*/}"
+                folder="${folder%/config.yaml}"
+                # compgen expands its words: a name must not hold a command.
+                [[ ${folder##*/} =~ ^[A-Za-z0-9._+-]+$ ]] && choices+=" run=${folder##*/}"
             done ;;
         *) case "$command" in
 @KEYS@
@@ -64,8 +66,8 @@ def help_page() -> HelpPage:
     shells = [(shell, effect) for shell, (_, effect) in _SHELLS.items()]
     return HelpPage(
         "|".join(_SHELLS),
-        "Print a script that completes commands, their keys, and the names of spaces, budgets, clusters, tasks, "
-        "networks and runs.",
+        "Print a script that completes commands, their keys, and the names of spaces, budgets, clusters, "
+        "tasks, networks and runs.",
         [],
         [Section("Shells:", shells)],
     )
@@ -108,7 +110,8 @@ def _bash() -> str:
 
 
 def _zsh() -> str:
-    return _ZSH + _bash()
+    # Zsh has no `compopt`: no space after any word, rather than one behind `key=`.
+    return _ZSH + _bash().replace("complete -F", "complete -o nospace -F")
 
 
 def _fish() -> str:
