@@ -1,38 +1,18 @@
-"""Writes a run's report: python -m analysis.report run=NAME."""
+"""The files of a run's report."""
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from failmap.analysis.arguments import read_run_arguments
 from failmap.analysis.failure_map import FailureMap, MapCell, build_map
 from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions import rescue_comparisons, rescue_csv
-from failmap.analysis.load import Run, find_run, load_run
+from failmap.analysis.load import Run, load_run
 from failmap.analysis.plots import write_failure_map
 from failmap.analysis.table import safe_row, safe_table
-from failmap.run_folder.command_lines import program
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import AnyPath, write_atomically
-
-HELP = """Reads a run and writes its table and its report. Starts no training.
-
-usage: python -m analysis.report run=NAME [storage=FOLDER]
-
-  run=NAME        the run's name: its folder's under storage (required)
-  storage=FOLDER  folder that holds runs (default: runs)
-
-Writes into the run's folder:
-  trials.parquet           all records, one row a trial (times in seconds of training)
-  report/index.html        self-contained: the failure map, and the curves behind every cell
-  report/failure_map.png   the map as a picture
-  report/trials.csv        the same rows; text that a spreadsheet would run has a ' before it
-  report/cells.csv         one row a cell: state, counts, 95 % interval of P(learn), estimated seconds, cause
-  report/rescue.csv        one row a fix that was tried: counts and intervals before and after, p
-  causes.jsonl             the verdicts on failed trials, so that the next report takes less time
-"""
 
 
 @dataclass(frozen=True)
@@ -91,19 +71,3 @@ def _cause_columns(cell: MapCell) -> tuple[str, float | None, str]:
     share = cell.diagnosis.num_trials / cell.diagnosis.num_failed
     evidence = cell.diagnosis.evidence[0].told if cell.diagnosis.evidence else ""
     return cell.diagnosis.cause, round(share, 4), evidence
-
-
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. Raises UserError for words that it does not know."""
-    if {"--help", "-h"} & set(words):
-        print(HELP, end="")
-        return 0
-    settings = read_run_arguments(words, ())
-    if "," in settings["run"]:
-        typed = " ".join(words)
-        raise UserError(
-            f"run={settings['run']}: a report is of one run; make one of them first: "
-            f"{' '.join(program('merge'))} {typed} into=NAME"
-        )
-    print(f"report: {build(find_run(settings['run'], settings['storage'])).page}")
-    return 0

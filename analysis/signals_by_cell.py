@@ -1,29 +1,15 @@
-"""One signal over a run's cells: python -m analysis.signal_table run=NAME signal=spread_by_layer."""
+"""One signal over the cells of a run."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from failmap.analysis.arguments import read_run_arguments
 from failmap.analysis.failure_map import build_map
-from failmap.analysis.load import Run, find_run, load_run
-from failmap.run_folder.errors import UserError, nearest, printable
+from failmap.analysis.load import Run
+from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import quantity, setting_display
-
-HELP = """\
-A signal over the cells of a run: the median over a cell's trials, learned ones and others together.
-
-  python -m analysis.signal_table run=NAME signal=spread_by_layer
-
-  run=NAME          the run
-  storage=FOLDER    where it lies (default: runs)
-  signal=NAME       one of docs/signals.md that is a number, or numbers by layer
-  at=first          which of a trial's measurements counts: first (default), last, or mean of all
-"""
-
-_PLACES = ("first", "last", "mean")
 
 
 def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
@@ -90,24 +76,3 @@ def _pick(values: Sequence[float], at: str) -> float:
 
 def _told(value: float) -> str:
     return f"{value:.2g}" if math.isfinite(value) else "."
-
-
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. Raises UserError for words that it does not know."""
-    if {"--help", "-h"} & set(words):
-        print(HELP, end="")
-        return 0
-    settings = read_run_arguments(words, ("signal", "at"))
-    at = settings.get("at", "first")
-    problems = [] if "signal" in settings else ["signal=NAME is missing: docs/signals.md lists them"]
-    if at not in _PLACES:
-        problems.append(f"at={at}: known: {', '.join(_PLACES)}")
-    if problems:
-        raise UserError(*problems)
-    rows = signal_table(load_run(find_run(settings["run"], settings["storage"])), settings["signal"], at)
-    rows = [[printable(text) for text in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
-        print(f"{first.ljust(widths[0])}  {'  '.join(cells)}".rstrip())
-    return 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-#: Commands whose thin entries are not `search/NAME.py`.
+#: Commands whose thin entries are not `search/NAME.py`. The scripts of `completion` complete `failmap` alone.
 _ENTRIES = {"report": "analysis.report", "signals": "analysis.signal_table"}
 
 
@@ -16,20 +16,20 @@ def is_checkout() -> bool:
 
 
 def program(command: str) -> tuple[str, ...]:
-    """Return the words that start a command here: `failmap run`, or `python -m search.run` in a checkout."""
-    if is_checkout():
+    """Return how to start a command here: `failmap run`, or `python -m search.run` in a checkout."""
+    if is_checkout() and command != "completion":
         return ("python", "-m", _ENTRIES.get(command, f"search.{command}"))
     return ("failmap", command)
 
 
 def command_line(command: str, *arguments: str) -> str:
-    """Return the shell's line that starts a command with some arguments."""
+    """Return the shell command that starts a command with arguments."""
     return shlex.join((*program(command), *arguments))
 
 
-def parse_command_line(words: Sequence[str]) -> tuple[str, list[str]]:
+def parse_command_line(line: Sequence[str]) -> tuple[str, list[str]]:
     """Return the command that a stored line started, and its arguments; ('', []) if it is not one of ours."""
-    match list(words):
+    match list(line):
         case ["python", "-m", entry, *arguments] if entry.startswith("search."):
             return entry.removeprefix("search."), arguments
         case ["failmap", command, *arguments]:

@@ -1,6 +1,7 @@
 """How a user's mistakes are told: one clear line each, all of them at once, exit status 2."""
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -80,11 +81,14 @@ def command(main: Callable[[Sequence[str]], int]) -> None:
     """Runs a program's `main` over the command line's words; mistakes and Ctrl-C end it in a line."""
     try:
         status = main(sys.argv[1:])
+        sys.stdout.flush()
     except UserError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         status = 2
     except BrokenPipeError:
+        # Else the interpreter flushes standard output once more when it exits, and complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except KeyboardInterrupt:
         print("stopped at once", file=sys.stderr)

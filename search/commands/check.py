@@ -1,4 +1,4 @@
-"""Looks at trials before they are trained: python -m search.check space=NAME, or task=NAME model=NAME ..."""
+"""The command that checks trials before they are trained."""
 
 import json
 from collections.abc import Sequence
@@ -8,92 +8,108 @@ from rich.text import Text
 
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
+from failmap.search.commands.arguments import is_true
+from failmap.search.commands.help import JSON, HelpPage, Section
 from failmap.search.input_checks import check_files, check_weights
 from failmap.search.loading import Request, read_request
 from failmap.search.loading.cli_args import CONF
 from failmap.search.loading.fields import GROUPS
+from failmap.search.loading.request import DEFAULT_SPACE
 from failmap.search.terminal.view import SafeConsole
 
-#: Words that the check has beside those of search.run.
+#: Arguments that `run` does not have.
 RANGE_TEST, PICTURE = "range_test", "picture"
 DEFAULT_PICTURE = "range_test.png"
 #: Exit statuses: nothing fails; a check fails. A user's mistake is 2, as everywhere.
 PASSED, FAILED = 0, 1
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. Raises UserError for a user's mistakes."""
-    if {"--help", "-h"} & set(words):
-        from failmap.search.commands.help import check_help
+def help_page() -> HelpPage:
+    """Return the command's help."""
+    keys = [
+        (RANGE_TEST, "try growing learning rates on the first trial (true or false; default false)"),
+        (PICTURE, f"file for the picture of that test (text; default {DEFAULT_PICTURE})"),
+        JSON,
+    ]
+    return HelpPage(
+        "[KEY=VALUE ...] [--json]",
+        "Check trials before they are trained, in less than a minute: shapes, loss, gradients, leaks, the "
+        "loss floor of the output, how far the signal reaches, whether one batch can be memorised, "
+        "baselines, duplicates. Each finding is pass, warn or fail, with a number and what to try "
+        "(docs/preflight.md).",
+        [
+            ("", f"the default: space={DEFAULT_SPACE}"),
+            ("space=supervision", "the smallest and largest trials of a space"),
+            ("task=parity model=lstm model.depth=5", "exactly this trial"),
+            ("task=adding train.optimizer=sgd range_test=true", "with a learning-rate range test"),
+        ],
+        [Section("Arguments, besides those of the command run:", keys)],
+        "If arguments set a trial and space= is missing, exactly that trial is checked; of several values "
+        "the first counts. Exit status: 0 if nothing fails, 1 if a check fails, 2 for a mistake in the "
+        "arguments.",
+    )
 
-        print(check_help(), end="")
-        return PASSED
-    as_json = "--json" in words
-    own, others = _own_words([word for word in words if word != "--json"])
-    is_tested = _is_true(own.get(RANGE_TEST, "false"))
-    picture = _picture(own, is_tested)
+
+def main(arguments: Sequence[str], as_json: bool = False) -> int:
+    """Run the command and return its exit status. Raises UserError for a user's mistakes."""
+    own, others = _own_arguments(arguments)
+    picture = _picture(own, is_true(own, RANGE_TEST, default=False))
     request = read_check_request(others)
     check_files(request.config)
     check_weights(request.config)
-    # People read the notes and the progress; a program reads standard output as JSON alone.
-    told = SafeConsole(stderr=as_json)
+    # With --json, standard output is JSON alone.
+    console = SafeConsole(stderr=as_json)
     for note in request.notes:
-        told.print(Text(note), soft_wrap=True)
-    # Here, not above: these bring torch along, and a typo is to be told at once.
+        console.print(Text(note), soft_wrap=True)
+    # Not imported above: torch delays the message about a typo.
     from failmap.search.preflight.report import show, to_json
     from failmap.search.preflight.run import preflight
 
-    with told.status("") as status:
+    with console.status("") as status:
         report = preflight(
             request.config, picture=picture, on_trial=lambda name: status.update(f"checking {name}")
         )
     if as_json:
         print(json.dumps(to_json(report), indent=2, allow_nan=False))
     else:
-        show(report, told)
+        show(report, console)
     return FAILED if report.status == "fail" else PASSED
 
 
-def read_check_request(words: Sequence[str]) -> Request:
-    """What to check: a space, or exactly one trial where words describe one and name no space.
+def read_check_request(arguments: Sequence[str]) -> Request:
+    """Return what to check: a space, or exactly one trial if arguments describe one and name no space.
 
     Raises:
-        UserError: with a line for each mistake.
+        UserError: An argument is wrong; one line for each mistake.
     """
-    keys = {word.partition("=")[0] for word in words}
-    about_a_trial = {key for key in keys if key.partition(".")[0] in GROUPS}
-    if about_a_trial and not keys & {"space", "map.x", "map.y", "map.facet"}:
-        words = [f"space={CONF / 'trial.yaml'}", *words]
-    request = read_request(words)
+    keys = {argument.partition("=")[0] for argument in arguments}
+    describe_trial = any(key.partition(".")[0] in GROUPS for key in keys)
+    if describe_trial and not keys & {"space", "map.x", "map.y", "map.facet"}:
+        arguments = [f"space={CONF / 'trial.yaml'}", *arguments]
+    request = read_request(arguments)
     if request.plan:
         raise UserError(f"plan=true: a check trains nothing to plan; {command_line('run', 'plan=true')} does")
     return request
 
 
-def _own_words(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The check's own words by key, and all others."""
+def _own_arguments(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the check's own arguments by key, and all others."""
     own: dict[str, str] = {}
     others: list[str] = []
-    for word in words:
-        key, equals, value = word.partition("=")
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
         if key in (RANGE_TEST, PICTURE) and equals and key not in own:
             own[key] = value
         else:
-            others.append(word)
+            others.append(argument)
     return own, others
 
 
-def _is_true(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise UserError(f"{RANGE_TEST}={text}: must be true or false")
-    return text == "true"
-
-
 def _picture(own: dict[str, str], is_tested: bool) -> Path | None:
-    """Where the range test's picture goes; None where no test is asked for."""
+    """Return the file for the range test's picture, or None if there is no test."""
     if not is_tested:
         if PICTURE in own:
-            raise UserError(f"{PICTURE}={own[PICTURE]}: a picture of what? it needs {RANGE_TEST}=true")
+            raise UserError(f"{PICTURE}={own[PICTURE]}: there is no picture without {RANGE_TEST}=true")
         return None
     path = Path(own.get(PICTURE) or DEFAULT_PICTURE)
     if path.suffix != ".png":

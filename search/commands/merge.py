@@ -1,49 +1,58 @@
-"""Makes one run of several: python -m search.merge run=NAME [from=FOLDER,...] [into=NAME]."""
+"""The command that merges shards or runs into one run."""
 
 from collections.abc import Sequence
 
-from failmap.run_folder.command_lines import program
+from failmap.run_folder.command_lines import command_line, program
 from failmap.run_folder.errors import UserError, printable
 from failmap.run_folder.wording import quantity
+from failmap.search.commands.help import STORAGE, HelpPage, Section
 from failmap.search.merging.request import MergeRequest, read_merge
 
-HELP = """Makes one run of the shards of a run, or of any runs of the same space. These stay as they are.
-
-usage: python -m search.merge run=NAME [storage=FOLDER] [from=FOLDER,FOLDER ...] [into=NAME]
-
-  run=NAME         the shards of this run: NAME.1of5, NAME.2of5, ...; or runs by their names: run=A,B
-  storage=FOLDER   folder that holds runs, the merged one as well (default: runs)
-  from=FOLDER,...  further folders that hold runs, or runs' own folders, on disks or object stores
-  into=NAME        the merged run's name (default: NAME, where shards of one run are merged)
-
-Refused, with all reasons at once: runs that search another space, by another criterion, with another budget
-of updates or another seed; a shard that is there twice; a trial that two runs have with different histories;
-a run that is being driven; one that is corrupt. Unfinished trials go on from their checkpoints after
-  python -m search.resume run=NAME
-"""
-
-#: Trials that a message names at most.
-_MAX_TOLD = 10
+#: The most trials that a message names.
+_MAX_NAMED = 10
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. Raises UserError for a user's mistakes."""
-    if {"--help", "-h"} & set(words):
-        print(HELP, end="")
-        return 0
-    request = read_merge(words)
-    for line in merge(request, [*program("merge"), *words]):
+def help_page() -> HelpPage:
+    """Return the command's help."""
+    keys = [
+        ("run", "the shards of this run: NAME.1of5, NAME.2of5, ...; or runs by their names: A,B (required)"),
+        STORAGE,
+        ("from", "further folders that hold runs, or runs' own folders, separated by commas"),
+        ("into", "the merged run's name (default: NAME, if shards of one run are merged)"),
+    ]
+    return HelpPage(
+        "run=NAME [storage=FOLDER] [from=FOLDER,FOLDER ...] [into=NAME]",
+        "Merge the shards of a run, or several runs of the same space, into one run. The sources do not "
+        "change. Unfinished trials continue from their checkpoints when the merged run is resumed.",
+        [
+            ("run=lstm_depth from=/mnt/anna/runs,s3://bucket/runs", "the shards that three machines made"),
+            ("run=monday,tuesday into=both", "two runs of the same space"),
+        ],
+        [Section("Arguments:", keys)],
+        "Refused, with all reasons at once: runs of different spaces, criteria, update budgets or seeds; a "
+        "shard that occurs twice; a trial that two runs have with different histories; a run that has a "
+        "driver; a corrupt run.",
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit status. Raises UserError for a user's mistakes."""
+    for line in merge(read_merge(arguments), [*program("merge"), *arguments]):
         print(printable(line))
     return 0
 
 
 def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
-    """Merges, and returns what is to be told.
+    """Merge runs, and return lines that report the result.
+
+    Args:
+        request: What to merge.
+        typed: The command line, for the merged run's provenance.
 
     Raises:
-        UserError: the runs do not belong together, a line for each reason; or the folder cannot be written.
+        UserError: The runs do not belong together, one line for each reason; or the folder cannot be written.
     """
-    # Here, not above: they bring Optuna and pandas along, and a typo is to be told at once.
+    # Not imported above: Optuna and pandas delay the message about a typo.
     from failmap.search.allocation.map_allocation import shard_cells
     from failmap.search.cost import relative_cost
     from failmap.search.merging.compatibility import (
@@ -67,7 +76,7 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     unlike = list(incompatibilities(sources))
     if sources and not unlike:
         config = merged_config(sources, run=request.target.name, storage=request.storage)
-        order = {cell: place for place, cell in enumerate(shard_cells(config, relative_cost))}
+        order = {cell: position for position, cell in enumerate(shard_cells(config, relative_cost))}
         gathered = merge_trials(sources, order)
         problems += _some(gathered.problems)
     if problems or unlike:
@@ -79,31 +88,31 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
         raise UserError(f"cannot copy {where}: {error.strerror or error}; no run was made") from error
 
     unfinished = sum(not taken.has_ended for taken in gathered.trials)
-    begun = {tuple(taken.trial.user_attrs["cell"].items()) for taken in gathered.trials}
-    told = [
+    started = {tuple(taken.trial.user_attrs["cell"].items()) for taken in gathered.trials}
+    lines = [
         f"merged {quantity(len(sources), 'run')} into {request.target.path}: "
         f"{quantity(len(gathered.trials), 'trial')}, {unfinished} of them unfinished, "
-        f"in {len(begun)} of {quantity(len(order), 'cell')}"
+        f"in {len(started)} of {quantity(len(order), 'cell')}"
     ]
     if absent := absent_shards(sources):
-        told.append(f"missing: {', '.join(absent)}; merge again, into another name, once they are there")
+        lines.append(f"missing: {', '.join(absent)}; merge again, into another name, once they are there")
     if gathered.num_repeated:
         repeated = quantity(gathered.num_repeated, "trial")
-        told.append(f"{repeated} were in two runs, with the same histories, and were taken once")
-    told += (f"note: {line}" for line in harmless_differences(sources))
+        lines.append(f"{repeated} were in two runs, with the same histories, and were taken once")
+    lines += (f"note: {line}" for line in harmless_differences(sources))
     return [
-        *told,
-        f"its map:      {' '.join(program('report'))} {_run_words(request)}",
-        f"going on:     {resume_command(request.target)}",
+        *lines,
+        f"report:        {command_line('report', *_run_arguments(request))}",
+        f"continue with: {resume_command(request.target)}",
     ]
 
 
-def _run_words(request: MergeRequest) -> str:
-    storage = "" if request.storage == "runs" else f" storage={request.storage}"
-    return f"run={request.target.name}{storage}"
+def _run_arguments(request: MergeRequest) -> list[str]:
+    storage = [] if request.storage == "runs" else [f"storage={request.storage}"]
+    return [f"run={request.target.name}", *storage]
 
 
 def _some(problems: Sequence[str]) -> list[str]:
-    """As many as can be read."""
-    more = len(problems) - _MAX_TOLD
-    return [*problems[:_MAX_TOLD], *([f"and {more} more of that kind"] if more > 0 else [])]
+    """Return the first problems, and how many more there are."""
+    more = len(problems) - _MAX_NAMED
+    return [*problems[:_MAX_NAMED], *([f"and {more} more of this kind"] if more > 0 else [])]

@@ -1,6 +1,6 @@
-"""Begins a run: python -m search.run space=NAME key=value ..."""
+"""The command that starts a run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import monotonic
 
 from rich.text import Text
@@ -9,6 +9,16 @@ from failmap.run_folder.command_lines import program
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import check_location, parse_location, store_of, write_atomically
+from failmap.search.commands.help import (
+    HelpPage,
+    Row,
+    Section,
+    field_row,
+    group_sections,
+    meaning,
+    model_rows,
+    run_rows,
+)
 from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.loading import (
     Request,
@@ -18,20 +28,91 @@ from failmap.search.loading import (
     to_yaml,
     unresumable_differences,
 )
+from failmap.search.loading.cli_args import question_of, shipped
+from failmap.search.loading.fields import KINDS, PARTS
+from failmap.search.loading.request import (
+    DEFAULT_SPACE,
+    DEFAULT_SPACE_OF_A_FILE,
+    RUN_GROUPS,
+    RUN_KEYS,
+)
 from failmap.search.new_run import create_run_folder, report_disk_errors, resume_command
+from failmap.search.space import Space
 from failmap.search.terminal.view import SafeConsole
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. Raises UserError for a user's mistakes."""
-    started = monotonic()
-    if {"--help", "-h"} & set(words):
-        from failmap.search.commands.help import run_help
+def help_page() -> HelpPage:
+    """Return the command's help."""
+    defaults = {DEFAULT_SPACE: " (default)", DEFAULT_SPACE_OF_A_FILE: " (default for task=array_file)"}
+    spaces = [(name, question_of(name) + defaults.get(name, "")) for name in shipped("space")]
+    settings = [
+        ("space", "the search space: one of these names, or a path that ends in .yaml"),
+        *run_rows(*RUN_KEYS, "journal"),
+        (
+            "plan",
+            "show what would be done and what it costs, and start nothing (true or false; default false)",
+        ),
+        ("resume", "continue the run if it exists, as a job that is started again does; needs run="),
+        ("map.x, map.y, map.facet", "the map's axes (dotted paths); map.facet=none: no facet"),
+        field_row("fail_after_recipes", Space.model_fields["fail_after_recipes"]),
+        ("--json", "with plan=true: print the plan as JSON (docs/json.md)"),
+    ]
+    return HelpPage(
+        "[KEY=VALUE ...]",
+        "Search where recurrent networks stop learning, and draw a failure map. A key with one value sets "
+        "it. A key with several values becomes an axis, whose first value is the default; an axis of the "
+        "space is replaced.",
+        [
+            ("", f"the default: space={DEFAULT_SPACE}"),
+            (
+                "task=array_file task.path=my.npz",
+                f"your own data; the default: space={DEFAULT_SPACE_OF_A_FILE}",
+            ),
+            ("plan=true", "what would be done, and what it costs"),
+            ("task=parity task.supervision=last budget.minutes=10", "another task, for ten minutes"),
+            ("model.depth=1,2,5 train.learning_rate=3e-3,1e-3 seed=1", "other values on two axes"),
+            (
+                "train.learning_rate.low=1e-4 train.learning_rate.high=1e-1 train.learning_rate.log=true",
+                "learning rates from a range",
+            ),
+            ("space=my_space.yaml budget=hour run=first_try", "a space of your own"),
+        ],
+        [
+            Section("Spaces (space=NAME):", spaces, are_keys=False),
+            Section("The run:", settings),
+            *group_sections("budget"),
+            *group_sections("cluster"),
+            Section(
+                "Early stopping by rank (pruner=halving):", [*model_rows("halving.", RUN_GROUPS["halving"])]
+            ),
+            *_trial_sections(),
+        ],
+    )
 
-        print(run_help(), end="")
-        return 0
-    request = read_request(words)
-    console = SafeConsole()
+
+def _trial_sections() -> Iterator[Section]:
+    """Yield the keys of a trial: a key that several tasks or networks share once, with their names."""
+    for group, kinds in KINDS.items():
+        owners: dict[Row, list[str]] = {}
+        for kind, model in kinds.items():
+            for name, field in model.model_fields.items():
+                if name != "name":
+                    owners.setdefault((f"{group}.{name}", meaning(field)), []).append(kind)
+        rows = [(group, f"one of {', '.join(kinds)}")]
+        for (key, text), names in owners.items():
+            rows.append((key, text + (f" [{', '.join(names)}]" if len(names) < len(kinds) else "")))
+        yield Section(f"{group.capitalize()}:", rows)
+    for group, part in PARTS.items():
+        yield Section(f"{group.capitalize()}:", [*model_rows(f"{group}.", part)])
+
+
+def main(arguments: Sequence[str], as_json: bool = False) -> int:
+    """Run the command and return its exit status. Raises UserError for a user's mistakes."""
+    started = monotonic()
+    request = read_request(arguments)
+    if as_json and not request.plan:
+        raise UserError("--json: only a plan is printed as JSON: add plan=true")
+    console = SafeConsole(stderr=as_json)
     for note in request.notes:
         console.print(Text(note), soft_wrap=True)
     if request.plan:
@@ -39,36 +120,40 @@ def main(words: Sequence[str]) -> int:
         check_weights(request.config)
         from failmap.search.plan import show_plan
 
-        show_plan(request.config, console)
+        if as_json:
+            from failmap.search.commands.json_output import print_plan
+
+            print_plan(request.config)
+        else:
+            show_plan(request.config, console)
         return 0
     storage = parse_location(request.config.storage)
     check_location(storage)
     folder = RunFolder(storage / request.config.run)
-    goes_on = _goes_on(request, folder)
+    exists = _can_resume(request, folder)
     check_files(request.config)
     check_weights(request.config)
     check_device(request.config)
-    if not goes_on:
-        # Here, not above: it brings torch along, and a typo is to be told at once.
+    if not exists:
+        # Not imported above: torch delays the message about a typo.
         from failmap.search.preflight.run import brief_preflight, check_command
 
-        for line in brief_preflight(request.config, check_command(words)):
+        for line in brief_preflight(request.config, check_command(arguments)):
             console.print(Text(line), soft_wrap=True)
         create_run_folder(folder)
         with report_disk_errors(folder):
             write_atomically(folder.config, to_yaml(request.config))
-    # Here, not above: it brings pandas and Optuna along.
     from failmap.search.driver import drive
 
-    typed = [*program("run"), *words]
+    typed = [*program("run"), *arguments]
     return drive(request.config, folder, command=typed, started=started, console=console)
 
 
-def _goes_on(request: Request, folder: RunFolder) -> bool:
-    """Whether the run exists and is gone on with, as `resume=true` allows: with what search.resume takes.
+def _can_resume(request: Request, folder: RunFolder) -> bool:
+    """Return whether the run exists and `resume=true` allows to continue it.
 
     Raises:
-        UserError: it exists otherwise, with what its configuration has otherwise.
+        UserError: The run exists, and `resume=true` is missing or its configuration differs.
     """
     if not store_of(folder.path).exists(folder.config):
         return False
@@ -79,10 +164,10 @@ def _goes_on(request: Request, folder: RunFolder) -> bool:
     if not changed:
         raise UserError(
             f"{folder.path} exists already, with this configuration: "
-            f"go on with it by {resume_command(folder)}"
+            f"continue it with {resume_command(folder)}"
         )
     raise UserError(
-        f"{folder.path} exists already, with another configuration; name this run otherwise by run=NAME. "
-        "It differs in",
+        f"{folder.path} exists already, with another configuration: choose another name with run=NAME. "
+        "These keys differ:",
         *changed,
     )

@@ -1,4 +1,4 @@
-"""Says how runs stand: python -m search.status [run=NAME]. Writes nothing, disturbs no driver."""
+"""The command that shows the progress of runs. It writes nothing, and disturbs no driver."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -7,75 +7,67 @@ from time import time
 from rich.console import Console
 from rich.text import Text
 
-from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import parse_location, store_of
 from failmap.run_folder.wording import quantity
+from failmap.search.commands.arguments import read_run_arguments
+from failmap.search.commands.help import JSON, STORAGE, HelpPage, Section
 from failmap.search.lease import driver_of, is_known_dead
 from failmap.search.loading import from_yaml, locate
 from failmap.search.shards import Shard
 from failmap.search.terminal.view import SafeConsole
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. Raises UserError for a user's mistakes."""
-    if {"--help", "-h"} & set(words):
-        from failmap.search.commands.help import status_help
+def help_page() -> HelpPage:
+    """Return the command's help."""
+    return HelpPage(
+        "[run=NAME] [storage=FOLDER] [--json]",
+        "Show the progress of runs, from any machine that sees their storage. Change nothing.",
+        [
+            ("", "all runs, one per line"),
+            ("run=lstm_depth", "one run: its map, outcomes and faults"),
+            ("storage=s3://my-bucket/runs --json", "all runs of a bucket, as JSON"),
+        ],
+        [Section("Arguments:", [("run", "name of the run; without it, all runs"), STORAGE, JSON])],
+        "States: running on HOST; died: its driver is gone without having ended it; stopped: by Ctrl-C, "
+        "SIGTERM or the command stop; all decided: every cell that the budget reaches learns or fails; "
+        "budget spent: its time is over, or nothing is left to try. A run that is not running can be "
+        "continued with the command resume.",
+    )
 
-        print(status_help(), end="")
-        return 0
-    is_json = "--json" in words
-    words = [word for word in words if word != "--json"]
-    if any(word.startswith("run=") for word in words):
-        folder, others = locate(words)
-        _refuse(others)
-        _show_one(folder, is_json)
+
+def main(arguments: Sequence[str], as_json: bool = False) -> int:
+    """Run the command and return its exit status. Raises UserError for a user's mistakes."""
+    settings = read_run_arguments(arguments, needs_run=False)
+    # Not imported above: Optuna delays the message about a typo.
+    from failmap.search.run_status import read_run_status
+    from failmap.search.terminal.run_list import as_json as status_json
+    from failmap.search.terminal.run_list import faults_lines, show_run_list
+
+    if "run" in settings:
+        folder, _ = locate([f"{key}={settings[key]}" for key in ("run", "storage")])
+        folders = [folder]
     else:
-        named = [word for word in words if word.startswith("storage=")]
-        _refuse([word for word in words if word not in named[:1]])
-        _show_all(named[0].partition("=")[2] if named else "runs", is_json)
+        storage = parse_location(settings["storage"])
+        store = store_of(storage)
+        folders = [RunFolder(storage / name) for name in store.list_folders(storage)]
+        folders = [folder for folder in folders if store.exists(folder.config)]
+    runs = [read_run_status(folder, time()) for folder in folders]
+    console = SafeConsole()
+    if as_json:
+        print(status_json(runs))
+    elif "run" in settings:
+        _show(folders[0], console)
+        for line in faults_lines(runs[0]):
+            console.print(Text(line), soft_wrap=True)
+    elif runs:
+        show_run_list(runs, console)
+    else:
+        console.print(Text(f"{settings['storage']} holds no run"), soft_wrap=True)
     return 0
 
 
-def _refuse(words: Sequence[str]) -> None:
-    if words:
-        raise UserError(*(f"{word}: search.status knows run=, storage= and --json only" for word in words))
-
-
-def _show_all(storage: str, is_json: bool) -> None:
-    # Here, not above: it brings Optuna along, and a typo is to be told at once.
-    from failmap.search.run_status import read_run_status
-    from failmap.search.terminal.run_list import as_json, show_run_list
-
-    place = parse_location(storage)
-    store = store_of(place)
-    folders = [RunFolder(place / name) for name in store.list_folders(place)]
-    runs = [folder for folder in folders if store.exists(folder.config)]
-    standings = [read_run_status(folder, time()) for folder in runs]
-    if is_json:
-        print(as_json(standings))
-    elif standings:
-        show_run_list(standings, SafeConsole())
-    else:
-        SafeConsole().print(Text(f"{storage} holds no run"), soft_wrap=True)
-
-
-def _show_one(folder: RunFolder, is_json: bool) -> None:
-    from failmap.search.run_status import read_run_status
-    from failmap.search.terminal.run_list import as_json, faults_lines
-
-    standing = read_run_status(folder, time())
-    if is_json:
-        print(as_json([standing]))
-        return
-    console = SafeConsole()
-    _show(folder, console)
-    for line in faults_lines(standing):
-        console.print(Text(line), soft_wrap=True)
-
-
 def _show(folder: RunFolder, console: Console) -> None:
-    # Here, not above: it brings pandas and Optuna along, and a typo is to be told at once.
     from failmap.analysis.load import load_run
     from failmap.search.allocation.known_trials import KnownTrial
     from failmap.search.allocation.map_allocation import cells_in_order
@@ -103,13 +95,13 @@ def _show(folder: RunFolder, console: Console) -> None:
 
 
 def _counts(outcomes: Counter[str], noun: str) -> str:
-    """'3 trials: 2 learned, 1 failed'."""
+    """Return '3 trials: 2 learned, 1 failed'."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     return f"{quantity(outcomes.total(), noun)}: {counts or 'none yet'}"
 
 
 def driver_display(folder: RunFolder) -> str:
-    """Who drives the run, if anybody does."""
+    """Return which process drives the run, or that none does."""
     owner = driver_of(folder)
     if owner is None:
         return "no driver"

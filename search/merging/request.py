@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from failmap.analysis.arguments import read_run_arguments
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import AnyPath, parse_location, store_of
+from failmap.search.commands.arguments import read_run_arguments
 from failmap.search.new_run import name_problem
 from failmap.search.shards import shard_of_name
 

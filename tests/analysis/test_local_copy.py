@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from failmap.analysis.load import find_run, load_run
-from failmap.analysis.reporting import main as report
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import AnyPath, store_of
 from failmap.run_folder.storage.local_copy import cache_folder, local_copy
+from failmap.search.commands.report import main as report
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
-from failmap.analysis.reporting import build, main
+from failmap.analysis.reporting import build
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import Intervention
+from failmap.search.commands.report import main
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7*7 }}<!--"""
 
@@ -186,11 +187,6 @@ def test_missing_run_argument_lists_runs(make_run: Any) -> None:
     storage = make_run("first").folder.path.parent
     with pytest.raises(UserError, match=r"run=NAME is missing; in .*: first"):
         main([f"storage={storage}"])
-
-
-def test_help_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    assert "storage=FOLDER" in capsys.readouterr().out
 
 
 def test_wrong_run_exits_with_status_2(make_run: Any) -> None:

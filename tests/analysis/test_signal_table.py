@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from failmap.analysis.load import load_run
-from failmap.analysis.signals_by_cell import main, signal_table
+from failmap.analysis.signals_by_cell import signal_table
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import Evaluation, Intervention
+from failmap.search.commands.signals import main
 
 MakeRun = Callable[..., Any]
 

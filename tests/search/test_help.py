@@ -1,83 +1,178 @@
-"""Help texts name every key, with its default."""
+"""The table of commands, their help pages, and shell completion."""
 
-from syrupy.assertion import SnapshotAssertion
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
-from failmap.search.commands.help import (
-    WIDTH,
-    ablate_help,
-    check_help,
-    manifest_help,
-    rescue_help,
-    resume_help,
-    run_help,
-    status_help,
-    stop_help,
-    submit_help,
-)
+import pytest
+
+from failmap.run_folder.command_lines import program
+from failmap.run_folder.errors import UserError
+from failmap.search.commands.help import WIDTH
+from failmap.search.commands.table import COMMANDS, overview
 from failmap.search.loading.cli_args import shipped
 from failmap.search.loading.fields import Schema
 
+ROOT = Path(__file__).parents[2]
 
-def test_every_key_of_a_trial_is_told() -> None:
-    text = run_help()
+
+def help_of(name: str) -> str:
+    return COMMANDS[name].help_page().render(name)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_a_summary_a_page_and_an_entry(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"  {name} " in overview()
+    assert COMMANDS[name].run(["run=x", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text == help_of(name)
+    typed = " ".join(program(name))
+    assert text.startswith(f"usage: {typed} ")
+    assert all(len(line) <= WIDTH for line in text.splitlines() if typed not in line)
+    match program(name):
+        case ("python", "-m", entry):
+            assert find_spec("failmap." + entry) is not None
+            assert f'main("{name}")' in (ROOT / entry.replace(".", "/")).with_suffix(".py").read_text()
+        case others:
+            assert others == ("failmap", "completion")
+
+
+def test_readme_lists_the_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = {name for name in COMMANDS if f"failmap {name}" in readme or " ".join(program(name)) in readme}
+    assert names == set(COMMANDS)
+    written = re.findall(r"python -m search\.(\w+)|`?failmap ([a-z]+) [a-z]+=", readme)
+    assert {first or second for first, second in written} <= set(COMMANDS)
+
+
+def test_run_lists_every_key_of_a_trial() -> None:
+    keys = COMMANDS["run"].help_page().keys
     paths = [path for path in Schema.of_all_kinds().paths() if not path.endswith(".name")]
-    assert [path for path in paths if path not in text] == []
+    assert set(paths) <= set(keys)
+    assert {"seed", "map.facet", "budget.minutes", "cluster.retries.preempted"} <= set(keys)
 
 
-def test_every_space_and_budget_is_told() -> None:
-    text = run_help()
+def test_run_lists_every_shipped_file() -> None:
+    text = help_of("run")
     assert all(f"  {name} " in text for name in [*shipped("space"), *shipped("budget"), *shipped("cluster")])
-    assert "Which of torch" in text
 
 
-def test_defaults_and_units_are_told() -> None:
-    text = run_help()
-    assert "update budget of one trial (whole number; default 1500)" in text
-    assert "wall-clock minutes of a session" in text
+def test_fields_have_type_default_and_owner() -> None:
+    text = " ".join(help_of("run").split())
+    assert "(whole number; default 1500)" in text
+    assert "(whole number or none; default none) [parity]" in text
+    assert "{text: number, ...}" in text
+    assert "(default for task=array_file)" in text
 
 
-def test_settings_of_one_task_say_whose_they_are() -> None:
-    assert "(whole number or\n                              none; default none) [parity]" in run_help()
+def test_resume_lists_only_what_may_change() -> None:
+    keys = COMMANDS["resume"].help_page().keys
+    assert "budget.minutes" in keys
+    assert "train.clip_norm" not in keys
 
 
-def test_resume_says_what_may_change() -> None:
-    assert "budget.minutes" in resume_help()
-    assert "train.clip_norm" not in resume_help()
-    assert "run=NAME" in status_help()
+@pytest.mark.parametrize(
+    ("arguments", "status", "lines"),
+    [
+        (["-m", "failmap", "--help"], 0, []),
+        (["-m", "failmap", "rnu"], 2, ["did you mean run?"]),
+        (["-m", "failmap", "completion", "bsh"], 2, ["did you mean bash?"]),
+        (["-m", "search.run", "moedl.depth=3", "sede=1"], 2, ["model.depth", "seed"]),
+        (["-m", "failmap", "run", "--json"], 2, ["plan=true"]),
+    ],
+)
+def test_each_mistake_is_a_line_and_status_2(arguments: list[str], status: int, lines: list[str]) -> None:
+    ended = run(*arguments)
+    assert ended.returncode == status, ended.stderr
+    shown = ended.stderr.splitlines()
+    assert len(shown) == len(lines)
+    assert all(line.startswith("error: ") and hint in line for line, hint in zip(shown, lines, strict=True))
 
 
-def test_lines_fit_a_terminal() -> None:
-    keys = [line for line in run_help().split("\n") if not line.startswith("  python")]
-    assert max(map(len, keys)) <= WIDTH
+def test_closed_pipe_is_silent() -> None:
+    ended = subprocess.run(
+        ["bash", "-c", '"$0" -m failmap run --help | true; echo ${PIPESTATUS[0]}', sys.executable],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
 
 
-def test_the_check_tells_its_own_words() -> None:
-    text = check_help()
-    assert all(word in text for word in ("range_test", "picture", "--json", "Exit status"))
-    assert max(map(len, text.split("\n"))) <= WIDTH + 10
+def test_overview_needs_no_pydantic() -> None:
+    loaded = run("-X", "importtime", "-m", "failmap", "--help").stderr
+    assert "failmap.search.commands.table" in loaded
+    assert not re.search(r"\| +(pydantic|yaml|torch|rich)\b", loaded)
 
 
-def test_the_default_space_of_a_file_is_told() -> None:
-    text = " ".join(run_help().split())
-    assert "task=array_file task.path=my.npz your own data; the default: space=my_data" in text
-    assert "a network does my data need? (default for task=array_file)" in text
+def completions(shell: str, script: str, line: str, folder: Path) -> list[str]:
+    """The candidates for a line in a real shell, in a folder with the runs alpha and `$(touch hacked)`."""
+    for name in ("alpha", "$(touch hacked)"):
+        (folder / "runs" / name).mkdir(parents=True, exist_ok=True)
+        (folder / "runs" / name / "config.yaml").touch()
+    if shell == "fish":
+        program = 'source $argv[1]; complete -C "$argv[2]"'
+        command = ["fish", "-N", "-c", program, script, line]
+    else:
+        # As readline does it: words are split at their = as well.
+        words = " ".join(re.findall(r"=|[^ =]+", line))
+        last = "''" if line.endswith(" ") else ""
+        program = f"""
+            source "$1"; COMP_LINE="$2"; COMP_POINT=${{#2}}; COMP_WORDS=({words} {last})
+            COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 )); complete -p failmap > /dev/null && _failmap
+            printf '%s\\n' "${{COMPREPLY[@]}}" """
+        command = ["bash", "-c", program, "bash", script, line]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
+    assert not (folder / "hacked").exists()
+    return [line.split("\t")[0] for line in ended.stdout.split("\n") if line]
 
 
-def test_rescue_and_ablation_tell_their_words(snapshot: SnapshotAssertion) -> None:
-    assert rescue_help() == snapshot
-    assert ablate_help() == snapshot
-    lines = [line for line in rescue_help().split("\n") if not line.startswith("  python")]
-    assert max(map(len, lines)) <= WIDTH + 10
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_shells_complete_commands_keys_and_values(
+    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    assert COMMANDS["completion"].run([shell]) == 0
+    script = tmp_path / "script"
+    script.write_text(capsys.readouterr().out)
+
+    def complete(line: str) -> list[str]:
+        return [one.rpartition("=")[2] or one for one in completions(shell, str(script), line, tmp_path)]
+
+    assert complete("failmap sta") == ["status"]
+    assert set(complete("failmap ")) >= set(COMMANDS)
+    assert complete("failmap run train.learning_r") == ["train.learning_rate="]
+    assert complete("failmap stop wa") == ["wait="]
+    assert complete("failmap report --j") == ["--json"]
+    assert complete("failmap run space=lstm_d") == ["lstm_depth"]
+    assert complete("failmap run task=array") == ["array_file"]
+    assert set(complete("failmap resume budget=")) >= {"quick", "hour", "full"}
+    assert complete("failmap resume run=a") == ["alpha"]
+    assert complete("failmap resume storage=elsewhere run=a") == []
 
 
-def test_runs_on_clusters_tell_their_words(snapshot: SnapshotAssertion) -> None:
-    texts = [status_help(), stop_help(), submit_help(), manifest_help()]
-    assert texts == snapshot
-    lines = [line for text in texts for line in text.split("\n") if "python -m" not in line]
-    assert max(map(len, lines)) <= WIDTH + 10
+def test_zsh_uses_the_script_of_bash(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = []
+    for shell in ("bash", "zsh"):
+        COMMANDS["completion"].run([shell])
+        texts.append(capsys.readouterr().out)
+    assert set(texts[0].splitlines()[:-1]) < set(texts[1].splitlines())
+    assert "bashcompinit" in texts[1]
 
 
-def test_how_often_a_trial_is_started_again_is_told_by_what_ended_it() -> None:
-    text = run_help()
-    assert "cluster.retries.preempted" in text
-    assert "{text: number, ...}" in text, "resources by name"
+def test_flags_must_be_true_or_false() -> None:
+    with pytest.raises(UserError, match=r"^wait=perhaps: must be true or false$"):
+        COMMANDS["stop"].run(["run=x", "wait=perhaps"])

@@ -10,7 +10,6 @@ import pytest
 
 from failmap.analysis.load import load_run
 from failmap.analysis.reporting import build
-from failmap.analysis.reporting import main as report
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Intervention, Origin, Summary, TrialRecord
@@ -18,6 +17,7 @@ from failmap.run_folder.storage import AnyPath
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.commands.merge import main, merge
+from failmap.search.commands.report import main as report
 from failmap.search.config import RunConfig
 from failmap.search.lease import acquire_lease
 from failmap.search.loading import from_yaml, to_yaml

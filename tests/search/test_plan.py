@@ -1,19 +1,23 @@
 """The plan of a run: what it costs and what the budget covers."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
+from failmap.search.commands.json_output import print_plan
+from failmap.search.commands.table import COMMANDS
 from failmap.search.loading import load
 from failmap.search.plan import make_plan, show_plan
+from tests.search.json_keys import documented_keys
 
 WORDS = ["cluster.cpus=2", "model.depth=1,3", "task.sequence_length=10,100"]
 
 
-def test_cells_are_covered_cheap_ones_first() -> None:
+def test_cheap_cells_are_covered_first() -> None:
     plan = make_plan(load([*WORDS, "budget=quick", "budget.minutes=1"]), factor=1.0)
     costs = [plan.seconds[cell] for cell in plan.order]
     assert costs == sorted(costs)
@@ -22,13 +26,13 @@ def test_cells_are_covered_cheap_ones_first() -> None:
     assert spent <= 60 < spent + costs[plan.num_covered] * 4 / 2
 
 
-def test_without_a_limit_everything_is_covered() -> None:
+def test_no_limit_covers_everything() -> None:
     plan = make_plan(load([*WORDS, "budget=full", "train.optimizer=adam,sgd"]), factor=1.0)
     assert plan.num_covered == len(plan.order) == len(plan.seconds) == 12
     assert plan.num_recipes == 3
 
 
-def test_a_limit_of_trials_covers_what_it_has_seeds_for() -> None:
+def test_limit_of_trials() -> None:
     assert (
         make_plan(
             load([*WORDS, "budget=quick", "budget.minutes=none", "budget.trials=11"]), factor=1.0
@@ -48,7 +52,7 @@ def test_the_plan_is_shown_and_nothing_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_names_in_a_plan_are_short_and_stand_as_the_space_lists_them() -> None:
+def test_names_are_short_and_in_order() -> None:
     console = Console(file=io.StringIO(), width=120)
     show_plan(load(["space=cnn_lstm"]), console, factor=1.0)
     assert isinstance(console.file, io.StringIO)
@@ -57,3 +61,34 @@ def test_names_in_a_plan_are_short_and_stand_as_the_space_lists_them() -> None:
     assert "name=" not in text
     costs = text.partition("cost of one trial")[2]
     assert costs.index("encoder_decoder") < costs.index("cnn_lstm, flat") < costs.index("conv_lstm")
+
+
+def test_json_has_the_documented_keys_and_the_plans_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    config = load([*WORDS, "budget=quick", "budget.minutes=1", "train.learning_rate=3e-3,1e-2"])
+    plan = make_plan(config, factor=2.0)
+    print_plan(config, factor=2.0)
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == documented_keys("plan")
+    assert {key for axis in found["axes"] for key in axis} <= documented_keys("plan", "axes")
+    assert {axis["path"]: axis["role"] for axis in found["axes"]} == {
+        "task.sequence_length": "x",
+        "model.depth": "y",
+        "model.hidden_size": "facet",
+        "train.learning_rate": "recipe",
+    }
+    assert [set(cell) for cell in found["cells"]] == [documented_keys("plan", "cells")] * len(plan.seconds)
+    assert [cell["seconds_per_trial"] for cell in found["cells"]] == pytest.approx([*plan.seconds.values()])
+    order = sorted(
+        (cell for cell in found["cells"] if cell["position"] is not None), key=lambda cell: cell["position"]
+    )
+    assert [cell["labels"] for cell in order] == [cell.as_dict() for cell in plan.order]
+    assert sum(cell["is_covered"] for cell in order) == found["num_covered"] == plan.num_covered
+    whole = plan.total_seconds * config.budget.seeds / plan.num_slots
+    assert found["default_recipe_seconds"] == pytest.approx(whole)
+    assert found["all_recipes_seconds"] == pytest.approx(plan.num_recipes * whole)
+
+
+def test_json_is_all_that_a_plan_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert COMMANDS["run"].run(["space=smoke", "run=mine", "plan=true", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["run"], found["num_cells"]) == ("mine", 4)

@@ -1,4 +1,4 @@
-"""How runs stand: the list of a storage, and one run."""
+"""The progress of runs: all of a storage, and one."""
 
 import json
 from collections.abc import Sequence
@@ -14,10 +14,12 @@ from rich.console import Console
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, Outcome, Summary, TrialRecord
 from failmap.search.commands.status import main
+from failmap.search.commands.table import COMMANDS
 from failmap.search.lease import acquire_lease
 from failmap.search.loading import load, to_yaml
 from failmap.search.run_status import RunStatus, read_run_status
 from failmap.search.terminal.run_list import show_run_list
+from tests.search.json_keys import documented_keys
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LOST = Fault(1, "lost", "its node died\x1b[2J", (NOON + timedelta(minutes=3)).isoformat())
@@ -35,11 +37,11 @@ def make_run(
     *,
     ended: float | None = 30,
     faults: Sequence[Fault] = (),
-    words: Sequence[str] = (),
+    arguments: Sequence[str] = (),
 ) -> RunFolder:
     """A run of two cells, the outcomes in the first; a trial ended each minute of its one session."""
     folder = RunFolder(storage / name)
-    config = load(["space=smoke", "model.depth=1", "budget.minutes=60", f"run={name}", *words])
+    config = load(["space=smoke", "model.depth=1", "budget.minutes=60", f"run={name}", *arguments])
     cell = next(config.space.cells())
     folder.trials.mkdir(parents=True)
     folder.config.write_text(to_yaml(config))
@@ -66,37 +68,37 @@ def make_run(
     return folder
 
 
-def standing(folder: RunFolder, minutes: float = 30) -> RunStatus:
+def status_of(folder: RunFolder, minutes: float = 30) -> RunStatus:
     return read_run_status(folder, (NOON + timedelta(minutes=minutes)).timestamp())
 
 
-def test_a_run_that_was_stopped_says_how_far_it_is_and_how_fast_it_was(tmp_path: Path) -> None:
-    found = standing(make_run(tmp_path, "one", ["learned"] * 4))
+def test_stopped_run_has_progress_and_speed(tmp_path: Path) -> None:
+    found = status_of(make_run(tmp_path, "one", ["learned"] * 4))
     assert (found.state, found.num_decided, found.num_cells) == ("stopped", 1, 2)
     assert (found.num_ended, found.num_unfinished) == (4, 0)
     assert found.trials_per_hour == pytest.approx(8)
     assert found.seconds_left is None
 
 
-def test_a_trial_that_was_put_back_is_unfinished_and_leaves_its_cell_open(tmp_path: Path) -> None:
-    found = standing(make_run(tmp_path, "one", ["learned"] * 3 + [None]))
+def test_unfinished_trial_leaves_its_cell_undecided(tmp_path: Path) -> None:
+    found = status_of(make_run(tmp_path, "one", ["learned"] * 3 + [None]))
     assert (found.num_ended, found.num_unfinished, found.num_decided) == (3, 1, 0)
 
 
-def test_a_run_that_is_driven_says_where_and_how_long_it_will_take(tmp_path: Path) -> None:
+def test_running_run_has_host_and_seconds_left(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "one", ["learned"] * 4, ended=None)
     lease = acquire_lease(folder, print)
-    found = standing(folder, minutes=10)
+    found = status_of(folder, minutes=10)
     lease.release()
     assert found.state == "running"
     assert found.host
     # Four trials in ten minutes, and the other cell still wants four.
     assert found.seconds_left == pytest.approx(600)
-    assert standing(folder, minutes=10).state == "died", "given back, but its session has no end"
+    assert status_of(folder, minutes=10).state == "died", "given back, but its session has no end"
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "words", "ended", "state"),
+    ("outcomes", "arguments", "ended", "state"),
     [
         (["learned"] * 4, ["task.sequence_length=3"], 30.0, "decided"),
         (["learned"] * 4, [], 59.9, "spent"),
@@ -104,22 +106,20 @@ def test_a_run_that_is_driven_says_where_and_how_long_it_will_take(tmp_path: Pat
         ([], [], None, "died"),
     ],
 )
-def test_a_run_without_a_driver_says_why(
-    tmp_path: Path, outcomes: list[Outcome], words: list[str], ended: float | None, state: str
+def test_state_without_a_driver(
+    tmp_path: Path, outcomes: list[Outcome], arguments: list[str], ended: float | None, state: str
 ) -> None:
-    assert standing(make_run(tmp_path, "one", outcomes, ended=ended, words=words)).state == state
+    assert status_of(make_run(tmp_path, "one", outcomes, ended=ended, arguments=arguments)).state == state
 
 
-def test_faults_are_counted_and_the_last_is_told(tmp_path: Path) -> None:
-    found = standing(make_run(tmp_path, "one", ["learned", "failed"], faults=[HUNG, LOST]))
+def test_faults_are_counted(tmp_path: Path) -> None:
+    found = status_of(make_run(tmp_path, "one", ["learned", "failed"], faults=[HUNG, LOST]))
     assert found.num_faults == {"hung": 2, "lost": 2}
     assert found.num_retried == 2
     assert found.last_fault == LOST
 
 
-def test_all_runs_are_listed_and_one_that_cannot_be_read_is_a_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unreadable_run_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path, "good", ["learned"] * 4, faults=[LOST])
     torn = make_run(tmp_path, "torn", ["learned"])
     torn.trial(0).record.write_text("{")
@@ -132,11 +132,11 @@ def test_all_runs_are_listed_and_one_that_cannot_be_read_is_a_line(
     assert bad.startswith("torn: unreadable: ")
 
 
-def test_the_table_fits_eighty_columns(tmp_path: Path) -> None:
+def test_table_fits_eighty_columns(tmp_path: Path) -> None:
     file = StringIO()
     console = Console(file=file, width=80, force_terminal=True, color_system=None)
     name = "a_name_that_is_as_long_as_names_of_runs_may_be-task_adding-depth_1_2_5"
-    found = standing(make_run(tmp_path, name, ["learned"] * 4, faults=[LOST]))
+    found = status_of(make_run(tmp_path, name, ["learned"] * 4, faults=[LOST]))
     running = replace(found, run="short", state="running", host="gpu-node-17", seconds_left=5400.0)
     show_run_list([found, running], console)
     lines = file.getvalue().splitlines()
@@ -147,16 +147,18 @@ def test_the_table_fits_eighty_columns(tmp_path: Path) -> None:
     assert "".join(line[:26].rstrip() for line in lines[1:4]) == name
 
 
-def test_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_the_documented_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path, "one", ["learned"] * 4, faults=[LOST])
-    main([f"storage={tmp_path}", "--json"])
+    COMMANDS["status"].run([f"storage={tmp_path}", "--json"])
     (found,) = json.loads(capsys.readouterr().out)
+    assert set(found) == documented_keys("status")
+    assert set(found["last_fault"]) == documented_keys("status", "last_fault")
     assert (found["run"], found["state"], found["num_decided"]) == ("one", "stopped", 1)
     assert found["last_fault"]["kind"] == "lost"
-    main([f"storage={tmp_path}", "run=one", "--json"])
+    COMMANDS["status"].run([f"storage={tmp_path}", "run=one", "--json"])
     assert json.loads(capsys.readouterr().out) == [found]
 
 
-def test_an_empty_storage_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_storage_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"storage={tmp_path}"]) == 0
     assert "holds no run" in capsys.readouterr().out

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, TrialRecord
-from failmap.search.commands import ablate, merge, rescue, run, status
+from failmap.search.commands import ablate, merge, rescue, run
+from failmap.search.commands.table import COMMANDS
 from failmap.search.lease_terms import Owner, Terms
 from failmap.search.terminal.view import SafeConsole
 
@@ -75,7 +76,7 @@ def test_status(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR" if in_terminal else "NO_COLOR", "1")
-    assert status.main([*words, f"storage={hostile.path.parent}"]) == 0
+    assert COMMANDS["status"].run([*words, f"storage={hostile.path.parent}"]) == 0
     shown = capsys.readouterr().out
     require_harmless(shown)
     assert "owned" in shown

@@ -132,7 +132,7 @@ def test_any_run_has_a_label(run: str) -> None:
         (["kind=slurm", "space=smoke", "run=a"], "storage=runs: must be a place that every node sees"),
         (["kind=slurm", *RUN, "task=array_file", "task.path=my.npz"], "my.npz: data are not shipped"),
         (["kind=slurm", *RUN, "modle.depth=1"], "did you mean model.depth?"),
-        (["kind=slurm", *RUN, "cluster.address=auto"], "the manifest says where the cluster is"),
+        (["kind=slurm", *RUN, "cluster.address=auto"], "cluster.address=auto: the manifest sets"),
     ],
 )
 def test_mistakes_are_told(words: list[str], problem: str) -> None:

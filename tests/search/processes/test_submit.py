@@ -104,10 +104,10 @@ def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
 
     follower.process.send_signal(signal.SIGINT)
     assert follower.end() == 130, follower.output
-    assert "Not followed any more; the run goes on." in follower.output
+    assert "No longer following" in follower.output
 
     again = submitted(*words, "follow=false")
-    assert "run job is under way as failmap-job-" in again.output
+    assert "run job is running as failmap-job-" in again.output
 
     stop = start("search.stop", *where)
     assert stop.end() == 0, stop.output

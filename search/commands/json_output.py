@@ -1,0 +1,136 @@
+"""The JSON that `run plan=true --json` and `report --json` print (docs/json.md)."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from failmap.analysis.diagnosis import Evidence
+from failmap.analysis.failure_map import FailureMap, MapCell
+from failmap.analysis.load import CellKey, Run
+from failmap.analysis.reporting import Report
+from failmap.run_folder.storage import store_of
+from failmap.run_folder.wording import label_text
+from failmap.search.config import RunConfig
+from failmap.search.cost import machine_factor
+from failmap.search.plan import make_plan
+
+#: Incremented when a key changes its meaning or disappears; keys may be added at any time.
+PLAN_SCHEMA = REPORT_SCHEMA = 1
+
+
+def print_plan(config: RunConfig, factor: float | None = None) -> None:
+    """Print the plan of a run. Train for a second to measure this machine if `factor` is None."""
+    _print(plan_as_json(config, machine_factor() if factor is None else factor))
+
+
+def plan_as_json(config: RunConfig, factor: float) -> dict[str, Any]:
+    """Return the plan of a run.
+
+    Args:
+        config: The run's.
+        factor: Seconds that this machine takes for a nominal core-second.
+    """
+    plan, space, budget = make_plan(config, factor), config.space, config.budget
+    positions = {cell: position for position, cell in enumerate(plan.order)}
+    roles = {path: role for role, path in space.map.model_dump(exclude_none=True).items()}
+    default_seconds = plan.total_seconds * budget.seeds / plan.num_slots
+    return {
+        "schema": PLAN_SCHEMA,
+        "run": config.run,
+        "question": space.question,
+        "axes": [
+            {"role": roles.get(axis.path, "recipe"), **axis.model_dump(mode="json", exclude_none=True)}
+            for axis in space.axes
+        ],
+        "budget": budget.model_dump(mode="json"),
+        "num_slots": plan.num_slots,
+        "num_recipes": plan.num_recipes,
+        "num_cells": len(plan.seconds),
+        "num_reached": len(plan.order),
+        "num_covered": plan.num_covered,
+        "default_recipe_seconds": default_seconds,
+        "all_recipes_seconds": default_seconds * plan.num_recipes,
+        "cells": [
+            {
+                "labels": cell.as_dict(),
+                "seconds_per_trial": seconds,
+                "position": positions.get(cell),
+                "is_covered": positions.get(cell, math.inf) < plan.num_covered,
+            }
+            for cell, seconds in plan.seconds.items()
+        ],
+    }
+
+
+def print_report(report: Report) -> None:
+    """Print the failure map of a run, and the files of its report."""
+    _print(report_as_json(report))
+
+
+def report_as_json(report: Report) -> dict[str, Any]:
+    """Return the failure map of a run, and the files of its report."""
+    run, failure_map = report.run, report.failure_map
+    names = ("index.html", "failure_map.png", "trials.csv", "cells.csv", "rescue.csv")
+    files = [run.folder.table, *(run.folder.report / name for name in names)]
+    roles = ("x", "y", "facet")
+    return {
+        "schema": REPORT_SCHEMA,
+        "run": run.folder.name,
+        "title": asdict(failure_map.title),
+        "axes": [
+            {"role": role, "path": path, "labels": [_label(run, path, text) for text in labels]}
+            for role, path, labels in zip(roles, failure_map.paths, failure_map.labels, strict=False)
+        ],
+        "states": failure_map.states,
+        "outcomes": failure_map.outcomes,
+        "cells": [_cell(run, failure_map, key, cell) for key, cell in failure_map.cells.items()],
+        "files": [str(path) for path in files if store_of(path).exists(path)],
+    }
+
+
+def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dict[str, Any]:
+    verdict, tally, diagnosis = cell.verdict, cell.verdict.tally, cell.diagnosis
+    return {
+        "labels": {path: _label(run, path, text) for path, text in zip(failure_map.paths, key, strict=True)},
+        "state": verdict.state,
+        "reason": verdict.reason,
+        "is_in_another_shard": cell.is_elsewhere,
+        "learned": tally.learned,
+        "trials": tally.trials,
+        "censored": tally.censored,
+        "errored": verdict.num_errored,
+        "interval": list(verdict.interval),
+        "recipe_index": verdict.best_recipe,
+        "recipe": cell.recipe,
+        "cost_seconds": cell.cost_seconds,
+        "cause": None if diagnosis is None else diagnosis.cause,
+        "cause_share": None if diagnosis is None else diagnosis.num_trials / diagnosis.num_failed,
+        "confidence": None if diagnosis is None else diagnosis.confidence,
+        "evidence": [] if diagnosis is None else [_evidence(one) for one in diagnosis.evidence],
+        "trial_numbers": list(cell.numbers),
+        "intervention_numbers": list(cell.interventions),
+    }
+
+
+def _evidence(one: Evidence) -> dict[str, Any]:
+    return {"text": one.told, "values": one.values, "layer": one.layer, "update": one.update}
+
+
+def _label(run: Run, path: str, text: str) -> Any:
+    """Return a label as the configuration has it; as text if only trials have it."""
+    return next((value for value in run.config.map_values[path] if label_text(value) == text), text)
+
+
+def _print(value: Mapping[str, Any]) -> None:
+    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with None for each number that is not finite, which JSON cannot express."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
