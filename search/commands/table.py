@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 
-from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.errors import UserError, nearest, run_program
 
 
 @dataclass(frozen=True)
@@ -64,23 +65,13 @@ def main(name: str | None = None) -> None:
             print(_overview(), end="")
             sys.exit(0)
         name, *arguments = arguments
-    sys.exit(_exit_status(name, arguments))
+    sys.exit(run_program(partial(_run, name), arguments))
 
 
-def _exit_status(name: str, arguments: Sequence[str]) -> int:
-    try:
-        if name not in COMMANDS:
-            raise UserError(f"unknown command {name!r}{nearest(name, COMMANDS)}")
-        return COMMANDS[name].run(arguments)
-    except UserError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        return 0
-    except KeyboardInterrupt:
-        print("stopped at once", file=sys.stderr)
-        return 130
+def _run(name: str, arguments: Sequence[str]) -> int:
+    if name not in COMMANDS:
+        raise UserError(f"unknown command {name!r}{nearest(name, COMMANDS)}")
+    return COMMANDS[name].run(arguments)
 
 
 def _overview() -> str:
