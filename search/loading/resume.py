@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.paths import RunFolder, names_of_runs
+from failmap.run_folder.paths import RunFolder, name_problem, names_of_runs
 from failmap.run_folder.storage import check_location, parse_location, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.config import RunConfig
@@ -17,7 +17,6 @@ from failmap.search.loading.draft import Draft
 from failmap.search.loading.fields import KINDS, Chosen, model_problems, shown
 from failmap.search.loading.request import group_values, journal_values, run_values
 from failmap.search.loading.stored import flat
-from failmap.search.new_run import name_problem
 from failmap.search.space import Space
 
 #: What a run may be resumed with, beside more values on an axis.

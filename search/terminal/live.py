@@ -77,7 +77,7 @@ class LiveView(TerminalView):
         decided = sum(verdict.state in ("learns", "fails") for verdict in verdicts.values())
         left = self.seconds_left(results)
         changed = sum(note.outcome is None for note in results.interventions)
-        shard = [] if self.config.shard is None else [Shard.parse(self.config.shard).words]
+        shard = [] if self.config.shard is None else [Shard.parse(self.config.shard).text]
         parts = [
             *shard,
             duration_display(seconds),

@@ -95,7 +95,7 @@ def test_job_lifecycle(head: Head, start: Start, tmp_path: Path, monkeypatch: py
         monkeypatch.delenv(name, raising=False)
     stranger = start("search.submit", *words)
     assert stranger.end() == 2
-    assert "this cluster asks for a token, and there is none here" in stranger.output
+    assert "requires a token, and there is none here" in stranger.output
 
     monkeypatch.setenv("RAY_AUTH_TOKEN", head.token)
     follower = start("search.submit", *words)
@@ -131,8 +131,8 @@ def test_job_lifecycle(head: Head, start: Start, tmp_path: Path, monkeypatch: py
         (["run=a", "storage=/shared"], "cluster.address: is missing"),
         (["run=a", "storage=/shared", "cluster.address=auto"], "must be the dashboard"),
         (["storage=/shared", "cluster.address=http://h:1"], "run: is missing"),
-        (["run=a", "cluster.address=http://h:1"], "storage=runs: must be a place that every node sees"),
-        (["run=a", "storage=my/runs", "cluster.address=http://h:1"], "storage=my/runs: must be a place"),
+        (["run=a", "cluster.address=http://h:1"], "storage=runs: must be visible to every node"),
+        (["run=a", "storage=my/runs", "cluster.address=http://h:1"], "storage=my/runs: must be visible"),
         (["run=a", "storage=/shared", "cluster.address=http://h:1", "follow=maybe"], "follow=maybe: must be"),
         (["run=a", "storage=/shared", "cluster.address=http://h:1", "plan=true"], "plans are made here"),
         (
