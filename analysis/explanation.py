@@ -19,7 +19,7 @@ from pydantic import ConfigDict
 from failmap.analysis import diagnosis
 from failmap.analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
 from failmap.analysis.diagnosis.level import reached
-from failmap.run_folder.errors import UserError, command
+from failmap.run_folder.errors import UserError, run_program
 from failmap.run_folder.parsing import CHECKED, Count, parse
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, TrialRecord, read_history
@@ -242,4 +242,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    command(main)
+    sys.exit(run_program(main, sys.argv[1:]))

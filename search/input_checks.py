@@ -1,4 +1,4 @@
-"""Looks at the files that trials will read, before any of them is begun."""
+"""Checks of what trials need, before any is started: files, precision, and stored weights."""
 
 import math
 from collections.abc import Iterator
@@ -17,13 +17,27 @@ from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.train_config import PrecisionName
 
+#: The four files in a folder of digits, whole or compressed.
+_DIGIT_FILES = "*-idx[13]-ubyte*"
+
+
+class FileState(TypedDict):
+    """The size and digest of a file, by which a change is noticed.
+
+    Attributes:
+        bytes: The size.
+        blake2b: The digest of the contents, in hexadecimal digits.
+    """
+
+    bytes: int
+    blake2b: str
+
 
 def check_files(config: RunConfig) -> None:
-    """Reads every file that the user named, as each trial would, once for each of the tasks asked for.
+    """Read every file that the user named as a trial would, once per task.
 
     Raises:
-        UserError: files are not what they must be, or leave too little to tell learning from luck. All
-            mistakes are told at once.
+        UserError: Files are invalid, or have too few examples to tell learning from luck; one line for each.
     """
     trials = {
         (trial.task, trial.criterion.score): trial
@@ -32,7 +46,7 @@ def check_files(config: RunConfig) -> None:
     }
     if not trials:
         return
-    # These bring torch along, which a run that reads no files need not wait for.
+    # Imported here: they import torch, which a run without files need not wait for.
     from failmap.datasets import build_task
     from failmap.datasets.criterion import check_criterion
 
@@ -50,8 +64,59 @@ def check_files(config: RunConfig) -> None:
         raise UserError(*problems)
 
 
+def check_device(config: RunConfig) -> None:
+    """Raise UserError if trials use a precision that this machine does not support.
+
+    Trials on a cluster check this themselves: their machines may differ from this one.
+    """
+    wanted = _precisions(config.space) - {"fp32"}
+    if not wanted or config.cluster.address != "local":
+        return
+    # Imported here: a run in fp32 need not wait for torch.
+    import torch
+
+    from failmap.search.trial.precision import PrecisionError, check_precision
+
+    # As in the executor: a GPU if there is one, unless the user wants none.
+    uses_gpu = config.cluster.gpus_per_trial != 0 and torch.cuda.is_available()
+    problems = []
+    for precision in sorted(wanted):
+        try:
+            check_precision(precision, torch.device("cuda" if uses_gpu else "cpu"))
+        except PrecisionError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError(*problems)
+
+
+def check_weights(config: RunConfig) -> None:
+    """Find the weights that `model.start_from` names, and check that the lowest layer of each network fits.
+
+    Raises:
+        UserError: A run, a trial or its weights are missing, or no layer fits; one line for each.
+    """
+    problems: dict[str, None] = {}
+    for task, model in dict.fromkeys(_warm_started(config.space)):
+        try:
+            _check_warm_start(task, model, parse_location(config.storage))
+        except UserError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise UserError(*problems)
+
+
+def states_of_files(space: Space) -> dict[str, FileState]:
+    """Return the state of every user file that trials of a space read, by its path as the user wrote it.
+
+    Raises:
+        UserError: A file cannot be read.
+    """
+    sources = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(space))
+    return {str(path): _state(path) for source in sources if source for path in _files(Path(source))}
+
+
 def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
-    """The same trial with the sizes that its file really has, for estimates of what it costs."""
+    """Return the trial with the actual sizes of its file, for estimates of its cost."""
     if not isinstance(trial.task, ArrayFileConfig):
         return trial
     from failmap.datasets import build_task
@@ -66,7 +131,7 @@ def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
 
 
 def trials_of_tasks(space: Space) -> Iterator[TrialConfig]:
-    """A trial of every cell, and of every value that a recipe may give to the task or the criterion."""
+    """Yield a trial of every cell, and of every value that a recipe may set in the task or the criterion."""
     for cell in space.cells():
         yield space.trial_config(cell, space.default_recipe(cell), 0)
         for axis in space.recipe_axes:
@@ -76,62 +141,10 @@ def trials_of_tasks(space: Space) -> Iterator[TrialConfig]:
                 yield space.trial_config(cell, space.complete(cell, {axis.path: value}), 0)
 
 
-def check_device(config: RunConfig) -> None:
-    """Raises UserError where trials ask for a precision that this machine does not have.
-
-    Trials on a cluster are not judged here: their machines may differ from this one. Each of them looks for
-    itself.
-    """
-    wanted = _precisions(config.space) - {"fp32"}
-    if not wanted or config.cluster.address != "local":
-        return
-    # This brings torch along, which a run in fp32 need not wait for.
-    import torch
-
-    from failmap.search.trial.precision import PrecisionError, check_precision
-
-    # As the executor has it: a GPU where there is one, unless the user wants none.
-    uses_gpu = config.cluster.gpus_per_trial != 0 and torch.cuda.is_available()
-    problems = []
-    for precision in sorted(wanted):
-        try:
-            check_precision(precision, torch.device("cuda" if uses_gpu else "cpu"))
-        except PrecisionError as error:
-            problems.append(str(error))
-    if problems:
-        raise UserError(*problems)
-
-
 def _precisions(space: Space) -> set[PrecisionName]:
-    """Every precision that some trial of a space may have."""
+    """Return every precision that a trial of a space may have."""
     in_base = space.base.get("train", {}).get("precision", "fp32")
     return {in_base, *(value for axis in space.axes for value in axis.values_at("train.precision"))}
-
-
-#: The four files in a folder of digits, whole or compressed.
-_DIGIT_FILES = "*-idx[13]-ubyte*"
-
-
-class FileState(TypedDict):
-    """What tells whether a file is still the same.
-
-    Attributes:
-        bytes: its size.
-        blake2b: the digest of its contents, in hexadecimal digits.
-    """
-
-    bytes: int
-    blake2b: str
-
-
-def states_of_files(space: Space) -> dict[str, FileState]:
-    """Every file of the user's that trials of a space read, by its path as the user wrote it.
-
-    Raises:
-        UserError: a file cannot be read.
-    """
-    sources = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(space))
-    return {str(path): _state(path) for source in sources if source for path in _files(Path(source))}
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -150,27 +163,10 @@ def _state(path: Path) -> FileState:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def check_weights(config: RunConfig) -> None:
-    """Finds what `model.start_from` names, and tries whether a lower layer of each network fits.
+def _warm_started(space: Space) -> Iterator[tuple[TaskConfig, RecurrentConfig]]:
+    """Yield the task and the lowest layer of the network of every trial that starts from stored weights.
 
-    Raises:
-        UserError: a run, a trial or its weights are missing, or no lower layer fits. All mistakes are told
-            at once.
-    """
-    problems: dict[str, None] = {}
-    for task, model in dict.fromkeys(_beginnings(config.space)):
-        try:
-            _check(task, model, parse_location(config.storage))
-        except UserError as error:
-            problems.update(dict.fromkeys(error.problems))
-    if problems:
-        raise UserError(*problems)
-
-
-def _beginnings(space: Space) -> Iterator[tuple[TaskConfig, RecurrentConfig]]:
-    """The task, and the network up to its lowest layer, of every trial that begins with stored weights.
-
-    Where more trials are possible than are tried as combinations, each recipe value is tried alone.
+    If there are too many combinations of recipe values, each value is tried alone.
     """
     paths = {path for axis in space.axes for path in axis.paths}
     if not (space.base["model"].get("start_from") or "model.start_from" in paths):
@@ -180,14 +176,14 @@ def _beginnings(space: Space) -> Iterator[tuple[TaskConfig, RecurrentConfig]]:
         if values["model"].get("start_from") is None:
             continue
         trial = TrialConfig.model_validate(values)
-        assert isinstance(trial.model, RecurrentConfig), "only these start from others"
+        assert isinstance(trial.model, RecurrentConfig), "only recurrent networks start from stored weights"
         lowest = {"depth": 1, "widths": None, "hidden_size": trial.model.layer_widths[0], "frozen_layers": 0}
         yield trial.task, trial.model.model_copy(update={**lowest, "initialization": "torch"})
 
 
-def _check(task_config: TaskConfig, model: RecurrentConfig, storage: AnyPath) -> None:
-    """Raises UserError where a network of one layer cannot begin as it is to."""
-    # These bring torch along, which a run that starts from nothing need not wait for.
+def _check_warm_start(task_config: TaskConfig, model: RecurrentConfig, storage: AnyPath) -> None:
+    """Raise UserError if a network of one layer cannot start from its weights."""
+    # Imported here: they import torch, which a run without stored weights need not wait for.
     import torch
 
     from failmap.datasets import build_task
@@ -196,10 +192,10 @@ def _check(task_config: TaskConfig, model: RecurrentConfig, storage: AnyPath) ->
     from failmap.search.trial.warm_start import start_from, stored_weights
 
     assert model.start_from is not None
-    # First, for it takes no time, and a task may.
+    # First: it is fast, and building a task may not be.
     stored_weights(model.start_from, storage)
     task = build_task(task_config)
-    # Shapes decide, so that nothing is drawn or stored.
+    # Only shapes matter: on this device nothing is drawn or stored.
     with torch.device("meta"):
         network = RecurrentNetwork(model, Interface(task.input_size, task.output_size, task.num_steps))
     start_from(network, model.start_from, storage)

@@ -164,7 +164,7 @@ def _summary(config: RunConfig, plan: Plan) -> str:
     num_cells, num_reached = len(plan.seconds), len(plan.order)
     limit = "without a time limit" if budget.minutes is None else f"in {shown(budget.minutes)} minutes"
     whole = plan.total_seconds * budget.seeds
-    shard = f"{Shard.parse(config.shard).words}: " if config.shard else ""
+    shard = f"{Shard.parse(config.shard).text}: " if config.shard else ""
     return "\n".join(
         [
             f"{shard}{num_cells} cell{'s' * (num_cells != 1)}, of which budget={budget.name} reaches "

@@ -1,4 +1,4 @@
-"""Under which code, versions and hardware a run was made: provenance.json, one entry a session."""
+"""The provenance of a run: code, versions, hardware and files of each session, in provenance.json."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PACKAGES = ("torch", "ray", "optuna", "numpy")
 MAX_DIFF_BYTES = 1_000_000
 MAX_UNTRACKED = 1000
 CODE_ROOT = Path(__file__).parents[2]
-#: What `describe_code` said where a job of a cluster was shipped from.
+#: The code's description on the machine that shipped it to a cluster.
 SHIPPED_CODE = "shipped_code.json"
 
 
@@ -32,28 +32,27 @@ def begin_session(
     *,
     files: Mapping[str, FileState] | None = None,
 ) -> list[str]:
-    """Appends a session to provenance.json.
+    """Append a session to provenance.json.
 
     Args:
-        folder: the run's.
-        command: the command line's words, the program first; secrets in them are not written.
-        code_root: the folder whose git revision counts.
-        files: of the user's, which trials read, by path.
+        folder: The run's folder.
+        command: The program and its arguments; secrets in them are not written.
+        code_root: The folder of the git repository.
+        files: The user's files that trials read, by path.
 
     Returns:
-        A line for each way in which code, versions or files differ from the session before; none for the
-        first.
+        A line for each difference in code, versions or files from the previous session.
     """
     stored, warnings = _read(folder.provenance)
     code = describe_code(code_root)
     digest = blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
-    read = dict(files or {})
+    states = dict(files or {})
     session = {
-        "command": [redact(word) for word in command],
+        "command": [redact(argument) for argument in command],
         "code": digest,
         "versions": versions(),
         "hardware": hardware(),
-        "files": read,
+        "files": states,
         "started": _now(),
         "ended": None,
     }
@@ -61,7 +60,7 @@ def begin_session(
         before = stored["sessions"][-1]
         warnings += _code_warnings(stored["codes"].get(before.get("code", ""), {}), code)
         warnings += _version_warnings(before.get("versions", {}), versions())
-        warnings += _file_warnings(before.get("files", {}), read)
+        warnings += _file_warnings(before.get("files", {}), states)
     stored["codes"][digest] = code
     stored["sessions"].append(session)
     _write(folder.provenance, stored)
@@ -69,7 +68,7 @@ def begin_session(
 
 
 def end_session(folder: RunFolder) -> None:
-    """Writes down when the last session ended. A session that was killed keeps no end."""
+    """Store the end of the last session. A session that was killed has none."""
     stored, _ = _read(folder.provenance)
     if stored["sessions"]:
         stored["sessions"][-1]["ended"] = _now()
@@ -77,10 +76,10 @@ def end_session(folder: RunFolder) -> None:
 
 
 def describe_code(root: Path) -> dict[str, Any]:
-    """Git revision, uncommitted diff (cut where it is long, and said so), and names of untracked files.
+    """Return the git revision, the uncommitted diff (cut if it is long), and the names of untracked files.
 
-    All None or empty where the code lies in no git checkout of its own, or git is missing. Code that was
-    shipped to a cluster brings along what was known of it.
+    All are None or empty if the code is in no git checkout of its own, or git is missing. Code that was
+    shipped to a cluster carries its own description.
     """
     if (shipped := root / "failmap" / SHIPPED_CODE).is_file():
         description: dict[str, Any] = json.loads(shipped.read_text(encoding="utf-8"))
@@ -100,7 +99,7 @@ def describe_code(root: Path) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide results; nothing is imported for it."""
+    """Return the versions of Python and of the packages that affect results, without importing them."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -111,7 +110,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Host, cores, memory in bytes, the CPU's model and the GPUs' names."""
+    """Return host, cores, memory in bytes, the CPU's model and the GPUs' names."""
     import psutil
 
     return {
@@ -142,7 +141,7 @@ def _version_warnings(before: dict[str, str], now: dict[str, str]) -> list[str]:
 
 
 def _file_warnings(before: Mapping[str, FileState], now: Mapping[str, FileState]) -> list[str]:
-    """A line for each file that is another one now; a file that is new to the run is none."""
+    """Return a line for each file that has changed; new files are not reported."""
     return [
         f"{path} has changed since the last session ({before[path]['bytes']:,} bytes, now "
         f"{state['bytes']:,}): earlier trials saw other data"
@@ -156,7 +155,7 @@ def _short(revision: str | None) -> str:
 
 
 def _read(path: AnyPath) -> tuple[dict[str, Any], list[str]]:
-    """What is stored. An unreadable file is set aside, and told: a run must not end for its diary."""
+    """Return the stored sessions, and a warning if the file was corrupt and was moved: a run must go on."""
     store = store_of(path)
     try:
         content = store.read(path)
@@ -178,7 +177,7 @@ def _write(path: AnyPath, stored: dict[str, Any]) -> None:
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:
-    """What git prints, at most a byte more than a diff may have; None where it fails or is missing."""
+    """Return git's output, at most one byte more than the longest diff, or None if it fails or is missing."""
     try:
         with subprocess.Popen(
             ["git", "-C", str(root), *arguments],

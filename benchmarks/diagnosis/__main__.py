@@ -7,6 +7,7 @@ Without words all cases are trained that are not there yet, and the page of resu
 only that one is trained or read, and its scores are printed.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from benchmarks.diagnosis.labelled import Labelled, read_labelled
 from benchmarks.diagnosis.page import TITLE, as_body
 from benchmarks.diagnosis.request import Request, requested
 from benchmarks.results_file import write_results
-from failmap.run_folder.errors import UserError, command
+from failmap.run_folder.errors import UserError, run_program
 
 
 def main(words: Sequence[str]) -> int:
@@ -59,4 +60,4 @@ def _read(folder: Path, half: Half) -> list[Labelled]:
 
 
 if __name__ == "__main__":
-    command(main)
+    sys.exit(run_program(main, sys.argv[1:]))

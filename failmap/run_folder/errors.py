@@ -1,4 +1,4 @@
-"""How a user's mistakes are told: one clear line each, all of them at once, exit status 2."""
+"""User errors: what is safe to print, and how a program reports mistakes and exits."""
 
 import difflib
 import os
@@ -7,38 +7,36 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import unquote
 
-#: Control characters (escape sequences begin with one), separators of lines, marks that change the direction
-#: of reading (Unicode Standard Annex 9; Boucher and Anderson 2021), and halves of surrogate pairs, which no
-#: output can encode. Joiners, which some scripts need, stay.
+#: Control characters (escape sequences begin with one), line separators, marks that change the direction of
+#: reading (Unicode Standard Annex 9; Boucher and Anderson 2021), and lone surrogates, which no output can
+#: encode. Joiners, which some scripts need, are kept.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-
-def printable(text: str, allowed: str = "") -> str:
-    r"""The same text in one line; what is not to be printed stands as `\x1b`, `\n`, `\u202e`."""
-    return _UNSAFE.sub(lambda found: found[0] if found[0] in allowed else ascii(found[0])[1:-1], text)
-
-
-def unprintable(text: str, allowed: str = "") -> str | None:
-    r"""The first character that is not to be printed, as `\x1b`; None where there is none."""
-    return next((printable(found[0]) for found in _UNSAFE.finditer(text) if found[0] not in allowed), None)
-
-
 _HIDDEN = "***"
-
-#: What stands before the @ of an address, up to the last one: a password may hold one, unescaped by mistake.
-#: Behind a colon that begins no port it may even hold spaces.
+#: What precedes the last @ of an address: a password may contain an unescaped @. After a colon that begins
+#: no port, it may even contain spaces.
 _USERINFO = re.compile(r"(?<=://)((?:[^\s/?#@:]*:(?!\d+(?:[/?#\s,;)]|$)).*|\S*)@)(\S*)")
-#: A parameter behind a question mark: its name, and its value.
+#: The name and value of a parameter after a question mark.
 _PARAMETER = re.compile(r"(?<=[?&;])([^=&#\s]+)=([^&#\s]*)")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|sig|cred|auth", re.IGNORECASE)
 
 
-def redact(text: str) -> str:
-    """The same text without users and passwords of URLs, and without parameters named like secrets.
+def printable(text: str, allowed: str = "") -> str:
+    r"""Return the text in one line, with unprintable characters escaped as `\x1b`, `\n`, `\u202e`."""
+    return _UNSAFE.sub(lambda found: found[0] if found[0] in allowed else ascii(found[0])[1:-1], text)
 
-    It rather hides too much: `postgresql://***@host/runs?password=***`.
+
+def unprintable(text: str, allowed: str = "") -> str | None:
+    r"""Return the first unprintable character, escaped as `\x1b`, or None if there is none."""
+    return next((printable(found[0]) for found in _UNSAFE.finditer(text) if found[0] not in allowed), None)
+
+
+def redact(text: str) -> str:
+    """Return the text without users and passwords in URLs, and without parameters named like secrets.
+
+    It hides too much rather than too little: `postgresql://***@host/runs?password=***`.
     """
     if "://" not in text:
         return text
@@ -46,7 +44,7 @@ def redact(text: str) -> str:
 
 
 def _without_user(address: "re.Match[str]") -> str:
-    # An @ within a parameter's value is none of a user's: what comes after it belongs to the value.
+    # An @ within a parameter's value ends no user name: what follows belongs to the value.
     return _HIDDEN if "=" in address[1] else f"{_HIDDEN}@{address[2]}"
 
 
@@ -56,10 +54,10 @@ def _without_value(parameter: "re.Match[str]") -> str:
 
 
 class UserError(ValueError):
-    """Mistakes of the user's, each told in one line. Shown without a traceback; exit status 2.
+    """Mistakes of the user, one line each, shown without a traceback; exit status 2.
 
-    What cannot be printed is escaped, and secrets in addresses are hidden: words, file names and texts of
-    others come into these lines.
+    Arguments, file names and other foreign text end up in these lines: unprintable characters are escaped,
+    and secrets in addresses are hidden.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -68,29 +66,29 @@ class UserError(ValueError):
         self.problems = problems
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' for the nearest known name, or '; known: ...' where none is near."""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return '; did you mean X?' for the nearest known name, or '; known: ...' if none is near."""
     names = list(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]}?"
     return f"; known: {', '.join(names)}" if names else ""
 
 
-def command(main: Callable[[Sequence[str]], int]) -> None:
-    """Runs a program's `main` over the command line's words; mistakes and Ctrl-C end it in a line."""
+def run_program(main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Run a program's `main` and return its exit status; mistakes and Ctrl-C end it without a traceback."""
     try:
-        status = main(sys.argv[1:])
+        status = main(arguments)
         sys.stdout.flush()
+        return status
     except UserError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
-        status = 2
+        return 2
     except BrokenPipeError:
         # Else the interpreter flushes standard output once more when it exits, and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        return 0
     except KeyboardInterrupt:
         print("stopped at once", file=sys.stderr)
-        status = 130
-    sys.exit(status)
+        return 130

@@ -1,9 +1,9 @@
-"""Ray clusters: how one is started, joined, told what a trial needs, and given a run as a job."""
+"""Ray clusters: starting or joining one, the resources of trials, and runs as jobs."""
 
 import os
 
-# Read by Ray when it is imported: no telemetry, no loggers, no output or files of its own. What depends on
-# the address is set by `search.cluster.environment.prepare_ray`.
+# Ray reads these when it is imported: no telemetry, loggers, output or files of its own. What depends on the
+# address is set by `search.cluster.environment.prepare_ray`.
 os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_AIR_NEW_OUTPUT="0",

@@ -1,4 +1,4 @@
-"""A connection to Ray: one that is started for the run and ends with it, or one that runs already."""
+"""The connection to Ray: a local cluster started for the run, or a running one that is joined."""
 
 import logging
 import os
@@ -17,24 +17,24 @@ from failmap.search.cluster.nodes import check_nodes
 from failmap.search.config import Cluster
 from failmap.search.new_run import resume_command
 
-#: Results of a few numbers travel through Ray, weights never do: a store that fits into any /dev/shm leaves
-#: the memory to the trials. Ray takes 30 % of it otherwise. 75 MiB is the least that Ray allows.
+#: Only small results travel through Ray, never weights: a store that fits into any /dev/shm leaves the memory
+#: to the trials. Ray's default is 30 % of it, and its minimum 75 MiB.
 OBJECT_STORE_BYTES = 128 * 2**20
-#: Ray sets it for the entry point of a job, whose working directory every worker has already.
+#: Ray sets it for a job's entry point, whose code every worker has already.
 _IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
 @contextmanager
 def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]) -> Iterator[None]:
-    """Connects to Ray for as long as the context lasts.
+    """Connect to Ray for the duration of the context.
 
     Args:
-        cluster: which; `prepare_ray` was called with it.
-        folder: of the run, which every node must see.
-        notice: is told what is odd about the nodes.
+        cluster: The cluster; `prepare_ray` was called with it.
+        folder: The run's folder, which every node must see.
+        notice: Called with a line for each oddity of the nodes.
 
     Raises:
-        UserError: Ray cannot be started or joined, a node does not see the folder, or the head was lost.
+        UserError: Ray cannot be started or joined, a node does not see the folder, or the head is lost.
     """
     assert is_prepared(cluster), "call prepare_ray before Ray is imported"
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -45,8 +45,8 @@ def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]
     _silence_worker_messages()
     lost = (
         f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} seconds: "
-        "the cluster is lost, and nothing that was finished. "
-        f"Go on here or on another cluster with {resume_command(folder)}"
+        "the cluster is lost, but no finished trial is. "
+        f"Continue here or on another cluster with {resume_command(folder)}"
     )
     try:
         with watch_head(ray.get_runtime_context().gcs_address, cluster.head_lost_seconds, lost):
@@ -61,7 +61,7 @@ def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]
 
 def _start(cluster: Cluster, common: dict[str, Any]) -> None:
     try:
-        # 'local', for RAY_ADDRESS in the environment would win over no address.
+        # Not None: RAY_ADDRESS in the environment would override that.
         ray.init(
             address="local",
             num_cpus=cluster.cpus,
@@ -70,7 +70,7 @@ def _start(cluster: Cluster, common: dict[str, Any]) -> None:
             **common,
         )
     except Exception as error:
-        # Ray raises plain Exceptions, too, and what its many processes meet: no disk, no memory, no port.
+        # Ray raises plain Exceptions, too, for whatever its processes lack: disk, memory, a port.
         raise UserError(f"Ray cannot start on this machine: {_one_line(error)}") from error
 
 
@@ -80,18 +80,18 @@ def _join(cluster: Cluster, common: dict[str, Any]) -> None:
     try:
         ray.init(address=cluster.address, **common)
     except Exception as error:
-        # As above; a cluster of another Ray or Python is a RuntimeError that says so.
+        # As above; a different version of Ray or Python is a RuntimeError that names it.
         raise UserError(f"cluster.address={cluster.address}: cannot join: {_one_line(error)}") from error
 
 
 def _one_line(error: Exception) -> str:
-    """All that Ray says, in one line; the cause where it hides it behind another."""
+    """Return the message of an error and of its cause in one line."""
     texts = [" ".join(str(each).split()) for each in (error, error.__cause__) if each is not None]
     return ": ".join(text for text in texts if text) or type(error).__name__
 
 
 def _silence_worker_messages() -> None:
-    """Keeps Ray from printing every lost worker across the live view: records and status tell of them."""
+    """Keep Ray from printing every lost worker over the live view: records and status report them."""
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    # The thread that listens for errors prints them whatever `log_to_driver` says.
-    ray._private.worker.print_to_stdstream = lambda *told, **how: None
+    # The thread that listens for errors prints them regardless of `log_to_driver`.
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None

@@ -1,7 +1,9 @@
-"""Sends the trials of this machine elsewhere, saved: python -m search.cluster.leave seconds=100.
+"""Save the trials on this machine before it is taken away, for a cluster's shutdown hook.
 
-For the hook that a cluster runs before it takes a machine away: the machine gets no more work, and its trials
-get so many seconds. Ray's own end of a node leaves them no time.
+python -m search.cluster.drain_node seconds=100
+
+The machine gets no new work, and its trials get that many seconds to save. When Ray itself ends a node,
+trials get no time.
 """
 
 import re
@@ -12,63 +14,47 @@ from contextlib import suppress
 
 import psutil
 
-from failmap.run_folder.errors import UserError, command
+from failmap.run_folder.errors import UserError, run_program
 from failmap.search.loading.cli_args import parse_arguments
 
-#: What Ray calls the processes of Tune's trials, idle and at work (2.60).
+#: Names of Ray's processes for Tune's trials, idle and busy (2.60).
 _TRIAL = re.compile(r"ray::(TrialActor|\w*Trainable)\b")
-#: What Ray tells its node process on its command line (2.60).
+#: Options of Ray's node process (2.60).
 _NODE_ID = re.compile(r"--node_id=([0-9a-f]+)")
 _ADDRESS = re.compile(r"--gcs-address=(\S+)")
-#: How long the cluster may take to answer that it gives this machine no more work.
+#: Timeout of the request to drain a node.
 _DRAIN_SECONDS = 20.0
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words: 0 if all have ended in time, else 1."""
+def main(arguments: Sequence[str]) -> int:
+    """Run the program. Returns 0 if all trials have ended in time, else 1."""
     problems: list[str] = []
-    read = parse_arguments(words, problems)
-    seconds = read.pop("seconds", None)
+    settings = parse_arguments(arguments, problems)
+    seconds = settings.pop("seconds", None)
     if seconds is None or not isinstance(seconds.value, int | float):
-        problems.append("seconds: how long may the trials take?")
-    problems += (f"{word}: search.cluster.leave knows seconds= only" for word in read.values())
+        problems.append("seconds: must be the number of seconds that trials get to save")
+    problems += (f"{setting}: unknown; the only argument is seconds=" for setting in settings.values())
     if problems or seconds is None:
         raise UserError(*problems)
-    for node_id, address in nodes(psutil.process_iter()):
+    for node_id, address in find_nodes(psutil.process_iter()):
         _drain(node_id, address, int(seconds.value))
-    return 0 if leave(psutil.process_iter(), float(seconds.value)) else 1
+    return 0 if stop_trials(psutil.process_iter(), float(seconds.value)) else 1
 
 
-def nodes(processes: Iterable[psutil.Process]) -> list[tuple[str, str]]:
-    """The Ray nodes among the processes: their ids, and the addresses of their clusters."""
+def find_nodes(processes: Iterable[psutil.Process]) -> list[tuple[str, str]]:
+    """Return the id and the cluster address of every Ray node among the processes."""
     found = []
     for process in processes:
-        told = _command_of(process)
-        node_id, address = _NODE_ID.search(told), _ADDRESS.search(told)
-        if node_id is not None and address is not None and "/raylet " in told:
+        line = _command_line(process)
+        node_id, address = _NODE_ID.search(line), _ADDRESS.search(line)
+        if node_id is not None and address is not None and "/raylet " in line:
             found.append((node_id[1], address[1]))
     return found
 
 
-def _drain(node_id: str, address: str, seconds: int) -> None:
-    """Has the cluster give this node nothing more: else it would get the very trials back that have left."""
-    words = {
-        "--address": address,
-        "--node-id": node_id,
-        "--reason": "DRAIN_NODE_REASON_PREEMPTION",
-        "--reason-message": "search.cluster.leave",
-        "--deadline-remaining-seconds": str(seconds),
-    }
-    command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node"]
-    # Whatever comes of it, the trials are to be saved.
-    with suppress(subprocess.TimeoutExpired):
-        told = [part for pair in words.items() for part in pair]
-        subprocess.run([*command, *told], timeout=_DRAIN_SECONDS, check=False)
-
-
-def leave(processes: Iterable[psutil.Process], seconds: float) -> bool:
-    """Sends SIGTERM to those that are trials', and waits. False where some were still at it at the end."""
-    trials = [process for process in processes if _is_trial(process)]
+def stop_trials(processes: Iterable[psutil.Process], seconds: float) -> bool:
+    """Send SIGTERM to the trials among the processes, and return whether all have ended in time."""
+    trials = [process for process in processes if _TRIAL.match(_command_line(process))]
     for process in trials:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -76,12 +62,24 @@ def leave(processes: Iterable[psutil.Process], seconds: float) -> bool:
     return not alive
 
 
-def _is_trial(process: psutil.Process) -> bool:
-    return _TRIAL.match(_command_of(process)) is not None
+def _drain(node_id: str, address: str, seconds: int) -> None:
+    """Ask the cluster to schedule nothing more on this node: it would get back the trials that have left."""
+    options = {
+        "--address": address,
+        "--node-id": node_id,
+        "--reason": "DRAIN_NODE_REASON_PREEMPTION",
+        "--reason-message": "search.cluster.drain_node",
+        "--deadline-remaining-seconds": str(seconds),
+    }
+    command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node"]
+    # Trials must be saved even if this fails.
+    with suppress(subprocess.TimeoutExpired):
+        arguments = [part for option in options.items() for part in option]
+        subprocess.run([*command, *arguments], timeout=_DRAIN_SECONDS, check=False)
 
 
-def _command_of(process: psutil.Process) -> str:
-    """Empty where it has ended meanwhile, or is nobody's that we may look at."""
+def _command_line(process: psutil.Process) -> str:
+    """Return a process's command line, or '' if it has ended or may not be inspected."""
     try:
         return " ".join(process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -89,4 +87,4 @@ def _command_of(process: psutil.Process) -> str:
 
 
 if __name__ == "__main__":
-    command(main)
+    sys.exit(run_program(main, sys.argv[1:]))

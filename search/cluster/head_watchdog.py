@@ -1,4 +1,4 @@
-"""Notices that a cluster's head is gone, and ends the driver in bounded time."""
+"""A watchdog that ends the driver in bounded time once the cluster's head is gone."""
 
 import os
 import signal
@@ -10,48 +10,48 @@ from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
 
-_LOOK_EVERY_SECONDS = 2.0
-#: How long the main thread may take to hear of it.
-_LET_GO_SECONDS = 10.0
+_POLL_SECONDS = 2.0
+#: Time that the main thread gets to react.
+_GRACE_SECONDS = 10.0
 _SIGNAL = signal.SIGUSR1
 
 
 class ClusterLostError(BaseException):
-    """The head has been silent for too long. No Exception: Tune would take it for a trial's."""
+    """The head has not answered for too long. Not an Exception: Tune would take it for a trial's."""
 
 
 @contextmanager
-def watch_head(address: str, lost_seconds: float, last_words: str) -> Iterator[None]:
-    """Raises ClusterLostError in the main thread, from within the context, once the head is gone.
+def watch_head(address: str, lost_seconds: float, message: str) -> Iterator[None]:
+    """Raise ClusterLostError in the main thread, inside the context, once the head is gone.
 
-    Ray's calls wait for ever then, and let nothing through but a signal.
+    Ray's calls then block for ever, and only a signal interrupts them.
 
     Args:
-        address: of the head, host:port.
-        lost_seconds: without an answer, until it is lost; a head may be started anew meanwhile.
-        last_words: what is told where Ray does not let go of the main thread, and the process ends at once.
+        address: HOST:PORT of the head.
+        lost_seconds: Seconds without an answer after which the head is lost; it may restart before.
+        message: Printed if Ray does not release the main thread and the process has to exit at once.
     """
     over = threading.Event()
     main = threading.main_thread().ident
     assert main == threading.get_ident(), "signals reach the main thread only"
 
-    def tell(number: int, frame: FrameType | None) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         if not over.is_set():
             raise ClusterLostError
 
     def watch() -> None:
         answered = monotonic()
-        while not over.wait(_LOOK_EVERY_SECONDS):
+        while not over.wait(_POLL_SECONDS):
             if _answers(address):
                 answered = monotonic()
             elif monotonic() - answered >= lost_seconds:
-                if monotonic() - answered >= lost_seconds + _LET_GO_SECONDS:
-                    print(f"error: {last_words}", file=sys.stderr, flush=True)
+                if monotonic() - answered >= lost_seconds + _GRACE_SECONDS:
+                    print(f"error: {message}", file=sys.stderr, flush=True)
                     os._exit(2)
-                # Again and again: what Tune does to clean up waits for the head as well.
+                # Repeatedly: Tune's cleanup waits for the head as well.
                 signal.pthread_kill(main, _SIGNAL)
 
-    previous = signal.signal(_SIGNAL, tell)
+    previous = signal.signal(_SIGNAL, interrupt)
     watcher = threading.Thread(target=watch, name="failmap-head", daemon=True)
     watcher.start()
     try:
@@ -65,7 +65,7 @@ def watch_head(address: str, lost_seconds: float, last_words: str) -> Iterator[N
 def _answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_LOOK_EVERY_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_POLL_SECONDS).close()
     except OSError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a job is shipped: the package and the user's YAML files. No data, no runs, nothing else."""
+"""The files shipped with a cluster job: the package and the user's YAML files. No data and no runs."""
 
 import json
 import shutil
@@ -13,49 +13,48 @@ from failmap.search.provenance import SHIPPED_CODE, describe_code
 PACKAGE = Path(failmap.__file__).parent
 #: In a checkout, the folder of the git repository; otherwise site-packages.
 CODE_ROOT = PACKAGE.parent
+#: The job's working directory, with the user's files, and the package beside it.
+WORKING_DIR, SHIPPED_PACKAGE = "job", PACKAGE.name
+#: Ray keeps shipments in the memory of the head node.
+MAX_MEGABYTES = 20
+
+_GROUPS = ("space", "budget", "cluster")
 
 
 def code_environment() -> dict[str, Any]:
     """Return Ray's runtime environment that puts our package on the path of every worker.
 
-    Ray follows the links of a checkout, packs the folder and uploads it once for each content (by hash, at
-    most 500 MiB; ours has under 2 MB).
+    Ray follows the links of a checkout, packs the folder and uploads it once per content (by hash, at most
+    500 MiB; ours is below 2 MB).
     """
     return {"py_modules": [str(PACKAGE)], "excludes": ["__pycache__"]}
 
 
-#: The folder in which the job runs, with the user's files, and the package beside it.
-WORKING_DIR, SHIPPED_PACKAGE = "job", PACKAGE.name
-_GROUPS = ("space", "budget", "cluster")
-#: Ray keeps shipments in the memory of the head node.
-MAX_MEGABYTES = 20
-
-
-def ship(words: Sequence[str], folder: Path) -> list[str]:
-    """Fills a folder with what a job needs, and returns the words as the job is to have them.
+def ship(arguments: Sequence[str], folder: Path) -> list[str]:
+    """Copy what a job needs into a folder, and return the arguments to start the job with.
 
     Args:
-        words: the command line's, valid.
-        folder: empty.
+        arguments: The command line's, valid.
+        folder: An empty folder.
 
     Raises:
-        UserError: it comes to too much.
+        UserError: The shipment is too large.
     """
     package = folder / SHIPPED_PACKAGE
     shutil.copytree(PACKAGE, package, ignore=_not_code)
     (package / SHIPPED_CODE).write_text(json.dumps(describe_code(CODE_ROOT)), encoding="utf-8")
     (folder / WORKING_DIR).mkdir()
-    shipped = [_with_its_file(word, folder) for word in words]
+    shipped = [_ship_yaml(argument, folder / WORKING_DIR) for argument in arguments]
     if megabytes(folder) > MAX_MEGABYTES:
         raise UserError(
-            f"{PACKAGE}: its code comes to {megabytes(folder):.0f} MB, more than {MAX_MEGABYTES}: "
-            "what lies in it that is no code?"
+            f"{PACKAGE}: its code is {megabytes(folder):.0f} MB large, more than {MAX_MEGABYTES}: "
+            "remove the files from it that are not code"
         )
     return shipped
 
 
 def megabytes(folder: Path) -> float:
-    """Size of all files in a folder."""
+    """Return the total size of the files in a folder."""
     return sum(path.lstat().st_size for path in folder.rglob("*")) / 1e6
 
 
@@ -69,13 +68,16 @@ def _not_code(folder: str, names: list[str]) -> set[str]:
     }
 
 
-def _with_its_file(word: str, folder: Path) -> str:
-    """A word that names a YAML file of the user's, with the file's place in the shipment."""
-    key, _, text = word.partition("=")
+def _ship_yaml(argument: str, working_dir: Path) -> str:
+    """Copy the YAML file that an argument names, and return the argument with the copy's path.
+
+    Other arguments are returned unchanged.
+    """
+    key, _, text = argument.partition("=")
     source = Path(text)
     if key not in _GROUPS or source.suffix not in (".yaml", ".yml"):
-        return word
-    place = Path(key) / source.name
-    (folder / WORKING_DIR / key).mkdir(exist_ok=True)
-    shutil.copyfile(source, folder / WORKING_DIR / place)
-    return f"{key}={place}"
+        return argument
+    copy = Path(key) / source.name
+    (working_dir / key).mkdir(exist_ok=True)
+    shutil.copyfile(source, working_dir / copy)
+    return f"{key}={copy}"

@@ -1,4 +1,4 @@
-"""A run as a job of a Ray cluster, through Ray's Jobs API: submitted once, followed from anywhere."""
+"""Runs as jobs of a Ray cluster, through Ray's Jobs API: submitted once, followed from anywhere."""
 
 import asyncio
 import logging
@@ -17,27 +17,27 @@ from failmap.run_folder.errors import UserError
 from failmap.search.cluster.job_package import SHIPPED_PACKAGE, WORKING_DIR
 from failmap.search.config import Cluster
 
-#: Seconds until a request is made again.
+#: Seconds between two requests.
 _POLL_SECONDS = 1.0
-#: What a cluster says that has just been started, and how long that may go on.
+#: The answer of a cluster that is still starting, and how long it is tolerated.
 _NO_AGENT, _AGENT_SECONDS = "No available agent to submit job", 60.0
-#: Ray's loggers that tell a user what we tell better.
-_TALKATIVE = (
+#: Ray's loggers whose messages ours replace.
+_REPLACED_LOGGERS = (
     "ray.dashboard.modules.dashboard_sdk",
     "ray.dashboard.modules.job.sdk",
     "ray._private.runtime_env.packaging",
 )
-#: What a request may end with: refused, unreachable, or cut off.
+#: The errors of a request that is refused, does not arrive, or is cut off.
 _ERRORS = (OSError, RuntimeError, ValueError, RayError, aiohttp.ClientError)
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A job that was found or begun.
+    """A job of a run.
 
     Attributes:
         id: Ray's submission id.
-        is_new: it was begun just now.
+        is_new: Whether it was submitted now, and not found.
     """
 
     id: str
@@ -48,38 +48,37 @@ class Jobs:
     """The jobs of one cluster.
 
     Args:
-        cluster: its address is that of the dashboard, `http://HOST:8265`; `prepare_jobs_client` was called
-            with it.
+        cluster: Its address is the dashboard's, `http://HOST:8265`; `prepare_jobs_client` was called with it.
 
     Raises:
-        UserError: it does not answer there, or refuses our token.
+        UserError: It does not answer, or refuses our token.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._address = cluster.address
-        for name in _TALKATIVE:
+        for name in _REPLACED_LOGGERS:
             logging.getLogger(name).setLevel(logging.ERROR)
         try:
             self._client = JobSubmissionClient(cluster.address)
         except _ERRORS as error:
-            raise self._silence(error) from None
+            raise self._user_error(error) from None
 
     def submit(self, stem: str, entrypoint: str, shipment: Path) -> Submission:
-        """Begins a job, unless one of this stem is under way.
+        """Submit a job, unless one of this stem is running.
 
         Args:
-            stem: what the run's jobs are called; each has the number of its attempt behind it.
-            entrypoint: the shell's command line.
+            stem: The name of the run's jobs, to which the number of the attempt is appended.
+            entrypoint: The job's command line.
             shipment: A folder that `ship` filled.
 
         Raises:
-            UserError: the cluster refuses it.
+            UserError: The cluster refuses it.
         """
         attempts = self._attempts(stem)
         if attempts and not attempts[max(attempts)].status.is_terminal():
             return Submission(f"{stem}.{max(attempts)}", is_new=False)
         submission_id = f"{stem}.{max(attempts, default=0) + 1}"
-        until = monotonic() + _AGENT_SECONDS
+        deadline = monotonic() + _AGENT_SECONDS
         while True:
             try:
                 self._client.submit_job(
@@ -92,17 +91,17 @@ class Jobs:
                 )
                 return Submission(submission_id, is_new=True)
             except _ERRORS as error:
-                if _NO_AGENT not in str(error) or monotonic() >= until:
-                    # Somebody else may have typed the same at the same time.
+                if _NO_AGENT not in str(error) or monotonic() >= deadline:
+                    # The same run may have been submitted elsewhere at the same time.
                     if submission_id.rpartition(".")[2] in map(str, self._attempts(stem)):
                         return Submission(submission_id, is_new=False)
-                    raise self._silence(error) from None
+                    raise self._user_error(error) from None
             sleep(_POLL_SECONDS)
 
     def follow(self, submission_id: str, show: Callable[[str], None]) -> int:
-        """Shows a job's log until it ends, and returns its exit status: 1 where nobody knows it.
+        """Show a job's log until it ends, and return its exit status, or 1 if it is unknown.
 
-        A connection that breaks is made again, and nothing is shown twice.
+        A broken connection is restored, and nothing is shown twice.
         """
         num_shown = 0
         while True:
@@ -113,7 +112,7 @@ class Jobs:
             sleep(_POLL_SECONDS)
 
     async def _show_log(self, submission_id: str, show: Callable[[str], None], num_before: int) -> int:
-        """Shows what comes behind so many characters, and returns how many there were in all."""
+        """Show the log after the first `num_before` characters, and return its length."""
         num_seen = 0
         with suppress(*_ERRORS):
             async for text in self._client.tail_job_logs(submission_id):
@@ -131,11 +130,11 @@ class Jobs:
         return details.driver_exit_code or 1
 
     def _attempts(self, stem: str) -> dict[int, JobDetails]:
-        """The jobs of a stem by their attempt."""
+        """Return the jobs of a stem by the number of their attempt."""
         try:
             jobs = self._client.list_jobs()
         except _ERRORS as error:
-            raise self._silence(error) from None
+            raise self._user_error(error) from None
         named = ((job, *(job.submission_id or "").rpartition(".")[::2]) for job in jobs)
         return {int(number): job for job, name, number in named if name == stem and number.isdecimal()}
 
@@ -143,14 +142,14 @@ class Jobs:
         try:
             return self._client.get_job_info(submission_id)
         except _ERRORS as error:
-            raise self._silence(error) from None
+            raise self._user_error(error) from None
 
-    def _silence(self, error: Exception) -> UserError:
-        told = str(error).strip().splitlines()
-        return UserError(f"cluster.address={self._address}: {told[0] if told else type(error).__name__}")
+    def _user_error(self, error: Exception) -> UserError:
+        lines = str(error).strip().splitlines()
+        return UserError(f"cluster.address={self._address}: {lines[0] if lines else type(error).__name__}")
 
 
 def job_stem(run: str, storage: str) -> str:
-    """What the jobs of a run are called: the same wherever it is typed."""
+    """Return the name of a run's jobs, which is the same on every machine."""
     digest = blake2b(f"{storage.rstrip('/')}/{run}".encode(), digest_size=4).hexdigest()
     return f"failmap-{run.replace('+', '_')}-{digest}"

@@ -1,6 +1,6 @@
-"""Asks a cluster for its nodes, with the authentication of this process's environment, and says how it went.
+"""Ask a cluster for its nodes with this process's authentication, and print the answer.
 
-A program for `search.cluster.authentication`: python -m search.cluster.knock ADDRESS
+python -m search.cluster.probe_auth ADDRESS, started by `search.cluster.authentication`.
 """
 
 import signal
@@ -14,15 +14,15 @@ from ray.exceptions import AuthenticationError
 
 #: Compiled, and without types.
 _raylet: Any = import_module("ray._raylet")
-#: How long the cluster's head may take for an answer, and for all of it: Ray's client waits for half a minute
-#: for something that listens and says nothing.
+#: Timeouts of the head's answer and of the whole probe: Ray's client waits half a minute for a listener that
+#: says nothing.
 _ANSWER_SECONDS = 5.0
 _ALL_SECONDS = 15
 
 
 def main(address: str) -> str:
-    """'in', 'refused', 'no token', or why there is no answer. SIGALRM ends it where nothing answers."""
-    # Not handled: nothing in Python hears of it while the compiled client waits.
+    """Return 'in', 'refused', 'no token', or why there is no answer. SIGALRM ends it if nothing answers."""
+    # Without a handler: Python runs none while the compiled client waits.
     signal.alarm(_ALL_SECONDS)
     try:
         # Without it, a missing token would end this process in the compiled client, without an exception.
@@ -32,7 +32,7 @@ def main(address: str) -> str:
     except AuthenticationError as error:
         return "no token" if "no authentication token was found" in str(error) else "refused"
     except Exception as error:
-        # Ray's client raises whatever comes: the driver shows it in its one line.
+        # Ray's client raises plain Exceptions too; the driver shows the first line.
         return str(error).splitlines()[0].rstrip(".")
     return "in"
 

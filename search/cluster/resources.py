@@ -1,4 +1,4 @@
-"""What one trial gets of a cluster, and how many trials fit into it at once."""
+"""The resources of one trial, and how many trials fit into the cluster at once."""
 
 from collections.abc import Mapping, Sequence
 from threading import Thread
@@ -14,15 +14,15 @@ Resources = Mapping[str, float]
 
 #: Ray counts resources in units of 1e-4 (FixedPoint, src/ray/common/scheduling/fixed_point.h).
 _UNITS = 10_000
-#: How long an answer about the cluster's nodes is good for: Tune asks many times a second.
+#: How long the number of slots is cached: Tune asks many times a second.
 _FRESH_SECONDS = 2.0
 
 
 def trial_resources(cluster: Cluster) -> dict[str, float]:
-    """Ray's resources of one trial: as configured; of GPUs one where some node has any and nobody says.
+    """Return Ray's resources of one trial: as configured, and by default one GPU if any node has one.
 
     Raises:
-        UserError: no node could ever hold such a trial.
+        UserError: No node could ever hold such a trial.
     """
     nodes = nodes_of_the_cluster()
     gpus = cluster.gpus_per_trial
@@ -31,27 +31,27 @@ def trial_resources(cluster: Cluster) -> dict[str, float]:
     wanted = {"CPU": float(cluster.cpus_per_trial), "GPU": gpus, **cluster.resources_per_trial}
     if cluster.memory_per_trial is not None:
         wanted["memory"] = float(round(cluster.memory_per_trial * 2**30))
-    # An autoscaler brings what is not there yet: only who says how many trials it shall bring gets to wait.
+    # An autoscaler adds nodes later: this is waited for only if trials_at_once says how many to expect.
     if cluster.trials_at_once is None and not num_slots(nodes, wanted):
         raise UserError(_nothing_fits(nodes, wanted))
     return wanted
 
 
 def num_slots(nodes: Sequence[Resources], wanted: Resources) -> int:
-    """How many trials fit at once. A trial runs on one node, and a part of a GPU is a part of one GPU.
+    """Return how many trials fit at once. A trial runs on one node, and part of a GPU is part of one GPU.
 
     Args:
-        nodes: the resources of each.
-        wanted: those of one trial.
+        nodes: The resources of each node.
+        wanted: The resources of one trial.
     """
     return sum(_num_on(node, wanted) for node in nodes)
 
 
 class Slots:
-    """How many trials may be under way now: it follows a cluster that grows and shrinks.
+    """The number of trials that may run now, in a cluster that grows and shrinks.
 
-    The cluster is asked by a thread beside: where the head is gone, Ray's answer never comes, and no signal
-    interrupts the wait for it.
+    A separate thread asks the cluster: if the head is gone, Ray never answers, and no signal interrupts the
+    call.
     """
 
     def __init__(self, cluster: Cluster, wanted: Resources) -> None:
@@ -63,7 +63,7 @@ class Slots:
         self._ask()
 
     def __call__(self) -> int:
-        """At least one: where every node was lost, the next one is waited for."""
+        """Return the number, at least one: after the loss of every node, the next one is waited for."""
         if self._fixed is not None:
             return self._fixed
         is_asking = self._asking is not None and self._asking.is_alive()
@@ -78,7 +78,7 @@ class Slots:
 
 
 def nodes_of_the_cluster() -> list[Resources]:
-    """The resources of each node that is alive."""
+    """Return the resources of each node that is alive."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
@@ -99,7 +99,7 @@ def _units(amount: float) -> int:
 
 
 def _nothing_fits(nodes: Sequence[Resources], wanted: Resources) -> str:
-    """One line: what a trial wants, and the node that comes nearest to it."""
+    """Return a message with the resources of a trial and of the nearest node."""
     names = [name for name, amount in wanted.items() if _units(amount)]
     nearest = max(
         nodes,
@@ -111,8 +111,8 @@ def _nothing_fits(nodes: Sequence[Resources], wanted: Resources) -> str:
     )
     return (
         f"no node holds a trial of {_shown(wanted, names)}: the largest of {len(nodes)} has "
-        f"{_shown(nearest, names)}; ask for less by cluster.*_per_trial, or, where an autoscaler brings "
-        "larger nodes, say cluster.trials_at_once=N"
+        f"{_shown(nearest, names)}; lower cluster.*_per_trial, or, if an autoscaler adds "
+        "larger nodes, set cluster.trials_at_once=N"
     )
 
 

@@ -1,4 +1,4 @@
-"""Trials whose worker has gone: what became of it, and who ends one that is silent."""
+"""Failures of trials outside their own code: lost workers, and workers that hang."""
 
 import re
 from pathlib import Path
@@ -11,57 +11,57 @@ from failmap.search.heartbeat import Heartbeats
 from failmap.search.trial.preemption import PreemptedError
 from failmap.search.trial_lifecycle import NotPickled, TrialLifecycle
 
-#: Where Ray's text of a dead actor or a failed task says where it was.
+#: The host in Ray's message about a dead actor or a failed task.
 _HOST = re.compile(r"\bip[:=] ?([0-9a-fA-F.:]+)")
 _LEAVING = re.compile(rf"\b{PreemptedError.__name__}: (.+)")
 _ERROR = re.compile(r"^([\w.]*(?:Error|Exception|Exit|Interrupt)\w*)(?::|$)", re.MULTILINE)
 
 
 class TrialFailures(NotPickled):
-    """Tells the desk of each lost trial what kind of loss it was.
+    """Classifies the loss of each trial and reports it.
 
     Args:
-        desk: who is told.
-        evaluation_minutes: how long a running trial may go without an evaluation; None: as long as it likes.
+        lifecycle: Receives the reports.
+        evaluation_minutes: Minutes that a running trial may take for an evaluation; None for no limit.
     """
 
-    def __init__(self, desk: TrialLifecycle, evaluation_minutes: float | None) -> None:
-        self._desk = desk
+    def __init__(self, lifecycle: TrialLifecycle, evaluation_minutes: float | None) -> None:
+        self._lifecycle = lifecycle
         self._minutes = evaluation_minutes
-        self._silence = Heartbeats[Trial](None if evaluation_minutes is None else evaluation_minutes * 60)
-        self._ended: set[str] = set()
+        self._heartbeats = Heartbeats[Trial](None if evaluation_minutes is None else evaluation_minutes * 60)
+        self._killed: set[str] = set()
 
     def hear(self, trial: Trial) -> None:
-        """It has started to run, or has reported."""
-        self._silence.beat(trial)
+        """Record that a trial has started, or has reported."""
+        self._heartbeats.beat(trial)
 
     def forget(self, trial: Trial) -> None:
-        """It has ended by itself."""
-        self._silence.remove(trial)
+        """Stop watching a trial that has ended by itself."""
+        self._heartbeats.remove(trial)
 
     def stop_silent_trials(self) -> None:
-        """Kills the workers of trials that hang. Tune then sees them die."""
-        for trial in self._silence.timed_out():
+        """Kill the workers of trials that hang. Tune then sees them die."""
+        for trial in self._heartbeats.timed_out():
             actor = trial.temporary_state.ray_actor
             if actor is not None:
-                self._ended.add(trial.trial_id)
+                self._killed.add(trial.trial_id)
                 ray.kill(actor, no_restart=True)
 
     def take(self, trial: Trial) -> None:
-        """Its worker has gone."""
-        self._silence.remove(trial)
-        if trial.trial_id in self._ended:
-            self._ended.remove(trial.trial_id)
+        """Report a trial whose worker is gone."""
+        self._heartbeats.remove(trial)
+        if trial.trial_id in self._killed:
+            self._killed.remove(trial.trial_id)
             reason = f"no evaluation within {self._minutes:g} minutes (cluster.evaluation_minutes)"
-            self._desk.fail(trial.trial_id, "hung", reason)
+            self._lifecycle.fail(trial.trial_id, "hung", reason)
         else:
-            # Schedulers are not given the error. Its text lies in Tune's folder, and nothing is unpickled.
+            # Tune passes no error to schedulers. Its text is in Tune's folder, and nothing is unpickled.
             text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
-            self._desk.fail(trial.trial_id, *failure_of(text))
+            self._lifecycle.fail(trial.trial_id, *failure_of(text))
 
 
 def failure_of(text: str) -> tuple[FaultKind, str]:
-    """The kind of loss that Ray's text of an error tells, and one line about it."""
+    """Return the kind of loss that Ray's error text describes, and a one-line reason."""
     if leaving := _LEAVING.search(text):
         return "preempted", leaving[1]
     host = _HOST.search(text)

@@ -1,33 +1,36 @@
-"""Waits for nodes: python -m search.cluster.assembled address=HOST:PORT nodes=4 seconds=300."""
+"""Wait for nodes: python -m search.cluster.wait_for_nodes address=HOST:PORT nodes=4 seconds=300."""
 
 import logging
+import sys
 from collections.abc import Sequence
-from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 
 import ray
 
-from failmap.run_folder.errors import UserError, command
+from failmap.run_folder.errors import UserError, run_program
 from failmap.search.loading.cli_args import parse_arguments
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs the program over its words. A cluster that stays smaller is told, and is none the less one."""
+def main(arguments: Sequence[str]) -> int:
+    """Run the program. It succeeds even if the cluster stays smaller, and prints its size."""
     problems: list[str] = []
-    read = parse_arguments(words, problems)
-    missing = [key for key in ("address", "nodes", "seconds") if key not in read]
+    settings = parse_arguments(arguments, problems)
+    missing = [key for key in ("address", "nodes", "seconds") if key not in settings]
     if problems or missing:
         raise UserError(*problems, *(f"{key}: is missing" for key in missing))
-    wanted, until = int(read["nodes"].value), monotonic() + float(read["seconds"].value)
-    ray.init(address=read["address"].text, log_to_driver=False, logging_level=logging.ERROR)
+    num_nodes = int(settings["nodes"].value)
+    deadline = monotonic() + float(settings["seconds"].value)
+    ray.init(address=settings["address"].text, log_to_driver=False, logging_level=logging.ERROR)
     try:
-        while (there := sum(node["Alive"] for node in ray.nodes())) < wanted and monotonic() < until:
-            Event().wait(0.5)
+        while (
+            num_alive := sum(node["Alive"] for node in ray.nodes())
+        ) < num_nodes and monotonic() < deadline:
+            sleep(0.5)
     finally:
         ray.shutdown()
-    print(f"{there} of {wanted} nodes have joined")
+    print(f"{num_alive} of {num_nodes} nodes have joined")
     return 0
 
 
 if __name__ == "__main__":
-    command(main)
+    sys.exit(run_program(main, sys.argv[1:]))

@@ -55,15 +55,15 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     # Not imported above: Optuna and pandas delay the message about a typo.
     from failmap.search.allocation.map_allocation import shard_cells
     from failmap.search.cost import relative_cost
-    from failmap.search.merging.compatibility import (
+    from failmap.search.merging.merged_run import merge_trials, write_run
+    from failmap.search.merging.sources import (
+        Source,
         absent_shards,
         harmless_differences,
         incompatibilities,
         merged_config,
+        read_source,
     )
-    from failmap.search.merging.source import Source, read_source
-    from failmap.search.merging.target import write_run
-    from failmap.search.merging.trials import merge_trials
     from failmap.search.new_run import resume_command
 
     sources: list[Source] = []

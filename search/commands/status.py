@@ -86,7 +86,7 @@ def _show(folder: RunFolder, console: Console) -> None:
             outcomes[note.outcome or "unfinished"] += 1
         else:
             interventions[note.outcome or "unfinished"] += 1
-    shard = "" if config.shard is None else f", {Shard.parse(config.shard).words}"
+    shard = "" if config.shard is None else f", {Shard.parse(config.shard).text}"
     console.print(Text(f"run {folder.name}{shard}: {driver_display(folder)}"), soft_wrap=True)
     console.print(Text(_counts(outcomes, "trial")), soft_wrap=True)
     if interventions:

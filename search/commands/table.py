@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from failmap.run_folder.errors import UserError, command, nearest
+from failmap.run_folder.errors import UserError, nearest, run_program
 
 if TYPE_CHECKING:
     from failmap.search.commands.help import HelpPage
@@ -79,7 +79,7 @@ def main(name: str | None = None) -> None:
     Args:
         name: The command; the first argument if None.
     """
-    command(_run_any if name is None else COMMANDS[name].run)
+    sys.exit(run_program(_run_any if name is None else COMMANDS[name].run, sys.argv[1:]))
 
 
 def _run_any(arguments: Sequence[str]) -> int:

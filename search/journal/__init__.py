@@ -1,1 +1,1 @@
-"""The journal, which holds the truth about every decision: in the run folder, or in a database."""
+"""The journal, which holds every decision of a run: in the run folder, or in a database."""

@@ -1,4 +1,4 @@
-"""A run's decisions in PostgreSQL, by Optuna's own storage: a study under the run's name."""
+"""A journal in PostgreSQL, in Optuna's own storage: a study with the run's name."""
 
 import json
 import secrets
@@ -20,24 +20,24 @@ from failmap.search.journal.address import SCHEME
 from failmap.search.journal.log import Journal
 from failmap.search.new_run import resume_command
 
-#: Under this attribute a study says to which run folder it belongs.
+#: The attribute of a study that identifies its run folder.
 _RUN_ID = "failmap_run_id"
 
 
 def open_database(
     address: str, password: str | None, folder: RunFolder, check: Callable[[], None]
 ) -> Journal:
-    """Opens a run's study in a database, or begins it.
+    """Open a run's study in a database, or create it.
 
     Args:
-        address: without a password.
-        password: None: PGPASSWORD or ~/.pgpass has it, or none is needed.
-        folder: the run's; it exists, and keeps the name of its study, so that it can be renamed.
-        check: is called before every commit.
+        address: The address without a password.
+        password: None if PGPASSWORD or ~/.pgpass has it, or none is needed.
+        folder: The run's folder, which exists. It stores the name of its study, so that it can be renamed.
+        check: Called before every commit.
 
     Raises:
-        UserError: the database cannot be reached or refuses, lacks the study, or has it for another run.
-        OSError: the run folder cannot be read or written.
+        UserError: The database cannot be reached or refuses, lacks the study, or has it for another run.
+        OSError: The run folder cannot be read or written.
     """
     translate_errors = partial(translate_database_errors, address, folder)
     with translate_errors():
@@ -55,10 +55,10 @@ def open_database(
 
 @contextmanager
 def translate_database_errors(address: str, folder: RunFolder) -> Iterator[None]:
-    """Turns an error of the database into one line.
+    """Turn errors of the database into a UserError of one line.
 
     Raises:
-        UserError: it cannot be reached, refuses, or the like.
+        UserError: It cannot be reached, refuses, or the like.
     """
     try:
         yield
@@ -70,7 +70,7 @@ def translate_database_errors(address: str, folder: RunFolder) -> Iterator[None]
         why = lines[0] if lines else type(root).__name__
         raise UserError(
             f"journal={address}: {why}; nothing that was finished is lost. "
-            f"Once that is mended, go on with {resume_command(folder)}"
+            f"Once that is fixed, continue with {resume_command(folder)}"
         ) from None
 
 
@@ -81,20 +81,20 @@ def _connect(address: str, password: str | None) -> RDBStorage:
     try:
         return RDBStorage(url, engine_kwargs=options)
     except (IntegrityError, ProgrammingError):
-        # Runs that begin at once in an empty database make its tables at once; the second look finds them.
+        # Runs that start together in an empty database all create its tables; the second attempt finds them.
         return RDBStorage(url, engine_kwargs=options)
 
 
 def _claim(storage: BaseStorage, address: str, folder: RunFolder) -> str:
-    """The study's name. A study is made where this run has none; another run's is left alone."""
-    study_name, run_id = _membership(folder)
+    """Return the name of the run's study, which is created if it does not exist. Another run's is refused."""
+    study_name, run_id = _identity(folder)
     try:
         study_id = storage.get_study_id_from_name(study_name)
     except KeyError:
         if store_of(folder.trials).list_folders(folder.trials):
             raise UserError(
                 f"journal={address}: has no study {study_name}, which holds the decisions of this run: "
-                "bring the database back from a copy"
+                "restore the database from a copy"
             ) from None
         try:
             study_id = storage.create_new_study([StudyDirection.MAXIMIZE], study_name)
@@ -108,21 +108,21 @@ def _claim(storage: BaseStorage, address: str, folder: RunFolder) -> str:
         return study_name
     if owner != run_id:
         raise UserError(
-            f"journal={address}: its study {study_name} belongs to another run: name this one otherwise by "
-            "run=NAME"
+            f"journal={address}: its study {study_name} belongs to another run: give this one another name "
+            "by run=NAME"
         )
     return study_name
 
 
-def _membership(folder: RunFolder) -> tuple[str, str]:
-    """The name of the run's study, and what was drawn to tell this run from others of the same name."""
+def _identity(folder: RunFolder) -> tuple[str, str]:
+    """Return the name of the run's study, and a random id that tells it from runs of the same name."""
     path = folder.path / "journal.json"
     store = store_of(path)
-    drawn = {"study": folder.name, "run_id": secrets.token_hex(8)}
-    if store.create(path, json.dumps(drawn).encode()):
-        return drawn["study"], drawn["run_id"]
+    new = {"study": folder.name, "run_id": secrets.token_hex(8)}
+    if store.create(path, json.dumps(new).encode()):
+        return new["study"], new["run_id"]
     try:
         values = parse(dict[str, str], store.read(path))
         return values["study"], values["run_id"]
     except (ParseError, KeyError):
-        raise UserError(f"{path} does not say which study holds this run's decisions") from None
+        raise UserError(f"{path} does not name the study that holds this run's decisions") from None

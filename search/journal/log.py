@@ -1,29 +1,32 @@
-"""Optuna's journal as lines in the run folder, kept whole whatever kills its one writer or fills the disk."""
+"""Optuna's journal as a log of lines in the run folder, which survives crashes and full disks."""
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend
+from optuna.trial import FrozenTrial
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.storage import AnyPath, Log, store_of
+from failmap.run_folder.storage import AnyPath, Log, is_local, store_of
+from failmap.run_folder.storage.bounded_files import MAX_LOG_BYTES
+from failmap.run_folder.storage.object_logs import lines_of, read_segments
 
 
 @dataclass(frozen=True)
 class Journal:
-    """An open journal. Its lease is checked before anything is added.
+    """An open journal. The run's lease is checked before anything is appended.
 
     Attributes:
-        storage: Optuna's view of it; to be used within `translate_errors`.
-        study_name: under which the run's decisions stand in it.
-        sync: waits until all that was added outlives this machine.
-        close: ends connections, if it has any.
-        translate_errors: turns its own errors, other than OSError, into a UserError of one line.
+        storage: Optuna's view of it, to be used inside `translate_errors`.
+        study_name: The study that holds the run's decisions.
+        sync: Waits until everything appended survives the loss of this machine.
+        close: Closes connections, if there are any.
+        translate_errors: Turns the journal's own errors, except OSError, into a UserError of one line.
     """
 
     storage: BaseStorage
@@ -34,10 +37,10 @@ class Journal:
 
 
 class LogBackend(BaseJournalBackend):
-    """The lines of a journal. The caller makes sure, by the run's lease, that nobody else writes them.
+    """The lines of a journal. The caller ensures, by the run's lease, that there is no other writer.
 
-    Optuna reads back every record it has just written; those are kept at hand, so that the log itself is
-    read once.
+    Optuna reads back every record that it has just written; these are kept in memory, so that the log itself
+    is read once.
     """
 
     def __init__(self, path: AnyPath, log: Log, check: Callable[[], None]) -> None:
@@ -49,10 +52,10 @@ class LogBackend(BaseJournalBackend):
         self._unread: deque[bytes] = deque()
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """The records from this number on.
+        """Yield the records from this number on.
 
         Raises:
-            UserError: a line is not a record.
+            UserError: A line is not a record.
         """
         if not self._is_read:
             assert log_number_from == 0, "the log is read from its beginning"
@@ -64,11 +67,11 @@ class LogBackend(BaseJournalBackend):
             yield json.loads(line)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Adds records, each one line, all or none.
+        """Append records, one line each, all or none.
 
         Raises:
-            UserError: another driver has taken the run over.
-            OSError: the disk is full or the like; the log is as it was.
+            UserError: Another driver has taken over the run.
+            OSError: The disk is full or the like; the log is unchanged.
         """
         assert self._is_read
         lines = [json.dumps(log, separators=(",", ":"), allow_nan=False).encode() + b"\n" for log in logs]
@@ -78,7 +81,7 @@ class LogBackend(BaseJournalBackend):
         self.num_lines += len(lines)
 
     def sync(self) -> None:
-        """Waits until all that was added outlives this machine. Raises as `append_logs` does."""
+        """Wait until everything appended survives the loss of this machine. Raises as `append_logs` does."""
         self._check()
         self._log.sync()
 
@@ -97,35 +100,81 @@ class LogBackend(BaseJournalBackend):
 def open_log(
     path: AnyPath, study_name: str, notice: Callable[[str], None], check: Callable[[], None]
 ) -> Journal:
-    """Opens a run's log, or begins it. What a crash left of a last line is cut off, and told.
+    """Open a run's log, or create it. A torn last line is cut off.
 
     Args:
-        path: the log.
-        study_name: for a new one; later the name in the log counts, for folders are renamed.
-        notice: is told of what was cut off.
-        check: is called before anything is added.
+        path: The log.
+        study_name: The name in a new log; an existing log keeps its name, as folders are renamed.
+        notice: Called with a line if something was cut off.
+        check: Called before anything is appended.
 
     Raises:
-        UserError: a line is corrupt; it is named.
-        OSError: the log cannot be read or written.
+        UserError: A line is corrupt; it is named.
+        OSError: The log cannot be read or written.
     """
     log = store_of(path).open_segments(path)
     if log.torn_bytes:
-        notice(f"{path}: cut off the last line, which a crash had left torn ({log.torn_bytes} bytes)")
+        notice(f"{path}: cut off the last line, which a crash had torn ({log.torn_bytes} bytes)")
     backend = LogBackend(path, log, check)
+    storage = _replay(backend)
+    names = [study.study_name for study in storage.get_all_studies()]
+    return Journal(storage, names[0] if names else study_name, backend.sync, lambda: None, nullcontext)
+
+
+def read_trials(path: AnyPath) -> tuple[FrozenTrial, ...]:
+    """Return the trials of a log by number. The log is not changed: a torn last line is ignored.
+
+    Raises:
+        UserError: A line is corrupt; it is named.
+        OSError: The log cannot be read.
+    """
+    storage = _replay(LogBackend(path, _ReadOnlyLog(_whole_lines(path)), lambda: None))
+    studies = storage.get_all_studies()
+    # A log has one study, or none if its driver died at once.
+    trials = storage.get_all_trials(studies[0]._study_id, deepcopy=False) if studies else []
+    return tuple(sorted(trials, key=lambda trial: trial.number))
+
+
+class _ReadOnlyLog:
+    """Lines in memory, as a `Log`."""
+
+    torn_bytes = 0
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+
+    def lines(self) -> Iterator[bytes]:
+        return iter(self._lines)
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        raise AssertionError("a log that is only read")
+
+    def sync(self) -> None:
+        """Do nothing."""
+
+
+def _whole_lines(path: AnyPath) -> list[bytes]:
+    store = store_of(path)
+    if not is_local(path):
+        return list(lines_of(read_segments(store, path)))
+    if not store.exists(path):
+        return []
+    lines = store.read(path, MAX_LOG_BYTES).splitlines(keepends=True)
+    return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
+
+
+def _replay(backend: LogBackend) -> JournalStorage:
     try:
-        storage = JournalStorage(backend)
+        return JournalStorage(backend)
     except UserError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
-        # Optuna trusts what it reads: a line that is JSON but no record shows itself while it is replayed.
-        raise UserError(_corrupt(path, backend.num_lines)) from error
-    names = [study.study_name for study in storage.get_all_studies()]
-    return Journal(storage, names[0] if names else study_name, backend.sync, lambda: None, nullcontext)
+        # Optuna trusts what it reads: a line that is JSON but no record fails when it is replayed.
+        raise UserError(_corrupt(backend.path, backend.num_lines)) from error
 
 
 def _corrupt(path: AnyPath, line: int) -> str:
     return (
         f"{path}, line {line} is corrupt: no record of Optuna's journal. "
-        "Restore the file from a copy, or delete this line and all below it to go on from there"
+        "Restore the file from a copy, or delete this line and all below it to continue from there"
     )

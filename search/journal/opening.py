@@ -1,4 +1,4 @@
-"""Opens a run's journal where its configuration says that it lies."""
+"""Opening the journal at the location that a run's configuration names."""
 
 from collections.abc import Callable
 
@@ -14,17 +14,17 @@ from failmap.search.journal.log import Journal, open_log
 def open_journal(
     config: RunConfig, folder: RunFolder, notice: Callable[[str], None], check: Callable[[], None]
 ) -> Journal:
-    """Opens a run's journal, or begins it.
+    """Open a run's journal, or create it.
 
     Args:
-        config: the run's.
-        folder: the run's; it exists.
-        notice: is told of every repair.
-        check: of the lease; is called before anything is added.
+        config: The run's configuration.
+        folder: The run's folder, which exists.
+        notice: Called with a line about every repair.
+        check: The lease's check, called before anything is appended.
 
     Raises:
-        UserError: it is corrupt, the database cannot be reached, or it belongs to another run.
-        OSError: the run folder cannot be read or written.
+        UserError: It is corrupt, the database cannot be reached, or it belongs to another run.
+        OSError: The run folder cannot be read or written.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if config.journal is None:
@@ -32,10 +32,10 @@ def open_journal(
         if not journal.storage.get_all_studies() and store_of(folder.trials).list_folders(folder.trials):
             raise UserError(
                 f"{folder.journal} holds no decision, and {folder.trials} holds trials: "
-                "restore the file from a copy, or remove these trials to begin anew"
+                "restore the file from a copy, or remove these trials to start over"
             )
         return journal
-    # Here, not above: it brings SQLAlchemy along.
+    # Imported here: it imports SQLAlchemy.
     from failmap.search.journal.database import open_database
 
     secret = config.journal_password

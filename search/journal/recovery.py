@@ -1,4 +1,4 @@
-"""Records that a crash has left behind the journal, found in few requests."""
+"""Trial records that a crash has left behind the journal, found in few requests."""
 
 from collections.abc import Sequence
 
@@ -9,38 +9,38 @@ from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import is_local, store_of
 from failmap.search.journal.trial_codec import record_of
 
-#: Records that are read at the same time: some 4 kB each.
-_READ_TOGETHER = 1024
+#: Records that are read at the same time, some 4 kB each.
+_BATCH = 1024
 
 
 def records_behind(folder: RunFolder, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials whose records are missing, were torn by a power loss, or say less than the journal.
+    """Return the trials whose records are missing, torn by a power loss, or older than the journal.
 
-    On a disk all are read. In an object store that would be a request each: a record grows when its trial
-    ends, and is not written again, so that one listing tells for all that have ended, and few are read.
+    On a disk, all records are read. In an object store, that would take a request each; but a record grows
+    when its trial ends and is not written again, so that the sizes in one listing settle most ended trials.
 
     Args:
-        folder: the run's.
-        trials: all of them, as the journal has them.
+        folder: The run's folder.
+        trials: All trials of the journal.
 
     Raises:
-        OSError: the folder cannot be read.
+        OSError: The folder cannot be read.
     """
     store = store_of(folder.path)
     states = {} if is_local(folder.path) else store.list_files(folder.trials)
-    unsure = [
-        trial for trial in trials if not _has_its_size(trial, states.get(f"{trial.number}/record.json"))
+    unverified = [
+        trial for trial in trials if not _has_final_size(trial, states.get(f"{trial.number}/record.json"))
     ]
     behind = []
-    for begin in range(0, len(unsure), _READ_TOGETHER):
-        share = unsure[begin : begin + _READ_TOGETHER]
-        paths = [folder.trial(trial.number).record for trial in share]
+    for begin in range(0, len(unverified), _BATCH):
+        batch = unverified[begin : begin + _BATCH]
+        paths = [folder.trial(trial.number).record for trial in batch]
         found = store.read_many(paths)
-        behind += [t for t, path in zip(share, paths, strict=True) if _is_behind(found.get(path), t)]
+        behind += [t for t, path in zip(batch, paths, strict=True) if _is_behind(found.get(path), t)]
     return behind
 
 
-def _has_its_size(trial: FrozenTrial, state: str | None) -> bool:
+def _has_final_size(trial: FrozenTrial, state: str | None) -> bool:
     if state is None or not trial.state.is_finished():
         return False
     return state.partition(" ")[0] == str(len(record_of(trial).to_json().encode()))
@@ -53,5 +53,9 @@ def _is_behind(written: bytes | None, trial: FrozenTrial) -> bool:
         record = TrialRecord.from_json(written.decode("utf-8"))
     except ValueError:
         return True
-    right = record_of(trial)
-    return (record.attempt, record.ended, record.faults) != (right.attempt, right.ended, right.faults)
+    expected = record_of(trial)
+    return (record.attempt, record.ended, record.faults) != (
+        expected.attempt,
+        expected.ended,
+        expected.faults,
+    )

@@ -1,4 +1,4 @@
-"""What the journal holds of one trial, and how it is read back."""
+"""The encoding of one trial in the journal, and its decoding."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +13,7 @@ from failmap.search.samplers.base import distributions
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 
-#: The exact outcome is in the summary: Optuna's states are fewer.
+#: Optuna's states are fewer than our outcomes: the summary holds the exact one.
 STATES: dict[Outcome, TrialState] = {
     "learned": TrialState.COMPLETE,
     "failed": TrialState.COMPLETE,
@@ -23,9 +23,9 @@ STATES: dict[Outcome, TrialState] = {
 
 
 def new_entry(space: Space, job: NextTrial, *, is_exempt: bool) -> FrozenTrial:
-    """A trial that begins, with all that is known of it, so that the journal takes it as one record.
+    """Return a starting trial with all its attributes, so that the journal appends one record.
 
-    An intervention has the parameters of what was changed, which every sampler can read.
+    An intervention has the parameters of the trial that it changes, which every sampler can read.
     """
     cell, recipe = job.cell.as_dict(), space.recipe_labels(job.recipe)
     changed = {} if job.intervention is None else {"intervention": asdict(job.intervention)}
@@ -48,40 +48,40 @@ def new_entry(space: Space, job: NextTrial, *, is_exempt: bool) -> FrozenTrial:
 
 
 def config_of(trial: FrozenTrial) -> TrialConfig:
-    """The very configuration that the trial is trained with: its batch may have been halved."""
+    """Return the configuration that the trial is trained with: its batch may have been halved."""
     return TrialConfig.model_validate(_config_values(trial.user_attrs))
 
 
 def faults_of(trial: FrozenTrial) -> tuple[Fault, ...]:
-    """What ended its earlier starts; journals of before there were faults do not say."""
+    """Return what ended the trial's earlier attempts; older journals have no faults."""
     return tuple(Fault(**fault) for fault in trial.user_attrs.get("faults", []))
 
 
 def halvings_of(trial: FrozenTrial) -> int:
-    """How often its batch was halved."""
+    """Return how often the trial's batch was halved."""
     halvings: int = trial.user_attrs.get("batch_halvings", 0)
     return halvings
 
 
 def origin_of(trial: FrozenTrial) -> Origin | None:
-    """In which other run it was begun; None for a trial of this run's own."""
+    """Return the run in which the trial started, or None if it is this run."""
     stored = trial.user_attrs.get("origin")
     return None if stored is None else Origin(**stored)
 
 
 def summary_of(trial: FrozenTrial) -> Summary | None:
-    """How it ended; None where it has not."""
+    """Return the trial's summary, or None if it has not ended."""
     values = trial.user_attrs.get("summary")
     return None if values is None else Summary.from_dict(values)
 
 
 def values_told(summary: Summary) -> list[float] | None:
-    """What Optuna is told beside the state: the score of a trial that went to its end."""
+    """Return the values that Optuna stores with the state: the score, or None after an error."""
     return None if summary.outcome == "errored" else [summary.score]
 
 
 def known_trial(trial: FrozenTrial, space: Space) -> KnownTrial:
-    """What the driver keeps of it."""
+    """Return the trial as the driver keeps it in memory."""
     attributes = trial.user_attrs
     note = KnownTrial(
         trial.number,
@@ -100,7 +100,7 @@ def known_trial(trial: FrozenTrial, space: Space) -> KnownTrial:
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
-    """What its record.json must say: a function of the journal alone."""
+    """Return the trial's record.json, a function of the journal alone."""
     attributes: dict[str, Any] = trial.user_attrs
     return TrialRecord(
         number=trial.number,
@@ -122,22 +122,22 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
 
 
 def _config_values(attributes: dict[str, Any]) -> dict[str, Any]:
-    """The configuration as it was begun with, less the halvings of its batch."""
+    """Return the original configuration with the halvings of its batch applied."""
     config: dict[str, Any] = attributes["config"]
     halvings = attributes.get("batch_halvings", 0)
     if not halvings:
         return config
     train = config["train"]
-    assert isinstance(train["batch_size"], int), "who halves a batch knows its size"
+    assert isinstance(train["batch_size"], int), "only a batch of known size is halved"
     return {**config, "train": {**train, "batch_size": train["batch_size"] >> halvings}}
 
 
 def _intervention_of(attributes: dict[str, Any]) -> Intervention | None:
-    """What was changed; journals of before there were interventions do not say."""
+    """Return the trial's intervention; older journals have none."""
     stored = attributes.get("intervention")
     return None if stored is None else Intervention(**stored)
 
 
 def _with_zone(local: datetime) -> str:
-    """Optuna keeps local times without their zone."""
+    """Return a time in ISO 8601 with its zone: Optuna stores local times without one."""
     return local.astimezone().isoformat(timespec="milliseconds")

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.paths import name_problem
 from failmap.run_folder.storage import check_location, parse_location
 from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
@@ -25,7 +26,7 @@ from failmap.search.loading.cli_args import (
 from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
 from failmap.search.loading.validation import check_fields
-from failmap.search.new_run import generate_run_name, name_problem
+from failmap.search.new_run import generate_run_name
 from failmap.search.shards import Shard, name_of_shard, shard_of_name, shard_problems
 from failmap.search.space import Space
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.paths import RunFolder, names_of_runs
+from failmap.run_folder.paths import RunFolder, name_problem, names_of_runs
 from failmap.run_folder.storage import check_location, parse_location, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.config import RunConfig
@@ -18,7 +18,6 @@ from failmap.search.loading.fields import KINDS, Schema
 from failmap.search.loading.request import run_values
 from failmap.search.loading.stored import flat
 from failmap.search.loading.validation import shown, translate
-from failmap.search.new_run import name_problem
 from failmap.search.space import Axis, Space
 
 #: Groups that a run may be continued with, besides more values on an axis.

@@ -1,1 +1,1 @@
-"""Makes one run of several: what each of them left, whether they belong together, and the run they become."""
+"""Merging runs: the sources, whether they belong together, and the merged run."""

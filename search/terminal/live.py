@@ -69,7 +69,7 @@ class LiveView(TerminalView):
         rest = remaining(self.config, self.reached, self.known.by_cell)
         left = self.eta.seconds_left(self.known.by_cell, rest)
         num_changed = sum(trial.outcome is None for trial in self.known.interventions)
-        shard = [] if self.config.shard is None else [Shard.parse(self.config.shard).words]
+        shard = [] if self.config.shard is None else [Shard.parse(self.config.shard).text]
         parts = [
             *shard,
             duration_display(seconds),

@@ -1,48 +1,42 @@
-"""How a program ends: with its status, or with a line for each mistake."""
+"""Programs exit with their own status, or with one line for each mistake."""
 
 from collections.abc import Sequence
 
 import pytest
 
-from failmap.run_folder.errors import UserError, command, nearest
+from failmap.run_folder.errors import UserError, nearest, run_program
 
 
-def status_of(main: object) -> object:
-    with pytest.raises(SystemExit) as ended:
-        command(main)  # type: ignore[arg-type]
-    return ended.value.code
+@pytest.mark.parametrize("status", [0, 130])
+def test_status_of_main_is_returned(status: int) -> None:
+    assert run_program(lambda arguments: status + len(arguments), []) == status
 
 
-def test_a_program_ends_with_what_it_returns() -> None:
-    assert status_of(lambda words: 0) == 0
-    assert status_of(lambda words: 130) == 130
+def test_every_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(arguments: Sequence[str]) -> int:
+        raise UserError(*arguments)
 
-
-def test_every_mistake_is_a_line_and_the_status_is_two(capsys: pytest.CaptureFixture[str]) -> None:
-    def main(words: Sequence[str]) -> int:
-        raise UserError("one", "two")
-
-    assert status_of(main) == 2
+    assert run_program(main, ["one", "two"]) == 2
     assert capsys.readouterr().err == "error: one\nerror: two\n"
 
 
-def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    def main(words: Sequence[str]) -> int:
+def test_ctrl_c_shows_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(arguments: Sequence[str]) -> int:
         raise KeyboardInterrupt
 
-    assert status_of(main) == 130
+    assert run_program(main, []) == 130
     assert capsys.readouterr().err == "stopped at once\n"
 
 
-def test_our_own_mistakes_are_not_hidden() -> None:
-    def main(words: Sequence[str]) -> int:
+def test_bugs_keep_their_traceback() -> None:
+    def main(arguments: Sequence[str]) -> int:
         raise AssertionError("a bug")
 
     with pytest.raises(AssertionError, match="a bug"):
-        command(main)
+        run_program(main, [])
 
 
-def test_the_nearest_name_or_else_all_of_them() -> None:
+def test_nearest_name() -> None:
     assert nearest("addin", ["adding", "parity"]) == "; did you mean adding?"
     assert nearest("xyz", ["adding", "parity"]) == "; known: adding, parity"
     assert nearest("xyz", []) == ""

@@ -1,3 +1,5 @@
+"""One driver at a time: refused, followed after its death, superseded, and cut off from the storage."""
+
 import json
 import os
 import shutil
@@ -19,11 +21,12 @@ from failmap.run_folder.storage import AnyPath
 from failmap.search.lease import Lease, acquire_lease, driver_of
 from failmap.search.lease_terms import LeaseTiming, Owner, SupersededError, Terms
 
-#: Beats that a test can wait for; and where one who beats is to be seen, a silence of no busy machine.
+#: Heartbeats that a test can wait for; PATIENT is for tests in which a live driver must be noticed on a busy
+#: machine.
 QUICK = LeaseTiming(beat_seconds=0.05, watch_seconds=1.0)
 PATIENT = LeaseTiming(beat_seconds=0.05, watch_seconds=60.0)
 
-#: Holds a run and writes a line again and again, each after a check, as the study does.
+#: Holds a run and writes lines, each after a check, as the study does.
 DRIVER = """
 import sys, time
 from dataclasses import replace
@@ -70,7 +73,7 @@ def start_driver(folder: RunFolder) -> Iterator[StartDriver]:
 
 @pytest.fixture
 def leases() -> Iterator[list[Lease]]:
-    """Leases that a test has taken, to be given back after it."""
+    """Yield a list of leases to be released after the test."""
     taken: list[Lease] = []
     yield taken
     for lease in taken:
@@ -82,7 +85,7 @@ def owner_elsewhere(place: str = "another boot of another machine") -> Owner:
 
 
 def leave_term(folder: RunFolder, owner: Owner | None, content: bytes | None = None) -> None:
-    """What a driver leaves that dies: a term that nobody has given back."""
+    """Write the term of a driver that died: it was never released."""
     if content is None:
         assert owner is not None
         assert Terms(folder).create(1, owner, "its token")
@@ -91,40 +94,38 @@ def leave_term(folder: RunFolder, owner: Owner | None, content: bytes | None = N
         Terms(folder).path(1).write_bytes(content)
 
 
-def test_a_second_driver_is_refused_by_process_and_host(folder: RunFolder, start_driver: StartDriver) -> None:
-    driver, told = start_driver(), list[str]()
+def test_second_driver_is_refused(folder: RunFolder, start_driver: StartDriver) -> None:
+    driver, lines = start_driver(), list[str]()
     with pytest.raises(UserError, match=f"process {driver.pid} on host {socket.gethostname()}"):
-        acquire_lease(folder, told.append)
-    assert not told, "who is on this host is looked up, not waited for"
+        acquire_lease(folder, lines.append)
+    assert not lines, "a driver on this host is looked up, not waited for"
 
 
-def test_a_driver_that_was_killed_is_followed_at_once_and_told(
+def test_killed_driver_is_followed_at_once(
     folder: RunFolder, start_driver: StartDriver, leases: list[Lease]
 ) -> None:
-    driver, told = start_driver(), list[str]()
+    driver, lines = start_driver(), list[str]()
     driver.kill()
-    # Not waited for yet: of the process its exit status is left.
+    # A zombie: its exit status has not been collected.
     assert os.waitid(os.P_PID, driver.pid, os.WEXITED | os.WNOWAIT)
-    leases.append(acquire_lease(folder, told.append))
-    assert told == [
+    leases.append(acquire_lease(folder, lines.append))
+    assert lines == [
         f"took over the run from a driver that died (process {driver.pid} on host {socket.gethostname()})"
     ]
     with pytest.raises(UserError, match="is driven by"):
-        acquire_lease(folder, told.append)
+        acquire_lease(folder, lines.append)
 
 
-def test_a_process_with_the_same_id_but_another_start_does_not_hold_the_run(
-    folder: RunFolder, leases: list[Lease]
-) -> None:
+def test_reused_process_id(folder: RunFolder, leases: list[Lease]) -> None:
     owner = Owner.this_process()
     leave_term(folder, replace(owner, started=owner.started - 1))
-    told: list[str] = []
-    leases.append(acquire_lease(folder, told.append))
-    assert len(told) == 1
+    lines: list[str] = []
+    leases.append(acquire_lease(folder, lines.append))
+    assert len(lines) == 1
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux counts ticks since its start")
-def test_a_driver_is_known_by_ticks_since_the_start_of_its_machine_which_no_clock_moves() -> None:
+def test_owner_is_independent_of_the_clock() -> None:
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     owner = Owner.this_process()
@@ -132,26 +133,26 @@ def test_a_driver_is_known_by_ticks_since_the_start_of_its_machine_which_no_cloc
     assert owner.place.startswith(boot)
 
 
-def test_a_driver_elsewhere_that_beats_is_not_disturbed(folder: RunFolder, start_driver: StartDriver) -> None:
-    driver, told = start_driver("another container"), list[str]()
+def test_live_driver_elsewhere(folder: RunFolder, start_driver: StartDriver) -> None:
+    driver, lines = start_driver("another container"), list[str]()
     with pytest.raises(UserError, match=f"process {driver.pid} on host"):
-        acquire_lease(folder, told.append, timing=PATIENT)
-    assert ["waiting up to 60 s" in line for line in told] == [True]
+        acquire_lease(folder, lines.append, timing=PATIENT)
+    assert ["waiting up to 60 s" in line for line in lines] == [True]
     driver.kill()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"host": 1}', b'{"torn'])
-def test_a_driver_elsewhere_that_is_silent_is_followed_without_anybody_deleting_a_file(
+def test_silent_driver_elsewhere_is_followed(
     folder: RunFolder, leases: list[Lease], content: bytes | None
 ) -> None:
     leave_term(folder, owner_elsewhere(), content)
-    told: list[str] = []
-    leases.append(acquire_lease(folder, told.append, timing=replace(QUICK, watch_seconds=0.1)))
-    assert [line.partition(" ")[0] for line in told] == ["waiting", "took"]
+    lines: list[str] = []
+    leases.append(acquire_lease(folder, lines.append, timing=replace(QUICK, watch_seconds=0.1)))
+    assert [line.partition(" ")[0] for line in lines] == ["waiting", "took"]
     assert driver_of(folder) == Owner.this_process()
 
 
-def test_a_driver_that_slept_while_it_was_superseded_wakes_and_writes_nothing(
+def test_superseded_driver_wakes_and_writes_nothing(
     folder: RunFolder, start_driver: StartDriver, leases: list[Lease]
 ) -> None:
     driver = start_driver("another container", QUICK)
@@ -161,8 +162,8 @@ def test_a_driver_that_slept_while_it_was_superseded_wakes_and_writes_nothing(
     journal = folder.path / "journal.log"
     before = journal.read_bytes() if journal.exists() else b""
     os.kill(driver.pid, signal.SIGCONT)
-    said, _ = driver.communicate(timeout=60)
-    assert said == (
+    output, _ = driver.communicate(timeout=60)
+    assert output == (
         f"run tiny was taken over by process {os.getpid()} on host {socket.gethostname()}: "
         "nothing more is written here\n"
     )
@@ -186,13 +187,13 @@ def take_all_at_once(storage: AnyPath, num_rivals: int, timing: LeaseTiming) -> 
 
 @pytest.mark.parametrize("is_new", [True, False], ids=["a new run", "a dead driver's run"])
 @pytest.mark.parametrize("place", ["disk", "s3"])
-def test_of_many_that_take_a_run_at_once_one_gets_it(
+def test_one_of_many_rivals_gets_the_run(
     place: str, is_new: bool, tmp_path: Path, leases: list[Lease], request: pytest.FixtureRequest
 ) -> None:
     storage: AnyPath = tmp_path if place == "disk" else request.getfixturevalue("s3_storage")
     if not is_new:
         leave_term(RunFolder(storage / "tiny"), owner_elsewhere())
-    # Who follows a dead driver has waited all that time for it.
+    # Whoever follows a dead driver has waited for all of `watch_seconds`.
     taken = take_all_at_once(storage, 6, PATIENT if is_new else replace(QUICK, watch_seconds=3.0))
     leases += [lease for lease in taken if isinstance(lease, Lease)]
     assert len(leases) == 1
@@ -200,7 +201,7 @@ def test_of_many_that_take_a_run_at_once_one_gets_it(
     leases[0].check()
 
 
-def test_a_lease_that_was_given_back_is_taken_without_a_word(folder: RunFolder, leases: list[Lease]) -> None:
+def test_released_run_is_taken_silently(folder: RunFolder) -> None:
     assert driver_of(folder) is None
     for _ in range(5):
         lease = acquire_lease(folder, pytest.fail)
@@ -209,14 +210,14 @@ def test_a_lease_that_was_given_back_is_taken_without_a_word(folder: RunFolder, 
         assert driver_of(folder) is None
 
 
-def test_a_superseded_driver_gives_nothing_back(folder: RunFolder, leases: list[Lease]) -> None:
+def test_superseded_driver_releases_nothing(folder: RunFolder) -> None:
     mine = acquire_lease(folder, print)
     assert Terms(folder).create(2, owner_elsewhere(), "another token")
     mine.release()
     assert driver_of(folder) == owner_elsewhere()
 
 
-def test_files_of_the_lock_that_were_removed_end_the_lease(folder: RunFolder, leases: list[Lease]) -> None:
+def test_removed_lock_files_end_the_lease(folder: RunFolder, leases: list[Lease]) -> None:
     mine = acquire_lease(folder, print, timing=QUICK)
     shutil.rmtree(folder.lock)
     leases.append(acquire_lease(folder, print))
@@ -232,7 +233,7 @@ def check_until(lease: Lease, is_enough: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_storage_that_is_away_for_a_while_ends_no_lease(folder: RunFolder, leases: list[Lease]) -> None:
+def test_lease_survives_a_short_outage_of_the_storage(folder: RunFolder, leases: list[Lease]) -> None:
     lease = acquire_lease(folder, print, timing=LeaseTiming(beat_seconds=0.02, watch_seconds=3600))
     leases.append(lease)
     away = folder.path.with_name("away")
@@ -248,7 +249,7 @@ def test_storage_that_is_away_for_a_while_ends_no_lease(folder: RunFolder, lease
     assert lease.is_held
 
 
-def test_storage_that_is_away_for_too_long_ends_the_writing(folder: RunFolder) -> None:
+def test_long_outage_of_the_storage_ends_the_writing(folder: RunFolder) -> None:
     lease = acquire_lease(folder, print, timing=LeaseTiming(beat_seconds=0.02, watch_seconds=0.1))
     folder.path.rename(folder.path.with_name("away"))
     folder.path.write_text("a file where the folder was: every access fails")

@@ -1,4 +1,4 @@
-"""One run of several: the same trials, nothing written into the sources, and what is refused."""
+"""Merging runs: the same trials, unchanged sources, and refusals."""
 
 import json
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class Machine:
         return RunFolder(self.storage / name)
 
     def run(self, name: str, *, num_trials: int = 1000, leave: int | None = None, **words: Any) -> RunFolder:
-        """Trains up to so many trials; the one with the number `leave` is stopped after an evaluation."""
+        """Train up to `num_trials` trials; trial number `leave` is stopped after an evaluation."""
         config, folder = config_of(name, **words), self.folder(name)
         self.go_on(config, folder, num_trials=num_trials, leave=leave)
         return folder
@@ -69,7 +69,7 @@ class Machine:
     def go_on(
         self, config: RunConfig, folder: RunFolder, *, num_trials: int = 1000, leave: int | None = None
     ) -> list[int]:
-        """The same for a run that is there. Returns the numbers of the trials that were started."""
+        """Continue an existing run, and return the numbers of the trials that were started."""
         study = Study.open(config, folder, lambda line: None)
         folder.config.write_text(to_yaml(config))
         begin_session(folder, ["python", "-m", "search.run", "space=tiny"])
@@ -116,14 +116,14 @@ def trial_key(record: TrialRecord) -> tuple[Any, ...]:
 
 
 def trials(folder: RunFolder) -> Mapping[tuple[Any, ...], Any]:
-    """What every trial was and did, without times and numbers."""
-    told = {}
+    """Return the configuration, outcome and history of every trial, without times and numbers."""
+    found = {}
     for record in load_run(folder).records:
         lines = folder.trial(record.number).history.read_text().splitlines()
         history = [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
         summary = record.summary and replace(record.summary, seconds=0.0)
-        told[trial_key(record)] = (record.config, record.purpose, repr(summary), history)
-    return told
+        found[trial_key(record)] = (record.config, record.purpose, repr(summary), history)
+    return found
 
 
 def content(folder: RunFolder) -> dict[str, bytes]:
@@ -135,9 +135,9 @@ def test_shards_become_the_whole_run(machine: Machine) -> None:
     whole = machine.run("whole")
     shards = [machine.run(f"map.{i}of2", shard=f"{i}/2", keep="all") for i in (1, 2)]
     before = [content(folder) for folder in shards]
-    told = merged(machine, "run=map")
+    lines = merged(machine, "run=map")
     assert [content(folder) for folder in shards] == before
-    assert told[0].endswith("8 trials, 0 of them unfinished, in 4 of 4 cells")
+    assert lines[0].endswith("8 trials, 0 of them unfinished, in 4 of 4 cells")
     map_folder = machine.folder("map")
     assert trials(map_folder) == trials(whole)
     config = from_yaml(Path(str(map_folder.config)))
@@ -153,7 +153,7 @@ def test_shards_become_the_whole_run(machine: Machine) -> None:
     assert machine.go_on(config, map_folder) == [], "nothing is left to do"
 
 
-def test_numbers_do_not_depend_on_the_order_of_the_arguments(machine: Machine) -> None:
+def test_order_of_arguments_does_not_matter(machine: Machine) -> None:
     for i in (1, 2, 3):
         machine.run(f"map.{i}of3", shard=f"{i}/3")
     merged(machine, "run=map.3of3,map.1of3,map.2of3", "into=a")
@@ -165,15 +165,15 @@ def test_numbers_do_not_depend_on_the_order_of_the_arguments(machine: Machine) -
     ]
 
 
-def test_what_is_missing_is_told_and_a_merged_run_is_merged_again(machine: Machine, tmp_path: Path) -> None:
+def test_missing_shard_and_second_merge(machine: Machine, tmp_path: Path) -> None:
     other = Machine(tmp_path / "other")
     for i, place in ((1, machine), (3, machine), (2, other)):
         place.run(f"map.{i}of3", shard=f"{i}/3")
-    told = merged(machine, "run=map", "into=part")
-    assert told[1].startswith("missing: map.2of3")
-    told = merged(machine, "run=part,map.2of3", f"from={other.storage}", "into=all")
-    assert "in 4 of 4 cells" in told[0]
-    assert not any(line.startswith("missing") for line in told[1:] if "map.1of3" not in line)
+    lines = merged(machine, "run=map", "into=part")
+    assert lines[1].startswith("missing: map.2of3")
+    lines = merged(machine, "run=part,map.2of3", f"from={other.storage}", "into=all")
+    assert "in 4 of 4 cells" in lines[0]
+    assert not any(line.startswith("missing") for line in lines[1:] if "map.1of3" not in line)
     assert {record.origin.run for record in load_run(machine.folder("all")).records if record.origin} == {
         "map.1of3",
         "map.2of3",
@@ -181,7 +181,7 @@ def test_what_is_missing_is_told_and_a_merged_run_is_merged_again(machine: Machi
     }
 
 
-def test_an_unfinished_trial_goes_on_from_its_checkpoint(machine: Machine) -> None:
+def test_unfinished_trial_continues_from_its_checkpoint(machine: Machine) -> None:
     """Its history is that of a trial that was never interrupted, bit for bit."""
     whole = machine.run("whole")
     machine.run("map.1of2", shard="1/2", leave=1)
@@ -195,11 +195,11 @@ def test_an_unfinished_trial_goes_on_from_its_checkpoint(machine: Machine) -> No
     assert trials(folder) == trials(whole)
 
 
-def test_the_same_trial_is_taken_once_from_the_run_in_which_it_got_further(machine: Machine) -> None:
+def test_longer_version_of_a_trial_wins(machine: Machine) -> None:
     a = machine.run("a", leave=2)
     b = machine.run("b", num_trials=5)
-    told = merged(machine, "run=b,a", "into=both")
-    assert told[1].startswith("3 trials were in two runs")
+    lines = merged(machine, "run=b,a", "into=both")
+    assert lines[1].startswith("3 trials were in two runs")
     assert trials(machine.folder("both")) == trials(b)
     assert len(trials(a)) == 3
 
@@ -215,7 +215,7 @@ def tear_history(folder: RunFolder) -> None:
     path.write_text("\n".join([json.dumps({**values, "score": values["score"] / 2}), *lines[1:], ""]))
 
 
-def test_what_does_not_belong_together_is_refused_with_all_reasons(machine: Machine) -> None:
+def test_incompatible_runs_are_refused_with_all_reasons(machine: Machine) -> None:
     machine.run("a", num_trials=2)
     machine.run("seed", num_trials=1, seed=5)
     machine.run("longer", num_trials=1, base=changed(max_updates=6))
@@ -227,7 +227,7 @@ def test_what_does_not_belong_together_is_refused_with_all_reasons(machine: Mach
     torn.write_text("{not JSON\n" + torn.read_text())
     lease = acquire_lease(machine.folder("driven"), lambda line: None)
     try:
-        for name, told in {
+        for name, problem in {
             "seed": "seed is another run than a: seed: 0 -> 5",
             "longer": "longer is another run than a: train.max_updates: 4 -> 6",
             "sampler": "sampler is another run than a: sampler: grid -> sobol",
@@ -236,7 +236,7 @@ def test_what_does_not_belong_together_is_refused_with_all_reasons(machine: Mach
             "driven": "driven is driven by process",
             "torn": "torn/journal.log, line 1 is corrupt",
         }.items():
-            assert told in refusals(machine, f"run=a,{name}", "into=new")
+            assert problem in refusals(machine, f"run=a,{name}", "into=new")
         every = refusals(machine, "run=a,seed,longer,driven,torn", "into=new")
         assert every.count("is another run") == 2
         assert "driven by" in every
@@ -246,30 +246,30 @@ def test_what_does_not_belong_together_is_refused_with_all_reasons(machine: Mach
     assert sorted(path.name for path in machine.storage.glob("*new*")) == []
 
 
-def test_a_shard_that_is_there_twice_is_refused(machine: Machine, tmp_path: Path) -> None:
+def test_duplicate_shard(machine: Machine, tmp_path: Path) -> None:
     other = Machine(tmp_path / "other")
     for place in (machine, other):
         place.run("map.1of2", shard="1/2", num_trials=1)
-    assert "shard 1 of 2 is there more than once" in refusals(machine, "run=map", f"from={other.storage}")
+    assert "shard 1 of 2 occurs more than once" in refusals(machine, "run=map", f"from={other.storage}")
 
 
-WORDS = {
+ARGUMENTS = {
     "run=nap": "run=nap: no such run, and no shard of it, in runs; did you mean map?",
-    "run=map": "map.1of2 is the only one in runs: name where the others lie by from=FOLDER",
+    "run=map": "map.1of2 is the only one in runs: name the folder of the others by from=FOLDER",
     "run=a,b": "into=NAME is missing: the name of the merged run",
-    "run=map into=map.1of2": "into=map.1of2: such names are those of shards",
+    "run=map into=map.1of2": "into=map.1of2: this form of name is for shards",
     "run=map into=../x": "into=../x: a run's name is letters, digits",
     "run=map form=x": "unknown key 'form'; did you mean from?",
-    "run=map,map.1of2 into=taken": "taken exists already: name the merged run otherwise by into=NAME",
+    "run=map,map.1of2 into=taken": "taken exists already: give the merged run another name by into=NAME",
 }
 
 
-@pytest.mark.parametrize(("words", "told"), WORDS.items(), ids=WORDS)
-def test_words_that_name_no_merge(machine: Machine, words: str, told: str) -> None:
+@pytest.mark.parametrize(("arguments", "problem"), ARGUMENTS.items(), ids=ARGUMENTS)
+def test_invalid_arguments(machine: Machine, arguments: str, problem: str) -> None:
     machine.folder("map.1of2").path.mkdir(parents=True)
     Path(str(machine.folder("map.1of2").config)).touch()
     Path(str(machine.folder("taken").path)).mkdir()
-    assert told in refusals(machine, *words.split()).replace(str(machine.storage), "runs")
+    assert problem in refusals(machine, *arguments.split()).replace(str(machine.storage), "runs")
 
 
 def test_budgets_and_machines_may_differ(machine: Machine) -> None:
@@ -281,7 +281,7 @@ def test_budgets_and_machines_may_differ(machine: Machine) -> None:
     assert (budget.minutes, budget.trials, budget.recipes) == (10, 6, 1)
 
 
-def test_a_merge_that_fails_leaves_nothing(machine: Machine) -> None:
+def test_failed_merge_leaves_nothing(machine: Machine) -> None:
     """A disk that cannot take one file, here for the length of its name, after others were copied."""
     for i in (1, 2):
         machine.run(f"map.{i}of2", shard=f"{i}/2", num_trials=1)
@@ -310,14 +310,16 @@ class OneJob:
 
 
 def intervene(machine: Machine, folder: RunFolder, number: int, **changes: Any) -> None:
-    """Begins an intervention upon a trial, and leaves it unfinished."""
+    """Start an intervention on a trial, and leave it unfinished."""
     config = from_yaml(Path(str(folder.config)))
     base = next(record for record in load_run(folder).records if record.number == number)
     values = {**base.config, "model": {**base.config["model"], **changes}}
     cell = Cell(tuple(base.cell.items()))
-    told = Intervention("ablation", "other_model", {f"model.{k}": v for k, v in changes.items()}, number)
+    intervention = Intervention(
+        "ablation", "other_model", {f"model.{k}": v for k, v in changes.items()}, number
+    )
     trial = TrialConfig.model_validate(values)
-    job = NextTrial(cell, base.recipe_index, {"train.learning_rate": 1e-2}, "intervene", trial, told)
+    job = NextTrial(cell, base.recipe_index, {"train.learning_rate": 1e-2}, "intervene", trial, intervention)
     study = Study.open(config, folder, lambda line: None, allocation=OneJob(job))
     start = study.ask()
     assert start is not None

@@ -58,7 +58,7 @@ def test_every_session_is_appended_with_start_and_end(folder: RunFolder, checkou
     assert len(stored(folder)["codes"]) == 1
 
 
-def test_the_revision_and_the_uncommitted_diff_are_kept(checkout: Path) -> None:
+def test_revision_and_diff(checkout: Path) -> None:
     (checkout / "file.py").write_text("a = 2\n")
     (checkout / "new.py").touch()
     code = describe_code(checkout)
@@ -68,7 +68,7 @@ def test_the_revision_and_the_uncommitted_diff_are_kept(checkout: Path) -> None:
     assert not code["diff_is_cut"]
 
 
-def test_other_changes_and_another_revision_are_told(folder: RunFolder, checkout: Path) -> None:
+def test_changed_code(folder: RunFolder, checkout: Path) -> None:
     begin_session(folder, ["run"], checkout)
     (checkout / "file.py").write_text("a = 2\n")
     assert "other uncommitted changes" in begin_session(folder, ["resume"], checkout)[0]
@@ -76,7 +76,7 @@ def test_other_changes_and_another_revision_are_told(folder: RunFolder, checkout
     assert "revision" in begin_session(folder, ["resume"], checkout)[0]
 
 
-def test_other_versions_are_told(folder: RunFolder, checkout: Path) -> None:
+def test_changed_versions(folder: RunFolder, checkout: Path) -> None:
     begin_session(folder, ["run"], checkout)
     old = stored(folder)
     old["sessions"][0]["versions"]["torch"] = "1.0"
@@ -85,7 +85,7 @@ def test_other_versions_are_told(folder: RunFolder, checkout: Path) -> None:
     assert warning.startswith("versions have changed since the last session: torch 1.0 -> ")
 
 
-def test_a_long_diff_is_cut_and_said_to_be(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_diff_is_cut(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "MAX_DIFF_BYTES", 100)
     (checkout / "file.py").write_text("b = 1\n" * 1000)
     code = describe_code(checkout)
@@ -93,19 +93,19 @@ def test_a_long_diff_is_cut_and_said_to_be(checkout: Path, monkeypatch: pytest.M
     assert code["diff_is_cut"]
 
 
-def test_outside_a_checkout_there_is_no_revision(tmp_path: Path, checkout: Path) -> None:
+def test_no_checkout(tmp_path: Path, checkout: Path) -> None:
     assert describe_code(tmp_path)["revision"] is None
     inside = checkout / "vendored"
     inside.mkdir()
     assert describe_code(inside)["revision"] is None
 
 
-def test_a_checkout_without_a_commit_has_no_revision(tmp_path: Path) -> None:
+def test_no_commit(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     assert describe_code(tmp_path)["revision"] is None
 
 
-def test_an_unreadable_file_is_set_aside_and_told(folder: RunFolder, checkout: Path) -> None:
+def test_corrupt_file_is_moved(folder: RunFolder, checkout: Path) -> None:
     begin_session(folder, ["run"], checkout)
     folder.provenance.write_text('{"sessions": [')
     (warning,) = begin_session(folder, ["resume"], checkout)
@@ -113,12 +113,12 @@ def test_an_unreadable_file_is_set_aside_and_told(folder: RunFolder, checkout: P
     assert len(stored(folder)["sessions"]) == 1
 
 
-def test_versions_name_what_decides_results() -> None:
+def test_versions_and_hardware() -> None:
     assert set(provenance.versions()) == {"python", "torch", "ray", "optuna", "numpy"}
     assert provenance.hardware()["memory_bytes"] > 2**20
 
 
-def test_a_file_that_has_changed_is_told(folder: RunFolder, checkout: Path) -> None:
+def test_changed_file(folder: RunFolder, checkout: Path) -> None:
     small, large = FileState(bytes=800, blake2b="a1"), FileState(bytes=1200, blake2b="b2")
     assert begin_session(folder, ["run"], checkout, files={"my.npz": small}) == []
     assert begin_session(folder, ["resume"], checkout, files={"my.npz": small, "new.npz": small}) == []
@@ -132,7 +132,7 @@ def test_a_file_that_has_changed_is_told(folder: RunFolder, checkout: Path) -> N
     ]
 
 
-def test_a_run_from_before_files_were_kept_goes_on(folder: RunFolder, checkout: Path) -> None:
+def test_session_without_files(folder: RunFolder, checkout: Path) -> None:
     begin_session(folder, ["run"], checkout)
     old = stored(folder)
     del old["sessions"][0]["files"]

@@ -1,4 +1,4 @@
-"""Shards: who takes which cells, and that all of them together are the whole run."""
+"""Shards: their cells and names, and that together they equal the whole run."""
 
 import json
 import random
@@ -38,7 +38,7 @@ def shards_of(count: int) -> list[Shard]:
 
 
 @given(st.integers(1, 40), st.integers(0, 100))
-def test_every_item_is_dealt_once_and_in_order(count: int, num_items: int) -> None:
+def test_every_item_is_dealt_once(count: int, num_items: int) -> None:
     shares = [shard.take(range(num_items)) for shard in shards_of(count)]
     assert sorted(item for share in shares for item in share) == list(range(num_items))
     assert all(share == sorted(share) for share in shares)
@@ -46,18 +46,18 @@ def test_every_item_is_dealt_once_and_in_order(count: int, num_items: int) -> No
 
 
 @given(st.integers(1, 40), st.integers(1, 100), st.integers(0, 100))
-def test_a_longer_sequence_changes_nothing_of_what_was_dealt(count: int, more: int, num_items: int) -> None:
+def test_share_of_a_prefix_is_a_prefix(count: int, more: int, num_items: int) -> None:
     for shard in shards_of(count):
         share = shard.take(range(num_items))
         assert shard.take(range(num_items + more))[: len(share)] == share
 
 
-def test_the_dear_ones_are_dealt_back_and_forth() -> None:
+def test_items_are_dealt_back_and_forth() -> None:
     assert [shard.take(range(9)) for shard in shards_of(3)] == [[0, 5, 6], [1, 4, 7], [2, 3, 8]]
 
 
 @given(st.integers(1, 9999).flatmap(lambda count: st.tuples(st.integers(1, count), st.just(count))))
-def test_a_name_tells_its_shard(place: tuple[int, int]) -> None:
+def test_names_of_shards(place: tuple[int, int]) -> None:
     shard = Shard(index=place[0], count=place[1])
     assert Shard.parse(str(shard)) == shard
     assert shard_of_name(name_of_shard("map-2", shard)) == ("map-2", shard)
@@ -65,15 +65,13 @@ def test_a_name_tells_its_shard(place: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("name", ["map", "map.3of2", "map.0of2", "1of2", "map.1of2.txt", "map.01of2"])
-def test_names_that_are_no_shards(name: str) -> None:
+def test_other_names(name: str) -> None:
     assert shard_of_name(name) == (name, None)
 
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("facets", [None, 1])
-def test_the_cells_of_a_run_are_dealt_to_its_shards(
-    make_config: MakeConfig, count: int, facets: int | None
-) -> None:
+def test_cells_are_dealt_to_shards(make_config: MakeConfig, count: int, facets: int | None) -> None:
     space: dict[str, Any] = {"lengths": LENGTHS, "depths": DEPTHS, "widths": WIDTHS}
     space["budget"] = {"facets": facets}
     whole = cells_in_order(make_config(**space), cost)
@@ -82,7 +80,7 @@ def test_the_cells_of_a_run_are_dealt_to_its_shards(
     assert all(share == [cell for cell in whole if cell in share] for share in shares)
 
 
-def test_another_facet_later_adds_cells_to_a_shard_and_takes_none(make_config: MakeConfig) -> None:
+def test_later_facets_only_add_cells(make_config: MakeConfig) -> None:
     config = make_config(lengths=LENGTHS, depths=DEPTHS, widths=WIDTHS, shard="2/5", budget={"facets": 1})
     reached = cells_in_order(config, cost)
     assert shard_cells(config, cost)[: len(reached)] == reached
@@ -96,20 +94,20 @@ WRONG = {
     (
         "space=smoke",
         "shard=2/5",
-    ): "shard=2/5: the budget reaches 4 cells only: deal them among as many at most",
-    ("shard=2/5", "run=a.1of5"): "run=a.1of5: the name says shard 1 of 5, and shard=2/5 says another",
+    ): "shard=2/5: the budget reaches only 4 cells: use at most 4 shards",
+    ("shard=2/5", "run=a.1of5"): "run=a.1of5: the name is that of shard 1 of 5, and shard=2/5 is another",
     ("run=a.1of5",): "run=a.1of5: such names are those of shards: add shard=1/5, or name this run otherwise",
 }
 
 
-@pytest.mark.parametrize(("words", "told"), WRONG.items(), ids=" ".join)
-def test_a_shard_that_cannot_be_is_told_in_one_line(words: tuple[str, ...], told: str) -> None:
+@pytest.mark.parametrize(("arguments", "problem"), WRONG.items(), ids=" ".join)
+def test_invalid_shards(arguments: tuple[str, ...], problem: str) -> None:
     with pytest.raises(UserError) as error:
-        load(words)
-    assert error.value.problems == (told,)
+        load(arguments)
+    assert error.value.problems == (problem,)
 
 
-def test_the_run_s_folder_is_named_by_its_shard(tmp_path: Path) -> None:
+def test_folder_is_named_by_its_shard(tmp_path: Path) -> None:
     words = ["shard=2/5", f"storage={tmp_path}"]
     assert load([*words, "run=a"]).run == load([*words, "run=a.2of5"]).run == "a.2of5"
     assert load(words).run == "lstm_depth.2of5"
@@ -117,7 +115,7 @@ def test_the_run_s_folder_is_named_by_its_shard(tmp_path: Path) -> None:
     assert load(words).run == "lstm_depth-2.2of5"
 
 
-def test_a_shard_is_stored_and_keeps_its_map(tmp_path: Path) -> None:
+def test_stored_shard_keeps_its_map(tmp_path: Path) -> None:
     stored = load(["space=smoke", "shard=2/3", f"storage={tmp_path}"])
     assert from_yaml(to_yaml(stored)) == stored
     assert resume_config(stored, ["budget.recipes=2", "shard=2/3"]).budget.recipes == 2
@@ -153,7 +151,7 @@ def test_all_shards_together_are_the_whole_run(make_config: MakeConfig, tmp_path
     assert sum(map(len, shares)) == len(whole)
 
 
-def test_the_map_of_a_shard_tells_other_shards_cells_apart(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_map_marks_cells_of_other_shards(make_config: MakeConfig, tmp_path: Path) -> None:
     config, folder = make_config(shard="1/2", budget={"seeds": 4}), RunFolder(tmp_path / "tiny.1of2")
     run_by_rule(config, folder)
     folder.config.write_text(to_yaml(config))

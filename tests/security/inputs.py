@@ -10,7 +10,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -35,11 +35,10 @@ from failmap.run_folder.paths import RunFolder, TrialFolder
 from failmap.run_folder.records import Evaluation, Intervention, Summary, TrialRecord
 from failmap.run_folder.storage.local import LocalFiles
 from failmap.run_folder.storage.object_logs import read_segments
-from failmap.search.journal.log import open_log
+from failmap.search.journal.log import open_log, read_trials
 from failmap.search.lease import driver_of
 from failmap.search.lease_terms import Owner
 from failmap.search.loading import from_yaml, load, to_yaml
-from failmap.search.merging.source import read_trials
 from failmap.search.run_status import read_run_status
 from failmap.search.terminal.run_list import as_json, line_of
 from failmap.search.trial.checkpoint import Snapshot
@@ -307,7 +306,7 @@ def _read_segments(folder: Path) -> object:
 
 
 def _term() -> bytes:
-    return json.dumps({**Owner.this_process().to_values(), "token": "0" * 16, "beat": 3}).encode()
+    return json.dumps({**asdict(Owner.this_process()), "token": "0" * 16, "beat": 3}).encode()
 
 
 def _idx() -> bytes:
@@ -331,7 +330,7 @@ LOADERS = (
     Loader("cluster", "cluster.yaml", b"{address: local, cpus: 2}".strip, _read_group("cluster")),
     Loader("words", "words", b"space=smoke\nmodel.depth=1,2\nbudget.minutes=3\nrun=run".strip, _read_words),
     Loader("journal", "journal.log", _journal, _read_log),
-    Loader("journal, merged", "journal.log", _journal, lambda folder: read_trials(RunFolder(folder))),
+    Loader("journal, merged", "journal.log", _journal, lambda folder: read_trials(RunFolder(folder).journal)),
     Loader("journal's segment", "journal.log/000001.jsonl", _segment, _read_segments),
     Loader("lock", "drivers/1.json", _term, lambda folder: driver_of(RunFolder(folder))),
     Loader("standing", "trials/1/record.json", lambda: _record(1), _read_standing, write_run),

@@ -14,10 +14,9 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.paths import RunFolder, name_problem
 from failmap.run_folder.storage import parse_location
 from failmap.search.loading import load, locate
-from failmap.search.new_run import name_problem
 from tests.security.inputs import write_run
 
 

@@ -14,7 +14,7 @@ from failmap.run_folder.storage.location import AnyPath, is_local
 from failmap.run_folder.storage.store import store_of, write_atomically
 
 #: What is brought: of the run, and of each trial. Checkpoints and weights stay where they are.
-_OF_RUN = frozenset({"config.yaml", "costs.json", "shard_cells.json", "provenance.json", "causes.jsonl"})
+_OF_RUN = frozenset({"config.yaml", "costs.json", "own_cells.json", "provenance.json", "causes.jsonl"})
 _OF_TRIAL = frozenset({"record.json", "history.jsonl", "attempt"})
 
 #: Files that are brought at the same time and held in memory: a history may have 120 kB.

@@ -1,4 +1,4 @@
-"""What starts a cluster and a run on it: a RayJob for KubeRay, a Slurm script, files for `ray up`."""
+"""Manifests that start a cluster and a run on it: a RayJob for KubeRay, a Slurm script, `ray up` files."""
 
 from failmap.search.cluster.manifests.rendering import KINDS, Settings, render
 

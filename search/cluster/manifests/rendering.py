@@ -1,4 +1,4 @@
-"""Fills in the templates. What comes from the command line is quoted, for YAML or for the shell."""
+"""The settings and the rendering of each kind of manifest. User input is quoted for YAML or the shell."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ from failmap.run_folder.command_lines import command_line
 from failmap.search.cluster.job_package import CODE_ROOT
 from failmap.search.config import RunConfig
 
-#: A label by RFC 1123, as Kubernetes' objects are called; an image; what clouds and Slurm call something.
+#: A label of RFC 1123, as Kubernetes names its objects; an image; a name of a cloud or Slurm.
 Label: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
 ]
@@ -29,7 +29,7 @@ Folder: TypeAlias = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f
 
 
 class Settings(Config):
-    """What all kinds are asked for."""
+    """Settings of every kind."""
 
     workers: int = Field(default=4, ge=1, le=1000, description="nodes that run trials")
 
@@ -47,8 +47,10 @@ class KubeRaySettings(Settings):
     secret: Label | None = Field(
         default=None, description="Secret with the object store's keys, as AWS_ACCESS_KEY_ID and the like"
     )
-    attempts: int = Field(default=10, ge=0, le=1000, description="new clusters, where one is lost")
-    grace: int = Field(default=120, ge=1, le=3600, description="seconds that a worker has to save its trials")
+    attempts: int = Field(default=10, ge=0, le=1000, description="new clusters after one is lost")
+    grace: int = Field(
+        default=120, ge=1, le=3600, description="seconds that a worker gets to save its trials"
+    )
 
 
 class SlurmSettings(Settings):
@@ -56,8 +58,10 @@ class SlurmSettings(Settings):
 
     cpus: int = Field(default=8, ge=1, le=512, description="CPUs of each node")
     gpus: int = Field(default=1, ge=0, le=16, description="GPUs of each node")
-    hours: int = Field(default=12, ge=1, le=10_000, description="time limit; the job goes on after a requeue")
-    partition: Name | None = Field(default=None, description="where to run; none: Slurm's default")
+    hours: int = Field(
+        default=12, ge=1, le=10_000, description="time limit; the job continues after a requeue"
+    )
+    partition: Name | None = Field(default=None, description="partition to run in; none: Slurm's default")
     code: Folder | None = Field(
         default=None, description="folder of Failmap, seen by every node; none: this one"
     )
@@ -70,13 +74,13 @@ class CloudSettings(Settings):
     """A cluster of `ray up`."""
 
     code: Folder | None = Field(default=None, description="folder of Failmap on this machine; none: this one")
-    spot: bool = Field(default=True, description="workers that may be taken away, for a third of the price")
+    spot: bool = Field(default=True, description="preemptible workers, for a third of the price")
 
 
 class AwsSettings(CloudSettings):
     """On Amazon's EC2."""
 
-    region: Name = Field(default="us-west-2", description="where")
+    region: Name = Field(default="us-west-2", description="region")
     head: Name = Field(default="m5.xlarge", description="instance type of the head, which runs no trials")
     worker: Name = Field(default="g5.2xlarge", description="instance type of the workers")
     ami: Name | None = Field(default=None, description="machine image; none: Ray's choice for the region")
@@ -89,8 +93,8 @@ class GcpSettings(CloudSettings):
     """On Google's Compute Engine."""
 
     project: Name = Field(description="id of the project")
-    region: Name = Field(default="us-west1", description="where")
-    zone: Name = Field(default="us-west1-b", description="where in it")
+    region: Name = Field(default="us-west1", description="region")
+    zone: Name = Field(default="us-west1-b", description="zone in the region")
     head: Name = Field(default="n2-standard-4", description="machine type of the head, which runs no trials")
     worker: Name = Field(default="n1-standard-8", description="machine type of the workers")
     gpus: int = Field(default=1, ge=0, le=16, description="GPUs of each worker")
@@ -108,19 +112,18 @@ KINDS: dict[str, type[Settings]] = {
     "gcp": GcpSettings,
 }
 
-
 _TEMPLATES = Path(__file__).parent
 _SUFFIXES = {"slurm": "sh"}
 
 
-def render(kind: str, settings: Settings, config: RunConfig, words: Sequence[str]) -> str:
-    """The manifest of a run.
+def render(kind: str, settings: Settings, config: RunConfig, arguments: Sequence[str]) -> str:
+    """Return the manifest of a run.
 
     Args:
-        kind: one of `KINDS`.
-        settings: of that kind.
-        config: of the run, whose storage every node sees.
-        words: that search.run is to be given, without `cluster.address` and `resume`.
+        kind: One of `KINDS`.
+        settings: Settings of that kind.
+        config: The run's configuration; every node sees its storage.
+        arguments: The arguments of search.run, without `cluster.address` and `resume`.
     """
     assert isinstance(settings, KINDS[kind])
     environment = Environment(
@@ -139,7 +142,7 @@ def render(kind: str, settings: Settings, config: RunConfig, words: Sequence[str
     return template.render(
         settings=settings,
         config=config,
-        words=[*words],
+        words=[*arguments],
         name=label(config.run),
         code=getattr(settings, "code", None) or str(CODE_ROOT),
         ray_version=metadata.version("ray"),
@@ -149,12 +152,12 @@ def render(kind: str, settings: Settings, config: RunConfig, words: Sequence[str
 
 
 def yaml_text(text: str) -> str:
-    """A text as a quoted scalar of YAML, in one line of ASCII."""
+    """Return a text as a quoted scalar of YAML, in one line of ASCII."""
     return yaml.safe_dump(text, default_style='"', width=10**9).rstrip("\n")
 
 
 def label(run: str) -> str:
-    """A run's name as Kubernetes and clouds take one: RFC 1123, short enough for what they add to it."""
+    """Return a run's name as an RFC 1123 label, short enough for the suffixes that clouds add."""
     plain = re.sub(r"[^a-z0-9]+", "-", run.lower()).strip("-")
     if plain == run and len(plain) <= 30:
         return f"failmap-{plain}"

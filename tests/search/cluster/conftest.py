@@ -1,4 +1,4 @@
-"""A real Ray cluster of two nodes on this machine, and drivers that join it."""
+"""Fixtures: real Ray clusters on this machine, and drivers that join them."""
 
 import json
 import os
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class TwoNodes:
-    """A cluster: its address, its token (None: it asks for none), and the processes of its head."""
+    """A cluster: its address, its token (None for an open one), and the processes of its head."""
 
     address: str
     token: str | None
@@ -25,25 +25,25 @@ class TwoNodes:
     process: int
 
     def environment(self) -> dict[str, str]:
-        """What a driver needs in order to join."""
+        """Return the environment that a driver needs to join."""
         return {} if self.token is None else {"RAY_AUTH_TOKEN": self.token}
 
 
 @pytest.fixture(scope="session")
 def two_nodes() -> Iterator[TwoNodes]:
-    """One that asks for a token. A test that kills it must be the last."""
+    """Yield a cluster with a token. A test that kills it must be the last."""
     yield from _started(secrets.token_hex(16), num_nodes=2)
 
 
 @pytest.fixture(scope="session")
 def open_head() -> Iterator[TwoNodes]:
-    """One that lets everybody in."""
+    """Yield an open cluster."""
     yield from _started(None, num_nodes=1)
 
 
 @pytest.fixture
 def driver(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts a search as a user does, without a token of the user's own; killed at the end."""
+    """Start searches as a user does, without a token of the user's own; killed at the end."""
     begun: list[subprocess.Popen[str]] = []
 
     def start(*words: str, module: str = "search.run", **environment: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Who is let into a cluster, and which clusters are too open to be joined."""
+"""Authentication at clusters with a token, open ones, and addresses without a Ray."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from failmap.search.cluster.environment import LOOPBACK_ONLY
 from failmap.search.config import Cluster
 
 
-def knocked(address: str, home: Path, authentication: str = "token", **own: str) -> str:
+def probed(address: str, home: Path, authentication: str = "token", **own: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     cluster = Cluster.model_validate({"address": address, "authentication": authentication})
     return authentication_mode(cluster, {**clean, "HOME": str(home), **LOOPBACK_ONLY, **own})
@@ -24,24 +24,22 @@ def knocked(address: str, home: Path, authentication: str = "token", **own: str)
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        pytest.param({}, "asks for a token, and there is none here", id="no token"),
+        pytest.param({}, "requires a token, and there is none here", id="no token"),
         pytest.param({"RAY_AUTH_TOKEN": "wrong"}, "refuses the token of this machine", id="wrong token"),
     ],
 )
-def test_a_cluster_with_a_token_wants_the_right_one(
-    two_nodes: Any, tmp_path: Path, own: dict[str, str], message: str
-) -> None:
-    assert knocked(two_nodes.address, tmp_path, **two_nodes.environment()) == "token"
+def test_token(two_nodes: Any, tmp_path: Path, own: dict[str, str], message: str) -> None:
+    assert probed(two_nodes.address, tmp_path, **two_nodes.environment()) == "token"
     with pytest.raises(UserError, match=message):
-        knocked(two_nodes.address, tmp_path, **own)
+        probed(two_nodes.address, tmp_path, **own)
 
 
 @pytest.mark.ray
 @pytest.mark.xdist_group("cluster")
-def test_a_cluster_that_lets_everybody_in_is_joined_on_demand_only(open_head: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"lets everybody in .* or say cluster\.authentication=none"):
-        knocked(open_head.address, tmp_path, RAY_AUTH_TOKEN="mine")
-    assert knocked(open_head.address, tmp_path, "none") == "disabled"
+def test_open_cluster(open_head: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"everybody .* cluster\.authentication=none"):
+        probed(open_head.address, tmp_path, RAY_AUTH_TOKEN="mine")
+    assert probed(open_head.address, tmp_path, "none") == "disabled"
 
 
 @pytest.mark.parametrize(
@@ -52,20 +50,20 @@ def test_a_cluster_that_lets_everybody_in_is_joined_on_demand_only(open_head: An
         ("no.such.host.invalid:6379", "no Ray answers there"),
     ],
 )
-def test_addresses_where_no_ray_can_be(tmp_path: Path, address: str, message: str) -> None:
+def test_impossible_addresses(tmp_path: Path, address: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        knocked(address, tmp_path)
+        probed(address, tmp_path)
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
+def test_closed_port(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(UserError, match="no Ray answers there"):
-            knocked(f"127.0.0.1:{taken.getsockname()[1]}", tmp_path)
+            probed(f"127.0.0.1:{taken.getsockname()[1]}", tmp_path)
 
 
-def test_what_listens_and_says_nothing_is_told(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        port = deaf.getsockname()[1]
-        with pytest.raises(UserError, match="what listens there does not answer as a Ray does"):
-            knocked(f"127.0.0.1:{port}", tmp_path, "none")
+def test_silent_listener(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(UserError, match="does not answer as a Ray"):
+            probed(f"127.0.0.1:{port}", tmp_path, "none")

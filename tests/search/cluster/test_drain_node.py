@@ -1,4 +1,4 @@
-"""Before a machine is taken away its trials are asked to save themselves, and nothing else is."""
+"""Draining a node asks its trials, and only them, to save and leave."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -8,12 +8,12 @@ import psutil
 import pytest
 
 from failmap.run_folder.errors import UserError
-from failmap.search.cluster.drain_node import leave, main, nodes
+from failmap.search.cluster.drain_node import find_nodes, main, stop_trials
 
 
 @pytest.fixture
-def called() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
-    """Starts processes that have a name of Ray's, and do something on SIGTERM."""
+def start() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
+    """Start processes with a name of Ray's that react to SIGTERM."""
     with ExitStack() as begun:
 
         def begin(name: str, on_sigterm: str) -> subprocess.Popen[str]:
@@ -36,25 +36,23 @@ def seen(*processes: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("name", ["ray::TrialActor", "ray::ResourceTrainable.train"])
-def test_trials_are_asked_and_waited_for(
-    called: Callable[[str, str], subprocess.Popen[str]], name: str
-) -> None:
-    trial, other = called(name, "exit 7"), called("ray::IDLE", "exit 7")
-    assert leave(seen(trial, other), 30)
+def test_trials_are_stopped(start: Callable[[str, str], subprocess.Popen[str]], name: str) -> None:
+    trial, other = start(name, "exit 7"), start("ray::IDLE", "exit 7")
+    assert stop_trials(seen(trial, other), 30)
     assert other.poll() is None
 
 
-def test_one_that_takes_too_long_is_told(called: Callable[[str, str], subprocess.Popen[str]]) -> None:
-    assert not leave(seen(called("ray::TrialActor", ":")), 0.1)
+def test_slow_trial(start: Callable[[str, str], subprocess.Popen[str]]) -> None:
+    assert not stop_trials(seen(start("ray::TrialActor", ":")), 0.1)
 
 
-def test_how_long_must_be_said() -> None:
-    with pytest.raises(UserError, match="how long may the trials take"):
+def test_seconds_are_required() -> None:
+    with pytest.raises(UserError, match="seconds: must be"):
         main([])
 
 
-def test_the_nodes_of_a_machine_are_found_with_their_clusters() -> None:
-    words = [
+def test_find_nodes() -> None:
+    arguments = [
         "/somewhere/raylet/raylet",
         "-c",
         "echo ready; read",
@@ -62,10 +60,10 @@ def test_the_nodes_of_a_machine_are_found_with_their_clusters() -> None:
         "--gcs-address=10.0.0.1:6379",
     ]
     with subprocess.Popen(
-        words, executable="/bin/bash", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        arguments, executable="/bin/bash", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as raylet:
         assert raylet.stdout is not None
         assert raylet.stdout.readline() == "ready\n"
-        assert nodes(seen(raylet)) == [("12ab", "10.0.0.1:6379")]
-        assert nodes([psutil.Process()]) == []
+        assert find_nodes(seen(raylet)) == [("12ab", "10.0.0.1:6379")]
+        assert find_nodes([psutil.Process()]) == []
         raylet.communicate("\n")

@@ -1,4 +1,4 @@
-"""A driver that joins a cluster of two nodes: let in, refused, and left alone."""
+"""Drivers that join a cluster of two nodes."""
 
 import os
 import signal
@@ -49,8 +49,8 @@ def test_trials_run_where_they_fit(two_nodes: Any, driver: Start, tmp_path: Path
     assert not list((tmp_path / "joined").glob(".seen-by-nodes-*"))
 
 
-def test_what_no_node_holds_is_refused(two_nodes: Any, driver: Start, tmp_path: Path) -> None:
-    """Three CPUs are there, but on no single node."""
+def test_trial_too_large_for_every_node(two_nodes: Any, driver: Start, tmp_path: Path) -> None:
+    """The cluster has three CPUs, but on no single node."""
     search = driver(
         *SHORT,
         "cluster.cpus_per_trial=3",
@@ -63,7 +63,7 @@ def test_what_no_node_holds_is_refused(two_nodes: Any, driver: Start, tmp_path: 
     assert "no node holds a trial of 3 CPUs: the largest of 2 has 2 CPUs" in output
 
 
-def test_a_lost_head_ends_the_driver_in_one_line(two_nodes: Any, driver: Start, tmp_path: Path) -> None:
+def test_lost_head_ends_the_driver(two_nodes: Any, driver: Start, tmp_path: Path) -> None:
     """The last test on this cluster: it kills the head, with the other node alive."""
     search = driver(
         *ENDLESS,
@@ -82,7 +82,7 @@ def test_a_lost_head_ends_the_driver_in_one_line(two_nodes: Any, driver: Start, 
         os.kill(process, signal.SIGKILL)
     output, _ = search.communicate(timeout=PATIENCE_SECONDS)
     assert search.returncode == 2, output
-    told = [line for line in output.splitlines() if line.startswith("error:")]
-    assert len(told) == 1, output
-    assert "the cluster is lost" in told[0]
-    assert f"python -m search.resume run=joined storage={tmp_path}" in told[0]
+    errors = [line for line in output.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1, output
+    assert "the cluster is lost" in errors[0]
+    assert f"python -m search.resume run=joined storage={tmp_path}" in errors[0]

@@ -1,4 +1,4 @@
-"""A Ray of our own: nobody else reaches it, and one that cannot start is told in a line."""
+"""A local Ray: nobody else reaches it, and a failed start is reported in one line."""
 
 import subprocess
 from collections.abc import Callable
@@ -17,8 +17,8 @@ LONG = (*ENDLESS, "cluster.cpus=1", "run=own")
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
 
 
-def test_every_port_is_on_loopback_and_the_token_is_in_no_file(driver: Start, tmp_path: Path) -> None:
-    # An address in the environment is somebody else's cluster: cluster=local starts one of its own.
+def test_loopback_only_and_no_token_file(driver: Start, tmp_path: Path) -> None:
+    # RAY_ADDRESS names another cluster, which cluster=local ignores.
     search = driver(*LONG, f"storage={tmp_path}", RAY_ADDRESS="192.0.2.1:6379")
     assert search.stdout is not None
     for line in search.stdout:
@@ -27,11 +27,11 @@ def test_every_port_is_on_loopback_and_the_token_is_in_no_file(driver: Start, tm
     family = psutil.Process(search.pid).children(recursive=True)
     connections = []
     for process in (psutil.Process(search.pid), *family):
-        # Some of Ray's live for a moment.
+        # Some of Ray's processes are short-lived.
         with suppress(psutil.NoSuchProcess):
             connections += process.net_connections()
     listening = [ip_address(one.laddr.ip) for one in connections if one.status == psutil.CONN_LISTEN]
-    # Whom they talk to, too: Ray asks nobody outside for anything.
+    # Peers as well: Ray contacts nothing outside.
     peers = [ip_address(one.raddr.ip) for one in connections if one.raddr]
     token = family[0].environ()["RAY_AUTH_TOKEN"]
     search.terminate()
@@ -44,7 +44,7 @@ def test_every_port_is_on_loopback_and_the_token_is_in_no_file(driver: Start, tm
     assert not (tmp_path / ".ray").exists(), "no token in the home folder"
 
 
-def test_a_ray_that_cannot_start_is_one_line(driver: Start, tmp_path: Path) -> None:
+def test_failed_start(driver: Start, tmp_path: Path) -> None:
     no_folder = tmp_path / "file"
     no_folder.touch()
     search = driver(*LONG, f"storage={tmp_path}", RAY_TMPDIR=str(no_folder))

@@ -129,7 +129,7 @@ def test_any_run_has_a_label(run: str) -> None:
         (["kind=slurm", "partition=a\tb", *RUN], "has a character that cannot be printed"),
         (["kind=slurm", "partition=$(id)", *RUN], "partition=$(id): "),
         (["kind=slurm", "space=smoke", "storage=/x"], "run: is missing"),
-        (["kind=slurm", "space=smoke", "run=a"], "storage=runs: must be a place that every node sees"),
+        (["kind=slurm", "space=smoke", "run=a"], "storage=runs: must be visible to every node"),
         (["kind=slurm", *RUN, "task=array_file", "task.path=my.npz"], "my.npz: data are not shipped"),
         (["kind=slurm", *RUN, "modle.depth=1"], "did you mean model.depth?"),
         (["kind=slurm", *RUN, "cluster.address=auto"], "cluster.address=auto: the manifest sets"),

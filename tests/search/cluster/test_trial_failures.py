@@ -1,4 +1,4 @@
-"""What Ray's texts of lost workers are taken for. They are Ray 2.60's own, shortened."""
+"""The classification of Ray's messages about lost workers (Ray 2.60, shortened)."""
 
 import pytest
 
@@ -47,5 +47,5 @@ The actor 64d24e33 is unavailable: The actor is temporarily unavailable: RpcErro
         ("", ("lost", "its worker died")),
     ],
 )
-def test_the_kind_and_the_line_that_a_text_comes_to(text: str, loss: tuple[str, str]) -> None:
+def test_failure_of(text: str, loss: tuple[str, str]) -> None:
     assert failure_of(text) == loss

@@ -1,4 +1,4 @@
-"""A cluster of one or two nodes on loopback, until its standard input ends: the smaller one is the head."""
+"""Run a cluster of one or two nodes on loopback until standard input ends; the smaller one is the head."""
 
 import json
 import sys

@@ -29,12 +29,12 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_siz
         ("postgresql://me@[::1]:5432/runs", "postgresql://me@[::1]:5432/runs", None),
     ],
 )
-def test_an_address_and_its_password_apart(text: str, address: str, password: str | None) -> None:
+def test_address_and_password(text: str, address: str, password: str | None) -> None:
     assert read_address(text) == (address, password)
 
 
 @given(user=texts, password=texts)
-def test_every_password_comes_out_as_it_went_in_and_leaves_nothing_behind(user: str, password: str) -> None:
+def test_any_password_is_removed(user: str, password: str) -> None:
     escaped = quote(user, safe="")
     text = f"postgresql://{escaped}:{quote(password, safe='')}@host/runs"
     assert read_address(text) == (f"postgresql://{escaped}@host/runs", password)
@@ -54,7 +54,7 @@ def test_every_password_comes_out_as_it_went_in_and_leaves_nothing_behind(user: 
         ("postgresql://me@host/runs?sslmod=require", "did you mean sslmode?"),
     ],
 )
-def test_what_is_no_address_is_told_without_its_password(text: str, problem: str) -> None:
+def test_invalid_address_is_not_repeated(text: str, problem: str) -> None:
     with pytest.raises(UserError) as raised:
         load(["space=lstm_depth", f"journal={text}"])
     assert problem in str(raised.value)
@@ -66,7 +66,7 @@ def config() -> RunConfig:
     return load(["run=tiny", "journal=postgresql://me:hunter2@host/runs"])
 
 
-def test_a_password_is_known_and_stands_in_no_file_or_message(config: RunConfig) -> None:
+def test_password_is_in_no_file_or_message(config: RunConfig) -> None:
     assert config.journal == ADDRESS
     assert config.journal_password is not None
     assert config.journal_password.get_secret_value() == "hunter2"
@@ -75,7 +75,7 @@ def test_a_password_is_known_and_stands_in_no_file_or_message(config: RunConfig)
     assert (stored.journal, stored.journal_password) == (ADDRESS, None)
 
 
-def test_a_resume_may_say_the_password_again_and_nothing_else(config: RunConfig) -> None:
+def test_resume_accepts_only_a_password(config: RunConfig) -> None:
     stored = from_yaml(to_yaml(config))
     assert resume_config(stored, []) == stored
     again = resume_config(stored, ["journal=postgresql://me:hunter3@host/runs"])
@@ -87,8 +87,8 @@ def test_a_resume_may_say_the_password_again_and_nothing_else(config: RunConfig)
         resume_config(stored, ["journal=none"])
 
 
-def test_a_stored_configuration_with_a_password_is_refused_without_showing_it(config: RunConfig) -> None:
+def test_stored_password_is_refused(config: RunConfig) -> None:
     text = to_yaml(config).replace("me@host", "me:hunter2@host")
-    with pytest.raises(UserError, match="a password is not kept here") as raised:
+    with pytest.raises(UserError, match="a password is not stored here") as raised:
         from_yaml(text)
     assert "hunter2" not in str(raised.value)

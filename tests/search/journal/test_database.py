@@ -64,7 +64,7 @@ def open_study() -> Iterator[OpenStudy]:
         study.close()
 
 
-def test_a_study_lives_under_the_runs_name_and_optuna_reads_it(
+def test_optuna_reads_the_study(
     config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy
 ) -> None:
     study = open_study(config, folder)
@@ -85,14 +85,14 @@ def test_a_study_lives_under_the_runs_name_and_optuna_reads_it(
     storage.engine.dispose()
 
 
-def test_a_killed_driver_is_followed_where_it_was(
+def test_killed_driver(
     config: RunConfig, folder: RunFolder, monkeypatch: pytest.MonkeyPatch, open_study: OpenStudy
 ) -> None:
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     folder.path.mkdir(parents=True)
     folder.config.write_text(to_yaml(config))
-    words = [sys.executable, "-c", DRIVER, str(folder.path)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
+    command = [sys.executable, "-c", DRIVER, str(folder.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None
         assert driver.stdout.readline() == "killed in the middle\n"
         driver.send_signal(signal.SIGKILL)
@@ -102,18 +102,14 @@ def test_a_killed_driver_is_followed_where_it_was(
     assert [(start.number, start.attempt) for start in asked if start] == [(0, 2), (2, 2), (3, 1)]
 
 
-def test_runs_share_a_database_and_not_a_name(
-    config: RunConfig, tmp_path: Path, open_study: OpenStudy
-) -> None:
+def test_runs_share_a_database(config: RunConfig, tmp_path: Path, open_study: OpenStudy) -> None:
     open_study(config, RunFolder(tmp_path / "here" / "tiny"))
     open_study(config, RunFolder(tmp_path / "here" / "another"))
-    with pytest.raises(UserError, match="its study tiny belongs to another run: name this one otherwise"):
+    with pytest.raises(UserError, match="its study tiny belongs to another run"):
         open_study(config, RunFolder(tmp_path / "there" / "tiny"))
 
 
-def test_a_renamed_folder_keeps_its_study(
-    config: RunConfig, folder: RunFolder, open_study: OpenStudy
-) -> None:
+def test_renamed_folder(config: RunConfig, folder: RunFolder, open_study: OpenStudy) -> None:
     study = open_study(config, folder)
     assert study.ask()
     study.close()
@@ -123,9 +119,7 @@ def test_a_renamed_folder_keeps_its_study(
     assert (start.number, start.attempt) == (0, 2)
 
 
-def test_a_database_that_lost_its_study_is_told(
-    config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy
-) -> None:
+def test_lost_study(config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy) -> None:
     study = open_study(config, folder)
     assert study.ask()
     study.close()
@@ -136,7 +130,7 @@ def test_a_database_that_lost_its_study_is_told(
         open_study(config, folder)
 
 
-def test_what_the_server_refuses_is_one_line_without_the_password(
+def test_refused_password_is_not_shown(
     config: RunConfig, folder: RunFolder, monkeypatch: pytest.MonkeyPatch, open_study: OpenStudy
 ) -> None:
     wrong = config.model_copy(update={"journal_password": SecretStr("battery-staple")})
@@ -146,9 +140,7 @@ def test_what_the_server_refuses_is_one_line_without_the_password(
     assert "battery" not in str(raised.value)
 
 
-def test_a_server_that_is_away_is_one_line(
-    config: RunConfig, folder: RunFolder, open_study: OpenStudy
-) -> None:
+def test_absent_server(config: RunConfig, folder: RunFolder, open_study: OpenStudy) -> None:
     nowhere = config.model_copy(update={"journal": "postgresql://owner@127.0.0.1:1/runs"})
     with pytest.raises(
         UserError, match=r"journal=postgresql://\*\*\*@127\.0\.0\.1:1/runs: .*refused.*search.resume"
@@ -156,7 +148,7 @@ def test_a_server_that_is_away_is_one_line(
         open_study(nowhere, folder)
 
 
-def test_a_connection_that_breaks_is_made_again(
+def test_broken_connection_is_restored(
     config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy
 ) -> None:
     study = open_study(config, folder)
@@ -171,10 +163,10 @@ def test_a_connection_that_breaks_is_made_again(
     assert study.known.outcomes == {"learned": 1}
 
 
-def test_a_superseded_driver_commits_nothing(
+def test_superseded_driver_commits_nothing(
     config: RunConfig, folder: RunFolder, database: str, open_study: OpenStudy
 ) -> None:
-    """A driver elsewhere took the run over; this one hears of it before its next commit."""
+    """A driver elsewhere takes over the run, and this one notices before its next commit."""
     study = Study.open(
         config, folder, print, lambda trial: 1.0, timing=LeaseTiming(beat_seconds=0.001, watch_seconds=1.0)
     )

@@ -27,7 +27,7 @@ def begin(path: AnyPath) -> tuple[BaseStorage, int]:
 
 @contextmanager
 def disk_that_is_full_after(num_bytes: int) -> Iterator[None]:
-    """No file can grow beyond this many bytes: the write that crosses the line is done in part."""
+    """Limit files to this many bytes: the write that crosses the limit is partial."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
     try:
@@ -36,7 +36,7 @@ def disk_that_is_full_after(num_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_optuna_reads_it_by_its_own_means(tmp_path: Path) -> None:
+def test_optuna_reads_the_file(tmp_path: Path) -> None:
     storage, study_id = begin(tmp_path / "journal.log")
     trial_id = storage.create_new_trial(study_id)
     storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [0.5])
@@ -45,7 +45,7 @@ def test_optuna_reads_it_by_its_own_means(tmp_path: Path) -> None:
     assert study.best_value == 0.5
 
 
-def test_what_is_written_is_what_is_read_back(tmp_path: Path) -> None:
+def test_round_trip(tmp_path: Path) -> None:
     storage, study_id = begin(tmp_path / "journal.log")
     for number in range(3):
         trial_id = storage.create_new_trial(study_id)
@@ -56,7 +56,7 @@ def test_what_is_written_is_what_is_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["{torn\n", "[]\n", '{"op_code": "four"}\n', '{"op_code": 4}\n', "\0\0\n"])
-def test_a_corrupt_line_is_named(tmp_path: Path, line: str) -> None:
+def test_corrupt_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "journal.log"
     storage, study_id = begin(path)
     storage.create_new_trial(study_id)
@@ -67,18 +67,18 @@ def test_a_corrupt_line_is_named(tmp_path: Path, line: str) -> None:
     assert path.read_text() == first + line + second
 
 
-def test_a_torn_last_line_is_cut_off_and_told(tmp_path: Path) -> None:
+def test_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     begin(path)
     whole = path.read_text()
     path.write_text(whole + '{"op_code": 4, "stu')
-    told: list[str] = []
-    open_journal(path, told.append)
+    lines: list[str] = []
+    open_journal(path, lines.append)
     assert path.read_text() == whole
-    assert ["19 bytes" in line for line in told] == [True]
+    assert ["19 bytes" in line for line in lines] == [True]
 
 
-def test_a_full_disk_leaves_the_journal_whole(tmp_path: Path) -> None:
+def test_full_disk(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     storage, study_id = begin(path)
     trial_id = storage.create_new_trial(study_id)
@@ -91,7 +91,7 @@ def test_a_full_disk_leaves_the_journal_whole(tmp_path: Path) -> None:
     assert reopened.get_trial(trial_id).user_attrs == {"summary": "there is room again"}
 
 
-def test_every_line_is_json_that_all_programs_read(tmp_path: Path) -> None:
+def test_lines_are_strict_json(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     storage, study_id = begin(path)
     with pytest.raises(ValueError, match="not JSON compliant"):

@@ -1,4 +1,4 @@
-"""A run as a job of a real cluster: submitted, followed, stopped from afar, gone on with."""
+"""A run as a job of a real cluster: submitted, followed, stopped remotely, and continued."""
 
 import json
 import os
@@ -7,16 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ray._private.runtime_env.packaging import create_package
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.cluster.job_package import ship
+from failmap.search.cluster.job_package import PACKAGE, code_environment, ship
 from failmap.search.commands.submit import main
 from failmap.search.provenance import describe_code
 from tests.search.long_runs import ENDLESS, NO_LIMIT
@@ -77,9 +79,7 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
-    head: Head, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_job_lifecycle(head: Head, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     where = (f"storage={tmp_path}", "run=job")
     begun = (*where, *(word for word in ENDLESS if word != NO_LIMIT), f"cluster.address={head.address}")
     words = (*begun, NO_LIMIT)
@@ -95,7 +95,7 @@ def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
         monkeypatch.delenv(name, raising=False)
     stranger = start("search.submit", *words)
     assert stranger.end() == 2
-    assert "this cluster asks for a token, and there is none here" in stranger.output
+    assert "requires a token, and there is none here" in stranger.output
 
     monkeypatch.setenv("RAY_AUTH_TOKEN", head.token)
     follower = start("search.submit", *words)
@@ -126,13 +126,13 @@ def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
 
 
 @pytest.mark.parametrize(
-    ("words", "problem"),
+    ("arguments", "problem"),
     [
         (["run=a", "storage=/shared"], "cluster.address: is missing"),
         (["run=a", "storage=/shared", "cluster.address=auto"], "must be the dashboard"),
         (["storage=/shared", "cluster.address=http://h:1"], "run: is missing"),
-        (["run=a", "cluster.address=http://h:1"], "storage=runs: must be a place that every node sees"),
-        (["run=a", "storage=my/runs", "cluster.address=http://h:1"], "storage=my/runs: must be a place"),
+        (["run=a", "cluster.address=http://h:1"], "storage=runs: must be visible to every node"),
+        (["run=a", "storage=my/runs", "cluster.address=http://h:1"], "storage=my/runs: must be visible"),
         (["run=a", "storage=/shared", "cluster.address=http://h:1", "follow=maybe"], "follow=maybe: must be"),
         (["run=a", "storage=/shared", "cluster.address=http://h:1", "plan=true"], "plans are made here"),
         (
@@ -141,19 +141,42 @@ def test_a_job_is_begun_once_followed_stopped_from_afar_and_gone_on_with(
         ),
     ],
 )
-def test_mistakes_are_told_before_anything_is_sent(words: list[str], problem: str) -> None:
-    with pytest.raises(UserError) as told:
-        main(["space=smoke", *words])
-    assert problem in str(told.value)
+def test_mistakes_are_reported_before_anything_is_sent(arguments: list[str], problem: str) -> None:
+    with pytest.raises(UserError) as raised:
+        main(["space=smoke", *arguments])
+    assert problem in str(raised.value)
 
 
-def test_code_is_shipped_with_the_users_files_and_nothing_else(tmp_path: Path) -> None:
-    space = tmp_path / "my space.yaml"
+def _package_files() -> set[str]:
+    """Return all files of the package, with the links of a checkout followed."""
+    return {
+        (Path(folder) / name).relative_to(PACKAGE.parent).as_posix()
+        for folder, _, names in os.walk(PACKAGE, followlinks=True)
+        for name in names
+        if "__pycache__" not in folder
+    }
+
+
+def test_shipment_holds_the_whole_package_and_the_users_files(tmp_path: Path) -> None:
+    space, shipment = tmp_path / "my space.yaml", tmp_path / "shipment"
     space.write_text("question: Why?\n")
-    (tmp_path / "shipment").mkdir()
-    words = ship([f"space={space}", "model.depth=1"], tmp_path / "shipment")
-    assert words == ["space=words/space/my space.yaml", "model.depth=1"]
-    names = {path.name for path in (tmp_path / "shipment").iterdir()}
-    assert names == {"analysis", "datasets", "models", "search", "shipped_code.json", "words"}
-    assert (tmp_path / "shipment" / "words" / "space" / "my space.yaml").read_text() == "question: Why?\n"
-    assert not list((tmp_path / "shipment").rglob("*.pyc"))
+    shipment.mkdir()
+    assert ship([f"space={space}", "model.depth=1"], shipment) == [
+        "space=space/my space.yaml",
+        "model.depth=1",
+    ]
+    shipped = {path.relative_to(shipment).as_posix() for path in shipment.rglob("*") if path.is_file()}
+    assert shipped == {*_package_files(), "failmap/shipped_code.json", "job/space/my space.yaml"}
+    assert {"failmap/search/study.py", "failmap/models/network.py"} <= shipped
+    assert not any(path.is_symlink() for path in shipment.rglob("*"))
+    assert (shipment / "job" / "space" / "my space.yaml").read_text() == "question: Why?\n"
+
+
+def test_ray_packs_the_whole_package(tmp_path: Path) -> None:
+    environment = code_environment()
+    (package,) = environment["py_modules"]
+    archive = tmp_path / "package.zip"
+    create_package(
+        package, archive, include_gitignore=True, include_parent_dir=True, excludes=environment["excludes"]
+    )
+    assert set(zipfile.ZipFile(archive).namelist()) == _package_files()
