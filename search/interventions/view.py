@@ -57,7 +57,7 @@ def case_display(case: Case) -> list[str]:
 
 #: Width of a column, and maximum width of the step names.
 _COLUMN_WIDTH, _NAME_WIDTH = 12, 40
-_LEGEND = "k/n: k of n seeds learned; + surely more than half, - surely less; . not begun; … under way"
+_LEGEND = "k/n: k of n seeds learned; + more than half with confidence, - less; . not begun; … under way"
 _STYLES: dict[State, str] = {"learns": f"white on {LEARNS}", "fails": f"white on {FAILS}", "unknown": ""}
 
 
@@ -65,23 +65,23 @@ class InterventionView(TerminalView):
     """Shows the progress of interventions.
 
     Args:
-        agenda: Schedule of the session with all trials of earlier ones.
+        schedule: Schedule of the session with all trials of earlier ones.
         eta: Estimates when the session ends by itself.
         console: Console to draw on.
     """
 
-    def __init__(self, agenda: InterventionSchedule, eta: Eta, console: Console) -> None:
+    def __init__(self, schedule: InterventionSchedule, eta: Eta, console: Console) -> None:
         super().__init__(console)
-        self.agenda = agenda
+        self.schedule = schedule
         self.eta = eta
 
     def picture(self) -> RenderableType:
         """Return a table of steps by cells; in a narrow terminal, of the cells in progress."""
         cases = self._shown_cases()
         names = dict.fromkeys(
-            step_display(step) for case in self.agenda.plan.cases for step in self.agenda.steps(case)
+            step_display(step) for case in self.schedule.plan.cases for step in self.schedule.steps(case)
         )
-        by_name = [{step_display(step): step for step in self.agenda.steps(case)} for case in cases]
+        by_name = [{step_display(step): step for step in self.schedule.steps(case)} for case in cases]
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
         table.add_column(style="bold", max_width=_NAME_WIDTH)
         for _ in cases:
@@ -94,14 +94,14 @@ class InterventionView(TerminalView):
 
     def line(self, others: str = "running") -> str:
         """Return the counts of outcomes and cells and the time left; `others` names unfinished trials."""
-        plan = self.agenda.plan
-        left = self.eta.seconds_left(self.agenda.cost_spent(), self.agenda.cost_left())
-        steps = [(case, step) for case in plan.cases for step in self.agenda.steps(case)]
-        changed = [self.agenda.progress(case, step) for case, step in steps if step.name != UNCHANGED]
+        plan = self.schedule.plan
+        left = self.eta.seconds_left(self.schedule.cost_spent(), self.schedule.cost_left())
+        steps = [(case, step) for case in plan.cases for step in self.schedule.steps(case)]
+        changed = [self.schedule.progress(case, step) for case, step in steps if step.name != UNCHANGED]
         tallies = [progress.tally for progress in changed]
         learned, running = sum(tally.learned for tally in tallies), sum(one.num_running for one in changed)
         ended = sum(tally.trials for tally in tallies) - running
-        done = sum(self.agenda.is_done(case) for case in plan.cases)
+        done = sum(self.schedule.is_done(case) for case in plan.cases)
         parts = [
             duration_display(monotonic() - self.started),
             f"{quantity(ended, 'trial')} with something changed: {learned} learned; {running} {others}",
@@ -117,14 +117,14 @@ class InterventionView(TerminalView):
         self.console.print(self.line("unfinished"), highlight=False, soft_wrap=True)
 
     def _entry(self, case: Case, step: Step | None) -> Text:
-        return Text("") if step is None else progress_text(self.agenda.progress(case, step))
+        return Text("") if step is None else progress_text(self.schedule.progress(case, step))
 
     def _shown_cases(self) -> Sequence[Case]:
         """Return as many cases as fit, including the one in progress."""
-        cases = self.agenda.plan.cases
+        cases = self.schedule.plan.cases
         fit = max(1, (self.console.width - _NAME_WIDTH) // _COLUMN_WIDTH)
         current = next(
-            (index for index, case in enumerate(cases) if not self.agenda.is_done(case)), len(cases)
+            (index for index, case in enumerate(cases) if not self.schedule.is_done(case)), len(cases)
         )
         start = min(max(current + 2 - fit, 0), max(len(cases) - fit, 0))
         return cases[start : start + fit]
@@ -146,52 +146,52 @@ def _heading(case: Case) -> Text:
     return Text("\n".join(lines), style="bold")
 
 
-def replay(agenda: Allocation, space: Space, records: Sequence[TrialRecord]) -> None:
+def replay(allocation: Allocation, space: Space, records: Sequence[TrialRecord]) -> None:
     """Replay recorded trials to an allocation, as a study does."""
     for record in records:
-        agenda.begin(KnownTrial.of_record(record, space), record.recipe)
+        allocation.begin(KnownTrial.of_record(record, space), record.recipe)
 
 
 def show_preview(
-    agenda: InterventionSchedule, config: RunConfig, records: Sequence[TrialRecord], console: Console
+    schedule: InterventionSchedule, config: RunConfig, records: Sequence[TrialRecord], console: Console
 ) -> None:
     """Print the remaining steps of a schedule that has all recorded trials."""
     # Measured times of this run are better estimates than a nominal second of training.
     factor = seconds_per_cost(records) or machine_factor()
-    for case in agenda.plan.cases:
+    for case in schedule.plan.cases:
         console.print(Text(", ".join(case_display(case)), style="bold"))
         for line in case.reasons:
             console.print(Text(f"  {line}"), soft_wrap=True)
-        console.print(_steps(agenda, case, lambda cost: duration_display(cost * factor)))
-    for note in agenda.plan.notes:
+        console.print(_steps(schedule, case, lambda cost: duration_display(cost * factor)))
+    for note in schedule.plan.notes:
         console.print(Text(note), soft_wrap=True)
-    console.print(Text(_summary(agenda, config, factor)), soft_wrap=True)
+    console.print(Text(_summary(schedule, config, factor)), soft_wrap=True)
 
 
-def _steps(agenda: InterventionSchedule, case: Case, duration: Callable[[float], str]) -> Table:
+def _steps(schedule: InterventionSchedule, case: Case, duration: Callable[[float], str]) -> Table:
     table = Table("change", "learned", "a trial", "sets", box=None)
     table.columns[0].ratio, table.columns[3].ratio = 3, 2
-    for step in agenda.steps(case):
+    for step in schedule.steps(case):
         against = f" (against {step.cause.replace('_', ' ')})" if step.cause not in ("", case.cause) else ""
         table.add_row(
             f"{step_display(step)}{against}",
-            progress_text(agenda.progress(case, step)),
+            progress_text(schedule.progress(case, step)),
             duration(step.cost),
             Text(changes_display(step), overflow="fold"),
         )
     return table
 
 
-def _summary(agenda: InterventionSchedule, config: RunConfig, factor: float) -> str:
-    num_seeds = len(agenda.plan.seeds)
-    if not agenda.num_left():
+def _summary(schedule: InterventionSchedule, config: RunConfig, factor: float) -> str:
+    num_seeds = len(schedule.plan.seeds)
+    if not schedule.num_left():
         return f"Each change was tried on {quantity(num_seeds, 'seed')} or given up; nothing is left to try."
-    duration = duration_display(agenda.cost_left() * factor / num_slots(config))
+    duration = duration_display(schedule.cost_left() * factor / num_slots(config))
     slots = quantity(num_slots(config), "slot")
     minutes = config.budget.minutes
     limit = "" if minutes is None else f"; this session ends after {shown(minutes)} minutes"
     return (
-        f"{quantity(agenda.num_left(), 'trial')} at most, {duration} at most on {slots}{limit}. "
+        f"{quantity(schedule.num_left(), 'trial')} at most, {duration} at most on {slots}{limit}. "
         f"Each change runs on the same {quantity(num_seeds, 'seed')} as the unchanged trial; it is given up "
         "once fewer than half of its seeds learn with confidence. Trials end early when they learn."
     )

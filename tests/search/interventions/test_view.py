@@ -22,7 +22,7 @@ from tests.search.interventions.runs import DIVERGED, begin, open_study, run_all
 
 
 @pytest.fixture
-def agenda(make_config: Callable[..., RunConfig], tmp_path: Path) -> InterventionSchedule:
+def schedule(make_config: Callable[..., RunConfig], tmp_path: Path) -> InterventionSchedule:
     """The schedule of a run in which every cell diverged."""
     folder = RunFolder(tmp_path / "tiny")
     folder.path.mkdir()
@@ -41,22 +41,22 @@ def written(show: Callable[[Console], None], *, width: int = 100, terminal: bool
     return file.getvalue()
 
 
-def work(agenda: InterventionSchedule, num_trials: int) -> None:
+def work(schedule: InterventionSchedule, num_trials: int) -> None:
     """End trials; those with clipping learn."""
     for number in range(num_trials):
-        trial = agenda.next()
+        trial = schedule.next()
         assert trial is not None
-        note = begin(agenda, trial, 100 + number)
-        agenda.end(note, "learned" if trial.config.train.clip_norm else "failed", 0.5)
+        note = begin(schedule, trial, 100 + number)
+        schedule.end(note, "learned" if trial.config.train.clip_norm else "failed", 0.5)
 
 
-def view(agenda: InterventionSchedule, console: Console) -> InterventionView:
-    return InterventionView(agenda, Eta(agenda.cost_spent(), monotonic() + 12 * 3600), console)
+def view(schedule: InterventionSchedule, console: Console) -> InterventionView:
+    return InterventionView(schedule, Eta(schedule.cost_spent(), monotonic() + 12 * 3600), console)
 
 
-def test_table_of_steps_by_cells(agenda: InterventionSchedule) -> None:
-    work(agenda, 1 + 4 + 4 + 5)
-    lines = written(lambda console: view(agenda, console).show()).splitlines()
+def test_table_of_steps_by_cells(schedule: InterventionSchedule) -> None:
+    work(schedule, 1 + 4 + 4 + 5)
+    lines = written(lambda console: view(schedule, console).show()).splitlines()
     rows = {" ".join(line.split()[:-4]): line.split()[-4:] for line in lines}
     assert rows["unchanged"] == ["0/5-", "0/4-", "0/4-", "0/4-"]
     assert rows["a third of the learning rate"] == ["0/4-", ".", ".", "."]
@@ -64,33 +64,33 @@ def test_table_of_steps_by_cells(agenda: InterventionSchedule) -> None:
     assert "13 trials with something changed: 5 learned; 0 unfinished · 0 of 4 cases done" in lines[-1]
 
 
-def test_narrow_terminal_shows_the_current_cell(agenda: InterventionSchedule) -> None:
-    text = written(lambda console: view(agenda, console).show(), width=60)
+def test_narrow_terminal_shows_the_current_cell(schedule: InterventionSchedule) -> None:
+    text = written(lambda console: view(schedule, console).show(), width=60)
     assert max(map(len, text.splitlines()[:-1])) <= 60
     assert "depth 1" in text
     assert "depth 2" not in text
 
 
-def test_pipe_gets_a_line(agenda: InterventionSchedule) -> None:
+def test_pipe_gets_a_line(schedule: InterventionSchedule) -> None:
     def tick(console: Console) -> None:
-        with view(agenda, console) as shown:
+        with view(schedule, console) as shown:
             shown.tick()
 
     assert written(tick).endswith("0 running · 0 of 4 cases done · 12 h left\n")
 
 
-def test_terminal_gets_the_table(agenda: InterventionSchedule) -> None:
+def test_terminal_gets_the_table(schedule: InterventionSchedule) -> None:
     def tick(console: Console) -> None:
-        with view(agenda, console) as shown:
+        with view(schedule, console) as shown:
             shown.tick()
 
     assert "gradient clipping" in written(tick, terminal=True)
 
 
-def test_preview(agenda: InterventionSchedule, tmp_path: Path) -> None:
+def test_preview(schedule: InterventionSchedule, tmp_path: Path) -> None:
     run = load_run(RunFolder(tmp_path / "tiny"))
     config = read_rescue(["run=tiny", f"storage={tmp_path}"]).session.config
-    text = written(lambda console: show_preview(agenda, config, run.records, console), width=120)
+    text = written(lambda console: show_preview(schedule, config, run.records, console), width=120)
     assert "diverged in 4 of 4 failed trials" in text
     assert "loss" in text
     assert "train.clip_norm=1" in text
@@ -98,12 +98,12 @@ def test_preview(agenda: InterventionSchedule, tmp_path: Path) -> None:
     assert "trials at most" in text
 
 
-def test_time_left_is_known_once_something_ended(agenda: InterventionSchedule) -> None:
-    eta = Eta(agenda.cost_spent(), None)
-    assert eta.seconds_left(agenda.cost_spent(), agenda.cost_left()) is None
-    work(agenda, 2)
-    left = eta.seconds_left(agenda.cost_spent(), agenda.cost_left())
+def test_time_left_is_known_once_something_ended(schedule: InterventionSchedule) -> None:
+    eta = Eta(schedule.cost_spent(), None)
+    assert eta.seconds_left(schedule.cost_spent(), schedule.cost_left()) is None
+    work(schedule, 2)
+    left = eta.seconds_left(schedule.cost_spent(), schedule.cost_left())
     assert left is not None
     assert left > 0
     overdue = Eta(0.0, eta.started - 5)
-    assert overdue.seconds_left(agenda.cost_spent(), agenda.cost_left()) == 0
+    assert overdue.seconds_left(schedule.cost_spent(), schedule.cost_left()) == 0
