@@ -9,11 +9,11 @@ from failmap.run_folder.storage import is_local, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.input_checks import trials_of_tasks
 from failmap.search.loading import Request, read_request
-from failmap.search.loading.cli_args import Word
+from failmap.search.loading.cli_args import Argument
 
 
 def read_remote_request(
-    words: Sequence[str], read: Mapping[str, Word], own_keys: Sequence[str], problems: list[str]
+    words: Sequence[str], read: Mapping[str, Argument], own_keys: Sequence[str], problems: list[str]
 ) -> Request:
     """The run that words ask for, checked as search.run does it.
 
@@ -50,7 +50,7 @@ def job_arguments(words: Sequence[str], own_keys: Sequence[str]) -> list[str]:
     return [word for word in words if _key(word) not in (*own_keys, "cluster.address", "resume")]
 
 
-def _storage_problems(storage: Word | None) -> list[str]:
+def _storage_problems(storage: Argument | None) -> list[str]:
     text = "runs" if storage is None else storage.text
     try:
         place = parse_location(text)

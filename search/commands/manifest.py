@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from failmap.run_folder.errors import UserError, nearest
-from failmap.search.loading.cli_args import Word, parse_arguments
+from failmap.search.loading.cli_args import Argument, parse_arguments
 from failmap.search.loading.validation import check_fields
 from failmap.search.remote import job_arguments, read_remote_request
 
@@ -20,7 +20,7 @@ def main(words: Sequence[str]) -> int:
 
     problems: list[str] = []
     read = parse_arguments(words, problems)
-    kind = read.get("kind", Word("kind", "", ""))
+    kind = read.get("kind", Argument("kind", "", ""))
     if kind.text not in KINDS:
         raise UserError(f"kind={kind.text}: which cluster?{nearest(kind.text, KINDS)}")
     model: type[Settings] = KINDS[kind.text]

@@ -13,7 +13,7 @@ from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
 from failmap.search.loading import Request
-from failmap.search.loading.cli_args import Word, parse_arguments
+from failmap.search.loading.cli_args import Argument, parse_arguments
 from failmap.search.remote import job_arguments, read_remote_request
 from failmap.search.terminal.view import SafeConsole
 
@@ -82,7 +82,7 @@ def _read(words: Sequence[str]) -> tuple[Request, bool]:
     return request, follow is None or bool(follow.value)
 
 
-def _address_problems(address: Word | None) -> list[str]:
+def _address_problems(address: Argument | None) -> list[str]:
     example = "the dashboard of its head node, as in cluster.address=http://HOST:8265"
     if address is None:
         return [f"cluster.address: is missing: {example}"]

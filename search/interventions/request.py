@@ -14,7 +14,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, locate, resume_config
-from failmap.search.loading.cli_args import Word, parse_arguments
+from failmap.search.loading.cli_args import Argument, parse_arguments
 from failmap.search.loading.validation import check_fields
 from failmap.search.space import Space
 
@@ -123,7 +123,7 @@ def read_ablation(words: Sequence[str]) -> AblationRequest:
 
 def _own_words(
     words: Sequence[str], model: type[Config], problems: list[str]
-) -> tuple[dict[str, Any], dict[str, Word]]:
+) -> tuple[dict[str, Any], dict[str, Argument]]:
     """The checked values of the program's own words, and the other words, of which only known ones stay."""
     # Labels may hold what YAML takes for something else: they are read as they are written.
     cells = [word for word in words if word.startswith("cell=") and "cell" in model.model_fields]
@@ -147,7 +147,7 @@ def _is_of_a_session(key: str) -> bool:
     return key in _OF_A_SESSION or key.startswith("cluster.")
 
 
-def _resumed(stored: RunConfig, words: Mapping[str, Word], problems: list[str]) -> RunConfig:
+def _resumed(stored: RunConfig, words: Mapping[str, Argument], problems: list[str]) -> RunConfig:
     """The run's configuration with a session's words; as it is where they are wrong."""
     try:
         return resume_config(stored, [str(word) for word in words.values()])
@@ -156,7 +156,7 @@ def _resumed(stored: RunConfig, words: Mapping[str, Word], problems: list[str]) 
         return stored
 
 
-def _cap(config: RunConfig, words: Mapping[str, Word]) -> int | None:
+def _cap(config: RunConfig, words: Mapping[str, Argument]) -> int | None:
     """Interventions that a session may begin: the run's own limit is about its map."""
     return config.budget.trials if "budget.trials" in words else None
 

@@ -58,7 +58,7 @@ TEXT_KEYS = ("run", "storage", "space", "budget", "cluster", "shard", "journal")
 
 
 @dataclass(frozen=True)
-class Word:
+class Argument:
     """One argument: its key, its value as text, and its value as data (several values are a list)."""
 
     key: str
@@ -74,9 +74,9 @@ class Word:
         return f"{self.key}={self.text}"
 
 
-def parse_arguments(arguments: Sequence[str], problems: list[str]) -> dict[str, Word]:
+def parse_arguments(arguments: Sequence[str], problems: list[str]) -> dict[str, Argument]:
     """Return arguments by their keys. Those that are none are left out and add a problem."""
-    read: dict[str, Word] = {}
+    read: dict[str, Argument] = {}
     for argument in arguments:
         key, equals, text = argument.partition("=")
         if not argument.isprintable():
@@ -89,7 +89,7 @@ def parse_arguments(arguments: Sequence[str], problems: list[str]) -> dict[str, 
             problems.append(f"{argument}: {key} is set already, by {read[key]}")
         else:
             try:
-                read[key] = Word(key, text, _value(key, text))
+                read[key] = Argument(key, text, _value(key, text))
             except YamlError as error:
                 problems.append(f"{argument}: {error}")
     return read

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from failmap.run_folder.errors import nearest
-from failmap.search.loading.cli_args import Word
+from failmap.search.loading.cli_args import Argument
 from failmap.search.loading.fields import GROUPS, KINDS, Schema
 from failmap.search.space import Axis
 
@@ -58,7 +58,7 @@ class Draft:
             values += [value.get("name")] if isinstance(value, Mapping) else []
         return list(dict.fromkeys(value for value in values if isinstance(value, str)))
 
-    def apply(self, argument: Word) -> bool:
+    def apply(self, argument: Argument) -> bool:
         """Set a value, an axis, a key of an axis, or the map, and return whether that changes the draft."""
         before = (dict(self.map), dict(self.axes), dict(self.fixed), self.fail_after_recipes)
         path, value = argument.key, argument.value
@@ -78,7 +78,7 @@ class Draft:
             self._set(path, argument)
         return before != (self.map, self.axes, self.fixed, self.fail_after_recipes)
 
-    def _set(self, path: str, argument: Word) -> None:
+    def _set(self, path: str, argument: Argument) -> None:
         for value in argument.values:
             for key in value if isinstance(value, Mapping) and path in GROUPS else ():
                 self.axes.pop(f"{path}.{key}", None)

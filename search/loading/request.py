@@ -14,7 +14,14 @@ from failmap.run_folder.storage import check_location, parse_location
 from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading.build import build_space
-from failmap.search.loading.cli_args import Group, GroupError, Word, parse_arguments, question_of, read_group
+from failmap.search.loading.cli_args import (
+    Argument,
+    Group,
+    GroupError,
+    parse_arguments,
+    question_of,
+    read_group,
+)
 from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
 from failmap.search.loading.validation import check_fields
@@ -79,7 +86,7 @@ def read_request(arguments: Sequence[str]) -> Request:
     _refuse_unknown(read, draft, problems)
     space = build_space(draft, problems, notes) if draft is not None else None
     defaults: dict[Group, str] = {"budget": default_budget(), "cluster": "local"}
-    choices = {group: read.get(group, Word(group, name, name)) for group, name in defaults.items()}
+    choices = {group: read.get(group, Argument(group, name, name)) for group, name in defaults.items()}
     values = run_values(read, choices, problems)
     if problems or space is None:
         raise UserError(*dict.fromkeys(problems))
@@ -109,8 +116,8 @@ def default_budget() -> str:
 
 
 def run_values(
-    read: Mapping[str, Word],
-    choices: Mapping[Group, Word],
+    read: Mapping[str, Argument],
+    choices: Mapping[Group, Argument],
     problems: list[str],
     stored: Mapping[Group, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def run_values(
     return check_fields(RunConfig, values, problems, origins=origins) | journal
 
 
-def _settings(group: str, arguments: Iterable[Word]) -> dict[str, Any]:
+def _settings(group: str, arguments: Iterable[Argument]) -> dict[str, Any]:
     """Return what arguments set in a group; `retries.lost=5` is an entry of the mapping `retries`."""
     settings: dict[str, Any] = {}
     for argument in arguments:
@@ -158,7 +165,7 @@ def _settings(group: str, arguments: Iterable[Word]) -> dict[str, Any]:
     return settings
 
 
-def _journal_values(argument: Word, problems: list[str]) -> dict[str, Any]:
+def _journal_values(argument: Argument, problems: list[str]) -> dict[str, Any]:
     """Return the address of `journal=`, and apart its password, which is never written down."""
     if argument.text == "none":
         return {"journal": None}
@@ -171,8 +178,8 @@ def _journal_values(argument: Word, problems: list[str]) -> dict[str, Any]:
 
 
 def _draft(
-    read: Mapping[str, Word], problems: list[str], notes: list[str]
-) -> tuple[Draft | None, list[Word]]:
+    read: Mapping[str, Argument], problems: list[str], notes: list[str]
+) -> tuple[Draft | None, list[Argument]]:
     """Return the space's draft with the arguments applied, and those that changed it."""
     if "space" in read:
         choice = read["space"].text
@@ -216,7 +223,7 @@ def _check_shard(values: Mapping[str, Any], space: Space) -> None:
         raise UserError(*problems)
 
 
-def _boolean(argument: Word | None, problems: list[str]) -> bool:
+def _boolean(argument: Argument | None, problems: list[str]) -> bool:
     if argument is None:
         return False
     if not isinstance(argument.value, bool):
@@ -228,7 +235,7 @@ def _is_about_trials(key: str) -> bool:
     return key in SPACE_KEYS or key.partition(".")[0] in GROUPS
 
 
-def _refuse_unknown(read: Mapping[str, Word], draft: Draft | None, problems: list[str]) -> None:
+def _refuse_unknown(read: Mapping[str, Argument], draft: Draft | None, problems: list[str]) -> None:
     """Add a problem for each argument that sets nothing, with the nearest key that does."""
     schema = Schema(draft.names("task"), draft.names("model")) if draft else Schema.of_all_kinds()
     settings = [f"{group}.{name}" for group, model in RUN_GROUPS.items() for name in model.model_fields]

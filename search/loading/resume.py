@@ -11,7 +11,7 @@ from failmap.run_folder.storage import check_location, parse_location, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.config import RunConfig
 from failmap.search.loading.build import Checker
-from failmap.search.loading.cli_args import Group, Word, parse_arguments
+from failmap.search.loading.cli_args import Argument, Group, parse_arguments
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
 from failmap.search.loading.fields import KINDS, Schema
@@ -84,7 +84,7 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     return RunConfig.model_validate({**dict(stored), **changes, "space": space})
 
 
-def _refusals(stored: RunConfig, arguments: Mapping[str, Word]) -> list[str]:
+def _refusals(stored: RunConfig, arguments: Mapping[str, Argument]) -> list[str]:
     """Return a line for each argument that a run cannot be continued with."""
     old = dict(flat(stored))
     refusals = []
@@ -99,7 +99,7 @@ def _refusals(stored: RunConfig, arguments: Mapping[str, Word]) -> list[str]:
     return refusals
 
 
-def _with_more_values(space: Space, arguments: Mapping[str, Word], problems: list[str]) -> Space:
+def _with_more_values(space: Space, arguments: Mapping[str, Argument], problems: list[str]) -> Space:
     """Return a space with the values that arguments add to its axes, or unchanged if problems were added."""
     axes = {axis.path: axis for axis in space.axes}
     draft = Draft(space.name, axes={axis.path: _description(axis, axis.values or ()) for axis in space.axes})
