@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis import reporting
 from failmap.run_folder.errors import UserError
-from failmap.search.commands import resume, status
+from failmap.search.commands import report, resume, status
 from tests.security.inputs import RUN_FILES, write_run
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +50,7 @@ class Malicious:
         return Path.touch, (self.canary,)
 
 
-@pytest.mark.parametrize("program", [reporting.main, status.main, resume.main])
+@pytest.mark.parametrize("program", [report.main, status.main, resume.main])
 def test_a_run_of_pickles_is_refused_and_runs_nothing(
     program: Callable[[Sequence[str]], int], tmp_path: Path
 ) -> None:

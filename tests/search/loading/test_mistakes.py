@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from failmap.run_folder.errors import UserError, command
+from failmap.run_folder.errors import UserError, run_program
 from failmap.search.loading import load
 
 
@@ -135,12 +135,14 @@ def test_representative_messages(snapshot: SnapshotAssertion) -> None:
     assert "\n".join(problems_of(arguments)) == snapshot
 
 
-def test_exit_status(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["search.run", "model.depth=0", "budget.minuts=3"])
-    with pytest.raises(SystemExit) as exit:
-        command(lambda arguments: int(bool(load(arguments))))
-    assert exit.value.code == 2
-    assert [line[:7] for line in capsys.readouterr().err.splitlines()] == ["error: "] * 2
+def test_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["model.depth=0", "budget.minuts=3"]
+    assert run_program(lambda arguments: int(bool(load(arguments))), arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["error", "model.depth=0"],
+        ["error", "budget.minuts"],
+    ]
 
 
 #: A space's file, and the beginning of each line about it.

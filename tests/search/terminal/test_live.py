@@ -10,6 +10,7 @@ from rich.console import Console
 from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.eta import MapEta
 from failmap.search.allocation.known_trials import KnownTrial, KnownTrials
+from failmap.search.config import RunConfig
 from failmap.search.loading import load
 from failmap.search.terminal.live import LiveView
 
