@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler
 
 from benchmarks.known_results.claim import Arms, Claim, Verdict
 from failmap.search.config import RunConfig
-from failmap.search.pruners.halving import HalvingPruner
+from failmap.search.pruners.base import HalvingPruner
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
 from failmap.search.trial.optimizers import learning_rate, plateau_step

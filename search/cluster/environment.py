@@ -14,7 +14,7 @@ from failmap.search.config import Cluster
 #: that is started on Linux are open to all networks.
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 #: Ray's own connection waits this long for a lost head before it ends the process silently. The driver
-#: notices earlier and says what to do: see `search.cluster.head_watchdog`.
+#: notices earlier and says what to do: see `search.cluster.connection`.
 _RECONNECT_TIMEOUT = {"RAY_gcs_rpc_server_reconnect_timeout_s": "300"}
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 

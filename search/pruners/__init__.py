@@ -1,7 +1,7 @@
 """Pruners, which stop trials by their rank."""
 
 from failmap.search.pruners.base import NoPruner, Pruner
-from failmap.search.pruners.halving import HalvingPruner
+from failmap.search.pruners.base import HalvingPruner
 
 __all__ = ["PRUNERS", "Pruner"]
 

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-
 from optuna.trial import FrozenTrial
-
 from failmap.search.config import RunConfig
+from collections.abc import Sequence
+import numpy as np
+from optuna.trial import FrozenTrial
 
 
 class Pruner(ABC):
@@ -51,3 +52,49 @@ class NoPruner(Pruner):
     def stops(self, trial: FrozenTrial, rivals: Sequence[FrozenTrial]) -> bool:
         """Return False."""
         return False
+
+
+#: Separates these random numbers from other streams of the run's seed.
+_EXEMPTION_STREAM = 1
+
+
+class HalvingPruner(Pruner):
+    """Continues only the best share of the explored trials at each rung.
+
+    Rungs are at first_rung * factor^k evaluations. Trials of different cells are never compared: a deep or
+    long cell is slow, and would lose to an easy one. Trials of the default recipe and of confirmations are
+    never stopped, because the map is based on them.
+    """
+
+    def is_exempt(self, number: int) -> bool:
+        """Return whether a number is in the random share of exempt trials."""
+        draw = np.random.default_rng([self.config.seed, _EXEMPTION_STREAM, number]).random()
+        return bool(draw < self.config.halving.exempt_share)
+
+    def judges_at(self, trial: FrozenTrial, update: int) -> bool:
+        """Return whether an explored trial, exempt or not, is at a rung."""
+        evaluate_every = trial.user_attrs["config"]["train"]["evaluate_every"]
+        if trial.user_attrs["purpose"] != "explore" or update % evaluate_every:
+            return False
+        rung = self.config.halving.first_rung
+        while rung * evaluate_every < update:
+            rung *= self.config.halving.factor
+        return bool(rung * evaluate_every == update)
+
+    def stops(self, trial: FrozenTrial, rivals: Sequence[FrozenTrial]) -> bool:
+        """Return whether the trial's last report is not among the best share of its cell at that rung.
+
+        At least the best trial continues, and so do trials tied with the last one to continue.
+        """
+        attributes = trial.user_attrs
+        if attributes["purpose"] != "explore" or attributes["exempt"] or trial.last_step is None:
+            return False
+        rung = trial.last_step
+        scores = [
+            rival.intermediate_values[rung]
+            for rival in rivals
+            if rung in rival.intermediate_values and rival.user_attrs["purpose"] == "explore"
+        ]
+        num_better = sum(score > trial.intermediate_values[rung] for score in scores)
+        num_continued = max(1, len(scores) // self.config.halving.factor)
+        return num_better >= num_continued

@@ -1,7 +1,7 @@
 """Samplers, which propose the recipes of trials."""
 
 from failmap.search.samplers.base import Sampler, Tried
-from failmap.search.samplers.grid import GridSampler
+from failmap.search.samplers.sequences import GridSampler
 from failmap.search.samplers.sequences import RandomSampler, SobolSampler
 from failmap.search.samplers.tpe import TpeSampler
 

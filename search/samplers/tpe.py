@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import TrialState
 
 from failmap.search.samplers.base import Sampler, Tried, distributions, recipe_key
-from failmap.search.samplers.grid import GridSampler
+from failmap.search.samplers.sequences import GridSampler
 from failmap.search.space import Axis, Cell
 
 #: Draws, which may repeat known recipes, before the grid takes over.

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.search.heartbeat import Heartbeats
+from failmap.search.cluster.trial_failures import Heartbeats
 
 
 class Clock:

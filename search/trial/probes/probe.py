@@ -1,15 +1,54 @@
 """All probes that need forward passes of their own, made at one evaluation."""
 
 import torch
-
+from torch import Tensor
+from failmap.search.trial.probes.common import Signals
+from failmap.search.trial.probes.passes import ProbePass
+import torch
 from failmap.datasets.task import Batch
 from failmap.search.trial.probes.batches import of_one_length, training_batches, validation_batches
 from failmap.search.trial.probes.common import Signals, to_host
 from failmap.search.trial.probes.labels import ProbeSet, label_signals
-from failmap.search.trial.probes.leaks import leak_signals
 from failmap.search.trial.probes.passes import ProbePass, evaluating
 from failmap.search.trial.probes.time import time_signals
 from failmap.search.trial.training import Training
+
+
+def leak_signals(probe_pass: ProbePass, *, sees_future: bool) -> Signals:
+    """Return the shares of an output's gradient that come from other sequences and from later steps.
+
+    Args:
+        probe_pass: A pass of several sequences of equal length.
+        sees_future: Whether the network may use later steps by design.
+    """
+    outputs, inputs = probe_pass.trace.outputs, probe_pass.batch.inputs
+    leaks: dict[str, float | None] = {}
+    if len(inputs) > 1:
+        # Not the first sequence: if sequences are mistaken for steps, it depends on no other.
+        row = len(inputs) // 2
+        others = [index for index in range(len(inputs)) if index != row]
+        leaks["leak_across_batch"] = _share(_gradient(outputs[row], inputs), others)
+    num_steps = inputs.shape[1]
+    layout = probe_pass.objective.task.config.target_layout
+    if layout == "step" and num_steps > 1 and not sees_future:
+        step = (num_steps - 1) // 2
+        later = (slice(None), slice(step + 1, None))
+        leaks["leak_from_future"] = _share(_gradient(outputs[:, step], inputs), later)
+    return {name: share for name, share in leaks.items() if share is not None}
+
+
+def _gradient(outputs: Tensor, inputs: Tensor) -> Tensor | None:
+    if not outputs.requires_grad:
+        return None
+    (gradient,) = torch.autograd.grad(outputs.square().sum(), inputs, retain_graph=True, allow_unused=True)
+    return None if gradient is None else gradient.double()
+
+
+def _share(gradient: Tensor | None, forbidden: list[int] | tuple[slice, slice]) -> float | None:
+    """Return the norm of the forbidden entries relative to the whole norm, or None without a gradient."""
+    norm = 0.0 if gradient is None else gradient.norm().item()
+    return gradient[forbidden].norm().item() / norm if gradient is not None and norm else None
+
 
 #: Largest signal-to-noise ratio reported: beyond it the noise is rounding.
 MAX_RATIO = 1e6

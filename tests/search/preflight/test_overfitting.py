@@ -7,12 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.search.preflight.overfitting import (
-    TooFewUpdatesError,
-    classify_trend,
-    overfitting,
-    target_loss,
-)
+from failmap.search.preflight.overfitting import TooFewUpdatesError, classify_trend, overfitting, target_loss
 from tests.search.preflight.conftest import MakeSubject
 
 
