@@ -173,7 +173,7 @@ def absent_shards(sources: Sequence[Source]) -> list[str]:
 
 def harmless_differences(sources: Sequence[Source]) -> Iterator[str]:
     """Yield the differences because of which histories may not be bit-equal, one line each."""
-    compared = {
+    compared: dict[str, list[Any]] = {
         "code": [_code_text(source) for source in sources],
         "versions": [source.last_session.get("versions") for source in sources],
         "hardware": [
