@@ -1,20 +1,23 @@
-"""JSON that others wrote, read as values of our own types: what is no such value is told in one line.
+"""Parsing of untrusted JSON and YAML into our own types, with errors of one line.
 
-Pydantic checks it against the annotations of our dataclasses, as it parses: depth is bounded, nothing is
-converted but whole numbers to floats, and no number is infinite or beyond 64 bits.
+Pydantic checks JSON against the annotations of our dataclasses: depth is bounded, nothing is converted except
+whole numbers to floats, and no number is infinite or beyond 64 bits.
 """
 
 import json
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
+import yaml
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 from typing_extensions import TypeAliasType
 
+from failmap.run_folder.errors import unprintable
+
 if TYPE_CHECKING:
-    # Whoever looks into it asks for the type first.
+    # Its users check the type first.
     Plain: TypeAlias = Any
 else:
     #: Any value of JSON.
@@ -23,16 +26,15 @@ else:
         "Annotated[bool | Whole | FiniteFloat | str | list[Plain] | dict[str, Plain] | None, "
         "Field(union_mode='left_to_right')]",
     )
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import yaml
-
-from failmap.run_folder.errors import unprintable
 
 Kind = TypeVar("Kind")
 
-#: How dataclasses are read: as `__pydantic_config__`.
+MAX_CHARACTERS = 1_000_000
+MAX_NESTING = 20
+#: Keys, values and collections: a run's configuration has some hundreds, and reading 50,000 takes seconds.
+MAX_NODES = 50_000
+
+#: The `__pydantic_config__` of dataclasses that are parsed.
 CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 #: A whole number that tables can hold.
@@ -55,20 +57,19 @@ def _whole(text: str) -> int:
     return number
 
 
-#: JSON without checked types, for where speed counts; its numbers are bounded all the same. Raises
-#: ValueError.
+#: A fast decoder of JSON that checks no types but bounds numbers. Raises ValueError.
 FINITE_JSON = json.JSONDecoder(parse_float=_finite, parse_int=_whole, parse_constant=_finite)
 
 
 class ParseError(ValueError):
-    """A text that is not what it must be.
+    """A text that is not JSON, or has another structure.
 
     Attributes:
-        line: where, from 1; None where it is JSON, but of another shape.
+        line: The line number, from 1; None if the text is JSON of another structure.
     """
 
-    def __init__(self, told: str, line: int | None = None) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
         self.line = line
 
     @property
@@ -78,25 +79,25 @@ class ParseError(ValueError):
 
 
 def parse(kind: type[Kind], text: str | bytes, meant: str = "a value") -> Kind:
-    """The value that a text of JSON holds.
+    """Parse a text of JSON.
 
     Args:
-        kind: its type.
-        text: in UTF-8, where it is bytes.
-        meant: what it is to be, for the message.
+        kind: The type of the value.
+        text: The text; bytes are UTF-8.
+        meant: The name of the value in messages.
 
     Raises:
-        ParseError: it is no JSON, or holds something else.
+        ParseError: It is not JSON, or not a value of this type.
     """
     try:
         value: Kind = _adapter(cast(Hashable, kind)).validate_json(text, strict=True)
     except ValidationError as error:
-        raise _told(error, meant) from None
+        raise _parse_error(error, meant) from None
     return value
 
 
 def parse_values(kind: type[Kind], values: Any, meant: str = "a value") -> Kind:
-    """The same of what JSON, or YAML, was read into. Raises ParseError."""
+    """Parse values that were read from JSON or YAML. Raises ParseError."""
     try:
         text = json.dumps(values, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -109,18 +110,18 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _told(error: ValidationError, meant: str) -> ParseError:
-    """The first mistake, and where it is."""
+def _parse_error(error: ValidationError, meant: str) -> ParseError:
+    """Return the first mistake with its location."""
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "json_invalid":
-        told, _, place = str(first["ctx"]["error"]).rpartition(" at line ")
-        return ParseError(f"not JSON: {told}", int(place.partition(" ")[0]))
+        problem, _, location = str(first["ctx"]["error"]).rpartition(" at line ")
+        return ParseError(f"not JSON: {problem}", int(location.partition(" ")[0]))
     where = ".".join(map(str, first["loc"]))
     return ParseError(f"not {meant}: {where + ': ' if where else ''}{first['msg']}")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted paths and values of nested mappings."""
+    """Yield the dotted paths and values of nested mappings."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from flatten(value, f"{prefix}{key}.")
@@ -128,24 +129,18 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-MAX_CHARACTERS = 1_000_000
-MAX_NESTING = 20
-#: Keys, values and collections: a run's configuration has some hundreds, and reading 50,000 takes seconds.
-MAX_NODES = 50_000
-
-
 class YamlError(ValueError):
-    """A text that is not plain YAML data, told in one line."""
+    """A text that is not plain YAML data, with a message of one line."""
 
 
 def require_plain_data(text: str) -> None:
-    """Looks at a text before anything is built from it.
+    """Check a text before anything is built from it.
 
-    Aliases could grow without bound, tags could build objects, and deep nesting overflows the stack.
+    Aliases can expand without bound, tags can build objects, and deep nesting overflows the stack.
 
     Raises:
-        YamlError: too large, too deep, or more than data.
-        yaml.YAMLError: not YAML.
+        YamlError: It is too large, too deep, or not plain data.
+        yaml.YAMLError: It is not YAML.
     """
     if len(text) > MAX_CHARACTERS:
         raise YamlError(f"longer than {MAX_CHARACTERS:,} characters")
@@ -168,7 +163,7 @@ def require_plain_data(text: str) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """What is wrong with a text that is not YAML, and where."""
+    """Return the error of a text that is not YAML, with its line, as one line."""
     if isinstance(error, yaml.MarkedYAMLError):
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         return f"not YAML: {error.problem or error.context}{line}"

@@ -1,4 +1,4 @@
-"""What is read of provenance.json: how a run was begun, and when its sessions began and ended."""
+"""The part of provenance.json that others read: each session's command, code, files and times."""
 
 from dataclasses import dataclass, field
 
@@ -25,11 +25,11 @@ class SessionNote:
     """One session of a run, as far as others read it; `search.provenance` writes more.
 
     Attributes:
-        code: digest of the code that ran; '' where nobody wrote it down.
-        command: the command line's words.
-        versions: of Python and the packages that decide results, by name.
-        files: of the user's, which trials read, by path.
-        started, ended: ISO 8601 with zone; None for a session that was killed, or goes on.
+        code: Digest of the code; '' if unknown.
+        command: The program and its arguments.
+        versions: Versions of Python and of the packages that affect results, by name.
+        files: The user's files that trials read, by path.
+        started, ended: ISO 8601 with zone; `ended` is None for a session that was killed, or still runs.
     """
 
     code: str = ""
@@ -49,5 +49,5 @@ class Provenance:
 
 
 def parse_provenance(content: bytes) -> Provenance:
-    """Raises ParseError where it is none."""
+    """Parse provenance.json. Raises ParseError if it is invalid."""
     return parse(Provenance, content, "a run's provenance")

@@ -1,4 +1,4 @@
-"""Where run folders lie, and how their files are written so that a crash at any moment leaves whole ones."""
+"""Storage of run folders, on disks and in object stores. A crash at any moment leaves whole files."""
 
 from failmap.run_folder.storage.contract import Files, Log, Store
 from failmap.run_folder.storage.location import AnyPath, is_local, parse_location

@@ -1,4 +1,4 @@
-"""What is read of a run that somebody else may have made: files of bounded size, and nothing behind links."""
+"""Safe reading of runs that somebody else may have made: bounded sizes, and no links."""
 
 import errno
 import os
@@ -9,21 +9,21 @@ from pathlib import Path
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage.location import AnyPath, is_local
 
-#: The largest file that is read whole, but for histories and the journal, which are read line by line.
+#: The largest file that is read whole. Histories and the journal are read line by line.
 #: A provenance holds up to 1 MB of differences for each revision of the code that a run has seen.
 MAX_BYTES = 100_000_000
-#: What is larger in earnest: weights with the state of their optimizer, and a journal.
+#: Limits of larger files: weights with the state of their optimizer, and a journal.
 MAX_TENSOR_BYTES = 16_000_000_000
 MAX_LOG_BYTES = 2_000_000_000
-#: One line of a journal or a history: the longest of earnest have some 10 kB.
+#: One line of a journal or a history; real ones have up to 10 kB.
 MAX_LINE_BYTES = 10_000_000
 
-#: A run's folders lie at most so deep: trials, 5, checkpoint.
+#: The depth of a run's folders: trials, 5, checkpoint.
 _MAX_DEPTH = 4
 
 
 def read_bounded(path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
-    """A whole file. Raises OSError, and UserError where it is larger than a file of a run can be."""
+    """Return a whole file. Raises OSError, and UserError if it is larger than any file of a run."""
     try:
         return read_plain(Path(str(path)), most_bytes)
     except OSError as error:
@@ -33,12 +33,12 @@ def read_bounded(path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
 
 
 def read_plain(path: Path, most_bytes: int = MAX_BYTES) -> bytes:
-    """A whole file on a disk.
+    """Return a whole file on a disk.
 
     Raises:
-        OSError: it is missing or the like, no plain file (EINVAL), or larger (EFBIG).
+        OSError: It is missing or the like, no plain file (EINVAL), or too large (EFBIG).
     """
-    # Without waiting: a pipe nobody writes to would have its reader wait for ever.
+    # O_NONBLOCK: opening a pipe without a writer would block for ever.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         state = os.fstat(handle)
@@ -53,10 +53,10 @@ def read_plain(path: Path, most_bytes: int = MAX_BYTES) -> bytes:
 
 
 def bounded_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, each with its newline, as they are asked for.
+    """Yield the lines of a file, each with its newline.
 
     Raises:
-        OSError: it cannot be read; it, or a line of it, is larger than a run's (EFBIG).
+        OSError: It cannot be read, or it or one of its lines is too large (EFBIG).
     """
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size > MAX_LOG_BYTES:
@@ -68,19 +68,19 @@ def bounded_lines(path: Path) -> Iterator[bytes]:
 
 
 def too_large(path: AnyPath, most_bytes: int) -> OSError:
-    """The error that a file is larger than a run's can be."""
+    """Return the error of a file that is larger than any of a run."""
     return OSError(errno.EFBIG, f"more than {most_bytes:,} bytes, so none of a run's files", str(path))
 
 
 def require_plain_files(folder: AnyPath) -> None:
-    """Refuses a run's folder with links, pipes or devices in it.
+    """Refuse a run's folder that contains links, pipes or devices.
 
-    Through a link a run that somebody else made could have files read and written that are not the run's;
-    a pipe would have its reader wait for ever. The folder itself may be a link: its owner made it.
+    Through a link, a run that somebody else made could redirect reads and writes to foreign files; a pipe
+    blocks its reader for ever. The folder itself may be a link: its owner made it.
 
     Raises:
-        UserError: there is one; it is named.
-        OSError: a folder cannot be listed.
+        UserError: There is one; it is named.
+        OSError: A folder cannot be listed.
     """
     if not is_local(folder):
         return
@@ -92,7 +92,7 @@ def require_plain_files(folder: AnyPath) -> None:
 
 
 def _entries(folder: Path | str, depth: int) -> Iterator["os.DirEntry[str]"]:
-    """Everything below a folder; what vanishes in between, as a driver's temporary files do, is left out."""
+    """Yield everything below a folder, except what vanishes meanwhile, such as temporary files."""
     try:
         with os.scandir(folder) as found:
             entries = list(found)

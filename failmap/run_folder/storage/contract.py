@@ -1,4 +1,4 @@
-"""The contract of a storage: what any place that holds run folders must be able to do."""
+"""The contract of a storage that holds run folders."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -8,93 +8,95 @@ from failmap.run_folder.storage.location import AnyPath
 
 
 class Log(Protocol):
-    """A file of lines that one process appends to.
+    """A file of lines to which one process appends.
 
     Attributes:
-        torn_bytes: what a crash had left of a last line, and was cut off when the log was opened.
+        torn_bytes: Size of a torn last line that was cut off when the log was opened.
     """
 
     torn_bytes: int
 
     def lines(self) -> Iterator[bytes]:
-        """All lines of before, each with its newline. Read once, before the first append."""
+        """Yield all existing lines, each with its newline. Called once, before the first append."""
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Adds whole lines, all or none; on an object store they wait for `sync`.
+        """Append whole lines, all or none; on an object store they wait for `sync`.
 
         Raises:
-            OSError: the disk is full or the like; the log is as it was.
+            OSError: The disk is full or the like; the log is unchanged.
         """
 
     def sync(self) -> None:
-        """Waits until all that was appended outlives this machine. Raises OSError; it may be tried again."""
+        """Wait until everything appended survives a loss of the machine. Raises OSError; may be repeated."""
 
 
 class Files(Protocol):
-    """Files of run folders in one kind of place. Every method may raise OSError.
+    """Files of run folders in one kind of storage. Every method may raise OSError.
 
     Attributes:
-        has_atomic_append: whether a line that was appended can be read at once by others.
+        has_atomic_append: Whether others can read an appended line at once.
     """
 
     has_atomic_append: bool
 
     @property
     def poll_seconds(self) -> float:
-        """How often a file may be looked at that another process is to write."""
+        """Seconds between two looks at a file that another process will write."""
 
     def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
-        """A whole file. Raises FileNotFoundError, and OSError (EFBIG) where it is larger than that."""
+        """Return a whole file. Raises FileNotFoundError, and OSError (EFBIG) if it is larger than that."""
 
     def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
-        """Whole files by path, many at a time, each bounded as above; those that are missing are left out."""
+        """Return whole files by path, each bounded as above; missing files are left out."""
 
     def exists(self, path: AnyPath) -> bool:
-        """Whether there is such a file or folder."""
+        """Return whether a file or folder exists."""
 
     def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
-        """Writes a whole file, or leaves the old one as it was. Missing folders are made.
+        """Write a whole file, or leave the old one unchanged. Missing folders are created.
 
         Args:
-            path: the file.
-            content: all of it.
-            survives_power_loss: waits for the disk. Without it the write survives the death of every
-                process, but not of the machine, and costs a twentieth.
+            path: The file.
+            content: Its whole content.
+            survives_power_loss: Whether to wait for the disk. Otherwise the write survives the death of
+                every process, but not of the machine, and costs a twentieth.
         """
 
     def create(self, path: AnyPath, content: bytes) -> bool:
-        """Writes a file that nobody else has; False where it exists: of several processes one gets True."""
+        """Create a file. Returns False if it exists: only one of several processes gets True."""
 
     def make_folder(self, path: AnyPath) -> None:
-        """Makes a folder for its owner alone, and those above; does nothing where it exists."""
+        """Create a folder, readable by its owner only, and its parents; an existing one is unchanged."""
 
     def list_folders(self, path: AnyPath) -> list[str]:
-        """Names of the folders in a folder, sorted; none where it is missing."""
+        """Return the sorted names of the folders in a folder; none if it is missing."""
 
     def list_files(self, path: AnyPath) -> Mapping[str, str]:
-        """All files below a folder by their paths from there, `trials/0/record.json`, however deep; each with
-        a text that begins with its size in bytes, and changes when its content does. None where the folder is
-        missing."""
+        """Return all files below a folder by their relative paths (`trials/0/record.json`).
+
+        Each has a text that begins with its size in bytes and changes with its content. A missing folder has
+        no files.
+        """
 
     def remove(self, path: AnyPath) -> None:
-        """Removes a file; does nothing where it is missing."""
+        """Remove a file if it exists."""
 
     def remove_tree(self, path: AnyPath) -> None:
-        """Removes a folder and all in it; does nothing where it is missing."""
+        """Remove a folder and its content if it exists."""
 
 
 class Store(Files, Protocol):
-    """Files, and logs that are appended to. What fails for a while is tried again (`Backoff`)."""
+    """Files and logs. Transient errors are retried (`Backoff`)."""
 
     def open_log(self, path: AnyPath) -> Log:
-        """Opens one file of lines, or begins it. A torn last line is cut off.
+        """Open one file of lines, or create it. A torn last line is cut off.
 
-        On an object store every `sync` writes the file anew: for what stays small.
+        On an object store every `sync` rewrites the file: use it for small ones.
         """
 
     def open_segments(self, path: AnyPath) -> Log:
-        """Opens a log that may grow large, for a new writer. A torn last line is cut off.
+        """Open a log that may grow large, for a new writer. A torn last line is cut off.
 
-        On a disk it is the same file. On an object store it is a folder of segments: `sync` writes one of
-        bounded size. What an earlier writer adds from then on is not read: its lease has ended.
+        On a disk it is the same file. On an object store it is a folder of segments, and `sync` writes one of
+        bounded size. What an earlier writer appends later is not read: its lease has ended.
         """

@@ -1,4 +1,4 @@
-"""A folder that holds runs, as users name it: a path, or the URL of an object store."""
+"""Locations of runs, as users name them: a path, or the URL of an object store."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +14,8 @@ AnyPath: TypeAlias = Path | UPath
 #: Object stores by the scheme of their URLs, and the package that each needs.
 SCHEMES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 
-#: What fsspec is told for each. Others write there too, so listings are never kept. Requests are repeated by
-#: `run_folder.storage.retries` alone: two layers of it would multiply. Files are read in one request each.
+#: Options of fsspec. Others write there too, so listings are never cached. Only `run_folder.storage.retries`
+#: retries requests: two layers would multiply. Files are read in one request each.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
         "use_listings_cache": False,
@@ -33,11 +33,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def parse_location(text: str) -> AnyPath:
-    """The folder that `storage=` names. Nothing is asked of it.
+    """Return the folder that `storage=` names. It is not accessed.
 
     Raises:
-        UserError: a URL of no known kind, one that carries credentials, one that leads out of its bucket, or
-            one whose package is not installed.
+        UserError: The URL is of no known kind, contains credentials, leads out of its bucket, or needs a
+            package that is not installed.
     """
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -49,7 +49,7 @@ def parse_location(text: str) -> AnyPath:
         )
     if "@" in rest or "?" in rest or "#" in rest:
         raise UserError(
-            f"storage={scheme}://...: credentials do not belong into a URL, which is written to provenance "
+            f"storage={scheme}://...: credentials do not belong in a URL, which is written to provenance "
             "and logs: set them in the environment (AWS_ACCESS_KEY_ID and the like)"
         )
     bucket, *folders = rest.rstrip("/").split("/")
@@ -63,5 +63,5 @@ def parse_location(text: str) -> AnyPath:
 
 
 def is_local(path: AnyPath) -> TypeGuard[Path]:
-    """Whether it is a path of the file system, be it a disk or a network share."""
+    """Return whether a path is in the file system: on a disk or a network share."""
     return isinstance(path, Path)

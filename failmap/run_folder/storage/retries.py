@@ -1,4 +1,4 @@
-"""Storage that fails for a while: what fails in passing is tried again, for a bounded time."""
+"""Stores that retry transient errors for a bounded time."""
 
 import errno
 import random
@@ -16,9 +16,9 @@ from failmap.run_folder.storage.objects import ObjectFiles
 
 T = TypeVar("T")
 
-#: Errors that go away by themselves: of a network share, a network, or a store that is overloaded. A full
-#: disk, missing rights and missing files are none: whoever waits for them waits in vain.
-_PASSING = frozenset(
+#: Transient errors of a network share, a network, or an overloaded store. A full disk, missing rights and
+#: missing files are not transient.
+_TRANSIENT = frozenset(
     {
         errno.EIO,
         errno.ESTALE,
@@ -36,37 +36,37 @@ _PASSING = frozenset(
     }
 )
 
-#: Seconds: how long one access is tried again, and the waits in between, which double.
+#: Seconds during which one access is retried, and the delays in between, which double.
 LIMIT_SECONDS = 60.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 
-#: Files that are asked for at the same time.
-_TOGETHER = 256
+#: Files that are requested at the same time.
+_BATCH = 256
 
 
 def is_transient(error: OSError) -> bool:
-    """Whether the same access may succeed a little later."""
-    return error.errno in _PASSING or isinstance(error, TimeoutError | ConnectionError)
+    """Return whether the same access may succeed a little later."""
+    return error.errno in _TRANSIENT or isinstance(error, TimeoutError | ConnectionError)
 
 
 class Backoff:
-    """Tries again what fails in passing.
+    """Retries of transient errors.
 
-    Waits grow twofold and are drawn between half and whole, so that many workers do not return as one
+    Delays double, and are drawn between half and whole, so that many workers do not return at once
     (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter).
 
     Args:
-        limit_seconds: from the first failure on, by a clock that nobody sets.
+        limit_seconds: Seconds from the first failure, by a monotonic clock.
     """
 
     def __init__(self, limit_seconds: float = LIMIT_SECONDS) -> None:
         self.limit_seconds = limit_seconds
 
     def run(self, action: Callable[[], T], again: Callable[[], T] | None = None) -> T:
-        """What the action returns. `again`, where it is given, is what is tried after a failure.
+        """Return the action's result. After a failure, `again` is tried, by default the same action.
 
         Raises:
-            OSError: it does not pass, or did not in time; the last error, as it was.
+            OSError: The last error, if it is not transient or the time is up.
         """
         try:
             return action()
@@ -86,75 +86,75 @@ class Backoff:
 
 
 class RetryingFiles:
-    """The files of a place, with patience: `Files` tells what each method promises."""
+    """Files with retries: see `Files` for the contract of each method."""
 
-    def __init__(self, files: Files, patience: Backoff) -> None:
+    def __init__(self, files: Files, backoff: Backoff) -> None:
         self.files = files
-        self.patience = patience
+        self.backoff = backoff
         self.has_atomic_append = files.has_atomic_append
 
     @property
     def poll_seconds(self) -> float:
-        """As the place has it."""
+        """The storage's own interval."""
         return self.files.poll_seconds
 
     def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
         """Reading twice does no harm."""
-        return self.patience.run(lambda: self.files.read(path, most_bytes))
+        return self.backoff.run(lambda: self.files.read(path, most_bytes))
 
     def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
-        """In shares: what fails is not read anew as a whole."""
+        """Read in batches, so that a failure does not repeat everything."""
         found: dict[AnyPath, bytes] = {}
-        for begin in range(0, len(paths), _TOGETHER):
-            share = paths[begin : begin + _TOGETHER]
-            found |= self.patience.run(partial(self.files.read_many, share, most_bytes))
+        for begin in range(0, len(paths), _BATCH):
+            batch = paths[begin : begin + _BATCH]
+            found |= self.backoff.run(partial(self.files.read_many, batch, most_bytes))
         return found
 
     def exists(self, path: AnyPath) -> bool:
         """Looking twice does no harm."""
-        return self.patience.run(lambda: self.files.exists(path))
+        return self.backoff.run(lambda: self.files.exists(path))
 
     def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
         """The same content twice is the same file."""
-        self.patience.run(lambda: self.files.write(path, content, survives_power_loss=survives_power_loss))
+        self.backoff.run(lambda: self.files.write(path, content, survives_power_loss=survives_power_loss))
 
     def create(self, path: AnyPath, content: bytes) -> bool:
         """Where an answer was lost, and the file then is there with our content, it was us."""
-        return self.patience.run(
+        return self.backoff.run(
             lambda: self.files.create(path, content),
             lambda: self.files.create(path, content) or self.files.read(path) == content,
         )
 
     def make_folder(self, path: AnyPath) -> None:
         """It may exist."""
-        self.patience.run(lambda: self.files.make_folder(path))
+        self.backoff.run(lambda: self.files.make_folder(path))
 
     def list_folders(self, path: AnyPath) -> list[str]:
         """Looking twice does no harm."""
-        return self.patience.run(lambda: self.files.list_folders(path))
+        return self.backoff.run(lambda: self.files.list_folders(path))
 
     def list_files(self, path: AnyPath) -> Mapping[str, str]:
         """Looking twice does no harm."""
-        return self.patience.run(lambda: self.files.list_files(path))
+        return self.backoff.run(lambda: self.files.list_files(path))
 
     def remove(self, path: AnyPath) -> None:
         """It may be gone."""
-        self.patience.run(lambda: self.files.remove(path))
+        self.backoff.run(lambda: self.files.remove(path))
 
     def remove_tree(self, path: AnyPath) -> None:
         """It may be gone."""
-        self.patience.run(lambda: self.files.remove_tree(path))
+        self.backoff.run(lambda: self.files.remove_tree(path))
 
 
 class LocalStore(RetryingFiles):
     """A disk or a network share."""
 
-    def __init__(self, patience: Backoff | None = None) -> None:
-        super().__init__(LocalFiles(), patience or Backoff())
+    def __init__(self, backoff: Backoff | None = None) -> None:
+        super().__init__(LocalFiles(), backoff or Backoff())
 
     def open_log(self, path: AnyPath) -> Log:
         """The file itself."""
-        return _RetryingLog(self.patience.run(lambda: LocalLog(path)), self.patience)
+        return _RetryingLog(self.backoff.run(lambda: LocalLog(path)), self.backoff)
 
     def open_segments(self, path: AnyPath) -> Log:
         """The file itself: a disk appends."""
@@ -164,24 +164,24 @@ class LocalStore(RetryingFiles):
 class ObjectStore(RetryingFiles):
     """A bucket."""
 
-    def __init__(self, patience: Backoff | None = None) -> None:
-        super().__init__(ObjectFiles(), patience or Backoff())
+    def __init__(self, backoff: Backoff | None = None) -> None:
+        super().__init__(ObjectFiles(), backoff or Backoff())
 
     def open_log(self, path: AnyPath) -> Log:
-        """One object. What its requests are is tried again; it needs no patience of its own."""
+        """Open one object. Its requests are retried; it needs no retries of its own."""
         return ObjectLog(self, path)
 
     def open_segments(self, path: AnyPath) -> Log:
-        """A folder of objects, as above."""
+        """Open a folder of objects, as above."""
         return SegmentLog(self, path)
 
 
 class _RetryingLog:
-    """A log on a disk. A failed append leaves it as it was, so that a second one repeats nothing."""
+    """A log on a disk. A failed append leaves it unchanged, so that a retry repeats nothing."""
 
-    def __init__(self, log: LocalLog, patience: Backoff) -> None:
+    def __init__(self, log: LocalLog, backoff: Backoff) -> None:
         self.log = log
-        self.patience = patience
+        self.backoff = backoff
         self.torn_bytes = log.torn_bytes
 
     def lines(self) -> Iterator[bytes]:
@@ -190,9 +190,9 @@ class _RetryingLog:
 
     def append(self, lines: Sequence[bytes]) -> None:
         """All or none, each time."""
-        self.patience.run(lambda: self.log.append(lines))
+        self.backoff.run(lambda: self.log.append(lines))
 
     def sync(self) -> None:
-        """Not again after an EIO: Linux drops what it could not write and says success the second time
+        """Not retried after an EIO: Linux drops what it could not write and reports success the second time
         (https://lwn.net/Articles/752063). Whoever appended must know."""
         self.log.sync()
