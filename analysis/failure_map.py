@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map_title import MapTitle, map_title
-from failmap.analysis.verdict import CellVerdict, STATES, State, judge
+from failmap.analysis.verdict import STATES, CellVerdict, State, judge
 from failmap.run_folder.records import OUTCOMES, Outcome, TrialRecord
 from failmap.run_folder.wording import axis_display, axis_labels, is_scale, label_text, setting_display
 

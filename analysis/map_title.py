@@ -9,7 +9,14 @@ from typing import Any
 from failmap.analysis.load import CellKey, Run
 from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Summary, TrialRecord
-from failmap.run_folder.wording import any_of, label_text, name_display, number_display, quantity, setting_display
+from failmap.run_folder.wording import (
+    any_of,
+    label_text,
+    name_display,
+    number_display,
+    quantity,
+    setting_display,
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,16 @@ import yaml
 from pydantic import Field
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.parsing import Count, MAX_CHARACTERS, ParseError, Plain, YamlError, one_line, parse_values, require_plain_data
+from failmap.run_folder.parsing import (
+    MAX_CHARACTERS,
+    Count,
+    ParseError,
+    Plain,
+    YamlError,
+    one_line,
+    parse_values,
+    require_plain_data,
+)
 from failmap.run_folder.records import Values
 from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.storage.bounded_files import read_bounded

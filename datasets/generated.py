@@ -9,7 +9,7 @@ from torch import Tensor
 
 from failmap.datasets.config import GeneratedTaskConfig
 from failmap.datasets.criterion import few_test_sequences
-from failmap.datasets.task import Batch, Epochs, LENGTH, TEST, TRAIN, TRAIN_SET, Task, VALIDATION, hashed_seed
+from failmap.datasets.task import LENGTH, TEST, TRAIN, TRAIN_SET, VALIDATION, Batch, Epochs, Task, hashed_seed
 from failmap.datasets.vocabulary import Vocabulary, Words, distinct_numbers
 
 #: Validation and test are the same for every trial.

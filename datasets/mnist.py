@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from failmap.datasets.chance import Chance
-from failmap.datasets.config import MnistConfig, NUM_PIXELS
+from failmap.datasets.config import NUM_PIXELS, MnistConfig
 from failmap.datasets.criterion import check_criterion, few_test_sequences
-from failmap.datasets.digits import Digits, NUM_CLASSES, load_split
+from failmap.datasets.digits import NUM_CLASSES, Digits, load_split
 from failmap.datasets.task import Batch, Epochs, Task
 
 #: Many published results on permuted pixels are of this seed, so theirs and ours see the same order.

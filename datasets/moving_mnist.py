@@ -13,7 +13,7 @@ from failmap.datasets.criterion import check_criterion, few_test_sequences
 from failmap.datasets.digits import raw_split
 from failmap.datasets.frame_levels import frame_moments, guess_level, mean_frame_chance
 from failmap.datasets.moving_scenes import Scenes, draw_scenes, resized, show
-from failmap.datasets.task import Batch, TEST, TRAIN, Task, VALIDATION, hashed_seed
+from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, Task, hashed_seed
 
 #: Validation and test are the same for every trial.
 _FIXED_SEED = 0

@@ -9,7 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from failmap.models.config import AttentionConfig, ConvolutionConfig, MLPConfig
-from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers, states_to_read, with_blank_steps
+from failmap.models.network import (
+    Interface,
+    LayerTrace,
+    Network,
+    Teacher,
+    Trace,
+    named_layers,
+    states_to_read,
+    with_blank_steps,
+)
 
 #: Units of a layer's inner part for each unit of its width (Vaswani et al. 2017).
 _INNER_FACTOR = 4

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from failmap.models.config import RNNConfig, RecurrentConfig
+from failmap.models.config import RecurrentConfig, RNNConfig
 from failmap.models.variational import draw_masks, step_by_step
 
 #: A highway gate begins by letting mostly what came in pass (Srivastava et al. 2015).

@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from failmap.models.config import RecurrentConfig
 from failmap.models.initialization import initialize
 from failmap.models.layers import RecurrentLayer
-from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace, named_layers, states_to_read, with_blank_steps
+from failmap.models.network import (
+    Interface,
+    LayerTrace,
+    Network,
+    Teacher,
+    Trace,
+    named_layers,
+    states_to_read,
+    with_blank_steps,
+)
 
 
 class RecurrentNetwork(Network):

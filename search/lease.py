@@ -10,7 +10,15 @@ from typing import Literal
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import store_of
-from failmap.search.lease_terms import DEFAULT_TIMING, LeaseTiming, Owner, SupersededError, Term, Terms, boottime_seconds
+from failmap.search.lease_terms import (
+    DEFAULT_TIMING,
+    LeaseTiming,
+    Owner,
+    SupersededError,
+    Term,
+    Terms,
+    boottime_seconds,
+)
 
 Notice = Callable[[str], None]
 

@@ -18,7 +18,16 @@ from failmap.search.allocation.map_allocation import Allocation, Cost, MapAlloca
 from failmap.search.config import RunConfig
 from failmap.search.journal.log import Journal
 from failmap.search.journal.opening import open_journal
-from failmap.search.journal.trial_codec import STATES, config_of, faults_of, halvings_of, known_trial, new_entry, summary_of, values_told
+from failmap.search.journal.trial_codec import (
+    STATES,
+    config_of,
+    faults_of,
+    halvings_of,
+    known_trial,
+    new_entry,
+    summary_of,
+    values_told,
+)
 from failmap.search.journal.trial_files import TrialFiles
 from failmap.search.lease import Lease, acquire_lease
 from failmap.search.lease_terms import DEFAULT_TIMING, LeaseTiming

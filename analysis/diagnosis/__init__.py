@@ -1,7 +1,15 @@
 """Diagnosis of failed trials: a pure function of their records, so that better rules also apply to old
 runs."""
 
-from failmap.analysis.diagnosis.causes import CAUSES, CAUSE_WORDS, CONTROLS, Cause, FIX_WORDS, FixName, REMEDIES
+from failmap.analysis.diagnosis.causes import (
+    CAUSE_WORDS,
+    CAUSES,
+    CONTROLS,
+    FIX_WORDS,
+    REMEDIES,
+    Cause,
+    FixName,
+)
 from failmap.analysis.diagnosis.diagnose import diagnose
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Suspicion
 

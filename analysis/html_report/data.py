@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from failmap.analysis.diagnosis import CAUSE_WORDS, Diagnosis, Evidence, FIX_WORDS, Suspicion
+from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, Diagnosis, Evidence, Suspicion
 from failmap.analysis.diagnosis.cell import CellDiagnosis
 from failmap.analysis.explanation import Explanation
 from failmap.analysis.failure_map import FailureMap, MapCell, recipe_display

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 from failmap.analysis.failure_map import FailureMap
 from failmap.analysis.html_report.data import cell_display
-from failmap.analysis.interventions.comparisons import Comparison, ablation_comparisons, by_base, rescue_comparisons
+from failmap.analysis.interventions.comparisons import (
+    Comparison,
+    ablation_comparisons,
+    by_base,
+    rescue_comparisons,
+)
 from failmap.analysis.interventions.confirmation import confirmations, control_lines, need, verdict
 from failmap.analysis.interventions.edges import moved_edges
 from failmap.analysis.load import Run

@@ -5,8 +5,21 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
-from failmap.analysis.interventions.comparisons import Comparison, Pairs, ablation_comparisons, by_base, rescue_comparisons
-from failmap.analysis.interventions.confirmation import Confirmation, Need, confirmations, control_lines, need, verdict
+from failmap.analysis.interventions.comparisons import (
+    Comparison,
+    Pairs,
+    ablation_comparisons,
+    by_base,
+    rescue_comparisons,
+)
+from failmap.analysis.interventions.confirmation import (
+    Confirmation,
+    Need,
+    confirmations,
+    control_lines,
+    need,
+    verdict,
+)
 from failmap.analysis.interventions.edges import moved_edges
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.statistics import exact_paired_test

@@ -12,7 +12,13 @@ from pydantic import Field
 from failmap.datasets.config.array_file import ArrayFileConfig
 from failmap.datasets.config.base import Config, Metric, TargetKind, TargetLayout, TaskConfig
 from failmap.datasets.config.bits import MarkedXorConfig, ParityConfig
-from failmap.datasets.config.digits import DIGIT_WIDTH, MnistConfig, MovingMnistConfig, NUM_PACKAGED_DIGITS, NUM_PIXELS
+from failmap.datasets.config.digits import (
+    DIGIT_WIDTH,
+    NUM_PACKAGED_DIGITS,
+    NUM_PIXELS,
+    MnistConfig,
+    MovingMnistConfig,
+)
 from failmap.datasets.config.generated import GeneratedTaskConfig
 from failmap.datasets.config.sums import AddingConfig, SumRegressionConfig
 from failmap.datasets.config.symbols import CopyMemoryConfig, DelayedRecallConfig, TemporalOrderConfig

@@ -10,7 +10,7 @@ from failmap.datasets.chance import Chance, PartialSolution, mean
 from failmap.datasets.config.base import TargetKind
 from failmap.datasets.config.generated import GeneratedTaskConfig
 from failmap.datasets.error_bounds import least_error_of_sum, least_error_of_two_numbers, number_variance
-from failmap.datasets.input_space import InputSpace, NUM_UNIFORM_VALUES
+from failmap.datasets.input_space import NUM_UNIFORM_VALUES, InputSpace
 
 
 class AddingConfig(GeneratedTaskConfig):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, WrapValidator
 
-from failmap.run_folder.parsing import CHECKED, Count, FINITE_JSON, Plain, Whole, parse, parse_values
+from failmap.run_folder.parsing import CHECKED, FINITE_JSON, Count, Plain, Whole, parse, parse_values
 from failmap.run_folder.storage.bounded_files import bounded_lines
 from failmap.run_folder.storage.location import AnyPath
 

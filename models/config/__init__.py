@@ -11,8 +11,13 @@ from pydantic import Field
 
 from failmap.models.config.base import Kind, Layer, NetworkConfig, OutputLayout, Recurrence, SequenceShape
 from failmap.models.config.controls import AttentionConfig, ConvolutionConfig, MLPConfig
-from failmap.models.config.encoder_decoder import CnnLSTMConfig, ConvLSTMConfig, DecodingConfig, EncoderDecoderConfig
-from failmap.models.config.recurrent import GRUConfig, LSTMConfig, RNNConfig, RecurrentConfig
+from failmap.models.config.encoder_decoder import (
+    CnnLSTMConfig,
+    ConvLSTMConfig,
+    DecodingConfig,
+    EncoderDecoderConfig,
+)
+from failmap.models.config.recurrent import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
 #: The settings of each network, and the class that they build (see `failmap.models.build_model`).
 MODELS: dict[str, tuple[type[NetworkConfig], str]] = {

@@ -7,7 +7,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from failmap.models.config.base import Kind, Layer, NUM_GATES, NetworkConfig, OutputLayout, Recurrence, SequenceShape
+from failmap.models.config.base import (
+    NUM_GATES,
+    Kind,
+    Layer,
+    NetworkConfig,
+    OutputLayout,
+    Recurrence,
+    SequenceShape,
+)
 
 
 def _require_odd(kernel_size: int) -> int:

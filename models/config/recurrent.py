@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from failmap.models.config.base import Kind, Layer, NUM_GATES, NetworkConfig, Recurrence, SequenceShape
+from failmap.models.config.base import NUM_GATES, Kind, Layer, NetworkConfig, Recurrence, SequenceShape
 
 Initialization = Literal["torch", "glorot", "he", "orthogonal", "identity", "uniform"]
 

@@ -6,7 +6,14 @@ from torch import nn
 
 from failmap.models.config import CnnLSTMConfig
 from failmap.models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
-from failmap.models.encoder_decoder.frame_maps import doubling_convolutions, frame_shape_of, halved, halving_convolutions, require_frame, says_frames
+from failmap.models.encoder_decoder.frame_maps import (
+    doubling_convolutions,
+    frame_shape_of,
+    halved,
+    halving_convolutions,
+    require_frame,
+    says_frames,
+)
 from failmap.models.encoder_decoder.network import Blueprint, DecodingNetwork
 from failmap.models.network import Interface
 

@@ -6,7 +6,13 @@ from torch import nn
 
 from failmap.models.config import ConvLSTMConfig
 from failmap.models.encoder_decoder.conv_lstm_layer import ConvLSTMLayer
-from failmap.models.encoder_decoder.frame_maps import cut_into_patches, frame_shape_of, made_of_patches, require_frame, says_frames
+from failmap.models.encoder_decoder.frame_maps import (
+    cut_into_patches,
+    frame_shape_of,
+    made_of_patches,
+    require_frame,
+    says_frames,
+)
 from failmap.models.encoder_decoder.network import Blueprint, DecodingNetwork
 from failmap.models.network import Interface
 

@@ -1,20 +1,19 @@
 """The connection to Ray: a local cluster started for the run, or a running one that is joined."""
 
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
-import logging
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
+
 import ray
+
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.search.cluster.environment import is_prepared
@@ -22,7 +21,6 @@ from failmap.search.cluster.job_package import code_environment
 from failmap.search.cluster.nodes import check_nodes
 from failmap.search.config import Cluster
 from failmap.search.new_run import resume_command
-
 
 _POLL_SECONDS = 2.0
 #: Time that the main thread gets to react.

@@ -1,16 +1,17 @@
 """Failures of trials outside their own code: lost workers, and workers that hang."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Generic, TypeVar
-import re
-from pathlib import Path
+
 import ray
 from ray.tune.experiment import Trial
+
 from failmap.run_folder.records import FaultKind
 from failmap.search.trial.preemption import PreemptedError
 from failmap.search.trial_lifecycle import NotPickled, TrialLifecycle
-
 
 Key = TypeVar("Key")
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.search.commands.arguments import is_true
-from failmap.search.commands.help import HelpPage, JSON, Section
+from failmap.search.commands.help import JSON, HelpPage, Section
 from failmap.search.input_checks import check_files, check_weights
 from failmap.search.loading import Request, read_request
 from failmap.search.loading.cli_args import CONF

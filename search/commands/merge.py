@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from failmap.run_folder.command_lines import command_line, program
 from failmap.run_folder.errors import UserError, printable
 from failmap.run_folder.wording import quantity
-from failmap.search.commands.help import HelpPage, STORAGE, Section
+from failmap.search.commands.help import STORAGE, HelpPage, Section
 from failmap.search.merging.request import MergeRequest, read_merge
 
 #: The most trials that a message names.
@@ -56,7 +56,14 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     from failmap.search.allocation.map_allocation import shard_cells
     from failmap.search.cost import relative_cost
     from failmap.search.merging.merged_run import merge_trials, write_run
-    from failmap.search.merging.sources import Source, absent_shards, harmless_differences, incompatibilities, merged_config, read_source
+    from failmap.search.merging.sources import (
+        Source,
+        absent_shards,
+        harmless_differences,
+        incompatibilities,
+        merged_config,
+        read_source,
+    )
     from failmap.search.new_run import resume_command
 
     sources: list[Source] = []

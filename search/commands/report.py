@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.search.commands.arguments import read_run_arguments
-from failmap.search.commands.help import HelpPage, JSON, STORAGE, Section
+from failmap.search.commands.help import JSON, STORAGE, HelpPage, Section
 
 
 def help_page() -> HelpPage:

@@ -9,9 +9,25 @@ from failmap.run_folder.command_lines import program
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import check_location, parse_location, store_of, write_atomically
-from failmap.search.commands.help import HelpPage, Row, Section, field_row, group_sections, meaning, model_rows, run_rows
+from failmap.search.commands.help import (
+    HelpPage,
+    Row,
+    Section,
+    field_row,
+    group_sections,
+    meaning,
+    model_rows,
+    run_rows,
+)
 from failmap.search.input_checks import check_device, check_files, check_weights
-from failmap.search.loading import Request, differences, from_yaml, read_request, to_yaml, unresumable_differences
+from failmap.search.loading import (
+    Request,
+    differences,
+    from_yaml,
+    read_request,
+    to_yaml,
+    unresumable_differences,
+)
 from failmap.search.loading.cli_args import question_of, shipped
 from failmap.search.loading.fields import KINDS, PARTS
 from failmap.search.loading.request import DEFAULT_SPACE, DEFAULT_SPACE_OF_A_FILE, RUN_GROUPS, RUN_KEYS

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from failmap.run_folder.errors import UserError, printable
 from failmap.search.commands.arguments import read_run_arguments
-from failmap.search.commands.help import HelpPage, STORAGE, Section
+from failmap.search.commands.help import STORAGE, HelpPage, Section
 
 _TIMES = ("first", "last", "mean")
 

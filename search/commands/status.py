@@ -11,7 +11,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import parse_location, store_of
 from failmap.run_folder.wording import quantity
 from failmap.search.commands.arguments import read_run_arguments
-from failmap.search.commands.help import HelpPage, JSON, STORAGE, Section
+from failmap.search.commands.help import JSON, STORAGE, HelpPage, Section
 from failmap.search.lease import driver_of, is_known_dead
 from failmap.search.loading import from_yaml, locate
 from failmap.search.shards import Shard

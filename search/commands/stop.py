@@ -13,7 +13,7 @@ from rich.text import Text
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import store_of
 from failmap.search.commands.arguments import is_true, read_run_arguments
-from failmap.search.commands.help import HelpPage, STORAGE, Section
+from failmap.search.commands.help import STORAGE, HelpPage, Section
 from failmap.search.lease import driver_of, is_known_dead
 from failmap.search.lease_terms import DEFAULT_TIMING, Owner, Terms
 from failmap.search.loading import locate

@@ -11,7 +11,17 @@ from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import quantity
 from failmap.search.cost import relative_cost
 from failmap.search.interventions.fixes import RATE_FACTOR
-from failmap.search.interventions.plan import Case, Changes, Plan, Step, apply, is_valid, new_optimizer, new_values, rounded
+from failmap.search.interventions.plan import (
+    Case,
+    Changes,
+    Plan,
+    Step,
+    apply,
+    is_valid,
+    new_optimizer,
+    new_values,
+    rounded,
+)
 from failmap.search.interventions.request import AblationRequest
 from failmap.search.interventions.rescue_plan import base_step, max_interventions
 from failmap.search.interventions.view import cell_display

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from failmap.analysis.diagnosis.causes import FixName
 from failmap.datasets.config import ArrayFileConfig, GeneratedTaskConfig
-from failmap.models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, RNNConfig, RecurrentConfig
+from failmap.models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 from failmap.search.interventions.plan import Changes, is_valid, new_optimizer, new_values, rounded
 from failmap.search.trial.config import NATURAL_LOSS, TrialConfig
 

@@ -10,7 +10,7 @@ from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Intervention
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.train_config import OPTIMIZERS, OptimizerName, SPECIAL_SETTINGS, TrainConfig
+from failmap.search.trial.train_config import OPTIMIZERS, SPECIAL_SETTINGS, OptimizerName, TrainConfig
 
 #: New values by dotted path.
 Changes = dict[str, Any]

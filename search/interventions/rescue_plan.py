@@ -5,14 +5,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from failmap.analysis.diagnosis import CAUSE_WORDS, CONTROLS, Cause, Diagnosis, FixName, REMEDIES
+from failmap.analysis.diagnosis import CAUSE_WORDS, CONTROLS, REMEDIES, Cause, Diagnosis, FixName
 from failmap.analysis.diagnosis.cell import diagnose_cell
 from failmap.analysis.load import Run
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import TrialRecord
 from failmap.search.cost import relative_cost
 from failmap.search.interventions.fixes import changes_of
-from failmap.search.interventions.plan import Case, Plan, START_SHORTER, Step, UNCHANGED, WarmStart, apply, is_valid
+from failmap.search.interventions.plan import (
+    START_SHORTER,
+    UNCHANGED,
+    Case,
+    Plan,
+    Step,
+    WarmStart,
+    apply,
+    is_valid,
+)
 from failmap.search.interventions.request import RescueRequest
 from failmap.search.interventions.selection import cells_to_rescue, records_by_cell
 from failmap.search.interventions.view import cell_display

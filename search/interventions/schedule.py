@@ -9,7 +9,7 @@ from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
-from failmap.search.interventions.plan import Case, Plan, START_SHORTER, Step, UNCHANGED, WarmStart
+from failmap.search.interventions.plan import START_SHORTER, UNCHANGED, Case, Plan, Step, WarmStart
 from failmap.search.space import Cell
 
 #: Kind, cell, base and name of an intervention.

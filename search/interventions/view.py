@@ -18,7 +18,7 @@ from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import Allocation
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor
-from failmap.search.interventions.plan import Case, Step, UNCHANGED
+from failmap.search.interventions.plan import UNCHANGED, Case, Step
 from failmap.search.interventions.schedule import InterventionSchedule, Progress
 from failmap.search.loading.validation import shown
 from failmap.search.plan import num_slots

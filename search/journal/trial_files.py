@@ -1,17 +1,13 @@
 """The files under trials/ as the journal decides them: records, checkpoints, and what the journal lost."""
 
 from collections.abc import Sequence
+
 from optuna.trial import FrozenTrial
+
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
-from failmap.run_folder.storage import is_local, store_of
+from failmap.run_folder.storage import is_local, store_of, write_atomically
 from failmap.search.journal.trial_codec import record_of
-from collections.abc import Sequence
-from optuna.trial import FrozenTrial
-from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import store_of, write_atomically
-from failmap.search.journal.trial_codec import record_of
-
 
 #: Records that are read at the same time, some 4 kB each.
 _BATCH = 1024

@@ -15,7 +15,14 @@ from failmap.run_folder.storage import check_location, parse_location
 from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading.build import build_space
-from failmap.search.loading.cli_args import Argument, Group, GroupError, parse_arguments, question_of, read_group
+from failmap.search.loading.cli_args import (
+    Argument,
+    Group,
+    GroupError,
+    parse_arguments,
+    question_of,
+    read_group,
+)
 from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
 from failmap.search.loading.validation import check_fields

@@ -1,7 +1,6 @@
 """Pruners, which stop trials by their rank."""
 
-from failmap.search.pruners.base import NoPruner, Pruner
-from failmap.search.pruners.base import HalvingPruner
+from failmap.search.pruners.base import HalvingPruner, NoPruner, Pruner
 
 __all__ = ["PRUNERS", "Pruner"]
 

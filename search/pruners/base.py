@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from optuna.trial import FrozenTrial
-from failmap.search.config import RunConfig
-from collections.abc import Sequence
+
 import numpy as np
 from optuna.trial import FrozenTrial
+
+from failmap.search.config import RunConfig
 
 
 class Pruner(ABC):

@@ -1,8 +1,7 @@
 """Samplers, which propose the recipes of trials."""
 
 from failmap.search.samplers.base import Sampler, Tried
-from failmap.search.samplers.sequences import GridSampler
-from failmap.search.samplers.sequences import RandomSampler, SobolSampler
+from failmap.search.samplers.sequences import GridSampler, RandomSampler, SobolSampler
 from failmap.search.samplers.tpe import TpeSampler
 
 __all__ = ["SAMPLERS", "Sampler", "Tried"]

@@ -1,19 +1,16 @@
 """Samplers that draw points of the unit cube, the same ones for every cell, so that cells are comparable."""
 
+import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
+
 import numpy as np
 from jaxtyping import Float
-from failmap.search.samplers.base import Sampler, Tried
-from failmap.search.space import Cell
-import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
-from failmap.search.samplers.base import Sampler, Tried
-from failmap.search.space import Cell
 
+from failmap.search.samplers.base import Sampler, Tried
+from failmap.search.space import Cell
 
 #: Points drawn at once. Sobol' sequences are balanced at powers of two.
 _BLOCK = 64

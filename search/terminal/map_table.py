@@ -11,7 +11,14 @@ from rich.text import Text
 from failmap.analysis.palette import STATE_WORDS, cell_colour
 from failmap.analysis.verdict import CellVerdict, State, judge
 from failmap.run_folder.command_lines import command_line
-from failmap.run_folder.wording import axis_display, axis_labels, is_scale, label_lines, quantity, setting_display
+from failmap.run_folder.wording import (
+    axis_display,
+    axis_labels,
+    is_scale,
+    label_lines,
+    quantity,
+    setting_display,
+)
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.remaining import judge_cells
 from failmap.search.config import RunConfig

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from failmap.datasets.config import AnyTaskConfig, Config, TASK_CONFIGS, TargetKind
+from failmap.datasets.config import TASK_CONFIGS, AnyTaskConfig, Config, TargetKind
 from failmap.models.config import AnyModelConfig
 from failmap.search.trial.train_config import TrainConfig
 

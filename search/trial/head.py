@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from failmap.datasets.config import TargetKind
 from failmap.datasets.task import Task
-from failmap.search.trial.config import Activation, Loss, NATURAL_LOSS, OutputConfig
+from failmap.search.trial.config import NATURAL_LOSS, Activation, Loss, OutputConfig
 
 #: How far a scaled activation extends beyond the targets on each side, relative to their range.
 MARGIN = 0.1

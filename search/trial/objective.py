@@ -9,7 +9,7 @@ from torch import Tensor
 
 from failmap.datasets.task import Batch, Task
 from failmap.search.trial.config import OutputConfig
-from failmap.search.trial.head import Head, LEAST_PROBABILITY
+from failmap.search.trial.head import LEAST_PROBABILITY, Head
 from failmap.search.trial.loss_floor import Floor, best_constant_loss, floor
 
 

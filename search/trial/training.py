@@ -13,7 +13,13 @@ from failmap.models import build_model
 from failmap.models.network import Interface, Teacher
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.optimizers import add_l2_penalty, build_optimizer, clip, learning_rate, set_learning_rate
+from failmap.search.trial.optimizers import (
+    add_l2_penalty,
+    build_optimizer,
+    clip,
+    learning_rate,
+    set_learning_rate,
+)
 from failmap.search.trial.precision import Precision
 from failmap.search.trial.probes import UpdateProbe
 

@@ -8,7 +8,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from failmap.models import build_model
-from failmap.models.config import DecodingConfig, MODEL_CONFIGS, NetworkConfig, OutputLayout, RecurrentConfig
+from failmap.models.config import MODEL_CONFIGS, DecodingConfig, NetworkConfig, OutputLayout, RecurrentConfig
 from failmap.models.network import Interface, Network, Teacher
 
 BATCH, STEPS = 4, 6

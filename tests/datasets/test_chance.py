@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from failmap.datasets.chance import best_of_chance
-from failmap.datasets.config import AddingConfig, CopyMemoryConfig, DelayedRecallConfig, MarkedXorConfig, ParityConfig, SumRegressionConfig, TemporalOrderConfig
+from failmap.datasets.config import (
+    AddingConfig,
+    CopyMemoryConfig,
+    DelayedRecallConfig,
+    MarkedXorConfig,
+    ParityConfig,
+    SumRegressionConfig,
+    TemporalOrderConfig,
+)
 from failmap.datasets.error_bounds import least_error_of_sum, least_error_of_two_numbers
 from failmap.datasets.sums import Adding
 from failmap.datasets.symbols import TemporalOrder

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failmap.datasets import build_task
-from failmap.datasets.config import GeneratedTaskConfig, TASK_CONFIGS, TaskConfig
+from failmap.datasets.config import TASK_CONFIGS, GeneratedTaskConfig, TaskConfig
 from failmap.datasets.config.symbols import mark_ranges
 from failmap.datasets.input_space import InputSpace
 from failmap.datasets.vocabulary import Vocabulary, distinct_numbers

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from failmap.models.config import GRUConfig, LSTMConfig, RNNConfig, RecurrentConfig
+from failmap.models.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.run_folder.wording import any_of, axis_display, axis_labels, duration_display, is_scale, label_display, label_lines, label_text, name_display, path_display, setting_display
+from failmap.run_folder.wording import (
+    any_of,
+    axis_display,
+    axis_labels,
+    duration_display,
+    is_scale,
+    label_display,
+    label_lines,
+    label_text,
+    name_display,
+    path_display,
+    setting_display,
+)
 
 OUTPUTS = ({"activation": "none", "loss": "mse"}, {"activation": "sigmoid", "loss": "bce_with_logits"})
 

@@ -18,7 +18,7 @@ import torch
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Intervention, Summary, TrialRecord, read_history
-from failmap.search.trial.checkpoint import Snapshot, WEIGHTS_FILE
+from failmap.search.trial.checkpoint import WEIGHTS_FILE, Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
 from failmap.search.trial.preemption import PreemptedError

@@ -1,7 +1,18 @@
 """All rules in their order. docs/diagnosis.md lists what each reads and its source."""
 
 from failmap.analysis.diagnosis.diagnosis import Rule
-from failmap.analysis.diagnosis.rules import data, labels, numbers, objective, outputs, progress, reach, steps, units, wiring
+from failmap.analysis.diagnosis.rules import (
+    data,
+    labels,
+    numbers,
+    objective,
+    outputs,
+    progress,
+    reach,
+    steps,
+    units,
+    wiring,
+)
 
 #: The first rule that observes something gives the verdict. Rules that observe the fault itself come first.
 #: Of the others, a cause comes before its consequences: too large steps saturate units, and dead units pass

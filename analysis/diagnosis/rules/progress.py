@@ -2,7 +2,12 @@
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, middle, number
-from failmap.analysis.diagnosis.training_curves import LEFT_CHANCE, PROGRESS_LEFT, SOLVED_SCORE, TrainingCurves
+from failmap.analysis.diagnosis.training_curves import (
+    LEFT_CHANCE,
+    PROGRESS_LEFT,
+    SOLVED_SCORE,
+    TrainingCurves,
+)
 
 #: Largest distance from a partial solution, as a share of the range between chance and perfection: of the
 #: best evaluation, and of the noisier median of the last third.

@@ -2,7 +2,13 @@
 
 from failmap.run_folder.storage.contract import Files, Log, Store
 from failmap.run_folder.storage.location import AnyPath, is_local, parse_location
-from failmap.run_folder.storage.store import check_location, flag_exists, read_text, store_of, write_atomically
+from failmap.run_folder.storage.store import (
+    check_location,
+    flag_exists,
+    read_text,
+    store_of,
+    write_atomically,
+)
 
 __all__ = [
     "AnyPath",

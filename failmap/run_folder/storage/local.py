@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from failmap.run_folder.storage.bounded_files import MAX_BYTES, MAX_LINE_BYTES, MAX_LOG_BYTES, bounded_lines, read_plain, too_large
+from failmap.run_folder.storage.bounded_files import (
+    MAX_BYTES,
+    MAX_LINE_BYTES,
+    MAX_LOG_BYTES,
+    bounded_lines,
+    read_plain,
+    too_large,
+)
 from failmap.run_folder.storage.location import AnyPath
 
 #: Runs hold data of their owner: nobody else reads or changes them unless the owner says so.

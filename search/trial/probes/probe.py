@@ -2,9 +2,7 @@
 
 import torch
 from torch import Tensor
-from failmap.search.trial.probes.common import Signals
-from failmap.search.trial.probes.passes import ProbePass
-import torch
+
 from failmap.datasets.task import Batch
 from failmap.search.trial.probes.batches import of_one_length, training_batches, validation_batches
 from failmap.search.trial.probes.common import Signals, to_host

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from failmap.analysis.diagnosis.causes import FIX_WORDS, FixName, REMEDIES
+from failmap.analysis.diagnosis.causes import FIX_WORDS, REMEDIES, FixName
 from failmap.datasets.config import TASK_CONFIGS
 from failmap.models.config import MODEL_CONFIGS
 from failmap.search.interventions.fixes import FIXES, changes_of

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from failmap.analysis.diagnosis import CAUSES, CONTROLS, Cause, REMEDIES
+from failmap.analysis.diagnosis import CAUSES, CONTROLS, REMEDIES, Cause
 from failmap.search.interventions.plan import START_SHORTER, Step, WarmStart
 from failmap.search.interventions.rescue_plan import ladder
 from failmap.search.space import Cell

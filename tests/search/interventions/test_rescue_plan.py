@@ -12,7 +12,7 @@ from failmap.run_folder.records import Summary
 from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
 from failmap.search.interventions.ablations import plan_ablation
-from failmap.search.interventions.plan import Plan, UNCHANGED
+from failmap.search.interventions.plan import UNCHANGED, Plan
 from failmap.search.interventions.request import read_ablation, read_rescue
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.loading import to_yaml

@@ -12,7 +12,7 @@ from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.config import RunConfig
-from failmap.search.interventions.plan import Case, Plan, START_SHORTER, Step, UNCHANGED, WarmStart
+from failmap.search.interventions.plan import START_SHORTER, UNCHANGED, Case, Plan, Step, WarmStart
 from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.space import Cell
 from tests.search.interventions.runs import begin, run_in_any_order, run_one_by_one

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
-from failmap.search.loading import differences, from_yaml, load, locate, resume_config, to_yaml, unresumable_differences
+from failmap.search.loading import (
+    differences,
+    from_yaml,
+    load,
+    locate,
+    resume_config,
+    to_yaml,
+    unresumable_differences,
+)
 
 BASE = ["budget=quick", "train.optimizer=adam,sgd"]
 

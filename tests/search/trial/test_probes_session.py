@@ -16,9 +16,8 @@ from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import read_history
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.probes import is_probed, rounded, to_host
-from failmap.search.trial.probes.probe import leak_signals
 from failmap.search.trial.probes.passes import ProbePass, evaluating
-from failmap.search.trial.probes.probe import input_scale, probe
+from failmap.search.trial.probes.probe import input_scale, leak_signals, probe
 from failmap.search.trial.session import TrialSession
 from failmap.search.trial.training import Training
 from tests.search.trial.precisions import CPU, bf16_here
