@@ -168,7 +168,7 @@ def test_an_endpoint_that_does_not_answer_is_told_within_seconds(use_s3: Callabl
     ("text", "told"),
     [
         ("s4://bucket/runs", r"an object store \(s3://, gs://, az://\)"),
-        ("s3://key:secret@bucket/runs", "credentials do not belong into a URL"),
+        ("s3://key:secret@bucket/runs", "credentials do not belong in a URL"),
         ("s3:///runs", "needs a bucket"),
         ("s3://bucket/../other", "lead nowhere else"),
         ("s3://bucket/*", "lead nowhere else"),
