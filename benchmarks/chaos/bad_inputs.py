@@ -17,9 +17,9 @@ from time import monotonic
 
 from hypothesis import HealthCheck, Phase, given, settings
 
+from benchmarks.chaos.loaders import LOADERS, Loader, offer
+from benchmarks.chaos.spoiling import spoilt
 from benchmarks.results_file import write_results
-from tests.security.inputs import LOADERS, Loader, offer
-from tests.security.spoiling import spoilt
 
 _THOROUGH = settings(
     max_examples=50,

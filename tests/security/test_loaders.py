@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.chaos.loaders import LOADERS, Loader, offer
+from benchmarks.chaos.spoiling import spoilt
 from failmap.run_folder.errors import UserError
-from tests.security.inputs import LOADERS, Loader, offer
-from tests.security.spoiling import spoilt
 
 #: `make chaos` tries many more (benchmarks/chaos/bad_inputs.py).
 EXAMPLES = 8

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.chaos.loaders import RUN_FILES, write_run
 from failmap.run_folder.errors import UserError
 from failmap.search.commands import report, resume, status
-from tests.security.inputs import RUN_FILES, write_run
 
 ROOT = Path(__file__).parents[2]
 #: Calls that run what they read, or hand a text to a shell.

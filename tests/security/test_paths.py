@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.chaos.loaders import write_run
 from failmap.analysis.load import load_run
 from failmap.analysis.reporting import build
 from failmap.datasets.config import ArrayFileConfig
@@ -17,7 +18,6 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder, name_problem
 from failmap.run_folder.storage import parse_location
 from failmap.search.loading import load, locate
-from tests.security.inputs import write_run
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.chaos.loaders import write_run
 from failmap.analysis.reporting import build
 from failmap.analysis.table import safe_cell
 from failmap.run_folder.paths import RunFolder
-from tests.security.inputs import write_run
 
 CHROMIUM = Path("/usr/bin/chromium")
 SCRIPT = "</script><img src=x onerror=alert(1)>\" onfocus=alert(2) x=\"'-alert(3)-'{{7*7}}"

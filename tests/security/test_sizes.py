@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.chaos.loaders import write_run
 from failmap.analysis.reporting import build
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.search.commands import resume
-from tests.security.inputs import write_run
 
 HUGE = 20_000_000_000
 READ = ["config.yaml", "provenance.json", "costs.json", "trials/1/record.json", "trials/1/history.jsonl"]

@@ -1,8 +1,7 @@
-"""Every loader, and a file that it can read.
+"""Every loader of files, and a file that it can read.
 
-`LOADERS` is the table; `offer(loader, folder, content)` tells what came of a content.
-`tests.security.spoiling` draws bad ones.
-Used by the tests here and, for many more inputs, by `python -m benchmarks.chaos.bad_inputs`.
+`LOADERS` is the table; `offer(loader, folder, content)` says what became of a content. `benchmarks.chaos.spoiling`
+draws bad contents, for `benchmarks.chaos.bad_inputs` and for tests/security.
 """
 
 import gzip
