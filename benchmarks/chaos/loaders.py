@@ -1,7 +1,7 @@
 """Every loader of files, and a file that it can read.
 
-`LOADERS` is the table; `offer(loader, folder, content)` says what became of a content. `benchmarks.chaos.spoiling`
-draws bad contents, for `benchmarks.chaos.bad_inputs` and for tests/security.
+`LOADERS` is the table; `offer(loader, folder, content)` says what became of a content, which
+`benchmarks.chaos.spoiling` draws. Both serve `benchmarks.chaos.bad_inputs` and tests/security.
 """
 
 import gzip
