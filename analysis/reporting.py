@@ -17,7 +17,7 @@ from failmap.run_folder.storage import AnyPath, write_atomically
 
 @dataclass(frozen=True)
 class Report:
-    """What was written, and what it was written from."""
+    """A written report, and its sources."""
 
     page: AnyPath
     run: Run
@@ -65,7 +65,7 @@ def cells_csv(failure_map: FailureMap) -> str:
 
 
 def _cause_columns(cell: MapCell) -> tuple[str, float | None, str]:
-    """Why most of a cell's failed trials failed, the share of them, and the first sentence of evidence."""
+    """Return the cause of most of a cell's failed trials, their share, and the first sentence of evidence."""
     if cell.diagnosis is None:
         return "", None, ""
     share = cell.diagnosis.num_trials / cell.diagnosis.num_failed

@@ -1,4 +1,4 @@
-"""What the trials of one cell say: it learns, it fails, nobody knows, or it was not run."""
+"""The verdict on one cell from its trials: learns, fails, unknown or not run."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -85,7 +85,7 @@ class RecipeTally:
 
 @dataclass(frozen=True)
 class CellVerdict:
-    """What is known of a cell.
+    """The verdict on a cell.
 
     Attributes:
         state: learns, fails, unknown or not_run.
@@ -117,11 +117,11 @@ class CellVerdict:
 
 
 def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVerdict:
-    """Judges a cell by the rules of docs/failure_map.md.
+    """Judge a cell by the rules of docs/failure_map.md.
 
     Args:
-        trials: all of the cell. Interventions among them are no evidence of it, and are left out.
-        fail_after_recipes: how many recipes, the default one among them, must fail before a cell fails.
+        trials: All trials of the cell. Interventions among them are no evidence of it, and are ignored.
+        fail_after_recipes: Recipes, the default one included, that must fail before the cell fails.
     """
     trials = [trial for trial in trials if trial.purpose != "intervene"]
     tried = [recipe for recipe in _tally_recipes(trials) if recipe.all_trials.trials]
@@ -138,20 +138,20 @@ def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVer
     learning = [recipe for recipe in tried if recipe.evidence.is_above_half]
     if learning:
         best = max(learning, key=lambda recipe: _promise(recipe, recipe.evidence))
-        return verdict("learns", best, best.evidence, _seeds_told(best.recipe_index, best.evidence))
+        return verdict("learns", best, best.evidence, _seeds_text(best.recipe_index, best.evidence))
     if not tried:
         return verdict("unknown", None, Tally(), f"{quantity(num_errored, 'trial')} errored, none counts")
     best = max(tried, key=lambda recipe: _promise(recipe, recipe.all_trials))
     doubt = _doubt(tried, best, fail_after_recipes)
     if doubt is None:
-        told = _seeds_told(best.recipe_index, best.all_trials)
+        told = _seeds_text(best.recipe_index, best.all_trials)
         reason = told if len(tried) == 1 else f"each of the {len(tried)} recipes tried failed; at best {told}"
         return verdict("fails", best, best.all_trials, reason)
     return verdict("unknown", best, best.all_trials, doubt)
 
 
 def recipe_name(index: int) -> str:
-    """How a recipe is called in texts."""
+    """Return the name of a recipe in texts."""
     return "the default recipe" if index == DEFAULT_RECIPE else f"recipe {index}"
 
 
@@ -184,7 +184,7 @@ def _promise(recipe: RecipeTally, tally: Tally) -> tuple[float, int, int]:
 
 
 def _doubt(tried: Sequence[RecipeTally], best: RecipeTally, fail_after_recipes: int) -> str | None:
-    """Why a cell in which nothing surely learns does not fail either; None where it fails."""
+    """Return why a cell in which nothing surely learns does not fail either, or None if it fails."""
     open_recipes = [recipe for recipe in tried if not recipe.all_trials.is_below_half]
     if not open_recipes:
         if tried[0].recipe_index != DEFAULT_RECIPE:
@@ -194,14 +194,14 @@ def _doubt(tried: Sequence[RecipeTally], best: RecipeTally, fail_after_recipes: 
         return None
     for recipe in open_recipes:
         if recipe.all_trials.is_above_half:
-            told = _seeds_told(recipe.recipe_index, recipe.all_trials)
+            told = _seeds_text(recipe.recipe_index, recipe.all_trials)
             return f"{told}, but these seeds chose it: it is to be confirmed on fresh ones"
     doubtful = best if best in open_recipes else open_recipes[0]
-    told, (low, high) = _seeds_told(doubtful.recipe_index, doubtful.all_trials), doubtful.all_trials.interval
+    told, (low, high) = _seeds_text(doubtful.recipe_index, doubtful.all_trials), doubtful.all_trials.interval
     return f"{told}: P(learn) from {low:.2f} to {high:.2f} may be above or below one half"
 
 
-def _seeds_told(index: int, tally: Tally) -> str:
+def _seeds_text(index: int, tally: Tally) -> str:
     """'the default recipe learned on 3 of 4 seeds (1 censored)'."""
     censored = f" ({tally.censored} censored)" if tally.censored else ""
     return f"{recipe_name(index)} learned on {tally.learned} of {quantity(tally.trials, 'seed')}{censored}"

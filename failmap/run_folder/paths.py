@@ -1,4 +1,4 @@
-"""Where everything of a run lies: the folders that a search and its readers share."""
+"""The paths of a run folder, which a search and its readers share, and the names of runs."""
 
 import re
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from failmap.run_folder.storage import AnyPath, is_local, store_of
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where everything of one run lies."""
+    """The paths of one run."""
 
     path: AnyPath
 
     @property
     def name(self) -> str:
-        """The run's name: its folder's."""
+        """The run's name, which is its folder's."""
         return self.path.name
 
     @property
@@ -30,27 +30,27 @@ class RunFolder:
 
     @property
     def journal(self) -> AnyPath:
-        """Optuna's journal: the truth about every decision."""
+        """Optuna's journal, the source of truth for every decision."""
         return self.path / "journal.log"
 
     @property
     def lock(self) -> AnyPath:
-        """The folder of the terms of this run's drivers: who wrote it, and who does (`search.lease`)."""
+        """The folder of the drivers' terms (`search.lease`)."""
         return self.path / "drivers"
 
     @property
     def own_cells(self) -> AnyPath:
-        """Which cells a shard takes; missing where a run takes all."""
+        """The cells of a shard; missing if the run takes all."""
         return self.path / "own_cells.json"
 
     @property
     def stop(self) -> AnyPath:
-        """Exists while workers are asked to checkpoint and stop."""
+        """A flag that exists while workers are asked to checkpoint and stop."""
         return self.path / "stop"
 
     @property
     def stop_request(self) -> AnyPath:
-        """Exists while somebody asks the driver to save and end; `stop` is its word to its workers."""
+        """A file that exists while the driver is asked to save and end; `stop` is its request to the workers."""
         return self.path / "stop_request"
 
     @property
@@ -60,12 +60,12 @@ class RunFolder:
 
     @property
     def table(self) -> AnyPath:
-        """All records, one row a trial."""
+        """The table of all records, one row a trial."""
         return self.path / "trials.parquet"
 
     @property
     def causes(self) -> AnyPath:
-        """The verdicts on trials, kept for the next reader: disposable."""
+        """The verdicts on trials: a cache, which may be deleted."""
         return self.path / "causes.jsonl"
 
     @property
@@ -79,34 +79,34 @@ class RunFolder:
         return self.path / "trials"
 
     def trial(self, number: int) -> "TrialFolder":
-        """Where one trial's files lie."""
+        """Return the paths of one trial."""
         return TrialFolder(self.trials / str(number))
 
 
 @dataclass(frozen=True)
 class TrialFolder:
-    """Where everything of one trial lies."""
+    """The paths of one trial."""
 
     path: AnyPath
 
     @property
     def record(self) -> AnyPath:
-        """What the driver says of the trial: a TrialRecord as JSON."""
+        """The driver's record of the trial: a TrialRecord as JSON."""
         return self.path / "record.json"
 
     @property
     def attempt(self) -> AnyPath:
-        """Which start of the trial may write here: a number."""
+        """The number of the attempt that may write here."""
         return self.path / "attempt"
 
     @property
     def history(self) -> AnyPath:
-        """What the worker measured: one Evaluation as JSON a line."""
+        """The worker's measurements: one Evaluation as JSON a line."""
         return self.path / "history.jsonl"
 
     @property
     def checkpoint(self) -> AnyPath:
-        """From where the training goes on."""
+        """The state from which the training continues."""
         return self.path / "checkpoint"
 
 
@@ -117,7 +117,7 @@ _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def name_problem(name: str) -> str | None:
-    """Why a name cannot be a run's, or None where it can."""
+    """Return why a name cannot be a run's, or None if it can."""
     if len(name) > MAX_LENGTH:
         return f"a run's name has at most {MAX_LENGTH} characters"
     if not _ALLOWED.fullmatch(name) or ".." in name:
@@ -126,12 +126,12 @@ def name_problem(name: str) -> str | None:
 
 
 def is_trial_number(name: str) -> bool:
-    """Whether a folder is named as a trial's is."""
+    """Return whether a folder has the name of a trial's folder."""
     return name.isascii() and name.isdecimal() and str(int(name)) == name
 
 
 def names_of_runs(storage: AnyPath) -> list[str]:
-    """The names of the folders that hold a run, sorted; none where the storage is missing."""
+    """Return the sorted names of the folders that hold a run; none if the storage is missing."""
     store = store_of(storage)
     if is_local(storage):
         # Not read: it may be anything that somebody else put there.

@@ -104,10 +104,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a training ended, as the worker tells it.
+    """The end of a training, as its worker reports it.
 
     Attributes:
-        outcome: None for a training that was interrupted and can go on.
+        outcome: None for a training that was interrupted and can continue.
         reason: one line: 'criterion met', 'update budget spent', 'not finite: ...', the error's text.
         updates: optimizer steps done.
         seconds: training time over all attempts.
@@ -187,10 +187,10 @@ class Intervention:
 
 @dataclass(frozen=True)
 class Fault:
-    """What ended one start of a trial, though its training was not over.
+    """The end of an attempt whose training was not over.
 
     Attributes:
-        attempt: which start, from 1.
+        attempt: Number of the attempt, from 1.
         kind: 'preempted': its worker was asked to leave, and saved itself; 'lost': its worker or node died;
             'hung': no evaluation came for too long; 'error': its code raised; 'out_of_memory': on the GPU.
         reason: one line.
@@ -207,11 +207,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a trial was run that another run has taken over.
+    """The run in which a merged trial was made.
 
     Attributes:
-        run: its name then, and
-        number: the trial's in it.
+        run: Its name.
+        number: The trial's number in it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CHECKED
@@ -222,7 +222,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """What the driver writes of a trial, after the journal.
+    """The driver's record of a trial, written after the journal.
 
     Attributes:
         number: Optuna's, unique in the run.

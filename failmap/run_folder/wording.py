@@ -1,4 +1,4 @@
-"""How labels, paths and amounts read, the same in tables, maps and reports."""
+"""Texts for labels, paths and amounts, the same in tables, maps and reports."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

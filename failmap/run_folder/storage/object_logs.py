@@ -120,13 +120,13 @@ class SegmentLog:
 
 
 def lines_of(segments: Sequence[bytes]) -> Iterator[bytes]:
-    """What was appended to a log, line by line: without the first line of each segment."""
+    """Yield the lines that were appended to a log, without the first line of each segment."""
     for segment in segments:
         yield from segment.splitlines(keepends=True)[1:]
 
 
 def segment_path(folder: AnyPath, number: int) -> AnyPath:
-    """Where a segment lies; the first one is 1."""
+    """Return the path of a segment; the first one is 1."""
     return folder / f"{number:06d}.jsonl"
 
 
