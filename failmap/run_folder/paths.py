@@ -50,7 +50,7 @@ class RunFolder:
 
     @property
     def stop_request(self) -> AnyPath:
-        """A file that exists while the driver is asked to save and end; `stop` is its request to the workers."""
+        """A file that exists while the driver is asked to end; `stop` is its request to the workers."""
         return self.path / "stop_request"
 
     @property
