@@ -114,7 +114,7 @@ def test_job_lifecycle(head: Head, start: Start, tmp_path: Path, monkeypatch: py
     assert "It has ended." in stop.output
 
     last = submitted(*begun, "budget.minutes=0.1")
-    while "is under way" in last.output:
+    while "is running as" in last.output:
         # The driver had given the run back, and was still drawing its map.
         last = submitted(*begun, "budget.minutes=0.1")
     assert ".2, with" in last.output, "the second attempt of the same run"
