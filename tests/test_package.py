@@ -85,7 +85,7 @@ def test_old_runs_open_resume_and_report(old_run: RunFolder, capsys: pytest.Capt
 
     config = resume_config(from_yaml(old_run.config), ["budget.trials=3"])
     study = Study.open(config, old_run, print)
-    assert dict(study.results().outcomes) == {"learned": 2}
+    assert dict(study.known.outcomes) == {"learned": 2}
     study.close()
     capsys.readouterr()
 
@@ -144,6 +144,7 @@ def installed(wheel: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.ray
+@pytest.mark.long
 @pytest.mark.xdist_group("cluster")
 def test_wheel_runs_beside_packages_and_folders_of_the_same_names(installed: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.ray
+@pytest.mark.long
 def test_a_run_in_a_bucket_over_a_file_is_begun_and_gone_on_with_after_the_file_has_changed(
     s3_storage: AnyPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_search_from_its_first_trial_to_its_report(start: Start, tmp_path: Pat
     assert "train.clip_norm: none -> 1" in again.output
 
 
+@pytest.mark.long
 def test_a_run_that_is_interrupted_then_killed_then_loses_a_worker_is_brought_to_its_end(
     start: Start, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_files_that_are_not_digits_are_told_before_anything_starts(start: Start,
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.long
 def test_after_a_brief_preflight_other_recipes_are_sampled_and_stopped_by_rank_in_their_cell(
     start: Start, tmp_path: Path
 ) -> None:
