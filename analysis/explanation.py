@@ -5,14 +5,14 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import ConfigDict
 
@@ -31,22 +31,19 @@ from failmap.run_folder.storage.bounded_files import read_plain
 _WORTH_PROCESSES = 1000
 _EXPLAINED = ("learned", "failed")
 
-#: An entry of causes.jsonl as parsed JSON.
-_Entry = dict[str, Any]
-
 
 @dataclass(frozen=True)
-class _KeptEntry:
-    """The fields of an entry of causes.jsonl."""
+class _Entry:
+    """An entry of causes.jsonl; its key is a digest of what it depends on."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CHECKED
 
-    key: str
     number: Count
     verdict: Suspicion | None
-    runners_up: list[Suspicion]
+    runners_up: tuple[Suspicion, ...]
     level: str | None
     level_told: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,10 @@ def explain(folder: RunFolder, records: Sequence[TrialRecord], kept_in: AnyPath)
     kept = {
         number: entry
         for number, entry in _kept_entries(folder.causes).items()
-        if entry["key"] == keys.get(number)
+        if entry.key == keys.get(number)
     }
     made = _make_entries(folder, [record for record in ended if record.number not in kept])
-    entries = {number: {**(kept.get(number) or made[number]), "key": key} for number, key in keys.items()}
+    entries = {number: replace(kept.get(number) or made[number], key=key) for number, key in keys.items()}
     if made:
         _keep(kept_in, entries.values())
     return {
@@ -113,17 +110,12 @@ def checked_history(path: AnyPath, most: int | None = None) -> list[Evaluation]:
         raise UserError(str(error)) from None
 
 
-def _explanation(entry: Mapping[str, Any]) -> Explanation:
-    verdict = entry["verdict"]
+def _explanation(entry: _Entry) -> Explanation:
     return Explanation(
-        diagnosis=verdict and Diagnosis(_suspicion(verdict), tuple(map(_suspicion, entry["runners_up"]))),
-        level=entry["level"],
-        level_told=entry["level_told"],
+        diagnosis=Diagnosis(entry.verdict, entry.runners_up) if entry.verdict else None,
+        level=entry.level,
+        level_told=entry.level_told,
     )
-
-
-def _suspicion(values: Mapping[str, Any]) -> Suspicion:
-    return Suspicion(**{**values, "evidence": tuple(Evidence(**one) for one in values["evidence"])})
 
 
 def _make_entries(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, _Entry]:
@@ -134,8 +126,8 @@ def _make_entries(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int
     shares = [[record.number for record in records[start::count]] for start in range(count)]
     with ThreadPoolExecutor(count) as threads:
         outputs = threads.map(partial(_run_process, folder), shares)
-        entries = [json.loads(line) for output in outputs for line in output.splitlines()]
-    return {entry["number"]: entry for entry in entries}
+        entries = [parse(_Entry, line) for output in outputs for line in output.splitlines()]
+    return {entry.number: entry for entry in entries}
 
 
 def _run_process(folder: RunFolder, numbers: Iterable[int]) -> str:
@@ -164,22 +156,23 @@ def _make_entry(folder: RunFolder, record: TrialRecord) -> _Entry:
         # Rules rely on the types of settings and signals, which are not validated for every network and task.
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"{folder.trial(record.number).record}: cannot be diagnosed: {reason}") from None
-    return {
-        "number": record.number,
-        "verdict": diagnosis and _as_json(diagnosis.verdict),
-        "runners_up": [_as_json(suspicion) for suspicion in diagnosis.runners_up] if diagnosis else [],
-        "level": "learned" if has_learned else level and level.name,
-        "level_told": level.told if level else "",
-    }
+    return _Entry(
+        number=record.number,
+        verdict=_finite(diagnosis.verdict) if diagnosis else None,
+        runners_up=tuple(map(_finite, diagnosis.runners_up)) if diagnosis else (),
+        level="learned" if has_learned else level.name if level else None,
+        level_told=level.told if level else "",
+    )
 
 
-def _as_json(suspicion: Suspicion) -> _Entry:
+def _finite(suspicion: Suspicion) -> Suspicion:
     """Return a suspicion without the numbers that JSON cannot represent."""
-    values = asdict(suspicion)
-    for evidence in values["evidence"]:
-        numbers = evidence["values"].items()
-        evidence["values"] = {name: value for name, value in numbers if math.isfinite(value)}
-    return values
+
+    def finite(evidence: Evidence) -> Evidence:
+        numbers = evidence.values.items()
+        return replace(evidence, values={name: number for name, number in numbers if math.isfinite(number)})
+
+    return replace(suspicion, evidence=tuple(map(finite, suspicion.evidence)))
 
 
 def _key(folder: RunFolder, record: TrialRecord) -> str:
@@ -214,9 +207,10 @@ def _kept_entries(path: AnyPath) -> dict[int, _Entry]:
     entries = {}
     for line in text.splitlines():
         try:
-            entries[parse(_KeptEntry, line).number] = json.loads(line)
+            entry = parse(_Entry, line)
         except ValueError:
             continue
+        entries[entry.number] = entry
     return entries
 
 
@@ -229,7 +223,7 @@ def _keep(path: AnyPath, entries: Iterable[_Entry]) -> None:
 
 
 def _to_line(entry: _Entry) -> str:
-    return json.dumps(entry, separators=(",", ":"), allow_nan=False)
+    return json.dumps(asdict(entry), separators=(",", ":"), allow_nan=False)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -92,6 +92,15 @@ def test_unreadable_file_is_replaced(diverged: Any, text: str) -> None:
     assert len(kept(diverged)) == 1
 
 
+@pytest.mark.parametrize("depth", [1, 190])
+def test_evidence_with_an_unknown_field_is_made_again_or_read(diverged: Any, depth: int) -> None:
+    made = explained(diverged)
+    nested = "[" * depth + "]" * depth
+    causes = diverged.folder.causes
+    causes.write_text(causes.read_text().replace('"told":', f'"unknown":{nested},"told":'))
+    assert explained(diverged) == made
+
+
 def test_unwritable_file_is_ignored(diverged: Any) -> None:
     diverged.folder.causes.mkdir()
     assert diagnosed(diverged).cause == "diverged"
