@@ -1,6 +1,7 @@
 """Cases are trained once, their records tell nothing of their labels, and the twin says what took."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,13 @@ def test_what_is_there_is_not_trained_again_unless_it_is_configured_anew(folder:
     assert digest(HEALTHY) != digest(replace(HEALTHY, config=SHUFFLED.config.model_copy(update={"seed": 1})))
 
 
+@pytest.fixture
+def _root_for_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the root, where `python -m benchmarks.diagnosis` runs, on the path of spawned processes."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parents[3])])
+
+
+@pytest.mark.usefixtures("_root_for_processes")
 def test_processes_of_their_own_train_what_is_missing(tmp_path: Path) -> None:
     told: list[str] = []
 
@@ -81,6 +89,7 @@ def test_processes_of_their_own_train_what_is_missing(tmp_path: Path) -> None:
     assert HEALTHY.name in told[0]
 
 
+@pytest.mark.usefixtures("_root_for_processes")
 def test_an_interrupt_trains_nothing_that_has_not_begun(tmp_path: Path) -> None:
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
