@@ -89,6 +89,7 @@ def test_processes_of_their_own_train_what_is_missing(tmp_path: Path) -> None:
     assert HEALTHY.name in told[0]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_root_for_processes")
 def test_an_interrupt_trains_nothing_that_has_not_begun(tmp_path: Path) -> None:
     def interrupt(_: str) -> None:

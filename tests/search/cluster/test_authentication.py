@@ -62,6 +62,7 @@ def test_closed_port(tmp_path: Path) -> None:
             probed(f"127.0.0.1:{taken.getsockname()[1]}", tmp_path)
 
 
+@pytest.mark.long
 def test_silent_listener(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

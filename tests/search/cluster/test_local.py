@@ -14,7 +14,7 @@ from tests.search.long_runs import ENDLESS, PATIENCE_SECONDS
 Start = Callable[..., subprocess.Popen[str]]
 LONG = (*ENDLESS, "cluster.cpus=1", "run=own")
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.xdist_group("cluster")]
 
 
 def test_loopback_only_and_no_token_file(driver: Start, tmp_path: Path) -> None:
