@@ -1,13 +1,15 @@
 """Plans of interventions, and changes to a trial's configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from failmap.analysis.diagnosis import CONTROLS
 from failmap.datasets.criterion import check_criterion
 from failmap.run_folder.parsing import flatten
-from failmap.run_folder.records import Intervention
+from failmap.run_folder.records import Intervention, TrialRecord
+from failmap.search.cost import relative_cost
+from failmap.search.interventions.request import Own, Session
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.train_config import OPTIMIZERS, SPECIAL_SETTINGS, OptimizerName, TrainConfig
@@ -106,10 +108,6 @@ class Case:
     cause: str = ""
     reasons: tuple[str, ...] = ()
 
-    def trial_config(self, changes: Mapping[str, Any], seed: int) -> TrialConfig:
-        """Return the base's configuration with some changes and a seed."""
-        return apply(self.config, {**changes, "seed": seed})
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -130,6 +128,30 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
+def make_plan(
+    session: Session[Own], records: Iterable[TrialRecord], cases: Iterable[Case], notes: Sequence[str] = ()
+) -> Plan:
+    """Return the plan of a session in a run with these records."""
+    max_trials = session.max_trials
+    if max_trials is not None:
+        max_trials += sum(record.purpose == "intervene" for record in records)
+    first = session.config.seed
+    seeds = range(first, first + session.arguments.seeds)
+    return Plan(session.folder.name, tuple(cases), seeds, max_trials, tuple(notes))
+
+
+def make_step(
+    config: TrialConfig,
+    name: str,
+    changes: Changes,
+    num_seeds: int,
+    cause: str = "",
+    warm_start: WarmStart | None = None,
+) -> Step:
+    """Return a step that changes a configuration."""
+    return Step(name, changes, cause, num_seeds, relative_cost(apply(config, changes)), warm_start)
+
+
 def apply(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
     """Return the configuration with some dotted paths set.
 
@@ -146,21 +168,28 @@ def apply(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
     return TrialConfig.model_validate(values)
 
 
-def is_valid(config: TrialConfig, changes: Mapping[str, Any]) -> bool:
-    """Return whether the changed trial is valid and chance alone does not meet its criterion."""
+def effective_changes(config: TrialConfig, changes: Changes) -> Changes:
+    """Return the changes whose values differ from the configuration's, or none if they cannot be made.
+
+    They cannot be made if the task or network lacks one of the settings, if the changed trial is invalid, or
+    if chance alone would meet its criterion.
+    """
+    current = dict(flatten(config.model_dump()))
+    if not changes.keys() <= current.keys():
+        return {}
+    differing = {path: value for path, value in changes.items() if current[path] != value}
     try:
-        changed = apply(config, changes)
+        changed = apply(config, differing)
         num_evaluations = -(-changed.train.max_updates // changed.train.evaluate_every)
         check_criterion(changed.task, num_evaluations, changed.criterion.score)
     except ValueError:
-        return False
-    return True
+        return {}
+    return differing
 
 
-def new_values(config: TrialConfig, changes: Changes) -> Changes:
-    """Return the changes whose values differ from the configuration's."""
-    current = dict(flatten(config.model_dump()))
-    return {path: value for path, value in changes.items() if current[path] != value}
+def has_stored_weights(config: TrialConfig) -> bool:
+    """Return whether the network starts from another trial's weights, which fix its widths."""
+    return getattr(config.model, "start_from", None) is not None
 
 
 def new_optimizer(train: TrainConfig, name: OptimizerName, learning_rate: float) -> Changes:

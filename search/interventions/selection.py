@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from failmap.analysis.verdict import State, judge, recipe_name
+from failmap.analysis.verdict import judge, recipe_name
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import TrialRecord
@@ -53,7 +53,7 @@ def cells_to_rescue(
         cell = config.space.cell(labels)
         _require_failures(config, cell, cells, recipe)
         return [cell]
-    states = {cell: _state(config, records) for cell, records in cells.items()}
+    states = {cell: judge(records, config.space.fail_after_recipes).state for cell, records in cells.items()}
     failing = [
         cell
         for cell, state in states.items()
@@ -109,20 +109,14 @@ def _known_recipes(known: Sequence[int]) -> str:
     return f"there is {named}{more}"
 
 
-def _state(config: RunConfig, records: Iterable[TrialRecord]) -> State:
-    return judge(records, config.space.fail_after_recipes).state
-
-
 def _neighbours(config: RunConfig, cell: Cell) -> set[Cell]:
     """Return the adjacent cells along x and along y."""
     neighbours = set()
     labels = cell.as_dict()
     for axis in config.space.map_axes[:2]:
         values = [axis.label(value) for value in axis.values or ()]
-        if labels[axis.path] not in values:
-            continue
-        position = values.index(labels[axis.path])
-        for other in values[max(position - 1, 0) : position + 2]:
-            moved = {**labels, axis.path: other}
-            neighbours.add(config.space.cell(moved))
+        if labels[axis.path] in values:
+            position = values.index(labels[axis.path])
+            for other in values[max(position - 1, 0) : position + 2]:
+                neighbours.add(config.space.cell({**labels, axis.path: other}))
     return neighbours - {cell}
