@@ -27,8 +27,6 @@ from failmap.search.trial.config import TrialConfig
 
 #: Learning rate of plain SGD: another optimizer's rate means another step size.
 SGD_RATE = 0.1
-#: Divisors of the batch size and of the width.
-BATCH_DIVISOR, WIDTH_DIVISOR = 4, 2
 
 #: Trials named in a message.
 _MAX_NAMED = 5
@@ -83,7 +81,7 @@ def _candidates(config: TrialConfig) -> Iterator[tuple[str, Changes]]:
         else:
             yield "half the width", {"model.hidden_size": _half(model.hidden_size)}
     if train.batch_size != "full":
-        yield "a quarter of the batch", {"train.batch_size": max(1, train.batch_size // BATCH_DIVISOR)}
+        yield "a quarter of the batch", {"train.batch_size": max(1, train.batch_size // 4)}
     if train.optimizer != "sgd":
         yield f"SGD at a learning rate of {SGD_RATE:g}", new_optimizer(train, "sgd", SGD_RATE)
     yield "three times the learning rate", {"train.learning_rate": rounded(train.peak_rate * RATE_FACTOR)}
@@ -91,7 +89,7 @@ def _candidates(config: TrialConfig) -> Iterator[tuple[str, Changes]]:
 
 
 def _half(width: int) -> int:
-    return max(1, width // WIDTH_DIVISOR)
+    return max(1, width // 2)
 
 
 def _joined(widths: Iterable[int]) -> str:
@@ -104,14 +102,11 @@ def plan_ablation(session: Session[AblationArguments], run: Run) -> Plan:
     Raises:
         UserError: The run has no such trial, it did not learn, or nothing can be removed.
     """
-    number, num_seeds = session.arguments.trial, session.arguments.seeds
-    config = session.config
+    config, number = session.config, session.arguments.trial
     record = _find_learned(run.records, number)
     cell = config.space.cell(record.cell)
     trial = TrialConfig.model_validate(record.config)
-    steps = [
-        make_step(trial, name, changes, num_seeds) for name, changes in removable_settings(trial).items()
-    ]
+    steps = [make_step(trial, name, changes) for name, changes in removable_settings(trial).items()]
     if not steps:
         raise UserError(f"trial={number}: no setting of it can be removed")
     case = Case(
@@ -121,7 +116,7 @@ def plan_ablation(session: Session[AblationArguments], run: Run) -> Plan:
         recipe=config.space.recipe_values(record.recipe),
         config=trial,
         base=record.number,
-        steps=(make_step(trial, UNCHANGED, {}, num_seeds), *steps),
+        steps=(make_step(trial, UNCHANGED, {}), *steps),
         intervention=record.intervention,
         reasons=(f"trial {record.number} learned in {cell_display(cell)}, seed {record.seed}",),
     )

@@ -50,13 +50,12 @@ class WarmStart:
 
 @dataclass(frozen=True)
 class Step:
-    """One change to a base, on several seeds.
+    """One change to a base.
 
     Attributes:
         name: Name of the fix, or of the ablation.
         changes: New values by dotted path, without the `model.start_from` of a warm start.
         cause: Cause that the change addresses; '' for none.
-        num_seeds: Maximum number of seeds.
         cost: Relative cost (search.cost) of one trial that does not learn.
         warm_start: Trial that its trials start from, if any.
     """
@@ -64,7 +63,6 @@ class Step:
     name: str
     changes: Changes
     cause: str
-    num_seeds: int
     cost: float
     warm_start: WarmStart | None = None
 
@@ -127,6 +125,11 @@ class Plan:
     max_trials: int | None = None
     notes: tuple[str, ...] = ()
 
+    def seeds_of(self, step: Step) -> range:
+        """Return the seeds on which a step is tried."""
+        # With a learning rate of almost zero, all seeds give the same answer.
+        return self.seeds[:1] if step.name == "zero_rate" else self.seeds
+
 
 def make_plan(
     session: Session[Own], records: Iterable[TrialRecord], cases: Iterable[Case], notes: Sequence[str] = ()
@@ -141,15 +144,10 @@ def make_plan(
 
 
 def make_step(
-    config: TrialConfig,
-    name: str,
-    changes: Changes,
-    num_seeds: int,
-    cause: str = "",
-    warm_start: WarmStart | None = None,
+    config: TrialConfig, name: str, changes: Changes, cause: str = "", warm_start: WarmStart | None = None
 ) -> Step:
     """Return a step that changes a configuration."""
-    return Step(name, changes, cause, num_seeds, relative_cost(apply(config, changes)), warm_start)
+    return Step(name, changes, cause, relative_cost(apply(config, changes)), warm_start)
 
 
 def apply(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:

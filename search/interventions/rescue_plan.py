@@ -57,15 +57,11 @@ def plan_rescue(session: Session[RescueArguments], run: Run) -> Plan:
             notes.append(f"{cell_display(cell)}: {case.reasons[0]}; no fix of it applies here")
     if not cases:
         raise UserError(*notes)
-    return make_plan(session, run.records, _with_fixes_of_row(cases, session.arguments.seeds), notes)
+    return make_plan(session, run.records, _with_fixes_of_row(cases), notes)
 
 
 def ladder(
-    config: TrialConfig,
-    cause: Cause,
-    suspected: Sequence[Cause],
-    warm_start: WarmStart | None,
-    num_seeds: int,
+    config: TrialConfig, cause: Cause, suspected: Sequence[Cause], warm_start: WarmStart | None
 ) -> tuple[Step, ...]:
     """Return the applicable fixes of a cause in order, with a negative control after the first one.
 
@@ -77,12 +73,9 @@ def ladder(
         cause: Their cause.
         suspected: Other causes, the likeliest first.
         warm_start: Trial to start from; None if no shorter cell learned.
-        num_seeds: Seeds of each step.
     """
-    steps = [
-        step for name in REMEDIES[cause] if (step := _fix_step(name, cause, config, warm_start, num_seeds))
-    ]
-    if steps and cause != "unknown" and (control := _negative_control(config, cause, suspected, num_seeds)):
+    steps = [step for name in REMEDIES[cause] if (step := _fix_step(name, cause, config, warm_start))]
+    if steps and cause != "unknown" and (control := _negative_control(config, cause, suspected)):
         steps.insert(1, control)
     return tuple(steps)
 
@@ -98,17 +91,17 @@ def find_warm_start(
         base: One of its trials.
         records: Records of the run without interventions.
     """
-    labels = cell.as_dict()
-    if LENGTH not in labels:
+    others = cell.as_dict()
+    own_length = others.pop(LENGTH, None)
+    if own_length is None:
         return None
-    others = {path: label for path, label in labels.items() if path != LENGTH}
     learned = [
         record
         for record in records
         if record.outcome == "learned"
         and record.recipe == base.recipe
         and others.items() <= record.cell.items()
-        and record.cell[LENGTH] < labels[LENGTH]
+        and record.cell[LENGTH] < own_length
     ]
     if not learned:
         return None
@@ -125,7 +118,7 @@ def find_warm_start(
 
 
 def _case(cell: Cell, records: Sequence[TrialRecord], session: Session[RescueArguments], run: Run) -> Case:
-    base, space, num_seeds = records[0], session.config.space, session.arguments.seeds
+    base, space = records[0], session.config.space
     trial = TrialConfig.model_validate(base.config)
     warm_start = find_warm_start(space, cell, base, run.cell_records)
     cause, suspected, reasons = _explain(records, run)
@@ -137,8 +130,8 @@ def _case(cell: Cell, records: Sequence[TrialRecord], session: Session[RescueArg
         config=trial,
         base=base.recipe_index,
         steps=(
-            make_step(trial, UNCHANGED, {}, num_seeds),
-            *ladder(trial, cause, suspected, warm_start, num_seeds),
+            make_step(trial, UNCHANGED, {}),
+            *ladder(trial, cause, suspected, warm_start),
         ),
         row=tuple(pair for pair in cell.labels if pair[0] != space.map.x),
         warm_start=warm_start,
@@ -164,9 +157,7 @@ def _explain(records: Sequence[TrialRecord], run: Run) -> tuple[Cause, tuple[Cau
     return verdict.cause, tuple(dict.fromkeys(others)), (line, *evidence)
 
 
-def _fix_step(
-    name: FixName, cause: Cause, config: TrialConfig, warm_start: WarmStart | None, num_seeds: int
-) -> Step | None:
+def _fix_step(name: FixName, cause: Cause, config: TrialConfig, warm_start: WarmStart | None) -> Step | None:
     """Return a fix as a step, or None if it does not apply."""
     if name == START_SHORTER:
         # The weights do not exist yet: any name of a trial shows whether the network can start from them.
@@ -175,20 +166,16 @@ def _fix_step(
         )
         if warm_start is None or not can_start:
             return None
-        return make_step(config, START_SHORTER, {}, num_seeds, cause, warm_start)
+        return make_step(config, START_SHORTER, {}, cause, warm_start)
     changes = changes_of(name, config)
-    # With a learning rate of almost zero, all seeds give the same answer.
-    seeds = 1 if name == "zero_rate" else num_seeds
-    return make_step(config, name, changes, seeds, cause) if changes else None
+    return make_step(config, name, changes, cause) if changes else None
 
 
-def _negative_control(
-    config: TrialConfig, cause: Cause, suspected: Sequence[Cause], num_seeds: int
-) -> Step | None:
+def _negative_control(config: TrialConfig, cause: Cause, suspected: Sequence[Cause]) -> Step | None:
     """Return the first applicable fix of a rival cause that is not a fix of this cause, if there is one."""
     known = {*REMEDIES[cause], *CONTROLS, START_SHORTER}
     steps = (
-        _fix_step(name, rival, config, None, num_seeds)
+        _fix_step(name, rival, config, None)
         for rival in dict.fromkeys([*_RIVALS.get(cause, ()), *suspected, *_COMMON_RIVALS])
         # A fix of `unknown` would refute nothing.
         if rival not in (cause, "unknown")
@@ -198,7 +185,7 @@ def _negative_control(
     return next(filter(None, steps), None)
 
 
-def _with_fixes_of_row(cases: Sequence[Case], num_seeds: int) -> Iterator[Case]:
+def _with_fixes_of_row(cases: Sequence[Case]) -> Iterator[Case]:
     """Yield the cases, each with the fixes of its row that its own ladder lacks."""
     rows: dict[Any, dict[str, Step]] = defaultdict(dict)
     for case in cases:
@@ -208,7 +195,7 @@ def _with_fixes_of_row(cases: Sequence[Case], num_seeds: int) -> Iterator[Case]:
         own = {step.name for step in case.steps}
         carried = (
             # The steps of a rescue are named by fixes and causes.
-            _fix_step(cast(FixName, name), cast(Cause, step.cause), case.config, case.warm_start, num_seeds)
+            _fix_step(cast(FixName, name), cast(Cause, step.cause), case.config, case.warm_start)
             for name, step in rows[case.row].items()
             if name not in own and step.is_remedy
         )

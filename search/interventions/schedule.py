@@ -27,46 +27,6 @@ _Key = tuple[str, Cell, int, str]
 _CONCLUSIVE = (None, "learned", "failed")
 
 
-class TrialIndex:
-    """The trials of a run, indexed by intervention and by recipe."""
-
-    def __init__(self) -> None:
-        self.num_interventions = 0
-        self._tries: dict[_Key, dict[int, KnownTrial]] = defaultdict(dict)
-        self._by_recipe: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
-
-    def add(self, trial: KnownTrial) -> None:
-        """Add a trial."""
-        self._by_recipe[trial.cell, trial.recipe_index].append(trial)
-        if (tried := trial.intervention) is not None:
-            self.num_interventions += 1
-            self._tries[tried.kind, trial.cell, tried.base, tried.name][trial.seed] = trial
-
-    def trials(self, case: Case, step: Step) -> Mapping[int, KnownTrial]:
-        """Return a step's trials by seed, including the base's own trials for the unchanged base."""
-        own = self._tries.get((case.kind, case.cell, case.base, step.name), {})
-        if step.name != UNCHANGED:
-            return own
-        # Trials of exactly the base's configuration, without those that were cut short.
-        base = {
-            trial.seed: trial
-            for trial in self._by_recipe.get((case.cell, case.recipe_index), ())
-            if trial.intervention == case.intervention and trial.outcome in _CONCLUSIVE
-        }
-        return {**base, **own}
-
-    def source(self, warm_start: WarmStart, seed: int) -> KnownTrial | None:
-        """Return the trial whose weights a seed starts from, or None if it has not begun."""
-        tries = self._tries.get(("donor", warm_start.cell, warm_start.recipe_index, START_SHORTER), {})
-        return tries.get(warm_start.seed_for(seed))
-
-    def tally(self, case: Case, step: Step, seeds: range) -> Tally:
-        """Count the paired seeds that learned; running trials count as censored."""
-        outcomes = Counter(trial.outcome for seed, trial in self.trials(case, step).items() if seed in seeds)
-        num_counted = outcomes.total() - outcomes["errored"]
-        return Tally(outcomes["learned"], num_counted, outcomes[None] + outcomes["censored"])
-
-
 @dataclass(frozen=True)
 class Progress:
     """The progress of a step.
@@ -93,13 +53,18 @@ class InterventionSchedule:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._index = TrialIndex()
+        self._num_interventions = 0
+        self._tries: dict[_Key, dict[int, KnownTrial]] = defaultdict(dict)
+        self._by_recipe: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
         self._next: NextTrial | None = None
         self._is_current = False
 
     def begin(self, trial: KnownTrial, recipe: Mapping[str, Any]) -> None:
         """Record that a trial has begun, whether or not it is an intervention."""
-        self._index.add(trial)
+        self._by_recipe[trial.cell, trial.recipe_index].append(trial)
+        if (tried := trial.intervention) is not None:
+            self._num_interventions += 1
+            self._tries[tried.kind, trial.cell, tried.base, tried.name][trial.seed] = trial
         self._is_current = False
 
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
@@ -126,12 +91,11 @@ class InterventionSchedule:
 
     def progress(self, case: Case, step: Step) -> Progress:
         """Return the progress of a step."""
-        tally = self._index.tally(case, step, self.plan.seeds)
-        trials = self._index.trials(case, step)
+        tally = self._tally(case, step)
+        trials = self._trials(case, step)
         is_given_up = step.name != UNCHANGED and tally.is_below_half
         num_possible = sum(
-            seed not in trials and not self._has_no_source(step, seed)
-            for seed in self.plan.seeds[: step.num_seeds]
+            seed not in trials and not self._has_no_source(step, seed) for seed in self.plan.seeds_of(step)
         )
         num_running = sum(trial.outcome is None for trial in trials.values())
         return Progress(tally, num_running, 0 if is_given_up else num_possible)
@@ -162,7 +126,7 @@ class InterventionSchedule:
         """Return whether all seeds of some change ended without deciding if more than half of them learn."""
         return any(
             step.name != UNCHANGED
-            and step.num_seeds > 1
+            and len(self.plan.seeds_of(step)) > 1
             and not (progress.tally.is_above_half or progress.tally.is_below_half)
             for step, progress in self.all_progress()
             if progress.tally.trials
@@ -174,9 +138,35 @@ class InterventionSchedule:
             for step in self.steps(case):
                 yield step, self.progress(case, step)
 
+    def _trials(self, case: Case, step: Step) -> Mapping[int, KnownTrial]:
+        """Return a step's trials by seed, including the base's own trials for the unchanged base."""
+        own = self._tries.get((case.kind, case.cell, case.base, step.name), {})
+        if step.name != UNCHANGED:
+            return own
+        # Trials of exactly the base's configuration, without those that were cut short.
+        base = {
+            trial.seed: trial
+            for trial in self._by_recipe.get((case.cell, case.recipe_index), ())
+            if trial.intervention == case.intervention and trial.outcome in _CONCLUSIVE
+        }
+        return {**base, **own}
+
+    def _source(self, warm_start: WarmStart, seed: int) -> KnownTrial | None:
+        """Return the trial whose weights a seed starts from, or None if it has not begun."""
+        tries = self._tries.get(("donor", warm_start.cell, warm_start.recipe_index, START_SHORTER), {})
+        return tries.get(warm_start.seed_for(seed))
+
+    def _tally(self, case: Case, step: Step) -> Tally:
+        """Count the paired seeds that learned; running trials count as censored."""
+        outcomes = Counter(
+            trial.outcome for seed, trial in self._trials(case, step).items() if seed in self.plan.seeds
+        )
+        num_counted = outcomes.total() - outcomes["errored"]
+        return Tally(outcomes["learned"], num_counted, outcomes[None] + outcomes["censored"])
+
     def _choose(self) -> NextTrial | None:
         cap = self.plan.max_trials
-        if cap is not None and self._index.num_interventions >= cap:
+        if cap is not None and self._num_interventions >= cap:
             return None
         steps = [(case, step) for case in self.plan.cases for step in self.steps(case)]
         # Steps that running trials may yet make needless come last.
@@ -193,13 +183,13 @@ class InterventionSchedule:
         """Return the next trial of a step, or None if it has none or waits for its warm starts."""
         if not self.progress(case, step).num_left:
             return None
-        trials = self._index.trials(case, step)
-        for seed in self.plan.seeds[: step.num_seeds]:
+        trials = self._trials(case, step)
+        for seed in self.plan.seeds_of(step):
             if seed in trials:
                 continue
             if step.warm_start is None:
                 return _trial(case, step, step.changes, seed)
-            source = self._index.source(step.warm_start, seed)
+            source = self._source(step.warm_start, seed)
             if source is None:
                 return _source_trial(step.warm_start, seed, step.cause)
             if source.outcome == "learned":
@@ -211,22 +201,18 @@ class InterventionSchedule:
         """Return whether the trial that a seed should start from did not learn."""
         if step.warm_start is None:
             return False
-        source = self._index.source(step.warm_start, seed)
+        source = self._source(step.warm_start, seed)
         return source is not None and source.outcome not in (None, "learned")
 
     def _worked_in_row(self, case: Case) -> set[str]:
-        """Return the fixes that worked in other cells of the row."""
+        """Return the fixes that worked in other cells of the row, on more than half of their seeds."""
         return {
             step.name
             for other in self.plan.cases
             if other.row == case.row and other is not case
             for step in (*other.steps, *other.carried)
-            if step.is_remedy and self._has_worked(other, step)
+            if step.is_remedy and 2 * self._tally(other, step).learned > len(self.plan.seeds_of(step))
         }
-
-    def _has_worked(self, case: Case, step: Step) -> bool:
-        """Return whether more than half of a step's seeds learned."""
-        return 2 * self._index.tally(case, step, self.plan.seeds).learned > step.num_seeds
 
 
 def _trial(case: Case, step: Step, changes: Changes, seed: int) -> NextTrial:

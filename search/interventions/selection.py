@@ -54,19 +54,20 @@ def cells_to_rescue(
         _require_failures(config, cell, cells, recipe)
         return [cell]
     states = {cell: judge(records, config.space.fail_after_recipes).state for cell, records in cells.items()}
-    failing = [
+    with_failures = [
         cell
-        for cell, state in states.items()
-        if state == "fails" and labels.items() <= cell.as_dict().items() and has_failed(cells[cell], recipe)
+        for cell, records in cells.items()
+        if labels.items() <= cell.as_dict().items() and _has_failed(records, recipe)
     ]
+    failing = [cell for cell in with_failures if states[cell] == "fails"]
     if not failing:
-        raise UserError(_nothing_fails(config, cells, labels, recipe))
+        raise UserError(_nothing_fails(config, with_failures, labels, recipe))
     learning = {cell for cell, state in states.items() if state == "learns"}
     edge = {cell for cell in failing if learning & _neighbours(config, cell)}
     return sorted(failing, key=lambda cell: (cell not in edge, default_cost(config, cell)))
 
 
-def has_failed(records: Iterable[TrialRecord], recipe: int) -> bool:
+def _has_failed(records: Iterable[TrialRecord], recipe: int) -> bool:
     """Return whether a trial of a recipe failed."""
     return any(record.outcome == "failed" and record.recipe_index == recipe for record in records)
 
@@ -74,7 +75,7 @@ def has_failed(records: Iterable[TrialRecord], recipe: int) -> bool:
 def _require_failures(config: RunConfig, cell: Cell, cells: CellRecords, recipe: int) -> None:
     """Raise UserError if no trial of the recipe failed in a cell that the user named."""
     records = cells.get(cell, ())
-    if has_failed(records, recipe):
+    if _has_failed(records, recipe):
         return
     failed = sorted({record.recipe_index for record in records if record.outcome == "failed"})
     if not records:
@@ -86,15 +87,15 @@ def _require_failures(config: RunConfig, cell: Cell, cells: CellRecords, recipe:
     raise UserError(f"cell={cell_display(cell)}: {problem}")
 
 
-def _nothing_fails(config: RunConfig, cells: CellRecords, labels: Mapping[str, Any], recipe: int) -> str:
-    """Explain why no cell is left, and suggest one to name."""
-    chosen = {cell: records for cell, records in cells.items() if labels.items() <= cell.as_dict().items()}
+def _nothing_fails(
+    config: RunConfig, with_failures: Sequence[Cell], labels: Mapping[str, Any], recipe: int
+) -> str:
+    """Explain why no cell is left, and suggest one with failures."""
     where = f" with {cell_display(Cell(tuple(labels.items())))}" if labels else ""
     problem = f"run={config.run}: no cell{where} fails by {recipe_name(recipe)}"
-    alternatives = [cell for cell, records in chosen.items() if has_failed(records, recipe)]
-    if alternatives:
-        example = cell_display(alternatives[0])
-        return f'{problem}; trials failed in {len(alternatives)}, such as cell="{example}"'
+    if with_failures:
+        example = cell_display(with_failures[0])
+        return f'{problem}; trials failed in {len(with_failures)}, such as cell="{example}"'
     return f"{problem}, and no trial of it failed there"
 
 
