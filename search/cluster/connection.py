@@ -130,14 +130,10 @@ def _init_ray(cluster: Cluster) -> None:
         problem = "Ray cannot start on this machine"
         if not is_local:
             problem = f"cluster.address={cluster.address}: cannot join"
-        raise UserError(f"{problem}: {_one_line(error)}") from error
+        reasons = [" ".join(str(each).split()) for each in (error, error.__cause__) if each is not None]
+        reason = ": ".join(filter(None, reasons)) or type(error).__name__
+        raise UserError(f"{problem}: {reason}") from error
     # Records and status report lost workers; Ray would print each of them over the live view, and the thread
     # that listens for errors does so regardless of `log_to_driver`.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
-
-
-def _one_line(error: Exception) -> str:
-    """Return the message of an error and of its cause in one line."""
-    texts = [" ".join(str(each).split()) for each in (error, error.__cause__) if each is not None]
-    return ": ".join(text for text in texts if text) or type(error).__name__

@@ -131,16 +131,9 @@ def _find_learned(records: Sequence[TrialRecord], number: int) -> TrialRecord:
         raise UserError(f"trial={number}: the run has no such trial; {numbers}")
     if found.outcome != "learned":
         status = "has not ended" if found.outcome is None else f"ended as {found.outcome}"
-        raise UserError(
-            f"trial={number}: it {status}; an ablation needs a trial that learned: {_known(records)}"
-        )
+        learned = [str(record.number) for record in records if record.outcome == "learned"]
+        known = ", ".join(learned[:_MAX_NAMED]) or "the run has none"
+        if len(learned) > _MAX_NAMED:
+            known += f" and {quantity(len(learned) - _MAX_NAMED, 'other')}"
+        raise UserError(f"trial={number}: it {status}; an ablation needs a trial that learned: {known}")
     return found
-
-
-def _known(records: Sequence[TrialRecord]) -> str:
-    """List the numbers of trials that learned."""
-    numbers = [str(one.number) for one in records if one.outcome == "learned"]
-    if not numbers:
-        return "the run has none"
-    more = f" and {quantity(len(numbers) - _MAX_NAMED, 'other')}" if len(numbers) > _MAX_NAMED else ""
-    return f"{', '.join(numbers[:_MAX_NAMED])}{more}"

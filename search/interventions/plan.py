@@ -138,8 +138,7 @@ def make_plan(
     max_trials = session.max_trials
     if max_trials is not None:
         max_trials += sum(record.purpose == "intervene" for record in records)
-    first = session.config.seed
-    seeds = range(first, first + session.arguments.seeds)
+    seeds = range(session.config.seed, session.config.seed + session.arguments.seeds)
     return Plan(session.folder.name, tuple(cases), seeds, max_trials, tuple(notes))
 
 

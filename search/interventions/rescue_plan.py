@@ -103,17 +103,15 @@ def find_warm_start(
         and others.items() <= record.cell.items()
         and record.cell[LENGTH] < own_length
     ]
-    if not learned:
+    longest = max(learned, key=lambda record: record.cell[LENGTH], default=None)
+    if longest is None:
         return None
-    length = max(record.cell[LENGTH] for record in learned)
-    nearest = [record for record in learned if record.cell[LENGTH] == length]
-    first = nearest[0]
     return WarmStart(
-        cell=space.cell(first.cell),
-        recipe_index=first.recipe_index,
-        recipe=space.recipe_values(first.recipe),
-        config=TrialConfig.model_validate(first.config),
-        seeds=tuple(dict.fromkeys(record.seed for record in nearest)),
+        cell=space.cell(longest.cell),
+        recipe_index=longest.recipe_index,
+        recipe=space.recipe_values(longest.recipe),
+        config=TrialConfig.model_validate(longest.config),
+        seeds=tuple(dict.fromkeys(record.seed for record in learned if record.cell == longest.cell)),
     )
 
 
@@ -129,10 +127,7 @@ def _case(cell: Cell, records: Sequence[TrialRecord], session: Session[RescueArg
         recipe=space.recipe_values(base.recipe),
         config=trial,
         base=base.recipe_index,
-        steps=(
-            make_step(trial, UNCHANGED, {}),
-            *ladder(trial, cause, suspected, warm_start),
-        ),
+        steps=(make_step(trial, UNCHANGED, {}), *ladder(trial, cause, suspected, warm_start)),
         row=tuple(pair for pair in cell.labels if pair[0] != space.map.x),
         warm_start=warm_start,
         cause=cause,

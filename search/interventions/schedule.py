@@ -21,11 +21,6 @@ from failmap.search.interventions.plan import (
 )
 from failmap.search.space import Cell
 
-#: Kind, cell, base and name of an intervention.
-_Key = tuple[str, Cell, int, str]
-#: Outcomes of a base's trial that decide its seed, or will.
-_CONCLUSIVE = (None, "learned", "failed")
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -54,7 +49,8 @@ class InterventionSchedule:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._num_interventions = 0
-        self._tries: dict[_Key, dict[int, KnownTrial]] = defaultdict(dict)
+        # By kind, cell, base and name of an intervention, then by seed.
+        self._tries: dict[tuple[str, Cell, int, str], dict[int, KnownTrial]] = defaultdict(dict)
         self._by_recipe: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
         self._next: NextTrial | None = None
         self._is_current = False
@@ -143,11 +139,11 @@ class InterventionSchedule:
         own = self._tries.get((case.kind, case.cell, case.base, step.name), {})
         if step.name != UNCHANGED:
             return own
-        # Trials of exactly the base's configuration, without those that were cut short.
+        # Trials of exactly the base's configuration that decide a seed, or will.
         base = {
             trial.seed: trial
             for trial in self._by_recipe.get((case.cell, case.recipe_index), ())
-            if trial.intervention == case.intervention and trial.outcome in _CONCLUSIVE
+            if trial.intervention == case.intervention and trial.outcome in (None, "learned", "failed")
         }
         return {**base, **own}
 

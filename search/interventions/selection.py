@@ -57,27 +57,32 @@ def cells_to_rescue(
     with_failures = [
         cell
         for cell, records in cells.items()
-        if labels.items() <= cell.as_dict().items() and _has_failed(records, recipe)
+        if labels.items() <= cell.as_dict().items() and recipe in _failed_recipes(records)
     ]
     failing = [cell for cell in with_failures if states[cell] == "fails"]
     if not failing:
-        raise UserError(_nothing_fails(config, with_failures, labels, recipe))
+        where = f" with {cell_display(Cell(tuple(labels.items())))}" if labels else ""
+        hint = ", and no trial of it failed there"
+        if with_failures:
+            example = cell_display(with_failures[0])
+            hint = f'; trials failed in {len(with_failures)}, such as cell="{example}"'
+        raise UserError(f"run={config.run}: no cell{where} fails by {recipe_name(recipe)}{hint}")
     learning = {cell for cell, state in states.items() if state == "learns"}
     edge = {cell for cell in failing if learning & _neighbours(config, cell)}
     return sorted(failing, key=lambda cell: (cell not in edge, default_cost(config, cell)))
 
 
-def _has_failed(records: Iterable[TrialRecord], recipe: int) -> bool:
-    """Return whether a trial of a recipe failed."""
-    return any(record.outcome == "failed" and record.recipe_index == recipe for record in records)
+def _failed_recipes(records: Iterable[TrialRecord]) -> list[int]:
+    """Return the recipes of the trials that failed."""
+    return sorted({record.recipe_index for record in records if record.outcome == "failed"})
 
 
 def _require_failures(config: RunConfig, cell: Cell, cells: CellRecords, recipe: int) -> None:
     """Raise UserError if no trial of the recipe failed in a cell that the user named."""
     records = cells.get(cell, ())
-    if _has_failed(records, recipe):
+    failed = _failed_recipes(records)
+    if recipe in failed:
         return
-    failed = sorted({record.recipe_index for record in records if record.outcome == "failed"})
     if not records:
         problem = f"no trial has run there; continue the run with {_resume_command(config)}"
     elif failed:
@@ -85,18 +90,6 @@ def _require_failures(config: RunConfig, cell: Cell, cells: CellRecords, recipe:
     else:
         problem = "no trial failed there"
     raise UserError(f"cell={cell_display(cell)}: {problem}")
-
-
-def _nothing_fails(
-    config: RunConfig, with_failures: Sequence[Cell], labels: Mapping[str, Any], recipe: int
-) -> str:
-    """Explain why no cell is left, and suggest one with failures."""
-    where = f" with {cell_display(Cell(tuple(labels.items())))}" if labels else ""
-    problem = f"run={config.run}: no cell{where} fails by {recipe_name(recipe)}"
-    if with_failures:
-        example = cell_display(with_failures[0])
-        return f'{problem}; trials failed in {len(with_failures)}, such as cell="{example}"'
-    return f"{problem}, and no trial of it failed there"
 
 
 def _resume_command(config: RunConfig) -> str:
