@@ -191,7 +191,7 @@ class _StudyScheduler(TrialScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Report an evaluation, unless it is the last one, which the searcher reports."""
-        self.failures.hear(trial)
+        self.failures.heartbeats.beat(trial)
         stops = self.lifecycle.report(trial.trial_id, result)
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
@@ -232,11 +232,11 @@ class _Ticker(NotPickled, tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Start watching the trial's heartbeat."""
-        self.failures.hear(trial)
+        self.failures.heartbeats.beat(trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Free the metric averages that Tune keeps of every trial: 27 of 62 kB."""
-        self.failures.forget(trial)
+        self.failures.heartbeats.remove(trial)
         self._free(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:

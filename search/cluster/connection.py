@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -16,7 +16,7 @@ import ray
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.cluster.environment import is_prepared
+from failmap.search.cluster.environment import prepared_addresses
 from failmap.search.cluster.job_package import code_environment
 from failmap.search.cluster.nodes import check_nodes
 from failmap.search.config import Cluster
@@ -26,6 +26,9 @@ _POLL_SECONDS = 2.0
 #: Time that the main thread gets to react.
 _GRACE_SECONDS = 10.0
 _SIGNAL = signal.SIGUSR1
+#: Only small results travel through Ray, never weights: a store that fits into any /dev/shm leaves the memory
+#: to the trials. Ray's default is 30 % of it, and its minimum 75 MiB.
+_OBJECT_STORE_BYTES = 128 * 2**20
 
 
 class ClusterLostError(BaseException):
@@ -52,14 +55,17 @@ def watch_head(address: str, lost_seconds: float, message: str) -> Iterator[None
             raise ClusterLostError
 
     def watch() -> None:
+        host, _, port = address.rpartition(":")
         answered = monotonic()
         while not over.wait(_POLL_SECONDS):
-            if _answers(address):
+            with suppress(OSError):
+                socket.create_connection((host.strip("[]"), int(port)), timeout=_POLL_SECONDS).close()
                 answered = monotonic()
-            elif monotonic() - answered >= lost_seconds:
-                if monotonic() - answered >= lost_seconds + _GRACE_SECONDS:
-                    print(f"error: {message}", file=sys.stderr, flush=True)
-                    os._exit(2)
+            silent_seconds = monotonic() - answered
+            if silent_seconds >= lost_seconds + _GRACE_SECONDS:
+                print(f"error: {message}", file=sys.stderr, flush=True)
+                os._exit(2)
+            if silent_seconds >= lost_seconds:
                 # Repeatedly: Tune's cleanup waits for the head as well.
                 signal.pthread_kill(main, _SIGNAL)
 
@@ -74,22 +80,6 @@ def watch_head(address: str, lost_seconds: float, message: str) -> Iterator[None
         signal.signal(_SIGNAL, previous)
 
 
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_POLL_SECONDS).close()
-    except OSError:
-        return False
-    return True
-
-
-#: Only small results travel through Ray, never weights: a store that fits into any /dev/shm leaves the memory
-#: to the trials. Ray's default is 30 % of it, and its minimum 75 MiB.
-OBJECT_STORE_BYTES = 128 * 2**20
-#: Ray sets it for a job's entry point, whose code every worker has already.
-_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-
-
 @contextmanager
 def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]) -> Iterator[None]:
     """Connect to Ray for the duration of the context.
@@ -102,13 +92,8 @@ def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]
     Raises:
         UserError: Ray cannot be started or joined, a node does not see the folder, or the head is lost.
     """
-    assert is_prepared(cluster), "call prepare_ray before Ray is imported"
-    common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if cluster.address == "local":
-        _start(cluster, common)
-    else:
-        _join(cluster, common)
-    _silence_worker_messages()
+    assert prepared_addresses == [cluster.address], "call prepare_ray before Ray is imported"
+    _init_ray(cluster)
     lost = (
         f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} seconds: "
         "the cluster is lost, but no finished trial is. "
@@ -125,39 +110,30 @@ def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]
         ray.shutdown()
 
 
-def _start(cluster: Cluster, common: dict[str, Any]) -> None:
+def _init_ray(cluster: Cluster) -> None:
+    is_local = cluster.address == "local"
+    options: dict[str, Any] = {}
+    if is_local:
+        options = {
+            "num_cpus": cluster.cpus,
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+        }
+    # Ray sets the variable for a job's entry point, whose code every worker has already.
+    elif "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
+        options = {"runtime_env": code_environment()}
     try:
-        # Not None: RAY_ADDRESS in the environment would override that.
-        ray.init(
-            address="local",
-            num_cpus=cluster.cpus,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            **common,
-        )
+        ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:
-        # Ray raises plain Exceptions, too, for whatever its processes lack: disk, memory, a port.
-        raise UserError(f"Ray cannot start on this machine: {_one_line(error)}") from error
-
-
-def _join(cluster: Cluster, common: dict[str, Any]) -> None:
-    if _IN_A_JOB not in os.environ:
-        common["runtime_env"] = code_environment()
-    try:
-        ray.init(address=cluster.address, **common)
-    except Exception as error:
-        # As above; a different version of Ray or Python is a RuntimeError that names it.
-        raise UserError(f"cluster.address={cluster.address}: cannot join: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    """Return the message of an error and of its cause in one line."""
-    texts = [" ".join(str(each).split()) for each in (error, error.__cause__) if each is not None]
-    return ": ".join(text for text in texts if text) or type(error).__name__
-
-
-def _silence_worker_messages() -> None:
-    """Keep Ray from printing every lost worker over the live view: records and status report them."""
+        # Ray raises plain Exceptions, too, for whatever its processes lack: disk, memory, a port. A different
+        # version of Ray or Python is a RuntimeError that names it.
+        problem = "Ray cannot start on this machine"
+        if not is_local:
+            problem = f"cluster.address={cluster.address}: cannot join"
+        reasons = [" ".join(str(each).split()) for each in (error, error.__cause__) if each is not None]
+        reason = ": ".join(filter(None, reasons)) or type(error).__name__
+        raise UserError(f"{problem}: {reason}") from error
+    # Records and status report lost workers; Ray would print each of them over the live view, and the thread
+    # that listens for errors does so regardless of `log_to_driver`.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    # The thread that listens for errors prints them regardless of `log_to_driver`.
     ray._private.worker.print_to_stdstream = lambda *_, **__: None

@@ -64,18 +64,17 @@ def stop_trials(processes: Iterable[psutil.Process], seconds: float) -> bool:
 
 def _drain(node_id: str, address: str, seconds: int) -> None:
     """Ask the cluster to schedule nothing more on this node: it would get back the trials that have left."""
-    options = {
-        "--address": address,
-        "--node-id": node_id,
-        "--reason": "DRAIN_NODE_REASON_PREEMPTION",
-        "--reason-message": "search.cluster.drain_node",
-        "--deadline-remaining-seconds": str(seconds),
-    }
-    command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node"]
+    options = [
+        f"--address={address}",
+        f"--node-id={node_id}",
+        "--reason=DRAIN_NODE_REASON_PREEMPTION",
+        "--reason-message=search.cluster.drain_node",
+        f"--deadline-remaining-seconds={seconds}",
+    ]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node", *options]
     # Trials must be saved even if this fails.
     with suppress(subprocess.TimeoutExpired):
-        arguments = [part for option in options.items() for part in option]
-        subprocess.run([*command, *arguments], timeout=_DRAIN_SECONDS, check=False)
+        subprocess.run(command, timeout=_DRAIN_SECONDS, check=False)
 
 
 def _command_line(process: psutil.Process) -> str:

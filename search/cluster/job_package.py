@@ -18,8 +18,6 @@ WORKING_DIR, SHIPPED_PACKAGE = "job", PACKAGE.name
 #: Ray keeps shipments in the memory of the head node.
 MAX_MEGABYTES = 20
 
-_GROUPS = ("space", "budget", "cluster")
-
 
 def code_environment() -> dict[str, Any]:
     """Return Ray's runtime environment that puts our package on the path of every worker.
@@ -75,7 +73,7 @@ def _ship_yaml(argument: str, working_dir: Path) -> str:
     """
     key, _, text = argument.partition("=")
     source = Path(text)
-    if key not in _GROUPS or source.suffix not in (".yaml", ".yml"):
+    if key not in ("space", "budget", "cluster") or source.suffix not in (".yaml", ".yml"):
         return argument
     copy = Path(key) / source.name
     (working_dir / key).mkdir(exist_ok=True)

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -58,10 +58,8 @@ class Jobs:
         self._address = cluster.address
         for name in _REPLACED_LOGGERS:
             logging.getLogger(name).setLevel(logging.ERROR)
-        try:
+        with self._user_errors():
             self._client = JobSubmissionClient(cluster.address)
-        except _ERRORS as error:
-            raise self._user_error(error) from None
 
     def submit(self, stem: str, entrypoint: str, shipment: Path) -> Submission:
         """Submit a job, unless one of this stem is running.
@@ -77,26 +75,28 @@ class Jobs:
         attempts = self._attempts(stem)
         if attempts and not attempts[max(attempts)].status.is_terminal():
             return Submission(f"{stem}.{max(attempts)}", is_new=False)
-        submission_id = f"{stem}.{max(attempts, default=0) + 1}"
+        attempt = max(attempts, default=0) + 1
+        submission_id = f"{stem}.{attempt}"
+        runtime_env = {
+            "working_dir": str(shipment / WORKING_DIR),
+            "py_modules": [str(shipment / SHIPPED_PACKAGE)],
+        }
         deadline = monotonic() + _AGENT_SECONDS
         while True:
             try:
                 self._client.submit_job(
-                    entrypoint=entrypoint,
-                    submission_id=submission_id,
-                    runtime_env={
-                        "working_dir": str(shipment / WORKING_DIR),
-                        "py_modules": [str(shipment / SHIPPED_PACKAGE)],
-                    },
+                    entrypoint=entrypoint, submission_id=submission_id, runtime_env=runtime_env
                 )
                 return Submission(submission_id, is_new=True)
             except _ERRORS as error:
-                if _NO_AGENT not in str(error) or monotonic() >= deadline:
-                    # The same run may have been submitted elsewhere at the same time.
-                    if submission_id.rpartition(".")[2] in map(str, self._attempts(stem)):
-                        return Submission(submission_id, is_new=False)
-                    raise self._user_error(error) from None
-            sleep(_POLL_SECONDS)
+                if _NO_AGENT in str(error) and monotonic() < deadline:
+                    sleep(_POLL_SECONDS)
+                    continue
+                # The same run may have been submitted elsewhere at the same time.
+                if attempt in self._attempts(stem):
+                    return Submission(submission_id, is_new=False)
+                with self._user_errors():
+                    raise
 
     def follow(self, submission_id: str, show: Callable[[str], None]) -> int:
         """Show a job's log until it ends, and return its exit status, or 1 if it is unknown.
@@ -106,9 +106,14 @@ class Jobs:
         num_shown = 0
         while True:
             num_shown = asyncio.run(self._show_log(submission_id, show, num_shown))
-            details = self._details(submission_id)
+            with self._user_errors():
+                details = self._client.get_job_info(submission_id)
+            if details.status == JobStatus.SUCCEEDED:
+                return 0
             if details.status.is_terminal():
-                return self._exit_status(details, show)
+                if details.driver_exit_code is None:
+                    show(f"{details.message}\n")
+                return details.driver_exit_code or 1
             sleep(_POLL_SECONDS)
 
     async def _show_log(self, submission_id: str, show: Callable[[str], None], num_before: int) -> int:
@@ -122,31 +127,21 @@ class Jobs:
                     show(new)
         return max(num_seen, num_before)
 
-    def _exit_status(self, details: JobDetails, show: Callable[[str], None]) -> int:
-        if details.status == JobStatus.SUCCEEDED:
-            return 0
-        if details.driver_exit_code is None:
-            show(f"{details.message}\n")
-        return details.driver_exit_code or 1
-
     def _attempts(self, stem: str) -> dict[int, JobDetails]:
         """Return the jobs of a stem by the number of their attempt."""
-        try:
+        with self._user_errors():
             jobs = self._client.list_jobs()
-        except _ERRORS as error:
-            raise self._user_error(error) from None
         named = ((job, *(job.submission_id or "").rpartition(".")[::2]) for job in jobs)
         return {int(number): job for job, name, number in named if name == stem and number.isdecimal()}
 
-    def _details(self, submission_id: str) -> JobDetails:
+    @contextmanager
+    def _user_errors(self) -> Iterator[None]:
+        """Turn the error of a request into a UserError with its first line."""
         try:
-            return self._client.get_job_info(submission_id)
+            yield
         except _ERRORS as error:
-            raise self._user_error(error) from None
-
-    def _user_error(self, error: Exception) -> UserError:
-        lines = str(error).strip().splitlines()
-        return UserError(f"cluster.address={self._address}: {lines[0] if lines else type(error).__name__}")
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise UserError(f"cluster.address={self._address}: {lines[0]}") from None
 
 
 def job_stem(run: str, storage: str) -> str:

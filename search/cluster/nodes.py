@@ -1,44 +1,57 @@
-"""A check that every node sees the run folder and has the driver's versions."""
+"""The nodes of a cluster that is joined: waiting for them, and checking that they can run trials.
 
+python -m failmap.search.cluster.nodes address=HOST:PORT nodes=4 seconds=300
+"""
+
+import logging
 import secrets
 import socket
+import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from time import monotonic, sleep
 from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from failmap.run_folder.errors import UserError
+from failmap.run_folder.errors import UserError, run_program
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import is_local, parse_location, store_of
+from failmap.search.loading.cli_args import parse_arguments
 from failmap.search.provenance import versions
 
 #: Timeout of a node's answer, for which it starts a process and unpacks our code.
-ANSWER_SECONDS = 90.0
+_ANSWER_SECONDS = 90.0
 #: Packages whose versions affect a trial's numbers.
-COMPARED = ("python", "torch", "ray", "numpy")
+_COMPARED = ("python", "torch", "ray", "numpy")
+
+#: A node's answer: why it cannot run trials ('' if it can), and its versions of Python and packages.
+_Answer = tuple[str, dict[str, str]]
 
 
-@dataclass(frozen=True)
-class NodeReport:
-    """A node's answer.
-
-    Attributes:
-        host: The node's name.
-        problem: Why it does not see the run folder; None if it does.
-        versions: Versions of Python and packages.
-    """
-
-    host: str
-    problem: str | None
-    versions: dict[str, str]
+def main(arguments: Sequence[str]) -> int:
+    """Wait until nodes have joined, and print how many. It succeeds even if the cluster stays smaller."""
+    problems: list[str] = []
+    settings = parse_arguments(arguments, problems)
+    problems += (f"{key}: is missing" for key in ("address", "nodes", "seconds") if key not in settings)
+    if problems:
+        raise UserError(*problems)
+    num_nodes, seconds = int(settings["nodes"].value), float(settings["seconds"].value)
+    deadline = monotonic() + seconds
+    ray.init(address=settings["address"].text, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        while (num_alive := len(_alive_nodes())) < num_nodes and monotonic() < deadline:
+            sleep(0.5)
+    finally:
+        ray.shutdown()
+    print(f"{num_alive} of {num_nodes} nodes have joined")
+    return 0
 
 
 def check_nodes(folder: RunFolder, notice: Callable[[str], None]) -> None:
-    """Check all nodes that are alive, at the same time, in a task on each.
+    """Check that every node sees the run folder and has the driver's versions, in a task on each.
 
     Args:
         folder: The run's folder, which exists.
@@ -52,30 +65,30 @@ def check_nodes(folder: RunFolder, notice: Callable[[str], None]) -> None:
     store = store_of(seen)
     store.write(seen, b"", survives_power_loss=False)
     try:
-        tasks = [(node, _start(node["NodeID"], str(seen))) for node in ray.nodes() if node["Alive"]]
-        reports = [_report(node, task) for node, task in tasks]
+        # All tasks start before the first answer is awaited.
+        tasks = [(node["NodeManagerHostname"], _start(node["NodeID"], str(seen))) for node in _alive_nodes()]
+        answers = [_await(host, task) for host, task in tasks]
     finally:
         store.remove(seen)
-    problems = [f"{report.host} {report.problem}" for report in reports if report.problem is not None]
+    problems = dict.fromkeys(problem for problem, _ in answers if problem)
     if problems:
-        raise UserError(*dict.fromkeys(problems))
-    for line in version_notices(reports, versions()):
-        notice(line)
-
-
-def version_notices(reports: list[NodeReport], here: dict[str, str]) -> list[str]:
-    """Return a line for each difference in versions, with the number of nodes that have it."""
-    found = Counter(
-        f"{name} {report.versions[name]} (here {here[name]})"
-        for report in reports
-        for name in COMPARED
-        if report.versions.get(name, here[name]) != here[name]
+        raise UserError(*problems)
+    here = versions()
+    differences = Counter(
+        f"{name} {there[name]} (here {here[name]})"
+        for _, there in answers
+        for name in _COMPARED
+        if there.get(name, here[name]) != here[name]
     )
-    return [
-        f"warning: {difference} on {count} of {len(reports)} nodes: a trial that moves there may differ "
-        "in its last digits"
-        for difference, count in found.items()
-    ]
+    for difference, count in differences.items():
+        notice(
+            f"warning: {difference} on {count} of {len(answers)} nodes: a trial that moves there may differ "
+            "in its last digits"
+        )
+
+
+def _alive_nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _start(node_id: str, path: str) -> Any:
@@ -84,29 +97,31 @@ def _start(node_id: str, path: str) -> Any:
 
 
 @ray.remote(num_cpus=0, max_retries=0)
-def _look_at(path: str) -> NodeReport:
-    """Return the report of the node on which this task runs."""
-    host = socket.gethostname()
+def _look_at(path: str) -> _Answer:
+    """Return the answer of the node on which this task runs."""
+    host, folder = socket.gethostname(), path.rpartition("/")[0]
+    problem = ""
     try:
         location = parse_location(path)
-        is_visible = store_of(location).exists(location)
+        if not store_of(location).exists(location):
+            problem = (
+                f"{host} does not see {folder}: a cluster of several hosts needs shared storage; "
+                "name a folder that all of them mount, or s3://..., by storage="
+            )
     except (UserError, OSError) as error:
-        return NodeReport(host, f"cannot look into {path.rpartition('/')[0]}: {error}", versions())
-    problem = None
-    if not is_visible:
-        problem = (
-            f"does not see {path.rpartition('/')[0]}: a cluster of several hosts needs shared storage; "
-            "name a folder that all of them mount, or s3://..., by storage="
-        )
-    return NodeReport(host, problem, versions())
+        problem = f"{host} cannot look into {folder}: {error}"
+    return problem, versions()
 
 
-def _report(node: dict[str, Any], task: Any) -> NodeReport:
-    host = node["NodeManagerHostname"]
+def _await(host: str, task: Any) -> _Answer:
     try:
-        report: NodeReport = ray.get(task, timeout=ANSWER_SECONDS)
+        answer: _Answer = ray.get(task, timeout=_ANSWER_SECONDS)
+        return answer
     except GetTimeoutError:
-        return NodeReport(host, f"has not answered for {ANSWER_SECONDS:g} seconds: is it overloaded?", {})
+        return f"{host} has not answered for {_ANSWER_SECONDS:g} seconds: is it overloaded?", {}
     except RayError as error:
-        return NodeReport(host, f"cannot run our code: {str(error).strip().splitlines()[-1]}", {})
-    return report
+        return f"{host} cannot run our code: {str(error).strip().splitlines()[-1]}", {}
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main, sys.argv[1:]))

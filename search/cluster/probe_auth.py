@@ -1,6 +1,6 @@
 """Ask a cluster for its nodes with this process's authentication, and print the answer.
 
-python -m search.cluster.probe_auth ADDRESS, started by `search.cluster.authentication`.
+python -m search.cluster.probe_auth ADDRESS, started by `search.cluster.environment`.
 """
 
 import signal

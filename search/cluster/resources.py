@@ -44,7 +44,10 @@ def num_slots(nodes: Sequence[Resources], wanted: Resources) -> int:
         nodes: The resources of each node.
         wanted: The resources of one trial.
     """
-    return sum(_num_on(node, wanted) for node in nodes)
+    return sum(
+        min(_num_of(name, node.get(name, 0.0), amount) for name, amount in wanted.items() if _units(amount))
+        for node in nodes
+    )
 
 
 class Slots:
@@ -82,12 +85,6 @@ def nodes_of_the_cluster() -> list[Resources]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def _num_on(node: Resources, wanted: Resources) -> int:
-    return min(
-        _num_of(name, node.get(name, 0.0), amount) for name, amount in wanted.items() if _units(amount)
-    )
-
-
 def _num_of(name: str, available: float, amount: float) -> int:
     if name == "GPU" and _units(amount) < _UNITS:
         return int(available) * (_UNITS // _units(amount))
@@ -109,20 +106,18 @@ def _nothing_fits(nodes: Sequence[Resources], wanted: Resources) -> str:
         ],
         default={},
     )
-    return (
-        f"no node holds a trial of {_shown(wanted, names)}: the largest of {len(nodes)} has "
-        f"{_shown(nearest, names)}; lower cluster.*_per_trial, or, if an autoscaler adds "
-        "larger nodes, set cluster.trials_at_once=N"
+    asked, largest = (
+        ", ".join(_amount(name, resources.get(name, 0.0)) for name in names)
+        for resources in (wanted, nearest)
     )
-
-
-def _shown(resources: Resources, names: Sequence[str]) -> str:
-    return ", ".join(_amount(name, resources.get(name, 0.0)) for name in names)
+    return (
+        f"no node holds a trial of {asked}: the largest of {len(nodes)} has {largest}; lower "
+        "cluster.*_per_trial, or, if an autoscaler adds larger nodes, set cluster.trials_at_once=N"
+    )
 
 
 def _amount(name: str, amount: float) -> str:
     if name == "memory":
         return f"{amount / 2**30:.3g} GiB"
-    if name in ("CPU", "GPU"):
-        return f"{amount:g} {name}{'' if amount == 1 else 's'}"
-    return f"{amount:g} {name}"
+    is_plural = name in ("CPU", "GPU") and amount != 1
+    return f"{amount:g} {name}{'s' if is_plural else ''}"

@@ -1,5 +1,6 @@
 """Failures of trials outside their own code: lost workers, and workers that hang."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -26,11 +27,11 @@ class Heartbeats(Generic[Key]):
     its workers wait too.
 
     Args:
-        limit_seconds: How long a trial may go without a report; None for no limit.
+        limit_seconds: How long a trial may go without a report; math.inf for no limit.
         clock: Returns the seconds of a monotonic clock.
     """
 
-    def __init__(self, limit_seconds: float | None, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, limit_seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self._limit_seconds = limit_seconds
         self._clock = clock
         self._last_beats: dict[Key, float] = {}
@@ -50,8 +51,6 @@ class Heartbeats(Generic[Key]):
         now = self._clock()
         self._polled_seconds += min(now - self._polled_at, MAX_POLL_SECONDS)
         self._polled_at = now
-        if self._limit_seconds is None:
-            return []
         oldest = self._polled_seconds - self._limit_seconds
         expired = [key for key, beat in self._last_beats.items() if beat < oldest]
         for key in expired:
@@ -71,25 +70,22 @@ class TrialFailures(NotPickled):
     Args:
         lifecycle: Receives the reports.
         evaluation_minutes: Minutes that a running trial may take for an evaluation; None for no limit.
+
+    Attributes:
+        heartbeats: Must be informed when a trial starts, reports, or ends by itself.
     """
 
     def __init__(self, lifecycle: TrialLifecycle, evaluation_minutes: float | None) -> None:
         self._lifecycle = lifecycle
         self._minutes = evaluation_minutes
-        self._heartbeats = Heartbeats[Trial](None if evaluation_minutes is None else evaluation_minutes * 60)
+        self.heartbeats = Heartbeats[Trial](
+            math.inf if evaluation_minutes is None else evaluation_minutes * 60
+        )
         self._killed: set[str] = set()
-
-    def hear(self, trial: Trial) -> None:
-        """Record that a trial has started, or has reported."""
-        self._heartbeats.beat(trial)
-
-    def forget(self, trial: Trial) -> None:
-        """Stop watching a trial that has ended by itself."""
-        self._heartbeats.remove(trial)
 
     def stop_silent_trials(self) -> None:
         """Kill the workers of trials that hang. Tune then sees them die."""
-        for trial in self._heartbeats.timed_out():
+        for trial in self.heartbeats.timed_out():
             actor = trial.temporary_state.ray_actor
             if actor is not None:
                 self._killed.add(trial.trial_id)
@@ -97,7 +93,7 @@ class TrialFailures(NotPickled):
 
     def take(self, trial: Trial) -> None:
         """Report a trial whose worker is gone."""
-        self._heartbeats.remove(trial)
+        self.heartbeats.remove(trial)
         if trial.trial_id in self._killed:
             self._killed.remove(trial.trial_id)
             reason = f"no evaluation within {self._minutes:g} minutes (cluster.evaluation_minutes)"

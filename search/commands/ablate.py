@@ -5,7 +5,7 @@ from time import monotonic
 
 from failmap.search.commands.help import HelpPage
 from failmap.search.commands.rescue import session_sections
-from failmap.search.interventions.request import AblationArguments, read_ablation
+from failmap.search.interventions.request import AblationArguments, read_session
 from failmap.search.terminal.view import SafeConsole
 
 
@@ -27,17 +27,16 @@ def help_page() -> HelpPage:
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit status. Raises UserError for a user's mistakes."""
     started = monotonic()
-    request = read_ablation(arguments)
+    session = read_session("ablate", AblationArguments, arguments)
     # Not imported above: pandas and Optuna delay the message about a typo.
     from failmap.analysis.interventions import ablation_lines
     from failmap.search.interventions.ablations import plan_ablation
     from failmap.search.interventions.session import intervene
 
     return intervene(
-        request.session,
-        lambda run: plan_ablation(request, run),
-        lambda run: ablation_lines(run, request.trial),
-        is_plan=request.is_plan,
+        session,
+        plan_ablation,
+        lambda run: ablation_lines(run, session.arguments.trial),
         started=started,
         console=SafeConsole(),
     )

@@ -6,7 +6,7 @@ from time import monotonic
 from pydantic import BaseModel
 
 from failmap.search.commands.help import HelpPage, Section, field_row, group_sections, run_rows
-from failmap.search.interventions.request import RescueArguments, read_rescue
+from failmap.search.interventions.request import RescueArguments, read_session
 from failmap.search.terminal.view import SafeConsole
 
 
@@ -53,17 +53,10 @@ def session_sections(arguments: type[BaseModel]) -> Iterator[Section]:
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit status. Raises UserError for a user's mistakes."""
     started = monotonic()
-    request = read_rescue(arguments)
+    session = read_session("rescue", RescueArguments, arguments)
     # Not imported above: pandas and Optuna delay the message about a typo.
     from failmap.analysis.interventions import rescue_lines
     from failmap.search.interventions.rescue_plan import plan_rescue
     from failmap.search.interventions.session import intervene
 
-    return intervene(
-        request.session,
-        lambda run: plan_rescue(request, run),
-        rescue_lines,
-        is_plan=request.is_plan,
-        started=started,
-        console=SafeConsole(),
-    )
+    return intervene(session, plan_rescue, rescue_lines, started=started, console=SafeConsole())

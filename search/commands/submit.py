@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         console.print(Text(note), soft_wrap=True)
     if find_spec("aiohttp") is None:
         raise UserError("submit needs Ray's Jobs client: pip install -e '.[cluster]'")
-    from failmap.search.cluster.authentication import prepare_jobs_client
+    from failmap.search.cluster.environment import prepare_jobs_client
 
     prepare_jobs_client(config.cluster)
     # Not imported above: Ray delays the message about a typo.

@@ -1,37 +1,32 @@
 """The plan of an ablation: remove one setting at a time from a trial that learned."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from failmap.analysis.load import Run
 from failmap.datasets.config import GeneratedTaskConfig
 from failmap.models.config import RecurrentConfig
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import quantity
-from failmap.search.cost import relative_cost
 from failmap.search.interventions.fixes import RATE_FACTOR
 from failmap.search.interventions.plan import (
+    UNCHANGED,
     Case,
     Changes,
     Plan,
-    Step,
-    apply,
-    is_valid,
+    effective_changes,
+    has_stored_weights,
+    make_plan,
+    make_step,
     new_optimizer,
-    new_values,
     rounded,
 )
-from failmap.search.interventions.request import AblationRequest
-from failmap.search.interventions.rescue_plan import base_step, max_interventions
+from failmap.search.interventions.request import AblationArguments, Session
 from failmap.search.interventions.view import cell_display
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.train_config import TrainConfig
 
 #: Learning rate of plain SGD: another optimizer's rate means another step size.
 SGD_RATE = 0.1
-#: Divisors of the batch size and of the width.
-BATCH_DIVISOR, WIDTH_DIVISOR = 4, 2
 
 #: Trials named in a message.
 _MAX_NAMED = 5
@@ -68,40 +63,25 @@ def removable_settings(config: TrialConfig) -> dict[str, Changes]:
     Settings are replaced by their simplest value, and sizes are reduced. The learning rate moves both ways,
     which shows whether it was at the edge of what works.
     """
-    named = ((name, new_values(config, changes)) for name, changes in _candidates(config))
-    return {name: changes for name, changes in named if changes and is_valid(config, changes)}
+    named = ((name, effective_changes(config, changes)) for name, changes in _candidates(config))
+    return {name: changes for name, changes in named if changes}
 
 
 def _candidates(config: TrialConfig) -> Iterator[tuple[str, Changes]]:
-    paths = dict(flatten(config.model_dump())).keys()
-    for name, changes in _SIMPLEST.items():
-        if changes.keys() <= paths:
-            yield name, changes
+    yield from _SIMPLEST.items()
     if isinstance(config.task, GeneratedTaskConfig) and config.task.can_ask_at_last_step:
         yield "a label at the last step only", {"task.supervision": "last"}
-    yield from _smaller_networks(config)
-    yield from _other_steps(config.train)
-
-
-def _smaller_networks(config: TrialConfig) -> Iterator[tuple[str, Changes]]:
-    """Yield a network without its top layer, and one of half the width unless stored weights fix it."""
-    model = config.model
+    model, train = config.model, config.train
     widths = list(model.layer_widths) if isinstance(model, RecurrentConfig) and model.widths else None
-    if model.depth > 1:
-        fewer = {"model.depth": model.depth - 1}
-        yield "one layer less", fewer | ({"model.widths": _joined(widths[:-1])} if widths else {})
-    if isinstance(model, RecurrentConfig) and model.start_from is not None:
-        return
-    if widths:
-        yield "half the width", {"model.widths": _joined([_half(width) for width in widths])}
-    else:
-        yield "half the width", {"model.hidden_size": _half(model.hidden_size)}
-
-
-def _other_steps(train: TrainConfig) -> Iterator[tuple[str, Changes]]:
-    """Yield a smaller batch, plain SGD, a higher and a lower learning rate."""
+    fewer: Changes = {"model.depth": model.depth - 1}
+    yield "one layer less", fewer | ({"model.widths": _joined(widths[:-1])} if widths else {})
+    if not has_stored_weights(config):
+        if widths:
+            yield "half the width", {"model.widths": _joined(map(_half, widths))}
+        else:
+            yield "half the width", {"model.hidden_size": _half(model.hidden_size)}
     if train.batch_size != "full":
-        yield "a quarter of the batch", {"train.batch_size": max(1, train.batch_size // BATCH_DIVISOR)}
+        yield "a quarter of the batch", {"train.batch_size": max(1, train.batch_size // 4)}
     if train.optimizer != "sgd":
         yield f"SGD at a learning rate of {SGD_RATE:g}", new_optimizer(train, "sgd", SGD_RATE)
     yield "three times the learning rate", {"train.learning_rate": rounded(train.peak_rate * RATE_FACTOR)}
@@ -109,29 +89,26 @@ def _other_steps(train: TrainConfig) -> Iterator[tuple[str, Changes]]:
 
 
 def _half(width: int) -> int:
-    return max(1, width // WIDTH_DIVISOR)
+    return max(1, width // 2)
 
 
-def _joined(widths: list[int]) -> str:
+def _joined(widths: Iterable[int]) -> str:
     return "-".join(map(str, widths))
 
 
-def plan_ablation(request: AblationRequest, run: Run) -> Plan:
+def plan_ablation(session: Session[AblationArguments], run: Run) -> Plan:
     """Plan the ablations of a trial.
 
     Raises:
         UserError: The run has no such trial, it did not learn, or nothing can be removed.
     """
-    config = request.session.config
-    record = _find_learned(run.records, request.trial)
+    config, number = session.config, session.arguments.trial
+    record = _find_learned(run.records, number)
     cell = config.space.cell(record.cell)
     trial = TrialConfig.model_validate(record.config)
-    steps = [
-        Step(name, changes, "", request.seeds, relative_cost(apply(trial, changes)))
-        for name, changes in removable_settings(trial).items()
-    ]
+    steps = [make_step(trial, name, changes) for name, changes in removable_settings(trial).items()]
     if not steps:
-        raise UserError(f"trial={request.trial}: no setting of it can be removed")
+        raise UserError(f"trial={number}: no setting of it can be removed")
     case = Case(
         kind="ablation",
         cell=cell,
@@ -139,16 +116,11 @@ def plan_ablation(request: AblationRequest, run: Run) -> Plan:
         recipe=config.space.recipe_values(record.recipe),
         config=trial,
         base=record.number,
-        steps=(base_step(trial, request.seeds), *steps),
+        steps=(make_step(trial, UNCHANGED, {}), *steps),
         intervention=record.intervention,
         reasons=(f"trial {record.number} learned in {cell_display(cell)}, seed {record.seed}",),
     )
-    return Plan(
-        run=request.session.folder.name,
-        cases=(case,),
-        seeds=range(config.seed, config.seed + request.seeds),
-        max_trials=max_interventions(request.session.max_trials, run.records),
-    )
+    return make_plan(session, run.records, [case])
 
 
 def _find_learned(records: Sequence[TrialRecord], number: int) -> TrialRecord:
@@ -157,19 +129,11 @@ def _find_learned(records: Sequence[TrialRecord], number: int) -> TrialRecord:
     if found is None:
         numbers = f"its trials are 0 to {records[-1].number}" if records else "it has no trial yet"
         raise UserError(f"trial={number}: the run has no such trial; {numbers}")
-    outcome = found.summary.outcome if found.summary else None
-    if outcome != "learned":
-        status = "has not ended" if outcome is None else f"ended as {outcome}"
-        raise UserError(
-            f"trial={number}: it {status}; an ablation needs a trial that learned: {_known(records)}"
-        )
+    if found.outcome != "learned":
+        status = "has not ended" if found.outcome is None else f"ended as {found.outcome}"
+        learned = [str(record.number) for record in records if record.outcome == "learned"]
+        known = ", ".join(learned[:_MAX_NAMED]) or "the run has none"
+        if len(learned) > _MAX_NAMED:
+            known += f" and {quantity(len(learned) - _MAX_NAMED, 'other')}"
+        raise UserError(f"trial={number}: it {status}; an ablation needs a trial that learned: {known}")
     return found
-
-
-def _known(records: Sequence[TrialRecord]) -> str:
-    """List the numbers of trials that learned."""
-    numbers = [str(one.number) for one in records if one.summary and one.summary.outcome == "learned"]
-    if not numbers:
-        return "the run has none"
-    more = f" and {quantity(len(numbers) - _MAX_NAMED, 'other')}" if len(numbers) > _MAX_NAMED else ""
-    return f"{', '.join(numbers[:_MAX_NAMED])}{more}"

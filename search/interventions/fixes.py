@@ -3,9 +3,15 @@
 from collections.abc import Callable, Mapping
 
 from failmap.analysis.diagnosis.causes import FixName
-from failmap.datasets.config import ArrayFileConfig, GeneratedTaskConfig
-from failmap.models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
-from failmap.search.interventions.plan import Changes, is_valid, new_optimizer, new_values, rounded
+from failmap.datasets.config import GeneratedTaskConfig
+from failmap.models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, RecurrentConfig
+from failmap.search.interventions.plan import (
+    Changes,
+    effective_changes,
+    has_stored_weights,
+    new_optimizer,
+    rounded,
+)
 from failmap.search.trial.config import NATURAL_LOSS, TrialConfig
 
 #: Gradient norm of clipping, as in the shipped spaces.
@@ -26,8 +32,8 @@ _ADAMS = {"adam", "adamax", "adamw", "nadam", "radam"}
 ZERO_RATE, ZERO_RATE_EVALUATIONS = 1e-12, 2
 
 
-def changes_of(name: FixName, config: TrialConfig) -> Changes | None:
-    """Return the changes that a fix makes, or None if it does not apply.
+def changes_of(name: FixName, config: TrialConfig) -> Changes:
+    """Return the changes that a fix makes; none if it does not apply.
 
     A fix does not apply if the task or network does not support it, if it is in effect already, or if it
     conflicts with another setting.
@@ -36,45 +42,35 @@ def changes_of(name: FixName, config: TrialConfig) -> Changes | None:
         name: Name of the fix.
         config: Configuration of the trial that failed.
     """
-    changes = new_values(config, FIXES[name](config) or {})
-    return changes if changes and is_valid(config, changes) else None
+    return effective_changes(config, FIXES[name](config))
 
 
-def _clip(config: TrialConfig) -> Changes | None:
+def _clip(config: TrialConfig) -> Changes:
     norm = config.train.clip_norm
-    return None if norm is not None and norm <= CLIP_NORM else {"train.clip_norm": CLIP_NORM}
+    return {} if norm is not None and norm <= CLIP_NORM else {"train.clip_norm": CLIP_NORM}
 
 
-def _lower_rate(config: TrialConfig) -> Changes:
-    return {"train.learning_rate": rounded(config.train.peak_rate / RATE_FACTOR)}
-
-
-def _higher_rate(config: TrialConfig) -> Changes:
-    return {"train.learning_rate": rounded(config.train.peak_rate * RATE_FACTOR)}
-
-
-def _warmup(config: TrialConfig) -> Changes | None:
+def _warmup(config: TrialConfig) -> Changes:
     """Not for the one-cycle schedule, which has a warm-up of its own."""
     updates = round(WARMUP_SHARE * config.train.max_updates)
     if config.train.schedule == "one_cycle" or config.train.warmup_updates >= updates:
-        return None
+        return {}
     return {"train.warmup_updates": updates}
 
 
-def _adam(config: TrialConfig) -> Changes | None:
-    return None if config.train.optimizer in _ADAMS else new_optimizer(config.train, "adam", ADAM_RATE)
+def _adam(config: TrialConfig) -> Changes:
+    return {} if config.train.optimizer in _ADAMS else new_optimizer(config.train, "adam", ADAM_RATE)
 
 
-def _forget_bias(config: TrialConfig) -> Changes | None:
+def _forget_bias(config: TrialConfig) -> Changes:
     match config.model:
-        case LSTMConfig(chrono=False, start_from=None) | EncoderDecoderConfig(recurrence="lstm"):
-            bias = config.model.forget_bias
-            return None if bias is not None and bias >= FORGET_BIAS else {"model.forget_bias": FORGET_BIAS}
+        case LSTMConfig(start_from=None, forget_bias=bias) | EncoderDecoderConfig(forget_bias=bias):
+            return {} if bias is not None and bias >= FORGET_BIAS else {"model.forget_bias": FORGET_BIAS}
         case _:
-            return None
+            return {}
 
 
-def _chrono(config: TrialConfig) -> Changes | None:
+def _chrono(config: TrialConfig) -> Changes:
     """Chrono biases are 0 for fewer than 3 steps."""
     num_steps = config.task.num_steps + max(sum(config.task.decoded_steps) - 1, 0)
     match config.model:
@@ -83,67 +79,50 @@ def _chrono(config: TrialConfig) -> Changes | None:
         case GRUConfig(start_from=None) if num_steps >= 3:
             return {"model.chrono": True}
         case _:
-            return None
+            return {}
 
 
-def _orthogonal(config: TrialConfig) -> Changes | None:
-    if isinstance(config.model, RecurrentConfig) and config.model.start_from is None:
-        return {"model.initialization": "orthogonal"}
-    return None
+def _orthogonal(config: TrialConfig) -> Changes:
+    return {} if has_stored_weights(config) else {"model.initialization": "orthogonal"}
 
 
-def _identity(config: TrialConfig) -> Changes | None:
+def _identity(config: TrialConfig) -> Changes:
     """ReLU units with the identity as initial recurrent weights (Le et al. 2015)."""
-    if isinstance(config.model, RNNConfig) and config.model.start_from is None:
-        return {"model.nonlinearity": "relu", "model.initialization": "identity"}
-    return None
+    relu = {"model.nonlinearity": "relu", "model.initialization": "identity"}
+    return {} if has_stored_weights(config) else relu
 
 
-def _residual(config: TrialConfig) -> Changes | None:
-    """Only layers above the first have residual connections; highway layers have a bypass already."""
-    model = config.model
-    if isinstance(model, RecurrentConfig) and model.depth >= 2 and not model.highway:
-        return {"model.residual": True}
-    return None
+def _residual(config: TrialConfig) -> Changes:
+    """Only layers above the first have residual connections."""
+    return {"model.residual": True} if config.model.depth >= 2 else {}
 
 
-def _layer_norm(config: TrialConfig) -> Changes | None:
-    model = config.model
-    is_open = isinstance(model, RecurrentConfig) and not model.batch_norm
-    return {"model.layer_norm": True} if is_open else None
-
-
-def _output_head(config: TrialConfig) -> Changes | None:
+def _output_head(config: TrialConfig) -> Changes:
     """No activation and the natural loss reach every target; a sigmoid with `bce` is equivalent."""
     output, natural = config.output, NATURAL_LOSS[config.task.target_kind]
     is_same_head = (output.activation, output.loss) == ("sigmoid", "bce") and natural == "bce_with_logits"
     if is_same_head and output.target_range == "task":
-        return None
+        return {}
     return {"output.activation": "none", "output.target_range": "task", "output.loss": natural}
 
 
-def _start_shorter(config: TrialConfig) -> None:
-    """Never by changes alone: it needs a warm start (see rescue_plan)."""
-    return
-
-
-def _every_step_labels(config: TrialConfig) -> Changes | None:
+def _every_step_labels(config: TrialConfig) -> Changes:
     is_generated = isinstance(config.task, GeneratedTaskConfig)
-    return {"task.supervision": "every_step"} if is_generated and "step" in config.model.layouts else None
+    return {"task.supervision": "every_step"} if is_generated else {}
 
 
-def _mixed_lengths(config: TrialConfig) -> Changes | None:
+def _mixed_lengths(config: TrialConfig) -> Changes:
     """Only for generated data of more than two steps: a training set of fixed size has one length."""
     match config.task:
-        case GeneratedTaskConfig(length_distribution="fixed", train_size=None, sequence_length=length):
-            return {"task.length_distribution": "uniform"} if length > 2 else None
+        case GeneratedTaskConfig(length_distribution="fixed", sequence_length=length) if length > 2:
+            return {"task.length_distribution": "uniform"}
         case _:
-            return None
+            return {}
 
 
-def _larger_batch(config: TrialConfig) -> Changes | None:
+def _larger_batch(config: TrialConfig) -> Changes:
     batch_size = config.train.batch_size
-    return None if batch_size == "full" else {"train.batch_size": BATCH_FACTOR * batch_size}
+    return {} if batch_size == "full" else {"train.batch_size": BATCH_FACTOR * batch_size}
 
 
 def _less_dropout(config: TrialConfig) -> Changes:
@@ -151,35 +130,20 @@ def _less_dropout(config: TrialConfig) -> Changes:
     return {"model.dropout": 0.0} | ({"model.variational_dropout": 0.0} if is_stack else {})
 
 
-def _more_data(config: TrialConfig) -> Changes | None:
+def _more_data(config: TrialConfig) -> Changes:
     """Use all data; a generated task draws fresh data in batches of the size of the old training set."""
     train_size = getattr(config.task, "train_size", None)
-    if train_size is None:
-        return None
     is_unlimited = isinstance(config.task, GeneratedTaskConfig) and config.train.batch_size == "full"
     return {"task.train_size": None} | ({"train.batch_size": train_size} if is_unlimited else {})
 
 
-def _standardised_inputs(config: TrialConfig) -> Changes | None:
-    return {"task.normalise": True} if isinstance(config.task, ArrayFileConfig) else None
-
-
-def _wider(config: TrialConfig) -> Changes | None:
-    """Not for networks that start from stored weights, whose width is fixed."""
+def _wider(config: TrialConfig) -> Changes:
     model = config.model
-    if isinstance(model, RecurrentConfig) and model.start_from is not None:
-        return None
+    if has_stored_weights(config):
+        return {}
     if isinstance(model, RecurrentConfig) and model.widths is not None:
         return {"model.widths": "-".join(str(2 * width) for width in model.layer_widths)}
     return {"model.hidden_size": 2 * model.hidden_size}
-
-
-def _unfrozen(config: TrialConfig) -> Changes | None:
-    return {"model.frozen_layers": 0} if isinstance(config.model, RecurrentConfig) else None
-
-
-def _more_updates(config: TrialConfig) -> Changes:
-    return {"train.max_updates": UPDATES_FACTOR * config.train.max_updates}
 
 
 def _zero_rate(config: TrialConfig) -> Changes:
@@ -193,10 +157,10 @@ def _zero_rate(config: TrialConfig) -> Changes:
     }
 
 
-FIXES: Mapping[FixName, Callable[[TrialConfig], Changes | None]] = {
+FIXES: Mapping[FixName, Callable[[TrialConfig], Changes]] = {
     "clip": _clip,
-    "lower_rate": _lower_rate,
-    "higher_rate": _higher_rate,
+    "lower_rate": lambda config: {"train.learning_rate": rounded(config.train.peak_rate / RATE_FACTOR)},
+    "higher_rate": lambda config: {"train.learning_rate": rounded(config.train.peak_rate * RATE_FACTOR)},
     "warmup": _warmup,
     "adam": _adam,
     "forget_bias": _forget_bias,
@@ -204,17 +168,18 @@ FIXES: Mapping[FixName, Callable[[TrialConfig], Changes | None]] = {
     "orthogonal": _orthogonal,
     "identity": _identity,
     "residual": _residual,
-    "layer_norm": _layer_norm,
+    "layer_norm": lambda config: {"model.layer_norm": True},
     "output_head": _output_head,
-    "start_shorter": _start_shorter,
+    # Not by changes alone: it needs a warm start (see rescue_plan).
+    "start_shorter": lambda config: {},
     "every_step_labels": _every_step_labels,
     "mixed_lengths": _mixed_lengths,
     "larger_batch": _larger_batch,
     "less_dropout": _less_dropout,
     "more_data": _more_data,
-    "standardised_inputs": _standardised_inputs,
+    "standardised_inputs": lambda config: {"task.normalise": True},
     "wider": _wider,
-    "unfrozen": _unfrozen,
-    "more_updates": _more_updates,
+    "unfrozen": lambda config: {"model.frozen_layers": 0},
+    "more_updates": lambda config: {"train.max_updates": UPDATES_FACTOR * config.train.max_updates},
     "zero_rate": _zero_rate,
 }

@@ -1,13 +1,15 @@
 """Plans of interventions, and changes to a trial's configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from failmap.analysis.diagnosis import CONTROLS
 from failmap.datasets.criterion import check_criterion
 from failmap.run_folder.parsing import flatten
-from failmap.run_folder.records import Intervention
+from failmap.run_folder.records import Intervention, TrialRecord
+from failmap.search.cost import relative_cost
+from failmap.search.interventions.request import Own, Session
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.train_config import OPTIMIZERS, SPECIAL_SETTINGS, OptimizerName, TrainConfig
@@ -48,13 +50,12 @@ class WarmStart:
 
 @dataclass(frozen=True)
 class Step:
-    """One change to a base, on several seeds.
+    """One change to a base.
 
     Attributes:
         name: Name of the fix, or of the ablation.
         changes: New values by dotted path, without the `model.start_from` of a warm start.
         cause: Cause that the change addresses; '' for none.
-        num_seeds: Maximum number of seeds.
         cost: Relative cost (search.cost) of one trial that does not learn.
         warm_start: Trial that its trials start from, if any.
     """
@@ -62,7 +63,6 @@ class Step:
     name: str
     changes: Changes
     cause: str
-    num_seeds: int
     cost: float
     warm_start: WarmStart | None = None
 
@@ -106,10 +106,6 @@ class Case:
     cause: str = ""
     reasons: tuple[str, ...] = ()
 
-    def trial_config(self, changes: Mapping[str, Any], seed: int) -> TrialConfig:
-        """Return the base's configuration with some changes and a seed."""
-        return apply(self.config, {**changes, "seed": seed})
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -129,6 +125,29 @@ class Plan:
     max_trials: int | None = None
     notes: tuple[str, ...] = ()
 
+    def seeds_of(self, step: Step) -> range:
+        """Return the seeds on which a step is tried."""
+        # With a learning rate of almost zero, all seeds give the same answer.
+        return self.seeds[:1] if step.name == "zero_rate" else self.seeds
+
+
+def make_plan(
+    session: Session[Own], records: Iterable[TrialRecord], cases: Iterable[Case], notes: Sequence[str] = ()
+) -> Plan:
+    """Return the plan of a session in a run with these records."""
+    max_trials = session.max_trials
+    if max_trials is not None:
+        max_trials += sum(record.purpose == "intervene" for record in records)
+    seeds = range(session.config.seed, session.config.seed + session.arguments.seeds)
+    return Plan(session.folder.name, tuple(cases), seeds, max_trials, tuple(notes))
+
+
+def make_step(
+    config: TrialConfig, name: str, changes: Changes, cause: str = "", warm_start: WarmStart | None = None
+) -> Step:
+    """Return a step that changes a configuration."""
+    return Step(name, changes, cause, relative_cost(apply(config, changes)), warm_start)
+
 
 def apply(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
     """Return the configuration with some dotted paths set.
@@ -146,21 +165,28 @@ def apply(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
     return TrialConfig.model_validate(values)
 
 
-def is_valid(config: TrialConfig, changes: Mapping[str, Any]) -> bool:
-    """Return whether the changed trial is valid and chance alone does not meet its criterion."""
+def effective_changes(config: TrialConfig, changes: Changes) -> Changes:
+    """Return the changes whose values differ from the configuration's, or none if they cannot be made.
+
+    They cannot be made if the task or network lacks one of the settings, if the changed trial is invalid, or
+    if chance alone would meet its criterion.
+    """
+    current = dict(flatten(config.model_dump()))
+    if not changes.keys() <= current.keys():
+        return {}
+    differing = {path: value for path, value in changes.items() if current[path] != value}
     try:
-        changed = apply(config, changes)
+        changed = apply(config, differing)
         num_evaluations = -(-changed.train.max_updates // changed.train.evaluate_every)
         check_criterion(changed.task, num_evaluations, changed.criterion.score)
     except ValueError:
-        return False
-    return True
+        return {}
+    return differing
 
 
-def new_values(config: TrialConfig, changes: Changes) -> Changes:
-    """Return the changes whose values differ from the configuration's."""
-    current = dict(flatten(config.model_dump()))
-    return {path: value for path, value in changes.items() if current[path] != value}
+def has_stored_weights(config: TrialConfig) -> bool:
+    """Return whether the network starts from another trial's weights, which fix its widths."""
+    return getattr(config.model, "start_from", None) is not None
 
 
 def new_optimizer(train: TrainConfig, name: OptimizerName, learning_rate: float) -> Changes:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, locate, resume_config
-from failmap.search.loading.cli_args import Argument, parse_arguments
+from failmap.search.loading.cli_args import parse_arguments
 from failmap.search.loading.validation import check_fields
 from failmap.search.space import Space
 
@@ -45,7 +45,7 @@ class RescueArguments(Config):
 class AblationArguments(Config):
     """Arguments of search.ablate besides budget and cluster."""
 
-    trial: int = Field(ge=0, description="number of the trial that learned")
+    trial: int = Field(ge=0, description="number of a trial that learned, as listed in the report")
     seeds: int = Field(
         default=DEFAULT_SEEDS,
         ge=1,
@@ -55,108 +55,68 @@ class AblationArguments(Config):
     plan: bool = Field(default=False, description="only show the plan and its cost")
 
 
+#: The arguments of one of the two commands.
+Own = TypeVar("Own", bound=RescueArguments | AblationArguments)
+
+
 @dataclass(frozen=True)
-class Session:
+class Session(Generic[Own]):
     """A session of interventions in a run.
 
     Attributes:
         config: The run's configuration with this session's limits and cluster.
         folder: The run's folder.
+        arguments: The command's own arguments.
+        labels: Labels of the cells to rescue by path; empty for all failing cells, and for an ablation.
         max_trials: Maximum number of interventions in this session; None for no limit.
         command: The user's command line.
     """
 
     config: RunConfig
     folder: RunFolder
+    arguments: Own
+    labels: Mapping[str, Any]
     max_trials: int | None
     command: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class RescueRequest:
-    """Validated arguments of search.rescue; `labels` of the cells by path, empty for all failing cells."""
-
-    session: Session
-    labels: Mapping[str, Any]
-    recipe: int
-    seeds: int
-    is_plan: bool
-
-
-@dataclass(frozen=True)
-class AblationRequest:
-    """Validated arguments of search.ablate."""
-
-    session: Session
-    trial: int
-    seeds: int
-    is_plan: bool
-
-
-def read_rescue(arguments: Sequence[str]) -> RescueRequest:
-    """Validate the arguments. Raises UserError with a line for each mistake."""
+def read_session(command: str, model: type[Own], arguments: Sequence[str]) -> Session[Own]:
+    """Validate the arguments of a command. Raises UserError with a line for each mistake."""
     folder, others = locate(arguments)
-    stored, problems = from_yaml(folder.config), list[str]()
-    own, rest = _split_arguments(others, RescueArguments, problems)
-    labels = _labels(own["cell"], stored.space, problems) if "cell" in own else {}
-    config = _resumed(stored, rest, problems)
-    if problems:
-        raise UserError(*dict.fromkeys(problems))
-    values = RescueArguments(**own)
-    session = Session(config, folder, _max_trials(config, rest), (*program("rescue"), *arguments))
-    return RescueRequest(session, labels, values.recipe, values.seeds, values.plan)
-
-
-def read_ablation(arguments: Sequence[str]) -> AblationRequest:
-    """Validate the arguments. Raises UserError with a line for each mistake."""
-    folder, others = locate(arguments)
-    stored, problems = from_yaml(folder.config), list[str]()
-    own, rest = _split_arguments(others, AblationArguments, problems)
-    if not any(argument.startswith("trial=") for argument in others):
-        problems.append("trial: is missing; give the number of a trial that learned, as listed in the report")
-    config = _resumed(stored, rest, problems)
-    if problems:
-        raise UserError(*dict.fromkeys(problems))
-    values = AblationArguments(**own)
-    session = Session(config, folder, _max_trials(config, rest), (*program("ablate"), *arguments))
-    return AblationRequest(session, values.trial, values.seeds, values.plan)
-
-
-def _split_arguments(
-    arguments: Sequence[str], model: type[Config], problems: list[str]
-) -> tuple[dict[str, Any], dict[str, Argument]]:
-    """Return the validated values of the model's own keys, and the arguments of the session."""
+    config, problems = from_yaml(folder.config), list[str]()
     # Labels are not parsed as YAML, which would change some of them.
-    cells = [text for text in arguments if text.startswith("cell=") and "cell" in model.model_fields]
-    read = parse_arguments([text for text in arguments if text not in cells], problems)
-    own = {key: word.value for key, word in read.items() if key in model.model_fields}
+    cells = [text for text in others if text.startswith("cell=") and "cell" in model.model_fields]
+    read = parse_arguments([text for text in others if text not in cells], problems)
+    own = {key: argument.value for key, argument in read.items() if key in model.model_fields}
     values = check_fields(model, own, problems)
     if len(cells) > 1:
         problems.append(f"{cells[1]}: cell is set already, by {cells[0]}")
     elif cells:
         values["cell"] = cells[0].partition("=")[2]
+    shared = {
+        key: argument for key, argument in read.items() if key in _SESSION_KEYS or key.startswith("cluster.")
+    }
     known = ["run", "storage", *model.model_fields, *_SESSION_KEYS]
-    session = {}
-    for key, word in read.items():
-        if key in _SESSION_KEYS or key.startswith("cluster."):
-            session[key] = word
-        elif key not in own:
-            problems.append(f"{word}: unknown key{nearest(key, known)}")
-    return values, session
-
-
-def _resumed(stored: RunConfig, arguments: Mapping[str, Argument], problems: list[str]) -> RunConfig:
-    """Return the run's configuration with a session's arguments, or without them if they are invalid."""
+    problems += (
+        f"{argument}: unknown key{nearest(key, known)}"
+        for key, argument in read.items()
+        if key not in own and key not in shared
+    )
+    labels = _labels(values["cell"], config.space, problems) if "cell" in values else {}
+    problems += (
+        f"{name}: is missing: {field.description}"
+        for name, field in model.model_fields.items()
+        if field.is_required() and not any(text.startswith(f"{name}=") for text in others)
+    )
     try:
-        return resume_config(stored, [str(word) for word in arguments.values()])
+        config = resume_config(config, [str(argument) for argument in shared.values()])
     except UserError as error:
         problems += error.problems
-        return stored
-
-
-def _max_trials(config: RunConfig, arguments: Mapping[str, Argument]) -> int | None:
-    """Return the session's own limit: the run's limit is for its map."""
-    return config.budget.trials if "budget.trials" in arguments else None
+    if problems:
+        raise UserError(*dict.fromkeys(problems))
+    # The run's own limit of trials is for its map.
+    max_trials = config.budget.trials if "budget.trials" in shared else None
+    return Session(config, folder, model(**values), labels, max_trials, (*program(command), *arguments))
 
 
 def _labels(text: str, space: Space, problems: list[str]) -> dict[str, Any]:
@@ -170,12 +130,13 @@ def _labels(text: str, space: Space, problems: list[str]) -> dict[str, Any]:
             problems.append(f"cell={text}: {name!r} is not an axis of the map{hint}")
             continue
         axis = space.axis(paths[0])
-        found = [label for label in map(axis.label, axis.values or ()) if _matches(label, written)]
+        known = [axis.label(value) for value in axis.values or ()]
+        found = [label for label in known if _matches(label, written)]
         if found:
             labels[axis.path] = found[0]
         else:
-            known = [label_text(axis.label(value)) for value in axis.values or ()]
-            problems.append(f"cell={text}: {axis.path} has no value {written}{nearest(written, known)}")
+            hint = nearest(written, map(label_text, known))
+            problems.append(f"cell={text}: {axis.path} has no value {written}{hint}")
     return labels
 
 

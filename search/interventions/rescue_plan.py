@@ -1,16 +1,15 @@
 """The plan of a rescue: for each failing cell the fixes of its cause and a negative control."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
-from failmap.analysis.diagnosis import CAUSE_WORDS, CONTROLS, REMEDIES, Cause, Diagnosis, FixName
+from failmap.analysis.diagnosis import CAUSE_WORDS, CONTROLS, REMEDIES, Cause, FixName
 from failmap.analysis.diagnosis.cell import diagnose_cell
 from failmap.analysis.load import Run
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import TrialRecord
-from failmap.search.cost import relative_cost
 from failmap.search.interventions.fixes import changes_of
 from failmap.search.interventions.plan import (
     START_SHORTER,
@@ -19,18 +18,18 @@ from failmap.search.interventions.plan import (
     Plan,
     Step,
     WarmStart,
-    apply,
-    is_valid,
+    effective_changes,
+    has_stored_weights,
+    make_plan,
+    make_step,
 )
-from failmap.search.interventions.request import RescueRequest
+from failmap.search.interventions.request import RescueArguments, Session
 from failmap.search.interventions.selection import cells_to_rescue, records_by_cell
 from failmap.search.interventions.view import cell_display
 from failmap.search.space import Cell, Space
 from failmap.search.trial.config import TrialConfig
 
 LENGTH = "task.sequence_length"
-#: Fixes that need only one seed: with a learning rate of almost zero, all seeds give the same answer.
-ONE_SEED: frozenset[FixName] = frozenset({"zero_rate"})
 #: Causes that are easily confused: the fix of the other one is tried even if it was not suspected.
 _RIVALS: dict[Cause, tuple[Cause, ...]] = {
     "vanishing_in_time": ("vanishing_in_depth", "oscillating"),
@@ -40,66 +39,29 @@ _RIVALS: dict[Cause, tuple[Cause, ...]] = {
 _COMMON_RIVALS: tuple[Cause, ...] = ("vanishing_in_depth", "vanishing_in_time", "oscillating", "too_slow")
 
 
-@dataclass(frozen=True)
-class _Explanation:
-    """Why a cell fails.
-
-    Attributes:
-        cause: Cause of most of its failed trials.
-        suspected: Other causes, the likeliest first.
-        lines: Lines for users.
-    """
-
-    cause: Cause
-    suspected: tuple[Cause, ...]
-    lines: tuple[str, ...]
-
-
-def plan_rescue(request: RescueRequest, run: Run) -> Plan:
+def plan_rescue(session: Session[RescueArguments], run: Run) -> Plan:
     """Plan a rescue from the diagnoses of the run's trials.
 
     Raises:
         UserError: No cell needs a rescue, or no fix applies.
     """
-    config = request.session.config
+    config, recipe = session.config, session.arguments.recipe
     cells = records_by_cell(config, run.records)
     cases, notes = [], []
-    for cell in cells_to_rescue(config, cells, request.labels, request.recipe):
-        records = [record for record in cells[cell] if record.recipe_index == request.recipe]
-        case = _case(cell, records, request, run)
+    for cell in cells_to_rescue(config, cells, session.labels, recipe):
+        records = [record for record in cells[cell] if record.recipe_index == recipe]
+        case = _case(cell, records, session, run)
         if len(case.steps) > 1:
             cases.append(case)
         else:
             notes.append(f"{cell_display(cell)}: {case.reasons[0]}; no fix of it applies here")
     if not cases:
         raise UserError(*notes)
-    return Plan(
-        run=request.session.folder.name,
-        cases=tuple(_with_fixes_of_row(cases, request.seeds)),
-        seeds=range(config.seed, config.seed + request.seeds),
-        max_trials=max_interventions(request.session.max_trials, run.records),
-        notes=tuple(notes),
-    )
-
-
-def max_interventions(num_more: int | None, records: Iterable[TrialRecord]) -> int | None:
-    """Return the number of interventions in the run after `num_more` others; None for no limit."""
-    if num_more is None:
-        return None
-    return num_more + sum(record.purpose == "intervene" for record in records)
-
-
-def base_step(config: TrialConfig, num_seeds: int) -> Step:
-    """Return the step that changes nothing."""
-    return Step(UNCHANGED, {}, "", num_seeds, relative_cost(config))
+    return make_plan(session, run.records, _with_fixes_of_row(cases), notes)
 
 
 def ladder(
-    config: TrialConfig,
-    cause: Cause,
-    suspected: Sequence[Cause],
-    warm_start: WarmStart | None,
-    num_seeds: int,
+    config: TrialConfig, cause: Cause, suspected: Sequence[Cause], warm_start: WarmStart | None
 ) -> tuple[Step, ...]:
     """Return the applicable fixes of a cause in order, with a negative control after the first one.
 
@@ -111,15 +73,11 @@ def ladder(
         cause: Their cause.
         suspected: Other causes, the likeliest first.
         warm_start: Trial to start from; None if no shorter cell learned.
-        num_seeds: Seeds of each step.
     """
-    steps = [
-        step for name in REMEDIES[cause] if (step := _fix_step(name, cause, config, warm_start, num_seeds))
-    ]
-    if not steps or cause == "unknown":
-        return tuple(steps)
-    first, *others = steps
-    return (first, *_negative_control(config, cause, suspected, num_seeds), *others)
+    steps = [step for name in REMEDIES[cause] if (step := _fix_step(name, cause, config, warm_start))]
+    if steps and cause != "unknown" and (control := _negative_control(config, cause, suspected)):
+        steps.insert(1, control)
+    return tuple(steps)
 
 
 def find_warm_start(
@@ -133,66 +91,56 @@ def find_warm_start(
         base: One of its trials.
         records: Records of the run without interventions.
     """
-    labels = cell.as_dict()
-    if LENGTH not in labels:
+    others = cell.as_dict()
+    own_length = others.pop(LENGTH, None)
+    if own_length is None:
         return None
-    others = {path: label for path, label in labels.items() if path != LENGTH}
     learned = [
         record
         for record in records
-        if record.summary is not None
-        and record.summary.outcome == "learned"
+        if record.outcome == "learned"
         and record.recipe == base.recipe
         and others.items() <= record.cell.items()
-        and record.cell[LENGTH] < labels[LENGTH]
+        and record.cell[LENGTH] < own_length
     ]
-    if not learned:
+    longest = max(learned, key=lambda record: record.cell[LENGTH], default=None)
+    if longest is None:
         return None
-    length = max(record.cell[LENGTH] for record in learned)
-    nearest = [record for record in learned if record.cell[LENGTH] == length]
-    first = nearest[0]
     return WarmStart(
-        cell=space.cell(first.cell),
-        recipe_index=first.recipe_index,
-        recipe=space.recipe_values(first.recipe),
-        config=TrialConfig.model_validate(first.config),
-        seeds=tuple(dict.fromkeys(record.seed for record in nearest)),
+        cell=space.cell(longest.cell),
+        recipe_index=longest.recipe_index,
+        recipe=space.recipe_values(longest.recipe),
+        config=TrialConfig.model_validate(longest.config),
+        seeds=tuple(dict.fromkeys(record.seed for record in learned if record.cell == longest.cell)),
     )
 
 
-def _case(cell: Cell, records: Sequence[TrialRecord], request: RescueRequest, run: Run) -> Case:
-    base, space = records[0], request.session.config.space
+def _case(cell: Cell, records: Sequence[TrialRecord], session: Session[RescueArguments], run: Run) -> Case:
+    base, space = records[0], session.config.space
     trial = TrialConfig.model_validate(base.config)
     warm_start = find_warm_start(space, cell, base, run.cell_records)
-    found = _explain(
-        records, {record.number: run.explanations[record.number].diagnosis for record in records}
-    )
+    cause, suspected, reasons = _explain(records, run)
     return Case(
         kind="rescue",
         cell=cell,
-        recipe_index=request.recipe,
+        recipe_index=base.recipe_index,
         recipe=space.recipe_values(base.recipe),
         config=trial,
-        base=request.recipe,
-        steps=(
-            base_step(trial, request.seeds),
-            *ladder(trial, found.cause, found.suspected, warm_start, request.seeds),
-        ),
+        base=base.recipe_index,
+        steps=(make_step(trial, UNCHANGED, {}), *ladder(trial, cause, suspected, warm_start)),
         row=tuple(pair for pair in cell.labels if pair[0] != space.map.x),
         warm_start=warm_start,
-        cause=found.cause,
-        reasons=found.lines,
+        cause=cause,
+        reasons=reasons,
     )
 
 
-def _explain(records: Sequence[TrialRecord], diagnoses: Mapping[int, Diagnosis | None]) -> _Explanation:
-    verdict = diagnose_cell([(record, diagnoses[record.number]) for record in records])
+def _explain(records: Sequence[TrialRecord], run: Run) -> tuple[Cause, tuple[Cause, ...], tuple[str, ...]]:
+    """Return the cause of most failures, other causes (the likeliest first), and lines for users."""
+    diagnosed = [(record, run.explanations[record.number].diagnosis) for record in records]
+    verdict = diagnose_cell(diagnosed)
     assert verdict is not None, "a rescued cell has failures"
-    failed = [
-        diagnosis
-        for record in records
-        if (diagnosis := diagnoses[record.number]) and record.summary and record.summary.outcome == "failed"
-    ]
+    failed = [diagnosis for record, diagnosis in diagnosed if diagnosis and record.outcome == "failed"]
     runners_up = Counter(suspicion.cause for diagnosis in failed for suspicion in diagnosis.runners_up)
     others = [cause for cause, _ in (*verdict.others, *runners_up.most_common()) if cause != verdict.cause]
     confidence = max(one.confidence for one in failed if one.cause == verdict.cause)
@@ -201,42 +149,38 @@ def _explain(records: Sequence[TrialRecord], diagnoses: Mapping[int, Diagnosis |
         f"(confidence {confidence:.0%}): {CAUSE_WORDS[verdict.cause]}"
     )
     evidence = (one.told for one in verdict.evidence[:1])
-    return _Explanation(verdict.cause, tuple(dict.fromkeys(others)), (line, *evidence))
+    return verdict.cause, tuple(dict.fromkeys(others)), (line, *evidence)
 
 
-def _fix_step(
-    name: FixName, cause: Cause, config: TrialConfig, warm_start: WarmStart | None, num_seeds: int
-) -> Step | None:
+def _fix_step(name: FixName, cause: Cause, config: TrialConfig, warm_start: WarmStart | None) -> Step | None:
     """Return a fix as a step, or None if it does not apply."""
     if name == START_SHORTER:
         # The weights do not exist yet: any name of a trial shows whether the network can start from them.
-        cannot_start = getattr(config.model, "start_from", "") is not None
-        if warm_start is None or cannot_start or not is_valid(config, {"model.start_from": "run/0"}):
+        can_start = not has_stored_weights(config) and effective_changes(
+            config, {"model.start_from": "run/0"}
+        )
+        if warm_start is None or not can_start:
             return None
-        return Step(START_SHORTER, {}, cause, num_seeds, relative_cost(config), warm_start)
+        return make_step(config, START_SHORTER, {}, cause, warm_start)
     changes = changes_of(name, config)
-    if changes is None:
-        return None
-    seeds = 1 if name in ONE_SEED else num_seeds
-    return Step(name, changes, cause, seeds, relative_cost(apply(config, changes)))
+    return make_step(config, name, changes, cause) if changes else None
 
 
-def _negative_control(
-    config: TrialConfig, cause: Cause, suspected: Sequence[Cause], num_seeds: int
-) -> Iterator[Step]:
-    """Yield the first applicable fix of a rival cause that is not a fix of this cause; at most one."""
+def _negative_control(config: TrialConfig, cause: Cause, suspected: Sequence[Cause]) -> Step | None:
+    """Return the first applicable fix of a rival cause that is not a fix of this cause, if there is one."""
     known = {*REMEDIES[cause], *CONTROLS, START_SHORTER}
-    for rival in dict.fromkeys([*_RIVALS.get(cause, ()), *suspected, *_COMMON_RIVALS]):
+    steps = (
+        _fix_step(name, rival, config, None)
+        for rival in dict.fromkeys([*_RIVALS.get(cause, ()), *suspected, *_COMMON_RIVALS])
         # A fix of `unknown` would refute nothing.
-        if rival in (cause, "unknown"):
-            continue
-        for name in REMEDIES[rival]:
-            if name not in known and (step := _fix_step(name, rival, config, None, num_seeds)):
-                yield step
-                return
+        if rival not in (cause, "unknown")
+        for name in REMEDIES[rival]
+        if name not in known
+    )
+    return next(filter(None, steps), None)
 
 
-def _with_fixes_of_row(cases: Sequence[Case], num_seeds: int) -> Iterator[Case]:
+def _with_fixes_of_row(cases: Sequence[Case]) -> Iterator[Case]:
     """Yield the cases, each with the fixes of its row that its own ladder lacks."""
     rows: dict[Any, dict[str, Step]] = defaultdict(dict)
     for case in cases:
@@ -246,7 +190,7 @@ def _with_fixes_of_row(cases: Sequence[Case], num_seeds: int) -> Iterator[Case]:
         own = {step.name for step in case.steps}
         carried = (
             # The steps of a rescue are named by fixes and causes.
-            _fix_step(cast(FixName, name), cast(Cause, step.cause), case.config, case.warm_start, num_seeds)
+            _fix_step(cast(FixName, name), cast(Cause, step.cause), case.config, case.warm_start)
             for name, step in rows[case.row].items()
             if name not in own and step.is_remedy
         )

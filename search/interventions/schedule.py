@@ -1,6 +1,6 @@
 """The schedule of interventions: the next one, from the plan and the run's trials so far."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,58 +9,17 @@ from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
-from failmap.search.interventions.plan import START_SHORTER, UNCHANGED, Case, Plan, Step, WarmStart
+from failmap.search.interventions.plan import (
+    START_SHORTER,
+    UNCHANGED,
+    Case,
+    Changes,
+    Plan,
+    Step,
+    WarmStart,
+    apply,
+)
 from failmap.search.space import Cell
-
-#: Kind, cell, base and name of an intervention.
-_Key = tuple[str, Cell, int, str]
-#: Outcomes of a base's trial that decide its seed, or will.
-_CONCLUSIVE = (None, "learned", "failed")
-
-
-class TrialIndex:
-    """The trials of a run, indexed by intervention and by recipe."""
-
-    def __init__(self) -> None:
-        self.num_interventions = 0
-        self._tries: dict[_Key, dict[int, KnownTrial]] = defaultdict(dict)
-        self._by_recipe: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
-
-    def add(self, note: KnownTrial) -> None:
-        """Add a trial."""
-        self._by_recipe[note.cell, note.recipe_index].append(note)
-        if note.intervention is not None:
-            self.num_interventions += 1
-            self._tries[_key(note.intervention, note.cell)][note.seed] = note
-
-    def trials(self, case: Case, step: Step) -> Mapping[int, KnownTrial]:
-        """Return a step's trials by seed, including the base's own trials for the unchanged base."""
-        own = self._tries.get((case.kind, case.cell, case.base, step.name), {})
-        return {**self._base_trials(case), **own} if step.name == UNCHANGED else own
-
-    def source(self, warm_start: WarmStart, seed: int) -> KnownTrial | None:
-        """Return the trial whose weights a seed starts from, or None if it has not begun."""
-        tries = self._tries.get(("donor", warm_start.cell, warm_start.recipe_index, START_SHORTER), {})
-        return tries.get(warm_start.seed_for(seed))
-
-    def tally(self, case: Case, step: Step, seeds: range) -> Tally:
-        """Count the paired seeds that learned; running trials count as censored."""
-        outcomes = [note.outcome for seed, note in self.trials(case, step).items() if seed in seeds]
-        counted = [outcome for outcome in outcomes if outcome != "errored"]
-        censored = counted.count(None) + counted.count("censored")
-        return Tally(counted.count("learned"), len(counted), censored)
-
-    def _base_trials(self, case: Case) -> dict[int, KnownTrial]:
-        """Return trials of exactly the base's configuration by seed, without those that were cut short."""
-        return {
-            note.seed: note
-            for note in self._by_recipe.get((case.cell, case.recipe_index), ())
-            if note.intervention == case.intervention and note.outcome in _CONCLUSIVE
-        }
-
-
-def _key(intervention: Intervention, cell: Cell) -> _Key:
-    return intervention.kind, cell, intervention.base, intervention.name
 
 
 @dataclass(frozen=True)
@@ -70,14 +29,12 @@ class Progress:
     Attributes:
         tally: Seeds that learned; running trials count as censored.
         num_running: Running trials.
-        num_left: Maximum number of further trials.
-        is_given_up: Whether it works, with confidence, on less than half of the seeds.
+        num_left: Maximum number of further trials; 0 if the step is given up.
     """
 
     tally: Tally
     num_running: int
     num_left: int
-    is_given_up: bool
 
 
 class InterventionSchedule:
@@ -91,18 +48,24 @@ class InterventionSchedule:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._index = TrialIndex()
+        self._num_interventions = 0
+        # By kind, cell, base and name of an intervention, then by seed.
+        self._tries: dict[tuple[str, Cell, int, str], dict[int, KnownTrial]] = defaultdict(dict)
+        self._by_recipe: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
         self._next: NextTrial | None = None
         self._is_current = False
 
-    def begin(self, note: KnownTrial, recipe: Mapping[str, Any]) -> None:
+    def begin(self, trial: KnownTrial, recipe: Mapping[str, Any]) -> None:
         """Record that a trial has begun, whether or not it is an intervention."""
-        self._index.add(note)
+        self._by_recipe[trial.cell, trial.recipe_index].append(trial)
+        if (tried := trial.intervention) is not None:
+            self._num_interventions += 1
+            self._tries[tried.kind, trial.cell, tried.base, tried.name][trial.seed] = trial
         self._is_current = False
 
-    def end(self, note: KnownTrial, outcome: Outcome, score: float) -> None:
+    def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
         """Record that a trial has ended."""
-        note.outcome, note.score = outcome, score
+        trial.outcome, trial.score = outcome, score
         self._is_current = False
 
     def next(self) -> NextTrial | None:
@@ -116,61 +79,90 @@ class InterventionSchedule:
         """Return a case's steps in their current order: those that worked elsewhere in its row come first."""
         first, *own = case.steps
         worked = self._worked_in_row(case)
-        carried = [step for step in case.carried if step.name in worked]
-        moved = [step for step in own if step.name in worked]
-        return [first, *moved, *carried, *(step for step in own if step.name not in worked)]
+        return [
+            first,
+            *(step for step in (*own, *case.carried) if step.name in worked),
+            *(step for step in own if step.name not in worked),
+        ]
 
     def progress(self, case: Case, step: Step) -> Progress:
         """Return the progress of a step."""
-        tally = self._index.tally(case, step, self.plan.seeds)
-        trials = self._index.trials(case, step)
+        tally = self._tally(case, step)
+        trials = self._trials(case, step)
         is_given_up = step.name != UNCHANGED and tally.is_below_half
-        missing = [seed for seed in self.plan.seeds[: step.num_seeds] if seed not in trials]
-        possible = [seed for seed in missing if not self._has_no_source(step, seed)]
-        num_running = sum(note.outcome is None for note in trials.values())
-        return Progress(tally, num_running, 0 if is_given_up else len(possible), is_given_up)
+        num_possible = sum(
+            seed not in trials and not self._has_no_source(step, seed) for seed in self.plan.seeds_of(step)
+        )
+        num_running = sum(trial.outcome is None for trial in trials.values())
+        return Progress(tally, num_running, 0 if is_given_up else num_possible)
 
     def is_done(self, case: Case) -> bool:
         """Return whether no trial of a case is running or left."""
-        found = [self.progress(case, step) for step in self.steps(case)]
+        found = (self.progress(case, step) for step in self.steps(case))
         return not any(progress.num_left or progress.num_running for progress in found)
 
     def cost_spent(self) -> float:
         """Relative cost of the interventions that have ended."""
         return sum(
             step.cost * (progress.tally.trials - progress.num_running)
-            for _, step, progress in self._all_progress()
+            for step, progress in self.all_progress()
         )
 
     def cost_left(self) -> float:
         """Relative cost of those that run or may still come, at most."""
         return sum(
-            step.cost * (progress.num_running + progress.num_left)
-            for _, step, progress in self._all_progress()
+            step.cost * (progress.num_running + progress.num_left) for step, progress in self.all_progress()
         )
 
     def num_left(self) -> int:
         """How many trials may still come, at most; donors are not counted."""
-        return sum(progress.num_left for _, _, progress in self._all_progress())
+        return sum(progress.num_left for _, progress in self.all_progress())
 
     def is_undecided(self) -> bool:
         """Return whether all seeds of some change ended without deciding if more than half of them learn."""
         return any(
             step.name != UNCHANGED
-            and step.num_seeds > 1
+            and len(self.plan.seeds_of(step)) > 1
             and not (progress.tally.is_above_half or progress.tally.is_below_half)
-            for _, step, progress in self._all_progress()
+            for step, progress in self.all_progress()
             if progress.tally.trials
         )
 
-    def _all_progress(self) -> Iterator[tuple[Case, Step, Progress]]:
+    def all_progress(self) -> Iterator[tuple[Step, Progress]]:
+        """Yield each step of each case with its progress."""
         for case in self.plan.cases:
             for step in self.steps(case):
-                yield case, step, self.progress(case, step)
+                yield step, self.progress(case, step)
+
+    def _trials(self, case: Case, step: Step) -> Mapping[int, KnownTrial]:
+        """Return a step's trials by seed, including the base's own trials for the unchanged base."""
+        own = self._tries.get((case.kind, case.cell, case.base, step.name), {})
+        if step.name != UNCHANGED:
+            return own
+        # Trials of exactly the base's configuration that decide a seed, or will.
+        base = {
+            trial.seed: trial
+            for trial in self._by_recipe.get((case.cell, case.recipe_index), ())
+            if trial.intervention == case.intervention and trial.outcome in (None, "learned", "failed")
+        }
+        return {**base, **own}
+
+    def _source(self, warm_start: WarmStart, seed: int) -> KnownTrial | None:
+        """Return the trial whose weights a seed starts from, or None if it has not begun."""
+        tries = self._tries.get(("donor", warm_start.cell, warm_start.recipe_index, START_SHORTER), {})
+        return tries.get(warm_start.seed_for(seed))
+
+    def _tally(self, case: Case, step: Step) -> Tally:
+        """Count the paired seeds that learned; running trials count as censored."""
+        outcomes = Counter(
+            trial.outcome for seed, trial in self._trials(case, step).items() if seed in self.plan.seeds
+        )
+        num_counted = outcomes.total() - outcomes["errored"]
+        return Tally(outcomes["learned"], num_counted, outcomes[None] + outcomes["censored"])
 
     def _choose(self) -> NextTrial | None:
         cap = self.plan.max_trials
-        if cap is not None and self._index.num_interventions >= cap:
+        if cap is not None and self._num_interventions >= cap:
             return None
         steps = [(case, step) for case in self.plan.cases for step in self.steps(case)]
         # Steps that running trials may yet make needless come last.
@@ -185,15 +177,15 @@ class InterventionSchedule:
 
     def _next_of(self, case: Case, step: Step) -> NextTrial | None:
         """Return the next trial of a step, or None if it has none or waits for its warm starts."""
-        if self.progress(case, step).is_given_up:
+        if not self.progress(case, step).num_left:
             return None
-        trials = self._index.trials(case, step)
-        for seed in self.plan.seeds[: step.num_seeds]:
+        trials = self._trials(case, step)
+        for seed in self.plan.seeds_of(step):
             if seed in trials:
                 continue
             if step.warm_start is None:
                 return _trial(case, step, step.changes, seed)
-            source = self._index.source(step.warm_start, seed)
+            source = self._source(step.warm_start, seed)
             if source is None:
                 return _source_trial(step.warm_start, seed, step.cause)
             if source.outcome == "learned":
@@ -205,27 +197,23 @@ class InterventionSchedule:
         """Return whether the trial that a seed should start from did not learn."""
         if step.warm_start is None:
             return False
-        source = self._index.source(step.warm_start, seed)
+        source = self._source(step.warm_start, seed)
         return source is not None and source.outcome not in (None, "learned")
 
     def _worked_in_row(self, case: Case) -> set[str]:
-        """Return the fixes that worked in other cells of the row."""
+        """Return the fixes that worked in other cells of the row, on more than half of their seeds."""
         return {
             step.name
             for other in self.plan.cases
             if other.row == case.row and other is not case
             for step in (*other.steps, *other.carried)
-            if step.is_remedy and self._has_worked(other, step)
+            if step.is_remedy and 2 * self._tally(other, step).learned > len(self.plan.seeds_of(step))
         }
 
-    def _has_worked(self, case: Case, step: Step) -> bool:
-        """Return whether more than half of a step's seeds learned."""
-        return 2 * self._index.tally(case, step, self.plan.seeds).learned > step.num_seeds
 
-
-def _trial(case: Case, step: Step, changes: Mapping[str, Any], seed: int) -> NextTrial:
-    intervention = Intervention(case.kind, step.name, dict(changes), case.base, step.cause)
-    config = case.trial_config(changes, seed)
+def _trial(case: Case, step: Step, changes: Changes, seed: int) -> NextTrial:
+    intervention = Intervention(case.kind, step.name, changes, case.base, step.cause)
+    config = apply(case.config, {**changes, "seed": seed})
     return NextTrial(case.cell, case.recipe_index, dict(case.recipe), "intervene", config, intervention)
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from failmap.analysis.verdict import State, judge, recipe_name
+from failmap.analysis.verdict import judge, recipe_name
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import TrialRecord
@@ -53,30 +53,36 @@ def cells_to_rescue(
         cell = config.space.cell(labels)
         _require_failures(config, cell, cells, recipe)
         return [cell]
-    states = {cell: _state(config, records) for cell, records in cells.items()}
-    failing = [
+    states = {cell: judge(records, config.space.fail_after_recipes).state for cell, records in cells.items()}
+    with_failures = [
         cell
-        for cell, state in states.items()
-        if state == "fails" and labels.items() <= cell.as_dict().items() and has_failed(cells[cell], recipe)
+        for cell, records in cells.items()
+        if labels.items() <= cell.as_dict().items() and recipe in _failed_recipes(records)
     ]
+    failing = [cell for cell in with_failures if states[cell] == "fails"]
     if not failing:
-        raise UserError(_nothing_fails(config, cells, labels, recipe))
+        where = f" with {cell_display(Cell(tuple(labels.items())))}" if labels else ""
+        hint = ", and no trial of it failed there"
+        if with_failures:
+            example = cell_display(with_failures[0])
+            hint = f'; trials failed in {len(with_failures)}, such as cell="{example}"'
+        raise UserError(f"run={config.run}: no cell{where} fails by {recipe_name(recipe)}{hint}")
     learning = {cell for cell, state in states.items() if state == "learns"}
     edge = {cell for cell in failing if learning & _neighbours(config, cell)}
     return sorted(failing, key=lambda cell: (cell not in edge, default_cost(config, cell)))
 
 
-def has_failed(records: Iterable[TrialRecord], recipe: int) -> bool:
-    """Return whether a trial of a recipe failed."""
-    return any(record.outcome == "failed" and record.recipe_index == recipe for record in records)
+def _failed_recipes(records: Iterable[TrialRecord]) -> list[int]:
+    """Return the recipes of the trials that failed."""
+    return sorted({record.recipe_index for record in records if record.outcome == "failed"})
 
 
 def _require_failures(config: RunConfig, cell: Cell, cells: CellRecords, recipe: int) -> None:
     """Raise UserError if no trial of the recipe failed in a cell that the user named."""
     records = cells.get(cell, ())
-    if has_failed(records, recipe):
+    failed = _failed_recipes(records)
+    if recipe in failed:
         return
-    failed = sorted({record.recipe_index for record in records if record.outcome == "failed"})
     if not records:
         problem = f"no trial has run there; continue the run with {_resume_command(config)}"
     elif failed:
@@ -84,18 +90,6 @@ def _require_failures(config: RunConfig, cell: Cell, cells: CellRecords, recipe:
     else:
         problem = "no trial failed there"
     raise UserError(f"cell={cell_display(cell)}: {problem}")
-
-
-def _nothing_fails(config: RunConfig, cells: CellRecords, labels: Mapping[str, Any], recipe: int) -> str:
-    """Explain why no cell is left, and suggest one to name."""
-    chosen = {cell: records for cell, records in cells.items() if labels.items() <= cell.as_dict().items()}
-    where = f" with {cell_display(Cell(tuple(labels.items())))}" if labels else ""
-    problem = f"run={config.run}: no cell{where} fails by {recipe_name(recipe)}"
-    alternatives = [cell for cell, records in chosen.items() if has_failed(records, recipe)]
-    if alternatives:
-        example = cell_display(alternatives[0])
-        return f'{problem}; trials failed in {len(alternatives)}, such as cell="{example}"'
-    return f"{problem}, and no trial of it failed there"
 
 
 def _resume_command(config: RunConfig) -> str:
@@ -109,20 +103,14 @@ def _known_recipes(known: Sequence[int]) -> str:
     return f"there is {named}{more}"
 
 
-def _state(config: RunConfig, records: Iterable[TrialRecord]) -> State:
-    return judge(records, config.space.fail_after_recipes).state
-
-
 def _neighbours(config: RunConfig, cell: Cell) -> set[Cell]:
     """Return the adjacent cells along x and along y."""
     neighbours = set()
     labels = cell.as_dict()
     for axis in config.space.map_axes[:2]:
         values = [axis.label(value) for value in axis.values or ()]
-        if labels[axis.path] not in values:
-            continue
-        position = values.index(labels[axis.path])
-        for other in values[max(position - 1, 0) : position + 2]:
-            moved = {**labels, axis.path: other}
-            neighbours.add(config.space.cell(moved))
+        if labels[axis.path] in values:
+            position = values.index(labels[axis.path])
+            for other in values[max(position - 1, 0) : position + 2]:
+                neighbours.add(config.space.cell({**labels, axis.path: other}))
     return neighbours - {cell}

@@ -11,17 +11,16 @@ from failmap.search.cluster.environment import prepare_ray
 from failmap.search.driver import DONE, INTERRUPTED, deadline_of, notices, open_session, write_report
 from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.interventions.plan import Plan
-from failmap.search.interventions.request import Session
+from failmap.search.interventions.request import Own, Session
 from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.interventions.view import InterventionView, replay, show_preview
 
 
 def intervene(
-    session: Session,
-    make_plan: Callable[[Run], Plan],
+    session: Session[Own],
+    make_plan: Callable[[Session[Own], Run], Plan],
     results: Callable[[Run], Sequence[str]],
     *,
-    is_plan: bool,
     started: float,
     console: Console,
 ) -> int:
@@ -29,9 +28,8 @@ def intervene(
 
     Args:
         session: Validated arguments.
-        make_plan: Makes the plan from the run's trials.
+        make_plan: Makes the plan from the session's arguments and the run's trials.
         results: Returns the lines that report the results.
-        is_plan: Only show the plan.
         started: Start of the program by time.monotonic, from which the minutes count.
         console: Console for the user.
 
@@ -40,11 +38,11 @@ def intervene(
     """
     config, folder, notice = session.config, session.folder, notices(console)
     run = load_run(folder)
-    plan = make_plan(run)
+    plan = make_plan(session, run)
     schedule = InterventionSchedule(plan)
     replay(schedule, config.space, run.records)
     show_preview(schedule, config, run.records, console)
-    if is_plan:
+    if session.arguments.plan:
         notice("Nothing was started. Omit plan=true to begin.")
         return DONE
     ended_by = None
@@ -58,13 +56,15 @@ def intervene(
         reason = "Stopped; running trials are saved" if is_stopped else "The budget is spent"
         notice(f"{reason}. Continue with\n  {shlex.join(session.command)}")
     elif schedule.is_undecided():
-        notice(f"More seeds may decide the undecided changes:\n  {_with_more_seeds(session, plan)}")
+        command = [argument for argument in session.command if not argument.startswith("seeds=")]
+        more = shlex.join([*command, f"seeds={2 * session.arguments.seeds}"])
+        notice(f"More seeds may decide the undecided changes:\n  {more}")
     notice(f"report: {report.page}")
     return INTERRUPTED if ended_by == "interrupt" else DONE
 
 
 def _run(
-    session: Session, plan: Plan, deadline: float | None, console: Console
+    session: Session[Own], plan: Plan, deadline: float | None, console: Console
 ) -> tuple[InterventionSchedule, str | None]:
     """Run the remaining trials. Return their schedule, and why the session ended early, if it did."""
     config, folder = session.config, session.folder
@@ -82,9 +82,3 @@ def _run(
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
     view.show()
     return agenda, ended_by
-
-
-def _with_more_seeds(session: Session, plan: Plan) -> str:
-    """Return the same command with twice the seeds."""
-    arguments = [argument for argument in session.command if not argument.startswith("seeds=")]
-    return shlex.join([*arguments, f"seeds={2 * len(plan.seeds)}"])

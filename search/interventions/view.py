@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import get_args
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from failmap.analysis.diagnosis import FIX_WORDS, FixName
+from failmap.analysis.diagnosis import FIX_WORDS
 from failmap.analysis.palette import FAILS, LEARNS
 from failmap.analysis.verdict import State
 from failmap.run_folder.records import TrialRecord
@@ -26,12 +25,12 @@ from failmap.search.space import Cell, Space
 from failmap.search.terminal.map_table import MARKS
 from failmap.search.terminal.view import TerminalView
 
-_FIX_WORDS: dict[str, str] = {name: FIX_WORDS[name] for name in get_args(FixName)}
+_STEP_NAMES: dict[str, str] = {UNCHANGED: "unchanged", **dict(FIX_WORDS.items())}
 
 
 def step_display(step: Step) -> str:
     """Name a step: 'layer norm', 'unchanged'."""
-    return "unchanged" if step.name == UNCHANGED else _FIX_WORDS.get(step.name, step.name)
+    return _STEP_NAMES.get(step.name, step.name)
 
 
 def changes_display(step: Step) -> str:
@@ -78,29 +77,31 @@ class InterventionView(TerminalView):
     def picture(self) -> RenderableType:
         """Return a table of steps by cells; in a narrow terminal, of the cells in progress."""
         cases = self._shown_cases()
-        names = dict.fromkeys(
-            step_display(step) for case in self.schedule.plan.cases for step in self.schedule.steps(case)
-        )
-        by_name = [{step_display(step): step for step in self.schedule.steps(case)} for case in cases]
+        names = dict.fromkeys(step_display(step) for step, _ in self.schedule.all_progress())
+        columns = [
+            {
+                step_display(step): progress_text(self.schedule.progress(case, step))
+                for step in self.schedule.steps(case)
+            }
+            for case in cases
+        ]
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
         table.add_column(style="bold", max_width=_NAME_WIDTH)
         for _ in cases:
             table.add_column(justify="center", width=_COLUMN_WIDTH - 1)
         table.add_row("", *(_heading(case) for case in cases))
         for name in names:
-            steps = (steps.get(name) for steps in by_name)
-            table.add_row(name, *(self._entry(case, step) for case, step in zip(cases, steps, strict=True)))
+            table.add_row(name, *(column.get(name, "") for column in columns))
         return table
 
     def line(self, others: str = "running") -> str:
         """Return the counts of outcomes and cells and the time left; `others` names unfinished trials."""
         plan = self.schedule.plan
         left = self.eta.seconds_left(self.schedule.cost_spent(), self.schedule.cost_left())
-        steps = [(case, step) for case in plan.cases for step in self.schedule.steps(case)]
-        changed = [self.schedule.progress(case, step) for case, step in steps if step.name != UNCHANGED]
-        tallies = [progress.tally for progress in changed]
-        learned, running = sum(tally.learned for tally in tallies), sum(one.num_running for one in changed)
-        ended = sum(tally.trials for tally in tallies) - running
+        changed = [progress for step, progress in self.schedule.all_progress() if step.name != UNCHANGED]
+        learned = sum(progress.tally.learned for progress in changed)
+        running = sum(progress.num_running for progress in changed)
+        ended = sum(progress.tally.trials for progress in changed) - running
         done = sum(self.schedule.is_done(case) for case in plan.cases)
         parts = [
             duration_display(monotonic() - self.started),
@@ -115,9 +116,6 @@ class InterventionView(TerminalView):
         self.console.print(self.picture())
         self.console.print(Text(_LEGEND, style="dim"))
         self.console.print(self.line("unfinished"), highlight=False, soft_wrap=True)
-
-    def _entry(self, case: Case, step: Step | None) -> Text:
-        return Text("") if step is None else progress_text(self.schedule.progress(case, step))
 
     def _shown_cases(self) -> Sequence[Case]:
         """Return as many cases as fit, including the one in progress."""

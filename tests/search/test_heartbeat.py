@@ -1,5 +1,7 @@
 """Timeouts of trials by a clock that the test moves."""
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +53,7 @@ def test_time_without_polling_does_not_count() -> None:
 @given(st.lists(st.floats(0, 1e6)))
 def test_no_limit_never_times_out(moments: list[float]) -> None:
     clock = Clock()
-    heartbeats = Heartbeats[int](None, clock)
+    heartbeats = Heartbeats[int](math.inf, clock)
     for number, clock.seconds in enumerate(moments):
         heartbeats.beat(number)
         assert heartbeats.timed_out() == []

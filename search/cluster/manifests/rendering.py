@@ -112,9 +112,6 @@ KINDS: dict[str, type[Settings]] = {
     "gcp": GcpSettings,
 }
 
-_TEMPLATES = Path(__file__).parent
-_SUFFIXES = {"slurm": "sh"}
-
 
 def render(kind: str, settings: Settings, config: RunConfig, arguments: Sequence[str]) -> str:
     """Return the manifest of a run.
@@ -127,7 +124,7 @@ def render(kind: str, settings: Settings, config: RunConfig, arguments: Sequence
     """
     assert isinstance(settings, KINDS[kind])
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -135,10 +132,9 @@ def render(kind: str, settings: Settings, config: RunConfig, arguments: Sequence
         # Bash writes {# for lengths.
         comment_start_string="{##",
         comment_end_string="##}",
-        autoescape=False,
     )
     environment.filters.update(yaml=yaml_text, shell=shlex.quote, words=shlex.join)
-    template = environment.get_template(f"{kind}.{_SUFFIXES.get(kind, 'yaml')}.j2")
+    template = environment.get_template(f"{kind}.{'sh' if kind == 'slurm' else 'yaml'}.j2")
     return template.render(
         settings=settings,
         config=config,

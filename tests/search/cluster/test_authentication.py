@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from failmap.run_folder.errors import UserError
-from failmap.search.cluster.authentication import authentication_mode
-from failmap.search.cluster.environment import LOOPBACK_ONLY
+from failmap.search.cluster.environment import LOOPBACK_ONLY, authentication_mode
 from failmap.search.config import Cluster
 
 

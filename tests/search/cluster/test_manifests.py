@@ -1,4 +1,4 @@
-"""What search.manifest prints is valid, and says what was asked for, whatever characters that has."""
+"""Manifests are valid and contain the settings, whatever characters these have."""
 
 import importlib.util
 import json
@@ -41,7 +41,7 @@ def ray_up_schema() -> Any:
 
 
 @pytest.mark.parametrize("more", [[], ["claim=shared"], ["secret=s3-keys", "gpus=0", "workers=1"]])
-def test_a_ray_job_is_one(capsys: pytest.CaptureFixture[str], more: list[str]) -> None:
+def test_ray_job_matches_the_schema(capsys: pytest.CaptureFixture[str], more: list[str]) -> None:
     text = printed(capsys, "kind=kuberay", "image=registry.example/failmap:1", *RUN, *more)
     job = yaml.safe_load(text)
     schema = json.loads((Path(__file__).parent / "ray_job.json").read_text())
@@ -66,7 +66,9 @@ def test_a_ray_job_is_one(capsys: pytest.CaptureFixture[str], more: list[str]) -
         (["kind=gcp", "project=my-project", "gpus=0", "spot=false"], False),
     ],
 )
-def test_a_file_for_ray_up_is_one(capsys: pytest.CaptureFixture[str], words: list[str], spot: object) -> None:
+def test_ray_up_file_matches_the_schema(
+    capsys: pytest.CaptureFixture[str], words: list[str], spot: object
+) -> None:
     text = printed(capsys, *words, "space=smoke", "run=deep", "storage=s3://bucket/runs")
     cluster = yaml.safe_load(text)
     jsonschema.validate(cluster, ray_up_schema())
@@ -80,7 +82,7 @@ def test_a_file_for_ray_up_is_one(capsys: pytest.CaptureFixture[str], words: lis
     assert "python -m search.submit space=smoke run=deep storage=s3://bucket/runs" in text
 
 
-def test_a_slurm_script_is_bash_and_asks_for_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_slurm_script_is_bash_with_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "kind=slurm", "partition=gpu", "workers=3", "hours=7", *RUN)
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)
     asked = re.findall(r"^#SBATCH (.*)$", text, re.MULTILINE)
@@ -90,7 +92,7 @@ def test_a_slurm_script_is_bash_and_asks_for_what_was_said(capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("kind", ["kuberay", "slurm", "aws", "gcp"])
-def test_hostile_words_are_words(capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str) -> None:
+def test_hostile_arguments_are_quoted(capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str) -> None:
     own = {"kuberay": ["image=x", "claim=c"], "gcp": ["project=p"]}.get(kind, [])
     text = printed(capsys, f"kind={kind}", "space=smoke", "run=deep", f"storage={HOSTILE}", *own)
     if kind == "slurm":
@@ -110,12 +112,12 @@ def test_hostile_words_are_words(capsys: pytest.CaptureFixture[str], tmp_path: P
 
 
 @given(st.text())
-def test_any_text_comes_back_from_yaml(text: str) -> None:
+def test_yaml_text_round_trip(text: str) -> None:
     assert yaml.safe_load(f"{{a: [{yaml_text(text)}, b]}}") == {"a": [text, "b"]}
 
 
 @given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}", fullmatch=True))
-def test_any_run_has_a_label(run: str) -> None:
+def test_label_of_any_run(run: str) -> None:
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", label(run))
     assert len(label(run)) <= 47, "KubeRay adds to it"
 
@@ -135,7 +137,7 @@ def test_any_run_has_a_label(run: str) -> None:
         (["kind=slurm", *RUN, "cluster.address=auto"], "cluster.address=auto: the manifest sets"),
     ],
 )
-def test_mistakes_are_told(words: list[str], problem: str) -> None:
+def test_mistakes(words: list[str], problem: str) -> None:
     with pytest.raises(UserError) as told:
         main(words)
     assert problem in str(told.value)
@@ -153,9 +155,7 @@ def job_with_a_free_port() -> str:
 @pytest.mark.ray
 @pytest.mark.long
 @pytest.mark.xdist_group("cluster")
-def test_a_slurm_script_runs_a_search_on_two_nodes_and_is_queued_again(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_slurm_script_runs_and_requeues(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Stand-ins for Slurm's commands start processes here: two nodes of this machine."""
     try:
         socket.gethostbyname(os.uname().nodename)

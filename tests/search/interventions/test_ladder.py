@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from failmap.analysis.diagnosis import CAUSES, CONTROLS, REMEDIES, Cause
-from failmap.search.interventions.plan import START_SHORTER, Step, WarmStart
+from failmap.search.interventions.plan import START_SHORTER, Plan, Step, WarmStart
 from failmap.search.interventions.rescue_plan import ladder
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
@@ -19,7 +19,7 @@ def names(steps: tuple[Step, ...]) -> list[str]:
 
 
 def warm_start_of(config: TrialConfig) -> WarmStart:
-    return WarmStart(Cell((("task.sequence_length", 5),)), 0, {}, config, seeds=(0,))
+    return WarmStart(Cell((("task.sequence_length"),)), 0, {}, config, seeds=(0,))
 
 
 def negative_controls(steps: tuple[Step, ...], cause: Cause) -> list[tuple[str, str]]:
@@ -28,7 +28,7 @@ def negative_controls(steps: tuple[Step, ...], cause: Cause) -> list[tuple[str, 
 
 def test_negative_control_follows_the_first_fix(make_trial: MakeTrial) -> None:
     config = make_trial(model={"depth": 3})
-    steps = ladder(config, "vanishing_in_depth", (), None, 5)
+    steps = ladder(config, "vanishing_in_depth", (), None)
     assert names(steps) == [
         "residual",
         "chrono",
@@ -41,19 +41,19 @@ def test_negative_control_follows_the_first_fix(make_trial: MakeTrial) -> None:
 
 
 def test_time_and_depth_control_each_other(make_trial: MakeTrial) -> None:
-    steps = ladder(make_trial(model={"depth": 2}), "vanishing_in_time", ("diverged",), None, 5)
+    steps = ladder(make_trial(model={"depth": 2}), "vanishing_in_time", ("diverged",), None)
     assert negative_controls(steps, "vanishing_in_time") == [("residual", "vanishing_in_depth")]
 
 
 def test_other_controls_are_fixes_of_suspected_causes(make_trial: MakeTrial) -> None:
-    steps = ladder(make_trial(), "diverged", ("no_signal", "too_slow"), None, 5)
+    steps = ladder(make_trial(), "diverged", ("no_signal", "too_slow"), None)
     assert negative_controls(steps, "diverged") == [("mixed_lengths", "no_signal")]
 
 
 @pytest.mark.parametrize("cause", get_args(Cause))
 def test_negative_control_is_no_fix_of_the_cause(make_trial: MakeTrial, cause: Cause) -> None:
     config = make_trial(model={"depth": 2}, train={"optimizer": "sgd"})
-    steps = ladder(config, cause, CAUSES, warm_start_of(config), 5)
+    steps = ladder(config, cause, CAUSES, warm_start_of(config))
     expected = 1 if steps and cause != "unknown" else 0
     assert len(negative_controls(steps, cause)) == expected
     for name, rival in negative_controls(steps, cause):
@@ -64,29 +64,30 @@ def test_negative_control_is_no_fix_of_the_cause(make_trial: MakeTrial, cause: C
 
 def test_inapplicable_fixes_are_omitted(make_trial: MakeTrial) -> None:
     config = make_trial(model={"name": "mlp"})
-    assert set(names(ladder(config, "vanishing_in_time", (), warm_start_of(config), 5))).isdisjoint(
+    assert set(names(ladder(config, "vanishing_in_time", (), warm_start_of(config)))).isdisjoint(
         {"chrono", "forget_bias", "orthogonal", "identity", START_SHORTER}
     )
 
 
 def test_cause_without_fix_has_no_steps(make_trial: MakeTrial) -> None:
-    assert ladder(make_trial(), "labels_or_loss_wrong", ("diverged",), None, 5) == ()
+    assert ladder(make_trial(), "labels_or_loss_wrong", ("diverged",), None) == ()
 
 
 def test_warm_start_needs_a_shorter_trial(make_trial: MakeTrial) -> None:
     config = make_trial()
-    assert START_SHORTER not in names(ladder(config, "no_signal", (), None, 5))
-    assert START_SHORTER in names(ladder(config, "no_signal", (), warm_start_of(config), 5))
+    assert START_SHORTER not in names(ladder(config, "no_signal", (), None))
+    assert START_SHORTER in names(ladder(config, "no_signal", (), warm_start_of(config)))
     started = make_trial(model={"start_from": "other/3"})
-    assert START_SHORTER not in names(ladder(started, "no_signal", (), warm_start_of(config), 5))
+    assert START_SHORTER not in names(ladder(started, "no_signal", (), warm_start_of(config)))
 
 
 def test_zero_rate_control_takes_one_seed_and_few_updates(make_trial: MakeTrial) -> None:
-    *_, control = ladder(make_trial(), "diverged", (), None, 5)
-    assert (control.name, control.num_seeds) == ("zero_rate", 1)
+    *_, control = ladder(make_trial(), "diverged", (), None)
+    assert control.name == "zero_rate"
+    assert Plan("tiny", (), range(5)).seeds_of(control) == range(1)
     assert control.changes["train.max_updates"] == 2 * make_trial().train.evaluate_every
 
 
 def test_cost_of_a_step(make_trial: MakeTrial) -> None:
-    steps = {step.name: step for step in ladder(make_trial(), "too_slow", (), None, 5)}
+    steps = {step.name: step for step in ladder(make_trial(), "too_slow", (), None)}
     assert steps["more_updates"].cost == pytest.approx(4 * steps["higher_rate"].cost)

@@ -11,7 +11,7 @@ import pytest
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
-from failmap.search.interventions.request import read_ablation, read_rescue
+from failmap.search.interventions.request import AblationArguments, RescueArguments, Session, read_session
 from failmap.search.loading import to_yaml
 
 
@@ -24,6 +24,14 @@ def storage(make_config: Callable[..., RunConfig], tmp_path: Path) -> str:
     return f"storage={tmp_path}"
 
 
+def read_rescue(arguments: Sequence[str]) -> Session[RescueArguments]:
+    return read_session("rescue", RescueArguments, arguments)
+
+
+def read_ablation(arguments: Sequence[str]) -> Session[AblationArguments]:
+    return read_session("ablate", AblationArguments, arguments)
+
+
 def problems(read: Callable[[Sequence[str]], Any], *arguments: str) -> list[str]:
     with pytest.raises(UserError) as raised:
         read(arguments)
@@ -31,19 +39,19 @@ def problems(read: Callable[[Sequence[str]], Any], *arguments: str) -> list[str]
 
 
 def test_defaults(storage: str) -> None:
-    request = read_rescue(["run=tiny", storage])
-    assert (request.labels, request.recipe, request.seeds, request.is_plan) == ({}, 0, 5, False)
-    assert request.session.config.budget.minutes == 5
-    assert request.session.max_trials is None, "the run's own limit is for its map"
-    assert request.session.command == ("python", "-m", "search.rescue", "run=tiny", storage)
+    session = read_rescue(["run=tiny", storage])
+    assert (session.arguments, session.labels) == (RescueArguments(recipe=0, seeds=5, plan=False), {})
+    assert session.config.budget.minutes == 5
+    assert session.max_trials is None, "the run's own limit is for its map"
+    assert session.command == ("python", "-m", "search.rescue", "run=tiny", storage)
 
 
 def test_session_has_its_own_limits(storage: str) -> None:
-    request = read_ablation(
+    session = read_ablation(
         ["run=tiny", storage, "trial=3", "budget.minutes=2", "budget.trials=7", "plan=true"]
     )
-    assert (request.trial, request.session.max_trials, request.is_plan) == (3, 7, True)
-    assert request.session.config.budget.minutes == 2
+    assert (session.arguments, session.max_trials) == (AblationArguments(trial=3, plan=True), 7)
+    assert session.config.budget.minutes == 2
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
 from failmap.search.interventions.ablations import plan_ablation
 from failmap.search.interventions.plan import UNCHANGED, Plan
-from failmap.search.interventions.request import read_ablation, read_rescue
+from failmap.search.interventions.request import AblationArguments, RescueArguments, read_session
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.loading import to_yaml
 from failmap.search.trial.config import TrialConfig
@@ -44,13 +44,13 @@ def run(make_config: MakeConfig, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 
 def rescue(folder: RunFolder, *arguments: str) -> Plan:
-    request = read_rescue([f"run={folder.name}", f"storage={folder.path.parent}", *arguments])
-    return plan_rescue(request, load_run(folder))
+    named = [f"run={folder.name}", f"storage={folder.path.parent}", *arguments]
+    return plan_rescue(read_session("rescue", RescueArguments, named), load_run(folder))
 
 
 def ablation(folder: RunFolder, *arguments: str) -> Plan:
-    request = read_ablation([f"run={folder.name}", f"storage={folder.path.parent}", *arguments])
-    return plan_ablation(request, load_run(folder))
+    named = [f"run={folder.name}", f"storage={folder.path.parent}", *arguments]
+    return plan_ablation(read_session("ablate", AblationArguments, named), load_run(folder))
 
 
 def coordinates(plan: Plan) -> list[tuple[int, int]]:
@@ -169,7 +169,5 @@ def test_ablation_changes_the_trial_itself(run: RunFolder) -> None:
     ],
 )
 def test_ablation_needs_a_trial_that_learned(run: RunFolder, trial: int | None, problem: str) -> None:
-    failed = next(
-        one.number for one in load_run(run).records if one.summary and one.summary.outcome == "failed"
-    )
+    failed = next(one.number for one in load_run(run).records if one.outcome == "failed")
     assert problem in refusal(ablation, run, f"trial={failed if trial is None else trial}")

@@ -20,9 +20,9 @@ from tests.search.interventions.runs import begin, run_in_any_order, run_one_by_
 MakePlan = Callable[..., Plan]
 RATE, CLIP, NORM = {"train.learning_rate": 1e-3}, {"train.clip_norm": 1.0}, {"model.layer_norm": True}
 STEPS = (
-    Step("lower_rate", RATE, "diverged", 5, 1.0),
-    Step("layer_norm", NORM, "vanishing_in_depth", 5, 1.0),
-    Step("clip", CLIP, "diverged", 5, 1.0),
+    Step("lower_rate", RATE, "diverged", 1.0),
+    Step("layer_norm", NORM, "vanishing_in_depth", 1.0),
+    Step("clip", CLIP, "diverged", 1.0),
 )
 
 
@@ -48,7 +48,7 @@ def make_plan(config: RunConfig) -> MakePlan:
             recipe=recipe,
             config=config.space.trial_config(cell, recipe, 0),
             base=0,
-            steps=(Step(UNCHANGED, {}, "", 5, 1.0), *steps),
+            steps=(Step(UNCHANGED, {}, "", 1.0), *steps),
             carried=carried,
             row=(("model.depth", depth),),
         )
@@ -159,7 +159,7 @@ def test_fix_that_worked_is_carried_to_other_ladders(make_plan: MakePlan) -> Non
 
 
 def test_control_is_not_carried(make_plan: MakePlan) -> None:
-    control = Step("every_step_labels", {"task.supervision": "every_step"}, "no_signal", 5, 1.0)
+    control = Step("every_step_labels", {"task.supervision": "every_step"}, "no_signal", 1.0)
     plan = make_plan(lengths=(10, 20), steps=(control, STEPS[0]), own={20: STEPS[:1]})
     trials = run_one_by_one(InterventionSchedule(plan), only("every_step_labels"))
     later = {name_of(trial) for trial in trials if trial.cell.as_dict()["task.sequence_length"] == 20}
@@ -167,7 +167,7 @@ def test_control_is_not_carried(make_plan: MakePlan) -> None:
 
 
 def test_warm_starts_wait_for_their_sources(make_plan: MakePlan, warm_start: WarmStart) -> None:
-    step = Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, warm_start)
+    step = Step(START_SHORTER, {}, "vanishing_in_time", 1.0, warm_start)
     schedule = InterventionSchedule(make_plan(steps=(step,)))
     begin_base_trials(schedule, ["failed"] * 5)
     trials = run_one_by_one(schedule, lambda trial: "learned")
@@ -186,7 +186,7 @@ def test_warm_starts_wait_for_their_sources(make_plan: MakePlan, warm_start: War
 
 
 def test_seed_of_an_errored_source_is_omitted(make_plan: MakePlan, warm_start: WarmStart) -> None:
-    step = Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, warm_start)
+    step = Step(START_SHORTER, {}, "vanishing_in_time", 1.0, warm_start)
     schedule = InterventionSchedule(make_plan(steps=(step,)))
     begin_base_trials(schedule, ["failed"] * 5)
     trials = run_one_by_one(schedule, lambda trial: "errored" if trial.seed == 1 else "learned")
@@ -213,7 +213,7 @@ def test_any_order_of_trials(
 ) -> None:
     """Every decision is that of a rebuilt schedule; no seed of a step is tried twice."""
     chance = random.Random(seed)
-    start = (Step(START_SHORTER, {}, "vanishing_in_time", 5, 1.0, warm_start),) if has_warm_start else ()
+    start = (Step(START_SHORTER, {}, "vanishing_in_time", 1.0, warm_start),) if has_warm_start else ()
     steps = (*STEPS[:2], *start, STEPS[2])
     plan = make_plan(lengths=(10, 20), steps=steps, own={20: steps[:1]})
     warm = InterventionSchedule(plan)

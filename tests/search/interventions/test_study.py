@@ -16,7 +16,7 @@ from failmap.run_folder.records import Summary, TrialRecord
 from failmap.run_folder.storage import write_atomically
 from failmap.search.config import RunConfig
 from failmap.search.interventions.plan import UNCHANGED, Plan
-from failmap.search.interventions.request import read_rescue
+from failmap.search.interventions.request import RescueArguments, read_session
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.interventions.view import replay
@@ -49,8 +49,8 @@ def mapped(config: RunConfig, folder: RunFolder) -> RunFolder:
 
 
 def plan_of(folder: RunFolder, *arguments: str) -> Plan:
-    request = read_rescue([f"run={folder.name}", f"storage={folder.path.parent}", *arguments])
-    return plan_rescue(request, load_run(folder))
+    named = [f"run={folder.name}", f"storage={folder.path.parent}", *arguments]
+    return plan_rescue(read_session("rescue", RescueArguments, named), load_run(folder))
 
 
 def rescue(config: RunConfig, folder: RunFolder, *arguments: str) -> list[Start]:

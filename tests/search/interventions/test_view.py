@@ -13,12 +13,16 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
 from failmap.search.allocation.eta import Eta
 from failmap.search.config import RunConfig
-from failmap.search.interventions.request import read_rescue
+from failmap.search.interventions.request import RescueArguments, Session, read_session
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.interventions.view import InterventionView, replay, show_preview
 from failmap.search.loading import to_yaml
 from tests.search.interventions.runs import DIVERGED, begin, open_study, run_all
+
+
+def read(storage: Path) -> Session[RescueArguments]:
+    return read_session("rescue", RescueArguments, ["run=tiny", f"storage={storage}"])
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def schedule(make_config: Callable[..., RunConfig], tmp_path: Path) -> Intervent
     write_atomically(folder.config, to_yaml(config))
     run_all(open_study(config, folder), lambda trial: DIVERGED)
     run = load_run(folder)
-    found = InterventionSchedule(plan_rescue(read_rescue(["run=tiny", f"storage={tmp_path}"]), run))
+    found = InterventionSchedule(plan_rescue(read(tmp_path), run))
     replay(found, config.space, run.records)
     return found
 
@@ -89,7 +93,7 @@ def test_terminal_gets_the_table(schedule: InterventionSchedule) -> None:
 
 def test_preview(schedule: InterventionSchedule, tmp_path: Path) -> None:
     run = load_run(RunFolder(tmp_path / "tiny"))
-    config = read_rescue(["run=tiny", f"storage={tmp_path}"]).session.config
+    config = read(tmp_path).config
     text = written(lambda console: show_preview(schedule, config, run.records, console), width=120)
     assert "diverged in 4 of 4 failed trials" in text
     assert "loss" in text
