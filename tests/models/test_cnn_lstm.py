@@ -9,7 +9,7 @@ from torch import nn
 
 from failmap.models import build_model
 from failmap.models.config import CnnLSTMConfig
-from failmap.models.encoder_decoder.frame_maps import doubling_convolutions, halved, halving_convolutions
+from failmap.models.encoder_decoder.frames import doubling_convolutions, halved, halving_convolutions
 from failmap.models.network import Interface, Network, Teacher
 
 SIZES = st.integers(4, 70) | st.sampled_from([127, 128, 511, 512])

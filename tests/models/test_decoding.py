@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from failmap.models.encoder_decoder.decoder import Continued, Decoder, draw_shown, stretches
-from failmap.models.encoder_decoder.single_step import single_step
+from failmap.models.encoder_decoder.decoder import Continued, Decoder, draw_shown, single_step, stretches
 from failmap.models.encoder_decoder.stack import RecurrentStack
 from failmap.models.gates import gate_activations
 
