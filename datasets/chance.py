@@ -49,19 +49,6 @@ def entropy(p: float) -> float:
     return -sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
 
 
-def binary_chance(probabilities: Sequence[float]) -> Chance:
-    """Return chance of guessing the likelier label of each step, given the probability of a 1 there."""
-    return Chance(
-        metric=mean([max(p, 1 - p) for p in probabilities]), loss=mean([entropy(p) for p in probabilities])
-    )
-
-
-def binary_moments(probabilities: Sequence[float]) -> tuple[float, float]:
-    """Return mean and standard deviation of all labels, given the probability of a 1 at each step."""
-    share = mean(probabilities)
-    return share, math.sqrt(share * (1 - share))
-
-
 def best_of_chance(
     accuracy: float, num_sequences: int, num_evaluations: int, probability: float = 1e-6
 ) -> float:

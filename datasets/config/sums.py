@@ -27,7 +27,7 @@ class AddingConfig(GeneratedTaskConfig):
 
     def input_space(self, length: int) -> InputSpace:
         """Return all pairs of marks, one in each half, with all numbers."""
-        half = first_half(length)
+        half = length // 2
         return InputSpace((half, length - half), NUM_UNIFORM_VALUES, length)
 
     def chance(self) -> Chance:
@@ -65,7 +65,7 @@ class AddingConfig(GeneratedTaskConfig):
 
     def shares_marked(self, step: int) -> tuple[float, float]:
         """Return the probabilities that the first and second mark are at this step (from 1) or before it."""
-        half = first_half(self.sequence_length)
+        half = self.sequence_length // 2
         return min(step / half, 1.0), max(0.0, (step - half) / (self.sequence_length - half))
 
     @model_validator(mode="after")
@@ -112,11 +112,6 @@ class SumRegressionConfig(GeneratedTaskConfig):
         """Return mean and variance of the sum at each labelled step."""
         variance = number_variance(self.number_range)
         return [(step / 2, step * variance) for step in self.labelled_steps]
-
-
-def first_half(sequence_length: int) -> int:
-    """Return the number of steps of the first half, where the adding problem has its first mark."""
-    return sequence_length // 2
 
 
 def _variance_left(moments: Sequence[tuple[float, float]]) -> Chance:

