@@ -77,7 +77,7 @@ def frame_moments(
     """Return the moments over all frames of independent digits at uniformly distributed positions.
 
     A pixel is brighter than v if one of its k digits makes it so: with probability 1 - (1 - s(v))^k, where
-    s(v) is the share of all digits at all places that do. Then E[y] and E[y^2] are sums of that over v.
+    s(v) is the share of all digits at all positions that do. Then E[y] and E[y^2] are sums of that over v.
 
     Args:
         digits: Brightness from 0 to 255.
@@ -87,7 +87,7 @@ def frame_moments(
     size = digits.shape[-1]
     num_places = frame_size - size + 1
     offset = torch.arange(frame_size).unsqueeze(1) - torch.arange(size)
-    # Which pixel of the digit, along one axis, may stand at which pixel of the frame.
+    # Which pixel of the digit may be at which pixel of the frame, along one axis.
     spread = ((offset >= 0) & (offset < num_places)).double() / num_places
     mean, mean_square = torch.zeros(2, frame_size, frame_size, dtype=torch.float64)
     levels = torch.arange(LEVELS, dtype=torch.float64).view(-1, 1, 1)

@@ -57,14 +57,14 @@ class GeneratedTask(Task):
             inputs, targets, _ = self._training_set_of(seed)
             return Batch(inputs.index_select(0, rows), targets.index_select(0, rows))
         length = self.training_length(seed, update, progress)
-        block, place = divmod(update, self._num_drawn_ahead(batch_size))
+        block, index = divmod(update, self._num_drawn_ahead(batch_size))
         key = (seed, block, batch_size, length)
         if self._block is None or self._block[0] != key:
             num_sequences = self._num_drawn_ahead(batch_size) * batch_size
             words = self._vocabulary(length).draw(self.generator(seed, TRAIN, block), num_sequences)
             self._block = (key, self.show(words, length))
         inputs, targets, _ = self._block[1]
-        part = slice(place * batch_size, (place + 1) * batch_size)
+        part = slice(index * batch_size, (index + 1) * batch_size)
         return Batch(inputs[part], targets[part])
 
     def _num_drawn_ahead(self, batch_size: int) -> int:

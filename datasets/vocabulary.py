@@ -18,7 +18,7 @@ class Words(NamedTuple):
     """Inputs as letters, before they become features.
 
     Attributes:
-        leading: Letters with an alphabet each: where marks stand.
+        leading: Letters with an alphabet each: the positions of marks.
         letters: Letters of one alphabet.
     """
 

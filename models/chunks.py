@@ -27,7 +27,7 @@ def run_in_chunks(
 ) -> ChunkedPass:
     """Run one pass by torch's own kernel, called once for each stretch between two of the steps.
 
-    The gradient to an LSTM's node is that to h alone: its cell c goes on beside it.
+    The gradient to an LSTM's node is that to h alone: its cell c is passed on beside it.
 
     Args:
         layer: Of one layer and one direction, batch first.

@@ -10,7 +10,7 @@ from failmap.models.config import Recurrence
 #: Torch's module of each recurrence.
 KINDS: dict[Recurrence, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
-#: The gates of each kind of layer in torch's order; None stands for the candidate, which is no gate.
+#: The gates of each kind of layer in torch's order; None is the candidate, which is no gate.
 GATES: dict[type[nn.Module], tuple[str | None, ...]] = {
     nn.RNN: (),
     nn.GRU: ("reset", "update", None),
@@ -57,7 +57,7 @@ def gate_activations(
 
     No recurrence is run again: with h_{t-1} known, all pre-activations W x_t + b + U h_{t-1} + c are two
     matrix products. LSTM: input, forget and output gate; GRU: reset and update gate; any other module: none.
-    Of a bidirectional layer both directions' gates stand side by side, as their states do.
+    For a bidirectional layer the gates of both directions are side by side, as the states are.
     """
     names = GATES.get(type(layer), ())
     if not names or not isinstance(layer, nn.RNNBase):

@@ -36,6 +36,9 @@ class BitConfig(GeneratedTaskConfig):
 class ParityConfig(BitConfig):
     """Odd or even: of the number of ones among bits, or of the sum of whole numbers."""
 
+    #: The number.
+    num_features: ClassVar[int] = 1
+
     name: Literal["parity"] = "parity"
     number_range: int | None = Field(
         default=None, ge=2, le=1_000_000, description="whole numbers from 0 below this one instead of bits"
@@ -45,11 +48,6 @@ class ParityConfig(BitConfig):
     def num_values(self) -> int:
         """Number of values of one number."""
         return self.number_range or 2
-
-    @property
-    def num_features(self) -> int:
-        """The number."""
-        return 1
 
     def input_space(self, length: int) -> InputSpace:
         """Return all sequences of numbers."""
@@ -67,12 +65,10 @@ class ParityConfig(BitConfig):
 class MarkedXorConfig(BitConfig):
     """Whether the two marked bits differ (Martens and Sutskever 2011 have marks in two ranges of steps)."""
 
-    name: Literal["marked_xor"] = "marked_xor"
+    #: The bit and its mark.
+    num_features: ClassVar[int] = 2
 
-    @property
-    def num_features(self) -> int:
-        """The bit and its mark."""
-        return 2
+    name: Literal["marked_xor"] = "marked_xor"
 
     def input_space(self, length: int) -> InputSpace:
         """Return all pairs of marks with all bits.

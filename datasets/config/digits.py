@@ -103,6 +103,8 @@ class MovingMnistConfig(TaskConfig):
     #: of chance, and no fixed frames get below 0.99 of it. An LSTM of 128 units that reconstructs 5 frames of
     #: 16 x 16 by squared error gets below one half within 150 updates.
     target_error_share: ClassVar[float] = 0.5
+    #: Each sequence is made anew from the training digits.
+    num_train: ClassVar[None] = None
 
     name: Literal["moving_mnist"] = "moving_mnist"
     sequence_length: int = Field(default=10, ge=1, le=1000, description="frames that are shown")
@@ -131,11 +133,6 @@ class MovingMnistConfig(TaskConfig):
     def num_features(self) -> int:
         """Pixels of a frame."""
         return self.frame_size**2
-
-    @property
-    def num_train(self) -> None:
-        """None: each sequence is made anew from the training digits."""
-        return None
 
     @property
     def target_layout(self) -> TargetLayout:

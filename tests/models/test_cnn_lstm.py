@@ -100,7 +100,7 @@ def test_an_even_kernel_has_no_middle() -> None:
 
 
 @pytest.mark.parametrize("features", ["flat", "spatial"])
-def test_it_learns_four_sequences_by_heart(features: str) -> None:
+def test_it_memorises_four_sequences(features: str) -> None:
     torch.manual_seed(0)
     frames = torch.rand(4, 3, 16).round()
     model = network((1, 4, 4), (3,), features=features, hidden_size=24, channels=8, decoder_input="teacher")
