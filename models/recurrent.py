@@ -82,6 +82,7 @@ class RecurrentNetwork(StackedNetwork):
         return super().states_to_read(states, lengths)
 
 
+@torch.no_grad()
 def reuse_layers(network: RecurrentNetwork, stored: Mapping[str, Tensor]) -> None:
     """Copy stored layers from the bottom up, as far as they fit, and count them.
 
@@ -99,13 +100,15 @@ def reuse_layers(network: RecurrentNetwork, stored: Mapping[str, Tensor]) -> Non
     for index, layer in enumerate(network.layers):
         prefix = f"layers.{index}."
         theirs = {name.removeprefix(prefix): t for name, t in stored.items() if name.startswith(prefix)}
-        wanted, found = _shapes(layer.state_dict()), _shapes(theirs)
+        ours = layer.state_dict()
+        wanted, found = _shapes(ours), _shapes(theirs)
         if wanted != found and index == 0:
             here, there = (", ".join(f"{name} {shape}" for name, shape in s.items()) for s in (wanted, found))
             raise ValueError(f"no lower layer fits: layers.0 is {here} here, and {there or 'missing'} there")
         if wanted != found:
             return
-        layer.load_state_dict(theirs)
+        for name, tensor in ours.items():
+            tensor.copy_(theirs[name])
         network.num_reused_layers += 1
 
 
