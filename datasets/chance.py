@@ -1,4 +1,4 @@
-"""What a predictor that is blind to the input gets: exactly, and at the best of many evaluations.
+"""Results of predictors that are blind to the input: exactly, and at the best of many evaluations.
 
 Nothing here imports torch, so that a criterion within reach of chance is reported within a second.
 """
@@ -26,10 +26,10 @@ class Chance:
 
 
 class PartialSolution(NamedTuple):
-    """A level at which a network gets stuck that has understood a part of the task.
+    """A level at which a network gets stuck if it has understood only a part of the task.
 
     Attributes:
-        name: What it has understood, in a few words: 'knows one of the two numbers'.
+        name: The part, as in 'knows one of the two numbers'.
         metric: The task's metric at that level.
         loss: The natural loss, as in `Chance`.
     """

@@ -1,4 +1,4 @@
-"""Errors on one fixed set that no guess gets below which is blind to the input."""
+"""Lower bounds of the error, on one fixed set, of all guesses that are blind to the input."""
 
 import math
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def least_error_of_two_numbers(
     num_sequences: int,
     probability: float = 1e-6,
 ) -> float:
-    """Return a mean squared error on one fixed set that no blind guess of the adding problem gets below.
+    """Return a lower bound of the mean squared error of all blind guesses of the adding problem on a set.
 
     The guess may differ between labelled steps, and may be evaluated any number of times: at least the
     variance of the targets within the set is left. The given probability is that of a set with less variance.

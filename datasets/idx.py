@@ -24,7 +24,7 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> UInt8[np.ndarray, "item
 
     Args:
         path: The file, without .gz.
-        item_shape: What one item must look like: () for labels, (28, 28) for digits.
+        item_shape: Required shape of an item: () for labels, (28, 28) for digits.
 
     Raises:
         TaskError: The file is missing, unreadable, or not what its header says; names it.

@@ -68,9 +68,9 @@ class Mnist(Task):
 def step_sizes(sequence_length: int) -> list[int]:
     """Return the number of pixels of each step, 784 in all.
 
-    Each shows ceil(784 / steps), and the last one what is left. Where nothing would be left for the last
-    steps (100 steps of 8 would be over after 98), the pixels are spread evenly instead: a blank end would
-    lengthen the memory that is asked for, not the input.
+    Each has ceil(784 / steps), and the last one the rest. If nothing were left for the last steps (100 steps
+    of 8 would be over after 98), the pixels are spread evenly instead: a blank end would require a longer
+    memory without more input.
     """
     largest = math.ceil(NUM_PIXELS / sequence_length)
     left = NUM_PIXELS - largest * (sequence_length - 1)

@@ -53,7 +53,7 @@ class Task(ABC):
         input_size: Features of one time step.
         output_size: Numbers of one output: classes of a category, pixels of a frame, 1 otherwise.
         num_steps: Time steps of the longest input.
-        chance: What blind guessing gets on the validation set.
+        chance: Result of blind guessing on the validation set.
         target_metric: The criterion: the accuracy to reach, or the mean squared error to get below.
         target_range: The least and the largest target of a number (0 and 1 for a binary label).
         target_moments: Mean and standard deviation of the targets.

@@ -40,7 +40,7 @@ class Interface:
 
     @property
     def num_blanks(self) -> int:
-        """Blank steps behind the input of a network that decodes step by step from the last input on."""
+        """Number of blank steps after the input; the first decoded output is at the last input."""
         return max(sum(self.decoded_steps) - 1, 0)
 
 
@@ -48,7 +48,7 @@ class Teacher(NamedTuple):
     """The true sequences, for a decoder that may be given them in training.
 
     Attributes:
-        targets: Of the batch, in the units of the inputs.
+        targets: Targets of the batch, in the units of the inputs.
         progress: Share of the update budget that is spent, 0 to 1.
     """
 
@@ -101,7 +101,7 @@ class Network(nn.Module, ABC):
         Args:
             inputs: Sequences of one length, or padded with zeros at their ends.
             lengths: The length of each where they are padded; on the host.
-            teacher: In training, what a decoder may be shown.
+            teacher: The true sequences, in training.
 
         Returns:
             Outputs (batch, outputs) for the layout `sequence`, of the last step of each; (batch, time,
@@ -130,7 +130,7 @@ class Network(nn.Module, ABC):
         """Set how outputs become inputs again, for a decoder that reads its own.
 
         Args:
-            predict: From outputs to predictions in the units of the inputs.
+            predict: Maps outputs to predictions in the units of the inputs.
         """
 
 

@@ -93,8 +93,8 @@ MovingTarget = Literal["reconstruction", "reconstruction_in_order", "prediction"
 class MovingMnistConfig(TaskConfig):
     """One or two digits that drift over a square and bounce off its walls (Srivastava et al. 2015).
 
-    `sequence_length` frames are shown; asked for are these in reverse order, these in order, those that
-    come after them, or the reversed and the coming ones both.
+    `sequence_length` frames are the input. The target is these frames in reverse order, these in order, the
+    frames after them, or the reversed and the following ones.
     """
 
     kind: ClassVar[TargetKind | None] = "share"

@@ -19,7 +19,7 @@ def read_npz(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
     """Read the contents of an .npz file.
 
     Raises:
-        TaskError: The file is not as it must be. Nothing in it is unpickled.
+        TaskError: The file is damaged, or its arrays do not fit. Nothing in it is unpickled.
     """
     if config.target == "forecasting":
         return _series(_load(path, ("series",), ("times",)), config)

@@ -74,7 +74,7 @@ def prepare(config: ArrayFileConfig) -> Prepared:
     """Read, split, cut and normalise a file. Cached for the next trial with the same settings.
 
     Raises:
-        TaskError: The file is not as it must be, or cannot be split so that nothing leaks.
+        TaskError: The file cannot be read, or cannot be split without leaks.
     """
     return _prepare(config, _file_stamp(config))
 
@@ -83,7 +83,7 @@ def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
     """Read the contents of a file. Cached for the next trial as long as the file does not change.
 
     Raises:
-        TaskError: There is no such file, or it is not as it must be.
+        TaskError: There is no such file, or it cannot be read.
     """
     # Settings that have no effect on reading are set to one value, for the cache.
     reading = config.model_copy(

@@ -23,7 +23,7 @@ def read_table(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
     The rows of a sequence are sorted by its steps, or by its times if it has no steps, or kept as they are.
 
     Raises:
-        TaskError: The table is not as it must be.
+        TaskError: The table cannot be read, or its columns do not fit.
     """
     table = _Table(_load(path), config)
     return table.series() if config.target == "forecasting" else table.sequences()

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 #: Position of a network's outputs: one per sequence, one at every step of the input, or a sequence of their
-#: own that begins once the input has been read.
+#: own after the input.
 OutputLayout = Literal["sequence", "step", "decoded"]
 #: Kinds of layers that have prices in the cost model. A `stepwise` layer is called once per step.
 Kind = Literal["lstm", "gru", "rnn", "stepwise", "linear", "convolution", "attention"]

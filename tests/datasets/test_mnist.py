@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from failmap.datasets.config import MnistConfig
 from failmap.datasets.digits import Digits, load_split
 from failmap.datasets.errors import TaskError
-from failmap.datasets.files.split import shuffled
 from failmap.datasets.mnist import Mnist, pixel_index, pixel_order, step_sizes
 from failmap.datasets.task import Batch
 
@@ -54,16 +53,6 @@ def test_training_pixels_have_mean_0_and_deviation_1() -> None:
     assert pixels.mean().item() == pytest.approx(0, abs=1e-5)
     assert pixels.std().item() == pytest.approx(1, abs=1e-5)
     assert split.background == pixels.min().item()
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=300))
-def test_each_prefix_has_each_class_by_its_share(labels: list[int]) -> None:
-    order = shuffled(len(labels), np.array(labels, dtype=np.uint8))
-    assert sorted(order.tolist()) == list(range(len(labels)))
-    for size in (len(labels) // 4, len(labels) // 2):
-        first = [labels[row] for row in order[:size]]
-        for label in set(labels):
-            assert abs(first.count(label) - size * labels.count(label) / len(labels)) <= 10
 
 
 def numbers_of(batch: Batch, split_background: float, scale: float) -> list[int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import Sequences
-from failmap.datasets.files.split import Parts, split_sequences
+from failmap.datasets.files.split import Parts, shuffled, split_sequences
 
 
 def sequences_of(
@@ -141,3 +141,13 @@ def test_steps_taken_for_times_are_refused() -> None:
 def test_too_few_sequences_are_refused() -> None:
     with pytest.raises(TaskError, match="4 sequences are too few for a test set of 2"):
         split(sequences_of(4), test_size=2)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=300))
+def test_each_prefix_has_each_class_by_its_share(labels: list[int]) -> None:
+    order = shuffled(len(labels), np.array(labels, dtype=np.uint8))
+    assert sorted(order.tolist()) == list(range(len(labels)))
+    for size in (len(labels) // 4, len(labels) // 2):
+        first = [labels[row] for row in order[:size]]
+        for label in set(labels):
+            assert abs(first.count(label) - size * labels.count(label) / len(labels)) <= 10
