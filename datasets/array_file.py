@@ -11,7 +11,7 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.criterion import NUM_EVALUATIONS, is_beyond_chance
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
-from failmap.datasets.task import Batch, Epochs, Task
+from failmap.datasets.task import TEST, VALIDATION, Batch, Epochs, Task
 
 #: A forecast that has learned gets below this share of the error of repeating the last value.
 LAST_VALUE_SHARE = 0.9
@@ -31,32 +31,25 @@ class ArrayFile(Task):
         super().__init__(config, device)
         prepared = prepare(config)
         self._train = prepared.train.to(self.device)
-        self._held_out_test = prepared.test
-        self._validation_set = prepared.validation.to(self.device).all()
-        self._num_steps = prepared.num_steps
+        self._held_out = {VALIDATION: prepared.validation, TEST: prepared.test}
         self.num_train = len(prepared.train)
         self._epochs = Epochs(self.num_train, self.device)
         self._host_epochs = Epochs(self.num_train, torch.device("cpu"))
         self.input_size, self.output_size = prepared.input_size, prepared.output_size
+        self.num_steps = prepared.num_steps
         self.notes = prepared.notes
 
         labels = prepared.validation.labels()
         if config.metric == "accuracy":
             self.chance = class_chance(labels, prepared.output_size)
-            self.target_metric = config.target_metric(self.chance)
             self._require_enough(len(prepared.validation))
         else:
             self.perfect_metric = 0.0
             self.chance = number_chance(labels)
-            self.target_metric = config.target_metric(self.chance)
             self._measure_targets(prepared.train.labels())
+        self.target_metric = config.target_metric(self.chance)
         if config.target == "forecasting":
             self._measure_last_value(prepared.validation.all())
-
-    @property
-    def num_steps(self) -> int:
-        """Time steps of the longest input."""
-        return self._num_steps
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
         """Return the training batch of one update: the next sequences in the orders of the epochs."""
@@ -66,12 +59,9 @@ class ArrayFile(Task):
             return self._train.take(rows)
         return self._train.take(rows, self._host_epochs.rows(seed, update, batch_size))
 
-    def validation_set(self) -> Batch:
-        """Return the fixed validation sequences."""
-        return self._validation_set
-
-    def _test_set(self) -> Batch:
-        return self._held_out_test.to(self.device).all()
+    def _held_out_set(self, stream: int) -> Batch:
+        """Return the fixed sequences of VALIDATION or TEST."""
+        return self._held_out[stream].to(self.device).all()
 
     def _require_enough(self, num_validation: int) -> None:
         """Check that a perfect network can be distinguished from lucky guesses."""
@@ -85,10 +75,8 @@ class ArrayFile(Task):
     def _measure_targets(self, targets: Float[Tensor, "labels *outputs"]) -> None:
         """Set range and moments of the targets from the training part."""
         self.target_range = (targets.min().item(), targets.max().item())
-        self.target_moments = (
-            targets.double().mean().item(),
-            targets.double().std(correction=0).item(),
-        )
+        numbers = targets.double()
+        self.target_moments = (numbers.mean().item(), numbers.std(correction=0).item())
 
     def _measure_last_value(self, validation: Batch) -> None:
         """Measure a forecast that repeats the last value; learned means better than that."""

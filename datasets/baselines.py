@@ -40,11 +40,11 @@ class _Labelled(NamedTuple):
     """Sequences padded to one length, with their labels.
 
     Attributes:
-        inputs: Filled up with zeros.
+        inputs: Padded with zeros.
         last: The last step of each sequence.
         labels: One for a sequence, or one for each step that has a label; with the outputs of each label
             last, unless it is a class.
-        is_label: Which labels are asked for; the others only fill up.
+        is_label: Which labels are asked for; the others are padding.
     """
 
     inputs: Float[Tensor, "batch time features"]
@@ -68,7 +68,8 @@ def measure_baselines(task: Task, seed: int = 0, num_train: int = 2000) -> list[
     """
     train = _training(task, seed, num_train)
     validation = _labelled(task, task.validation_set())
-    codes = _codes(task, train.labels)
+    is_category = task.config.target_kind == "category"
+    codes = (functional.one_hot(train.labels, task.output_size) if is_category else train.labels).float()
     weights = train.is_label.float().view(*train.is_label.shape, *[1] * (codes.ndim - 2))
     mean = (codes * weights).sum(0) / weights.sum(0).clamp(min=1)
     guesses = {"constant": mean.expand(len(validation.labels), *mean.shape)}
@@ -116,13 +117,6 @@ def _labelled(task: Task, batch: Batch) -> _Labelled:
     return _Labelled(inputs, last, labels, is_label)
 
 
-def _codes(task: Task, labels: Shaped[Tensor, "batch label *outputs"]) -> Float[Tensor, "batch label *codes"]:
-    """Return labels as numbers that can be averaged and regressed: classes as one-hot codes."""
-    if task.config.target_kind == "category":
-        return functional.one_hot(labels, task.output_size).float()
-    return labels.float()
-
-
 def _measured(
     task: Task, guess: Float[Tensor, "batch label *codes"], wanted: _Labelled
 ) -> tuple[float, float]:
@@ -167,17 +161,13 @@ class Ridge(NamedTuple):
     ) -> "Ridge":
         """Fit with the penalty that does best on a held-out fifth of the examples."""
         num_held_out = len(inputs) // _HELD_OUT
-        penalty = PENALTIES[1]
-        if num_held_out:
-            seen, asked = slice(num_held_out, None), slice(num_held_out)
-            errors = {
-                trial: (cls._fit(inputs[seen], targets[seen], trial).predict(inputs[asked]) - targets[asked])
-                .square()
-                .mean()
-                .item()
-                for trial in PENALTIES
-            }
-            penalty = min(errors, key=lambda trial: errors[trial])
+        asked, seen = slice(num_held_out), slice(num_held_out, None)
+
+        def held_out_error(penalty: float) -> float:
+            predicted = cls._fit(inputs[seen], targets[seen], penalty).predict(inputs[asked])
+            return (predicted - targets[asked]).square().mean().item()
+
+        penalty = min(PENALTIES, key=held_out_error) if num_held_out else PENALTIES[1]
         return cls._fit(inputs, targets, penalty)
 
     @classmethod

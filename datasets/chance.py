@@ -1,4 +1,4 @@
-"""What a predictor that is blind to the input gets: exactly, and at the best of many evaluations.
+"""Results of predictors that are blind to the input: exactly, and at the best of many evaluations.
 
 Nothing here imports torch, so that a criterion within reach of chance is reported within a second.
 """
@@ -26,10 +26,10 @@ class Chance:
 
 
 class PartialSolution(NamedTuple):
-    """A level at which a network gets stuck that has understood a part of the task.
+    """A level at which a network gets stuck if it has understood only a part of the task.
 
     Attributes:
-        name: What it has understood, in a few words: 'knows one of the two numbers'.
+        name: The part, as in 'knows one of the two numbers'.
         metric: The task's metric at that level.
         loss: The natural loss, as in `Chance`.
     """
@@ -47,19 +47,6 @@ def mean(values: Sequence[float]) -> float:
 def entropy(p: float) -> float:
     """Return the entropy of a binary label in nats, given the probability of a 1."""
     return -sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
-
-
-def binary_chance(probabilities: Sequence[float]) -> Chance:
-    """Return chance of guessing the likelier label of each step, given the probability of a 1 there."""
-    return Chance(
-        metric=mean([max(p, 1 - p) for p in probabilities]), loss=mean([entropy(p) for p in probabilities])
-    )
-
-
-def binary_moments(probabilities: Sequence[float]) -> tuple[float, float]:
-    """Return mean and standard deviation of all labels, given the probability of a 1 at each step."""
-    share = mean(probabilities)
-    return share, math.sqrt(share * (1 - share))
 
 
 def best_of_chance(

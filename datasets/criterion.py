@@ -4,7 +4,7 @@ Nothing here imports torch.
 """
 
 import math
-from collections.abc import Callable
+from bisect import bisect_left
 
 from failmap.datasets.chance import Chance, best_of_chance
 from failmap.datasets.config import TaskConfig
@@ -46,10 +46,12 @@ def check_criterion(
     target = config.target_metric(chance) if score is None else config.metric_at_skill(score, chance)
     if is_beyond_chance(config, target, chance, num_validation, num_evaluations):
         return
-    least = _least(
-        lambda num: is_beyond_chance(config, target, chance, num, num_evaluations), _LARGEST_TEST_SIZE // 2
+    # Larger sets only help, so the least that suffices is found by bisection.
+    sizes = range(1, _LARGEST_TEST_SIZE // 2 + 1)
+    num_too_few = bisect_left(
+        sizes, True, key=lambda num: is_beyond_chance(config, target, chance, num, num_evaluations)
     )
-    remedies = [] if least is None else [f"task.test_size={2 * least} or more"]
+    remedies = [] if num_too_few == len(sizes) else [f"task.test_size={2 * sizes[num_too_few]} or more"]
     remedies += [] if score is None else [f"a criterion.score above {score:g}"]
     size = f"task.test_size={config.test_size}" if config.test_size else "the file's share"
     raise TaskError(
@@ -71,20 +73,6 @@ def is_beyond_chance(
     if config.metric == "accuracy":
         return target > best_of_chance(chance.metric, num_sequences, num_evaluations)
     return target < config.least_blind_error(chance, num_sequences)
-
-
-def _least(holds: Callable[[int], bool], limit: int) -> int | None:
-    """Return the least number from 1 to the limit at which a condition holds; it holds from there on."""
-    if not holds(limit):
-        return None
-    low, high = 0, limit
-    while high - low > 1:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle
-    return high
 
 
 def few_test_sequences(config: TaskConfig, num_test: int) -> tuple[str, ...]:

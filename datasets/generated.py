@@ -12,8 +12,6 @@ from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.task import LENGTH, TEST, TRAIN, TRAIN_SET, VALIDATION, Batch, Epochs, Task, hashed_seed
 from failmap.datasets.vocabulary import Vocabulary, Words, distinct_numbers
 
-#: Validation and test are the same for every trial.
-_FIXED_SEED = 0
 #: Updates whose batches are drawn at once at most, and numbers in their inputs.
 _MOST_DRAWN_AHEAD, _NUMBERS_DRAWN_AHEAD = 16, 2**18
 _CPU = torch.device("cpu")
@@ -59,22 +57,21 @@ class GeneratedTask(Task):
             inputs, targets, _ = self._training_set_of(seed)
             return Batch(inputs.index_select(0, rows), targets.index_select(0, rows))
         length = self.training_length(seed, update, progress)
-        block, place = divmod(update, self._num_drawn_ahead(batch_size))
+        block, index = divmod(update, self._num_drawn_ahead(batch_size))
         key = (seed, block, batch_size, length)
         if self._block is None or self._block[0] != key:
             num_sequences = self._num_drawn_ahead(batch_size) * batch_size
             words = self._vocabulary(length).draw(self.generator(seed, TRAIN, block), num_sequences)
             self._block = (key, self.show(words, length))
         inputs, targets, _ = self._block[1]
-        part = slice(place * batch_size, (place + 1) * batch_size)
+        part = slice(index * batch_size, (index + 1) * batch_size)
         return Batch(inputs[part], targets[part])
 
     def _num_drawn_ahead(self, batch_size: int) -> int:
         """Return how many batches are drawn at once, since small ones cost as much as large ones."""
-        config = self.config
-        if config.length_distribution != "fixed":
+        if self.config.length_distribution != "fixed":
             return 1
-        numbers = batch_size * config.num_steps * self.input_size
+        numbers = batch_size * self.num_steps * self.input_size
         return max(1, min(_MOST_DRAWN_AHEAD, _NUMBERS_DRAWN_AHEAD // numbers))
 
     def training_length(self, seed: int, update: int, progress: float) -> int:
@@ -94,17 +91,6 @@ class GeneratedTask(Task):
             num_lengths = 1 + int(grown * (num_lengths - 1))
         return self.shortest_length + hashed_seed(seed, LENGTH, update) % num_lengths
 
-    def validation_set(self) -> Batch:
-        """Return the fixed validation sequences, at the full length."""
-        return self._validation_set
-
-    @cached_property
-    def _validation_set(self) -> Batch:
-        return self._held_out_set(VALIDATION)
-
-    def _test_set(self) -> Batch:
-        return self._held_out_set(TEST)
-
     def _vocabulary(self, length: int) -> Vocabulary:
         """Return the words of one length that training draws from."""
         if length not in self._vocabularies:
@@ -119,30 +105,27 @@ class GeneratedTask(Task):
         """Heads that training must not draw, in ascending order."""
         if self.config.is_enumerated:
             return None
-        return torch.cat([self._held_out_heads[stream] for stream in (VALIDATION, TEST)]).sort().values
+        return torch.cat(list(self._held_out_heads.values())).sort().values
 
     @cached_property
     def _held_out_heads(self) -> dict[int, Int64[Tensor, "held_out"]]:
-        """Heads of the words in validation and test: all different, or in each set all that exist.
-
-        Draw on the CPU whatever the device, so that maps from different machines compare.
-        """
+        """Heads of the words in validation and test: all different, or in each set all that exist."""
         config = self.config
         num_heads = config.input_space(config.sequence_length).num_heads
         if config.is_enumerated:
             return dict.fromkeys((VALIDATION, TEST), torch.arange(num_heads))
-        generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, VALIDATION, 0))
+        generator = self.fixed_generator(VALIDATION, 0)
         sizes = [config.validation_size, config.test_size]
         validation, test = distinct_numbers(generator, sum(sizes), num_heads).split(sizes)
         return {VALIDATION: validation, TEST: test}
 
     def _held_out_set(self, stream: int) -> Batch:
+        """Make the fixed sequences of VALIDATION or TEST, at the full length."""
         length = self.config.sequence_length
-        generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, stream, 1))
+        generator = self.fixed_generator(stream, 1)
         everything = Vocabulary(self.config.input_space(length), _CPU)
-        return self._on_device(
-            self.show(everything.with_heads(self._held_out_heads[stream], generator), length)
-        )
+        words = everything.with_heads(self._held_out_heads[stream], generator)
+        return self._on_device(self.show(words, length))
 
     def _training_set_of(self, seed: int) -> Batch:
         """Return one seed's training set, all different words. Cached for the last seed: a trial has one."""

@@ -8,6 +8,8 @@ equally likely, and different words are different inputs.
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, takewhile
+from operator import mul
 
 #: U(0, 1) is drawn from the multiples of 2^-24 below 1, which float32 holds without a gap.
 NUM_UNIFORM_VALUES = 2**24
@@ -42,14 +44,10 @@ class InputSpace:
         The head distinguishes words where sets must not share any: it is the whole word, or has at least 2^29
         values, so that a word is practically never kept out because another one has the same head.
         """
-        sizes, num_heads = list(self.leading), math.prod(self.leading)
-        assert num_heads <= _LARGEST_HEAD, self
-        while (
-            len(sizes) < len(self.leading) + self.num_letters and num_heads * self.alphabet <= _LARGEST_HEAD
-        ):
-            sizes.append(self.alphabet)
-            num_heads *= self.alphabet
-        return tuple(sizes)
+        assert math.prod(self.leading) <= _LARGEST_HEAD, self
+        sizes = (*self.leading, *[self.alphabet] * self.num_letters)
+        products = accumulate(sizes, mul)
+        return sizes[: sum(1 for _ in takewhile(lambda product: product <= _LARGEST_HEAD, products))]
 
     @property
     def num_heads(self) -> int:

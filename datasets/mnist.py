@@ -12,7 +12,7 @@ from failmap.datasets.chance import Chance
 from failmap.datasets.config import NUM_PIXELS, MnistConfig
 from failmap.datasets.criterion import check_criterion, few_test_sequences
 from failmap.datasets.digits import NUM_CLASSES, Digits, load_split
-from failmap.datasets.task import Batch, Epochs, Task
+from failmap.datasets.task import TEST, VALIDATION, Batch, Epochs, Task
 
 #: Many published results on permuted pixels are of this seed, so theirs and ours see the same order.
 _PERMUTATION_SEED = 92916
@@ -31,11 +31,10 @@ class Mnist(Task):
     def __init__(self, config: MnistConfig, device: torch.device | None = None) -> None:
         super().__init__(config, device)
         split = load_split(config.folder, config.test_size, config.validation_size, config.train_size)
-        self._train = Digits(split.train.pixels.to(self.device), split.train.labels.to(self.device))
-        self._held_out_test = split.test
+        self._train = Digits(*(part.to(self.device) for part in split.train))
+        self._held_out = {VALIDATION: split.validation, TEST: split.test}
         self._background = split.background
         self._pixel_index = pixel_index(config.sequence_length, config.permuted).to(self.device)
-        self._validation_set = self._batch(split.validation)
         self.num_train = len(split.train.labels)
         self._epochs = Epochs(self.num_train, self.device)
 
@@ -51,16 +50,12 @@ class Mnist(Task):
         rows = self._epochs.rows(seed, update, batch_size)
         return self._batch(Digits(*(part.index_select(0, rows) for part in self._train)))
 
-    def validation_set(self) -> Batch:
-        """Return the fixed validation digits."""
-        return self._validation_set
-
-    def _test_set(self) -> Batch:
-        return self._batch(self._held_out_test)
+    def _held_out_set(self, stream: int) -> Batch:
+        """Return the fixed digits of VALIDATION or TEST."""
+        return self._batch(self._held_out[stream])
 
     def _batch(self, digits: Digits) -> Batch:
-        pixels = digits.pixels.to(self.device)
-        return Batch(self._cut(pixels), digits.labels.to(self.device))
+        return Batch(self._cut(digits.pixels.to(self.device)), digits.labels.to(self.device))
 
     def _cut(self, pixels: Float[Tensor, "batch 784"]) -> Float[Tensor, "batch time features"]:
         num_steps, num_features = self._pixel_index.shape
@@ -73,9 +68,9 @@ class Mnist(Task):
 def step_sizes(sequence_length: int) -> list[int]:
     """Return the number of pixels of each step, 784 in all.
 
-    Each shows ceil(784 / steps), and the last one what is left. Where nothing would be left for the last
-    steps (100 steps of 8 would be over after 98), the pixels are spread evenly instead: a blank end would
-    lengthen the memory that is asked for, not the input.
+    Each has ceil(784 / steps), and the last one the rest. If nothing were left for the last steps (100 steps
+    of 8 would be over after 98), the pixels are spread evenly instead: a blank end would require a longer
+    memory without more input.
     """
     largest = math.ceil(NUM_PIXELS / sequence_length)
     left = NUM_PIXELS - largest * (sequence_length - 1)
@@ -97,10 +92,8 @@ def pixel_index(sequence_length: int, permuted: bool = False) -> Int64[Tensor, "
     """Return the pixel of each feature of each step; 784 is the background that pads a step."""
     sizes, order = step_sizes(sequence_length), pixel_order(permuted)
     index = torch.full((sequence_length, max(sizes)), NUM_PIXELS)
-    start = 0
-    for row, size in zip(index, sizes, strict=True):
-        row[:size] = order[start : start + size]
-        start += size
+    for row, pixels in zip(index, order.split(sizes), strict=True):
+        row[: len(pixels)] = pixels
     return index
 
 

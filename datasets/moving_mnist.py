@@ -1,7 +1,6 @@
 """Moving digits: reconstruction and prediction of frames (Srivastava et al. 2015, section 3.1)."""
 
-from functools import cached_property, lru_cache
-from typing import NamedTuple
+from functools import lru_cache
 
 import torch
 from jaxtyping import UInt8
@@ -13,10 +12,7 @@ from failmap.datasets.criterion import check_criterion, few_test_sequences
 from failmap.datasets.digits import raw_split
 from failmap.datasets.frame_levels import frame_moments, guess_level, mean_frame_chance
 from failmap.datasets.moving_scenes import Scenes, draw_scenes, resized, show
-from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, Task, hashed_seed
-
-#: Validation and test are the same for every trial.
-_FIXED_SEED = 0
+from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, Task
 
 
 class MovingMnist(Task):
@@ -33,10 +29,7 @@ class MovingMnist(Task):
         self.input_size = self.output_size = config.frame_size**2
         pools = _digit_pools(config.folder, config.digit_size)
         self._pools = {stream: pool.to(self.device) for stream, pool in pools.items()}
-        levels = _known_levels(config)
-        self.chance = levels.chance
-        self.target_moments = levels.target_moments
-        self.partial_solutions = levels.partial_solutions
+        self.chance, self.target_moments, self.partial_solutions = _known_levels(config)
         self.target_metric = config.target_metric(self.chance)
         check_criterion(config, chance=self.chance)
         self.notes = few_test_sequences(config, config.test_size)
@@ -47,36 +40,23 @@ class MovingMnist(Task):
         generator = self.generator(seed, TRAIN, update)
         return show(self.config, draw_scenes(self.config, self._pools[TRAIN], generator, batch_size))
 
-    def validation_set(self) -> Batch:
-        """Return the fixed validation sequences."""
-        return self._validation_set
-
-    @cached_property
-    def _validation_set(self) -> Batch:
-        scenes = _fixed_scenes(self.config, self._pools[VALIDATION], VALIDATION, self.config.validation_size)
-        return show(self.config, scenes)
-
-    def _test_set(self) -> Batch:
-        return show(self.config, _fixed_scenes(self.config, self._pools[TEST], TEST, self.config.test_size))
-
-
-class _KnownLevels(NamedTuple):
-    """Levels of a task that are known before any training."""
-
-    chance: Chance
-    target_moments: tuple[float, float]
-    partial_solutions: tuple[PartialSolution, ...]
+    def _held_out_set(self, stream: int) -> Batch:
+        """Make the fixed sequences of VALIDATION or TEST."""
+        return show(self.config, _fixed_scenes(self.config, self._pools[stream], stream))
 
 
 @lru_cache(maxsize=1)
-def _known_levels(config: MovingMnistConfig) -> _KnownLevels:
-    """Return exact moments of training, and the levels beyond chance measured on the validation set.
+def _known_levels(
+    config: MovingMnistConfig,
+) -> tuple[Chance, tuple[float, float], tuple[PartialSolution, ...]]:
+    """Return chance, exact moments of training targets, and the partial solutions, the worst first.
 
-    Measured on the CPU whatever the device, and kept for the next trial of a reused process.
+    Measured on the validation set on the CPU whatever the device. Cached for the next trial of a reused
+    process.
     """
     pools = _digit_pools(config.folder, config.digit_size)
     moments = frame_moments(pools[TRAIN], config.frame_size, config.num_digits)
-    scenes = _fixed_scenes(config, pools[VALIDATION], VALIDATION, config.validation_size)
+    scenes = _fixed_scenes(config, pools[VALIDATION], VALIDATION)
     batch = show(config, scenes)
     mean_digit = (pools[TRAIN].float().mean(0) / 255).expand_as(scenes.digits)
     guesses = {
@@ -85,17 +65,16 @@ def _known_levels(config: MovingMnistConfig) -> _KnownLevels:
         "knows where the digits are, not which": show(config, scenes._replace(digits=mean_digit)).targets,
     }
     chance = mean_frame_chance(moments.mean, batch.targets)
-    levels = [guess_level(name, guess, batch.targets) for name, guess in guesses.items()]
-    beyond_chance = [level for level in levels if level.metric < chance.metric]
-    beyond_chance.sort(key=lambda level: level.metric, reverse=True)
-    return _KnownLevels(chance, moments.of_a_pixel, tuple(beyond_chance))
+    levels = (guess_level(name, guess, batch.targets) for name, guess in guesses.items())
+    beyond_chance = (level for level in levels if level.metric < chance.metric)
+    worst_first = sorted(beyond_chance, key=lambda level: level.metric, reverse=True)
+    return chance, moments.of_a_pixel, tuple(worst_first)
 
 
-def _fixed_scenes(
-    config: MovingMnistConfig, pool: UInt8[Tensor, "digits size size"], stream: int, num_sequences: int
-) -> Scenes:
-    """Draw on the CPU whatever the device, so that maps from different machines compare."""
-    generator = torch.Generator().manual_seed(hashed_seed(_FIXED_SEED, stream, 0))
+def _fixed_scenes(config: MovingMnistConfig, pool: UInt8[Tensor, "digits size size"], stream: int) -> Scenes:
+    """Draw the fixed scenes of VALIDATION or TEST."""
+    generator = Task.fixed_generator(stream, 0)
+    num_sequences = config.validation_size if stream == VALIDATION else config.test_size
     return draw_scenes(config, pool, generator, num_sequences)
 
 
@@ -103,5 +82,5 @@ def _fixed_scenes(
 def _digit_pools(folder: str | None, digit_size: int) -> dict[int, UInt8[Tensor, "digits size size"]]:
     """Return the resized digits of training, validation and test, cached for the next trial."""
     split = raw_split(folder)
-    parts = {TRAIN: split.train, VALIDATION: split.validation, TEST: split.test}
-    return {stream: resized(torch.from_numpy(part.pixels), digit_size) for stream, part in parts.items()}
+    parts = zip((TRAIN, VALIDATION, TEST), split, strict=True)
+    return {stream: resized(torch.from_numpy(part.pixels), digit_size) for stream, part in parts}

@@ -37,10 +37,10 @@ def draw_scenes(
     """Draw independent scenes on the generator's device and move them to that of the pool.
 
     Args:
-        config: How many digits, frames, and how large.
+        config: Numbers and sizes of digits and frames.
         pool: The digits to choose from, each equally likely, 0 to 255.
-        generator: What is drawn from.
-        num_sequences: How many.
+        generator: Source of random numbers.
+        num_sequences: Number of scenes.
     """
     shape = (num_sequences, config.num_digits)
     chosen = torch.randint(len(pool), shape, generator=generator, device=generator.device)
@@ -75,11 +75,11 @@ def draw_trajectories(
     frame: reflection keeps a uniform position uniform, since a direction and its opposite are equally likely.
 
     Args:
-        generator: What they are drawn from, and on which device.
-        num_sequences: How many.
+        generator: Source of random numbers; its device is that of the result.
+        num_sequences: Number of sequences.
         num_digits: Digits of a frame.
         num_frames: Frames of a sequence.
-        num_places: Places of a corner from wall to wall, down and across alike.
+        num_places: Positions of a corner from wall to wall, down and across alike.
     """
     shape, device = (num_sequences, num_digits), generator.device
     start = num_places * torch.rand((*shape, 2), generator=generator, device=device)

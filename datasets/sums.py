@@ -3,7 +3,6 @@
 import torch
 
 from failmap.datasets.config import AddingConfig, SumRegressionConfig
-from failmap.datasets.config.sums import first_half
 from failmap.datasets.generated import GeneratedTask
 from failmap.datasets.input_space import NUM_UNIFORM_VALUES
 from failmap.datasets.task import Batch
@@ -30,7 +29,7 @@ class Adding(GeneratedTask):
         numbers, marks = inputs.unbind(-1)
         torch.mul(words.letters, 1 / NUM_UNIFORM_VALUES, out=numbers)
         marked = words.leading
-        marked[:, 1] += first_half(length)
+        marked[:, 1] += length // 2
         marks.scatter_(1, marked, 1.0)
         if self.config.target_layout == "step":
             return Batch(inputs, (numbers * marks).cumsum(1))

@@ -9,7 +9,7 @@ from failmap.datasets.generated import GeneratedTask
 from failmap.datasets.task import Batch
 from failmap.datasets.vocabulary import Words
 
-#: The class, and the feature, of a step with nothing to say.
+#: The class, and the feature, of a blank step.
 BLANK = 0
 
 

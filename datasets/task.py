@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from failmap.datasets.chance import Chance, PartialSolution
 from failmap.datasets.config import TaskConfig
 
-#: Streams of random numbers, told apart by a hash: training batches or the order of an epoch, validation,
+#: Streams of random numbers, kept apart by a hash: training batches or the order of an epoch, validation,
 #: test, lengths in training, and a training set that is drawn once.
 TRAIN, VALIDATION, TEST, LENGTH, TRAIN_SET = range(5)
 
@@ -51,7 +52,8 @@ class Task(ABC):
     Attributes:
         input_size: Features of one time step.
         output_size: Numbers of one output: classes of a category, pixels of a frame, 1 otherwise.
-        chance: What blind guessing gets on the validation set.
+        num_steps: Time steps of the longest input.
+        chance: Result of blind guessing on the validation set.
         target_metric: The criterion: the accuracy to reach, or the mean squared error to get below.
         target_range: The least and the largest target of a number (0 and 1 for a binary label).
         target_moments: Mean and standard deviation of the targets.
@@ -64,6 +66,7 @@ class Task(ABC):
 
     input_size: int
     output_size: int
+    num_steps: int
     chance: Chance
     target_metric: float
     target_range: tuple[float, float] = (0.0, 1.0)
@@ -78,12 +81,8 @@ class Task(ABC):
     def __init__(self, config: TaskConfig, device: torch.device | None = None) -> None:
         self.config = config
         self.device = device or torch.device("cpu")
+        self.num_steps = config.num_steps
         self._sealed = True
-
-    @property
-    def num_steps(self) -> int:
-        """Time steps of the longest input."""
-        return self.config.num_steps
 
     @abstractmethod
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
@@ -97,17 +96,22 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def _held_out_set(self, stream: int) -> Batch:
+        """Make the fixed sequences of VALIDATION or TEST, the same for every seed."""
+
     def validation_set(self) -> Batch:
-        """Return the fixed validation sequences, the same for every seed."""
+        """Return the fixed validation sequences, which are made once."""
+        return self._validation_set
+
+    @cached_property
+    def _validation_set(self) -> Batch:
+        return self._held_out_set(VALIDATION)
 
     def test_set(self) -> Batch:
         """Return the fixed test sequences. Raises SealedError before `unseal()`."""
         if self._sealed:
             raise SealedError("the test set is sealed: call unseal() once the search is over")
-        return self._test_set()
-
-    @abstractmethod
-    def _test_set(self) -> Batch: ...
+        return self._held_out_set(TEST)
 
     def unseal(self) -> None:
         """Unseal the test set, for its single use after the search."""
@@ -116,6 +120,14 @@ class Task(ABC):
     def generator(self, seed: int, stream: int, index: int) -> torch.Generator:
         """Return a generator on this task's device, seeded by a hash of all three."""
         return torch.Generator(device=self.device).manual_seed(hashed_seed(seed, stream, index))
+
+    @staticmethod
+    def fixed_generator(stream: int, index: int) -> torch.Generator:
+        """Return a generator for what is the same for every trial.
+
+        It is on the CPU whatever the task's device, so that maps from different machines compare.
+        """
+        return torch.Generator().manual_seed(hashed_seed(0, stream, index))
 
 
 def hashed_seed(seed: int, stream: int, index: int) -> int:
@@ -163,8 +175,5 @@ def num_shared(one: Batch, other: Batch) -> int:
 def _rows(batch: Batch) -> list[bytes]:
     """Return the bytes of each example's inputs, without the padding at its end."""
     inputs = batch.inputs.detach().cpu().contiguous().numpy()
-    if batch.lengths is None:
-        return [sequence.tobytes() for sequence in inputs]
-    return [
-        sequence[:length].tobytes() for sequence, length in zip(inputs, batch.lengths.tolist(), strict=True)
-    ]
+    lengths = [None] * len(inputs) if batch.lengths is None else batch.lengths.tolist()
+    return [sequence[:length].tobytes() for sequence, length in zip(inputs, lengths, strict=True)]

@@ -1,5 +1,7 @@
 """Words, the inputs of a generated task as letters, and how they are drawn (see `input_space`)."""
 
+from itertools import accumulate
+from operator import mul
 from typing import NamedTuple
 
 import torch
@@ -16,7 +18,7 @@ class Words(NamedTuple):
     """Inputs as letters, before they become features.
 
     Attributes:
-        leading: Letters with an alphabet each: where marks stand.
+        leading: Letters with an alphabet each: the positions of marks.
         letters: Letters of one alphabet.
     """
 
@@ -47,9 +49,7 @@ class Vocabulary:
         self.num_heads = space.num_heads - (0 if kept_out is None else len(kept_out))
         # How many heads below each kept one are free. A rank is moved on by every kept one with no more.
         self._free_below = None if kept_out is None else (kept_out - torch.arange(len(kept_out))).to(device)
-        values = [1]
-        for size in reversed(space.head[1:]):
-            values.append(values[-1] * size)
+        values = list(accumulate(reversed(space.head[1:]), mul, initial=1))
         self._place_values = torch.tensor(values[::-1], dtype=torch.float64, device=device)
         self._carried = torch.tensor(space.head[1:], dtype=torch.float64, device=device)
 

@@ -13,9 +13,9 @@ class ChunkedPass(NamedTuple):
     """A layer's states, and those at some steps as nodes of the graph through which all later ones depend.
 
     Attributes:
-        states: What `layer(inputs)` gives.
-        nodes: The states at the chosen steps. All that a state does goes through its node: to the layer
-            above, and to the next step.
+        states: The states of `layer(inputs)`.
+        nodes: The states at the chosen steps. Every effect of a state, on the layer above and on the next
+            step, passes through its node.
     """
 
     states: Float[Tensor, "batch time hidden"]
@@ -27,7 +27,7 @@ def run_in_chunks(
 ) -> ChunkedPass:
     """Run one pass by torch's own kernel, called once for each stretch between two of the steps.
 
-    The gradient to an LSTM's node is that to h alone: its cell c goes on beside it.
+    The gradient to an LSTM's node is that to h alone: its cell c is passed on beside it.
 
     Args:
         layer: Of one layer and one direction, batch first.
@@ -63,9 +63,9 @@ def state_gradients(
 
     Args:
         layer: Of one layer and one direction, batch first.
-        inputs: What it was given.
-        from_above: The derivative to its states, each step's for itself, as autograd gives it for the states
-            of a pass by one call of the kernel.
+        inputs: Its inputs.
+        from_above: The derivative to its states through the layers above, each step by itself, as autograd
+            returns it for a pass by one call of the kernel.
         steps: From 0, in ascending order.
     """
     # A layer that does not train has a graph through its inputs alone.

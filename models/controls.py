@@ -4,30 +4,21 @@ import math
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from failmap.models.config import AttentionConfig, ConvolutionConfig, MLPConfig
-from failmap.models.network import (
-    Interface,
-    LayerTrace,
-    Network,
-    Teacher,
-    Trace,
-    named_layers,
-    states_to_read,
-    with_blank_steps,
-)
+from failmap.models.network import Inputs, Interface, LayerTrace, Lengths, StackedNetwork, Teacher, Trace
 
 #: Units of a layer's inner part for each unit of its width (Vaswani et al. 2017).
 _INNER_FACTOR = 4
 
 
-class MLP(Network):
+class MLP(StackedNetwork):
     """`depth` linear layers with ReLU on all steps at once, and a linear readout.
 
-    Shorter sequences are filled up with zeros. It has no output at every step, for it would see the future.
+    Shorter sequences are padded with zeros. No output at every step, since that would see the future.
     """
 
     def __init__(self, config: MLPConfig, interface: Interface) -> None:
@@ -36,15 +27,9 @@ class MLP(Network):
         self.widths = (interface.num_steps * interface.input_size, *[config.hidden_size] * config.depth)
         self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in pairwise(self.widths))
         self.dropout = nn.Dropout(config.dropout)
-        num_outputs = max(sum(interface.decoded_steps), 1) * interface.output_size
-        self.readout = nn.Linear(config.hidden_size, num_outputs)
+        self.readout = nn.Linear(config.hidden_size, (interface.num_blanks + 1) * interface.output_size)
 
-    def trace(
-        self,
-        inputs: Float[Tensor, "batch time features"],
-        lengths: Int64[Tensor, "batch"] | None = None,
-        teacher: Teacher | None = None,
-    ) -> Trace:
+    def trace(self, inputs: Inputs, lengths: Lengths = None, teacher: Teacher | None = None) -> Trace:
         """Run one pass. A layer's states count as one step."""
         missing = self.interface.num_steps - inputs.shape[1]
         below = functional.pad(inputs, (0, 0, 0, missing)).flatten(1)
@@ -60,10 +45,6 @@ class MLP(Network):
         if self.interface.layout == "decoded":
             outputs = outputs.unflatten(1, (-1, self.interface.output_size))
         return Trace(outputs, layers)
-
-    def parts(self) -> dict[str, nn.Module]:
-        """Return the layers and the readout."""
-        return {**named_layers(self.layers), "readout": self.readout}
 
     def state_entries(self, num_steps: int) -> int:
         """Return the size of the flattened input, and of each layer."""
@@ -89,7 +70,7 @@ class CausalBlock(nn.Module):
         return outputs
 
 
-class ConvolutionNetwork(Network):
+class ConvolutionNetwork(StackedNetwork):
     """`depth` causal blocks whose dilation doubles, and a linear readout.
 
     An output sees the last 1 + (kernel_size - 1) x (2^depth - 1) steps: 7 of them at depth 2, 63 at depth 5
@@ -107,36 +88,26 @@ class ConvolutionNetwork(Network):
         self.dropout = nn.Dropout(config.dropout)
         self.readout = nn.Linear(config.hidden_size, interface.output_size)
 
-    def trace(
-        self,
-        inputs: Float[Tensor, "batch time features"],
-        lengths: Int64[Tensor, "batch"] | None = None,
-        teacher: Teacher | None = None,
-    ) -> Trace:
+    def trace(self, inputs: Inputs, lengths: Lengths = None, teacher: Teacher | None = None) -> Trace:
         """Run one pass, with dropout between the blocks."""
-        below = with_blank_steps(inputs, self.interface)
+        below = self.with_blank_steps(inputs)
         layers: list[LayerTrace] = []
         for index, layer in enumerate(self.layers):
             above = layer(below)
             layers.append(LayerTrace(f"layers.{index}", layer, below, above, above))
             below = self.dropout(above)
-        top = layers[-1].states
-        return Trace(self.readout(states_to_read(top, lengths, self.interface)), layers)
-
-    def parts(self) -> dict[str, nn.Module]:
-        """Return the blocks and the readout."""
-        return {**named_layers(self.layers), "readout": self.readout}
+        return Trace(self.readout(self.states_to_read(layers[-1].states, lengths)), layers)
 
     def state_entries(self, num_steps: int) -> int:
         """Return the number of states of all blocks."""
         return (num_steps + sum(self.interface.decoded_steps)) * sum(self.widths[1:])
 
 
-class AttentionNetwork(Network):
+class AttentionNetwork(StackedNetwork):
     """A linear map of each step, sinusoidal positions, `depth` Transformer layers, and a linear readout.
 
     Layers are normalised before their parts (Xiong et al. 2020), which trains without a warm-up. A step sees
-    all of its sequence, but only the past where outputs stand at every step or come after the input.
+    all of its sequence, but only the past where there is an output at every step or after the input.
     """
 
     def __init__(self, config: AttentionConfig, interface: Interface) -> None:
@@ -153,27 +124,22 @@ class AttentionNetwork(Network):
         )
         self.readout = nn.Sequential(nn.LayerNorm(size), nn.Linear(size, interface.output_size))
 
-    def trace(
-        self,
-        inputs: Float[Tensor, "batch time features"],
-        lengths: Int64[Tensor, "batch"] | None = None,
-        teacher: Teacher | None = None,
-    ) -> Trace:
+    def trace(self, inputs: Inputs, lengths: Lengths = None, teacher: Teacher | None = None) -> Trace:
         """Run one pass."""
-        shown = with_blank_steps(inputs, self.interface)
+        shown = self.with_blank_steps(inputs)
         num_steps, device = shown.shape[1], shown.device
         below = self.embedding(shown) + positions(num_steps, self.config.hidden_size).to(device)
-        hidden = self._hidden_steps(num_steps, lengths, device)
+        mask = self._hidden_steps(num_steps, lengths, device)
         layers: list[LayerTrace] = []
         for index, layer in enumerate(self.layers):
-            above = layer(below, **hidden)
+            above = layer(below, **mask)
             layers.append(LayerTrace(f"layers.{index}", layer, below, above, above))
             below = above
-        return Trace(self.readout(states_to_read(below, lengths, self.interface)), layers)
+        return Trace(self.readout(self.states_to_read(below, lengths)), layers)
 
     def parts(self) -> dict[str, nn.Module]:
         """Return the embedding, the layers and the readout."""
-        return {"embedding": self.embedding, **named_layers(self.layers), "readout": self.readout}
+        return {"embedding": self.embedding, **super().parts()}
 
     def state_entries(self, num_steps: int) -> int:
         """Return the size of all states, inner parts, and attention weights between steps."""
@@ -181,9 +147,7 @@ class AttentionNetwork(Network):
         widths = self.config.hidden_size * (1 + _INNER_FACTOR) + steps * self.config.heads
         return self.config.depth * steps * widths
 
-    def _hidden_steps(
-        self, num_steps: int, lengths: Int64[Tensor, "batch"] | None, device: torch.device
-    ) -> dict[str, Tensor]:
+    def _hidden_steps(self, num_steps: int, lengths: Lengths, device: torch.device) -> dict[str, Tensor]:
         """Return the mask of what no step may see: the future, or padding."""
         if self.interface.layout != "sequence":
             later = torch.ones(num_steps, num_steps, dtype=torch.bool, device=device).triu(diagonal=1)

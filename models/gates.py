@@ -5,7 +5,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: The gates of each kind of layer in torch's order; None stands for the candidate, which is no gate.
+from failmap.models.config import Recurrence
+
+#: Torch's module of each recurrence.
+KINDS: dict[Recurrence, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+#: The gates of each kind of layer in torch's order; None is the candidate, which is no gate.
 GATES: dict[type[nn.Module], tuple[str | None, ...]] = {
     nn.RNN: (),
     nn.GRU: ("reset", "update", None),
@@ -14,11 +19,6 @@ GATES: dict[type[nn.Module], tuple[str | None, ...]] = {
 
 #: The gate that multiplies the old state (of a GRU in torch: h' = (1 - z) n + z h).
 KEEPING_GATE: dict[type[nn.Module], str] = {nn.GRU: "update", nn.LSTM: "forget"}
-
-
-def num_blocks(layer: nn.RNNBase) -> int:
-    """Return the number of blocks of `hidden_size` rows in the layer's matrices."""
-    return max(1, len(GATES[type(layer)]))
 
 
 def block_of(layer: nn.RNNBase, gate: str) -> slice:
@@ -36,16 +36,16 @@ def from_inputs(
     layer: nn.RNNBase, direction: str, inputs: Float[Tensor, "*batch below"]
 ) -> Float[Tensor, "*batch rows"]:
     """Return W x + b, all gates of one direction together."""
-    weight, bias = (layer.get_parameter(f"{name}_ih{direction}") for name in ("weight", "bias"))
-    return functional.linear(inputs, weight, bias)
+    parameter = layer.get_parameter
+    return functional.linear(inputs, parameter(f"weight_ih{direction}"), parameter(f"bias_ih{direction}"))
 
 
 def from_states(
     layer: nn.RNNBase, direction: str, previous: Float[Tensor, "*batch hidden"]
 ) -> Float[Tensor, "*batch rows"]:
     """Return U h_{t-1} + c, all gates of one direction together."""
-    weight, bias = (layer.get_parameter(f"{name}_hh{direction}") for name in ("weight", "bias"))
-    return functional.linear(previous, weight, bias)
+    parameter = layer.get_parameter
+    return functional.linear(previous, parameter(f"weight_hh{direction}"), parameter(f"bias_hh{direction}"))
 
 
 def gate_activations(
@@ -57,17 +57,15 @@ def gate_activations(
 
     No recurrence is run again: with h_{t-1} known, all pre-activations W x_t + b + U h_{t-1} + c are two
     matrix products. LSTM: input, forget and output gate; GRU: reset and update gate; any other module: none.
-    Of a bidirectional layer both directions' gates stand side by side, as their states do.
+    For a bidirectional layer the gates of both directions are side by side, as the states are.
     """
     names = GATES.get(type(layer), ())
     if not names or not isinstance(layer, nn.RNNBase):
         return {}
     of_directions = []
     for direction, own in zip(directions(layer), states.split(layer.hidden_size, dim=-1), strict=True):
-        if direction.endswith("_reverse"):
-            previous = functional.pad(own[:, 1:], (0, 0, 0, 1))
-        else:
-            previous = functional.pad(own[:, :-1], (0, 0, 1, 0))
+        # A pad of -1 takes a step away.
+        previous = functional.pad(own, (0, 0, -1, 1) if direction.endswith("_reverse") else (0, 0, 1, -1))
         of_directions.append(from_inputs(layer, direction, inputs) + from_states(layer, direction, previous))
     blocks = zip(*(summed.chunk(len(names), dim=-1) for summed in of_directions), strict=True)
     return {

@@ -1,29 +1,29 @@
 """Initializations of recurrent layers, by name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from failmap.models.config import GRUConfig, LSTMConfig, RecurrentConfig
-from failmap.models.gates import block_of, directions, num_blocks
+from failmap.models.gates import block_of, directions
 
 
 def initialize(
-    layers: Iterable[nn.RNNBase], readout: nn.Linear, config: RecurrentConfig, num_steps: int
+    layers: Sequence[nn.RNNBase], readout: nn.Linear, config: RecurrentConfig, num_steps: int
 ) -> None:
-    """Draws weights as the configuration names them, from torch's global generator.
+    """Draw the configured initial weights from torch's global generator.
 
-    Matrices of several gates count as one matrix a gate; biases, but for the gates' own rules, are zero. The
-    readout begins as input weights do. For `torch` nothing is drawn: the layers are as torch made them.
+    The matrix of each gate is drawn for itself; biases are zero, except where a gate has its own rule. The
+    readout is drawn as input weights are. `torch` draws nothing: the layers stay as torch made them.
 
     Args:
         layers: From the bottom up.
         readout: Makes the outputs.
-        config: Names the initialization, and says what the gates' biases are to be.
+        config: Names the initialization, and the biases of the gates.
         num_steps: Steps of the longest pass, which chrono biases are made for.
     """
-    layers = list(layers)
     if config.initialization == "uniform":
         for module in (*layers, readout):
             _fill_uniformly(module, config.uniform_range)
@@ -78,26 +78,18 @@ def _fill_by_gate(
     """Fill the matrices gate by gate; biases are zero."""
     for direction in directions(layer):
         for which, fill in (("ih", fill_input), ("hh", fill_recurrent)):
-            for block in layer.get_parameter(f"weight_{which}{direction}").chunk(num_blocks(layer)):
+            for block in layer.get_parameter(f"weight_{which}{direction}").split(layer.hidden_size):
                 fill(block)
             layer.get_parameter(f"bias_{which}{direction}").zero_()
 
 
-def _fill_he(weight: Tensor) -> None:
-    """Draw from N(0, 2 / fan-in) (He et al. 2015)."""
-    nn.init.kaiming_normal_(weight, nonlinearity="relu")
-
-
-def _fill_identity(weight: Tensor) -> None:
-    """Set the identity (Le et al. 2015)."""
-    weight.copy_(torch.eye(len(weight)))
-
-
+#: Draws from N(0, 2 / fan-in).
+_he_normal = partial(nn.init.kaiming_normal_, nonlinearity="relu")
 #: How input and recurrent weights are drawn (Glorot and Bengio 2010; He et al. 2015; Saxe et al. 2014; Le et
 #: al. 2015).
 WEIGHTS: dict[str, tuple[Callable[[Tensor], object], Callable[[Tensor], object]]] = {
     "glorot": (nn.init.xavier_uniform_, nn.init.xavier_uniform_),
-    "he": (_fill_he, _fill_he),
+    "he": (_he_normal, _he_normal),
     "orthogonal": (nn.init.xavier_uniform_, nn.init.orthogonal_),
-    "identity": (nn.init.xavier_uniform_, _fill_identity),
+    "identity": (nn.init.xavier_uniform_, nn.init.eye_),
 }

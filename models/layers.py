@@ -1,13 +1,15 @@
 """One recurrent layer on torch's own kernel, with dropout, norm and bypass."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from failmap.models.config import RecurrentConfig, RNNConfig
+from failmap.models.gates import KINDS
+from failmap.models.network import Lengths
 from failmap.models.variational import draw_masks, step_by_step
 
 #: A highway gate begins by letting mostly what came in pass (Srivastava et al. 2015).
@@ -56,9 +58,7 @@ class RecurrentLayer(nn.Module):
         self.variational_dropout = config.variational_dropout
         self.is_frozen = False
 
-    def forward(
-        self, below: Float[Tensor, "batch time below"], lengths: Int64[Tensor, "batch"] | None = None
-    ) -> LayerPass:
+    def forward(self, below: Float[Tensor, "batch time below"], lengths: Lengths = None) -> LayerPass:
         """Run one pass over sequences of one length, or padded at their ends to it."""
         inputs = self.dropout(below)
         states = self._states(inputs, lengths)
@@ -86,7 +86,7 @@ class RecurrentLayer(nn.Module):
         return self
 
     def _states(
-        self, inputs: Float[Tensor, "batch time below"], lengths: Int64[Tensor, "batch"] | None
+        self, inputs: Float[Tensor, "batch time below"], lengths: Lengths
     ) -> Float[Tensor, "batch time hidden"]:
         """Return the recurrence's states at every step, by the fused kernel wherever possible."""
         recurrence = self.recurrence
@@ -94,7 +94,7 @@ class RecurrentLayer(nn.Module):
             masks = draw_masks(recurrence, inputs, self.variational_dropout)
             return step_by_step(recurrence, inputs, lengths, masks)
         if lengths is None or not recurrence.bidirectional:
-            # Padding stands at the end, where nothing that reads forwards has come from it.
+            # Padding is at the end, so it has no effect on the steps before it.
             states: Tensor = recurrence(inputs)[0]
             return states
         packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
@@ -103,17 +103,11 @@ class RecurrentLayer(nn.Module):
 
 
 def build_recurrence(config: RecurrentConfig, input_size: int, hidden_size: int) -> nn.RNNBase:
-    """Build one layer of torch's own, batch first."""
+    """Build one of torch's own layers, batch first."""
+    options: dict[str, Any] = {"batch_first": True, "bidirectional": config.bidirectional}
     if isinstance(config, RNNConfig):
-        return nn.RNN(
-            input_size,
-            hidden_size,
-            nonlinearity=config.nonlinearity,
-            batch_first=True,
-            bidirectional=config.bidirectional,
-        )
-    kind: type[nn.GRU | nn.LSTM] = {"gru": nn.GRU, "lstm": nn.LSTM}[config.name]
-    return kind(input_size, hidden_size, batch_first=True, bidirectional=config.bidirectional)
+        options["nonlinearity"] = config.nonlinearity
+    return KINDS[config.recurrence](input_size, hidden_size, **options)
 
 
 def _build_norm(config: RecurrentConfig, width: int) -> nn.LayerNorm | nn.BatchNorm1d | None:
@@ -125,13 +119,13 @@ def _build_norm(config: RecurrentConfig, width: int) -> nn.LayerNorm | nn.BatchN
 
 
 def _normalised(
-    norm: nn.Module, states: Float[Tensor, "batch time hidden"], lengths: Int64[Tensor, "batch"] | None
+    norm: nn.Module, states: Float[Tensor, "batch time hidden"], lengths: Lengths
 ) -> Float[Tensor, "batch time hidden"]:
     """Normalise each step as one example: statistics are over batch and time, without padding."""
+    flat = states.flatten(0, 1)
     if lengths is None:
-        normalised: Tensor = norm(states.flatten(0, 1)).view_as(states)
+        normalised: Tensor = norm(flat).view_as(states)
         return normalised
     is_inside = (torch.arange(states.shape[1]) < lengths[:, None]).flatten()
     rows = is_inside.nonzero().squeeze(1).to(states.device)
-    flat = states.flatten(0, 1)
     return torch.zeros_like(flat).index_copy(0, rows, norm(flat[rows])).view_as(states)

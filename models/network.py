@@ -12,6 +12,11 @@ from torch.nn import functional
 
 from failmap.models.config import OutputLayout
 
+#: Sequences of one length, or padded with zeros at their ends.
+Inputs = Float[Tensor, "batch time features"]
+#: The length of each padded sequence, on the host; None if there is no padding.
+Lengths = Int64[Tensor, "batch"] | None
+
 
 @dataclass(frozen=True)
 class Interface:
@@ -21,7 +26,7 @@ class Interface:
         input_size: Features of one time step.
         output_size: Numbers of one output.
         num_steps: Time steps of the longest input.
-        layout: Where outputs stand: one for a sequence, one at every step, or decoded after the input.
+        layout: Position of outputs: one for a sequence, one at every step, or decoded after the input.
         decoded_steps: Steps of each sequence that is decoded; empty for the other layouts.
         frame_shape: Channels, height and width where the features of a step are a picture.
     """
@@ -33,12 +38,17 @@ class Interface:
     decoded_steps: tuple[int, ...] = ()
     frame_shape: tuple[int, int, int] | None = None
 
+    @property
+    def num_blanks(self) -> int:
+        """Number of blank steps after the input; the first decoded output is at the last input."""
+        return max(sum(self.decoded_steps) - 1, 0)
+
 
 class Teacher(NamedTuple):
     """The true sequences, for a decoder that may be given them in training.
 
     Attributes:
-        targets: Of the batch, in the units of the inputs.
+        targets: Targets of the batch, in the units of the inputs.
         progress: Share of the update budget that is spent, 0 to 1.
     """
 
@@ -52,13 +62,13 @@ class LayerTrace(NamedTuple):
     Attributes:
         name: As in `Network.parts()`.
         layer: The module; `gate_activations` knows those that have gates.
-        inputs: What it was given.
-        states: What it made of them; of a bidirectional layer those of both directions side by side; for a
-            convolutional layer channels, height and width are flattened.
-        outputs: What goes on to the layer above, behind a norm and a bypass where there are any.
+        inputs: Inputs of the layer.
+        states: Its states: both directions of a bidirectional layer side by side; channels, height and
+            width of a convolutional layer flattened.
+        outputs: Inputs of the layer above, after norm and bypass if there are any.
         follows_inputs: Whether its steps are those of the network's input, and blank ones after it; a
             decoder's are not.
-        hands_on_state: Whether its last state goes on elsewhere too: to a decoder.
+        hands_on_state: Whether its last state is passed to a decoder as well.
         is_bounded: Whether its states lie between -1 and 1.
     """
 
@@ -85,18 +95,13 @@ class Network(nn.Module, ABC):
     interface: Interface
 
     @abstractmethod
-    def trace(
-        self,
-        inputs: Float[Tensor, "batch time features"],
-        lengths: Int64[Tensor, "batch"] | None = None,
-        teacher: Teacher | None = None,
-    ) -> Trace:
+    def trace(self, inputs: Inputs, lengths: Lengths = None, teacher: Teacher | None = None) -> Trace:
         """Run one pass.
 
         Args:
             inputs: Sequences of one length, or padded with zeros at their ends.
             lengths: The length of each where they are padded; on the host.
-            teacher: In training, what a decoder may be shown.
+            teacher: The true sequences, in training.
 
         Returns:
             Outputs (batch, outputs) for the layout `sequence`, of the last step of each; (batch, time,
@@ -105,10 +110,7 @@ class Network(nn.Module, ABC):
         """
 
     def forward(
-        self,
-        inputs: Float[Tensor, "batch time features"],
-        lengths: Int64[Tensor, "batch"] | None = None,
-        teacher: Teacher | None = None,
+        self, inputs: Inputs, lengths: Lengths = None, teacher: Teacher | None = None
     ) -> Float[Tensor, "batch *label outputs"]:
         """Return the outputs of one pass (see `trace`)."""
         return self.trace(inputs, lengths, teacher).outputs
@@ -128,44 +130,44 @@ class Network(nn.Module, ABC):
         """Set how outputs become inputs again, for a decoder that reads its own.
 
         Args:
-            predict: From outputs to predictions in the units of the inputs.
+            predict: Maps outputs to predictions in the units of the inputs.
         """
 
 
-def named_layers(layers: nn.ModuleList) -> dict[str, nn.Module]:
-    """Return a stack's layers by the names that signals and reports use: layers.0 is the lowest."""
-    return {f"layers.{index}": layer for index, layer in enumerate(layers)}
+class StackedNetwork(Network):
+    """Layers, one above the other, and a readout."""
 
+    layers: nn.ModuleList
+    readout: nn.Module
 
-def with_blank_steps(
-    inputs: Float[Tensor, "batch time features"], interface: Interface
-) -> Float[Tensor, "batch longer features"]:
-    """Append blank steps for the layout `decoded`: the first output is at the last input.
+    def parts(self) -> dict[str, nn.Module]:
+        """Return the layers from the lowest up, each with all that belongs to it, and the readout."""
+        layers = {f"layers.{index}": layer for index, layer in enumerate(self.layers)}
+        return {**layers, "readout": self.readout}
 
-    One step in and many out is the network that Karpathy (2015) calls one-to-many.
-    """
-    num_blanks = max(sum(interface.decoded_steps) - 1, 0)
-    return functional.pad(inputs, (0, 0, 0, num_blanks)) if num_blanks else inputs
+    def with_blank_steps(self, inputs: Inputs) -> Float[Tensor, "batch longer features"]:
+        """Append blank steps for the layout `decoded`: the first output is at the last input.
 
+        One step in and many out is the network that Karpathy (2015) calls one-to-many.
+        """
+        num_blanks = self.interface.num_blanks
+        return functional.pad(inputs, (0, 0, 0, num_blanks)) if num_blanks else inputs
 
-def states_to_read(
-    states: Float[Tensor, "batch longer hidden"],
-    lengths: Int64[Tensor, "batch"] | None,
-    interface: Interface,
-) -> Float[Tensor, "batch *label hidden"]:
-    """Return the states that outputs are made of: all; the last of each sequence; or from there on.
+    def states_to_read(
+        self, states: Float[Tensor, "batch longer hidden"], lengths: Lengths
+    ) -> Float[Tensor, "batch *label hidden"]:
+        """Return the states that outputs are made from: all; the last of each sequence; or from there on.
 
-    Args:
-        states: At every step, blank ones included.
-        lengths: Of the input sequences where they are padded; on the host.
-        interface: Says the layout.
-    """
-    if interface.layout == "step":
-        return states
-    num_read = max(sum(interface.decoded_steps), 1)
-    if lengths is None:
-        read = states[:, -num_read:]
-    else:
-        steps = lengths[:, None] - 1 + torch.arange(num_read)
-        read = states[torch.arange(len(states))[:, None], steps]
-    return read if interface.layout == "decoded" else read[:, 0]
+        Args:
+            states: At every step, blank ones included.
+            lengths: Of the inputs.
+        """
+        layout, num_read = self.interface.layout, self.interface.num_blanks + 1
+        if layout == "step":
+            return states
+        if lengths is None:
+            read = states[:, -num_read:]
+        else:
+            steps = lengths[:, None] - 1 + torch.arange(num_read)
+            read = states[torch.arange(len(states))[:, None], steps]
+        return read if layout == "decoded" else read[:, 0]

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from failmap.models.gates import directions, from_inputs, from_states
+from failmap.models.network import Inputs, Lengths
 
 
 class State(NamedTuple):
@@ -17,12 +18,8 @@ class State(NamedTuple):
     cell: Float[Tensor, "batch hidden"]
 
 
-#: From W x_t + b, U h_{t-1} + c and the state before, the state after.
-Step = Callable[[Tensor, Tensor, State], State]
-
-
 def draw_masks(
-    layer: nn.RNNBase, inputs: Float[Tensor, "batch time features"], probability: float
+    layer: nn.RNNBase, inputs: Inputs, probability: float
 ) -> Float[Tensor, "directions batch hidden"]:
     """Draw masks that are zero with the given probability, and otherwise so large that the mean is one.
 
@@ -35,17 +32,17 @@ def draw_masks(
 
 def step_by_step(
     layer: nn.RNNBase,
-    inputs: Float[Tensor, "batch time features"],
-    lengths: Int64[Tensor, "batch"] | None = None,
+    inputs: Inputs,
+    lengths: Lengths = None,
     masks: Float[Tensor, "directions batch hidden"] | None = None,
 ) -> Float[Tensor, "batch time states"]:
     """Return a layer's states at every step; without masks, those of torch's own kernel.
 
-    A mask is on h_{t-1} where it is multiplied with U. What a GRU or an LSTM carries over by its gates is
-    kept whole, or no memory would outlast 1 / probability steps.
+    A mask is applied to h_{t-1} where it is multiplied with U. What the gates of a GRU or an LSTM carry over
+    is not masked, or no memory would outlast 1 / probability steps.
 
     Args:
-        layer: An RNN, GRU or LSTM of one layer, batch first, and on its own parameters.
+        layer: An RNN, GRU or LSTM of one layer, batch first.
         inputs: Sequences, padded at their ends.
         lengths: The length of each where they are padded; the states are zero from there on.
         masks: For each direction and sequence.
@@ -60,14 +57,13 @@ def step_by_step(
 def _one_direction(
     layer: nn.RNNBase,
     direction: str,
-    inputs: Float[Tensor, "batch time features"],
-    lengths: Int64[Tensor, "batch"] | None,
+    inputs: Inputs,
+    lengths: Lengths,
     mask: Float[Tensor, "batch hidden"] | None,
 ) -> Float[Tensor, "batch time hidden"]:
     """Return one direction's states, in temporal order."""
     num_steps = inputs.shape[1]
-    is_backward = direction.endswith("_reverse")
-    step = _STEPS[type(layer)](layer)
+    step = _STEPS[type(layer)]
     ahead = from_inputs(layer, direction, inputs).unbind(1)
     is_inside = None
     if lengths is not None:
@@ -75,52 +71,42 @@ def _one_direction(
     zero = inputs.new_zeros(len(inputs), layer.hidden_size)
     state = State(zero, zero)
     states: list[Tensor] = [zero] * num_steps
-    for index in reversed(range(num_steps)) if is_backward else range(num_steps):
+    steps = range(num_steps - 1, -1, -1) if direction.endswith("_reverse") else range(num_steps)
+    for index in steps:
         before = state.hidden if mask is None else state.hidden * mask
-        state = step(ahead[index], from_states(layer, direction, before), state)
+        state = step(layer, ahead[index], from_states(layer, direction, before), state)
         if is_inside is not None:
-            # So that reading backwards begins at a sequence's last step, and not in its padding.
+            # So that reading backwards starts at a sequence's last step, not in its padding.
             state = State(state.hidden * is_inside[index], state.cell * is_inside[index])
         states[index] = state.hidden
     return torch.stack(states, dim=1)
 
 
-def _rnn_step(layer: nn.RNNBase) -> Step:
-    """Return the step h' = f(W x + b + U h + c)."""
+def _rnn_step(layer: nn.RNNBase, from_input: Tensor, from_state: Tensor, before: State) -> State:
+    """Return h' = f(W x + b + U h + c)."""
     function = torch.relu if layer.mode == "RNN_RELU" else torch.tanh
-
-    def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
-        return State(function(from_input + from_state), before.cell)
-
-    return step
+    return State(function(from_input + from_state), before.cell)
 
 
-def _gru_step(layer: nn.RNNBase) -> Step:
-    """Return the step n = tanh(W x + b + r (U h + c)); h' = (1 - z) n + z h, in torch's notation."""
-
-    def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
-        reset_input, update_input, new_input = from_input.chunk(3, dim=-1)
-        reset_state, update_state, new_state = from_state.chunk(3, dim=-1)
-        reset = torch.sigmoid(reset_input + reset_state)
-        update = torch.sigmoid(update_input + update_state)
-        new = torch.tanh(new_input + reset * new_state)
-        return State((1 - update) * new + update * before.hidden, before.cell)
-
-    return step
+def _gru_step(_: nn.RNNBase, from_input: Tensor, from_state: Tensor, before: State) -> State:
+    """Return h' = (1 - z) n + z h with n = tanh(W x + b + r (U h + c)), in torch's notation."""
+    reset_input, update_input, new_input = from_input.chunk(3, dim=-1)
+    reset_state, update_state, new_state = from_state.chunk(3, dim=-1)
+    reset = torch.sigmoid(reset_input + reset_state)
+    update = torch.sigmoid(update_input + update_state)
+    new = torch.tanh(new_input + reset * new_state)
+    return State((1 - update) * new + update * before.hidden, before.cell)
 
 
-def _lstm_step(layer: nn.RNNBase) -> Step:
-    """Return the step c' = f c + i g; h' = o tanh(c')."""
-
-    def step(from_input: Tensor, from_state: Tensor, before: State) -> State:
-        opened, kept, candidate, shown = (from_input + from_state).chunk(4, dim=-1)
-        cell = torch.sigmoid(kept) * before.cell + torch.sigmoid(opened) * torch.tanh(candidate)
-        return State(torch.sigmoid(shown) * torch.tanh(cell), cell)
-
-    return step
+def _lstm_step(_: nn.RNNBase, from_input: Tensor, from_state: Tensor, before: State) -> State:
+    """Return c' = f c + i g and h' = o tanh(c')."""
+    opened, kept, candidate, shown = (from_input + from_state).chunk(4, dim=-1)
+    cell = torch.sigmoid(kept) * before.cell + torch.sigmoid(opened) * torch.tanh(candidate)
+    return State(torch.sigmoid(shown) * torch.tanh(cell), cell)
 
 
-_STEPS: dict[type[nn.Module], Callable[[nn.RNNBase], Step]] = {
+#: From W x_t + b, U h_{t-1} + c and the state before, the state after.
+_STEPS: dict[type[nn.Module], Callable[[nn.RNNBase, Tensor, Tensor, State], State]] = {
     nn.RNN: _rnn_step,
     nn.GRU: _gru_step,
     nn.LSTM: _lstm_step,

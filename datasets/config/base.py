@@ -12,8 +12,8 @@ from failmap.datasets.chance import Chance, PartialSolution
 
 #: Kind of a target: 0 or 1; one of several classes; a number; a share from 0 to 1, such as a pixel.
 TargetKind = Literal["binary", "category", "number", "share"]
-#: Position of targets: one per sequence; one at every step of the input; a sequence of their own, which
-#: begins once the input has been read.
+#: Position of targets: one per sequence; one at every step of the input; a sequence of their own after the
+#: input.
 TargetLayout = Literal["sequence", "step", "decoded"]
 Metric = Literal["accuracy", "mean_squared_error"]
 
@@ -141,8 +141,8 @@ class TaskConfig(Config):
         return chance.metric + skill * (perfect - chance.metric)
 
     def least_blind_error(self, chance: Chance, num_sequences: int) -> float:
-        """Return a mean squared error that no blind guess gets below on a set of so many sequences.
+        """Return a lower bound of the mean squared error of all blind guesses on a set of so many sequences.
 
-        Chance itself, unless overridden: that holds where chance is measured on the validation set.
+        By default this is chance itself, which holds if chance is measured on the validation set.
         """
         return chance.metric

@@ -1,20 +1,43 @@
 """Settings of tasks whose label is a bit: parity, and XOR of two marked bits."""
 
 import math
+from abc import abstractmethod
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from failmap.datasets.chance import Chance, binary_chance, binary_moments
+from failmap.datasets.chance import Chance, entropy, mean
 from failmap.datasets.config.base import TargetKind
 from failmap.datasets.config.generated import GeneratedTaskConfig
 from failmap.datasets.input_space import InputSpace
 
 
-class ParityConfig(GeneratedTaskConfig):
-    """Odd or even: of the number of ones among bits, or of the sum of whole numbers."""
+class BitConfig(GeneratedTaskConfig):
+    """A task whose label is a bit."""
 
     kind: ClassVar[TargetKind | None] = "binary"
+
+    @abstractmethod
+    def probabilities(self) -> list[float]:
+        """Return the probability of a 1 at each labelled step."""
+
+    def chance(self) -> Chance:
+        """Return chance of guessing the likelier bit of each labelled step."""
+        probabilities = self.probabilities()
+        accuracies = [max(p, 1 - p) for p in probabilities]
+        return Chance(metric=mean(accuracies), loss=mean([entropy(p) for p in probabilities]))
+
+    def target_moments(self) -> tuple[float, float]:
+        """Return mean and standard deviation of the bits over all labelled steps."""
+        share = mean(self.probabilities())
+        return share, math.sqrt(share * (1 - share))
+
+
+class ParityConfig(BitConfig):
+    """Odd or even: of the number of ones among bits, or of the sum of whole numbers."""
+
+    #: The number.
+    num_features: ClassVar[int] = 1
 
     name: Literal["parity"] = "parity"
     number_range: int | None = Field(
@@ -25,11 +48,6 @@ class ParityConfig(GeneratedTaskConfig):
     def num_values(self) -> int:
         """Number of values of one number."""
         return self.number_range or 2
-
-    @property
-    def num_features(self) -> int:
-        """The number."""
-        return 1
 
     def input_space(self, length: int) -> InputSpace:
         """Return all sequences of numbers."""
@@ -43,26 +61,14 @@ class ParityConfig(GeneratedTaskConfig):
         even_surplus = 1 - 2 * (self.num_values // 2) / self.num_values
         return [(1 - even_surplus**step) / 2 for step in self.labelled_steps]
 
-    def chance(self) -> Chance:
-        """Return chance of guessing the likelier parity of each labelled step."""
-        return binary_chance(self.probabilities())
 
-    def target_moments(self) -> tuple[float, float]:
-        """Return mean and standard deviation of the parity."""
-        return binary_moments(self.probabilities())
-
-
-class MarkedXorConfig(GeneratedTaskConfig):
+class MarkedXorConfig(BitConfig):
     """Whether the two marked bits differ (Martens and Sutskever 2011 have marks in two ranges of steps)."""
 
-    kind: ClassVar[TargetKind | None] = "binary"
+    #: The bit and its mark.
+    num_features: ClassVar[int] = 2
 
     name: Literal["marked_xor"] = "marked_xor"
-
-    @property
-    def num_features(self) -> int:
-        """The bit and its mark."""
-        return 2
 
     def input_space(self, length: int) -> InputSpace:
         """Return all pairs of marks with all bits.
@@ -80,14 +86,6 @@ class MarkedXorConfig(GeneratedTaskConfig):
         length = self.sequence_length
         pairs = math.comb(length, 2)
         return [(1 - math.comb(length - step, 2) / pairs) / 2 for step in self.labelled_steps]
-
-    def chance(self) -> Chance:
-        """Return chance of guessing 0 while no mark is likely to have been seen, and at random at the end."""
-        return binary_chance(self.probabilities())
-
-    def target_moments(self) -> tuple[float, float]:
-        """Return mean and standard deviation of the XOR."""
-        return binary_moments(self.probabilities())
 
     @model_validator(mode="after")
     def _two_marks_fit(self) -> "MarkedXorConfig":

@@ -93,8 +93,8 @@ MovingTarget = Literal["reconstruction", "reconstruction_in_order", "prediction"
 class MovingMnistConfig(TaskConfig):
     """One or two digits that drift over a square and bounce off its walls (Srivastava et al. 2015).
 
-    `sequence_length` frames are shown; asked for are these in reverse order, these in order, those that
-    come after them, or the reversed and the coming ones both.
+    `sequence_length` frames are the input. The target is these frames in reverse order, these in order, the
+    frames after them, or the reversed and the following ones.
     """
 
     kind: ClassVar[TargetKind | None] = "share"
@@ -103,6 +103,8 @@ class MovingMnistConfig(TaskConfig):
     #: of chance, and no fixed frames get below 0.99 of it. An LSTM of 128 units that reconstructs 5 frames of
     #: 16 x 16 by squared error gets below one half within 150 updates.
     target_error_share: ClassVar[float] = 0.5
+    #: Each sequence is made anew from the training digits.
+    num_train: ClassVar[None] = None
 
     name: Literal["moving_mnist"] = "moving_mnist"
     sequence_length: int = Field(default=10, ge=1, le=1000, description="frames that are shown")
@@ -131,11 +133,6 @@ class MovingMnistConfig(TaskConfig):
     def num_features(self) -> int:
         """Pixels of a frame."""
         return self.frame_size**2
-
-    @property
-    def num_train(self) -> None:
-        """None: each sequence is made anew from the training digits."""
-        return None
 
     @property
     def target_layout(self) -> TargetLayout:

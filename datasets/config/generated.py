@@ -82,7 +82,7 @@ class GeneratedTaskConfig(TaskConfig):
 
     @property
     def num_held_out(self) -> int:
-        """Sequences asked for validation and test together."""
+        """Sequences of validation and test together, unless the inputs are enumerated."""
         return self.validation_size + self.test_size
 
     @property

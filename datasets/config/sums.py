@@ -17,17 +17,14 @@ class AddingConfig(GeneratedTaskConfig):
     """The adding problem (Hochreiter and Schmidhuber 1997): the sum of the two marked numbers."""
 
     kind: ClassVar[TargetKind | None] = "number"
+    #: The number and its mark.
+    num_features: ClassVar[int] = 2
 
     name: Literal["adding"] = "adding"
 
-    @property
-    def num_features(self) -> int:
-        """The number and its mark."""
-        return 2
-
     def input_space(self, length: int) -> InputSpace:
         """Return all pairs of marks, one in each half, with all numbers."""
-        half = first_half(length)
+        half = length // 2
         return InputSpace((half, length - half), NUM_UNIFORM_VALUES, length)
 
     def chance(self) -> Chance:
@@ -65,7 +62,7 @@ class AddingConfig(GeneratedTaskConfig):
 
     def shares_marked(self, step: int) -> tuple[float, float]:
         """Return the probabilities that the first and second mark are at this step (from 1) or before it."""
-        half = first_half(self.sequence_length)
+        half = self.sequence_length // 2
         return min(step / half, 1.0), max(0.0, (step - half) / (self.sequence_length - half))
 
     @model_validator(mode="after")
@@ -79,16 +76,13 @@ class SumRegressionConfig(GeneratedTaskConfig):
     """The sum of all numbers: of U(0, 1), or of bits and whole numbers, the same inputs as parity has."""
 
     kind: ClassVar[TargetKind | None] = "number"
+    #: The number.
+    num_features: ClassVar[int] = 1
 
     name: Literal["sum_regression"] = "sum_regression"
     number_range: int | None = Field(
         default=None, ge=2, le=1_000_000, description="whole numbers from 0 below this one instead of U(0, 1)"
     )
-
-    @property
-    def num_features(self) -> int:
-        """The number."""
-        return 1
 
     def input_space(self, length: int) -> InputSpace:
         """Return all sequences of numbers."""
@@ -112,11 +106,6 @@ class SumRegressionConfig(GeneratedTaskConfig):
         """Return mean and variance of the sum at each labelled step."""
         variance = number_variance(self.number_range)
         return [(step / 2, step * variance) for step in self.labelled_steps]
-
-
-def first_half(sequence_length: int) -> int:
-    """Return the number of steps of the first half, where the adding problem has its first mark."""
-    return sequence_length // 2
 
 
 def _variance_left(moments: Sequence[tuple[float, float]]) -> Chance:

@@ -65,7 +65,7 @@ class CopyMemoryConfig(GeneratedTaskConfig):
         return InputSpace((), self.num_symbols, self.num_copied)
 
     def chance(self) -> Chance:
-        """Return chance of guessing blanks until the symbols are asked for, and then any symbol.
+        """Return chance of guessing blanks up to the cue, and then any symbol.
 
         As in section 5.1 of Arjovsky et al. (2016). The accuracy counts the symbols only; the loss is a mean
         over all steps, the blanks being free.

@@ -14,8 +14,8 @@ class Sequences:
         inputs: Padded with zeros at their ends.
         targets: Of each sequence, or of each step, padded with zeros; as numbers, also where they are labels.
         lengths: Steps of each sequence, at least 1.
-        groups: Which group each belongs to, numbered from 0.
-        spans: When each began and ended, on one clock for all.
+        groups: The group of each, numbered from 0.
+        spans: Begin and end of each, on one clock for all.
         features: Names, or numbers from 0.
     """
 
@@ -43,8 +43,8 @@ class Series:
     """One series of measurements in temporal order.
 
     Attributes:
-        values: The features that are asked for come first.
-        times: When each step was, on one clock for all series of the file, rising.
+        values: Features of each step; the target features come first.
+        times: Time of each step, rising, on one clock for all series of the file.
     """
 
     values: Float64[np.ndarray, "time features"]
@@ -56,7 +56,7 @@ class SeriesSet:
     """All series of a file.
 
     Attributes:
-        num_targets: Features that are asked for: the first ones.
+        num_targets: Number of target features.
         features: Names, or numbers from 0, in the order of `Series.values`.
     """
 

@@ -10,15 +10,18 @@ from failmap.datasets.task import Batch
 
 
 class Examples(ABC):
-    """A finite set of sequences with their targets."""
+    """A finite set of sequences with their targets.
+
+    Attributes:
+        device: Device of inputs and targets.
+        is_ragged: Whether sequences differ in length.
+    """
+
+    device: torch.device
+    is_ragged: bool
 
     @abstractmethod
     def __len__(self) -> int: ...
-
-    @property
-    @abstractmethod
-    def is_ragged(self) -> bool:
-        """Whether sequences differ in length."""
 
     @abstractmethod
     def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
@@ -26,7 +29,7 @@ class Examples(ABC):
 
         Args:
             rows: On the examples' device.
-            host_rows: The same on the host, which ragged examples need: they say how far to read without
+            host_rows: The same rows on the host. Ragged examples need them to know the lengths without
                 waiting for the device.
         """
 
@@ -43,17 +46,12 @@ class Examples(ABC):
         rows = torch.arange(len(self))
         return self.take(rows.to(self.device), rows)
 
-    @property
-    @abstractmethod
-    def device(self) -> torch.device:
-        """Device of the examples."""
-
 
 class PaddedExamples(Examples):
     """Sequences padded with zeros; a batch is as long as its longest sequence.
 
     Args:
-        inputs: Filled up at their ends.
+        inputs: Padded at their ends.
         targets: Of each sequence, or of each step.
         lengths: On the host.
     """
@@ -65,19 +63,11 @@ class PaddedExamples(Examples):
         lengths: Int64[Tensor, "examples"],
     ) -> None:
         self._inputs, self._targets, self._lengths = inputs, targets, lengths
+        self.device = inputs.device
+        self.is_ragged = bool((lengths != inputs.shape[1]).any())
 
     def __len__(self) -> int:
         return len(self._inputs)
-
-    @property
-    def is_ragged(self) -> bool:
-        """Whether sequences differ in length."""
-        return bool((self._lengths != self._inputs.shape[1]).any())
-
-    @property
-    def device(self) -> torch.device:
-        """Device of inputs and targets."""
-        return self._inputs.device
 
     def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
         """Return the examples of some rows, cut to the longest of them (see `Examples.take`)."""
@@ -102,17 +92,19 @@ class PaddedExamples(Examples):
 
 
 class WindowedExamples(Examples):
-    """Windows of series: history as input, the target features of the steps to come as targets.
+    """Windows of series: history as input, the target features of the steps after it as targets.
 
-    The series are kept once, whatever the windows overlap.
+    The series are stored once, however much the windows overlap.
 
     Args:
-        values: Of all series, one after the other.
+        values: Features of the steps of all series, one after the other; the target features come first.
         starts: The first step of each window.
         history: Steps of the input.
         horizon: Steps of the target.
-        num_targets: Features asked for, the first ones.
+        num_targets: Number of target features.
     """
+
+    is_ragged = False
 
     def __init__(
         self,
@@ -125,28 +117,17 @@ class WindowedExamples(Examples):
         self._values, self._starts = values, starts
         self._history, self._horizon, self._num_targets = history, horizon, num_targets
         self._offsets = torch.arange(history + horizon, device=values.device)
+        self.device = values.device
 
     def __len__(self) -> int:
         return len(self._starts)
 
-    @property
-    def is_ragged(self) -> bool:
-        """Always false: each window has the whole history."""
-        return False
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the series."""
-        return self._values.device
-
     def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
         """Return the windows of some rows (see `Examples.take`)."""
         steps = self._starts.index_select(0, rows)[:, None] + self._offsets
+        inputs = self._values[steps[:, : self._history]]
         targets = self._values[steps[:, self._history :], : self._num_targets]
-        return Batch(
-            self._values[steps[:, : self._history]],
-            targets.squeeze(-1) if self._num_targets == 1 else targets,
-        )
+        return Batch(inputs, targets.squeeze(-1) if self._num_targets == 1 else targets)
 
     def labels(self) -> Float[Tensor, "labels outputs"]:
         """Return the targets at each step of each horizon."""

@@ -1,7 +1,8 @@
-"""From the contents of a file to three normalised sets of examples, with notes for the user."""
+"""From a file to three normalised sets of examples, with notes for the user."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,10 @@ from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.criterion import few_test_sequences
-from failmap.datasets.errors import TaskError
-from failmap.datasets.files.checks import as_classes
+from failmap.datasets.errors import TaskError, nearest_name
 from failmap.datasets.files.contents import Sequences, SeriesSet
 from failmap.datasets.files.examples import Examples, PaddedExamples, WindowedExamples
-from failmap.datasets.files.reading import file_stamp, read_file
+from failmap.datasets.files.npz import read_npz
 from failmap.datasets.files.split import Parts, split_sequences
 from failmap.datasets.files.windows import cut_windows
 from failmap.datasets.task import Batch, num_shared
@@ -24,8 +24,8 @@ class Scaling(NamedTuple):
     """A shift and a scale for each feature.
 
     Attributes:
-        mean: What is subtracted.
-        deviation: What is divided by, 1 for a feature that never changes.
+        mean: The shift.
+        deviation: The scale, 1 for a feature that never changes.
     """
 
     mean: Float64[np.ndarray, "features"]
@@ -35,10 +35,9 @@ class Scaling(NamedTuple):
     def of(cls, values: Float64[np.ndarray, "items features"], *, is_on: bool) -> "Scaling":
         """Return the scaling by mean and deviation of training values, or the identity if it is off."""
         if not is_on:
-            num_features = values.shape[1]
-            return cls(np.zeros(num_features), np.ones(num_features))
+            return cls(np.zeros(values.shape[1]), np.ones(values.shape[1]))
         mean, deviation = values.mean(axis=0), values.std(axis=0)
-        # Rounding leaves a constant a deviation of about 1e-16 of its size.
+        # By rounding a constant has a deviation of about 1e-16 of its size.
         is_constant = deviation <= 1e-12 * np.abs(mean)
         return cls(mean, np.where(is_constant, 1.0, deviation))
 
@@ -53,12 +52,12 @@ class Prepared:
     """A file as sets of examples.
 
     Attributes:
-        train: Examples.
-        validation: Examples.
-        test: Examples.
+        train: Training examples.
+        validation: Validation examples.
+        test: Test examples.
         input_size: Features of a step.
-        output_size: Classes, or features asked for.
-        num_steps: Of the longest input.
+        output_size: Classes, or target features.
+        num_steps: Steps of the longest input.
         notes: What a user should know.
     """
 
@@ -75,9 +74,47 @@ def prepare(config: ArrayFileConfig) -> Prepared:
     """Read, split, cut and normalise a file. Cached for the next trial with the same settings.
 
     Raises:
-        TaskError: The file is not as it must be, or cannot be split so that nothing leaks.
+        TaskError: The file cannot be read, or cannot be split without leaks.
     """
-    return _prepare(config, file_stamp(config))
+    return _prepare(config, _file_stamp(config))
+
+
+def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
+    """Read the contents of a file. Cached for the next trial as long as the file does not change.
+
+    Raises:
+        TaskError: There is no such file, or it cannot be read.
+    """
+    # Settings that have no effect on reading are set to one value, for the cache.
+    reading = config.model_copy(
+        update={"sequence_length": 1, "horizon": 1, "train_size": None, "test_size": 0, "normalise": True}
+    )
+    return _read(reading, _file_stamp(config))
+
+
+def _file_stamp(config: ArrayFileConfig) -> tuple[int, int]:
+    """Return modification time and size, which identify the state of a file."""
+    if not config.path:
+        raise TaskError("task.path is missing: name a .npz, .csv or .parquet file")
+    path = Path(config.path)
+    if not path.is_file():
+        beside = [other.name for other in path.parent.glob("*")] if path.parent.is_dir() else []
+        close = nearest_name(path.name, beside)
+        hint = close if close.startswith("; did") else f" in {path.parent.resolve()}"
+        raise TaskError(f"{path.name}: no such file{hint}")
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=1)
+def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | SeriesSet:
+    path = Path(config.path)
+    if path.suffix.lower() == ".npz":
+        return read_npz(path, config)
+    # Imported here because it needs pandas, which arrays do not.
+    from failmap.datasets.files.table import read_table
+
+    return read_table(path, config)
 
 
 @lru_cache(maxsize=2)
@@ -89,19 +126,18 @@ def _prepare(config: ArrayFileConfig, stamp: tuple[int, int]) -> Prepared:
 
 
 def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
-    parts = _shortened(split_sequences(sequences, config), config)
-    notes = _notes(parts, config, "sequences")
+    parts = _shortened(split_sequences(sequences, config), config, "sequences")
+    notes = list(parts.notes)
     sequences = _cropped(sequences, config.sequence_length)
     is_step = sequences.is_step
-    scaling = Scaling.of(sequences.inputs[parts.train][is_step[parts.train]], is_on=config.normalise)
-    notes += _constant_features(
-        scaling, sequences.inputs[parts.train][is_step[parts.train]], sequences.features
-    )
+    in_training = sequences.inputs[parts.train][is_step[parts.train]]
+    scaling = Scaling.of(in_training, is_on=config.normalise)
+    notes += _constant_features(in_training, sequences.features)
     inputs = np.where(is_step[:, :, None], scaling.apply(sequences.inputs), 0.0)
     is_label = is_step if sequences.targets.ndim == 2 else np.ones(len(sequences), dtype=np.bool_)
     if config.target == "classification":
-        targets, output_size, told = _classes(sequences.targets, is_label, parts)
-        notes += told
+        targets, output_size, class_notes = _classes(sequences.targets, is_label, parts)
+        notes += class_notes
     else:
         output_size = 1
         targets = _scaled_targets(sequences.targets, is_label, parts, config)
@@ -119,11 +155,10 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
 
 def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
     windows = cut_windows(series_set, config)
-    parts = _shortened(windows.parts, config)
-    notes = _notes(parts, config, "windows")
-    in_training = np.unique(parts.train[:, None] + np.arange(windows.span))
-    scaling = Scaling.of(windows.values[in_training], is_on=config.normalise)
-    notes += _constant_features(scaling, windows.values[in_training], series_set.features)
+    parts = _shortened(windows.parts, config, "windows")
+    in_training = windows.values[np.unique(parts.train[:, None] + np.arange(windows.span))]
+    scaling = Scaling.of(in_training, is_on=config.normalise)
+    notes = (*parts.notes, *_constant_features(in_training, series_set.features))
     values = torch.from_numpy(scaling.apply(windows.values).astype(np.float32))
 
     def examples(starts: Int64[np.ndarray, "windows"]) -> WindowedExamples:
@@ -134,16 +169,20 @@ def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
     train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
     num_features = windows.values.shape[1]
     return Prepared(
-        train, validation, test, num_features, series_set.num_targets, config.sequence_length, tuple(notes)
+        train, validation, test, num_features, series_set.num_targets, config.sequence_length, notes
     )
 
 
-def _shortened(parts: Parts, config: ArrayFileConfig) -> Parts:
-    """Return the parts with as many training rows as the user wants."""
+def _shortened(parts: Parts, config: ArrayFileConfig, what: str) -> Parts:
+    """Return the parts with as many training rows as the user wants, and notes on the sizes."""
     num_left = len(parts.train)
     if config.train_size is not None and config.train_size > num_left:
         raise TaskError(f"task.train_size={config.train_size}: {num_left} are left for training")
-    return replace(parts, train=parts.train[: config.train_size])
+    train = parts.train[: config.train_size]
+    num_validation, num_test = len(parts.validation), len(parts.test)
+    sizes = f"{len(train):,} {what} to train, {num_validation:,} to validate, {num_test:,} to test"
+    notes = (sizes, *parts.notes, *few_test_sequences(config, num_test))
+    return replace(parts, train=train, notes=notes)
 
 
 def _cropped(sequences: Sequences, sequence_length: int) -> Sequences:
@@ -166,7 +205,19 @@ def _classes(
     parts: Parts,
 ) -> tuple[Int64[np.ndarray, "sequences *time"], int, list[str]]:
     """Return labels as classes from 0, with 0 for padding, the number of classes, and notes."""
-    classes, labels = as_classes("targets", targets[is_label])
+    used = targets[is_label]
+    broken = used[used != np.round(used)]
+    if len(broken):
+        raise TaskError(
+            f"targets: {broken[0]:g} is no whole number, so no class: set task.target=regression, or number "
+            "the classes"
+        )
+    distinct, classes = np.unique(used, return_inverse=True)
+    if len(distinct) < 2:
+        raise TaskError(
+            f"targets: all {len(used)} labels are {distinct[0]:g}: there is nothing to tell apart"
+        )
+    labels = [int(label) for label in distinct]
     numbered = np.zeros(targets.shape, dtype=np.int64)
     numbered[is_label] = classes
     seen = np.unique(numbered[parts.train][is_label[parts.train]])
@@ -180,13 +231,9 @@ def _classes(
         unseen = ", ".join(str(label) for index, label in enumerate(labels) if index not in seen)
         notes.append(f"never shown in training: class {unseen}")
     if labels != list(range(len(labels))):
-        notes.append(f"classes are numbered from 0 in the order of the labels {_listed(labels)}")
+        listed = ", ".join(map(str, labels[:8])) + (", ..." if len(labels) > 8 else "")
+        notes.append(f"classes are numbered from 0 in the order of the labels {listed}")
     return numbered, len(labels), notes
-
-
-def _listed(labels: list[int]) -> str:
-    shown = ", ".join(map(str, labels[:8]))
-    return f"{shown}, ..." if len(labels) > 8 else shown
 
 
 def _scaled_targets(
@@ -206,17 +253,8 @@ def _scaled_targets(
     return numbers
 
 
-def _notes(parts: Parts, config: ArrayFileConfig, what: str) -> list[str]:
-    """Return notes on the sizes of the parts and on the split."""
-    num_train, num_validation, num_test = map(len, (parts.train, parts.validation, parts.test))
-    sizes = f"{num_train:,} {what} to train, {num_validation:,} to validate, {num_test:,} to test"
-    return [sizes, *parts.notes, *few_test_sequences(config, num_test)]
-
-
-def _constant_features(
-    scaling: Scaling, values: Float64[np.ndarray, "steps features"], features: tuple[str, ...]
-) -> list[str]:
-    (constant,) = np.nonzero(values.min(axis=0) == values.max(axis=0))
+def _constant_features(values: Float64[np.ndarray, "steps features"], features: tuple[str, ...]) -> list[str]:
+    constant = np.flatnonzero(values.min(axis=0) == values.max(axis=0))
     return [f"feature {features[index]} is always {values[0, index]:g} in training" for index in constant]
 
 

@@ -6,8 +6,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Int64, Shaped
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
@@ -16,18 +14,15 @@ from failmap.datasets.files.contents import Sequences
 Kind = Literal["random", "group", "time"]
 Rows = Int64[np.ndarray, "_"]
 
-#: How each kind of split is told.
-_SPLIT_BY = {"random": "at random", "group": "by group", "time": "by time"}
-
 
 @dataclass(frozen=True)
 class Parts:
     """Rows of three disjoint sets.
 
     Attributes:
-        train: In an order of which every beginning is a fair sample; the latest first in a split by time.
-        validation: To choose by.
-        test: For the end.
+        train: In an order of which every prefix is a fair sample; the latest first in a split by time.
+        validation: Rows to choose by.
+        test: Rows for the final test.
         notes: What a user should know.
     """
 
@@ -40,21 +35,21 @@ class Parts:
         """Return the same parts. Raises TaskError if one of them is empty."""
         for name in ("train", "validation", "test"):
             if len(getattr(self, name)) == 0:
-                raise TaskError(f"split {_SPLIT_BY[kind]}, nothing is left for the {name} set: {remedy}")
+                how = "at random" if kind == "random" else f"by {kind}"
+                raise TaskError(f"split {how}, nothing is left for the {name} set: {remedy}")
         return self
 
 
 def split_sequences(sequences: Sequences, config: ArrayFileConfig) -> Parts:
     """Split a file of sequences, as a function of the file and the settings, independent of any seed.
 
-    Identical sequences count as one, so that no part has an example of another.
+    Identical sequences stay together, so that no part has an example of another one.
 
     Raises:
         TaskError: The split would leak, or leaves nothing for a part.
     """
     kind = kind_of_split(config, sequences.spans is not None, sequences.groups is not None)
     twins = _twins(sequences)
-    num_copies = len(twins) - len(np.unique(twins))
     sizes = part_sizes(len(sequences), config)
     if kind == "time":
         assert sequences.spans is not None
@@ -66,9 +61,9 @@ def split_sequences(sequences: Sequences, config: ArrayFileConfig) -> Parts:
     elif config.target == "classification" and sequences.targets.ndim == 1:
         labels = sequences.targets
     parts = split_units(units, *sizes, labels=labels)
-    if num_copies:
-        told = f"{num_copies} sequences are copies of others: all copies of one are in the same part"
-        parts = replace(parts, notes=(told,))
+    if num_copies := len(twins) - len(np.unique(twins)):
+        note = f"{num_copies} sequences are copies of others: all copies of one are in the same part"
+        parts = replace(parts, notes=(note,))
     return parts.checked(kind, f"{len(np.unique(units))} groups or different sequences are too few")
 
 
@@ -76,17 +71,14 @@ def kind_of_split(config: ArrayFileConfig, has_times: bool, has_groups: bool) ->
     """Return the way to split.
 
     Raises:
-        TaskError: The file lacks what the split goes by, or the split would leak and that was not asked for.
+        TaskError: The file lacks the times or groups to split by, or the split would leak without permission.
     """
     if config.split == "auto":
         return "time" if has_times else "group" if has_groups else "random"
-    if config.split == "time" and not has_times:
+    if not {"time": has_times, "group": has_groups}.get(config.split, True):
         raise TaskError(
-            "task.split=time: the file has no times; an .npz needs an array times, a table a column"
-        )
-    if config.split == "group" and not has_groups:
-        raise TaskError(
-            "task.split=group: the file has no groups; an .npz needs an array groups, a table a column"
+            f"task.split={config.split}: the file has no {config.split}s; an .npz needs an array "
+            f"{config.split}s, a table a column"
         )
     if config.split == "random" and (has_times or has_groups) and not config.allow_leakage:
         reason, better = ("is ordered in time", "time") if has_times else ("has groups", "group")
@@ -120,30 +112,28 @@ def split_units(
     Each unit goes to the test if it still fits, else to validation if it fits there, else to training.
 
     Args:
-        units: Which unit each row belongs to.
+        units: The unit of each row.
         num_validation: Rows wanted.
         num_test: Rows wanted.
-        labels: Where given, each part has each label by its share.
+        labels: If given, each part has each label by its share.
     """
     _, first, codes, sizes = np.unique(units, return_index=True, return_inverse=True, return_counts=True)
     order = shuffled(len(first), None if labels is None else labels[first])
     part_of = np.zeros(len(first), dtype=np.int64)
     left = {2: num_test, 1: num_validation}
     for unit in order:
-        part = next((part for part, room in left.items() if sizes[unit] <= room), 0)
-        part_of[unit] = part
-        if part:
-            left[part] -= int(sizes[unit])
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    # Rows of large units are mixed, so that every beginning of the training set has many units.
-    by_unit = np.lexsort((np.arange(len(codes)), place[codes]))
-    rows = by_unit if labels is not None else shuffled(len(codes), None)
+        for part, room in left.items():
+            if sizes[unit] <= room:
+                part_of[unit] = part
+                left[part] -= int(sizes[unit])
+                break
+    # Rows of large units are mixed, so that every prefix of the training set has many units.
+    rows = shuffled(len(codes)) if labels is None else np.argsort(np.argsort(order)[codes], kind="stable")
     train, validation, test = (rows[part_of[codes[rows]] == part] for part in range(3))
     return Parts(train, validation, test)
 
 
-def shuffled(num_items: int, labels: Shaped[np.ndarray, "items"] | None) -> Rows:
+def shuffled(num_items: int, labels: Shaped[np.ndarray, "items"] | None = None) -> Rows:
     """Return a fixed shuffle; with labels, every prefix has each of them by its share, up to rounding."""
     # RandomState, because numpy promises never to change what it draws.
     order = np.random.RandomState(0).permutation(num_items)
@@ -158,9 +148,13 @@ def shuffled(num_items: int, labels: Shaped[np.ndarray, "items"] | None) -> Rows
 
 def joined(one: Int64[np.ndarray, "rows"], other: Int64[np.ndarray, "rows"]) -> Int64[np.ndarray, "rows"]:
     """Return units of rows that are connected by a shared number in either of two numberings."""
-    num_rows, offset = len(one), int(one.max()) + 1
+    # Imported here because only groups need it.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    offset = int(one.max()) + 1
     size = offset + int(other.max()) + 1
-    edges = coo_array((np.ones(num_rows), (one, other + offset)), shape=(size, size))
+    edges = coo_array((np.ones(len(one)), (one, other + offset)), shape=(size, size))
     _, components = connected_components(edges, directed=False)
     units: Int64[np.ndarray, "rows"] = components[one].astype(np.int64)
     return units
@@ -169,7 +163,7 @@ def joined(one: Int64[np.ndarray, "rows"], other: Int64[np.ndarray, "rows"]) -> 
 def _by_time(
     spans: Shaped[np.ndarray, "rows 2"], twins: Int64[np.ndarray, "rows"], num_validation: int, num_test: int
 ) -> Parts:
-    """Split by time: earliest train, latest test; sequences across a border are left out."""
+    """Split by time: train on the earliest, test on the latest; leave out sequences across a border."""
     begins, ends = spans.T
     sorted_begins = np.sort(begins)
     of_test = sorted_begins[-num_test]
@@ -180,7 +174,6 @@ def _by_time(
     num_across = int((~(is_test | is_validation | is_train)).sum())
     is_again = is_validation & np.isin(twins, twins[is_train])
     is_again |= is_test & np.isin(twins, twins[is_train | is_validation])
-    (train,) = np.nonzero(is_train)
     notes = []
     if num_across:
         notes.append(f"{num_across} sequences are left out: they reach over a border between two parts")
@@ -188,7 +181,9 @@ def _by_time(
         notes.append(
             f"{is_again.sum()} sequences are left out of validation and test: earlier ones are the same"
         )
-    (validation,), (test,) = (np.nonzero(part & ~is_again) for part in (is_validation, is_test))
+    train, validation, test = (
+        np.flatnonzero(part & ~is_again) for part in (is_train, is_validation, is_test)
+    )
     parts = Parts(train[np.argsort(-ends[train], kind="stable")], validation, test, tuple(notes))
     return parts.checked(
         "time",

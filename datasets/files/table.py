@@ -6,22 +6,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Float64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError, nearest_name
-from failmap.datasets.files.checks import as_codes, as_numbers, require_finite, require_room
+from failmap.datasets.files.checks import as_numbers, require_finite, require_room
 from failmap.datasets.files.contents import Sequences, Series, SeriesSet
+
+#: Settings that name columns which are no features.
+_ROLES = ("sequence_column", "step_column", "time_column", "group_column")
 
 
 def read_table(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
     """Read the contents of a table.
 
-    Rows of a sequence are put into the order of its steps, or of its times where it has no steps, or are
-    taken as they come.
+    The rows of a sequence are sorted by its steps, or by its times if it has no steps, or kept as they are.
 
     Raises:
-        TaskError: The table is not as it must be.
+        TaskError: The table cannot be read, or its columns do not fit.
     """
     table = _Table(_load(path), config)
     return table.series() if config.target == "forecasting" else table.sequences()
@@ -32,9 +34,9 @@ def _load(path: Path) -> pd.DataFrame:
         frame = pd.read_csv(path) if path.suffix.lower() == ".csv" else _read_parquet(path)
     except TaskError:
         raise
-    except Exception as error:  # A damaged file has pandas and pyarrow raise whatever they meet.
-        told = str(error).partition("\n")[0] or type(error).__name__
-        raise TaskError(f"no table that can be read ({told})") from None
+    except Exception as error:  # For a damaged file pandas and pyarrow raise errors of many types.
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise TaskError(f"no table that can be read ({reason})") from None
     if frame.empty:
         raise TaskError("the table has no rows")
     return frame.rename(columns=str)
@@ -51,58 +53,57 @@ class _Table:
     """A table whose rows are in order, sequence by sequence.
 
     Attributes:
-        rows: Of the file, from 0, in that order.
-        codes: Which sequence each of them belongs to, from 0.
+        rows: Rows of the file, from 0, in that order.
+        codes: The sequence of each of them, from 0.
+        ids: The name of each sequence in the file.
         lengths: Rows of each sequence.
+        firsts: The first row of each sequence.
+        times: Time of each row; None if the file has no times.
     """
 
     def __init__(self, frame: pd.DataFrame, config: ArrayFileConfig) -> None:
+        self.frame = frame
         self.config = config
-        self.names = {
-            role: getattr(config, f"{role}_column") for role in ("sequence", "step", "time", "group")
-        }
-        self.ignored = (config.ignored_columns or "").split("+") if config.ignored_columns else []
+        self.ignored = config.ignored_columns.split("+") if config.ignored_columns else []
         for name in self.ignored:
             if name not in frame.columns:
                 raise TaskError(f"task.ignored_columns: no column {name}{nearest_name(name, frame.columns)}")
-        self._require_named_columns(frame)
-        ids = self._column(frame, "sequence")
+        self._require_named_columns()
+        ids = self._column(config.sequence_column)
         if ids is None and config.target != "forecasting":
             name = config.sequence_column
             raise TaskError(
-                f"no column {name} says which sequence a row belongs to{_did_you_mean(name, frame)}"
+                f"no column {name} says which sequence a row belongs to{nearest_name(name, frame.columns)}"
             )
         labels, distinct = pd.factorize(np.zeros(len(frame)) if ids is None else ids)
         codes, self.ids = np.asarray(labels, dtype=np.int64), list(distinct)
-        self._require_none_missing(config.sequence_column, codes < 0)
-        steps, times = self._column(frame, "step"), self._column(frame, "time")
-        self.times = None if times is None else self._clock(times)
-        order = self._ordering(frame, steps)
+        _require_none_missing(config.sequence_column, codes < 0)
+        self.times = self._clock()
+        order = self._ordering()
         self.rows = np.lexsort((order, codes))
         self.codes = codes[self.rows]
         self._require_distinct(order[self.rows])
         self.lengths = np.bincount(codes)
-        self.frame = frame
+        self.firsts = np.cumsum(self.lengths) - self.lengths
 
     def sequences(self) -> Sequences:
         """Return the table as sequences, each with a target."""
-        config = self.config
-        target = str(config.target_column if config.target_column is not None else "target")
+        target = "target" if self.config.target_column is None else str(self.config.target_column)
         if target not in self.frame.columns:
-            raise TaskError(f"no column {target} for the target{_did_you_mean(target, self.frame)}")
+            raise TaskError(f"no column {target} for the target{nearest_name(target, self.frame.columns)}")
         features = self._features(leave_out=target)
         inputs = self._padded(np.stack([self._numbers(name) for name in features], axis=1))
-        targets = self._padded(self._numbers(target))
-        if config.supervision == "last":
-            targets = self._one_a_sequence(
-                target, self._numbers(target), "; a target that changes takes task.supervision=every_step"
-            )
-        group = self.config.group_column
-        groups = None
+        targets = self._numbers(target)
+        if self.config.supervision == "every_step":
+            targets = self._padded(targets)
+        else:
+            hint = "; a target that changes takes task.supervision=every_step"
+            targets = self._one_a_sequence(target, targets, hint)
+        groups, group = None, self.config.group_column
         if group in self.frame.columns:
-            self._require_none_missing(group, self.frame[group].isna().to_numpy())
-            codes = as_codes(np.asarray(pd.factorize(self.frame[group])[0]))[self.rows]
-            groups = self._one_a_sequence(group, codes.astype(np.float64), "").astype(np.int64)
+            codes = np.asarray(pd.factorize(self.frame[group])[0], dtype=np.int64)
+            _require_none_missing(group, codes < 0)
+            groups = self._one_a_sequence(group, codes[self.rows])
         return Sequences(inputs, targets, self.lengths, groups, self._spans(), features)
 
     def series(self) -> SeriesSet:
@@ -115,44 +116,48 @@ class _Table:
                 raise TaskError(f"task.target_column={name}: no such column{nearest_name(name, features)}")
             features = (name, *(other for other in features if other != name))
         values = np.stack([self._numbers(name) for name in features], axis=1)
-        ends = np.cumsum(self.lengths)[:-1]
-        times = [None] * len(self.lengths) if self.times is None else np.split(self.times[self.rows], ends)
-        series = tuple(Series(*both) for both in zip(np.split(values, ends), times, strict=True))
+        firsts = self.firsts[1:]
+        times = [None] * len(self.lengths) if self.times is None else np.split(self.times[self.rows], firsts)
+        series = tuple(Series(*both) for both in zip(np.split(values, firsts), times, strict=True))
         return SeriesSet(series, len(features) if target is None else 1, features)
 
-    def _require_named_columns(self, frame: pd.DataFrame) -> None:
-        """Return a column's name; one that the user has named must exist, a default one may be missing."""
-        for role, name in self.names.items():
-            usual = ArrayFileConfig.model_fields[f"{role}_column"].default
-            if name != usual and name not in frame.columns:
-                raise TaskError(
-                    f"task.{role}_column={name}: no such column{nearest_name(name, frame.columns)}"
-                )
+    def _require_named_columns(self) -> None:
+        """Refuse a column that the user has named and that is missing; a default one may be missing."""
+        columns = self.frame.columns
+        for key in _ROLES:
+            name = getattr(self.config, key)
+            if name != ArrayFileConfig.model_fields[key].default and name not in columns:
+                raise TaskError(f"task.{key}={name}: no such column{nearest_name(name, columns)}")
 
-    def _column(self, frame: pd.DataFrame, role: str) -> "pd.Series[Any] | None":
-        return frame[self.names[role]] if self.names[role] in frame.columns else None
+    def _column(self, name: str) -> "pd.Series[Any] | None":
+        return self.frame[name] if name in self.frame.columns else None
 
-    def _clock(self, times: "pd.Series[Any]") -> Shaped[np.ndarray, "rows"]:
+    def _clock(self) -> Shaped[np.ndarray, "rows"] | None:
         """Return times as numbers that can be compared: dates become whole numbers."""
-        self._require_none_missing(self.config.time_column, times.isna().to_numpy())
+        times = self._column(self.config.time_column)
+        if times is None:
+            return None
+        _require_none_missing(self.config.time_column, times.isna().to_numpy())
         if pd.api.types.is_numeric_dtype(times):
             return times.to_numpy()
         try:
             moments = pd.to_datetime(times, utc=True, format="ISO8601")
         except ValueError as error:
-            told = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0]
             raise TaskError(
-                f"column {self.config.time_column}: neither numbers nor times like 2024-03-01 12:00 ({told})"
+                f"column {self.config.time_column}: neither numbers nor times like 2024-03-01 12:00 "
+                f"({reason})"
             ) from None
         return pd.DatetimeIndex(moments).as_unit("ns").asi8
 
-    def _ordering(self, frame: pd.DataFrame, steps: "pd.Series[Any] | None") -> Shaped[np.ndarray, "rows"]:
+    def _ordering(self) -> Shaped[np.ndarray, "rows"]:
         """Return the values by which rows of a sequence are ordered."""
+        steps = self._column(self.config.step_column)
         if steps is not None:
             numbers = as_numbers(f"column {self.config.step_column}", steps.to_numpy())
-            self._require_none_missing(self.config.step_column, np.isnan(numbers))
+            _require_none_missing(self.config.step_column, np.isnan(numbers))
             return numbers
-        return np.arange(len(frame)) if self.times is None else self.times
+        return np.arange(len(self.frame)) if self.times is None else self.times
 
     def _require_distinct(self, order: Shaped[np.ndarray, "rows"]) -> None:
         """Refuse two rows of a sequence at the same step."""
@@ -164,16 +169,9 @@ class _Table:
                 f"one step of sequence {self.ids[self.codes[first]]}"
             )
 
-    def _require_none_missing(self, name: str, is_missing: Shaped[np.ndarray, "rows"]) -> None:
-        if is_missing.any():
-            raise TaskError(
-                f"column {name}: a missing value at row {int(np.argmax(is_missing))} (counted from 0 below "
-                "the header)"
-            )
-
     def _features(self, leave_out: str | None) -> tuple[str, ...]:
         """Return the columns without another role."""
-        special = {*self.names.values(), *self.ignored, leave_out}
+        special = {*(getattr(self.config, key) for key in _ROLES), *self.ignored, leave_out}
         features = tuple(name for name in self.frame.columns if name not in special)
         if not features:
             raise TaskError(
@@ -200,21 +198,15 @@ class _Table:
     ) -> Float64[np.ndarray, "sequences time *rest"]:
         """Return the values of all rows as sequences padded with zeros."""
         padded = np.zeros((len(self.lengths), self.lengths.max(), *values.shape[1:]))
-        padded[self.codes, np.arange(len(values)) - self._firsts[self.codes]] = values
+        padded[self.codes, np.arange(len(values)) - self.firsts[self.codes]] = values
         return padded
 
-    @property
-    def _firsts(self) -> Int64[np.ndarray, "sequences"]:
-        """Return the first row of each sequence."""
-        firsts: Int64[np.ndarray, "sequences"] = np.cumsum(self.lengths) - self.lengths
-        return firsts
-
     def _one_a_sequence(
-        self, name: str, values: Float64[np.ndarray, "rows"], hint: str
-    ) -> Float64[np.ndarray, "sequences"]:
+        self, name: str, values: Shaped[np.ndarray, "rows"], hint: str = ""
+    ) -> Shaped[np.ndarray, "sequences"]:
         """Return the value that all rows of a sequence share."""
-        first: Float64[np.ndarray, "sequences"] = values[self._firsts]
-        (differing,) = np.nonzero(values != first[self.codes])
+        first: Shaped[np.ndarray, "sequences"] = values[self.firsts]
+        differing = np.flatnonzero(values != first[self.codes])
         if len(differing):
             sequence = self.ids[self.codes[differing[0]]]
             raise TaskError(f"column {name}: differs within sequence {sequence}{hint}")
@@ -225,10 +217,12 @@ class _Table:
         if self.times is None:
             return None
         times = self.times[self.rows]
-        begins, ends = np.minimum.reduceat(times, self._firsts), np.maximum.reduceat(times, self._firsts)
+        begins, ends = np.minimum.reduceat(times, self.firsts), np.maximum.reduceat(times, self.firsts)
         spans: Shaped[np.ndarray, "sequences 2"] = np.stack([begins, ends], axis=1)
         return spans
 
 
-def _did_you_mean(name: str, frame: pd.DataFrame) -> str:
-    return nearest_name(name, frame.columns)
+def _require_none_missing(name: str, is_missing: Shaped[np.ndarray, "rows"]) -> None:
+    if is_missing.any():
+        row = int(np.argmax(is_missing))
+        raise TaskError(f"column {name}: a missing value at row {row} (counted from 0 below the header)")

@@ -9,12 +9,9 @@ from jaxtyping import Float64, Int64
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import Series, SeriesSet
-from failmap.datasets.files.split import Kind, Parts, kind_of_split, part_sizes, split_units
+from failmap.datasets.files.split import Kind, Parts, Rows, kind_of_split, part_sizes, split_units
 
-#: First steps of windows, as rows of all series one after the other.
-Starts = Int64[np.ndarray, "_"]
-
-#: Validation and test are thinned evenly to so many windows: neighbours tell nearly the same.
+#: Validation and test are thinned evenly to so many windows: neighbours are nearly the same.
 MAX_WINDOWS = 4096
 
 
@@ -23,8 +20,8 @@ class Windows:
     """Windows of history and horizon, given by their first steps.
 
     Attributes:
-        values: Of all series, one after the other.
-        parts: First steps, as rows of `values`.
+        values: Features of the steps of all series, one after the other.
+        parts: First steps of windows, as rows of `values`.
         span: Steps of one window.
     """
 
@@ -55,7 +52,7 @@ def cut_windows(series_set: SeriesSet, config: ArrayFileConfig) -> Windows:
 
 
 def _by_time(series: tuple[Series, ...], span: int, config: ArrayFileConfig) -> Parts:
-    """Windows before, between and after two borders: points in time, or shares of a series without times."""
+    """Split at two borders, which are points in time, or shares of a series without times."""
     num_windows = sum(max(0, len(one.values) - span + 1) for one in series)
     test_share = config.test_share
     if config.test_size:
@@ -67,8 +64,8 @@ def _by_time(series: tuple[Series, ...], span: int, config: ArrayFileConfig) -> 
     shares = np.array([1 - 1.5 * test_share, 1 - test_share])
     clocks = [one.times for one in series if one.times is not None]
     pooled = np.sort(np.concatenate(clocks)) if clocks else None
-    starts: tuple[list[Starts], list[Starts], list[Starts]] = ([], [], [])
-    ages: list[Starts] = []
+    starts: tuple[list[Rows], list[Rows], list[Rows]] = ([], [], [])
+    ages: list[Rows] = []
     first = 0
     for one in series:
         num_steps = len(one.values)
@@ -76,9 +73,8 @@ def _by_time(series: tuple[Series, ...], span: int, config: ArrayFileConfig) -> 
             borders = np.round(shares * num_steps).astype(np.int64)
         else:
             borders = np.searchsorted(one.times, pooled[(shares * len(pooled)).astype(np.int64)])
-        edges = [0, *borders.tolist(), num_steps]
-        for part, (begin, end) in enumerate(pairwise(edges)):
-            starts[part].append(np.arange(first + begin, first + max(begin, end - span + 1)))
+        for part, (begin, end) in zip(starts, pairwise([0, *borders.tolist(), num_steps]), strict=True):
+            part.append(np.arange(first + begin, first + max(begin, end - span + 1)))
         ages.append(np.arange(len(starts[0][-1]))[::-1])
         first += num_steps
     train, validation, test = (np.concatenate(part) for part in starts)
@@ -86,14 +82,12 @@ def _by_time(series: tuple[Series, ...], span: int, config: ArrayFileConfig) -> 
 
 
 def _shuffled(series: tuple[Series, ...], span: int, kind: Kind, config: ArrayFileConfig) -> Parts:
-    """Windows of whole series, or all windows at random."""
-    starts, owners, first = [], [], 0
-    for index, one in enumerate(series):
-        starts.append(np.arange(first, first + max(0, len(one.values) - span + 1)))
-        owners.append(np.full(len(starts[-1]), index))
-        first += len(one.values)
-    rows = np.concatenate(starts)
-    units = np.concatenate(owners) if kind == "group" else np.arange(len(rows))
+    """Split windows of whole series, or all windows at random."""
+    owners = np.repeat(np.arange(len(series)), [len(one.values) for one in series])
+    # A window may begin at a step if the last step of the window is of the same series.
+    num_begins = max(0, len(owners) - span + 1)
+    rows = np.flatnonzero(owners[:num_begins] == owners[span - 1 :])
+    units = owners[rows] if kind == "group" else np.arange(len(rows))
     parts = split_units(units, *part_sizes(len(rows), config))
     return Parts(rows[parts.train], rows[parts.validation], rows[parts.test])
 

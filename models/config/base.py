@@ -8,11 +8,12 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 #: Position of a network's outputs: one per sequence, one at every step of the input, or a sequence of their
-#: own that begins once the input has been read.
+#: own after the input.
 OutputLayout = Literal["sequence", "step", "decoded"]
 #: Kinds of layers that have prices in the cost model. A `stepwise` layer is called once per step.
 Kind = Literal["lstm", "gru", "rnn", "stepwise", "linear", "convolution", "attention"]
 Recurrence = Literal["rnn", "gru", "lstm"]
+Number = int | float
 #: Weight matrices per recurrent layer and input, one for each gate.
 NUM_GATES: dict[Recurrence, int] = {"lstm": 4, "gru": 3, "rnn": 1}
 
@@ -58,9 +59,9 @@ class Layer:
     """
 
     kind: Kind
-    num_steps: int | float
-    num_units: int | float
-    num_products: int | float
+    num_steps: Number
+    num_units: Number
+    num_products: Number
 
 
 class NetworkConfig(BaseModel):

@@ -37,7 +37,7 @@ class ConvolutionConfig(NetworkConfig):
 
 
 class AttentionConfig(NetworkConfig):
-    """A small Transformer encoder (Vaswani et al. 2017), causal where outputs stand at every step."""
+    """A small Transformer encoder (Vaswani et al. 2017), causal where there is an output at every step."""
 
     name: Literal["attention"] = "attention"
     heads: int = Field(default=4, ge=1, le=64, description="attention heads of each layer")

@@ -12,6 +12,7 @@ from failmap.models.config.base import (
     Kind,
     Layer,
     NetworkConfig,
+    Number,
     OutputLayout,
     Recurrence,
     SequenceShape,
@@ -64,9 +65,7 @@ class DecodingConfig(NetworkConfig):
             yield from self.side_layers(shape.num_features, steps, calls_each_step=reads_own and steps > 1)
 
     @abstractmethod
-    def side_layers(
-        self, num_pixels: int, num_steps: int | float, *, calls_each_step: bool
-    ) -> Iterator[Layer]:
+    def side_layers(self, num_pixels: int, num_steps: Number, *, calls_each_step: bool) -> Iterator[Layer]:
         """Yield the layers of an encoder or decoder: the map between frames and features, and the recurrence.
 
         Args:
@@ -114,9 +113,7 @@ class EncoderDecoderConfig(DecodingConfig):
         default=None, description="of an LSTM: what the forget gate's two biases add up to; none: torch's"
     )
 
-    def side_layers(
-        self, num_pixels: int, num_steps: int | float, *, calls_each_step: bool
-    ) -> Iterator[Layer]:
+    def side_layers(self, num_pixels: int, num_steps: Number, *, calls_each_step: bool) -> Iterator[Layer]:
         """Yield one linear layer and the recurrent ones."""
         width = self.hidden_size
         linear = self.linear_size or width
@@ -150,9 +147,7 @@ class CnnLSTMConfig(DecodingConfig):
     )
     kernel_size: KernelSize = Field(default=3, description="width of the convolutions; odd")
 
-    def side_layers(
-        self, num_pixels: int, num_steps: int | float, *, calls_each_step: bool
-    ) -> Iterator[Layer]:
+    def side_layers(self, num_pixels: int, num_steps: Number, *, calls_each_step: bool) -> Iterator[Layer]:
         """Yield two convolutions of stride 2, priced as one, and the LSTMs on their features."""
         # Half, then a quarter of the width, and twice the channels.
         width, area, channels = self.hidden_size, self.kernel_size**2, self.channels
@@ -180,9 +175,7 @@ class ConvLSTMConfig(DecodingConfig):
         default=1, ge=1, le=64, description="pixels, across and down, that become one position's channels"
     )
 
-    def side_layers(
-        self, num_pixels: int, num_steps: int | float, *, calls_each_step: bool
-    ) -> Iterator[Layer]:
+    def side_layers(self, num_pixels: int, num_steps: Number, *, calls_each_step: bool) -> Iterator[Layer]:
         """Yield the convolutional LSTMs, which are always called once per step."""
         width, area = self.hidden_size, self.kernel_size**2
         num_positions = num_pixels / self.patch_size**2

@@ -20,20 +20,19 @@ class ConvLSTMLayer(nn.Module):
         c_t = f c_{t-1} + i g
         h_t = o tanh(c_t)
 
-    Equation 3 of Shi et al. (2015) without its peepholes, which torch's LSTM has not either: on a map of one
-    position it is `nn.LSTM`. Called like that one with batch_first; its parameters have the same names, the
-    same order of gates (i, f, g, o) and the same initial range, 1 / sqrt(what a unit sees of its own layer).
+    This is equation 3 of Shi et al. (2015) without peepholes, which torch's LSTM lacks too: on a map of one
+    position it equals `nn.LSTM`. It is called as `nn.LSTM` with batch_first is. Its parameters have the same
+    names, order of gates (i, f, g, o) and initial range, 1 / sqrt(recurrent inputs of a unit).
 
     Args:
-        in_channels: Of the inputs.
-        hidden_channels: Of states and cells.
+        in_channels: Channels of the inputs.
+        hidden_channels: Channels of states and cells.
         kernel_size: Width and height of the convolutions; odd, so that maps keep their size.
     """
 
     def __init__(self, in_channels: int, hidden_channels: int, kernel_size: int) -> None:
         super().__init__()
         self.hidden_channels = hidden_channels
-        self.padding = kernel_size // 2
         num_maps, area = 4 * hidden_channels, (kernel_size, kernel_size)
         self.weight_ih_l0 = nn.Parameter(torch.empty(num_maps, in_channels, *area))
         self.weight_hh_l0 = nn.Parameter(torch.empty(num_maps, hidden_channels, *area))
@@ -52,7 +51,7 @@ class ConvLSTMLayer(nn.Module):
 
         Args:
             inputs: Sequences of one length, or packed ones, which start from zero.
-            initial: State and cell to start from; None: zero.
+            initial: State and cell to start from; None: zeros.
         """
         if isinstance(inputs, PackedSequence):
             assert initial is None, "packed sequences start from zero"
@@ -69,7 +68,7 @@ class ConvLSTMLayer(nn.Module):
         self, inputs: Float[Tensor, "any below height width"]
     ) -> Float[Tensor, "any gates height width"]:
         """Return what the inputs add to the gates, for all steps at once."""
-        return functional.conv2d(inputs, self.weight_ih_l0, self.bias_ih_l0, padding=self.padding)
+        return functional.conv2d(inputs, self.weight_ih_l0, self.bias_ih_l0, padding="same")
 
     def _walk(
         self, fed: Sequence[Tensor], initial: tuple[Maps, Maps] | None
@@ -82,9 +81,8 @@ class ConvLSTMLayer(nn.Module):
         states: list[Tensor] = []
         for from_input in fed:
             num_going_on = len(from_input)
-            from_state = functional.conv2d(
-                hidden[:num_going_on], self.weight_hh_l0, self.bias_hh_l0, padding=self.padding
-            )
+            before = hidden[:num_going_on]
+            from_state = functional.conv2d(before, self.weight_hh_l0, self.bias_hh_l0, padding="same")
             entry, forget, candidate, output = (from_input + from_state).chunk(4, dim=1)
             new_cell = forget.sigmoid() * cell[:num_going_on] + entry.sigmoid() * candidate.tanh()
             new_hidden = output.sigmoid() * new_cell.tanh()

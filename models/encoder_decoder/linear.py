@@ -4,12 +4,11 @@ from itertools import pairwise
 
 from torch import nn
 
-from failmap.models.config import EncoderDecoderConfig, Recurrence
+from failmap.models.config import EncoderDecoderConfig
 from failmap.models.encoder_decoder.network import Blueprint, DecodingNetwork
+from failmap.models.gates import KINDS
 from failmap.models.initialization import set_gate_bias
 from failmap.models.network import Interface
-
-KINDS: dict[Recurrence, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class EncoderDecoder(DecodingNetwork):
@@ -17,7 +16,7 @@ class EncoderDecoder(DecodingNetwork):
 
     Args:
         config: Kind and number of layers on each side, and their sizes.
-        interface: What goes in and out.
+        interface: Inputs and outputs.
     """
 
     def __init__(self, config: EncoderDecoderConfig, interface: Interface) -> None:
@@ -25,7 +24,7 @@ class EncoderDecoder(DecodingNetwork):
 
 
 class LinearBlueprint(Blueprint):
-    """Pieces of flattened frames, linear layers and recurrent ones."""
+    """Factory of linear layers on flattened frames, and recurrent ones in between."""
 
     def __init__(self, config: EncoderDecoderConfig, output_size: int) -> None:
         self.config = config
@@ -40,10 +39,9 @@ class LinearBlueprint(Blueprint):
 
     def layer(self, below: int) -> nn.Module:
         """Build one of torch's layers, with the configured forget bias."""
-        config = self.config
-        layer = KINDS[config.recurrence](below, config.hidden_size, batch_first=True)
-        if config.forget_bias is not None:
-            set_gate_bias(layer, "forget", config.forget_bias)
+        layer = KINDS[self.config.recurrence](below, self.config.hidden_size, batch_first=True)
+        if self.config.forget_bias is not None:
+            set_gate_bias(layer, "forget", self.config.forget_bias)
         return layer
 
     def readout(self) -> nn.Module:

@@ -1,25 +1,25 @@
-"""An encoder, and a decoder for each output sequence (Srivastava et al. 2015), of any pieces."""
+"""An encoder, and a decoder for each output sequence (Srivastava et al. 2015), of any layers."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from failmap.models.config import DecodingConfig
 from failmap.models.encoder_decoder.decoder import Continued, Decoder, draw_shown
 from failmap.models.encoder_decoder.stack import RecurrentStack, StackPass
-from failmap.models.network import Interface, LayerTrace, Network, Teacher, Trace
+from failmap.models.network import Inputs, Interface, LayerTrace, Lengths, Network, Teacher, Trace
 
 
 class Blueprint(ABC):
-    """Factory of the pieces of an encoder-decoder.
+    """Factory of the layers of an encoder-decoder.
 
     Attributes:
-        state_shape: Of what a recurrent layer keeps at one step of one sequence.
+        state_shape: Shape of a recurrent layer's state at one step of one sequence.
     """
 
     state_shape: tuple[int, ...]
@@ -43,14 +43,14 @@ class Blueprint(ABC):
 class DecodingNetwork(Network):
     """Reads a sequence, then generates others: each decoder starts from the encoder's last states.
 
-    Decoders share no weights. One for the layout `sequence` makes a single step, and sees nothing.
-    A decoder's frames are outputs, whatever the inputs are: it has its own map from them to its lowest
-    layer. Where it sees nothing it has none, and its lowest layer's weights on inputs do not train.
+    Decoders share no weights. The one for the layout `sequence` runs a single step and sees nothing. What a
+    decoder sees are outputs, whatever the inputs are, so it has its own map from them to its lowest layer. A
+    decoder that sees nothing has no such map, and its lowest layer's weights on inputs do not train.
 
     Args:
-        config: Depth, dropout, what decoders see.
-        interface: What goes in and out.
-        blueprint: The pieces.
+        config: Depth, dropout, and what decoders see.
+        interface: Inputs and outputs.
+        blueprint: Builds the layers.
     """
 
     def __init__(self, config: DecodingConfig, interface: Interface, blueprint: Blueprint) -> None:
@@ -58,7 +58,7 @@ class DecodingNetwork(Network):
         self.config = config
         self.interface = interface
         self.decoded_steps = interface.decoded_steps or (1,)
-        self.predict: Callable[[Tensor], Tensor] = _as_they_are
+        self.predict: Callable[[Tensor], Tensor] = lambda outputs: outputs
         self.frame_map, features_shape = blueprint.frame_map(interface.input_size)
         self.encoder = RecurrentStack(self._layers(blueprint, features_shape[0]), config.dropout)
         self.decoders = nn.ModuleList(
@@ -67,12 +67,7 @@ class DecodingNetwork(Network):
         self._num_state_entries = math.prod(blueprint.state_shape)
         self._num_features = math.prod(features_shape)
 
-    def trace(
-        self,
-        inputs: Float[Tensor, "batch time features"],
-        lengths: Int64[Tensor, "batch"] | None = None,
-        teacher: Teacher | None = None,
-    ) -> Trace:
+    def trace(self, inputs: Inputs, lengths: Lengths = None, teacher: Teacher | None = None) -> Trace:
         """Run one pass. A teacher is used only in training, and only if decoder_input is `teacher`."""
         read = self.encoder(self.frame_map(inputs), lengths=lengths)
         layers = list(_traced("encoder", self.encoder, read))
@@ -81,9 +76,9 @@ class DecodingNetwork(Network):
         true_share, truths = self._taught(teacher)
         for (name, decoder), truth in zip(self._named_decoders(), truths, strict=True):
             shown = draw_shown(true_share, decoder.num_steps)
-            frames, said = decoder(read.final, start, self.predict, truth, shown)
+            frames, passed = decoder(read.final, start, self.predict, truth, shown)
             outputs.append(frames)
-            layers += _traced(name, decoder.stack, said)
+            layers += _traced(name, decoder.stack, passed)
         decoded = torch.cat(outputs, dim=1)
         return Trace(decoded[:, 0] if self.interface.layout == "sequence" else decoded, layers)
 
@@ -118,13 +113,12 @@ class DecodingNetwork(Network):
         return [blueprint.layer(width) for width in below]
 
     def _decoder(self, blueprint: Blueprint, blind_shape: tuple[int, ...], num_steps: int) -> Decoder:
-        sees_frames = self.config.decoder_input != "zero" and num_steps > 1
         frame_map: nn.Module | None = None
-        seen_shape = blind_shape
-        if sees_frames:
+        if self.config.decoder_input != "zero" and num_steps > 1:
             frame_map, seen_shape = blueprint.frame_map(self.interface.output_size)
-        layers = self._layers(blueprint, seen_shape[0])
-        if not sees_frames:
+            layers = self._layers(blueprint, seen_shape[0])
+        else:
+            layers = self._layers(blueprint, blind_shape[0])
             layers[0].get_parameter("weight_ih_l0").requires_grad_(False)
         stack = RecurrentStack(map(Continued, layers), self.config.dropout)
         return Decoder(frame_map, stack, blueprint.readout(), blind_shape, num_steps)
@@ -133,11 +127,10 @@ class DecodingNetwork(Network):
         self, teacher: Teacher | None
     ) -> tuple[float, list[Float[Tensor, "batch _ outputs"]] | list[None]]:
         """Return the share of true frames that decoders are given in this pass, and the frames of each."""
-        config = self.config
+        config, output_size = self.config, self.interface.output_size
         if not self.training or teacher is None or config.decoder_input != "teacher":
             return 0.0, [None] * len(self.decoders)
         share = config.true_share + (config.final_true_share - config.true_share) * teacher.progress
-        output_size = self.interface.output_size
         targets = teacher.targets
         if not targets.is_floating_point():
             targets = functional.one_hot(targets, output_size).float()
@@ -165,7 +158,3 @@ def _traced(side: str, stack: RecurrentStack, passed: StackPass) -> Iterator[Lay
             hands_on_state=is_encoder,
             is_bounded=True,
         )
-
-
-def _as_they_are(outputs: Tensor) -> Tensor:
-    return outputs

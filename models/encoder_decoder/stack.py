@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-#: What a layer ends in: h, or h and c.
+from failmap.models.network import Lengths
+
+#: Final state of a layer: h, or h and c.
 State = Tensor | tuple[Tensor, Tensor]
 
 
@@ -16,8 +18,8 @@ class StackPass(NamedTuple):
     """A pass through a stack.
 
     Attributes:
-        inputs: What each layer was given, from the lowest up.
-        states: What each made of it at every step; zero where a sequence has ended.
+        inputs: Inputs of each layer, from the lowest up.
+        states: States of each at every step; zero where a sequence has ended.
         final: The state of each at the end of each sequence.
     """
 
@@ -31,7 +33,7 @@ class RecurrentStack(nn.Module):
 
     Args:
         layers: From the lowest up.
-        dropout: Share of a layer's states that the one above it does not see, in training only.
+        dropout: Share of a layer's states that is hidden from the one above it, in training only.
     """
 
     def __init__(self, layers: Iterable[nn.Module], dropout: float) -> None:
@@ -43,7 +45,7 @@ class RecurrentStack(nn.Module):
         self,
         inputs: Float[Tensor, "batch time *features"],
         initial: list[State] | None = None,
-        lengths: Int64[Tensor, "batch"] | None = None,
+        lengths: Lengths = None,
     ) -> StackPass:
         """Run one pass.
 
@@ -72,10 +74,8 @@ def joined(passes: list[StackPass]) -> StackPass:
     )
 
 
-def _run(
-    layer: nn.Module, inputs: Tensor, initial: State | None, lengths: Tensor | None
-) -> tuple[Tensor, State]:
-    """Return a layer's states, and its final one, which is that of the last step of each sequence."""
+def _run(layer: nn.Module, inputs: Tensor, initial: State | None, lengths: Lengths) -> tuple[Tensor, State]:
+    """Return a layer's states, and the final one, at the last step of each sequence."""
     if lengths is None:
         states, final = layer(inputs, initial)
         return states, final

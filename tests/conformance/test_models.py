@@ -106,9 +106,7 @@ def teacher_for(model: Network, progress: float) -> Teacher:
 
 @every_case
 @pytest.mark.parametrize("num_steps", [STEPS, STEPS - 2], ids=["full", "shorter"])
-def test_outputs_stand_where_the_layout_says(
-    config: NetworkConfig, layout: OutputLayout, num_steps: int
-) -> None:
+def test_output_shape_follows_the_layout(config: NetworkConfig, layout: OutputLayout, num_steps: int) -> None:
     model = build(config, layout)
     outputs = model(random_inputs(model, num_steps=num_steps))
     assert outputs.shape == (BATCH, *label_shape(model, num_steps), model.interface.output_size)
@@ -116,7 +114,7 @@ def test_outputs_stand_where_the_layout_says(
 
 
 @every_case
-def test_one_step_of_one_sequence_is_enough(config: NetworkConfig, layout: OutputLayout) -> None:
+def test_one_step_of_one_sequence(config: NetworkConfig, layout: OutputLayout) -> None:
     for num_steps in (1, STEPS):
         model = build(config, layout, num_steps=num_steps)
         if mixes_the_batch(config):
@@ -172,7 +170,7 @@ def test_no_output_sees_a_later_step(config: NetworkConfig) -> None:
 
 
 @every_case
-def test_random_draws_are_as_stated(config: NetworkConfig, layout: OutputLayout) -> None:
+def test_draws_randomly_is_correct(config: NetworkConfig, layout: OutputLayout) -> None:
     model = build(config, layout)
     inputs, teacher = random_inputs(model), teacher_for(model, progress=0.5)
     before = torch.get_rng_state()
@@ -193,7 +191,7 @@ def test_dropout_makes_a_difference_in_training(config: NetworkConfig, layout: O
 
 
 @every_case
-def test_a_seed_means_the_same_weights(config: NetworkConfig, layout: OutputLayout) -> None:
+def test_weights_depend_on_the_seed(config: NetworkConfig, layout: OutputLayout) -> None:
     one, same, other = (build(config, layout, seed).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(tensor, same[name]) for name, tensor in one.items())
     assert any(not torch.equal(tensor, other[name]) for name, tensor in one.items())
@@ -215,7 +213,7 @@ def test_memory_grows_with_the_steps(config: NetworkConfig, layout: OutputLayout
 
 
 @every_case
-def test_a_trace_leads_to_the_outputs(config: NetworkConfig, layout: OutputLayout) -> None:
+def test_trace_agrees_with_outputs(config: NetworkConfig, layout: OutputLayout) -> None:
     model = build(config, layout).eval()
     inputs = random_inputs(model)
     trace = model.trace(inputs)

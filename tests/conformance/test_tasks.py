@@ -338,7 +338,7 @@ def blind_guess(task: Task, seen: torch.Tensor, asked: torch.Tensor) -> tuple[fl
 
 
 @pytest.mark.parametrize("variant", GENERATED)
-def test_chance_is_what_a_blind_guess_gets(variant: dict[str, Any]) -> None:
+def test_chance_of_a_blind_guess(variant: dict[str, Any]) -> None:
     num_sequences = 50_000
     task = build(variant, test_size=2 * num_sequences)
     seen = task.train_batch(0, 0, 2 * num_sequences, 0.0).targets

@@ -72,7 +72,7 @@ def test_training_features_are_standardised(make: Make) -> None:
     torch.testing.assert_close(steps.std(0, correction=0), torch.ones(2).double(), atol=1e-5, rtol=0)
 
 
-def test_held_out_sequences_have_no_say_in_training(make: Make) -> None:
+def test_held_out_sequences_do_not_affect_training(make: Make) -> None:
     arrays: dict[str, Any] = {"inputs": INPUTS, "targets": SIGNS, "times": np.arange(400)}
     before = make(arrays).train_batch(0, 0, 280, 0.0)
     changed = INPUTS.copy()
@@ -81,14 +81,14 @@ def test_held_out_sequences_have_no_say_in_training(make: Make) -> None:
     assert torch.equal(before.inputs, after.inputs)
 
 
-def test_arrays_stay_as_they_are_where_asked(make: Make) -> None:
+def test_normalisation_can_be_turned_off(make: Make) -> None:
     task = make({"inputs": INPUTS, "targets": SIGNS * 1.5}, target="regression", normalise=False)
     rows = {row.astype(np.float32).tobytes() for row in INPUTS}
     assert all(row.numpy().tobytes() in rows for row in task.validation_set().inputs)
     assert task.target_range == (0.0, 1.5)
 
 
-def test_a_constant_feature_is_told_and_becomes_0(make: Make) -> None:
+def test_constant_feature_is_noted_and_becomes_0(make: Make) -> None:
     task = make({"inputs": INPUTS * [1, 0] + [0, 0.1], "targets": SIGNS})
     assert "feature 1 is always 0.1 in training" in task.notes
     assert task.validation_set().inputs[..., 1].abs().max() < 1e-6
@@ -140,7 +140,7 @@ def test_targets_are_in_units_of_training(make: Make) -> None:
     assert task.perfect_metric == 0
 
 
-def test_a_forecast_goes_on_with_its_history(make: Make) -> None:
+def test_forecast_continues_its_history(make: Make) -> None:
     series = np.stack([np.arange(500.0), -np.arange(500.0)], axis=1)
     task = make({"series": series}, target="forecasting", sequence_length=6, horizon=3, normalise=False)
     for batch in (task.train_batch(0, 0, 16, 0.0), task.validation_set(), task.test_set()):
@@ -175,7 +175,7 @@ def test_note_on_sequences_alike_after_cutting(make: Make) -> None:
     assert any("40 of 40 validation inputs" in note and "2 steps" in note for note in task.notes)
 
 
-def test_few_test_sequences_are_told(make: Make) -> None:
+def test_few_test_sequences_are_noted(make: Make) -> None:
     task = make({"inputs": INPUTS, "targets": SIGNS})
     assert re.findall(r"\d+", task.notes[0]) == ["280", "40", "80"]
     assert any(note.startswith("80 test sequences") for note in task.notes)
@@ -204,7 +204,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_file_that_teaches_nothing_is_refused(make: Make, mistake: str) -> None:
+def test_useless_files_are_refused(make: Make, mistake: str) -> None:
     arrays, values, message = MISTAKES[mistake]
     with pytest.raises(TaskError, match=message):
         make({"inputs": INPUTS, **arrays}, **values)

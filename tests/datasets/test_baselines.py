@@ -22,7 +22,7 @@ def measured(task: Task, **values: Any) -> dict[str, Baseline]:
     return {baseline.name: baseline for baseline in measure_baselines(task, **values)}
 
 
-def test_nothing_simple_knows_the_parity() -> None:
+def test_no_baseline_solves_parity() -> None:
     baselines = measured(build("parity", test_size=2000))
     for baseline in baselines.values():
         assert baseline.metric == pytest.approx(0.5, abs=0.06)

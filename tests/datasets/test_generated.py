@@ -63,7 +63,7 @@ def test_numbers_fill_the_range_from_0_to_1() -> None:
 
 
 @pytest.mark.parametrize(("length", "first", "second"), [(2, {0}, {1}), (5, {0, 1}, {2, 3, 4})])
-def test_one_mark_stands_anywhere_in_each_half(length: int, first: set[int], second: set[int]) -> None:
+def test_one_mark_in_each_half(length: int, first: set[int], second: set[int]) -> None:
     task = Adding(AddingConfig(sequence_length=length))
     numbers, marks = task.train_batch(0, 0, 500, 0.0).inputs.unbind(-1)
     places = marks.nonzero()[:, 1].view(500, 2)

@@ -37,7 +37,7 @@ def test_reads_a_file_and_its_packed_form(tmp_path: Path) -> None:
         (HEADER[:-4] + b"\0\0\0\5" + ITEMS.tobytes(), "holds items of 2 x 5 instead of 2 x 2"),
     ],
 )
-def test_names_what_is_wrong(tmp_path: Path, content: bytes, message: str) -> None:
+def test_message_names_the_problem(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "digits"
     path.write_bytes(content)
     with pytest.raises(TaskError) as refusal:
@@ -59,7 +59,7 @@ def test_a_torn_packed_file_is_named(tmp_path: Path, packed: bytes) -> None:
         read_idx(tmp_path / "digits", (2, 2))
 
 
-def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
+def test_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "digits").mkdir()
     with pytest.raises(TaskError, match=r"digits: cannot be read"):
         read_idx(tmp_path / "digits", (2, 2))

@@ -115,7 +115,7 @@ def test_overlapping_digits_show_the_brighter_one() -> None:
 
 
 @pytest.mark.parametrize("size", [3, 7, 10, 14, 20, 28, 30, 56])
-def test_resized_digits_are_as_bright_as_before(size: int) -> None:
+def test_resizing_keeps_the_brightness(size: int) -> None:
     pixels = torch.from_numpy(raw_split(None).validation.pixels[:50])
     small = resized(pixels, size)
     assert small.shape == (50, size, size)
@@ -300,7 +300,7 @@ def test_a_test_set_beyond_memory_is_refused() -> None:
         MovingMnistConfig(sequence_length=1000)
 
 
-def test_a_folder_without_the_files_is_told(tmp_path: Path) -> None:
+def test_folder_without_the_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="train-images-idx3-ubyte: no such file"):
         build(folder=str(tmp_path))
 

@@ -155,6 +155,6 @@ def test_padding_is_no_part_of_an_example() -> None:
         ({"name": "mnist", "test_size": 200}, 100),
     ],
 )
-def test_config_knows_validation_size(values: dict[str, Any], num_sequences: int) -> None:
+def test_num_validation_of_the_config(values: dict[str, Any], num_sequences: int) -> None:
     task = build(**values)
     assert task.config.num_validation == num_sequences == len(task.validation_set().inputs)

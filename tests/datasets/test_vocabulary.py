@@ -112,7 +112,7 @@ def test_number_of_uniform_inputs() -> None:
 
 @settings(deadline=None)
 @given(num_marks=st.sampled_from([2, 3]), length=st.integers(2, 100_000))
-def test_marks_stand_in_order_wherever_they_stand(num_marks: int, length: int) -> None:
+def test_marks_are_in_order(num_marks: int, length: int) -> None:
     ranges = mark_ranges(num_marks, max(length, num_marks))
     for earlier, later in itertools.pairwise(ranges):
         assert earlier[-1] < later[0]
@@ -120,7 +120,7 @@ def test_marks_stand_in_order_wherever_they_stand(num_marks: int, length: int) -
     assert ranges[-1][-1] < max(length, num_marks)
 
 
-def test_marks_stand_where_the_paper_has_them() -> None:
+def test_marks_are_in_the_ranges_of_the_paper() -> None:
     assert [(steps[0], steps[-1]) for steps in mark_ranges(2, 100)] == [(10, 20), (50, 60)]
     assert [(steps[0], steps[-1]) for steps in mark_ranges(3, 100)] == [(10, 20), (33, 43), (66, 76)]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from failmap.models import build_model
 from failmap.models.config import CnnLSTMConfig
-from failmap.models.encoder_decoder.frame_maps import doubling_convolutions, halved, halving_convolutions
+from failmap.models.encoder_decoder.frames import doubling_convolutions, halved, halving_convolutions
 from failmap.models.network import Interface, Network, Teacher
 
 SIZES = st.integers(4, 70) | st.sampled_from([127, 128, 511, 512])
@@ -100,7 +100,7 @@ def test_an_even_kernel_has_no_middle() -> None:
 
 
 @pytest.mark.parametrize("features", ["flat", "spatial"])
-def test_it_learns_four_sequences_by_heart(features: str) -> None:
+def test_it_memorises_four_sequences(features: str) -> None:
     torch.manual_seed(0)
     frames = torch.rand(4, 3, 16).round()
     model = network((1, 4, 4), (3,), features=features, hidden_size=24, channels=8, decoder_input="teacher")

@@ -71,7 +71,7 @@ def test_positions_are_those_of_the_paper(size: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["mlp", "convolution", "attention"])
-def test_decoded_outputs_are_as_many_as_asked_for(name: str) -> None:
+def test_number_of_decoded_outputs(name: str) -> None:
     model = network(name, Interface(3, 2, num_steps=7, layout="decoded", decoded_steps=(4, 5)))
     assert model(torch.randn(6, 7, 3)).shape == (6, 9, 2)
 

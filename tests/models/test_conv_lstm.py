@@ -128,7 +128,7 @@ def test_outputs_that_are_no_frames_cannot_be_seen_as_such() -> None:
     assert model(torch.rand(2, 5, 24)).shape == (2, 3, 10)
 
 
-def test_it_learns_four_sequences_by_heart() -> None:
+def test_it_memorises_four_sequences() -> None:
     torch.manual_seed(0)
     frames = torch.rand(4, 3, 16).round()
     model = network((1, 4, 4), (3,), hidden_size=16, decoder_input="teacher")

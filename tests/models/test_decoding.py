@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from failmap.models.encoder_decoder.decoder import Continued, Decoder, draw_shown, stretches
-from failmap.models.encoder_decoder.single_step import single_step
+from failmap.models.encoder_decoder.decoder import Continued, Decoder, draw_shown, single_step, stretches
 from failmap.models.encoder_decoder.stack import RecurrentStack
 from failmap.models.gates import gate_activations
 
@@ -68,7 +67,7 @@ def one_by_one(
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.booleans(), max_size=8))
-def test_stretches_compute_what_single_steps_do(shown: list[bool]) -> None:
+def test_stretches_agree_with_single_steps(shown: list[bool]) -> None:
     decoder = build_decoder(len(shown) + 1)
     states = [torch.randn(1, 5, 4), torch.randn(1, 5, 4)]
     truth = torch.rand(5, len(shown) + 1, 2)
@@ -87,7 +86,7 @@ def test_true_frames_need_one_kernel_call(shown: list[bool], num_calls: int) -> 
     assert len(calls) == num_calls
 
 
-def test_gradients_flow_through_what_is_fed_back() -> None:
+def test_gradients_flow_through_fed_back_outputs() -> None:
     decoder = build_decoder(2)
     state = torch.zeros(1, 1, 4, requires_grad=True)
     outputs, _ = decoder([state, state], torch.zeros(1, 1, 2), torch.sigmoid, None, [False])

@@ -68,7 +68,7 @@ def by_hand(model: EncoderDecoder, inputs: Tensor, fed: str, truth: Tensor) -> T
 @pytest.mark.parametrize("recurrence", CELLS)
 @pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
 @pytest.mark.parametrize("linear", [(0, 1), (1, 1), (2, 2)])
-def test_it_computes_what_a_loop_over_cells_does(
+def test_it_agrees_with_a_loop_over_cells(
     recurrence: str, decoder_input: str, linear: tuple[int, int]
 ) -> None:
     input_layers, output_layers = linear
@@ -88,7 +88,7 @@ def test_it_computes_what_a_loop_over_cells_does(
     torch.testing.assert_close(model(inputs), by_hand(model, inputs, alone, teacher.targets))
 
 
-def test_nobody_is_taught_in_evaluation() -> None:
+def test_no_teacher_in_evaluation() -> None:
     model = network(decoder_input="teacher").eval()
     inputs = torch.rand(BATCH, STEPS, PIXELS)
     assert torch.equal(model(inputs, teacher=teacher_of(3)), model(inputs))
@@ -262,7 +262,7 @@ def overfit(model: Network, frames: Tensor, num_updates: int) -> float:
 
 
 @pytest.mark.parametrize("decoder_input", ["zero", "own", "teacher"])
-def test_it_learns_four_sequences_by_heart(decoder_input: str) -> None:
+def test_it_memorises_four_sequences(decoder_input: str) -> None:
     torch.manual_seed(0)
     frames = torch.rand(4, 3, PIXELS)
     model = network(decoder_input=decoder_input, hidden_size=24)

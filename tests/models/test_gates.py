@@ -72,7 +72,7 @@ def test_a_module_that_is_not_recurrent_has_no_gates() -> None:
     assert gate_activations(nn.Linear(3, 4), torch.randn(2, 5, 3), torch.randn(2, 5, 4)) == {}
 
 
-def test_the_rows_of_a_gate_stand_in_torchs_order() -> None:
+def test_rows_of_a_gate_are_in_torchs_order() -> None:
     assert block_of(nn.LSTM(3, 4), "forget") == slice(4, 8)
     assert block_of(nn.LSTM(3, 4), "output") == slice(12, 16)
     assert block_of(nn.GRU(3, 4), "update") == slice(4, 8)

@@ -173,7 +173,7 @@ def test_chrono_biases_count_decoded_steps() -> None:
 
 
 @pytest.mark.parametrize("initialization", ["glorot", "he", "orthogonal", "uniform"])
-def test_a_seed_means_the_same_weights(initialization: str) -> None:
+def test_weights_depend_on_the_seed(initialization: str) -> None:
     one, other = (network("lstm", initialization=initialization, chrono=True) for _ in range(2))
     for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(mine, theirs)

@@ -57,7 +57,7 @@ def test_a_bidirectional_layer_can_be_bypassed(bypass: str) -> None:
     assert layer(bidirectional=True, **{bypass: True})(both).outputs.shape == (4, 7, 10)
 
 
-def test_what_goes_around_is_not_dropped() -> None:
+def test_bypass_is_not_dropped() -> None:
     passed = layer(residual=True, dropout=0.9)(INPUTS)
     assert (passed.inputs == 0).any()
     assert torch.equal(passed.outputs, INPUTS + passed.states)

@@ -21,14 +21,14 @@ from failmap.models.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNCon
     ],
 )
 @pytest.mark.parametrize("kind", [RNNConfig, GRUConfig, LSTMConfig])
-def test_parts_that_do_not_fit_are_told(
+def test_settings_that_do_not_fit_are_refused(
     kind: type[RecurrentConfig], settings: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ValidationError, match=told):
         kind.model_validate(settings)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     with pytest.raises(ValidationError) as raised:
         GRUConfig(residual=True, highway=True, layer_norm=True, batch_norm=True)
     assert "not both\nmodel.layer_norm" in str(raised.value)
@@ -39,7 +39,7 @@ def test_only_one_rule_sets_the_forget_bias() -> None:
         LSTMConfig(chrono=True, forget_bias=1.0)
 
 
-def test_widths_stand_in_place_of_one_width_for_all() -> None:
+def test_widths_replace_hidden_size() -> None:
     assert GRUConfig(depth=3, hidden_size=7).layer_widths == (7, 7, 7)
     assert GRUConfig(depth=3, widths="128-64-32").layer_widths == (128, 64, 32)
 

@@ -44,7 +44,7 @@ class ChangedBatches(Task):
         """The validation sequences, changed or not."""
         return self._validation_set
 
-    def _test_set(self) -> Batch:
+    def _held_out_set(self, stream: int) -> Batch:
         return self._task.test_set()
 
 

@@ -9,7 +9,7 @@ import pytest
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import Sequences, SeriesSet
-from failmap.datasets.files.reading import read_file
+from failmap.datasets.files.prepare import read_file
 
 
 def write(tmp_path: Path, **arrays: Any) -> str:
@@ -34,18 +34,18 @@ INPUTS = np.arange(24.0).reshape(4, 3, 2)
 TARGETS = np.array([0, 1, 0, 1])
 
 
-def test_sequences_are_read_as_they_are(tmp_path: Path) -> None:
+def test_sequences_are_read(tmp_path: Path) -> None:
     sequences = read(write(tmp_path, inputs=INPUTS, targets=TARGETS))
     assert (sequences.inputs == INPUTS).all()
     assert sequences.targets.tolist() == [0, 1, 0, 1]
     assert sequences.lengths.tolist() == [3, 3, 3, 3]
 
 
-def test_one_feature_needs_no_dimension(tmp_path: Path) -> None:
+def test_single_feature_needs_no_dimension(tmp_path: Path) -> None:
     assert read(write(tmp_path, inputs=INPUTS[:, :, 0], targets=TARGETS)).inputs.shape == (4, 3, 1)
 
 
-def test_what_lies_beyond_a_sequence_is_nobodys(tmp_path: Path) -> None:
+def test_padding_is_ignored(tmp_path: Path) -> None:
     padded = INPUTS.copy()
     padded[0, 1:] = np.nan
     path = write(tmp_path, inputs=padded, targets=TARGETS, lengths=np.array([1, 3, 3, 3]))
@@ -65,14 +65,14 @@ def test_named_groups_and_dates(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 3), (2, 5, 3)])
-def test_a_series_may_be_one_or_several(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_one_or_several_series(tmp_path: Path, shape: tuple[int, ...]) -> None:
     values = np.arange(np.prod(shape), dtype=float).reshape(shape)
     series = read_series(write(tmp_path, series=values)).series
     assert sum(one.values.size for one in series) == values.size
     assert len(series[0].values) == 5
 
 
-def test_the_feature_asked_for_comes_first(tmp_path: Path) -> None:
+def test_target_feature_comes_first(tmp_path: Path) -> None:
     contents = read_series(write(tmp_path, series=np.arange(12.0).reshape(4, 3)), target_column=2)
     assert contents.series[0].values[0].tolist() == [2, 0, 1]
     assert (contents.num_targets, contents.features) == (1, ("2", "0", "1"))
@@ -123,31 +123,31 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, mistake: str) -> None:
+def test_mistakes_are_located(tmp_path: Path, mistake: str) -> None:
     arrays, values, message = MISTAKES[mistake]
     with pytest.raises(TaskError, match=message):
         read(write(tmp_path, **arrays), **values)
 
 
-def test_times_that_go_back_are_told(tmp_path: Path) -> None:
+def test_falling_times_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, series=np.arange(4.0), times=np.array([0, 1, 1, 2]))
     with pytest.raises(TaskError, match="times: step 2 is not after the one before it"):
         read_series(path)
 
 
-def test_a_feature_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_unknown_feature_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"task\.target_column=3: series has the features 0 to 2"):
         read_series(write(tmp_path, series=np.zeros((4, 3))), target_column=3)
 
 
-def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
+def test_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "my.npz"
     path.write_bytes(b"nothing that numpy knows")
     with pytest.raises(TaskError, match=r"no \.npz file that can be read"):
         read(str(path))
 
 
-def test_the_nearest_file_name_is_told(tmp_path: Path) -> None:
+def test_missing_file_names_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, inputs=INPUTS, targets=TARGETS)
     with pytest.raises(TaskError, match=r"mi\.npz: no such file; did you mean my\.npz"):
         read(str(tmp_path / "mi.npz"))
@@ -155,7 +155,7 @@ def test_the_nearest_file_name_is_told(tmp_path: Path) -> None:
         read("")
 
 
-def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
+def test_changed_file_is_read_again(tmp_path: Path) -> None:
     path = write(tmp_path, inputs=INPUTS, targets=TARGETS)
     assert len(read(path)) == 4
     write(tmp_path, inputs=INPUTS[:3], targets=TARGETS[:3])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import Sequences
-from failmap.datasets.files.split import Parts, split_sequences
+from failmap.datasets.files.split import Parts, shuffled, split_sequences
 
 
 def sequences_of(
@@ -115,7 +115,7 @@ def test_split_by_time_drops_later_copies() -> None:
     assert "5 sequences are left out" in note
 
 
-def test_what_the_file_has_decides() -> None:
+def test_split_follows_from_the_file() -> None:
     groups, spans = [row // 5 for row in range(100)], [(row, row) for row in range(100)]
     assert max(split(sequences_of(100, groups=groups, spans=spans)).train) < 70
     with pytest.raises(TaskError, match=r"task\.split=time: the file has no times"):
@@ -133,11 +133,21 @@ def test_leaking_shuffle_needs_permission(has: str) -> None:
     assert len(split(sequences, split="random", allow_leakage=True).test) == 20
 
 
-def test_steps_that_were_taken_for_times_are_told() -> None:
+def test_steps_taken_for_times_are_refused() -> None:
     with pytest.raises(TaskError, match=r"nothing is left .* task\.step_column"):
         split(sequences_of(100, spans=[(0, 9)] * 100))
 
 
-def test_too_few_sequences_are_told() -> None:
+def test_too_few_sequences_are_refused() -> None:
     with pytest.raises(TaskError, match="4 sequences are too few for a test set of 2"):
         split(sequences_of(4), test_size=2)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=300))
+def test_each_prefix_has_each_class_by_its_share(labels: list[int]) -> None:
+    order = shuffled(len(labels), np.array(labels, dtype=np.uint8))
+    assert sorted(order.tolist()) == list(range(len(labels)))
+    for size in (len(labels) // 4, len(labels) // 2):
+        first = [labels[row] for row in order[:size]]
+        for label in set(labels):
+            assert abs(first.count(label) - size * labels.count(label) / len(labels)) <= 10

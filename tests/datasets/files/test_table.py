@@ -10,7 +10,7 @@ import pytest
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import Sequences, SeriesSet
-from failmap.datasets.files.reading import read_file
+from failmap.datasets.files.prepare import read_file
 
 ROWS = pd.DataFrame(
     {
@@ -110,7 +110,7 @@ MISTAKES: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_with_its_column(tmp_path: Path, mistake: str) -> None:
+def test_mistakes_name_the_column(tmp_path: Path, mistake: str) -> None:
     table, values, message = MISTAKES[mistake]
     with pytest.raises(TaskError, match=message):
         read(tmp_path, table, **values)
@@ -118,7 +118,7 @@ def test_a_mistake_is_told_with_its_column(tmp_path: Path, mistake: str) -> None
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00broken"])
-def test_a_file_of_another_kind_is_told(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_file_of_another_kind_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"my.{suffix}"
     path.write_bytes(content)
     with pytest.raises(TaskError, match="no table that can be read"):

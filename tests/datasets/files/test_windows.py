@@ -108,6 +108,6 @@ def test_held_out_windows_are_thinned_evenly() -> None:
     assert len(parts.train) > 30_000
 
 
-def test_a_series_that_is_too_short_is_told() -> None:
+def test_short_series_are_refused() -> None:
     with pytest.raises(TaskError, match=r"task\.horizon=5 need 25 steps in a row, .* has 100"):
         cut(series_of(100), 20, 5)

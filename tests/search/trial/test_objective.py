@@ -38,7 +38,7 @@ class Frames(Task):
     def validation_set(self) -> Batch:
         return self.batch
 
-    def _test_set(self) -> Batch:
+    def _held_out_set(self, stream: int) -> Batch:
         return self.batch
 
 

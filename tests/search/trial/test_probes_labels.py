@@ -51,7 +51,7 @@ class Relabelled(Task):
     def validation_set(self) -> Batch:
         return self.task.validation_set()
 
-    def _test_set(self) -> Batch:
+    def _held_out_set(self, stream: int) -> Batch:
         raise NotImplementedError
 
 

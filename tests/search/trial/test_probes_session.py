@@ -158,7 +158,7 @@ class Ragged(Task):
     def validation_set(self) -> Batch:
         return self.ragged(self.task.validation_set())
 
-    def _test_set(self) -> Batch:
+    def _held_out_set(self, stream: int) -> Batch:
         raise NotImplementedError
 
     def ragged(self, batch: Batch) -> Batch:
