@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 
 from failmap.datasets.config import GeneratedTaskConfig
-from failmap.datasets.task import Batch, Task
-from failmap.models.network import Network, Teacher, Trace
+from failmap.datasets.task import Batch
+from failmap.models.network import Teacher, Trace
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.loss_floor import Floor, best_constant_loss, floor
-from failmap.search.trial.objective import Objective
 from failmap.search.trial.training import Training
 
 #: Bounds on the number of sequences in the batch.
@@ -30,6 +29,7 @@ class Subject:
         training_seconds: How long a check may train.
 
     Attributes:
+        task, model, objective: Those of `training`.
         batch: The first sequences of the first training batch.
     """
 
@@ -39,23 +39,10 @@ class Subject:
         self.config = _at_full_length(config)
         self.training_seconds = training_seconds
         self.training = Training(self.config, torch.device("cpu"))
-        self._buffers = [buffer.clone() for buffer in self.training.model.buffers()]
+        self.task, self.model = self.training.task, self.training.model
+        self.objective = self.training.objective
+        self._buffers = [buffer.clone() for buffer in self.model.buffers()]
         self.batch = self.draw(_batch_size(self.training, max_products))
-
-    @property
-    def model(self) -> Network:
-        """The network."""
-        return self.training.model
-
-    @property
-    def task(self) -> Task:
-        """The task."""
-        return self.training.task
-
-    @property
-    def objective(self) -> Objective:
-        """The loss and the metric."""
-        return self.training.objective
 
     def draw(self, size: int) -> Batch:
         """Return a training batch of at most `size` sequences."""

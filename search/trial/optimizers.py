@@ -28,20 +28,13 @@ def build_optimizer(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> 
     settings: dict[str, Any] = {"lr": config.peak_rate}
     if chosen.is_fused:
         settings["fused"] = True
-    if "weight_decay" in chosen.settings:
-        settings["weight_decay"] = config.weight_decay
-    if "momentum" in chosen.settings:
-        settings["momentum"] = config.momentum
-    if "nesterov" in chosen.settings:
-        settings["nesterov"] = config.nesterov
+    for name in {"weight_decay", "momentum", "nesterov"} & set(chosen.settings):
+        settings[name] = getattr(config, name)
     if config.epsilon is not None:
         settings["eps"] = config.epsilon
     if "beta1" in chosen.settings:
-        torchs_beta1, torchs_beta2 = BETAS
-        settings["betas"] = (
-            torchs_beta1 if config.beta1 is None else config.beta1,
-            torchs_beta2 if config.beta2 is None else config.beta2,
-        )
+        given = zip((config.beta1, config.beta2), BETAS, strict=True)
+        settings["betas"] = tuple(default if beta is None else beta for beta, default in given)
     optimizer: Optimizer = getattr(torch.optim, chosen.torch_name)(parameters, **settings)
     return optimizer
 

@@ -8,11 +8,10 @@ import torch
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder, TrialFolder
-from failmap.search.trial.checkpoint import Snapshot
+from failmap.search.trial.checkpoint import Snapshot, stored_weights
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
 from failmap.search.trial.session import TrialSession
-from failmap.search.trial.warm_start import stored_weights
 
 
 def session(folder: TrialFolder, **model: Any) -> TrialSession:
