@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from types import FrameType
-from typing import Literal
+from typing import Literal, get_args
 
 from failmap.search.loading.fields import Schema
 from failmap.search.preflight.subject import Subject
 from failmap.search.trial.config import TrialConfig
 
-Status = Literal["pass", "warn", "fail"]
 #: From the best to the worst.
-_STATUSES: tuple[Status, ...] = ("pass", "warn", "fail")
+Status = Literal["pass", "warn", "fail"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Check:
 
 def worst(statuses: Iterable[Status]) -> Status:
     """Return the worst status, or `pass` if there are none."""
-    return max(statuses, key=_STATUSES.index, default="pass")
+    return max(statuses, key=get_args(Status).index, default="pass")
 
 
 def remedies(config: TrialConfig, *candidates: str) -> str:

@@ -7,7 +7,7 @@ import torch
 from failmap.search.preflight.check import Finding, remedies
 from failmap.search.preflight.subject import Subject
 from failmap.search.trial.loss_floor import reach_of
-from failmap.search.trial.probes.batches import first_of
+from failmap.search.trial.probes.passes import first_of
 
 #: The loss of an untrained network over that of outputs of zero.
 MAX_AGAINST_ZERO = 1.5
@@ -42,10 +42,9 @@ def initial_loss(subject: Subject) -> Finding:
         return Finding("fail", message, ratio, unit, advice, details)
     if loss > MAX_AGAINST_ZERO * zero:
         message += f", outputs of zero {zero:.4g}"
-        options = remedies(
-            subject.config, "model.layer_norm=true", "a smaller initialization", "smaller inputs"
-        )
-        return Finding("warn", message, ratio, unit, f"outputs are too large: {options}", details)
+        options = "model.layer_norm=true", "a smaller initialization", "smaller inputs"
+        advice = f"outputs are too large: {remedies(subject.config, *options)}"
+        return Finding("warn", message, ratio, unit, advice, details)
     target_rms = _target_rms(subject)
     if target_rms > MAX_TARGET_RMS or zero > MAX_ZERO_AGAINST_CHANCE * chance > 0:
         message += f"; targets have a root mean square of {target_rms:.3g}"
@@ -61,7 +60,8 @@ def _target_rms(subject: Subject) -> float:
     """Return the root mean square of the scaled targets; 0 for classes."""
     if subject.objective.kind == "category":
         return 0.0
-    scaled = subject.batch.targets * subject.objective.scale + subject.objective.offset
+    head = subject.objective.head
+    scaled = subject.batch.targets * head.scale + head.offset
     return scaled.double().square().mean().sqrt().item()
 
 

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch.nn.utils import parameters_to_vector
 
 from failmap.datasets.task import Batch
 from failmap.run_folder.wording import quantity
@@ -36,16 +36,9 @@ _TOLERANCE = 0.05
 _MIN_WEIGHT_CHANGE = 1e-3
 
 TrendKind = Literal[
-    "overfitted",
-    "explodes",
-    "goes up",
-    "falling",
-    "oscillates",
-    "flat",
-    "flat at chance",
-    "at the floor",
-    "too few",
-]
+    "overfitted", "explodes", "goes up", "falling", "oscillates",
+    "flat", "flat at chance", "at the floor", "too few",
+]  # fmt: skip
 _ADVICE: dict[TrendKind, str] = {
     "explodes": "a learning rate 10 times lower, or train.clip_norm=1.0; range_test=true finds one",
     "goes up": "a learning rate 10 times lower, or train.clip_norm=1.0; range_test=true finds one",
@@ -82,7 +75,7 @@ def overfitting(subject: Subject) -> Finding:
     """
     batch = subject.draw(NUM_SEQUENCES)
     training = Training(_without_dropout(subject.config), torch.device("cpu"))
-    before = _weights(training)
+    before = parameters_to_vector(training.parameters).detach().double()
     constant, floor = subject.constant_guess_loss(batch), subject.loss_floor(batch).loss
     losses = _train(training, batch, target_loss(constant, floor), subject.training_seconds)
     trend = classify_trend(losses, constant, floor)
@@ -100,18 +93,14 @@ def overfitting(subject: Subject) -> Finding:
     message = _message(trend, losses, constant)
     if trend.kind == "overfitted":
         return Finding("pass", message, share, unit, details=details)
-    weight_change = ((_weights(training) - before).norm() / before.norm()).item()
+    after = parameters_to_vector(training.parameters).detach().double()
+    weight_change = ((after - before).norm() / before.norm()).item()
     if weight_change < _MIN_WEIGHT_CHANGE and trend.kind.startswith("flat"):
         message += f"; the weights moved by {weight_change:.1g} of their size"
         return Finding("fail", message, share, unit, _ADVICE["flat"], details)
     status: Status = "warn" if trend.kind == "falling" else "fail"
     if trend.kind == "flat at chance":
-        options = (
-            "fewer layers",
-            "shorter sequences",
-            "task.supervision=every_step",
-            "model.layer_norm=true",
-        )
+        options = "fewer layers", "shorter sequences", "task.supervision=every_step", "model.layer_norm=true"
         advice = f"the input does not reach the output: {remedies(subject.config, *options)}"
     else:
         advice = _ADVICE[trend.kind]
@@ -171,16 +160,9 @@ def _train(training: Training, batch: Batch, target: float, seconds: float) -> l
     training.model.train()
     for update in range(MAX_UPDATES):
         # Schedules are defined up to the last update; beyond it, its rate is kept.
-        update = min(update, last_update)
-        teacher = training.teacher(batch, update)
-        outputs = training.precision.outputs(training.model, batch.inputs, batch.lengths, teacher)
-        loss = training.objective.loss(outputs, batch)
-        losses.append(loss.item())
+        losses.append(training.update(min(update, last_update), batch=batch).item())
         if not math.isfinite(losses[-1]) or losses[-1] <= target or monotonic() > deadline:
             break
-        training.backward(loss)
-        training.clip()
-        training.step(update)
     return losses
 
 
@@ -199,7 +181,3 @@ def _without_dropout(config: TrialConfig) -> TrialConfig:
     """Dropout is meant to prevent memorisation, so it is off here."""
     names = {"dropout", "variational_dropout"} & set(type(config.model).model_fields)
     return config.model_copy(update={"model": config.model.model_copy(update=dict.fromkeys(names, 0.0))})
-
-
-def _weights(training: Training) -> Tensor:
-    return torch.cat([parameter.detach().double().flatten() for parameter in training.parameters])
