@@ -5,8 +5,7 @@ import math
 from failmap.datasets import build_task
 from failmap.datasets.baselines import measure_baselines
 from failmap.datasets.task import num_shared
-from failmap.search.preflight.check import Finding, Status
-from failmap.search.preflight.subject import Subject
+from failmap.search.preflight.check import Finding, Status, Subject
 
 #: Inputs of a larger root mean square saturate the units of a default initialization; standardised
 #: features have 1.

@@ -1,12 +1,12 @@
 """Checks that no output depends, by its gradient, on other sequences of the batch or on the future."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import accumulate
 
 from torch import Tensor, nn
 
 from failmap.models.network import Teacher
-from failmap.search.preflight.check import Finding
-from failmap.search.preflight.subject import Subject
+from failmap.search.preflight.check import Finding, Subject
 from failmap.search.trial.probes.passes import first_of, gradient_of_squares
 
 #: Sequences of the batch that is checked.
@@ -88,7 +88,10 @@ def _check(
 
 
 def _leak_from_truth(subject: Subject, unit: str) -> Finding:
-    """Check that no decoded step depends on the true frame of that step or of a later one."""
+    """Check that no decoded step depends on the true frame of that step or of a later one.
+
+    The first and the middle step of each decoded sequence are checked.
+    """
     batch = first_of(subject.batch, _NUM_SEQUENCES)
     if not batch.targets.is_floating_point():
         return Finding("pass", "decoders receive no classes", 0.0, unit)
@@ -96,24 +99,18 @@ def _leak_from_truth(subject: Subject, unit: str) -> Finding:
     outputs = subject.trace(batch, training=True, teacher=Teacher(targets, 0.0)).outputs
     if not outputs.requires_grad:
         return _no_gradient(unit)
-    for start, step, end in _decoded_steps(subject.config.task.decoded_steps):
-        gradient = gradient_of_squares(outputs[:, start + step], targets)
-        if gradient is None:
-            continue
-        share = (gradient[:, start + step : end].norm() / gradient.norm()).item()
-        if share:
-            message = f"the decoder's step {step + 1} sees the true frame of that step or a later one"
-            return Finding("fail", message, share, unit, "shift the true frames: step k may see k - 1")
-    return Finding("pass", "each decoded step depends only on earlier ones", 0.0, unit)
-
-
-def _decoded_steps(lengths: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
-    """Yield start, step and end of each decoded sequence, for its first and its middle step."""
-    start = 0
-    for length in lengths:
+    lengths = subject.config.task.decoded_steps
+    for end, length in zip(accumulate(lengths), lengths, strict=True):
         for step in dict.fromkeys((0, length // 2)):
-            yield start, step, start + length
-        start += length
+            first = end - length + step
+            gradient = gradient_of_squares(outputs[:, first], targets)
+            if gradient is None:
+                continue
+            share = (gradient[:, first:end].norm() / gradient.norm()).item()
+            if share:
+                message = f"the decoder's step {step + 1} sees the true frame of that step or a later one"
+                return Finding("fail", message, share, unit, "shift the true frames: step k may see k - 1")
+    return Finding("pass", "each decoded step depends only on earlier ones", 0.0, unit)
 
 
 def _no_gradient(unit: str) -> Finding:

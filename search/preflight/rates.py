@@ -1,6 +1,7 @@
 """The learning-rate range test of a preflight, as text and as a picture."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -52,12 +53,11 @@ def run_range_test(config: TrialConfig, picture: AnyPath) -> RatesReport:
     name = trial_name(config)
     per_update = relative_cost(config) / config.train.max_updates
     num_updates = min(MAX_UPDATES, int(MAX_SECONDS / 2 / per_update))
-    if num_updates < MIN_UPDATES:
-        return RatesReport(name, None, None)
-    try:
-        with time_limit(MAX_SECONDS), torch.random.fork_rng(devices=[]):
+    test = None
+    if num_updates >= MIN_UPDATES:
+        with suppress(TimeLimitError), time_limit(MAX_SECONDS), torch.random.fork_rng(devices=[]):
             test = range_test(config, torch.device("cpu"), num_updates=num_updates)
-    except TimeLimitError:
+    if test is None:
         return RatesReport(name, None, None)
     # Imports matplotlib, which no other part of a preflight needs.
     from failmap.analysis.plots import write_range_test

@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from failmap.datasets.task import Batch
-from failmap.search.preflight.check import Finding, remedies
-from failmap.search.preflight.subject import Subject
+from failmap.search.preflight.check import Finding, Subject, remedies
 from failmap.search.trial.probes.common import MAX_STEPS, shown_steps
 from failmap.search.trial.probes.passes import of_one_length
 from failmap.search.trial.probes.states import spread

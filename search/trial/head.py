@@ -158,14 +158,6 @@ def without_rounding(wanted: Float64[Tensor, "*any"]) -> Float64[Tensor, "*any"]
     return torch.where((wanted - inside).abs() < _ROUNDING, inside, wanted)
 
 
-def best_outputs(
-    loss: Loss, wanted: Float64[Tensor, "*any"], interval: tuple[float, float]
-) -> Float64[Tensor, "*any"]:
-    """Return the activated output within an interval that minimises each target's loss; may be infinite."""
-    best = wanted.clamp(0, 1) if loss in ("bce", "bce_with_logits") else wanted
-    return (torch.logit(best) if loss == "bce_with_logits" else best).clamp(*interval)
-
-
 def losses_at(
     loss: Loss, outputs: Float64[Tensor, "*any"], wanted: Float64[Tensor, "*any"]
 ) -> Float64[Tensor, "*any"]:
@@ -182,8 +174,11 @@ def losses_at(
 def least_losses(
     loss: Loss, wanted: Float64[Tensor, "*any"], interval: tuple[float, float]
 ) -> Float64[Tensor, "*any"]:
-    """Return each target's least loss over the outputs in an interval."""
-    return losses_at(loss, best_outputs(loss, wanted, interval), wanted)
+    """Return each target's least loss over the activated outputs in an interval."""
+    best = wanted.clamp(0, 1) if loss in ("bce", "bce_with_logits") else wanted
+    if loss == "bce_with_logits":
+        best = torch.logit(best)
+    return losses_at(loss, best.clamp(*interval), wanted)
 
 
 def _mixed(

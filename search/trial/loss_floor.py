@@ -72,8 +72,9 @@ def floor(
     Args:
         head: Activation, target mapping and loss.
         targets: Targets in the task's units, without padding.
-        reach: The least and the largest raw output; None for any number. With the reach of an untrained
-            network (`reach_of`), the floor is the least loss before training has to widen its outputs' range.
+        reach: The least and the largest raw output; None for any number. With those of an untrained network
+            over a batch, the floor is the least loss before training has to widen its outputs' range. This
+            bound is loose, since the outputs of one label usually vary less.
     """
     interval = head.interval(reach)
     if head.loss == "cross_entropy":
@@ -81,15 +82,6 @@ def floor(
     else:
         found, costs = _elementwise(head, torch.as_tensor(targets).flatten(), interval)
     return replace(found, explanation=_explanation(head, found, costs, interval, reach))
-
-
-def reach_of(outputs: Float[Tensor, "*any"]) -> Interval:
-    """Return the least and the largest of a network's raw outputs over a batch and all its labels.
-
-    This bound is loose, since the outputs of one label usually vary less. It holds for any network, unlike
-    |h| |w|_1 + |b|, which needs the last layer and assumes that all hidden states are at their bounds.
-    """
-    return outputs.min().item(), outputs.max().item()
 
 
 def best_constant_loss(head: Head, targets: Shaped[Tensor, "batch *position"]) -> float:

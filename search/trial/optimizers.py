@@ -39,12 +39,6 @@ def build_optimizer(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> 
     return optimizer
 
 
-def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Set the learning rate of every parameter group."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
 def stays_on_host(optimizer: Optimizer, key: str) -> bool:
     """Return whether torch keeps an entry of a parameter's state on the host.
 
@@ -115,8 +109,8 @@ def _share(config: TrainConfig, update: int) -> float:
     """Return the share of the peak rate, `update` updates after the warm-up.
 
     It falls from 1 to `final_share` at the end of the budget: in `step_count` equal-ratio steps,
-    exponentially, or along half a cosine (Loshchilov and Hutter 2017, without restarts); or it rises and
-    falls in one cycle.
+    exponentially, or along half a cosine (Loshchilov and Hutter 2017, without restarts). Or it rises and
+    falls, along half a cosine each, as in torch's OneCycleLR (Smith and Topin 2018).
     """
     budget = max(config.max_updates - config.warmup_updates, 1)
     progress = update / budget
@@ -129,17 +123,12 @@ def _share(config: TrainConfig, update: int) -> float:
         case "exponential":
             return math.pow(low, progress)
         case "cosine":
-            return low + (1 - low) * (1 + math.cos(math.pi * progress)) / 2
+            return _half_cosine(1.0, low, progress)
         case "one_cycle":
-            return _one_cycle(update, budget)
-
-
-def _one_cycle(update: int, budget: int) -> float:
-    """Return the share for half a cosine up and half a cosine down (Smith and Topin 2018), as in torch."""
-    top = ONE_CYCLE_RISE * budget - 1
-    if update <= top:
-        return _half_cosine(ONE_CYCLE_FIRST, 1.0, update / top)
-    return _half_cosine(1.0, ONE_CYCLE_LAST, (update - top) / (budget - 1 - top))
+            top = ONE_CYCLE_RISE * budget - 1
+            if update <= top:
+                return _half_cosine(ONE_CYCLE_FIRST, 1.0, update / top)
+            return _half_cosine(1.0, ONE_CYCLE_LAST, (update - top) / (budget - 1 - top))
 
 
 def _half_cosine(start: float, end: float, progress: float) -> float:

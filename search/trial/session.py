@@ -18,8 +18,9 @@ from failmap.search.trial.criterion import Criterion, Decision, Progress
 from failmap.search.trial.evaluation import Measurement, measure
 from failmap.search.trial.history import History
 from failmap.search.trial.optimizers import learning_rate, plateau_step
-from failmap.search.trial.probes import Signals, is_probed, loss_signals, rounded, to_host
+from failmap.search.trial.probes.common import Signals, is_probed, rounded, to_host
 from failmap.search.trial.probes.probe import probe
+from failmap.search.trial.probes.update import loss_signals
 from failmap.search.trial.training import Interval, Training, first_nonfinite
 
 #: Maximum share of the training time spent on checkpoints.

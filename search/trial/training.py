@@ -14,15 +14,9 @@ from failmap.models.network import Interface, Teacher
 from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.optimizers import (
-    add_l2_penalty,
-    build_optimizer,
-    clip,
-    learning_rate,
-    set_learning_rate,
-)
+from failmap.search.trial.optimizers import add_l2_penalty, build_optimizer, clip, learning_rate
 from failmap.search.trial.precision import Precision
-from failmap.search.trial.probes import UpdateProbe
+from failmap.search.trial.probes.update import UpdateProbe
 
 
 class Interval(NamedTuple):
@@ -93,14 +87,13 @@ class Training:
         """Run the updates from `first` to `end` - 1, the last one probed; return None if stopped."""
         self.begin_interval(first)
         losses: list[Tensor] = []
-        for update in range(first, end - 1):
+        probe = None
+        for update in range(first, end):
             if is_stopped():
                 return None
-            losses.append(self.update(update))
-        if is_stopped():
-            return None
-        probe = UpdateProbe(self.model)
-        losses.append(self.update(end - 1, probe=probe))
+            probe = UpdateProbe(self.model) if update == end - 1 else None
+            losses.append(self.update(update, probe=probe))
+        assert probe is not None, "an interval has at least one update"
         return Interval(torch.stack(losses), probe)
 
     def update(
@@ -142,8 +135,8 @@ class Training:
         train = self.config.train
         clip(train, self.parameters)
         add_l2_penalty(train, self.parameters)
-        scheduled = learning_rate(train, update, self.rate_share)
-        set_learning_rate(self.optimizer, scheduled if rate is None else rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(train, update, self.rate_share) if rate is None else rate
         self.precision.scaling.step(self.optimizer)
 
     def traced_update(self, update: int) -> Iterator[tuple[str, Tensor]]:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from itertools import chain, count, takewhile
 from typing import Any
 
 import torch
@@ -37,7 +36,8 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value.detach()
     elif isinstance(value, dict):
-        yield from chain.from_iterable(map(_tensors, value.values()))
+        for inner in value.values():
+            yield from _tensors(inner)
 
 
 def _filled(value: Any, numbers: Iterator[float]) -> Any:
@@ -78,8 +78,9 @@ def shown_steps(num_steps: int) -> list[int]:
 
 def steps_back(num_steps: int) -> list[int]:
     """Return the last step, those 1, 8, 64, ... before it, and the first, in ascending order."""
-    powers = takewhile(lambda distance: distance < num_steps, (8**exponent for exponent in count()))
-    return sorted(num_steps - 1 - distance for distance in {0, num_steps - 1, *powers})
+    powers = (8**exponent for exponent in range(num_steps.bit_length()))
+    distances = {0, num_steps - 1, *powers}
+    return sorted(num_steps - 1 - distance for distance in distances if distance < num_steps)
 
 
 def own_steps(

@@ -163,13 +163,7 @@ class ProbePass:
     def _half_gradients(self, loss: Float[Tensor, ""]) -> HalfGradients:
         states = [layer.states for layer in self.trace.layers]
         with_graph = [tensor for tensor in states if tensor.requires_grad]
-        inputs, *rest = torch.autograd.grad(
-            loss,
-            [self.batch.inputs, *with_graph, *self.parameters],
-            retain_graph=True,
-            allow_unused=True,
-            materialize_grads=True,
-        )
+        inputs, *rest = gradients_of(loss, [self.batch.inputs, *with_graph, *self.parameters])
         found = iter(rest[: len(with_graph)])
         by_layer = [next(found) if tensor.requires_grad else None for tensor in states]
         return HalfGradients(inputs, by_layer, rest[len(with_graph) :])
@@ -183,8 +177,7 @@ class ProbePass:
         """
         if not values.requires_grad or not self.parameters:
             return None
-        settings = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
-        return list(torch.autograd.grad(values, self.parameters, weights, **settings))
+        return list(gradients_of(values, self.parameters, weights))
 
 
 @contextmanager
@@ -218,6 +211,15 @@ def moved_along(parameters: Sequence[Tensor], direction: Gradient, step_share: f
         with torch.no_grad():
             for parameter, value in zip(parameters, before, strict=True):
                 parameter.copy_(value)
+
+
+def gradients_of(
+    values: Tensor, variables: Sequence[Tensor], weights: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """Return the gradients of a weighted sum of values, zero where there is none, and keep the graph."""
+    return torch.autograd.grad(
+        values, variables, weights, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
 
 
 def gradient_of_squares(outputs: Tensor, inputs: Tensor) -> Tensor | None:

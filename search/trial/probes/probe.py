@@ -5,7 +5,7 @@ from torch import Tensor
 
 from failmap.datasets.task import Batch
 from failmap.search.trial.probes.common import Signals, to_host, without_padding
-from failmap.search.trial.probes.labels import ProbeSet, label_signals
+from failmap.search.trial.probes.labels import label_signals
 from failmap.search.trial.probes.passes import (
     ProbePass,
     evaluating,
@@ -50,7 +50,8 @@ def _share(outputs: Tensor, inputs: Tensor, forbidden: list[int] | tuple[slice, 
     if gradient is None:
         return None
     gradient = gradient.double()
-    return gradient[forbidden].norm().item() / gradient.norm().item()
+    share: float = (gradient[forbidden].norm() / gradient.norm()).item()
+    return share
 
 
 def probe(training: Training, validation: Batch, update: int) -> Signals:
@@ -81,10 +82,7 @@ def probe(training: Training, validation: Batch, update: int) -> Signals:
             sees_future = bool(getattr(config.model, "bidirectional", False))
             signals |= leak_signals(unpadded, sees_future=sees_future)
         # Last, because it moves and restores the weights, which invalidates the graphs of earlier passes.
-        signals |= label_signals(
-            ProbeSet(first, trained_on.evaluated, trained_on.are_disjoint),
-            ProbeSet(second, held_out.evaluated, held_out.are_disjoint),
-        )
+        signals |= label_signals((first, second), (trained_on, held_out))
     return to_host(signals)
 
 

@@ -12,7 +12,7 @@ from failmap.models.gates import GATES
 from failmap.models.network import LayerTrace
 from failmap.search.trial.objective import Objective
 from failmap.search.trial.probes.common import Signals, steps_back
-from failmap.search.trial.probes.passes import ProbePass
+from failmap.search.trial.probes.passes import ProbePass, gradients_of
 
 #: Share of the last step's gradient from which on an earlier step counts as reached.
 REACHED_SHARE = 1e-3
@@ -81,13 +81,8 @@ def _last_label_gradients(probe_pass: ProbePass, layers: Sequence[LayerTrace]) -
         pairs = [(first.states[indices[layer.name]], second.states[indices[layer.name]]) for layer in layers]
         above = [(g + h) / 2 for g, h in pairs if g is not None and h is not None]
         return [(first.inputs + second.inputs) / 2, *above]
-    return torch.autograd.grad(
-        last_label_loss(probe_pass.objective, probe_pass.trace.outputs, probe_pass.batch),
-        [probe_pass.batch.inputs, *(layer.states for layer in layers)],
-        retain_graph=True,
-        allow_unused=True,
-        materialize_grads=True,
-    )
+    loss = last_label_loss(probe_pass.objective, probe_pass.trace.outputs, probe_pass.batch)
+    return gradients_of(loss, [probe_pass.batch.inputs, *(layer.states for layer in layers)])
 
 
 def _passes_states_only(layer: LayerTrace) -> bool:
