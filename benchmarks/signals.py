@@ -22,7 +22,7 @@ from benchmarks.results_file import write_results
 from failmap.run_folder.paths import TrialFolder
 from failmap.search.trial import evaluation, training
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.probes import is_probed
+from failmap.search.trial.probes.common import is_probed
 from failmap.search.trial.session import TrialSession
 
 #: Evaluations of one training: 1,000 updates as a space has it by default, and 1,500.

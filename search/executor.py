@@ -24,7 +24,7 @@ from failmap.search.cluster.trial_failures import TrialFailures
 from failmap.search.config import RunConfig
 from failmap.search.shutdown import Shutdown, shutdown_on_signals
 from failmap.search.study import Study
-from failmap.search.trial.preemption import PreemptionFlag
+from failmap.search.trial.process import PreemptionFlag
 from failmap.search.trial_lifecycle import NotPickled, TrialLifecycle
 from failmap.search.worker import Worker
 

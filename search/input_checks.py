@@ -189,7 +189,7 @@ def _check_warm_start(task_config: TaskConfig, model: RecurrentConfig, storage: 
     from failmap.datasets import build_task
     from failmap.models.network import Interface
     from failmap.models.recurrent import RecurrentNetwork
-    from failmap.search.trial.warm_start import start_from, stored_weights
+    from failmap.search.trial.checkpoint import start_from, stored_weights
 
     assert model.start_from is not None
     # First: it is fast, and building a task may not be.

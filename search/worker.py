@@ -14,14 +14,14 @@ from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialReco
 from failmap.run_folder.storage import flag_exists, read_text
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError, current_attempt
-from failmap.search.trial.memory import (
+from failmap.search.trial.process import (
+    PreemptedError,
     describe_size,
     free_memory,
     is_device_broken,
     is_out_of_memory,
     limit_memory,
 )
-from failmap.search.trial.preemption import PreemptedError
 from failmap.search.trial.session import TrialSession
 
 #: Exceptions that end only the trial that raised them, not the process, which later trials reuse.

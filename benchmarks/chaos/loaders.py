@@ -40,10 +40,9 @@ from failmap.search.lease_terms import Owner
 from failmap.search.loading import from_yaml, load, to_yaml
 from failmap.search.run_status import read_run_status
 from failmap.search.terminal.run_list import as_json, line_of
-from failmap.search.trial.checkpoint import Snapshot
+from failmap.search.trial.checkpoint import Snapshot, stored_weights
 from failmap.search.trial.criterion import Progress
 from failmap.search.trial.history import current_attempt
-from failmap.search.trial.warm_start import stored_weights
 
 Verdict = Literal["accepted", "refused"]
 

@@ -26,7 +26,7 @@ def _case(topic: str, statement: str, floor: float, source: str, **output: str) 
     )
 
     def judge(arms: Arms) -> Verdict:
-        predicted = Training(config, torch.device("cpu")).objective.floor().loss
+        predicted = Training(config, torch.device("cpu")).objective.floor.loss
         (result,) = arms["trained"]
         reached = min(e.validation_loss for e in result.evaluations if e.validation_loss is not None)
         told = f"predicted {predicted:.4f}, reached {reached:.4f}, accuracy {result.metric:.2f}"
@@ -55,7 +55,7 @@ def _foretold(arms: Arms) -> Verdict:
     """What the floor says before training, and what training says."""
     right, num_reachable = 0, 0
     for name, (config,) in _COMBINATIONS.items():
-        is_reachable = Training(config, torch.device("cpu")).objective.floor().is_reachable
+        is_reachable = Training(config, torch.device("cpu")).objective.floor.is_reachable
         (result,) = arms[name]
         num_reachable += is_reachable
         right += is_reachable == result.has_learned

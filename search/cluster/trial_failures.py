@@ -11,7 +11,7 @@ import ray
 from ray.tune.experiment import Trial
 
 from failmap.run_folder.records import FaultKind
-from failmap.search.trial.preemption import PreemptedError
+from failmap.search.trial.process import PreemptedError
 from failmap.search.trial_lifecycle import NotPickled, TrialLifecycle
 
 Key = TypeVar("Key")

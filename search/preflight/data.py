@@ -5,8 +5,7 @@ import math
 from failmap.datasets import build_task
 from failmap.datasets.baselines import measure_baselines
 from failmap.datasets.task import num_shared
-from failmap.search.preflight.check import Finding, Status
-from failmap.search.preflight.subject import Subject
+from failmap.search.preflight.check import Finding, Status, Subject
 
 #: Inputs of a larger root mean square saturate the units of a default initialization; standardised
 #: features have 1.
@@ -66,10 +65,8 @@ def duplicates(subject: Subject) -> Finding:
         "test in training": num_shared(test, train),
         "test in validation": num_shared(test, validation),
     }
-    shared = max(
-        counts["validation in training"] / len(validation.inputs),
-        counts["test in training"] / len(test.inputs),
-    )
+    shared_validation = counts["validation in training"] / len(validation.inputs)
+    shared = max(shared_validation, counts["test in training"] / len(test.inputs))
     details = {name: float(count) for name, count in counts.items()}
     unit = "of the held-out sequences are in the training set"
     message = ", ".join(f"{count:,} {name}" for name, count in counts.items())
@@ -89,7 +86,7 @@ def baselines(subject: Subject) -> Finding:
     """Compare predictors without a network, such as a constant or a linear map, with the criterion."""
     task, config = subject.task, subject.config
     measured = measure_baselines(task, config.seed, NUM_BASELINE_TRAIN)
-    target = target_metric(subject)
+    target = subject.objective.target_metric(config.criterion.score)
     is_accuracy = task.perfect_metric > task.chance.metric
     best = (max if is_accuracy else min)(measured, key=lambda baseline: baseline.metric)
     details = {baseline.name: baseline.metric for baseline in measured}
@@ -100,11 +97,3 @@ def baselines(subject: Subject) -> Finding:
         return Finding("pass", message, best.metric, unit, details=details)
     advice = "a stricter criterion.score, or a task that needs memory: this one is solved without a network"
     return Finding("warn", message, best.metric, unit, advice, details)
-
-
-def target_metric(subject: Subject) -> float:
-    """Return the criterion in units of the task's metric."""
-    task, score = subject.task, subject.config.criterion.score
-    if score is None:
-        return task.target_metric
-    return task.chance.metric + score * (task.perfect_metric - task.chance.metric)

@@ -4,10 +4,8 @@ import math
 
 import torch
 
-from failmap.search.preflight.check import Finding, remedies
-from failmap.search.preflight.subject import Subject
-from failmap.search.trial.loss_floor import reach_of
-from failmap.search.trial.probes.batches import first_of
+from failmap.search.preflight.check import Finding, Subject, remedies
+from failmap.search.trial.probes.passes import first_of
 
 #: The loss of an untrained network over that of outputs of zero.
 MAX_AGAINST_ZERO = 1.5
@@ -42,11 +40,12 @@ def initial_loss(subject: Subject) -> Finding:
         return Finding("fail", message, ratio, unit, advice, details)
     if loss > MAX_AGAINST_ZERO * zero:
         message += f", outputs of zero {zero:.4g}"
-        options = remedies(
-            subject.config, "model.layer_norm=true", "a smaller initialization", "smaller inputs"
-        )
-        return Finding("warn", message, ratio, unit, f"outputs are too large: {options}", details)
-    target_rms = _target_rms(subject)
+        options = "model.layer_norm=true", "a smaller initialization", "smaller inputs"
+        advice = f"outputs are too large: {remedies(subject.config, *options)}"
+        return Finding("warn", message, ratio, unit, advice, details)
+    scaled = batch.targets * objective.head.scale + objective.head.offset
+    # Classes are not scaled.
+    target_rms = 0.0 if objective.kind == "category" else scaled.double().square().mean().sqrt().item()
     if target_rms > MAX_TARGET_RMS or zero > MAX_ZERO_AGAINST_CHANCE * chance > 0:
         message += f"; targets have a root mean square of {target_rms:.3g}"
         advice = "targets lie far from the first outputs: output.target_range=standardised"
@@ -57,21 +56,13 @@ def initial_loss(subject: Subject) -> Finding:
     return Finding("pass", message, ratio, unit, details=details)
 
 
-def _target_rms(subject: Subject) -> float:
-    """Return the root mean square of the scaled targets; 0 for classes."""
-    if subject.objective.kind == "category":
-        return 0.0
-    scaled = subject.batch.targets * subject.objective.scale + subject.objective.offset
-    return scaled.double().square().mean().sqrt().item()
-
-
 @torch.no_grad()
 def output_floor(subject: Subject) -> Finding:
     """Find the lowest loss of all outputs, and of those in the range that the network has initially."""
     validation = subject.task.validation_set()
     batch = first_of(validation, max(1, MAX_TARGETS // validation.targets[0].numel()))
     floor = subject.loss_floor(batch)
-    low, high = reach_of(subject.trace(subject.batch, training=False).outputs)
+    low, high = (end.item() for end in subject.trace(subject.batch, training=False).outputs.aminmax())
     initial = subject.loss_floor(batch, (low, high))
     constant = subject.constant_guess_loss(batch)
     details = {

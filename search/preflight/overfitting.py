@@ -9,12 +9,11 @@ from time import monotonic
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch.nn.utils import parameters_to_vector
 
 from failmap.datasets.task import Batch
 from failmap.run_folder.wording import quantity
-from failmap.search.preflight.check import Finding, Status, remedies
-from failmap.search.preflight.subject import Subject
+from failmap.search.preflight.check import Finding, Status, Subject, TimeLimitError, remedies
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.training import Training
 
@@ -30,35 +29,22 @@ _RISE_FACTOR = 1.5
 _FALL_SHARE = 0.03
 #: It oscillates if the last fifth spreads over this share of its median, and turns at every fourth update.
 _SPREAD_SHARE, _TURN_SHARE = 0.25, 0.25
-#: Tolerance of "at chance" and "at the floor", as a share of the constant's loss.
+#: Tolerance of "at chance" and "stays at the floor", as a share of the constant's loss.
 _TOLERANCE = 0.05
 #: Relative change of the weights below which they have not moved.
 _MIN_WEIGHT_CHANGE = 1e-3
 
 TrendKind = Literal[
-    "overfitted",
-    "explodes",
-    "goes up",
-    "falling",
-    "oscillates",
-    "flat",
-    "flat at chance",
-    "at the floor",
-    "too few",
-]
+    "overfitted", "explodes", "goes up", "still falls", "oscillates",
+    "stays flat", "stays flat at chance", "stays at the floor", "too few",
+]  # fmt: skip
 _ADVICE: dict[TrendKind, str] = {
     "explodes": "a learning rate 10 times lower, or train.clip_norm=1.0; range_test=true finds one",
     "goes up": "a learning rate 10 times lower, or train.clip_norm=1.0; range_test=true finds one",
     "oscillates": "a learning rate 3 to 10 times lower, or a larger train.batch_size",
-    "falling": "inconclusive: give it more updates, or a higher learning rate",
-    "flat": "a higher learning rate, or another optimizer; range_test=true finds one",
-    "at the floor": "the output can go no lower: see output_floor",
-}
-_DESCRIPTIONS: dict[TrendKind, str] = {
-    "falling": "still falls",
-    "flat": "stays flat",
-    "flat at chance": "stays flat at chance",
-    "at the floor": "stays at the floor",
+    "still falls": "inconclusive: give it more updates, or a higher learning rate",
+    "stays flat": "a higher learning rate, or another optimizer; range_test=true finds one",
+    "stays at the floor": "the output can go no lower: see output_floor",
 }
 
 
@@ -70,25 +56,21 @@ class Trend:
     last: float
 
 
-class TooFewUpdatesError(Exception):
-    """The time limit allowed too few updates for a conclusion."""
-
-
 def overfitting(subject: Subject) -> Finding:
     """Train on one fixed batch without dropout until it is memorised or the time is up.
 
     Raises:
-        TooFewUpdatesError: The time allowed too few updates for a conclusion.
+        TimeLimitError: The time allowed too few updates for a conclusion.
     """
     batch = subject.draw(NUM_SEQUENCES)
     training = Training(_without_dropout(subject.config), torch.device("cpu"))
-    before = _weights(training)
+    before = parameters_to_vector(training.parameters).detach().double()
     constant, floor = subject.constant_guess_loss(batch), subject.loss_floor(batch).loss
     losses = _train(training, batch, target_loss(constant, floor), subject.training_seconds)
     trend = classify_trend(losses, constant, floor)
     if trend.kind == "too few":
         seconds = subject.training_seconds
-        raise TooFewUpdatesError(f"only {len(losses)} updates in {seconds:.1f} s: too few for a conclusion")
+        raise TimeLimitError(f"only {len(losses)} updates in {seconds:.1f} s: too few for a conclusion")
     details = {
         "updates": float(len(losses)),
         "first_loss": losses[0],
@@ -100,18 +82,14 @@ def overfitting(subject: Subject) -> Finding:
     message = _message(trend, losses, constant)
     if trend.kind == "overfitted":
         return Finding("pass", message, share, unit, details=details)
-    weight_change = ((_weights(training) - before).norm() / before.norm()).item()
-    if weight_change < _MIN_WEIGHT_CHANGE and trend.kind.startswith("flat"):
+    after = parameters_to_vector(training.parameters).detach().double()
+    weight_change = ((after - before).norm() / before.norm()).item()
+    if weight_change < _MIN_WEIGHT_CHANGE and trend.kind.startswith("stays flat"):
         message += f"; the weights moved by {weight_change:.1g} of their size"
-        return Finding("fail", message, share, unit, _ADVICE["flat"], details)
-    status: Status = "warn" if trend.kind == "falling" else "fail"
-    if trend.kind == "flat at chance":
-        options = (
-            "fewer layers",
-            "shorter sequences",
-            "task.supervision=every_step",
-            "model.layer_norm=true",
-        )
+        return Finding("fail", message, share, unit, _ADVICE["stays flat"], details)
+    status: Status = "warn" if trend.kind == "still falls" else "fail"
+    if trend.kind == "stays flat at chance":
+        options = "fewer layers", "shorter sequences", "task.supervision=every_step", "model.layer_norm=true"
         advice = f"the input does not reach the output: {remedies(subject.config, *options)}"
     else:
         advice = _ADVICE[trend.kind]
@@ -144,14 +122,14 @@ def classify_trend(losses: Sequence[float], constant: float, floor: float) -> Tr
     before = median(losses[-2 * fifth : -fifth])
     earlier = median(losses[-3 * fifth : -2 * fifth])
     if last - floor < (1 - _FALL_SHARE) * (before - floor) and before < earlier:
-        return Trend("falling", last)
+        return Trend("still falls", last)
     if _oscillates(losses[-fifth:]):
         return Trend("oscillates", last)
     if abs(last - constant) <= _TOLERANCE * abs(constant):
-        return Trend("flat at chance", last)
+        return Trend("stays flat at chance", last)
     if last - floor <= _TOLERANCE * abs(constant):
-        return Trend("at the floor", last)
-    return Trend("flat", last)
+        return Trend("stays at the floor", last)
+    return Trend("stays flat", last)
 
 
 def _oscillates(losses: Sequence[float]) -> bool:
@@ -171,16 +149,9 @@ def _train(training: Training, batch: Batch, target: float, seconds: float) -> l
     training.model.train()
     for update in range(MAX_UPDATES):
         # Schedules are defined up to the last update; beyond it, its rate is kept.
-        update = min(update, last_update)
-        teacher = training.teacher(batch, update)
-        outputs = training.precision.outputs(training.model, batch.inputs, batch.lengths, teacher)
-        loss = training.objective.loss(outputs, batch)
-        losses.append(loss.item())
+        losses.append(training.update(min(update, last_update), batch=batch).item())
         if not math.isfinite(losses[-1]) or losses[-1] <= target or monotonic() > deadline:
             break
-        training.backward(loss)
-        training.clip()
-        training.step(update)
     return losses
 
 
@@ -190,16 +161,11 @@ def _message(trend: Trend, losses: Sequence[float], constant: float) -> str:
         return f"the loss of a fixed batch explodes: not finite {after}"
     if trend.kind == "overfitted":
         return f"a batch of {NUM_SEQUENCES} is memorised {after}"
-    description = _DESCRIPTIONS.get(trend.kind, trend.kind)
     change = f"{losses[0]:.3g} to {trend.last:.3g} {after}"
-    return f"the loss of a fixed batch {description}: {change}, a constant guess has {constant:.3g}"
+    return f"the loss of a fixed batch {trend.kind}: {change}, a constant guess has {constant:.3g}"
 
 
 def _without_dropout(config: TrialConfig) -> TrialConfig:
     """Dropout is meant to prevent memorisation, so it is off here."""
     names = {"dropout", "variational_dropout"} & set(type(config.model).model_fields)
     return config.model_copy(update={"model": config.model.model_copy(update=dict.fromkeys(names, 0.0))})
-
-
-def _weights(training: Training) -> Tensor:
-    return torch.cat([parameter.detach().double().flatten() for parameter in training.parameters])

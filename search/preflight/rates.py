@@ -1,6 +1,7 @@
 """The learning-rate range test of a preflight, as text and as a picture."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,8 @@ from failmap.analysis.rate_curve import RateCurve
 from failmap.run_folder.storage import AnyPath
 from failmap.search.cost import relative_cost
 from failmap.search.preflight.check import TimeLimitError, time_limit
-from failmap.search.preflight.selection import Candidate
+from failmap.search.preflight.selection import trial_name
+from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.range_test import RangeTest, range_test
 
 #: Time limit of a test, which is planned to take half of it on a nominal core.
@@ -46,22 +48,22 @@ class RatesReport:
             yield f"picture: {self.picture}"
 
 
-def run_range_test(candidate: Candidate, picture: AnyPath) -> RatesReport:
+def run_range_test(config: TrialConfig, picture: AnyPath) -> RatesReport:
     """Run a range test of a trial and save its picture."""
-    per_update = relative_cost(candidate.config) / candidate.config.train.max_updates
+    name = trial_name(config)
+    per_update = relative_cost(config) / config.train.max_updates
     num_updates = min(MAX_UPDATES, int(MAX_SECONDS / 2 / per_update))
-    if num_updates < MIN_UPDATES:
-        return RatesReport(candidate.name, None, None)
-    try:
-        with time_limit(MAX_SECONDS), torch.random.fork_rng(devices=[]):
-            test = range_test(candidate.config, torch.device("cpu"), num_updates=num_updates)
-    except TimeLimitError:
-        return RatesReport(candidate.name, None, None)
+    test = None
+    if num_updates >= MIN_UPDATES:
+        with suppress(TimeLimitError), time_limit(MAX_SECONDS), torch.random.fork_rng(devices=[]):
+            test = range_test(config, torch.device("cpu"), num_updates=num_updates)
+    if test is None:
+        return RatesReport(name, None, None)
     # Imports matplotlib, which no other part of a preflight needs.
     from failmap.analysis.plots import write_range_test
 
-    curve = RateCurve(candidate.name, test.rates, test.losses, test.smoothed, test.steepest, test.suggested)
-    return RatesReport(candidate.name, test, write_range_test(curve, picture))
+    curve = RateCurve(name, test.rates, test.losses, test.smoothed, test.steepest, test.suggested)
+    return RatesReport(name, test, write_range_test(curve, picture))
 
 
 def curve_lines(rates: Sequence[float], smoothed: Sequence[float], steepest: float | None) -> Iterator[str]:

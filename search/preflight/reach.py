@@ -9,12 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from failmap.datasets.task import Batch
-from failmap.search.preflight.check import Finding, remedies
-from failmap.search.preflight.subject import Subject
-from failmap.search.trial.probes.batches import of_one_length
+from failmap.search.preflight.check import Finding, Subject, remedies
 from failmap.search.trial.probes.common import MAX_STEPS, shown_steps
+from failmap.search.trial.probes.passes import of_one_length
 from failmap.search.trial.probes.states import spread
-from failmap.search.trial.probes.time import reach
+from failmap.search.trial.probes.time import last_label_loss, reach
 
 #: An LSTM at torch's initialization loses a factor of 4 a layer. Below a hundredth, which is four layers of
 #: it, trials of 1,500 updates were seen to stay at chance for long stretches of sequence lengths.
@@ -95,15 +94,12 @@ def reach_in_depth(subject: Subject) -> Finding:
         message = f"one layer: its last output varies by {value:.2g}"
         return Finding("pass", message, value, "spread", details=details)
     first, *_, last = spreads.values()
-    message, unit = (
-        f"last outputs vary by {first:.2g} in the first layer, {last:.2g} in the last",
-        "of the first",
-    )
+    message = f"last outputs vary by {first:.2g} in the first layer, {last:.2g} in the last"
     if last > MIN_SPREAD_SHARE * first:
-        return Finding("pass", message, last / first if first else math.nan, unit, details=details)
+        return Finding("pass", message, last / first if first else math.nan, "of the first", details=details)
     advice = remedies(subject.config, "model.residual=true", "model.layer_norm=true", "fewer layers")
-    share = last / first if first else 0.0
-    return Finding("warn", f"{message}: little is left of the input", share, unit, advice, details)
+    message += ": little is left of the input"
+    return Finding("warn", message, last / first if first else 0.0, "of the first", advice, details)
 
 
 def reach_in_time(subject: Subject) -> Finding:
@@ -132,11 +128,7 @@ def reach_in_time(subject: Subject) -> Finding:
 def gradient_by_step(subject: Subject, batch: Batch) -> Float[Tensor, "time"]:
     """Return the norm of d loss / d x_t for each t; with a target at each step, of the last step's loss."""
     batch = batch._replace(inputs=batch.inputs.clone().requires_grad_())
-    outputs = subject.trace(batch, training=False).outputs
-    labelled = batch
-    if subject.config.task.target_layout == "step":
-        outputs, labelled = outputs[:, -1:], batch._replace(targets=batch.targets[:, -1:])
-    loss = subject.objective.loss(outputs, labelled)
+    loss = last_label_loss(subject.objective, subject.trace(batch, training=False).outputs, batch)
     if not loss.requires_grad:
         return torch.zeros(batch.inputs.shape[1])
     (gradient,) = torch.autograd.grad(loss, batch.inputs, materialize_grads=True, allow_unused=True)

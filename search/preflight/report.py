@@ -1,6 +1,7 @@
 """The report of a preflight: its data, its JSON, and its text in a terminal."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -74,23 +75,16 @@ class Row:
 
     Attributes:
         check: Name of the check.
+        status, advice: Those of all findings.
         findings: One finding for each of the trials.
         trials: Names of the trials; empty if the report has only one trial.
     """
 
     check: str
+    status: Status
+    advice: str
     findings: tuple[Finding, ...]
     trials: tuple[str, ...]
-
-    @property
-    def status(self) -> Status:
-        """The status that all findings share."""
-        return self.findings[0].status
-
-    @property
-    def advice(self) -> str:
-        """The advice that all findings share."""
-        return self.findings[0].advice
 
     @property
     def number(self) -> str:
@@ -113,18 +107,15 @@ class Row:
 
 def rows(trials: Sequence[TrialReport]) -> list[Row]:
     """Group findings by check, status and advice, in the order of the checks."""
-    grouped: dict[tuple[str, Status, str], list[tuple[str, Finding]]] = {}
+    grouped: dict[tuple[str, Status, str], dict[str, Finding]] = defaultdict(dict)
     for check in dict.fromkeys(check for trial in trials for check in trial.findings):
         for trial in trials:
-            finding = trial.findings.get(check)
-            if finding is not None:
-                key = (check, finding.status, finding.advice)
-                grouped.setdefault(key, []).append((trial.name, finding))
-    result = []
-    for (check, _, _), group in grouped.items():
-        names = tuple(name for name, _ in group) if len(trials) > 1 else ()
-        result.append(Row(check, tuple(finding for _, finding in group), names))
-    return result
+            if (finding := trial.findings.get(check)) is not None:
+                grouped[check, finding.status, finding.advice][trial.name] = finding
+    return [
+        Row(*key, tuple(group.values()), tuple(group) if len(trials) > 1 else ())
+        for key, group in grouped.items()
+    ]
 
 
 def number_text(value: float) -> str:
@@ -135,6 +126,11 @@ def number_text(value: float) -> str:
 def to_json(report: Report) -> dict[str, Any]:
     """Return the report as JSON data (docs/preflight.md); numbers that are not finite become null."""
     rates = report.rates
+    range_test = None
+    if rates is not None:
+        picture = None if rates.picture is None else str(rates.picture)
+        curve = {} if rates.test is None else _finite(asdict(rates.test))
+        range_test = {"name": rates.name, "picture": picture, **curve}
     return {
         "schema": SCHEMA_VERSION,
         "title": report.title,
@@ -142,13 +138,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 2),
         "trials": [_trial_json(trial) for trial in report.trials],
         "not_checked": list(report.not_checked),
-        "range_test": None
-        if rates is None
-        else {
-            "name": rates.name,
-            "picture": None if rates.picture is None else str(rates.picture),
-            **({} if rates.test is None else _finite(asdict(rates.test))),
-        },
+        "range_test": range_test,
     }
 
 
@@ -201,9 +191,9 @@ def _table(report: Report) -> Table:
 def _not_checked_lines(report: Report) -> Iterator[str]:
     """Yield what was not checked and why; checks with the same reason share a line."""
     for trial in report.trials:
-        by_reason: dict[str, list[str]] = {}
+        by_reason: dict[str, list[str]] = defaultdict(list)
         for check, reason in trial.not_checked.items():
-            by_reason.setdefault(reason, []).append(check)
+            by_reason[reason].append(check)
         for reason, checks in by_reason.items():
             yield f"not checked: {', '.join(checks)} of {trial.name}: {reason}"
     yield from (f"not checked: {line}" for line in report.not_checked)

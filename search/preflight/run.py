@@ -1,5 +1,6 @@
 """The preflight of a space, in full or in brief: which trials and checks run, and within which time."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +14,17 @@ from failmap.run_folder.wording import quantity
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
 from failmap.search.loading.request import default_space
-from failmap.search.preflight.check import Check, Finding, TimeLimitError, time_limit
+from failmap.search.preflight.check import Check, Finding, Subject, TimeLimitError, time_limit
 from failmap.search.preflight.data import baselines, data_notes, duplicates, input_scale
 from failmap.search.preflight.initial_loss import initial_loss, output_floor
 from failmap.search.preflight.leaks import leak_across_batch, leak_from_future
-from failmap.search.preflight.overfitting import TooFewUpdatesError, overfitting
+from failmap.search.preflight.overfitting import overfitting
 from failmap.search.preflight.rates import run_range_test
 from failmap.search.preflight.reach import gradients, reach_in_depth, reach_in_time
 from failmap.search.preflight.report import Report, TrialReport, rows
-from failmap.search.preflight.selection import Candidate, select
+from failmap.search.preflight.selection import select, trial_name
 from failmap.search.preflight.shapes import modes, shapes
-from failmap.search.preflight.subject import Subject
+from failmap.search.trial.config import TrialConfig
 
 #: In order: the checks that others rely on first, the slow ones last.
 CHECKS = (
@@ -80,21 +81,21 @@ def preflight(
     remaining = [*selection.smallest, *selection.largest]
     rates = None
     if picture is not None:
-        on_trial(f"learning rates, {remaining[0].name}")
+        on_trial(f"learning rates, {trial_name(remaining[0])}")
         rates = run_range_test(remaining[0], picture)
     trials: list[TrialReport] = []
     while remaining and monotonic() < deadline:
-        candidate = remaining.pop(0)
-        on_trial(candidate.name)
+        trial = remaining.pop(0)
+        on_trial(trial_name(trial))
         share = (deadline - monotonic()) / (len(remaining) + 1) * _TRAINING_SHARE
         training_seconds = min(MAX_TRAINING_SECONDS, max(MIN_TRAINING_SECONDS, share))
-        trials.append(_build_and_check(candidate, training_seconds, deadline))
-    left_out = (*(f"{candidate.name}: no time left" for candidate in remaining), *selection.left_out)
+        trials.append(_build_and_check(trial, training_seconds, deadline))
+    left_out = (*(f"{trial_name(trial)}: no time left" for trial in remaining), *selection.left_out)
     title = trials[0].name if len(trials) == 1 and not left_out else f"space {config.space.name}"
     return Report(title, tuple(trials), left_out, monotonic() - started, rates)
 
 
-def check_trial(subject: Subject, name: str, checks: Sequence[Check], deadline: float) -> TrialReport:
+def check_trial(subject: Subject, checks: Sequence[Check], deadline: float) -> TrialReport:
     """Run checks on one trial until the deadline, in seconds of time.monotonic."""
     started = monotonic()
     findings: dict[str, Finding] = {}
@@ -107,33 +108,29 @@ def check_trial(subject: Subject, name: str, checks: Sequence[Check], deadline: 
         try:
             with time_limit(seconds):
                 findings[check.name] = check.run(subject)
-        except TimeLimitError:
-            not_checked[check.name] = f"took longer than {seconds:.1f} s"
-        except TooFewUpdatesError as error:
+        except TimeLimitError as error:
             not_checked[check.name] = str(error)
         except Exception as error:
             # A network or a task may raise anything: that is a finding, and the next check runs.
             message = f"raised {type(error).__name__}: {_first_line(error)}"
-            findings[check.name] = _failure(message, "a pass through this trial raises: correct that first")
-    return TrialReport(name, subject.config, findings, not_checked, monotonic() - started)
+            advice = "a pass through this trial raises: correct that first"
+            findings[check.name] = Finding("fail", message, math.nan, "", advice)
+    return TrialReport(
+        trial_name(subject.config), subject.config, findings, not_checked, monotonic() - started
+    )
 
 
-def _build_and_check(candidate: Candidate, training_seconds: float, deadline: float) -> TrialReport:
+def _build_and_check(config: TrialConfig, training_seconds: float, deadline: float) -> TrialReport:
     """Build and check one trial; an error while it is built becomes a finding."""
     started = monotonic()
     try:
         with torch.random.fork_rng(devices=[]):
-            subject = Subject(candidate.config, training_seconds=training_seconds)
-            return check_trial(subject, candidate.name, CHECKS, deadline)
+            return check_trial(Subject(config, training_seconds=training_seconds), CHECKS, deadline)
     except Exception as error:
         # A task or a network may raise anything while it is built.
         message = f"cannot be built: {type(error).__name__}: {error}"
-        findings = {"build": _failure(message, "correct what the message names")}
-        return TrialReport(candidate.name, candidate.config, findings, {}, monotonic() - started)
-
-
-def _failure(message: str, advice: str) -> Finding:
-    return Finding("fail", message, float("nan"), "", advice)
+        findings = {"build": Finding("fail", message, math.nan, "", "correct what the message names")}
+        return TrialReport(trial_name(config), config, findings, {}, monotonic() - started)
 
 
 def _first_line(error: Exception) -> str:
@@ -177,20 +174,20 @@ def check_command(arguments: Sequence[str]) -> str:
     return command_line("check", *space, *others)
 
 
-def _check_in_brief(candidates: Sequence[Candidate], deadline: float) -> Iterator[TrialReport]:
+def _check_in_brief(trials: Sequence[TrialConfig], deadline: float) -> Iterator[TrialReport]:
     """Yield the reports of as many trials as there is time for."""
-    for candidate in candidates[:MAX_BRIEF_TRIALS]:
+    for config in trials[:MAX_BRIEF_TRIALS]:
         if monotonic() > deadline:
             return
-        if relative_cost(candidate.config) / candidate.config.train.max_updates > MAX_UPDATE_SECONDS:
+        if relative_cost(config) / config.train.max_updates > MAX_UPDATE_SECONDS:
             continue
         try:
-            subject = Subject(candidate.config, max_products=_BRIEF_MAX_PRODUCTS)
+            subject = Subject(config, max_products=_BRIEF_MAX_PRODUCTS)
         except Exception as error:
             # Whatever it raises would end every trial of the run.
             message = _first_line(error) or type(error).__name__
-            raise UserError(f"{candidate.name}: cannot be built: {message}") from error
-        yield check_trial(subject, candidate.name, BRIEF_CHECKS, monotonic() + BRIEF_TRIAL_SECONDS)
+            raise UserError(f"{trial_name(config)}: cannot be built: {message}") from error
+        yield check_trial(subject, BRIEF_CHECKS, monotonic() + BRIEF_TRIAL_SECONDS)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +18,6 @@ _KIND_GROUPS = ("task.name", "model.name", "output")
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A trial that represents many."""
-
-    name: str
-    config: TrialConfig
-
-
-@dataclass(frozen=True)
 class Selection:
     """The trials to check, in order.
 
@@ -34,23 +27,21 @@ class Selection:
         left_out: What is not checked, a line each.
     """
 
-    smallest: tuple[Candidate, ...]
-    largest: tuple[Candidate, ...]
+    smallest: tuple[TrialConfig, ...]
+    largest: tuple[TrialConfig, ...]
     left_out: tuple[str, ...]
 
 
 def select(space: Space, seed: int) -> Selection:
     """Select the default recipe of every task, network and output at both ends of the map."""
-    kinds: dict[tuple[str, ...], list[TrialConfig]] = {}
-    num_trials = 0
+    kinds: dict[tuple[str, ...], list[TrialConfig]] = defaultdict(list)
     for config in _default_trials(space, seed):
-        num_trials += 1
-        kinds.setdefault(_kind(config), []).append(config)
+        kinds[_kind(config)].append(config)
     ends = [(min(configs, key=relative_cost), max(configs, key=relative_cost)) for configs in kinds.values()]
-    smallest = tuple(Candidate(trial_name(least), least) for least, _ in ends)
-    largest = tuple(Candidate(trial_name(most), most) for least, most in ends if most != least)
+    smallest = tuple(least for least, _ in ends)
+    largest = tuple(most for least, most in ends if most != least)
     left_out = []
-    between = num_trials - len(smallest) - len(largest)
+    between = sum(map(len, kinds.values())) - len(smallest) - len(largest)
     if between:
         left_out.append(f"{between:,} cells between the smallest and the largest of each kind")
     axes = [axis.path for axis in space.recipe_axes if not _is_kind(axis) and len(axis.grid()) > 1]

@@ -7,9 +7,8 @@ from torch import Tensor, nn
 
 from failmap.datasets.task import Batch
 from failmap.models.config import DecodingConfig
-from failmap.search.preflight.check import Finding
-from failmap.search.preflight.subject import Subject
-from failmap.search.trial.probes.batches import first_of
+from failmap.search.preflight.check import Finding, Subject
+from failmap.search.trial.probes.passes import first_of
 
 #: Relative difference of outputs up to which they differ by rounding: float32 has 7 digits.
 ROUNDING = 1e-5

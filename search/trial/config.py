@@ -12,20 +12,16 @@ Activation = Literal["none", "sigmoid", "tanh", "scaled"]
 TargetRange = Literal["task", "zero_one", "minus_one_one", "standardised"]
 Loss = Literal["bce_with_logits", "bce", "cross_entropy", "mse", "huber"]
 
-#: The default loss of each kind of target.
-NATURAL_LOSS: dict[TargetKind, Loss] = {
-    "binary": "bce_with_logits",
-    "category": "cross_entropy",
-    "number": "mse",
-    "share": "bce_with_logits",
-}
-#: The losses that each kind of target allows; all but cross-entropy compare each class with 0 or 1.
+#: The losses that each kind of target allows, the default one first; all but cross-entropy compare each class
+#: with 0 or 1.
 FITTING_LOSSES: dict[TargetKind, tuple[Loss, ...]] = {
     "binary": ("bce_with_logits", "bce", "mse", "huber"),
     "category": ("cross_entropy", "bce_with_logits", "bce", "mse", "huber"),
     "number": ("mse", "huber", "bce", "bce_with_logits"),
     "share": ("bce_with_logits", "bce", "mse", "huber"),
 }
+#: The default loss of each kind of target.
+NATURAL_LOSS: dict[TargetKind, Loss] = {kind: losses[0] for kind, losses in FITTING_LOSSES.items()}
 
 
 class OutputConfig(Config):

@@ -1,6 +1,5 @@
 """Evaluation of a network on data that it is not trained on."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,8 @@ from failmap.datasets.task import Batch
 from failmap.models.network import Network
 from failmap.search.trial.objective import Objective
 from failmap.search.trial.precision import Precision
-from failmap.search.trial.probes import Signals, state_signals, to_host
+from failmap.search.trial.probes.common import Signals, to_host
+from failmap.search.trial.probes.states import state_signals
 
 #: Maximum numbers held at a time for hidden states and outputs: 256 MB in float32.
 MAX_ENTRIES = 2**26
@@ -42,7 +42,7 @@ def measure(model: Network, objective: Objective, batch: Batch, precision: Preci
     measured: list[dict[str, Tensor]] = []
     signals: Signals = {}
     num_labels = objective.num_labels(batch)
-    for part in _chunks(model, objective, batch):
+    for part in batch.split(_chunk_size(model, objective, batch)):
         trace = precision.trace(model, part.inputs, part.lengths)
         share = objective.num_labels(part) / num_labels
         values = {
@@ -58,9 +58,8 @@ def measure(model: Network, objective: Objective, batch: Batch, precision: Preci
     return Measurement(means.pop("loss"), means.pop("metric"), means, signals)
 
 
-def _chunks(model: Network, objective: Objective, batch: Batch) -> Iterator[Batch]:
-    """Split a batch into parts whose states and outputs fit."""
-    num_sequences, num_steps = batch.inputs.shape[:2]
+def _chunk_size(model: Network, objective: Objective, batch: Batch) -> int:
+    """Return the number of sequences whose states and outputs fit in memory."""
     num_outputs = batch.targets[0].numel() * (objective.head.size if objective.kind == "category" else 1)
-    entries = model.state_entries(num_steps) + _COPIES_OF_OUTPUTS * num_outputs
-    return batch.split(min(num_sequences, max(1, MAX_ENTRIES // entries)))
+    entries = model.state_entries(batch.inputs.shape[1]) + _COPIES_OF_OUTPUTS * num_outputs
+    return max(1, MAX_ENTRIES // entries)

@@ -20,7 +20,7 @@ LEAST_PROBABILITY = 1e-7
 #: Targets this close beyond 0 or 1 are there by rounding.
 _ROUNDING = 1e-6
 
-_ELEMENTWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+_ELEMENTWISE: dict[str, Callable[..., Tensor]] = {
     "mse": functional.mse_loss,
     "huber": functional.huber_loss,
     "bce": functional.binary_cross_entropy,
@@ -87,12 +87,6 @@ class Head:
             return NATURAL_LOSS[self.kind] == "bce_with_logits"
         return self.activation == "none" and self.loss == NATURAL_LOSS[self.kind]
 
-    @property
-    def scaled_range(self) -> tuple[float, float]:
-        """The range of a scaled activation's outputs."""
-        beyond = MARGIN * (self.high - self.low)
-        return self.low - beyond, self.high + beyond
-
     def activated(self, raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         """Apply the activation, which is monotone, to raw outputs."""
         match self.activation:
@@ -103,7 +97,8 @@ class Head:
             case "tanh":
                 return torch.tanh(raw)
             case "scaled":
-                low, high = self.scaled_range
+                beyond = MARGIN * (self.high - self.low)
+                low, high = self.low - beyond, self.high + beyond
                 return low + (high - low) * torch.sigmoid(raw)
 
     def interval(self, reach: tuple[float, float] | None = None) -> tuple[float, float]:
@@ -163,21 +158,6 @@ def without_rounding(wanted: Float64[Tensor, "*any"]) -> Float64[Tensor, "*any"]
     return torch.where((wanted - inside).abs() < _ROUNDING, inside, wanted)
 
 
-def best_outputs(
-    loss: Loss, wanted: Float64[Tensor, "*any"], interval: tuple[float, float]
-) -> Float64[Tensor, "*any"]:
-    """Return the activated output within an interval that minimises each target's loss; may be infinite."""
-    low, high = interval
-    match loss:
-        case "bce_with_logits":
-            best = torch.logit(wanted.clamp(0, 1))
-        case "bce":
-            best = wanted.clamp(0, 1)
-        case _:
-            best = wanted
-    return best.clamp(low, high)
-
-
 def losses_at(
     loss: Loss, outputs: Float64[Tensor, "*any"], wanted: Float64[Tensor, "*any"]
 ) -> Float64[Tensor, "*any"]:
@@ -187,18 +167,18 @@ def losses_at(
             return _mixed(wanted, functional.softplus(-outputs), functional.softplus(outputs))
         case "bce":
             return _mixed(wanted, -outputs.log(), -torch.log1p(-outputs))
-        case "huber":
-            distance = (outputs - wanted).abs()
-            return torch.where(distance <= 1, distance.square() / 2, distance - 0.5)
         case _:
-            return (outputs - wanted).square()
+            return _ELEMENTWISE[loss](outputs, wanted, reduction="none")
 
 
 def least_losses(
     loss: Loss, wanted: Float64[Tensor, "*any"], interval: tuple[float, float]
 ) -> Float64[Tensor, "*any"]:
-    """Return each target's least loss over the outputs in an interval."""
-    return losses_at(loss, best_outputs(loss, wanted, interval), wanted)
+    """Return each target's least loss over the activated outputs in an interval."""
+    best = wanted.clamp(0, 1) if loss in ("bce", "bce_with_logits") else wanted
+    if loss == "bce_with_logits":
+        best = torch.logit(best)
+    return losses_at(loss, best.clamp(*interval), wanted)
 
 
 def _mixed(

@@ -48,13 +48,10 @@ class History:
 
     def append(self, evaluation: Evaluation) -> None:
         """Append one line. Raises SupersededError, and writes nothing, if a later attempt has begun."""
-        line = f"{evaluation.to_line()}\n".encode()
         if self._is_pushed_at_once:
             self.require_current()
-            self._log.append([line])
-            return
-        self._log.append([line])
-        if monotonic() - self._pushed_at >= PUSH_SECONDS:
+        self._log.append([f"{evaluation.to_line()}\n".encode()])
+        if not self._is_pushed_at_once and monotonic() - self._pushed_at >= PUSH_SECONDS:
             self.push()
 
     def push(self) -> None:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
-from failmap.search.trial.head import Head, best_outputs, least_losses, losses_at, without_rounding
+from failmap.search.trial.head import Head, least_losses, losses_at, without_rounding
 
 #: Bins over the range of the targets, so that millions of pixels are cheap.
 NUM_BINS = 2**16
@@ -37,21 +37,6 @@ _EVERYTHING: Interval = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
-class WorstTarget:
-    """The target with the widest gap between its reachable and its best possible loss.
-
-    Attributes:
-        value: The target after mapping; 1 for the right class.
-        loss: Its least loss over the reachable outputs.
-        output: The activated output with that loss.
-    """
-
-    value: float
-    loss: float
-    output: float
-
-
-@dataclass(frozen=True)
 class Floor:
     """A lower bound on the mean loss of a head.
 
@@ -59,13 +44,13 @@ class Floor:
         loss: The least mean loss over the reachable outputs; -inf if it is unbounded.
         best_possible: The same over all outputs, reachable or not: the targets' entropy if they are shares,
             0 otherwise, and -inf if a loss on logits gets targets outside 0..1.
-        worst_target: The target with the widest gap between the two.
+        worst_target: The target with the widest gap between the two, after mapping; 1 for the right class.
         explanation: One sentence with the numbers.
     """
 
     loss: float
     best_possible: float
-    worst_target: WorstTarget
+    worst_target: float
     explanation: str = ""
 
     @property
@@ -87,8 +72,9 @@ def floor(
     Args:
         head: Activation, target mapping and loss.
         targets: Targets in the task's units, without padding.
-        reach: The least and the largest raw output; None for any number. With the reach of an untrained
-            network (`reach_of`), the floor is the least loss before training has to widen its outputs' range.
+        reach: The least and the largest raw output; None for any number. With those of an untrained network
+            over a batch, the floor is the least loss before training has to widen its outputs' range. This
+            bound is loose, since the outputs of one label usually vary less.
     """
     interval = head.interval(reach)
     if head.loss == "cross_entropy":
@@ -98,20 +84,12 @@ def floor(
     return replace(found, explanation=_explanation(head, found, costs, interval, reach))
 
 
-def reach_of(outputs: Float[Tensor, "*any"]) -> Interval:
-    """Return the least and the largest of a network's raw outputs over a batch and all its labels.
-
-    This bound is loose, since the outputs of one label usually vary less. It holds for any network, unlike
-    |h| |w|_1 + |b|, which needs the last layer and assumes that all hidden states are at their bounds.
-    """
-    return outputs.min().item(), outputs.max().item()
-
-
 def best_constant_loss(head: Head, targets: Shaped[Tensor, "batch *position"]) -> float:
     """Return the mean loss of the best constants, one per position of a label and per class or pixel."""
     interval = head.interval()
     if head.kind == "category":
-        mean = _shares(targets, head.size)
+        # How frequent each class is at each position.
+        mean = torch.stack([(targets == index).double().mean(0) for index in range(head.size)], dim=-1)
         if head.loss == "cross_entropy":
             return _cross_entropy_in(mean, interval)
         variance = mean * (1 - mean)
@@ -135,7 +113,7 @@ def _of_cross_entropy(num_classes: int, interval: Interval) -> tuple[Floor, str]
     """Put the right class at the highest output and the others at the lowest: ln(1 + (K-1) e^(low-high))."""
     low, high = interval
     loss = math.log1p((num_classes - 1) * math.exp(low - high))
-    return Floor(loss, 0.0, WorstTarget(1.0, loss, high)), f"every label costs at least {loss:.3g}"
+    return Floor(loss, 0.0, 1.0), f"every label costs at least {loss:.3g}"
 
 
 def _elementwise(head: Head, targets: Shaped[Tensor, "values"], interval: Interval) -> tuple[Floor, str]:
@@ -146,15 +124,15 @@ def _elementwise(head: Head, targets: Shaped[Tensor, "values"], interval: Interv
     else:
         values, counts = _binned(targets)
         values = without_rounding(head.wanted(values))
-    outputs = best_outputs(head.loss, values, interval)
-    losses = losses_at(head.loss, outputs, values)
+    losses = least_losses(head.loss, values, interval)
     best = least_losses(head.loss, values, _EVERYTHING)
     gaps = (losses - best).nan_to_num(nan=math.inf, posinf=math.inf)  # an unbounded loss is the worst
-    index = int(gaps.argmax())
-    worst = WorstTarget(values[index].item(), losses[index].item(), outputs[index].item())
     shares = counts / counts.sum()
-    found = Floor((shares * losses).sum().item(), (shares * best).sum().item(), worst)
-    return found, _costs(values[[0, -1]].tolist(), losses[[0, -1]].tolist())
+    found = Floor((shares * losses).sum().item(), (shares * best).sum().item(), values[gaps.argmax()].item())
+    costs = f"a target of {values[0]:.3g} costs at least {losses[0]:.3g}"
+    if values[0] != values[-1]:
+        costs += f", one of {values[-1]:.3g} at least {losses[-1]:.3g}"
+    return found, costs
 
 
 def _binned(
@@ -179,12 +157,6 @@ def _binned(
     return values.cpu(), counts[filled].cpu()
 
 
-def _costs(values: list[float], losses: list[float]) -> str:
-    """Describe what the least and the largest target cost."""
-    first = f"a target of {values[0]:.3g} costs at least {losses[0]:.3g}"
-    return first if values[0] == values[1] else f"{first}, one of {values[1]:.3g} at least {losses[1]:.3g}"
-
-
 def _explanation(head: Head, found: Floor, costs: str, interval: Interval, reach: Interval | None) -> str:
     """Describe a floor in one sentence with its numbers."""
     start = f"{_ACTIVATIONS[head.activation]} before {head.loss}"
@@ -192,12 +164,13 @@ def _explanation(head: Head, found: Floor, costs: str, interval: Interval, reach
         start += f", on raw outputs from {reach[0]:.3g} to {reach[1]:.3g}"
     if found.is_reachable:
         return f"{start}: every target is within reach, and the mean loss can fall to {found.loss:.3g}"
-    improper = f"a target of {found.worst_target.value:.3g} is not a probability"
+    improper = f"a target of {found.worst_target:.3g} is not a probability"
     if found.loss == -math.inf:
         return f"{start}: {improper}, so the loss falls without bound as outputs grow"
     perfect = improper if found.best_possible == -math.inf else f"perfect: {found.best_possible:.3g}"
+    low, high = interval
     return (
-        f"{start}: outputs lie in {_range(*interval)}{_probabilities(head, interval)}; {costs}; "
+        f"{start}: outputs lie in {low:.3g}..{high:.3g}{_probabilities(head, interval)}; {costs}; "
         f"the mean loss cannot fall below {found.loss:.3g} ({perfect})"
     )
 
@@ -205,24 +178,13 @@ def _explanation(head: Head, found: Floor, costs: str, interval: Interval, reach
 def _probabilities(head: Head, interval: Interval) -> str:
     """Describe the probabilities that a loss on logits makes of the reachable outputs."""
     if head.loss == "bce_with_logits":
-        ends = torch.sigmoid(torch.tensor(interval, dtype=torch.float64)).tolist()
-        return f", so probabilities in {_range(*ends)}"
+        least, most = torch.sigmoid(torch.tensor(interval, dtype=torch.float64)).tolist()
+        return f", so probabilities in {least:.3g}..{most:.3g}"
     if head.loss == "cross_entropy":
         low, high = interval
         most = 1 / (1 + (head.size - 1) * math.exp(low - high))
         return f", so the right one of {head.size} classes gets a probability of {most:.3g} at most"
     return ""
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.3g}..{high:.3g}"
-
-
-def _shares(
-    classes: Shaped[Tensor, "batch *position"], num_classes: int
-) -> Float64[Tensor, "*position classes"]:
-    """Return how frequent each class is at each position."""
-    return torch.stack([(classes == index).double().mean(0) for index in range(num_classes)], dim=-1)
 
 
 def _cross_entropy_in(shares: Float64[Tensor, "*position classes"], interval: Interval) -> float:

@@ -23,7 +23,6 @@ class Objective:
     def __init__(self, output: OutputConfig, task: Task) -> None:
         self.task = task
         self.head = Head.of(output, task)
-        self.scale, self.offset = self.head.scale, self.head.offset
         self.kind = task.config.target_kind
         low, high = task.target_range
         self.middle = (low + high) / 2
@@ -31,7 +30,7 @@ class Objective:
 
     def loss(self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Float[Tensor, ""]:
         """Return the training loss (`output.loss`), averaged over all labels."""
-        return self.head.mean_loss(*self._labelled(outputs, batch))
+        return self.head.mean_loss(*self._without_padding(batch, outputs, batch.targets))
 
     def losses(
         self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch
@@ -43,7 +42,7 @@ class Objective:
         divided by their number). The cross-entropy is in nats per label, or per pixel of a frame, with
         probabilities clamped to [1e-7, 1 - 1e-7]. It is left out if targets are not within 0..1.
         """
-        outputs, targets = self._labelled(outputs, batch)
+        outputs, targets = self._without_padding(batch, outputs, batch.targets)
         predicted = self.head.predict(outputs)
         wanted = self.head.wanted(targets) if self.kind == "category" else targets
         losses = {"mean_squared_error": (predicted - wanted).square().mean()}
@@ -59,7 +58,7 @@ class Objective:
 
     def metric(self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Float[Tensor, ""]:
         """Return the task's metric: accuracy, or the mean squared error in the task's own units."""
-        outputs, targets = self._labelled(outputs, batch)
+        outputs, targets = self._without_padding(batch, outputs, batch.targets)
         if self.task.counted_from:
             assert batch.lengths is None, "padded sequences have no common first step"
             outputs, targets = outputs[:, self.task.counted_from :], targets[:, self.task.counted_from :]
@@ -72,8 +71,8 @@ class Objective:
 
     def labels(self, batch: Batch) -> Shaped[Tensor, "labels *target"]:
         """Return the targets of a batch, without padding."""
-        rows = self._label_rows(batch)
-        return batch.targets if rows is None else batch.targets.flatten(0, 1)[rows]
+        (labels,) = self._without_padding(batch, batch.targets)
+        return labels
 
     def num_labels(self, batch: Batch) -> int:
         """Return the number of labels that a batch's loss is averaged over, a frame counting as one."""
@@ -88,28 +87,17 @@ class Objective:
         skill = (metric - chance) / (perfect - chance)
         return max(skill, -1.0) if math.isfinite(skill) else -1.0
 
-    def metric_of(self, score: float) -> float:
-        """Return the metric of a skill: the inverse of `score`."""
+    def target_metric(self, score: float | None) -> float:
+        """Return the metric of a skill, as the inverse of `score`; the task's own criterion for None."""
+        if score is None:
+            return self.task.target_metric
         chance, perfect = self.task.chance.metric, self.task.perfect_metric
         return chance + score * (perfect - chance)
 
-    def floor(self, reach: tuple[float, float] | None = None) -> Floor:
-        """Return the loss floor of this head on the validation targets (see `loss_floor.floor`)."""
-        return floor(self.head, self.labels(self.task.validation_set()), reach)
-
-    @property
-    def loss_floor(self) -> float:
-        """The least loss on the validation targets; -inf if it is unbounded."""
-        return self._floor.loss
-
-    @property
-    def best_possible_loss(self) -> float:
-        """The same over all outputs, reachable by this head or not."""
-        return self._floor.best_possible
-
     @cached_property
-    def _floor(self) -> Floor:
-        return self.floor()
+    def floor(self) -> Floor:
+        """The loss floor of this head on the validation targets."""
+        return floor(self.head, self.labels(self.task.validation_set()))
 
     @cached_property
     def chance_loss(self) -> float:
@@ -126,19 +114,12 @@ class Objective:
             return self.task.chance.metric * head.scale**2
         return best_constant_loss(head, self.labels(self.task.validation_set()))
 
-    def _labelled(
-        self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch
-    ) -> tuple[Float[Tensor, "labels *rest outputs"], Shaped[Tensor, "labels *target"]]:
-        """Return outputs and targets without padded steps."""
-        rows = self._label_rows(batch)
-        if rows is None:
-            return outputs, batch.targets
-        return outputs.flatten(0, 1)[rows], batch.targets.flatten(0, 1)[rows]
-
-    def _label_rows(self, batch: Batch) -> Shaped[Tensor, "labels"] | None:
-        """Return the flat indices of the steps that have labels, or None if all have."""
+    def _without_padding(self, batch: Batch, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return the values at the steps that have labels, or all values if no step is padded."""
         if batch.lengths is None or self.task.config.target_layout != "step":
-            return None
+            return values
         is_label = torch.arange(batch.targets.shape[1]) < batch.lengths[:, None]
+        # Found on the host: a mask on the device would have to be copied back.
         (rows,) = is_label.flatten().nonzero(as_tuple=True)
-        return rows.to(batch.targets.device)
+        rows = rows.to(batch.targets.device)
+        return tuple(steps.flatten(0, 1)[rows] for steps in values)

@@ -28,28 +28,15 @@ def build_optimizer(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> 
     settings: dict[str, Any] = {"lr": config.peak_rate}
     if chosen.is_fused:
         settings["fused"] = True
-    if "weight_decay" in chosen.settings:
-        settings["weight_decay"] = config.weight_decay
-    if "momentum" in chosen.settings:
-        settings["momentum"] = config.momentum
-    if "nesterov" in chosen.settings:
-        settings["nesterov"] = config.nesterov
+    for name in {"weight_decay", "momentum", "nesterov"} & set(chosen.settings):
+        settings[name] = getattr(config, name)
     if config.epsilon is not None:
         settings["eps"] = config.epsilon
     if "beta1" in chosen.settings:
-        torchs_beta1, torchs_beta2 = BETAS
-        settings["betas"] = (
-            torchs_beta1 if config.beta1 is None else config.beta1,
-            torchs_beta2 if config.beta2 is None else config.beta2,
-        )
+        given = zip((config.beta1, config.beta2), BETAS, strict=True)
+        settings["betas"] = tuple(default if beta is None else beta for beta, default in given)
     optimizer: Optimizer = getattr(torch.optim, chosen.torch_name)(parameters, **settings)
     return optimizer
-
-
-def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Set the learning rate of every parameter group."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
 
 
 def stays_on_host(optimizer: Optimizer, key: str) -> bool:
@@ -122,8 +109,8 @@ def _share(config: TrainConfig, update: int) -> float:
     """Return the share of the peak rate, `update` updates after the warm-up.
 
     It falls from 1 to `final_share` at the end of the budget: in `step_count` equal-ratio steps,
-    exponentially, or along half a cosine (Loshchilov and Hutter 2017, without restarts); or it rises and
-    falls in one cycle.
+    exponentially, or along half a cosine (Loshchilov and Hutter 2017, without restarts). Or it rises and
+    falls, along half a cosine each, as in torch's OneCycleLR (Smith and Topin 2018).
     """
     budget = max(config.max_updates - config.warmup_updates, 1)
     progress = update / budget
@@ -136,17 +123,12 @@ def _share(config: TrainConfig, update: int) -> float:
         case "exponential":
             return math.pow(low, progress)
         case "cosine":
-            return low + (1 - low) * (1 + math.cos(math.pi * progress)) / 2
+            return _half_cosine(1.0, low, progress)
         case "one_cycle":
-            return _one_cycle(update, budget)
-
-
-def _one_cycle(update: int, budget: int) -> float:
-    """Return the share for half a cosine up and half a cosine down (Smith and Topin 2018), as in torch."""
-    top = ONE_CYCLE_RISE * budget - 1
-    if update <= top:
-        return _half_cosine(ONE_CYCLE_FIRST, 1.0, update / top)
-    return _half_cosine(1.0, ONE_CYCLE_LAST, (update - top) / (budget - 1 - top))
+            top = ONE_CYCLE_RISE * budget - 1
+            if update <= top:
+                return _half_cosine(ONE_CYCLE_FIRST, 1.0, update / top)
+            return _half_cosine(1.0, ONE_CYCLE_LAST, (update - top) / (budget - 1 - top))
 
 
 def _half_cosine(start: float, end: float, progress: float) -> float:

@@ -16,6 +16,7 @@ _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 #: NVIDIA's first GPUs with TF32 and BF16: Ampere.
 _AMPERE = (8, 0)
 _NEEDS_AMPERE = "needs an NVIDIA GPU of compute capability 8.0 or newer"
+_FP16_NEEDS_GPU = "needs an NVIDIA GPU, because torch runs no LSTM in fp16 elsewhere"
 
 
 class PrecisionError(ValueError):
@@ -35,22 +36,19 @@ def check_precision(precision: PrecisionName, device: torch.device) -> None:
         return
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
-        if precision != "fp16" and capability < _AMPERE:
-            name, version = torch.cuda.get_device_name(device), ".".join(map(str, capability))
-            raise PrecisionError(
-                f"train.precision={precision}: {_NEEDS_AMPERE}, but {name} has {version}; use fp32 or fp16"
-            )
-    elif precision == "tf32":
-        raise PrecisionError(
-            f"train.precision=tf32: {_NEEDS_AMPERE}, but trials run on a CPU here; use {_cpu_precisions()}"
-        )
-    elif precision == "fp16":
-        raise PrecisionError(
-            "train.precision=fp16: needs an NVIDIA GPU, because torch runs no LSTM in fp16 elsewhere, but "
-            f"trials run on a CPU here; use {_cpu_precisions()}"
-        )
-    elif not _cpu_has_bf16():
-        raise PrecisionError("train.precision=bf16: torch runs no LSTM in bf16 on this CPU; use fp32")
+        if precision == "fp16" or capability >= _AMPERE:
+            return
+        name, version = torch.cuda.get_device_name(device), ".".join(map(str, capability))
+        reason = f"{_NEEDS_AMPERE}, but {name} has {version}; use fp32 or fp16"
+    elif precision == "bf16":
+        if _cpu_has_bf16():
+            return
+        reason = "torch runs no LSTM in bf16 on this CPU; use fp32"
+    else:
+        needed = _NEEDS_AMPERE if precision == "tf32" else _FP16_NEEDS_GPU
+        others = "fp32 or bf16" if _cpu_has_bf16() else "fp32"
+        reason = f"{needed}, but trials run on a CPU here; use {others}"
+    raise PrecisionError(f"train.precision={precision}: {reason}")
 
 
 class Precision:
@@ -61,6 +59,9 @@ class Precision:
             torch.autocast, with a scaled loss for fp16 so that small gradients do not underflow.
         device: The device that computes.
 
+    Attributes:
+        scaling: The scaling of the loss.
+
     Raises:
         PrecisionError: The device does not support the precision.
     """
@@ -69,7 +70,7 @@ class Precision:
         check_precision(name, device)
         self.device = device
         self.dtype = _HALF.get(name)
-        self.scaling = LossScaling(device) if name == "fp16" else None
+        self.scaling = LossScaling(device, is_enabled=name == "fp16")
         if device.type == "cuda":
             # Always set, since processes are reused from trial to trial, and TF32 is on by default in cuDNN.
             torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
@@ -102,20 +103,6 @@ class Precision:
         ]
         return Trace(outputs.float(), layers)
 
-    def backward(self, loss: Float[Tensor, ""], optimizer: Optimizer, inputs: Tensor | None = None) -> None:
-        """Compute the gradients of a loss to all weights, and to the inputs if they require one."""
-        if self.scaling is None:
-            loss.backward()
-        else:
-            self.scaling.backward(loss, optimizer, inputs)
-
-    def step(self, optimizer: Optimizer) -> None:
-        """Make an optimizer step, unless a gradient of a scaled loss overflowed."""
-        if self.scaling is None:
-            optimizer.step()
-        else:
-            self.scaling.step(optimizer)
-
     def _autocast(self) -> AbstractContextManager[object]:
         if self.dtype is None:
             return nullcontext()
@@ -123,19 +110,26 @@ class Precision:
 
 
 class LossScaling:
-    """torch's dynamic loss scaling, which grows until gradients overflow (Micikevicius et al. 2018)."""
+    """torch's dynamic loss scaling, which grows until gradients overflow (Micikevicius et al. 2018).
 
-    def __init__(self, device: torch.device) -> None:
-        self._scaler = torch.amp.GradScaler(device.type)
+    If it is not enabled, losses are not scaled and no step is skipped.
+    """
+
+    def __init__(self, device: torch.device, *, is_enabled: bool = True) -> None:
+        self.is_enabled = is_enabled
+        self._scaler = torch.amp.GradScaler(device.type, enabled=is_enabled)
         # The scaler creates its tensors on first use, but a snapshot may need them earlier.
         self._scaler.scale(torch.zeros((), device=device))
 
     def backward(self, loss: Float[Tensor, ""], optimizer: Optimizer, inputs: Tensor | None) -> None:
-        """Compute unscaled gradients; those that overflowed stay infinite, and the next step is skipped."""
+        """Compute the unscaled gradients of all weights, and of the inputs if they require one.
+
+        Gradients that overflowed stay infinite, and the next step is skipped.
+        """
         scaled: Tensor = self._scaler.scale(loss)
         scaled.backward()
         self._scaler.unscale_(optimizer)
-        if inputs is not None and inputs.grad is not None:
+        if self.is_enabled and inputs is not None and inputs.grad is not None:
             inputs.grad.div_(self._scaler.get_scale())
 
     def step(self, optimizer: Optimizer) -> None:
@@ -144,7 +138,9 @@ class LossScaling:
         self._scaler.update()
 
     def state(self) -> dict[str, Tensor]:
-        """Return the scale and the number of steps since it last changed."""
+        """Return the scale and the number of steps since it last changed; nothing if not enabled."""
+        if not self.is_enabled:
+            return {}
         state = self._scaler.state_dict()
         return {
             "scale": torch.tensor(state["scale"], dtype=torch.float64),
@@ -153,6 +149,8 @@ class LossScaling:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Restore a state."""
+        if not self.is_enabled:
+            return
         numbers = {"scale": state["scale"].item(), "_growth_tracker": int(state["growth_tracker"].item())}
         self._scaler.load_state_dict({**self._scaler.state_dict(), **numbers})
 
@@ -167,7 +165,3 @@ def _cpu_has_bf16() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _cpu_precisions() -> str:
-    return "fp32 or bf16" if _cpu_has_bf16() else "fp32"

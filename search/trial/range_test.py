@@ -117,10 +117,8 @@ def read_range(rates: Sequence[float], losses: Sequence[float]) -> RangeTest:
         return max((index + 1 for index in range(lowest) if smoothed[index] > level), default=0)
 
     first, last = first_below(FIRST_SHARE), first_below(LAST_SHARE)
-    slopes = {
-        index: smoothed[index] - smoothed[index - 1] for index in range(max(first, 1), max(last, 1) + 1)
-    }
-    steepest = min(slopes, key=slopes.__getitem__)
+    fallen = range(max(first, 1), max(last, 1) + 1)
+    steepest = min(fallen, key=lambda index: smoothed[index] - smoothed[index - 1])
     return replace(test, steepest=rates[steepest], suggested=(rates[first], rates[last]))
 
 

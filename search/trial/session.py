@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -12,17 +12,16 @@ from failmap.datasets.task import Batch
 from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import Evaluation, Outcome, Summary
 from failmap.run_folder.storage import store_of
-from failmap.search.trial.checkpoint import Snapshot, save_weights
+from failmap.search.trial.checkpoint import Snapshot, save_weights, start_from_stored
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Criterion, Decision, Progress
 from failmap.search.trial.evaluation import Measurement, measure
 from failmap.search.trial.history import History
-from failmap.search.trial.nonfinite import FirstNonfinite, first_nonfinite
 from failmap.search.trial.optimizers import learning_rate, plateau_step
-from failmap.search.trial.probes import Signals, is_probed, loss_signals, rounded, to_host
+from failmap.search.trial.probes.common import Signals, is_probed, rounded, to_host
 from failmap.search.trial.probes.probe import probe
-from failmap.search.trial.training import Interval, Training
-from failmap.search.trial.warm_start import start_from_stored
+from failmap.search.trial.probes.update import loss_signals
+from failmap.search.trial.training import Interval, Training, first_nonfinite
 
 #: Maximum share of the training time spent on checkpoints.
 CHECKPOINT_SHARE = 0.02
@@ -71,7 +70,7 @@ class TrialSession:
         stored = Snapshot.load(folder.checkpoint, device)
         if stored is not None:
             stored.restore(self.training.model, self.training.optimizer, self.training.precision.scaling)
-            self.progress = Progress(**asdict(stored.progress))
+            self.progress = replace(stored.progress)
         else:
             start_from_stored(self.training.model, config.model, folder)
         objective = self.training.objective
@@ -98,7 +97,7 @@ class TrialSession:
         assert self.summary is None, "the trial has ended"
         started = perf_counter()
         model, scaling = self.training.model, self.training.precision.scaling
-        before = Snapshot.take(model, self.training.optimizer, self.progress, scaling)
+        before = Snapshot.take(model, self.training.optimizer, scaling, self.progress)
         self._save_if_due(before)
         train = self.config.train
         first = self.progress.update
@@ -114,25 +113,8 @@ class TrialSession:
         signals = self._signals(interval, measurement, end)
         self.progress.update = end
         self.progress.seconds += perf_counter() - started
-        evaluation = self._evaluation(interval, measurement, score, signals)
-        self.history.append(evaluation)
-        decision = self.criterion.judge(
-            self.progress,
-            score,
-            moved=not (before.same_weights(model) and before.same_scaling(scaling)),
-            finite=self._is_finite(interval, measurement),
-        )
-        plateau_step(train, self.progress, measurement.loss)
-        if decision is not None:
-            self._finish(decision, before, end)
-        return evaluation
-
-    def _evaluation(
-        self, interval: Interval, measurement: Measurement, score: float, signals: Signals
-    ) -> Evaluation:
-        """Return the evaluation's record."""
-        return Evaluation(
-            update=self.progress.update,
+        evaluation = Evaluation(
+            update=end,
             seconds=round(self.progress.seconds, 4),
             train_loss=_finite(interval.losses.double().mean().item()),
             validation_loss=_finite(measurement.loss),
@@ -140,6 +122,17 @@ class TrialSession:
             score=score,
             signals=signals,
         )
+        self.history.append(evaluation)
+        decision = self.criterion.judge(
+            self.progress,
+            score,
+            moved=not before.has_same_weights(model, scaling),
+            finite=math.isfinite(measurement.loss) and bool(interval.losses.isfinite().all()),
+        )
+        plateau_step(train, self.progress, measurement.loss)
+        if decision is not None:
+            self._finish(decision, before, end)
+        return evaluation
 
     def _signals(self, interval: Interval, measurement: Measurement, end: int) -> Signals:
         """Return the signals of the evaluation after update `end`."""
@@ -161,23 +154,19 @@ class TrialSession:
         training = self.training
         return measure(training.model, training.objective, batch, training.precision)
 
-    def _is_finite(self, interval: Interval, measurement: Measurement) -> bool:
-        """Return whether all losses since the last evaluation, and the validation loss, are finite."""
-        return math.isfinite(measurement.loss) and bool(torch.isfinite(interval.losses).all())
-
     def _finish(self, decision: Decision, before: Snapshot, end: int) -> None:
         """End the trial: write weights, and summarise its first non-finite tensor or its test results."""
         reason, extra = decision.reason, dict[str, Any]()
-        if decision.reason == "not finite":
-            found = first_nonfinite(self.training, before, end) or FirstNonfinite("validation loss", end)
-            reason = f"not finite: {found.tensor} at update {found.update}"
-            extra["first_nonfinite"] = asdict(found)
+        if reason == "not finite":
+            tensor, update = first_nonfinite(self.training, before, end) or ("validation loss", end)
+            reason = f"not finite: {tensor} at update {update}"
+            extra["first_nonfinite"] = {"tensor": tensor, "update": update}
         elif self.test:
             self.training.task.unseal()
             tested = self._measure(self.training.task.test_set())
             extra["test_metric"] = tested.metric
             extra["test_score"] = self.training.objective.score(tested.metric)
-        if self.keep == "all" or self.keep == decision.outcome:
+        if self.keep in ("all", decision.outcome):
             save_weights(self.training.model, self.folder.path)
         self.history.push()
         self.summary = self.summarise(decision.outcome, reason, **extra)
@@ -185,7 +174,6 @@ class TrialSession:
     def summarise(self, outcome: Outcome | None, reason: str, **extra: Any) -> Summary:
         """Return a summary of the trial's current state with a given outcome."""
         task, objective = self.training.task, self.training.objective
-        wanted = self.config.criterion.score
         return Summary(
             outcome=outcome,
             reason=reason,
@@ -196,10 +184,10 @@ class TrialSession:
             target_score=self.criterion.target_score,
             metric=task.config.metric,
             chance_metric=task.chance.metric,
-            target_metric=task.target_metric if wanted is None else objective.metric_of(wanted),
+            target_metric=objective.target_metric(self.config.criterion.score),
             chance_loss=objective.chance_loss,
-            loss_floor=objective.loss_floor,
-            best_possible_loss=objective.best_possible_loss,
+            loss_floor=objective.floor.loss,
+            best_possible_loss=objective.floor.best_possible,
             partial_solutions=[level._asdict() for level in task.partial_solutions],
             has_every_input=task.config.is_enumerated,
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),

@@ -68,11 +68,6 @@ BETAS = (0.9, 0.999)
 SPECIAL_SETTINGS = ("momentum", "nesterov", "beta1", "beta2", "epsilon", "weight_decay")
 
 
-def optimizers_with(setting: str) -> list[OptimizerName]:
-    """Return the optimizers that have a setting."""
-    return [name for name, optimizer in OPTIMIZERS.items() if setting in optimizer.settings]
-
-
 class TrainConfig(Config):
     """The training settings of one trial. An update is one optimizer step."""
 
@@ -187,7 +182,7 @@ class TrainConfig(Config):
             )
         for setting in SPECIAL_SETTINGS:
             if getattr(self, setting) and setting not in OPTIMIZERS[self.optimizer].settings:
-                *others, last = optimizers_with(setting)
+                *others, last = [name for name, known in OPTIMIZERS.items() if setting in known.settings]
                 having = f"{', '.join(others)} and {last} have it" if others else f"{last} has it"
                 raise ValueError(f"train.{setting} is not a setting of {self.optimizer}: {having}")
         if self.nesterov and not self.momentum:

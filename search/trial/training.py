@@ -1,6 +1,6 @@
 """The training loop: no host synchronisation, and each update depends on the seed and its number alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -11,17 +11,12 @@ from failmap.datasets import build_task
 from failmap.datasets.task import Batch
 from failmap.models import build_model
 from failmap.models.network import Interface, Teacher
+from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.optimizers import (
-    add_l2_penalty,
-    build_optimizer,
-    clip,
-    learning_rate,
-    set_learning_rate,
-)
+from failmap.search.trial.optimizers import add_l2_penalty, build_optimizer, clip, learning_rate
 from failmap.search.trial.precision import Precision
-from failmap.search.trial.probes import UpdateProbe
+from failmap.search.trial.probes.update import UpdateProbe
 
 
 class Interval(NamedTuple):
@@ -40,7 +35,6 @@ class Training:
 
     Raises:
         PrecisionError: The device does not support `train.precision`.
-        ValueError: `train.batch_size=full`, and the task has no finite training set.
     """
 
     def __init__(self, config: TrialConfig, device: torch.device) -> None:
@@ -51,7 +45,9 @@ class Training:
         self.device = device
         self.precision = Precision(config.train.precision, device)
         self.task = build_task(config.task, device)
-        self.batch_size = self._batch_size()
+        batch_size = self.task.num_train if config.train.batch_size == "full" else config.train.batch_size
+        assert batch_size is not None, "TrialConfig refuses a full batch of sequences that are drawn anew"
+        self.batch_size = batch_size
         self.rate_share = 1.0
         # Drawn on the CPU whatever the device, so that a seed means the same weights everywhere.
         torch.manual_seed(_seed_for(config.seed, "initialization"))
@@ -91,25 +87,32 @@ class Training:
         """Run the updates from `first` to `end` - 1, the last one probed; return None if stopped."""
         self.begin_interval(first)
         losses: list[Tensor] = []
-        for update in range(first, end - 1):
+        probe = None
+        for update in range(first, end):
             if is_stopped():
                 return None
-            losses.append(self.update(update))
-        if is_stopped():
-            return None
-        probe = UpdateProbe(self.model)
-        losses.append(self.update(end - 1, probe=probe))
+            probe = UpdateProbe(self.model) if update == end - 1 else None
+            losses.append(self.update(update, probe=probe))
+        assert probe is not None, "an interval has at least one update"
         return Interval(torch.stack(losses), probe)
 
-    def update(self, update: int, *, probe: UpdateProbe | None = None, rate: float | None = None) -> Tensor:
+    def update(
+        self,
+        update: int,
+        *,
+        probe: UpdateProbe | None = None,
+        rate: float | None = None,
+        batch: Batch | None = None,
+    ) -> Tensor:
         """Make one update and return its loss, on the device.
 
         Args:
             update: The update, counted from 0.
             probe: Measures the update, if given.
             rate: A learning rate that replaces the schedule's.
+            batch: A batch that replaces the update's.
         """
-        batch = self.batch(update)
+        batch = batch or self.batch(update)
         if probe is not None:
             batch = batch._replace(inputs=batch.inputs.requires_grad_())
         outputs = self.precision.outputs(self.model, batch.inputs, batch.lengths, self.teacher(batch, update))
@@ -117,7 +120,6 @@ class Training:
         self.backward(loss, None if probe is None else batch.inputs)
         if probe is not None:
             probe.after_backward(batch.inputs)
-        self.clip()
         self.step(update, rate)
         if probe is not None:
             probe.after_step()
@@ -126,31 +128,51 @@ class Training:
     def backward(self, loss: Tensor, inputs: Tensor | None = None) -> None:
         """Compute the gradients of a loss to all weights, and to the inputs of a probed update."""
         self.optimizer.zero_grad()
-        self.precision.backward(loss, self.optimizer, inputs)
-
-    def clip(self) -> None:
-        """Clip the gradients as configured."""
-        clip(self.config.train, self.parameters)
+        self.precision.scaling.backward(loss, self.optimizer, inputs)
 
     def step(self, update: int, rate: float | None = None) -> None:
-        """Make an optimizer step at the schedule's learning rate, or at a given one."""
+        """Clip the gradients, and make an optimizer step at the schedule's learning rate or a given one."""
         train = self.config.train
+        clip(train, self.parameters)
         add_l2_penalty(train, self.parameters)
-        scheduled = learning_rate(train, update, self.rate_share)
-        set_learning_rate(self.optimizer, scheduled if rate is None else rate)
-        self.precision.step(self.optimizer)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(train, update, self.rate_share) if rate is None else rate
+        self.precision.scaling.step(self.optimizer)
 
-    def _batch_size(self) -> int:
-        """Return the configured batch size, or the size of the training set for `full`."""
-        batch_size = self.config.train.batch_size
-        if batch_size != "full":
-            return batch_size
-        if self.task.num_train is None:
-            raise ValueError(
-                f"train.batch_size=full: task {self.config.task.name} has no finite training set; "
-                "set task.train_size if the task supports it"
-            )
-        return self.task.num_train
+    def traced_update(self, update: int) -> Iterator[tuple[str, Tensor]]:
+        """Make one update as `update` does, and yield its tensors by name, each as soon as it is computed."""
+        batch = self.batch(update)
+        trace = self.precision.trace(self.model, batch.inputs, batch.lengths, self.teacher(batch, update))
+        yield from ((f"states of {layer.name}", layer.states) for layer in trace.layers)
+        yield "outputs", trace.outputs
+        loss = self.objective.loss(trace.outputs, batch)
+        yield "loss", loss
+        self.backward(loss)
+        # A scaled loss may overflow its gradients, which is harmless: the step is then skipped.
+        if not self.precision.scaling.is_enabled:
+            # The backward pass begins at the readout, so the last layer's gradients are computed first.
+            for name, parameter in reversed(list(self.model.named_parameters())):
+                if parameter.grad is not None:
+                    yield f"gradient of {name}", parameter.grad
+        self.step(update)
+        yield from self.model.named_parameters()
+
+
+def first_nonfinite(training: Training, before: Snapshot, end: int) -> tuple[str, int] | None:
+    """Repeat the updates from a snapshot to `end`, and find the first tensor that is not finite.
+
+    Returns:
+        The tensor's name and its update, counted from 1; None if all tensors stay finite. The training is
+        left where the search ended.
+    """
+    before.restore(training.model, training.optimizer, training.precision.scaling)
+    first = before.progress.update
+    training.begin_interval(first)
+    for update in range(first, end):
+        for name, tensor in training.traced_update(update):
+            if not torch.isfinite(tensor).all():
+                return name, update + 1
+    return None
 
 
 def _seed_for(seed: int, purpose: str) -> int:

@@ -21,7 +21,7 @@ from failmap.run_folder.records import Intervention, Summary, TrialRecord, read_
 from failmap.search.trial.checkpoint import WEIGHTS_FILE, Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
-from failmap.search.trial.preemption import PreemptedError
+from failmap.search.trial.process import PreemptedError
 from failmap.search.trial.session import TrialSession
 from failmap.search.worker import BrokenDeviceError, Worker
 
@@ -198,7 +198,7 @@ def test_preemption_with_frequent_evaluations(make_run: MakeRun) -> None:
 def test_sigterm_ends_busy_process_after_grace() -> None:
     hangs = (
         "import os, signal\n"
-        "from failmap.search.trial.preemption import PreemptionFlag\n"
+        "from failmap.search.trial.process import PreemptionFlag\n"
         "flag = PreemptionFlag(grace_seconds=1)\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
         "print(flag.is_set, flush=True)\n"

@@ -28,9 +28,8 @@ def to_host(measured: Signals) -> Signals:
     tensors = list(_tensors(measured))
     if not tensors:
         return measured
-    values: list[float] = torch.cat([tensor.reshape(-1) for tensor in tensors]).tolist()
-    filled: Signals = _filled(measured, iter(values))
-    return filled
+    numbers = torch.cat([tensor.reshape(-1) for tensor in tensors]).tolist()
+    return dict(_filled(measured, iter(numbers)))
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -79,12 +78,9 @@ def shown_steps(num_steps: int) -> list[int]:
 
 def steps_back(num_steps: int) -> list[int]:
     """Return the last step, those 1, 8, 64, ... before it, and the first, in ascending order."""
-    distances = {0, num_steps - 1}
-    distance = 1
-    while distance < num_steps:
-        distances.add(distance)
-        distance *= 8
-    return sorted(num_steps - 1 - distance for distance in distances)
+    powers = (8**exponent for exponent in range(num_steps.bit_length()))
+    distances = {0, num_steps - 1, *powers}
+    return sorted(num_steps - 1 - distance for distance in distances if distance < num_steps)
 
 
 def own_steps(
@@ -98,10 +94,7 @@ def own_steps(
         batch: The input sequences. Padded steps are dropped; the blank steps after the input, at which
             outputs are decoded, are kept.
     """
-    if batch.lengths is None or not layer.follows_inputs:
-        return values.flatten(0, 1)
-    is_own = torch.arange(values.shape[1]) < _num_own_steps(values, batch, batch.lengths)[:, None]
-    return values[is_own.to(values.device)]
+    return without_padding(values, _own_lengths(layer, values, batch))
 
 
 def at_last_step(
@@ -118,10 +111,29 @@ def at_last_step(
         rows: Indices of the sequences that `batch` holds.
         batch: A part of the input sequences.
     """
+    lengths = _own_lengths(layer, values, batch)
+    return values[rows, -1 if lengths is None else (lengths - 1).to(values.device)]
+
+
+def _own_lengths(layer: LayerTrace, values: Tensor, batch: Batch) -> Tensor | None:
     if batch.lengths is None or not layer.follows_inputs:
-        return values[rows, -1]
-    return values[rows, (_num_own_steps(values, batch, batch.lengths) - 1).to(values.device)]
+        return None
+    return batch.lengths + (values.shape[1] - batch.inputs.shape[1])
 
 
-def _num_own_steps(values: Tensor, batch: Batch, lengths: Tensor) -> Tensor:
-    return lengths + (values.shape[1] - batch.inputs.shape[1])
+def without_padding(
+    values: Shaped[Tensor, "batch time units"], lengths: Int64[Tensor, "batch"] | None
+) -> Shaped[Tensor, "own units"]:
+    """Return the first steps of sequences, as many as their lengths say, concatenated over sequences."""
+    if lengths is None:
+        return values.flatten(0, 1)
+    is_own = torch.arange(values.shape[1]) < lengths[:, None]
+    return values[is_own.to(values.device)]
+
+
+def rows_of(batch: Batch, rows: Tensor | slice) -> Batch:
+    """Return some sequences of a batch; their indices must be on the host."""
+    lengths = None if batch.lengths is None else batch.lengths[rows]
+    if isinstance(rows, Tensor):
+        rows = rows.to(batch.inputs.device)
+    return Batch(batch.inputs[rows], batch.targets[rows], lengths)

@@ -1,6 +1,7 @@
 """How well the gradient follows the labels, measured on the outputs of other sequences."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,9 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from failmap.datasets.task import Batch
+from failmap.models.network import Network
 from failmap.search.trial.objective import Objective
 from failmap.search.trial.probes.common import Signals
-from failmap.search.trial.probes.passes import Gradient, ProbePass, moved_along, norm_of
+from failmap.search.trial.probes.passes import Gradient, ProbeBatches, ProbePass, moved_along, norm_of
 
 #: Shuffles of the labels, which give the gradient that label frequencies alone produce.
 NUM_SHUFFLES = 2
@@ -21,20 +23,6 @@ STEP_SHARE = 1e-3
 MIN_SHARE = 1e-5
 
 Outputs = Float[Tensor, "batch *label outputs"]
-
-
-class ProbeSet(NamedTuple):
-    """Sequences from training or from validation.
-
-    Attributes:
-        source: A pass of the sequences whose label gradient is followed.
-        evaluated: The sequences whose outputs are observed.
-        are_disjoint: Whether these differ from the source.
-    """
-
-    source: ProbePass
-    evaluated: Batch
-    are_disjoint: bool
 
 
 class LabelGradient(NamedTuple):
@@ -49,7 +37,7 @@ class LabelGradient(NamedTuple):
     share: float
 
 
-def label_signals(training: ProbeSet, validation: ProbeSet) -> Signals:
+def label_signals(passes: Sequence[ProbePass], batches: Sequence[ProbeBatches]) -> Signals:
     """Measure whether following the labels of some sequences moves the outputs of others towards theirs.
 
     Let d be a batch's gradient g minus the gradient under the labels of other sequences: what labels say
@@ -66,22 +54,26 @@ def label_signals(training: ProbeSet, validation: ProbeSet) -> Signals:
 
     The weights are moved and restored bit by bit; graphs of earlier passes are invalid afterwards.
 
+    Args:
+        passes: Passes of the sources of `batches`.
+        batches: Two of training and two of validation.
+
     Returns:
         Numbers, left out where there is no gradient or where sequences are too few.
     """
-    probe_sets = (training, validation)
-    directions = [_direction(probe_set.source) for probe_set in probe_sets]
-    before = _outputs(*probe_sets)
+    model, parameters, objective = passes[0].model, passes[0].parameters, passes[0].objective
+    directions = [_direction(source) for source in passes]
+    evaluated = [pair.evaluated for pair in batches]
+    before = _outputs(model, evaluated)
     wanted = [
-        label_gradient(probe_set.source.objective, outputs, probe_set.evaluated)
-        for probe_set, outputs in zip(probe_sets, before, strict=True)
+        label_gradient(objective, outputs, batch) for outputs, batch in zip(before, evaluated, strict=True)
     ]
     cosines = [[math.nan, math.nan], [math.nan, math.nan]]
-    for index, (probe_set, direction) in enumerate(zip(probe_sets, directions, strict=True)):
+    for index, direction in enumerate(directions):
         if direction is None or norm_of(direction) == 0:
             continue
-        with moved_along(probe_set.source.parameters, direction, STEP_SHARE):
-            after = _outputs(*probe_sets)
+        with moved_along(parameters, direction, STEP_SHARE):
+            after = _outputs(model, evaluated)
         cosines[index] = [
             _cosine(new - old, gradient) for new, old, gradient in zip(after, before, wanted, strict=True)
         ]
@@ -89,10 +81,9 @@ def label_signals(training: ProbeSet, validation: ProbeSet) -> Signals:
         "label_agreement": (cosines[0][1] + cosines[1][0]) / 2,
         "label_share": wanted[0].share,
     }
-    if training.are_disjoint:
-        signals["label_signal"] = cosines[0][0]
-    if validation.are_disjoint:
-        signals["label_signal_validation"] = cosines[1][1]
+    for index, name in enumerate(("label_signal", "label_signal_validation")):
+        if batches[index].are_disjoint:
+            signals[name] = cosines[index][index]
     return {name: value for name, value in signals.items() if not math.isnan(value)}
 
 
@@ -123,9 +114,8 @@ def _direction(probe_pass: ProbePass) -> Gradient | None:
 
 
 @torch.no_grad()
-def _outputs(training: ProbeSet, validation: ProbeSet) -> tuple[Outputs, ...]:
-    """Return the outputs of both evaluated batches, in one pass if all sequences have one length."""
-    model, batches = training.source.model, (training.evaluated, validation.evaluated)
+def _outputs(model: Network, batches: Sequence[Batch]) -> tuple[Outputs, ...]:
+    """Return the outputs of both batches, in one pass if all sequences have one length."""
     inputs = [batch.inputs for batch in batches]
     is_padded = any(batch.lengths is not None for batch in batches)
     if is_padded or inputs[0].shape[1:] != inputs[1].shape[1:]:

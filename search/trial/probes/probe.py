@@ -4,12 +4,21 @@ import torch
 from torch import Tensor
 
 from failmap.datasets.task import Batch
-from failmap.search.trial.probes.batches import of_one_length, training_batches, validation_batches
-from failmap.search.trial.probes.common import Signals, to_host
-from failmap.search.trial.probes.labels import ProbeSet, label_signals
-from failmap.search.trial.probes.passes import ProbePass, evaluating
+from failmap.search.trial.probes.common import Signals, to_host, without_padding
+from failmap.search.trial.probes.labels import label_signals
+from failmap.search.trial.probes.passes import (
+    ProbePass,
+    evaluating,
+    gradient_of_squares,
+    of_one_length,
+    training_batches,
+    validation_batches,
+)
 from failmap.search.trial.probes.time import time_signals
 from failmap.search.trial.training import Training
+
+#: Largest signal-to-noise ratio reported: beyond it the noise is rounding.
+MAX_RATIO = 1e6
 
 
 def leak_signals(probe_pass: ProbePass, *, sees_future: bool) -> Signals:
@@ -25,31 +34,24 @@ def leak_signals(probe_pass: ProbePass, *, sees_future: bool) -> Signals:
         # Not the first sequence: if sequences are mistaken for steps, it depends on no other.
         row = len(inputs) // 2
         others = [index for index in range(len(inputs)) if index != row]
-        leaks["leak_across_batch"] = _share(_gradient(outputs[row], inputs), others)
+        leaks["leak_across_batch"] = _share(outputs[row], inputs, others)
     num_steps = inputs.shape[1]
     layout = probe_pass.objective.task.config.target_layout
     if layout == "step" and num_steps > 1 and not sees_future:
         step = (num_steps - 1) // 2
         later = (slice(None), slice(step + 1, None))
-        leaks["leak_from_future"] = _share(_gradient(outputs[:, step], inputs), later)
+        leaks["leak_from_future"] = _share(outputs[:, step], inputs, later)
     return {name: share for name, share in leaks.items() if share is not None}
 
 
-def _gradient(outputs: Tensor, inputs: Tensor) -> Tensor | None:
-    if not outputs.requires_grad:
+def _share(outputs: Tensor, inputs: Tensor, forbidden: list[int] | tuple[slice, slice]) -> float | None:
+    """Return the share of the outputs' gradient at the forbidden inputs, or None without a gradient."""
+    gradient = gradient_of_squares(outputs, inputs)
+    if gradient is None:
         return None
-    (gradient,) = torch.autograd.grad(outputs.square().sum(), inputs, retain_graph=True, allow_unused=True)
-    return None if gradient is None else gradient.double()
-
-
-def _share(gradient: Tensor | None, forbidden: list[int] | tuple[slice, slice]) -> float | None:
-    """Return the norm of the forbidden entries relative to the whole norm, or None without a gradient."""
-    norm = 0.0 if gradient is None else gradient.norm().item()
-    return gradient[forbidden].norm().item() / norm if gradient is not None and norm else None
-
-
-#: Largest signal-to-noise ratio reported: beyond it the noise is rounding.
-MAX_RATIO = 1e6
+    gradient = gradient.double()
+    share: float = (gradient[forbidden].norm() / gradient.norm()).item()
+    return share
 
 
 def probe(training: Training, validation: Batch, update: int) -> Signals:
@@ -80,10 +82,7 @@ def probe(training: Training, validation: Batch, update: int) -> Signals:
             sees_future = bool(getattr(config.model, "bidirectional", False))
             signals |= leak_signals(unpadded, sees_future=sees_future)
         # Last, because it moves and restores the weights, which invalidates the graphs of earlier passes.
-        signals |= label_signals(
-            ProbeSet(first, trained_on.evaluated, trained_on.are_disjoint),
-            ProbeSet(second, held_out.evaluated, held_out.are_disjoint),
-        )
+        signals |= label_signals((first, second), (trained_on, held_out))
     return to_host(signals)
 
 
@@ -109,10 +108,7 @@ def input_scale(batch: Batch) -> Signals:
         largest_mean: the largest absolute mean; largest_spread, least_spread: standard deviations, the least
         one over features that vary; largest: the largest absolute entry.
     """
-    values = batch.inputs.detach().flatten(0, 1)
-    if batch.lengths is not None:
-        is_own = torch.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
-        values = values[is_own.flatten().to(values.device)]
+    values = without_padding(batch.inputs.detach(), batch.lengths)
     spreads = values.double().std(dim=0, correction=0)
     scale: Signals = {
         "largest_mean": values.double().mean(dim=0).abs().max(),

@@ -9,7 +9,7 @@ from torch import Tensor
 from failmap.datasets.task import Batch, hashed_seed
 from failmap.models.gates import KEEPING_GATE, gate_activations
 from failmap.models.network import LayerTrace, Trace
-from failmap.search.trial.probes.common import Signals, at_last_step, own_steps
+from failmap.search.trial.probes.common import Signals, at_last_step, own_steps, rows_of, without_padding
 
 #: Maximum number of sequences whose states are examined, and of those whose gates are.
 MAX_SEQUENCES, MAX_GATE_SEQUENCES = 32, 8
@@ -36,7 +36,8 @@ def state_signals(trace: Trace, batch: Batch) -> Signals:
         Tensors on the device.
     """
     rows = _sampled_rows(len(batch.inputs))
-    sampled = _rows_of(batch, rows)
+    # Of a batch without padding, only the shape is read.
+    sampled = batch if batch.lengths is None else rows_of(batch, rows)
     rows = rows.to(batch.inputs.device)
     signals: Signals = {}
     for layer in trace.layers:
@@ -72,7 +73,7 @@ def _layer_signals(layer: LayerTrace, rows: Int64[Tensor, "rows"], batch: Batch)
     if len(rows) > 1:
         signals["spread_by_layer"] = spread(at_last_step(layer, layer.outputs, rows, batch))
     few = slice(MAX_GATE_SEQUENCES)
-    states, batch = states[few], _rows_of(batch, few)
+    states, batch = states[few], rows_of(batch, few)
     gates = gate_activations(layer.layer, layer.inputs.index_select(0, rows[few]), states)
     if gates:
         signals |= _gate_signals(layer, gates, batch)
@@ -110,26 +111,10 @@ def _saturated_units(
 def _output_signals(outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Signals:
     """Return the range, mean and spread of the raw outputs, before the head's activation."""
     if batch.lengths is not None and outputs.ndim == 3 and outputs.shape[1] == batch.inputs.shape[1]:
-        is_own = torch.arange(outputs.shape[1]) < batch.lengths[:, None]
-        outputs = outputs[is_own.to(outputs.device)]
+        outputs = without_padding(outputs, batch.lengths)
     least, largest = outputs.aminmax()
     deviation, mean = torch.std_mean(outputs, correction=0)
     return {"least": least, "largest": largest, "mean": mean, "spread": deviation}
-
-
-def _rows_of(batch: Batch, rows: Tensor | slice) -> Batch:
-    """Return some sequences of a batch, or the whole batch if none is padded: only lengths are read.
-
-    Args:
-        batch: The sequences.
-        rows: Indices, on the host.
-    """
-    if batch.lengths is None:
-        return batch
-    lengths = batch.lengths[rows]
-    if isinstance(rows, Tensor):
-        rows = rows.to(batch.inputs.device)
-    return Batch(batch.inputs[rows], batch.targets[rows], lengths)
 
 
 @lru_cache(maxsize=8)

@@ -6,11 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from failmap.datasets.task import Batch
 from failmap.models.chunks import state_gradients
 from failmap.models.gates import GATES
 from failmap.models.network import LayerTrace
+from failmap.search.trial.objective import Objective
 from failmap.search.trial.probes.common import Signals, steps_back
-from failmap.search.trial.probes.passes import ProbePass
+from failmap.search.trial.probes.passes import ProbePass, gradients_of
 
 #: Share of the last step's gradient from which on an earlier step counts as reached.
 REACHED_SHARE = 1e-3
@@ -45,12 +47,11 @@ def time_signals(probe_pass: ProbePass, *, with_states: bool = True) -> Signals:
     return signals
 
 
-def last_label_loss(probe_pass: ProbePass) -> Float[Tensor, ""]:
+def last_label_loss(objective: Objective, outputs: Tensor, batch: Batch) -> Float[Tensor, ""]:
     """Return the loss of the last label, or of all labels if they do not belong to input steps."""
-    outputs, batch = probe_pass.trace.outputs, probe_pass.batch
-    if probe_pass.objective.task.config.target_layout == "step":
+    if objective.task.config.target_layout == "step":
         outputs, batch = outputs[:, -1:], batch._replace(targets=batch.targets[:, -1:])
-    return probe_pass.objective.loss(outputs, batch)
+    return objective.loss(outputs, batch)
 
 
 def reach(norms: Sequence[float]) -> Signals:
@@ -80,13 +81,8 @@ def _last_label_gradients(probe_pass: ProbePass, layers: Sequence[LayerTrace]) -
         pairs = [(first.states[indices[layer.name]], second.states[indices[layer.name]]) for layer in layers]
         above = [(g + h) / 2 for g, h in pairs if g is not None and h is not None]
         return [(first.inputs + second.inputs) / 2, *above]
-    return torch.autograd.grad(
-        last_label_loss(probe_pass),
-        [probe_pass.batch.inputs, *(layer.states for layer in layers)],
-        retain_graph=True,
-        allow_unused=True,
-        materialize_grads=True,
-    )
+    loss = last_label_loss(probe_pass.objective, probe_pass.trace.outputs, probe_pass.batch)
+    return gradients_of(loss, [probe_pass.batch.inputs, *(layer.states for layer in layers)])
 
 
 def _passes_states_only(layer: LayerTrace) -> bool:

@@ -1,7 +1,7 @@
 """Signals of the training itself: one update's gradients and weight changes, and the interval's losses."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -29,10 +29,8 @@ class UpdateProbe:
         self.before = [p.detach().clone() for p in self.trained.values()]
         self.changes: list[Tensor] = []
         names = {parameter: name for name, parameter in self.trained.items()}
-        by_part = {
-            part: [names[p] for p in module.parameters() if p.requires_grad]
-            for part, module in model.parts().items()
-        }
+        parts = model.parts().items()
+        by_part = {part: [names[p] for p in module.parameters() if p.requires_grad] for part, module in parts}
         self.names_by_part = {part: trained for part, trained in by_part.items() if trained}
         self.gradients: dict[str, Tensor] = {}
         self.measured: dict[str, Tensor] = {}
@@ -76,16 +74,18 @@ class UpdateProbe:
         }
         gradient, weight, change = named.get("gradient", {}), named["weight"], named["change"]
         alive = named.get("num_alive", {})
+        parts, sizes = self.names_by_part, {name: p.numel() for name, p in self.trained.items()}
         signals: Signals = {
             "gradient_norm": _norm(gradient),
-            "gradient_norm_by_layer": self._by_part(lambda names: _norm(gradient, names)),
-            "weight_norm_by_layer": self._by_part(lambda names: _norm(weight, names)),
-            "update_ratio_by_layer": self._by_part(
-                lambda names: _ratio(_norm(change, names), _norm(weight, names))
-            ),
-            "gradient_zeros_by_layer": self._by_part(
-                lambda names: 1 - sum(alive.get(name, 0.0) for name in names) / self._size(names)
-            ),
+            "gradient_norm_by_layer": {part: _norm(gradient, names) for part, names in parts.items()},
+            "weight_norm_by_layer": {part: _norm(weight, names) for part, names in parts.items()},
+            "update_ratio_by_layer": {
+                part: _ratio(_norm(change, names), _norm(weight, names)) for part, names in parts.items()
+            },
+            "gradient_zeros_by_layer": {
+                part: 1 - sum(alive.get(name, 0.0) for name in names) / sum(sizes[name] for name in names)
+                for part, names in parts.items()
+            },
         }
         if by_step is not None:
             signals |= {"gradient_norm_by_step": by_step, "gradient_steps": self.steps}
@@ -105,13 +105,6 @@ class UpdateProbe:
             ],
         }
         return signals | {kind: names for kind, names in unusual.items() if names}
-
-    def _by_part(self, measure: Callable[[list[str]], float]) -> dict[str, float]:
-        """Return a number for the parameters of each part that trains."""
-        return {part: measure(names) for part, names in self.names_by_part.items()}
-
-    def _size(self, names: list[str]) -> int:
-        return sum(self.trained[name].numel() for name in names)
 
 
 def loss_signals(losses: Float[Tensor, "updates"]) -> Signals:

@@ -38,7 +38,7 @@ The actor 64d24e33 is unavailable: The actor is temporarily unavailable: RpcErro
         (DIED.format(reason="node has died. Node Id: 12"), ("lost", "its node died on 10.0.0.7")),
         (
             RAISED.format(
-                error="failmap.search.trial.preemption.PreemptedError: the worker on gpu-7 was asked to leave"
+                error="failmap.search.trial.process.PreemptedError: the worker on gpu-7 was asked to leave"
             ),
             ("preempted", "the worker on gpu-7 was asked to leave"),
         ),

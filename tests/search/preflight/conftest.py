@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from failmap.search.preflight.subject import Subject
+from failmap.search.preflight.check import Subject
 from failmap.search.trial.config import TrialConfig
 
 MakeSubject = Callable[..., Subject]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from failmap.search.preflight.data import baselines, data_notes, duplicates, input_scale, target_metric
+from failmap.search.preflight.data import baselines, data_notes, duplicates, input_scale
 from tests.search.preflight.conftest import MakeSubject
 
 
@@ -62,7 +62,7 @@ def test_criterion_met_by_a_baseline_warns(make_subject: MakeSubject) -> None:
     subject = make_subject(
         task={"name": "adding", "sequence_length": 5, "test_size": 20_000}, criterion={"score": 0.2}
     )
-    assert target_metric(subject) == pytest.approx(0.8 / 6)
+    assert subject.objective.target_metric(0.2) == pytest.approx(0.8 / 6)
     finding = baselines(subject)
     assert finding.status == "warn"
     assert "linear" in finding.message

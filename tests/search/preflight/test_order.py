@@ -20,7 +20,7 @@ LONG = 1000.0
 
 def test_sound_trial_passes_every_check(make_subject: MakeSubject) -> None:
     checks = [replace(check, limit_seconds=LONG) for check in CHECKS]
-    report = check_trial(make_subject(train={"learning_rate": 1e-2}), "it", checks, monotonic() + LONG)
+    report = check_trial(make_subject(train={"learning_rate": 1e-2}), checks, monotonic() + LONG)
     assert {name: finding for name, finding in report.findings.items() if finding.status != "pass"} == {}
     assert list(report.findings) == [check.name for check in CHECKS]
     assert report.not_checked == {}
@@ -32,7 +32,7 @@ def test_error_is_a_finding_and_the_next_check_runs(make_subject: MakeSubject) -
         raise RuntimeError("no such kernel\nand more")
 
     checks = (Check("broken", broken, LONG), Check("sound", lambda _: SOUND, LONG))
-    report = check_trial(make_subject(), "it", checks, monotonic() + LONG)
+    report = check_trial(make_subject(), checks, monotonic() + LONG)
     assert report.findings["broken"].status == "fail"
     assert report.findings["broken"].message == "raised RuntimeError: no such kernel"
     assert report.findings["sound"] == SOUND
@@ -44,10 +44,10 @@ def test_slow_check_is_not_checked(make_subject: MakeSubject) -> None:
             math.sqrt(2)
 
     checks = (Check("endless", endless, 0.05), Check("sound", lambda _: SOUND, LONG))
-    report = check_trial(make_subject(), "it", checks, monotonic() + LONG)
+    report = check_trial(make_subject(), checks, monotonic() + LONG)
     assert "longer than" in report.not_checked["endless"]
     assert report.findings["sound"] == SOUND
-    late = check_trial(make_subject(), "it", checks, monotonic() - 1)
+    late = check_trial(make_subject(), checks, monotonic() - 1)
     assert set(late.not_checked.values()) == {"no time left"}
 
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.search.preflight.overfitting import TooFewUpdatesError, classify_trend, overfitting, target_loss
+from failmap.search.preflight.check import TimeLimitError
+from failmap.search.preflight.overfitting import classify_trend, overfitting, target_loss
 from tests.search.preflight.conftest import MakeSubject
 
 
@@ -57,7 +58,7 @@ def test_loss_not_finite_fails(make_subject: MakeSubject) -> None:
 def test_too_few_updates_are_not_a_finding(make_subject: MakeSubject) -> None:
     subject = make_subject(train={"learning_rate": 1e-9})
     subject.training_seconds = 0.0
-    with pytest.raises(TooFewUpdatesError, match="only 1 updates"):
+    with pytest.raises(TimeLimitError, match="only 1 updates"):
         overfitting(subject)
 
 
@@ -69,16 +70,16 @@ def test_each_kind_of_curve() -> None:
     assert kind([0.7 * 0.9**update for update in range(60)]) == "overfitted"
     assert kind([0.7, 5.0, math.inf]) == "explodes"
     assert kind([0.7 + update for update in range(60)]) == "goes up"
-    assert kind([0.7 * 0.995**update for update in range(100)]) == "falling"
+    assert kind([0.7 * 0.995**update for update in range(100)]) == "still falls"
     assert kind([0.5 + 0.3 * (-1) ** update for update in range(60)]) == "oscillates"
-    assert kind([0.7] * 60) == "flat at chance"
-    assert kind([0.4] * 60) == "flat"
+    assert kind([0.7] * 60) == "stays flat at chance"
+    assert kind([0.4] * 60) == "stays flat"
     assert kind([0.42] * 60, floor=0.41) == "overfitted"
     assert kind([0.7, 0.6]) == "too few"
 
 
 def test_floor_close_to_chance_is_not_chance() -> None:
-    assert classify_trend([0.63] * 60, constant=0.693, floor=0.62).kind == "at the floor"
+    assert classify_trend([0.63] * 60, constant=0.693, floor=0.62).kind == "stays at the floor"
 
 
 @given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=200), st.floats(0.1, 10), st.floats(0, 0.09))

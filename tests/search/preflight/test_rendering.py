@@ -19,7 +19,7 @@ BAD = Finding("fail", "it leaks", math.inf, "of it", "repair it")
 
 @pytest.fixture
 def report(make_config: Callable[..., RunConfig]) -> Report:
-    config = select(make_config().space, 0).smallest[0].config
+    config = select(make_config().space, 0).smallest[0]
     one = TrialReport("one", config, {"shapes": SOUND, "leak": SOUND}, {}, 0.5)
     other = TrialReport("other", config, {"shapes": SOUND, "leak": BAD}, {"modes": "no time left"}, 0.5)
     return Report("space tiny", (one, other), ("3 cells between",), 1.0)

@@ -14,12 +14,10 @@ def test_smallest_and_largest_cell_of_every_kind(
     make_config: Callable[..., RunConfig],
 ) -> None:
     selection = select(make_config(lengths=[5, 10, 20], depths=[1, 2]).space, seed=0)
-    ends = [(trial.config.task.sequence_length, trial.config.model.depth) for trial in selection.smallest]
+    ends = [(trial.task.sequence_length, trial.model.depth) for trial in selection.smallest]
     assert ends == [(5, 1), (5, 1)]
-    assert [trial.config.output.loss for trial in selection.smallest] == ["mse", "huber"]
-    assert {(trial.config.task.sequence_length, trial.config.model.depth) for trial in selection.largest} == {
-        (20, 2)
-    }
+    assert [trial.output.loss for trial in selection.smallest] == ["mse", "huber"]
+    assert {(trial.task.sequence_length, trial.model.depth) for trial in selection.largest} == {(20, 2)}
     assert any("8 cells between" in line for line in selection.left_out)
     assert any("train.learning_rate, train.optimizer" in line for line in selection.left_out)
 
@@ -30,8 +28,8 @@ def test_trial_settings_select_one_trial() -> None:
     ).config.space
     selection = select(space, seed=0)
     (only,) = selection.smallest
-    assert trial_name(only.config) == "parity of 10 steps, gru 3x32, bce_with_logits"
-    assert only.config.train.batch_size == 8
+    assert trial_name(only) == "parity of 10 steps, gru 3x32, bce_with_logits"
+    assert only.train.batch_size == 8
     assert (selection.largest, selection.left_out) == ((), ())
 
 
@@ -51,4 +49,4 @@ def test_mistakes_are_errors() -> None:
 def test_name_of_a_file_without_its_number_of_steps() -> None:
     space = read_check_request(["task=array_file", "task.path=my.npz", "model=gru"]).config.space
     (only,) = select(space, seed=0).smallest
-    assert trial_name(only.config) == "array_file, gru 1x32, cross_entropy"
+    assert trial_name(only) == "array_file, gru 1x32, cross_entropy"

@@ -3,17 +3,17 @@
 import pytest
 import torch
 
+from failmap.search.preflight.check import Subject
 from failmap.search.preflight.data import input_scale
 from failmap.search.preflight.leaks import leak_across_batch, leak_from_future
 from failmap.search.preflight.reach import gradients
 from failmap.search.preflight.shapes import modes, shapes
-from failmap.search.preflight.subject import Subject
 from tests.search.preflight import broken
 from tests.search.preflight.conftest import MakeSubject
 
 
 def with_network(subject: Subject, network: type[broken.Faulty]) -> Subject:
-    subject.training.model = network(subject.model.interface)
+    subject.model = network(subject.model.interface)
     return subject
 
 

@@ -13,6 +13,7 @@ from failmap.models.network import Interface
 from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
+from failmap.search.trial.precision import LossScaling
 from failmap.search.trial.train_config import OPTIMIZERS
 from failmap.search.trial.training import Training
 
@@ -34,7 +35,7 @@ def training(**train: Any) -> Training:
 
 
 def take(trained: Training, progress: Progress) -> Snapshot:
-    return Snapshot.take(trained.model, trained.optimizer, progress, trained.precision.scaling)
+    return Snapshot.take(trained.model, trained.optimizer, trained.precision.scaling, progress)
 
 
 def state(trained: Training) -> dict[str, Tensor]:
@@ -57,7 +58,7 @@ def test_restored_training_is_bit_exact(name: str, tmp_path: Path) -> None:
     resumed = training(**settings)
     stored = Snapshot.load(tmp_path, CPU)
     assert stored is not None
-    stored.restore(resumed.model, resumed.optimizer)
+    stored.restore(resumed.model, resumed.optimizer, resumed.precision.scaling)
     run(resumed, stored.progress.update, 6)
 
     expected, found = state(whole), state(resumed)
@@ -73,7 +74,7 @@ def test_snapshot_is_a_copy(name: str) -> None:
     snapshot = take(trained, Progress(update=2))
     before = {key: tensor.clone() for key, tensor in snapshot.tensors.items()}
     run(trained, 2, 4)
-    snapshot.restore(trained.model, trained.optimizer)
+    snapshot.restore(trained.model, trained.optimizer, trained.precision.scaling)
     run(trained, 2, 4)
     assert all(torch.equal(before[key], tensor) for key, tensor in snapshot.tensors.items())
 
@@ -84,7 +85,7 @@ def test_snapshot_before_first_update(tmp_path: Path) -> None:
     run(resumed, 0, 2)
     stored = Snapshot.load(tmp_path, CPU)
     assert stored is not None
-    stored.restore(resumed.model, resumed.optimizer)
+    stored.restore(resumed.model, resumed.optimizer, resumed.precision.scaling)
     run(whole, 0, 2)
     run(resumed, 0, 2)
     assert all(torch.equal(tensor, state(resumed)[key]) for key, tensor in state(whole).items())
@@ -105,11 +106,11 @@ def test_gpu_state_keeps_its_devices(name: str) -> None:
     trained = Training(training(optimizer=name).config, gpu)
     run(trained, 0, 2)
     fresh = {key: tensor.device for key, tensor in state(trained).items()}
-    take(trained, Progress()).restore(trained.model, trained.optimizer)
+    take(trained, Progress()).restore(trained.model, trained.optimizer, trained.precision.scaling)
     assert {key: tensor.device for key, tensor in state(trained).items()} == fresh
     on_cpu = training(optimizer=name)
     run(on_cpu, 0, 2)
-    take(on_cpu, Progress()).restore(trained.model, trained.optimizer)
+    take(on_cpu, Progress()).restore(trained.model, trained.optimizer, trained.precision.scaling)
     assert {key: tensor.device for key, tensor in state(trained).items()} == fresh
     run(trained, 2, 4)
 
@@ -117,8 +118,9 @@ def test_gpu_state_keeps_its_devices(name: str) -> None:
 def test_same_weights_ignores_batch_norm_statistics() -> None:
     model = build_model(GRUConfig(batch_norm=True), Interface(3, 1, num_steps=4))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    before = Snapshot.take(model, optimizer, Progress())
+    unscaled = LossScaling(CPU, is_enabled=False)
+    before = Snapshot.take(model, optimizer, unscaled, Progress())
     model(torch.randn(5, 4, 3)).sum().backward()
-    assert before.same_weights(model)
+    assert before.has_same_weights(model, unscaled)
     optimizer.step()
-    assert not before.same_weights(model)
+    assert not before.has_same_weights(model, unscaled)

@@ -80,9 +80,9 @@ def test_natural_losses_match_torch() -> None:
 def test_metrics_stay_in_task_units(target_range: str, activation: str) -> None:
     adding = objective("adding", target_range=target_range, activation=activation)
     sums = torch.tensor([0.0, 0.5, 2.0])
-    outputs = (sums * adding.scale + adding.offset).unsqueeze(-1)
+    outputs = (sums * adding.head.scale + adding.head.offset).unsqueeze(-1)
     if activation == "scaled":
-        low, high = adding.head.scaled_range
+        low, high = adding.head.interval()
         outputs = torch.logit((outputs - low) / (high - low))
     assert adding.loss(outputs, labelled(sums)).item() == pytest.approx(0, abs=1e-12)
     assert adding.metric(outputs, labelled(sums)).item() == pytest.approx(0, abs=1e-12)
@@ -91,9 +91,9 @@ def test_metrics_stay_in_task_units(target_range: str, activation: str) -> None:
 
 def test_target_range_maps_its_ends() -> None:
     symmetric = objective("adding", target_range="minus_one_one")
-    assert [y * symmetric.scale + symmetric.offset for y in (0, 1, 2)] == [-1, 0, 1]
+    assert [y * symmetric.head.scale + symmetric.head.offset for y in (0, 1, 2)] == [-1, 0, 1]
     bits = objective("parity", target_range="minus_one_one", loss="mse", activation="tanh")
-    assert [y * bits.scale + bits.offset for y in (0, 1)] == [-1, 1]
+    assert [y * bits.head.scale + bits.head.offset for y in (0, 1)] == [-1, 1]
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ def test_allowed_outputs_can_be_computed(task: str, loss: Loss) -> None:
             continue
         trained = Objective(output, built)
         assert math.isfinite(trained.loss(outputs, labelled(targets)).item())
-        assert trained.loss_floor <= trained.chance_loss + 1e-6
-        assert math.isfinite(trained.chance_loss) or trained.loss_floor == -math.inf
+        assert trained.floor.loss <= trained.chance_loss + 1e-6
+        assert math.isfinite(trained.chance_loss) or trained.floor.loss == -math.inf
 
 
 @pytest.mark.parametrize("kind", get_args(TargetKind))

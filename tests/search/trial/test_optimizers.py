@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from torch import nn
 from torch.optim import Optimizer
 
-from failmap.search.trial.optimizers import add_l2_penalty, build_optimizer, set_learning_rate
+from failmap.search.trial.optimizers import add_l2_penalty, build_optimizer
 from failmap.search.trial.train_config import BETAS, OPTIMIZERS, OptimizerName, TrainConfig
 
 #: LBFGS needs a closure, SparseAdam sparse gradients, Muon matrices.
@@ -122,12 +122,3 @@ def test_weight_decay_is_l2_penalty_unless_decoupled(name: OptimizerName, is_sam
     with_penalty = trajectory(build_optimizer(penalised, [ours]), ours, penalised)
     with_decay = trajectory(build_optimizer(decayed, [theirs]), theirs)
     assert torch.allclose(with_penalty, with_decay, rtol=1e-5, atol=1e-6) == is_same
-
-
-def test_set_learning_rate() -> None:
-    parameter = nn.Parameter(torch.zeros(1))
-    optimizer = build_optimizer(TrainConfig(optimizer="sgd", learning_rate=1.0), [parameter])
-    set_learning_rate(optimizer, 0.25)
-    parameter.sum().backward()
-    optimizer.step()
-    assert parameter.item() == -0.25

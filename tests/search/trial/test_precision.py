@@ -89,19 +89,19 @@ def test_scaled_loss_keeps_gradients() -> None:
 
 def test_overflow_skips_step_and_halves_scale() -> None:
     scaled = Scaled()
-    before = Snapshot.take(scaled.model, scaled.optimizer, Progress(), scaled.scaling)
+    before = Snapshot.take(scaled.model, scaled.optimizer, scaled.scaling, Progress())
     _, _, weight = scaled.update(1e38)
     assert weight == 1.0
     assert scaled.scaling.state()["scale"] == 2**15
-    assert before.same_weights(scaled.model)
-    assert not before.same_scaling(scaled.scaling)
+    assert before.has_same_weights(scaled.model, LossScaling(CPU, is_enabled=False))
+    assert not before.has_same_weights(scaled.model, scaled.scaling)
 
 
 def test_scale_is_restored_from_checkpoint(tmp_path: Path) -> None:
     scaled, resumed = Scaled(), Scaled()
     for slope in (1e38, 1e38, 1.0):
         scaled.update(slope)
-    Snapshot.take(scaled.model, scaled.optimizer, Progress(), scaled.scaling).save(tmp_path)
+    Snapshot.take(scaled.model, scaled.optimizer, scaled.scaling, Progress()).save(tmp_path)
     stored = Snapshot.load(tmp_path, CPU)
     assert stored is not None
     stored.restore(resumed.model, resumed.optimizer, resumed.scaling)

@@ -14,9 +14,9 @@ from failmap.models.config import EncoderDecoderConfig, GRUConfig, LSTMConfig, N
 from failmap.models.gates import block_of
 from failmap.models.network import Interface, LayerTrace, Network, Trace
 from failmap.models.recurrent import RecurrentNetwork
-from failmap.search.trial.probes import UpdateProbe, loss_signals, rounded, state_signals, to_host
-from failmap.search.trial.probes.common import shown_steps
-from failmap.search.trial.probes.states import memory_steps, spread
+from failmap.search.trial.probes.common import rounded, shown_steps, to_host
+from failmap.search.trial.probes.states import memory_steps, spread, state_signals
+from failmap.search.trial.probes.update import UpdateProbe, loss_signals
 
 
 def batch_of(inputs: torch.Tensor, lengths: torch.Tensor | None = None) -> Batch:

@@ -10,15 +10,17 @@ from torch import Tensor
 from failmap.datasets.task import Batch, Task
 from failmap.search.trial.config import OutputConfig, TrialConfig
 from failmap.search.trial.objective import Objective
-from failmap.search.trial.probes.batches import (
+from failmap.search.trial.probes.labels import label_gradient
+from failmap.search.trial.probes.passes import (
     MAX_EVALUATED,
     MAX_SOURCES,
+    ProbePass,
+    evaluating,
+    moved_along,
     of_one_length,
     training_batches,
     validation_batches,
 )
-from failmap.search.trial.probes.labels import label_gradient
-from failmap.search.trial.probes.passes import ProbePass, evaluating, moved_along
 from failmap.search.trial.probes.probe import probe, signal_to_noise
 from failmap.search.trial.training import Training
 

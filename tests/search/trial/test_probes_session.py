@@ -15,7 +15,7 @@ from failmap.models.network import Network, Teacher, Trace
 from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import read_history
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.probes import is_probed, rounded, to_host
+from failmap.search.trial.probes.common import is_probed, rounded, to_host
 from failmap.search.trial.probes.passes import ProbePass, evaluating
 from failmap.search.trial.probes.probe import input_scale, leak_signals, probe
 from failmap.search.trial.session import TrialSession

@@ -10,8 +10,8 @@ from torch import nn
 
 from failmap.models.layers import RecurrentLayer
 from failmap.models.recurrent import RecurrentNetwork
+from failmap.search.preflight.check import Subject
 from failmap.search.preflight.reach import gradient_by_step
-from failmap.search.preflight.subject import Subject
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.probes.common import steps_back
 from failmap.search.trial.probes.passes import ProbePass, evaluating
@@ -97,7 +97,8 @@ def test_state_gradients_match_stepwise_network(
             return with_noise(layer.recurrence, inputs, noises[layer])
 
         monkeypatch.setattr(RecurrentLayer, "_states", states)
-        loss = last_label_loss(ProbePass.run(training, batch))
+        traced = ProbePass.run(training, batch)
+        loss = last_label_loss(training.objective, traced.trace.outputs, traced.batch)
         gradients = torch.autograd.grad(loss, list(noises.values()))
     for name, gradient in zip(signals["state_gradient_by_step"], gradients, strict=True):
         expected = gradient.norm(dim=(0, 2))[steps].tolist()
@@ -138,5 +139,6 @@ def test_decoded_outputs_use_all_labels() -> None:
     training = Training(config(MOVIE), CPU)
     with evaluating(training.model, CPU):
         probe_pass = ProbePass.run(training, training.batch(0))
-        assert last_label_loss(probe_pass).item() == pytest.approx(probe_pass.loss().item())
+        loss = last_label_loss(training.objective, probe_pass.trace.outputs, probe_pass.batch)
+        assert loss.item() == pytest.approx(probe_pass.loss().item())
         assert time_signals(probe_pass)["gradient_reach_steps"] >= 1

@@ -8,11 +8,10 @@ import torch
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder, TrialFolder
-from failmap.search.trial.checkpoint import Snapshot
+from failmap.search.trial.checkpoint import Snapshot, stored_weights
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Progress
 from failmap.search.trial.session import TrialSession
-from failmap.search.trial.warm_start import stored_weights
 
 
 def session(folder: TrialFolder, **model: Any) -> TrialSession:
@@ -50,7 +49,8 @@ def test_stored_layers_are_copied(storage: Path) -> None:
 def test_resumed_trial_needs_no_source(storage: Path) -> None:
     run = RunFolder(storage / "deep")
     begun = session(run.trial(0), start_from="shallow/2").training
-    Snapshot.take(begun.model, begun.optimizer, Progress(update=2)).save(run.trial(0).checkpoint)
+    snapshot = Snapshot.take(begun.model, begun.optimizer, begun.precision.scaling, Progress(update=2))
+    snapshot.save(run.trial(0).checkpoint)
     (storage / "shallow" / "trials" / "2" / "weights.safetensors").unlink()
     assert session(run.trial(0), start_from="shallow/2").progress.update == 2
 

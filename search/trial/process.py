@@ -1,12 +1,14 @@
-"""Memory of a worker process: its limit, the errors of exceeding it, and its release."""
+"""The process of a worker: its limit of memory, its failed allocations, and its preemption."""
 
 import ctypes
 import errno
 import gc
 import resource
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import torch
 
@@ -17,6 +19,9 @@ _SPARE_BYTES = 256 * 2**20
 #: Texts of torch's plain RuntimeError when the host has no memory left (c10/core/impl/alloc_cpu.cpp), and of
 #: the C++ library's.
 _HOST_MESSAGES = ("can't allocate memory", "not enough memory", "std::bad_alloc")
+#: Seconds until a preempted process ends in any case: clouds take a machine away 30 to 120 seconds after the
+#: signal.
+GRACE_SECONDS = 60
 
 
 def limit_memory(num_bytes: int) -> None:
@@ -71,9 +76,34 @@ def describe_size(config: TrialConfig) -> str:
     """Describe what did not fit, as in 'batch 64 x length 100, lstm of 512 units, depth 5'."""
     task, model = config.task.model_dump(), config.model.model_dump()
     length = task.get("sequence_length")
-    parts = [f"batch {config.train.batch_size}" + ("" if length is None else f" x length {length}")]
-    units = model.get("hidden_size")
-    parts.append(str(model["name"]) + ("" if units is None else f" of {units} units"))
-    if (depth := model.get("depth")) is not None:
-        parts.append(f"depth {depth}")
-    return ", ".join(parts)
+    units, depth = model.get("hidden_size"), model.get("depth")
+    text = f"batch {config.train.batch_size}" + ("" if length is None else f" x length {length}")
+    text += f", {model['name']}" + ("" if units is None else f" of {units} units")
+    return text + ("" if depth is None else f", depth {depth}")
+
+
+class PreemptedError(Exception):
+    """This worker has been preempted: its training is saved, and it accepts no other."""
+
+
+class PreemptionFlag:
+    """Remembers a SIGTERM, after which the process has some seconds to save its training and end.
+
+    Create it in the main thread, the only one in which Python runs signal handlers. It replaces Ray's
+    handler, which ends the process immediately.
+
+    Attributes:
+        is_set: Whether the signal has been received.
+    """
+
+    def __init__(self, grace_seconds: int = GRACE_SECONDS) -> None:
+        self.is_set = False
+        self._grace_seconds = grace_seconds
+        signal.signal(signal.SIGTERM, self._set)
+
+    def _set(self, number: int, frame: FrameType | None) -> None:
+        if not self.is_set:
+            self.is_set = True
+            # Unhandled, SIGALRM ends a process even during a long call into C.
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(self._grace_seconds)
