@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.chaos.loaders import LOADERS, Loader, offer
-from benchmarks.chaos.spoiling import spoilt
+from benchmarks.chaos.corruption import corrupted
 from failmap.run_folder.errors import UserError
 
 #: `make chaos` tries many more (benchmarks/chaos/bad_inputs.py).
@@ -28,7 +28,7 @@ def test_a_bad_file_is_read_or_refused_in_a_line(loader: Loader, tmp_path: Path)
     assert offer(loader, tmp_path, loader.valid()) == "accepted"
 
     @FEW
-    @given(spoilt(loader.valid()))
+    @given(corrupted(loader.valid()))
     def try_one(content: bytes) -> None:
         offer(loader, tmp_path, content)
 

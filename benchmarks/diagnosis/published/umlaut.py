@@ -1,9 +1,9 @@
-"""UMLAUT's heuristics that look at a running training, with their published bounds.
+"""UMLAUT's heuristics for a running training, with their published bounds.
 
 Schoop, Huang, Hartmann: UMLAUT: Debugging Deep Learning Programs using Program Structure and Model Behavior,
-CHI 2021; bounds are those of its program (BerkeleyHCI/umlaut, umlaut/heuristics.py). An evaluation stands for
-an epoch. Left out are the checks of a program's text and of shapes (missing activation or softmax, shape and
-type of the input), and a validation accuracy above training's, which is not recorded.
+CHI 2021; bounds are those of its program (BerkeleyHCI/umlaut, umlaut/heuristics.py). An evaluation is used as
+an epoch. Not included are the checks of source code and shapes (missing activation or softmax, shape and type
+of the input), and of validation accuracy above training accuracy, which is not recorded.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from itertools import pairwise
 from benchmarks.diagnosis.published.rule import Rule, judge_by, whenever
 from failmap.run_folder.records import Evaluation, TrialRecord
 
-#: Inputs beyond this are not normalised.
+#: Inputs beyond this are not normalized.
 LARGEST_INPUT = 1.0
-#: Learning rates out of this range are told.
+#: Learning rates outside this range are reported.
 LEAST_RATE, LARGEST_RATE = 1e-7, 0.01
-#: A validation accuracy above this is too good, after so many epochs.
+#: A validation accuracy above this is too good, from this epoch on.
 SUSPICIOUS_ACCURACY, SUSPICIOUS_FROM = 0.95, 3
 
 
@@ -43,7 +43,7 @@ def rate_too_low(record: TrialRecord, evaluation: Evaluation) -> bool:
 
 
 def overfits(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
-    """From one epoch to the next the validation loss rises, and the training loss does not."""
+    """The validation loss rises between two epochs and the training loss does not."""
     for index, (before, now) in enumerate(pairwise(history), start=1):
         validation = _change(before.validation_loss, now.validation_loss)
         train = _change(before.train_loss, now.train_loss)
@@ -64,7 +64,7 @@ def _change(before: float | None, now: float | None) -> float | None:
     return None if before is None or now is None else now - before
 
 
-#: Rules that fire at the same evaluation count in this order.
+#: Order of rules that fire at the same evaluation.
 RULES = (
     Rule(
         "NaNInLoss", frozenset({"diverged", "exploding_gradient", "input_scale"}), whenever(loss_not_a_number)
