@@ -68,7 +68,7 @@ class Module:
 
     @property
     def is_entry(self) -> bool:
-        """Whether it only starts what it imports: nothing but a `__main__` block follows the imports."""
+        """Return whether it only starts what it imports: only a `__main__` block follows the imports."""
         rest = [node for node in self.tree.body if not isinstance(node, _ImportStatement)]
         if ast.get_docstring(self.tree) is not None:
             rest = rest[1:]
@@ -76,7 +76,7 @@ class Module:
 
     @cached_property
     def is_counted(self) -> bool:
-        """Whether it counts as a module: it is neither `__init__` nor `__main__` nor an entry."""
+        """Return whether it counts as a module: it is neither `__init__` nor `__main__` nor an entry."""
         return self.path.stem not in ("__init__", "__main__") and not self.is_entry
 
     @property
@@ -90,7 +90,7 @@ class Module:
 
     @cached_property
     def imports(self) -> tuple[Import, ...]:
-        """Every imported name, those inside functions included."""
+        """All imported names, including those inside functions."""
         return tuple(
             Import(candidates, moment)
             for node, moment in _import_statements(self.tree, "start")

@@ -36,7 +36,7 @@ class Driver:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it is running."""
+        """Return whether it is running."""
         return self.process.poll() is None
 
     @property

@@ -66,17 +66,17 @@ class Tally:
 
     @property
     def has_time(self) -> bool:
-        """Whether the deadline has not passed."""
+        """Return whether the deadline has not passed."""
         return time_left(self.deadline) > 0
 
     @property
     def goes_on(self) -> bool:
-        """Whether to inject another fault: there is time, or none was injected yet."""
+        """Return whether to inject another fault: there is time, or none was injected yet."""
         return self.has_time or not self.tried
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was lost, repeated or different, and there are no remarks."""
+        """Return whether nothing was lost, repeated or different, and there are no remarks."""
         return not (self.lost or self.repeated or self.decisions or self.histories or self.remarks)
 
     def compare(

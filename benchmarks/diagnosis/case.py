@@ -46,5 +46,5 @@ class Case:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether it has no fault."""
+        """Return whether it has no fault."""
         return self.label == "none"

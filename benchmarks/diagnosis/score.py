@@ -25,12 +25,12 @@ class Judged:
 
     @property
     def is_alarm(self) -> bool:
-        """Whether the tool reports anything."""
+        """Return whether the tool reports anything."""
         return bool(self.findings)
 
     @property
     def names_a_cause(self) -> bool:
-        """Whether its first finding names a cause, right or wrong."""
+        """Return whether its first finding names a cause, right or wrong."""
         return bool(self.findings) and bool(self.findings[0].right_for)
 
     @property

@@ -26,7 +26,7 @@ class Result:
 
     @property
     def has_learned(self) -> bool:
-        """Whether the criterion was met."""
+        """Return whether the criterion was met."""
         return self.outcome == "learned"
 
 

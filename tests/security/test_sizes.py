@@ -38,7 +38,7 @@ def test_report_refuses_a_huge_file(run: RunFolder, name: str) -> None:
 def test_huge_line_is_refused(run: RunFolder) -> None:
     with Path(str(run.trial(1).history)).open("ab") as history:
         history.truncate(1_500_000_000)
-    with pytest.raises(UserError, match=r"history.jsonl: more than 10,000,000 bytes"):
+    with pytest.raises(UserError, match=r"history\.jsonl: .*10,000,000"):
         build(run)
 
 

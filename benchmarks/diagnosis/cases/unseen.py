@@ -1,4 +1,4 @@
-"""Cases of the unseen half: no threshold was set on them, and nobody looked at their signals."""
+"""Cases of the unseen half: no threshold was set on them, and their signals were not examined."""
 
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.cases.unseen_families import (

@@ -21,29 +21,29 @@ SUSPICIOUS_ACCURACY, SUSPICIOUS_FROM = 0.95, 3
 
 
 def inputs_too_large(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """An input exceeds -1 to 1."""
+    """Return whether an input is outside -1 to 1."""
     largest = evaluation.signals.get("input_scale", {}).get("largest")
     return largest is not None and abs(largest) > LARGEST_INPUT
 
 
 def loss_not_a_number(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """The training loss is not a number."""
+    """Return whether the training loss is not a number."""
     return evaluation.train_loss is None
 
 
 def rate_too_high(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """The learning rate is above 0.01."""
+    """Return whether the learning rate is above 0.01."""
     return bool((evaluation.signals.get("learning_rate") or 0.0) > LARGEST_RATE)
 
 
 def rate_too_low(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """The learning rate is below 1e-7."""
+    """Return whether the learning rate is below 1e-7."""
     rate = evaluation.signals.get("learning_rate")
     return rate is not None and rate < LEAST_RATE
 
 
 def overfits(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
-    """The validation loss rises between two epochs and the training loss does not."""
+    """Return the first evaluation at which the validation loss rises and the training loss does not."""
     for index, (before, now) in enumerate(pairwise(history), start=1):
         validation = _change(before.validation_loss, now.validation_loss)
         train = _change(before.train_loss, now.train_loss)
@@ -53,7 +53,7 @@ def overfits(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
 
 
 def too_good(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
-    """The validation accuracy is above 95 % at the fourth epoch or later."""
+    """Return the first evaluation, from the fourth on, with a validation accuracy above 95 %."""
     if record.summary is None or record.summary.metric != "accuracy":
         return None
     late = range(SUSPICIOUS_FROM, len(history))
