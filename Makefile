@@ -8,7 +8,7 @@
 #   make soak                                           half an hour of faults
 #   make diagnosis                                      the benchmark of the diagnosis: trains what is missing, scores all
 #   make known-results                                  docs/known-results.md, anew: half an hour on 2 cores
-#   make house                                          modules, lines, imports and circles of this checkout
+#   make house                                          sizes, lines and imports of the modules of this checkout
 #   make histories args="against=FILE"                  whether a trial of each space has the same history as before
 
 PYTHON ?= python3

@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other: python -m benchmarks.all. Half an hour on 2 cores, left alone."""
+"""Run all benchmarks: python -m benchmarks.all. Takes half an hour on 2 idle cores."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ THEMES = ("overhead", "loop", "models", "moving_mnist", "memory", "signals", "de
 
 
 def main() -> None:
-    """Runs each in a process of its own; ends with 1 if one of them failed."""
+    """Run each in its own process; exit with status 1 if one of them failed."""
     failed = [
         theme
         for theme in THEMES

@@ -1,4 +1,4 @@
-"""What a careful person writes by hand with torch's own modules, of the same sizes as our networks."""
+"""Networks of the same sizes as ours, written with torch's own modules."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class BareStack(nn.Module):
-    """torch's module of several layers, and a readout of its last step."""
+    """A multi-layer recurrent module of torch's, with a readout of its last step."""
 
     def __init__(self, recurrent: nn.RNNBase) -> None:
         super().__init__()
@@ -15,13 +15,13 @@ class BareStack(nn.Module):
         self.readout = nn.Linear(recurrent.hidden_size * (1 + recurrent.bidirectional), 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """One number a sequence."""
+        """Return one number per sequence."""
         outputs: Tensor = self.readout(self.recurrent(inputs)[0][:, -1])
         return outputs
 
 
 class BareConvolutions(nn.Module):
-    """Dilated convolutions that keep the number of steps, without bypasses."""
+    """Dilated convolutions that preserve the number of steps, without residual connections."""
 
     def __init__(self, widths: list[int], kernel_size: int) -> None:
         super().__init__()
@@ -32,13 +32,13 @@ class BareConvolutions(nn.Module):
         self.readout = nn.Linear(widths[-1], 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """One number a sequence."""
+        """Return one number per sequence."""
         outputs: Tensor = self.readout(self.layers(inputs.transpose(1, 2))[..., -1])
         return outputs
 
 
 class BareTransformer(nn.Module):
-    """`nn.TransformerEncoder` between two linear layers, without positions."""
+    """`nn.TransformerEncoder` between two linear layers, without positional encoding."""
 
     def __init__(self, input_size: int, size: int, heads: int, depth: int) -> None:
         super().__init__()
@@ -48,13 +48,13 @@ class BareTransformer(nn.Module):
         self.readout = nn.Linear(size, 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """One number a sequence."""
+        """Return one number per sequence."""
         outputs: Tensor = self.readout(self.encoder(self.embedding(inputs))[:, -1])
         return outputs
 
 
 class BareEncoderDecoder(nn.Module):
-    """Two LSTMs: one reads, the other goes on from where it ended, blindly or from its own outputs."""
+    """Two LSTMs: an encoder, and a decoder fed with zeros or with its own outputs."""
 
     def __init__(self, frame_size: int, hidden_size: int, num_steps: int, *, sees_own: bool) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class BareEncoderDecoder(nn.Module):
         self.readout = nn.Linear(hidden_size, frame_size)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """As many frames as it was built for."""
+        """Return `num_steps` frames."""
         _, state = self.encoder(inputs)
         if not self.sees_own:
             blank = inputs.new_zeros(len(inputs), self.num_steps, 1)
@@ -81,7 +81,7 @@ class BareEncoderDecoder(nn.Module):
 
 
 class BareFrameEncoderDecoder(nn.Module):
-    """Two convolutions of stride 2, two LSTMs, and two transposed convolutions; frames of one channel."""
+    """Two convolutions of stride 2, two LSTMs and two transposed convolutions, on single-channel frames."""
 
     def __init__(self, side: int, channels: int, hidden_size: int, num_steps: int) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class BareFrameEncoderDecoder(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """As many frames as it was built for."""
+        """Return `num_steps` frames."""
         features = self.halving(inputs.reshape(-1, 1, self.side, self.side))
         decoded = self.recurrent(features.view(*inputs.shape[:2], -1))
         frames: Tensor = self.doubling(decoded.flatten(0, 1))

@@ -1,11 +1,11 @@
-"""Does another revision still train the same? Digests of one trial of every shipped space.
+"""Check that another revision trains identically, by digests of one trial of every shipped space.
 
     python -m benchmarks.histories [folder=.] [spaces=smoke,control] [save=FILE.json] [against=FILE.json]
                                    [at_once=2]
 
-`folder` holds the revision whose code runs. Save the digests of one revision, and compare another one against
-them on the same machine with the same versions: floats differ between processors, and between releases of
-torch. The exit status is 1 where a space did not run, or left another history or record than the saved one.
+`folder` holds the revision whose code runs. Save the digests of one revision and compare another one against
+them on the same machine with the same versions: floats differ between processors and between releases of
+torch. The exit status is 1 if a space did not run, or if its history or record differs from the saved one.
 """
 
 import json
@@ -16,25 +16,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.arguments import parse_arguments
 from benchmarks.one_trial import NotRunError, Traces, run_one_trial
 
 Saved = Mapping[str, Traces]
-KEYS = ("folder", "spaces", "save", "against", "at_once")
 
 
 def main() -> None:
-    """Run the spaces, print a row for each of them, and save or compare what they left."""
-    words = dict(word.partition("=")[::2] for word in sys.argv[1:])
-    if unknown := words.keys() - set(KEYS):
-        sys.exit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(KEYS)}")
-    folder = Path(words.get("folder", ".")).resolve()
-    spaces = words["spaces"].split(",") if "spaces" in words else shipped_spaces(folder)
-    expected = _load(Path(words["against"])) if "against" in words else None
+    """Run the spaces, print a row for each, and save or compare their digests."""
+    asked = parse_arguments(folder=".", spaces="", save="", against="", at_once=2)
+    folder = Path(asked.folder).resolve()
+    spaces = asked.spaces.split(",") if asked.spaces else shipped_spaces(folder)
+    expected = _load(Path(asked.against)) if asked.against else None
     print("| space | outcome | evaluations | history | record |" + (" compared |" if expected else ""))
     print("|---|---|---|---|---|" + ("---|" if expected else ""))
     found: dict[str, Traces] = {}
     is_well = True
-    for space, traces in run_all(spaces, folder, int(words.get("at_once", 2))):
+    for space, traces in run_all(spaces, folder, asked.at_once):
         cells = [space, *_cells(traces)]
         if isinstance(traces, Traces):
             found[space] = traces
@@ -42,8 +40,9 @@ def main() -> None:
             cells.append(verdict(found.get(space), expected.get(space)))
         is_well &= space in found and (expected is None or found[space] == expected.get(space))
         print(f"| {' | '.join(cells)} |", flush=True)
-    if "save" in words:
-        _save(found, Path(words["save"]))
+    if asked.save:
+        values = {space: asdict(traces) for space, traces in found.items()}
+        Path(asked.save).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     sys.exit(0 if is_well else 1)
 
 
@@ -55,7 +54,7 @@ def shipped_spaces(folder: Path) -> list[str]:
 def run_all(
     spaces: Sequence[str], folder: Path, num_at_once: int
 ) -> Iterator[tuple[str, Traces | NotRunError]]:
-    """Run one trial of each space, a few at a time, and yield what each left, or why it did not run."""
+    """Run one trial of each space, a few at a time, and yield its digests or its error."""
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(num_at_once) as pool:
 
         def run(space: str) -> Traces | NotRunError:
@@ -68,7 +67,7 @@ def run_all(
 
 
 def verdict(found: Traces | None, expected: Traces | None) -> str:
-    """Return in a word or two how a space compares with what was saved of it."""
+    """Return 'same', or how a space differs from its saved digests."""
     if expected is None:
         return "not saved"
     if found is None:
@@ -81,11 +80,6 @@ def _cells(traces: Traces | NotRunError) -> list[str]:
     if isinstance(traces, NotRunError):
         return [f"not run: {traces}", "", "", ""]
     return [traces.outcome, str(traces.num_evaluations), traces.history, traces.record]
-
-
-def _save(found: Saved, path: Path) -> None:
-    values = {space: asdict(traces) for space, traces in found.items()}
-    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def _load(path: Path) -> Saved:

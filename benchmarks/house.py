@@ -1,33 +1,33 @@
-"""How the code is laid out: the sizes of its modules, what imports what, and what its lines are.
+"""Measure the layout of the code: sizes of modules, imports between them, and kinds of lines.
 
     python -m benchmarks.house [folder=.] [other=FOLDER]
 
-Prints a table with a column for each folder, so that two revisions stand side by side, and below it each
-folder's longest chain of imports and its circles. The code is read, not run, and links are not followed.
+Prints a table with a column for each folder, to compare two revisions, then each folder's longest chain of
+imports and its import cycles. The code is parsed, not run, and links are not followed.
 
-A module is a file with a subject of its own: neither `__init__` nor `__main__`, nor an entry that only starts
-what it imports. An import counts for the file that the statement names: what a package's `__init__` passes on
-counts as an import of the `__init__`. Imports under TYPE_CHECKING are never carried out, and count only where
-all imports do. A circle is a group of files that all import each other, directly or through others; in the
-longest chain it counts as one file.
+`__init__`, `__main__` and entries that only start what they import do not count as modules. An import counts
+for the file that the statement names, so a name re-exported by a package counts as an import of its
+`__init__`. Imports under TYPE_CHECKING are never executed, and count only among all imports. In the longest
+chain a cycle counts as one file.
 """
 
 import statistics
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.house_modules import Module, Moment, module_meant, read_modules
-from benchmarks.import_graph import Graph, circles, longest_chain
+from benchmarks.arguments import parse_arguments
+from benchmarks.house_modules import Module, Moment, read_modules, target_of
+from benchmarks.import_graph import Graph, cycles, longest_chain
+from benchmarks.results_file import table as markdown_table
 
 PARTS = ("search", "analysis", "datasets", "models", "failmap/run_folder", "tests", "benchmarks")
 PRODUCT = ("search", "analysis", "datasets", "models", "failmap")
 SMALL_LINES = 50
 
-#: A figure's name, and the figure.
+#: Name and value of a figure.
 Row = tuple[str, str]
 
 
@@ -44,22 +44,22 @@ class House:
         yield from self._single_importers()
         yield from self._loose_modules()
         yield "longest chain of imports at module level: files", str(len(longest_chain(self._at_start)))
-        yield "circles of imports at module level", _told(circles(self._at_start))
-        yield "circles of all imports", _told(circles(self._at_any_time))
+        yield "import cycles at module level", _counted(cycles(self._at_start))
+        yield "cycles of all imports", _counted(cycles(self._at_any_time))
         yield from self._lines()
 
     def notes(self) -> Iterator[str]:
-        """Yield the members of the longest chain, and those of each circle."""
+        """Yield the members of the longest chain and of each cycle."""
         yield f"Longest chain: {' > '.join(longest_chain(self._at_start))}"
-        for circle in circles(self._at_any_time):
-            yield f"Circle: {', '.join(sorted(circle))}"
+        for cycle in cycles(self._at_any_time):
+            yield f"Cycle: {', '.join(sorted(cycle))}"
 
     def imports(self, *moments: Moment) -> Graph:
-        """Return what each file of the product imports of the others at these moments."""
+        """Return the product files that each product file imports at these moments."""
         graph: dict[str, set[str]] = {}
         for name, module in self._product.items():
             wanted = (imported for imported in module.imports if imported.moment in moments)
-            targets = {module_meant(imported, self._product) for imported in wanted}
+            targets = {target_of(imported, self._product) for imported in wanted}
             graph[name] = {target for target in targets if target not in (None, name)}
         return graph
 
@@ -106,12 +106,11 @@ class House:
 
 def table(houses: Sequence[House]) -> str:
     """Return the figures as Markdown, a column for each house."""
-    lines = [["", *(str(house.folder) for house in houses)], ["---"] * (len(houses) + 1)]
-    lines += (
-        [rows[0][0], *(figure for _, figure in rows)]
-        for rows in zip(*(house.rows() for house in houses), strict=True)
+    rows = zip(*(house.rows() for house in houses), strict=True)
+    return markdown_table(
+        ["", *(str(house.folder) for house in houses)],
+        [[figures[0][0], *(value for _, value in figures)] for figures in rows],
     )
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _sizes(part: str, files: Sequence[Module]) -> Iterator[Row]:
@@ -129,17 +128,14 @@ def _sizes(part: str, files: Sequence[Module]) -> Iterator[Row]:
     yield f"{part}: modules under {SMALL_LINES} lines", share
 
 
-def _told(groups: Sequence[frozenset[str]]) -> str:
+def _counted(groups: Sequence[frozenset[str]]) -> str:
     return f"{len(groups)} (files: {', '.join(str(len(group)) for group in groups)})" if groups else "0"
 
 
 def main() -> None:
-    """Print the table, and below it the longest chain and the circles of each folder."""
-    words = dict(word.partition("=")[::2] for word in sys.argv[1:])
-    if unknown := words.keys() - {"folder", "other"}:
-        sys.exit(f"unknown: {', '.join(sorted(unknown))}; known: folder, other")
-    folders = [words.get("folder", "."), *([words["other"]] if "other" in words else [])]
-    houses = [House(Path(folder)) for folder in folders]
+    """Print the table, then the longest chain and the cycles of each folder."""
+    asked = parse_arguments(folder=".", other="")
+    houses = [House(Path(folder)) for folder in (asked.folder, asked.other) if folder]
     print(table(houses))
     for house in houses:
         print(f"\n{house.folder}\n")

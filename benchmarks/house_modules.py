@@ -1,6 +1,6 @@
-"""Python files as text and as syntax: what their lines are, and what they import and when.
+"""Python files as text and syntax trees: kinds of their lines, and their imports.
 
-Nothing is imported or run, so any revision of the project can be read, whatever it needs.
+Nothing is imported or run, so any revision of the project can be read, whatever it depends on.
 """
 
 import ast
@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-#: When an import is carried out: with its module, when a function is called, or never, being for types alone.
+#: When an import is executed: with its module, in a call of a function, or never (TYPE_CHECKING).
 Moment = Literal["start", "call", "never"]
 _ImportStatement = ast.Import | ast.ImportFrom
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -25,9 +25,9 @@ class Import:
     """One imported name.
 
     Attributes:
-        candidates: dotted names of the modules it may come from, the longest first: `from a import b` means
-            the module a.b if there is one, else something in a.
-        moment: when the import is carried out.
+        candidates: dotted names of the modules it may come from, longest first: `from a import b` means the
+            module a.b if there is one, otherwise a name in a.
+        moment: when the import is executed.
     """
 
     candidates: tuple[str, ...]
@@ -40,7 +40,7 @@ class Module:
 
     Attributes:
         path: relative to the project, such as search/cost/layers.py.
-        text: the whole file.
+        text: content of the file.
     """
 
     path: Path
@@ -48,27 +48,27 @@ class Module:
 
     @cached_property
     def name(self) -> str:
-        """The dotted name by which it is imported."""
+        """Dotted name by which it is imported."""
         return self.package if self.path.stem == "__init__" else ".".join(self.path.with_suffix("").parts)
 
     @property
     def package(self) -> str:
-        """The dotted name of its folder."""
+        """Dotted name of its folder."""
         return ".".join(self.path.parent.parts)
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The syntax tree."""
+        """Syntax tree."""
         return ast.parse(self.text, str(self.path))
 
     @property
     def num_lines(self) -> int:
-        """How many lines it has, of any kind."""
+        """Number of lines of any kind."""
         return len(self.text.splitlines())
 
     @property
     def is_entry(self) -> bool:
-        """Whether it only starts what it imports: nothing but a `__main__` block follows the imports."""
+        """Return whether it only starts what it imports: only a `__main__` block follows the imports."""
         rest = [node for node in self.tree.body if not isinstance(node, _ImportStatement)]
         if ast.get_docstring(self.tree) is not None:
             rest = rest[1:]
@@ -76,12 +76,12 @@ class Module:
 
     @cached_property
     def is_counted(self) -> bool:
-        """Whether it has a subject of its own: it is neither `__init__` nor `__main__`, nor an entry."""
+        """Return whether it counts as a module: it is neither `__init__` nor `__main__` nor an entry."""
         return self.path.stem not in ("__init__", "__main__") and not self.is_entry
 
     @property
     def kinds_of_lines(self) -> Counter[str]:
-        """How many lines are docstring, comment, blank and code; code with a comment behind it is code."""
+        """Number of docstring, comment, blank and code lines; code followed by a comment is code."""
         lines = enumerate(self.text.splitlines(), start=1)
         kinds = {number: "code" if line.strip() else "blank" for number, line in lines}
         kinds |= dict.fromkeys(_comments(self.text), "comment")
@@ -90,7 +90,7 @@ class Module:
 
     @cached_property
     def imports(self) -> tuple[Import, ...]:
-        """Every imported name, those inside functions included."""
+        """All imported names, including those inside functions."""
         return tuple(
             Import(candidates, moment)
             for node, moment in _import_statements(self.tree, "start")
@@ -101,16 +101,16 @@ class Module:
 def read_modules(project: Path, folder: str) -> list[Module]:
     """Return the Python files in a folder of the project, ordered by path. Links are not followed."""
     found: list[Path] = []
-    for place, _, files in os.walk(project / folder):
-        paths = [Path(place, name) for name in files if name.endswith(".py")]
+    for root, _, files in os.walk(project / folder):
+        paths = [Path(root, name) for name in files if name.endswith(".py")]
         found += [path for path in paths if not path.is_symlink()]
     return [Module(path.relative_to(project), path.read_text(encoding="utf-8")) for path in sorted(found)]
 
 
-def module_meant(wanted: Import, modules: Mapping[str, Module], prefix: str = "failmap.") -> str | None:
-    """Return the name of the module that an import means, or None if it is not among `modules`.
+def target_of(wanted: Import, modules: Mapping[str, Module], prefix: str = "failmap.") -> str | None:
+    """Return the name of the module that an import refers to, or None if it is not among `modules`.
 
-    A top-level package may also be imported under the prefix: failmap.search.run is search.run.
+    Top-level packages may also be imported with the prefix: failmap.search.run is search.run.
     """
     names = (name for full in wanted.candidates for name in (full, full.removeprefix(prefix)))
     return next((name for name in names if name in modules), None)
@@ -130,7 +130,7 @@ def _import_statements(node: ast.AST, moment: Moment) -> Iterator[tuple[_ImportS
 
 
 def _candidates(node: _ImportStatement, package: str) -> Iterator[tuple[str, ...]]:
-    """Yield for each name in a statement the modules it may come from. Leading dots count from `package`."""
+    """Yield the candidate modules of each name in a statement. Leading dots are relative to `package`."""
     if isinstance(node, ast.Import):
         yield from ((alias.name,) for alias in node.names)
         return
@@ -141,7 +141,7 @@ def _candidates(node: _ImportStatement, package: str) -> Iterator[tuple[str, ...
 
 
 def _docstrings(tree: ast.Module) -> Iterator[int]:
-    """Yield the numbers of the lines of all docstrings."""
+    """Yield the line numbers of all docstrings."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | _Function) and ast.get_docstring(node) is not None:
             first = node.body[0]
@@ -149,8 +149,8 @@ def _docstrings(tree: ast.Module) -> Iterator[int]:
 
 
 def _comments(text: str) -> Iterator[int]:
-    """Yield the numbers of the lines that are a comment and nothing else."""
-    # The tokenizer knows a # that is inside a string.
+    """Yield the line numbers of pure comment lines."""
+    # The tokenizer ignores a # inside a string.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT and token.line.strip() == token.string:
             yield token.start[0]

@@ -1,4 +1,4 @@
-"""Which module imports which: the circles in that graph, and its longest chain."""
+"""Cycles and the longest chain of an import graph."""
 
 from collections.abc import Mapping, Set
 from graphlib import TopologicalSorter
@@ -18,21 +18,21 @@ def reachable(graph: Graph, start: str) -> set[str]:
     return found
 
 
-def circles(graph: Graph) -> list[frozenset[str]]:
+def cycles(graph: Graph) -> list[frozenset[str]]:
     """Return the groups of modules that all import each other, directly or through others, largest first."""
     groups = {group for group in _groups(graph).values() if len(group) > 1}
     return sorted(groups, key=lambda group: (-len(group), min(group)))
 
 
 def longest_chain(graph: Graph) -> list[str]:
-    """Return a longest chain of modules in which each imports the next one. A circle counts as one module."""
+    """Return a longest chain of modules in which each imports the next one. A cycle counts as one module."""
     groups = _groups(graph)
     imported = {
         group: {groups[target] for member in group for target in graph[member]} - {group}
         for group in set(groups.values())
     }
     chains: dict[frozenset[str], list[str]] = {}
-    # What is imported comes before what imports it, so the chains from there on are known.
+    # Imported modules come before their importers, so their chains are known.
     for group in TopologicalSorter(imported).static_order():
         longest = max(
             (chains[target] for target in imported[group]), key=lambda way: (len(way), way), default=[]
@@ -42,7 +42,7 @@ def longest_chain(graph: Graph) -> list[str]:
 
 
 def _groups(graph: Graph) -> dict[str, frozenset[str]]:
-    """Every module's circle: all that it reaches and that reaches it, and itself."""
+    """Return the strongly connected component of each module."""
     reached = {module: reachable(graph, module) for module in graph}
     return {
         module: frozenset({module, *(target for target in reached[module] if module in reached[target])})

@@ -1,8 +1,8 @@
-"""Our training loop beside a bare torch loop, interval by interval in turn, on one device.
+"""Alternate intervals of our training loop and of a bare torch loop on one device.
 
-The bare loop is what a careful person writes by hand: `nn.LSTM`, torch's Adam as it comes, clipping, no
-`.item()` in the loop, an evaluation every 50 updates on the same 512 sequences. Both draw the same batches
-from the same task, and both flush denormal numbers, which at these lengths hardly come up.
+The bare loop is careful hand-written code: `nn.LSTM`, torch's default Adam, clipping, no `.item()` inside the
+loop, an evaluation every 50 updates on the same 512 sequences. Both loops draw the same batches from the same
+task, and both flush denormal numbers, which are rare at these lengths.
 """
 
 import statistics
@@ -15,6 +15,7 @@ from time import perf_counter
 import torch
 from torch import nn
 
+from benchmarks.results_file import table as markdown_table
 from failmap.datasets import build_task
 from failmap.run_folder.paths import TrialFolder
 from failmap.search.trial.config import TrialConfig
@@ -35,7 +36,7 @@ class Case:
         return f"{self.kind} {self.depth}x{self.hidden_size}"
 
     def config(self) -> TrialConfig:
-        """The trial that both loops train; its criterion cannot be met, so that it goes on."""
+        """Return the trial that both loops train. Its criterion cannot be met, so it never ends early."""
         return TrialConfig.model_validate(
             {
                 "task": {
@@ -65,7 +66,7 @@ CASES = (
 
 
 class Bare(nn.Module):
-    """torch's own module of several layers, and a readout of its last step."""
+    """A multi-layer recurrent module of torch's, with a readout of its last step."""
 
     def __init__(self, case: Case, input_size: int) -> None:
         super().__init__()
@@ -74,12 +75,12 @@ class Bare(nn.Module):
         self.readout = nn.Linear(case.hidden_size, 1)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """One number a sequence."""
+        """Return one number per sequence."""
         return self.readout(self.recurrent(inputs)[0][:, -1]).squeeze(-1)
 
 
 def bare_intervals(case: Case, device: torch.device) -> Iterator[float]:
-    """Trains the bare loop, 50 updates and an evaluation at a time; yields the validation loss."""
+    """Train the bare loop and yield the validation loss after each interval of 50 updates."""
     config = case.config()
     task = build_task(config.task, device)
     validation = task.validation_set()
@@ -105,7 +106,7 @@ def bare_intervals(case: Case, device: torch.device) -> Iterator[float]:
 
 
 def our_intervals(case: Case, device: torch.device) -> Iterator[float]:
-    """The same through a trial's session: probes, history and checkpoints on."""
+    """Do the same with a trial's session, including probes, history and checkpoints."""
     with tempfile.TemporaryDirectory() as folder:
         session = TrialSession(case.config(), TrialFolder(Path(folder)), device)
         while True:
@@ -117,7 +118,7 @@ def our_intervals(case: Case, device: torch.device) -> Iterator[float]:
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds an interval (50 updates and an evaluation), and bare seconds / our seconds pair by pair."""
+    """Median seconds per interval of both loops, and the sorted ratios bare / ours of the pairs."""
 
     case: Case
     bare_seconds: float
@@ -126,7 +127,7 @@ class Result:
 
 
 def compare(case: Case, device: torch.device, pairs: int, warm_up: int = 1) -> Result:
-    """Runs both loops in turn."""
+    """Run both loops alternately."""
     bare, ours = bare_intervals(case, device), our_intervals(case, device)
     timed = [(_seconds(bare, device), _seconds(ours, device)) for _ in range(warm_up + pairs)][warm_up:]
     ours.close()
@@ -139,18 +140,18 @@ def compare(case: Case, device: torch.device, pairs: int, warm_up: int = 1) -> R
 
 
 def table(results: list[Result]) -> str:
-    """The results as Markdown."""
-    lines = [
-        "| network | bare loop, ms an update | ours | speed of ours against bare: median (least to most) |",
-        "|---|---|---|---|",
-    ]
-    for result in results:
-        milliseconds = [seconds / UPDATES * 1e3 for seconds in (result.bare_seconds, result.our_seconds)]
-        lines.append(
-            f"| {result.case} | {milliseconds[0]:.2f} | {milliseconds[1]:.2f} | "
-            f"{statistics.median(result.ratios):.3f} ({result.ratios[0]:.3f} to {result.ratios[-1]:.3f}) |"
+    """Return the results as a Markdown table."""
+    rows = [
+        (
+            result.case,
+            f"{result.bare_seconds / UPDATES * 1e3:.2f}",
+            f"{result.our_seconds / UPDATES * 1e3:.2f}",
+            f"{statistics.median(result.ratios):.3f} ({result.ratios[0]:.3f} to {result.ratios[-1]:.3f})",
         )
-    return "\n".join(lines)
+        for result in results
+    ]
+    columns = ("network", "bare loop, ms per update", "ours", "speed of ours / bare: median (min to max)")
+    return markdown_table(columns, rows)
 
 
 def _seconds(intervals: Iterator[float], device: torch.device) -> float:

@@ -1,7 +1,7 @@
-"""Peak memory of driver and worker, and whether a worker's stays flat: python -m benchmarks.memory.
+"""Measure peak memory of driver and worker, and the growth of a worker's: python -m benchmarks.memory.
 
-A worker process runs 50 trials one after the other, and then one trial of 10,000 updates; its resident memory
-is read on the way. The driver's peak is that of runs of 100 and of 1,100 trials.
+A worker process runs 50 trials in sequence and then one trial of 10,000 updates; its resident memory is
+sampled after each evaluation. The driver's peak is measured on runs of 100 and of 1,100 trials.
 """
 
 import resource
@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from benchmarks.results_file import write_results
+from benchmarks.results_file import table, write_results
 from failmap.run_folder.paths import TrialFolder
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession
@@ -23,7 +23,7 @@ MEGABYTE = 2**20
 
 
 def trial(max_updates: int, seed: int) -> TrialConfig:
-    """The default space's network at length 20; a criterion that cannot be met."""
+    """Return a trial of the default space's network at length 20, with a criterion that cannot be met."""
     return TrialConfig.model_validate(
         {
             "task": {"name": "adding", "sequence_length": 20},
@@ -36,12 +36,12 @@ def trial(max_updates: int, seed: int) -> TrialConfig:
 
 
 def resident() -> float:
-    """This process' resident memory in MB."""
+    """Return this process's resident memory in MB."""
     return psutil.Process().memory_info().rss / MEGABYTE
 
 
 def run(config: TrialConfig) -> list[float]:
-    """Trains to the end; resident memory after every evaluation."""
+    """Train to the end and return the resident memory after every evaluation."""
     with tempfile.TemporaryDirectory() as folder:
         session = TrialSession(config, TrialFolder(Path(folder)), torch.device("cpu"))
         seen = []
@@ -52,7 +52,7 @@ def run(config: TrialConfig) -> list[float]:
 
 
 def worker_rows() -> list[tuple[str, str]]:
-    """What a worker's memory does over 50 trials and over 10,000 updates."""
+    """Return rows of a worker's memory over 50 trials and over 10,000 updates."""
     torch.set_num_threads(1)
     by_trial = [run(trial(100, seed))[-1] for seed in range(50)]
     by_evaluation = run(trial(10_000, 0))
@@ -73,7 +73,7 @@ def worker_rows() -> list[tuple[str, str]]:
     ]
 
 
-#: A driver that searches, and tells its peak before and after the report.
+#: A driver that searches and prints its peak memory before and after the report.
 DRIVER = """
 import resource, sys
 from pathlib import Path
@@ -102,11 +102,11 @@ print(searched, peak())
 
 
 def driver_rows(few: int = 100, many: int = 1100) -> list[tuple[str, str]]:
-    """The driver's peak in MB after the search and after the report, for few and for many trials."""
+    """Return rows of the driver's peak after search and report, from a small and a large run."""
     peaks = []
     for count in (few, many):
         with tempfile.TemporaryDirectory() as storage:
-            words = [
+            arguments = [
                 "space=smoke",
                 "task.sequence_length=3",
                 "model.depth=1",
@@ -116,22 +116,21 @@ def driver_rows(few: int = 100, many: int = 1100) -> list[tuple[str, str]]:
                 f"storage={storage}",
             ]
             done = subprocess.run(
-                [sys.executable, "-c", DRIVER, *words], check=True, capture_output=True, text=True
+                [sys.executable, "-c", DRIVER, *arguments], check=True, capture_output=True, text=True
             )
-            peaks.append([float(word) for word in done.stdout.split()[-2:]])
+            peaks.append([float(text) for text in done.stdout.split()[-2:]])
     searched, reported = ((b - a) * 1024 / (many - few) for a, b in zip(*peaks, strict=True))
     return [
         (f"driver, peak of a search of {many} trials", f"{peaks[1][0]:.0f} MB"),
-        ("driver, more for each trial, search alone", f"{searched:.0f} kB"),
-        ("driver, more for each trial, report included", f"{reported:.0f} kB"),
+        ("driver, per additional trial, search only", f"{searched:.0f} kB"),
+        ("driver, per additional trial, including the report", f"{reported:.0f} kB"),
     ]
 
 
 def main() -> None:
-    """Measures worker and driver."""
+    """Measure worker and driver."""
     rows = [*worker_rows(), *driver_rows()]
-    table = "\n".join(["| what | memory |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
-    write_results("memory", "Memory of driver and worker", table)
+    write_results("memory", "Memory of driver and worker", table(("what", "memory"), rows))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Our networks beside torch's own modules of the same sizes: python -m benchmarks.models [pairs=30].
+"""Compare our networks with torch's own modules of the same sizes: python -m benchmarks.models [pairs=30].
 
-A step is forward, backward and Adam, on one thread. Below the table: what one training step of a large
-encoder-decoder takes in memory, in a process of its own. Three minutes on 2 cores.
+A step is forward, backward and Adam on one thread. The memory of one training step of a large encoder-decoder
+is measured in a separate process. Takes three minutes on 2 cores.
 """
 
 import resource
@@ -17,6 +17,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from benchmarks.arguments import parse_arguments
 from benchmarks.bare_networks import (
     BareConvolutions,
     BareEncoderDecoder,
@@ -24,7 +25,7 @@ from benchmarks.bare_networks import (
     BareStack,
     BareTransformer,
 )
-from benchmarks.results_file import write_results
+from benchmarks.results_file import table, write_results
 from failmap.models import build_model
 from failmap.models.config import MODEL_CONFIGS
 from failmap.models.network import Interface
@@ -33,7 +34,7 @@ INPUTS, STEPS, BATCH = 2, 50, 64
 SIDE, SHOWN, DECODED, FRAME_BATCH = 16, 10, 10, 16
 ONE_OUTPUT = Interface(INPUTS, 1, STEPS)
 FRAMES = Interface(SIDE**2, SIDE**2, SHOWN, "decoded", (DECODED,), (1, SIDE, SIDE))
-#: The encoder-decoder whose memory is measured: half of 20 frames is shown, the other half predicted.
+#: The encoder-decoder whose memory is measured: 10 frames are shown and 10 predicted.
 LARGE_SIDE, LARGE_UNITS = 64, 2048
 
 BARE_STACKS: dict[str, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -41,7 +42,7 @@ BARE_STACKS: dict[str, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru":
 
 @dataclass(frozen=True)
 class Case:
-    """A network of ours, and how to make the bare one of its sizes; None where torch has no such module."""
+    """One of our networks, and a constructor of its bare counterpart, or None if torch has no such module."""
 
     name: str
     settings: dict[str, Any]
@@ -49,17 +50,17 @@ class Case:
     interface: Interface = ONE_OUTPUT
 
     def ours(self) -> nn.Module:
-        """Our network."""
+        """Build our network."""
         return build_model(MODEL_CONFIGS[self.settings["name"]].model_validate(self.settings), self.interface)
 
     def inputs(self) -> Tensor:
-        """A batch."""
+        """Draw a batch of inputs."""
         size = BATCH if self.interface is ONE_OUTPUT else FRAME_BATCH
         return torch.rand(size, self.interface.num_steps, self.interface.input_size)
 
 
 def stack_case(name: str, depth: int, units: int, *, both: bool = False) -> Case:
-    """A stack of recurrent layers."""
+    """Return the case of a stack of recurrent layers."""
     return Case(
         f"{name} {depth}x{units}" + (", bidirectional" if both else ""),
         {"name": name, "depth": depth, "hidden_size": units, "bidirectional": both},
@@ -123,7 +124,7 @@ CASES = (
 
 
 def stepper(network: nn.Module, inputs: Tensor) -> Callable[[], float]:
-    """A function that makes one training step and says how many seconds it took."""
+    """Return a function that makes one training step and returns its seconds."""
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], fused=True)
 
     def step() -> float:
@@ -137,13 +138,13 @@ def stepper(network: nn.Module, inputs: Tensor) -> Callable[[], float]:
     return step
 
 
-def row(case: Case, pairs: int, warm_up: int = 3) -> str:
-    """A line of the table, from steps of both networks in alternation; who goes first alternates too."""
+def row(case: Case, pairs: int, warm_up: int = 3) -> tuple[str, ...]:
+    """Return a table row, measured on alternating steps of both networks; the first one alternates too."""
     inputs = case.inputs()
     ours = stepper(case.ours(), inputs)
     if case.bare is None:
         seconds = statistics.median([ours() for _ in range(warm_up + pairs)][warm_up:])
-        return f"| {case.name} | none in torch | {seconds * 1e3:.2f} | |"
+        return case.name, "none in torch", f"{seconds * 1e3:.2f}", ""
     bare = stepper(case.bare(), inputs)
     timed: list[tuple[float, float]] = []
     for index in range(warm_up + pairs):
@@ -157,13 +158,14 @@ def row(case: Case, pairs: int, warm_up: int = 3) -> str:
     quarter = len(ratios) // 4
     milliseconds = [statistics.median(times) * 1e3 for times in zip(*timed, strict=True)]
     return (
-        f"| {case.name} | {milliseconds[0]:.2f} | {milliseconds[1]:.2f} | "
-        f"{statistics.median(ratios):.3f} ({ratios[quarter]:.3f} to {ratios[-1 - quarter]:.3f}) |"
+        case.name,
+        *(f"{value:.2f}" for value in milliseconds),
+        f"{statistics.median(ratios):.3f} ({ratios[quarter]:.3f} to {ratios[-1 - quarter]:.3f})",
     )
 
 
 def large_step() -> None:
-    """One training step of the large encoder-decoder; prints its parameters, and MB at its peak."""
+    """Make one training step of the large encoder-decoder; print its number of parameters and peak MB."""
     torch.set_num_threads(1)
     megabyte = 2**20
     before = psutil.Process().memory_info().rss / megabyte
@@ -179,12 +181,12 @@ def large_step() -> None:
 
 
 def memory_remark() -> str:
-    """Measures in a process of its own, so that nothing else is in its peak."""
+    """Describe the memory of the large step, measured in a separate process."""
     command = [sys.executable, "-m", "benchmarks.models", "large_step"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     num_parameters, megabytes = map(float, done.stdout.split())
     return (
-        f"One training step of an encoder_decoder of {LARGE_UNITS} units, which is shown {SHOWN} frames of "
+        f"One training step of an encoder_decoder of {LARGE_UNITS} units, which reads {SHOWN} frames of "
         f"{LARGE_SIDE}x{LARGE_SIDE} and predicts {DECODED} more from its own outputs, batch {FRAME_BATCH}, "
         f"takes {megabytes:.0f} MB at its peak. Its {num_parameters / 1e6:.1f} million weights, their "
         f"gradients and Adam's two averages are {16 * num_parameters / 2**20:.0f} MB of that."
@@ -192,28 +194,23 @@ def memory_remark() -> str:
 
 
 def main() -> None:
-    """Times every network, and measures the memory of a large one."""
+    """Time every network and measure the memory of a large one."""
     if "large_step" in sys.argv[1:]:
         large_step()
         return
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    pairs = int(dict(word.split("=") for word in sys.argv[1:]).get("pairs", 30))
+    pairs = parse_arguments(pairs=30).pairs
     memory = memory_remark()
-    lines = [
-        "| network | bare torch, ms a step | ours | time of ours / bare: median (middle half) |",
-        "|---|---|---|---|",
-        *(row(case, pairs) for case in CASES),
-    ]
+    columns = ("network", "bare torch, ms per step", "ours", "time of ours / bare: median (middle half)")
+    times = table(columns, [row(case, pairs) for case in CASES])
     remarks = (
-        f"Forward, backward and torch's fused Adam, one thread, {pairs} pairs of steps in alternation. "
+        f"Forward, backward and torch's fused Adam, one thread, {pairs} pairs of alternating steps. "
         f"Sequences of {STEPS} steps, batch {BATCH}; frames of {SIDE}x{SIDE}, {SHOWN} shown and {DECODED} "
-        f"decoded, batch {FRAME_BATCH}. The bare ones are torch's modules of several layers; the bare "
-        "convolutions have no bypass, and the bare Transformer no positions."
+        f"decoded, batch {FRAME_BATCH}. The bare networks are torch's multi-layer modules; the bare "
+        "convolutions have no residual connections, and the bare Transformer no positional encoding."
     )
-    write_results(
-        "models", "Our networks beside torch's modules", f"{remarks}\n\n" + "\n".join(lines) + f"\n\n{memory}"
-    )
+    write_results("models", "Our networks compared with torch's", f"{remarks}\n\n{times}\n\n{memory}")
 
 
 if __name__ == "__main__":

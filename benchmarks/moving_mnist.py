@@ -1,7 +1,6 @@
-"""Moving digits made on the fly, beside training on them: python -m benchmarks.moving_mnist [rounds=5]."""
+"""Time the generation of moving digits and training on them: python -m benchmarks.moving_mnist [rounds=5]."""
 
 import statistics
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -9,7 +8,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.results_file import write_results
+from benchmarks.arguments import parse_arguments
+from benchmarks.results_file import table, write_results
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.evaluation import measure
 from failmap.search.trial.training import Training
@@ -20,14 +20,14 @@ SMALL = {"num_digits": 1, "frame_size": 16, "digit_size": 10}
 
 @dataclass(frozen=True)
 class Case:
-    """One size of frames, and one of the LSTM encoder-decoder that reads 10 and predicts 10."""
+    """A frame size, and the width of the LSTM encoder-decoder that reads 10 frames and predicts 10."""
 
     task: dict[str, Any]
     hidden_size: int
     num_updates: int
 
     def config(self) -> TrialConfig:
-        """The trial; all but the sizes is the default."""
+        """Return the trial; everything but the sizes is the default."""
         return TrialConfig.model_validate(
             {
                 "task": {"name": "moving_mnist", **self.task},
@@ -46,25 +46,24 @@ CASES = (
 
 
 def main() -> None:
-    """Measures every case on one thread."""
+    """Measure every case on one thread."""
     torch.set_num_threads(1)
-    rounds = int(dict(word.split("=") for word in sys.argv[1:]).get("rounds", 5))
-    lines = [
-        "| frames | digits | hidden | frames a second | a batch, ms | an update, ms | share of an update "
-        f"| validation / {EVALUATE_EVERY} updates | fixed sets, MB |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [_row(case, rounds) for case in CASES]
+    rounds = parse_arguments(rounds=5).rounds
+    columns = (
+        "frames", "digits", "hidden", "frames per second", "batch, ms", "update, ms", "share of an update",
+        f"validation / {EVALUATE_EVERY} updates", "fixed sets, MB",
+    )  # fmt: skip
+    times = table(columns, [_row(case, rounds) for case in CASES])
     remarks = (
-        f"10 frames shown and 10 to come, batch {BATCH_SIZE}, `encoder_decoder` as it comes, one thread. "
-        "A batch is drawing and rendering, alone; an update holds one, in our own loop. Medians of rounds in "
-        "turn. Validation: one pass over 500 sequences. Fixed sets: validation, and beside it the test set "
-        "for the one look after a search."
+        f"10 frames shown and 10 predicted, batch {BATCH_SIZE}, default `encoder_decoder`, one thread. "
+        "A batch is drawing and rendering alone; an update in our loop includes one. Medians of alternating "
+        "rounds. Validation: one pass over 500 sequences. Fixed sets: the validation set and the test set, "
+        "which is used once after a search."
     )
-    write_results("moving_mnist", "Moving digits made on the fly", f"{remarks}\n\n" + "\n".join(lines))
+    write_results("moving_mnist", "Moving digits generated on the fly", f"{remarks}\n\n{times}")
 
 
-def _row(case: Case, rounds: int) -> str:
+def _row(case: Case, rounds: int) -> tuple[object, ...]:
     training = Training(case.config(), torch.device("cpu"))
     task = training.config.task
     assert task.frame_shape is not None
@@ -84,10 +83,15 @@ def _row(case: Case, rounds: int) -> str:
     megabytes = sum(part.nbytes for part in validation[:2]) / 1e6
     _, height, width = task.frame_shape
     return (
-        f"| {height} x {width} | {case.config().task.num_digits} | {case.hidden_size} "
-        f"| {BATCH_SIZE * frames_per_sequence / batch:,.0f} | {batch * 1e3:.2f} | {update * 1e3:.1f} "
-        f"| {batch / update:.1%} | {evaluation / (EVALUATE_EVERY * update):.1%} "
-        f"| {megabytes:.0f} and {2 * megabytes:.0f} |"
+        f"{height} x {width}",
+        case.config().task.num_digits,
+        case.hidden_size,
+        f"{BATCH_SIZE * frames_per_sequence / batch:,.0f}",
+        f"{batch * 1e3:.2f}",
+        f"{update * 1e3:.1f}",
+        f"{batch / update:.1%}",
+        f"{evaluation / (EVALUATE_EVERY * update):.1%}",
+        f"{megabytes:.0f} and {2 * megabytes:.0f}",
     )
 
 

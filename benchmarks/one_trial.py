@@ -1,4 +1,4 @@
-"""One short trial of a shipped space, run as a user runs it, and the digests of what it left.
+"""Run one short trial of a shipped space from the command line and return digests of its files.
 
 Nothing of Failmap is imported here, because the folder whose code runs may hold any revision of it.
 """
@@ -14,26 +14,26 @@ from typing import Any
 
 import numpy as np
 
-#: Long enough for warm-ups, schedules and every probe; short enough that starting Ray takes longer.
+#: Long enough for warm-ups, schedules and every probe, yet shorter than the start of Ray.
 SHORT = ("train.max_updates=200", "train.evaluate_every=20")
-#: On a CPU and on one thread a training is the same, bit for bit, every time.
+#: On one thread of a CPU, training is reproducible bit for bit.
 ON_ONE_CPU = ("budget=quick", "budget.trials=1", "cluster.cpus=1", "cluster.gpus_per_trial=0")
-#: What differs between two runs of the same code: moments, durations, and the machine's name.
+#: Fields that differ between two runs of the same code: times, durations and the host name.
 OF_THE_CLOCK = frozenset({"seconds", "started", "ended", "at", "host"})
 MAX_SECONDS = 300
-#: How the program ends where Ray does not start within its 30 seconds, which says nothing of the code.
+#: The message if Ray does not start within its 30 seconds, which says nothing about the code.
 TOO_BUSY = "Ray cannot start on this machine"
 MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class Traces:
-    """What a trial left behind.
+    """Digests of a trial's files.
 
     Attributes:
-        outcome: as the record tells it: learned, failed, ...
-        num_evaluations: lines of its history.
-        history, record: digests of the two files, without what depends on the clock.
+        outcome: outcome in the record: learned, failed, ...
+        num_evaluations: number of lines of the history.
+        history, record: digests of the two files, without the fields in `OF_THE_CLOCK`.
     """
 
     outcome: str
@@ -43,14 +43,14 @@ class Traces:
 
 
 class NotRunError(Exception):
-    """A trial did not come to its end. The message says why, in one line."""
+    """A trial did not end. The message gives the reason in one line."""
 
 
 def run_one_trial(space: str, folder: Path, scratch: Path) -> Traces:
-    """Run one trial of a space with the code in `folder`, and return what it left under `scratch`.
+    """Run one trial of a space with the code in `folder`; its files are written under `scratch`.
 
     Raises:
-        NotRunError: the program failed, took too long, or left no trial.
+        NotRunError: if the program fails, takes too long, or writes no trial.
     """
     for attempt in range(1, MAX_ATTEMPTS):
         try:
@@ -64,10 +64,10 @@ def run_one_trial(space: str, folder: Path, scratch: Path) -> Traces:
 def _run(space: str, folder: Path, storage: Path) -> Traces:
     storage.mkdir(parents=True)
     command = [sys.executable, "-m", "search.run", f"space={space}", f"run={space}", f"storage={storage}"]
-    words = [*ON_ONE_CPU, *SHORT, *_words_of_its_own(space, storage)]
+    arguments = [*ON_ONE_CPU, *SHORT, *_special_arguments(space, storage)]
     try:
         done = subprocess.run(
-            [*command, *words],
+            [*command, *arguments],
             cwd=folder,
             # First on every worker's path, too: an installed Failmap may be another revision.
             env={**os.environ, "PYTHONPATH": str(folder)},
@@ -81,15 +81,15 @@ def _run(space: str, folder: Path, storage: Path) -> Traces:
     except subprocess.TimeoutExpired:
         raise NotRunError(f"took more than {MAX_SECONDS} s") from None
     if done.returncode:
-        raise NotRunError(f"exit status {done.returncode}: {_complaint(done.stdout)}")
+        raise NotRunError(f"exit status {done.returncode}: {_error_line(done.stdout)}")
     trials = sorted((storage / space / "trials").iterdir())
     if len(trials) != 1:
         raise NotRunError(f"left {len(trials)} trials, not one")
     return _traces(trials[0], storage)
 
 
-def _words_of_its_own(space: str, storage: Path) -> list[str]:
-    """Return what a space needs beyond its name."""
+def _special_arguments(space: str, storage: Path) -> list[str]:
+    """Return the arguments that a space needs beside its name."""
     if space == "precision":
         return ["train.precision=fp32"]  # Few processors have bf16.
     if space != "my_data":
@@ -99,14 +99,14 @@ def _words_of_its_own(space: str, storage: Path) -> list[str]:
     return ["task=array_file", f"task.path={storage / 'sums.npz'}"]
 
 
-def _complaint(output: str) -> str:
-    """Return the program's first line of error, or else its last line."""
+def _error_line(output: str) -> str:
+    """Return the program's first error line, or its last line if there is none."""
     lines = output.strip().splitlines() or ["it printed nothing"]
     return next((line for line in lines if line.startswith("error:")), lines[-1])
 
 
 def _traces(trial: Path, storage: Path) -> Traces:
-    # A user's file is recorded with its path, and that is another folder every time.
+    # Paths of the user's files are recorded, and the storage differs in every run.
     history, record = (
         (trial / name).read_text(encoding="utf-8").replace(str(storage), "STORAGE")
         for name in ("history.jsonl", "record.json")

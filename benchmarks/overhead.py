@@ -1,19 +1,19 @@
-"""What a trial costs beyond its training, beside plain Ray Tune: python -m benchmarks.overhead [trials=300].
+"""Compare the overhead per trial with plain Ray Tune: python -m benchmarks.overhead [trials=300].
 
-Three ways to run the same one-evaluation trainings on the same local Ray, one after the other: a `tune.Tuner`
-with a function trainable as Ray's own tutorial has it, one that is tuned (a class trainable whose actors are
-reused, one torch thread), and Failmap.
+Runs the same one-evaluation trainings on the same local Ray in three ways: a `tune.Tuner` with a function
+trainable as in Ray's tutorial, an optimized one (class trainable, reused actors, one torch thread), and
+Failmap.
 """
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results_file import write_results
+from benchmarks.arguments import parse_arguments
+from benchmarks.results_file import table, write_results
 from failmap.analysis.load import load_run
 from failmap.run_folder.paths import RunFolder, TrialFolder
 from failmap.search.cluster.environment import prepare_ray
@@ -28,7 +28,7 @@ TRIAL: dict[str, Any] = {
 
 
 def train(seed: int) -> tuple[float, float]:
-    """One training in a folder of its own: score, and the seconds it took."""
+    """Train in a temporary folder and return score and seconds."""
     import torch
 
     from failmap.search.trial.config import TrialConfig
@@ -44,7 +44,7 @@ def train(seed: int) -> tuple[float, float]:
 
 
 def plain_tune(trials: int) -> float:
-    """Ray's tutorial: a function trainable that reports once. Returns the seconds of training alone."""
+    """Run Ray's tutorial: a function trainable that reports once. Returns the seconds of training alone."""
     from ray import tune
 
     def trainable(config: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def plain_tune(trials: int) -> float:
 
 
 def tuned_tune(trials: int) -> float:
-    """The same with reused actors and one thread."""
+    """Do the same with reused actors and one thread."""
     import torch
     from ray import tune
 
@@ -93,8 +93,8 @@ def tuned_tune(trials: int) -> float:
 
 
 def failmap(trials: int) -> float:
-    """A run of one cell with as many seeds."""
-    # Imported last: the executor switches Tune's loggers off, and the other ways are to run as they come.
+    """Run one cell with this number of seeds; returns the seconds of training alone."""
+    # Imported late: the executor disables Tune's loggers, which the other ways keep.
     from failmap.search.executor import execute
     from failmap.search.loading import load, to_yaml
     from failmap.search.study import Study
@@ -128,18 +128,18 @@ def failmap(trials: int) -> float:
 
 
 def measure(way: Callable[[int], float], trials: int) -> tuple[float, float]:
-    """Wall seconds of `trials` trials, and seconds of training in them; Ray's start is in both runs' wall."""
+    """Return the wall seconds of a number of trials, including Ray's start, and their seconds of training."""
     started = time.perf_counter()
     training = way(trials)
     return time.perf_counter() - started, training
 
 
 def main() -> None:
-    """Runs the three ways, each with one trial and with all, so that what is paid once cancels out."""
+    """Run each way with a few trials and with all of them, so that fixed costs cancel out."""
     prepare_ray(Cluster())
     import ray
 
-    trials = int(dict(word.split("=") for word in sys.argv[1:]).get("trials", 300))
+    trials = parse_arguments(trials=300).trials
     cores = os.cpu_count() or 1
     rows = []
     for name, way in (
@@ -157,21 +157,28 @@ def main() -> None:
         beyond = (wall - once - (training - training_once) / cores) / (few - 2 * cores)
         rows.append((name, few, wall, training / few, beyond))
     ours = rows[-1][-1]
-    lines = [
-        "| way | trials | wall, s | training, s a trial | beyond training, s a trial | against Failmap |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, count, wall, training, beyond in rows:
-        lines.append(
-            f"| {name} | {count} | {wall:.1f} | {training:.4f} | {beyond:.4f} | {beyond / ours:.1f} |"
-        )
-    remarks = (
-        "Wall time divided by trials, less training divided by cores; a run of a few trials on the same "
-        "machine is subtracted, so that Ray's start does not count. In the plain way every trial has a new "
-        "process that imports torch, which is in its training here. Failmap's trials are in a journal, with "
-        "record and history on the disk; those of the other two ways leave Tune's own files."
+    columns = (
+        "way",
+        "trials",
+        "wall, s",
+        "training, s per trial",
+        "overhead, s per trial",
+        "relative to Failmap",
     )
-    write_results("overhead", "What a trial costs beyond its training", f"{remarks}\n\n" + "\n".join(lines))
+    overheads = table(
+        columns,
+        [
+            (name, count, f"{wall:.1f}", f"{training:.4f}", f"{beyond:.4f}", f"{beyond / ours:.1f}")
+            for name, count, wall, training, beyond in rows
+        ],
+    )
+    remarks = (
+        "Overhead is wall time divided by trials, minus training divided by cores. A run of a few trials on "
+        "the same machine is subtracted, so Ray's start does not count. In the plain way every trial has a "
+        "new process that imports torch, which counts as training here. Failmap's trials are in a journal, "
+        "with record and history on disk; the other two ways write Tune's own files."
+    )
+    write_results("overhead", "Overhead of a trial beyond its training", f"{remarks}\n\n{overheads}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""What all signals together cost of a training: python -m benchmarks.signals [repeats=2].
+"""Measure the cost of all signals during training: python -m benchmarks.signals [repeats=2].
 
-The same training twice, an interval at a time in turn: with every signal, and with none. Both make the same
-updates and evaluations, to the last bit.
+Alternates intervals of the same training with all signals and with none. Both make bit-identical updates and
+evaluations.
 """
 
 import statistics
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,29 +16,30 @@ from unittest.mock import patch
 
 import torch
 
+from benchmarks.arguments import parse_arguments
 from benchmarks.loop_cases import CASES, SEQUENCE_LENGTH, UPDATES, Case
-from benchmarks.results_file import write_results
+from benchmarks.results_file import table, write_results
 from failmap.run_folder.paths import TrialFolder
 from failmap.search.trial import evaluation, training
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.probes.common import is_probed
 from failmap.search.trial.session import TrialSession
 
-#: Evaluations of one training: 1,000 updates as a space has it by default, and 1,500.
+#: Evaluations of trainings of 1,000 updates, a space's default, and of 1,500.
 EVALUATIONS = (20, 30)
-#: Evaluations that are timed; the 1st, the 8th, and the last, where the budget is spent, are probed.
+#: Number of timed evaluations; the 1st, the 8th and the last one, at the end of the budget, are probed.
 TIMED = 10
-#: Larger networks take minutes to measure, and signals weigh less beside their updates.
+#: Larger networks take minutes to measure, and their signals cost relatively less.
 MOST_UNITS = 128
-#: Where an update takes so little that signals weigh most.
+#: A sequence length with such fast updates that signals cost relatively most.
 SHORT = 20
 
 
 class SilentSession(TrialSession):
-    """A session that measures nothing but losses and the score."""
+    """A session that measures only losses and the score."""
 
     def advance(self) -> Any:
-        """Trains to the next evaluation without looking at anything on the way."""
+        """Train to the next evaluation without any probe."""
         with (
             patch.object(training, "UpdateProbe", lambda model: None),
             patch.object(evaluation, "state_signals", lambda trace, batch: {}),
@@ -52,17 +52,23 @@ class SilentSession(TrialSession):
 
 @dataclass
 class Timing:
-    """CPU seconds of intervals without signals, and what they took more with them; by number where probed."""
+    """CPU seconds per interval.
+
+    Attributes:
+        silent: without signals.
+        extra: additional seconds with signals at evaluations that are not probed.
+        extra_of_probed: additional seconds at probed ones, by number of the evaluation.
+    """
 
     silent: list[float] = field(default_factory=list)
     extra: list[float] = field(default_factory=list)
     extra_of_probed: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def row(self, name: str) -> str:
-        """A line of the table."""
+    def row(self, name: str) -> tuple[str, ...]:
+        """Return the table row of a network."""
         silent = statistics.median(self.silent)
         plain = statistics.median(self.extra)
-        # The first, one on the way, and the last differ; a training of 20 or 30 evaluations has one of each.
+        # First, middle and last probe differ; trainings of 20 and 30 evaluations have one of each.
         each_probed = [statistics.median(times) for times in self.extra_of_probed.values()]
         probed = statistics.mean(each_probed)
         shares = [
@@ -71,15 +77,18 @@ class Timing:
         ]
         update = silent / UPDATES
         return (
-            f"| {name} | {update * 1e3:.2f} | {plain * 1e3:.2f} ({plain / silent:.1%}) | "
-            f"{probed * 1e3:.1f} ({probed / update:.1f} updates) | {shares[0]:.1%} | {shares[1]:.1%} |"
+            name,
+            f"{update * 1e3:.2f}",
+            f"{plain * 1e3:.2f} ({plain / silent:.1%})",
+            f"{probed * 1e3:.1f} ({probed / update:.1f} updates)",
+            *(f"{share:.1%}" for share in shares),
         )
 
 
 def main() -> None:
-    """Measures the networks of the loop's benchmark, and the smallest on shorter sequences."""
+    """Measure the networks of `loop_cases`, and the smallest one on shorter sequences too."""
     torch.set_num_threads(1)
-    repeats = int(dict(word.split("=") for word in sys.argv[1:]).get("repeats", 2))
+    repeats = parse_arguments(repeats=2).repeats
     rows = []
     cases = [case for case in CASES if case.hidden_size <= MOST_UNITS]
     for case, length in [(cases[0], SHORT), *((case, SEQUENCE_LENGTH) for case in cases)]:
@@ -88,21 +97,21 @@ def main() -> None:
         for _ in range(repeats):
             measure(case, length, TIMED, timing)
         rows.append(timing.row(f"{case}, T={length}"))
-        print(rows[-1], flush=True)
-    head = (
-        "| network | ms an update | more at every evaluation, ms | more at a probed one, ms | "
-        "more in a training of 1,000 updates | of 1,500 |\n|---|---|---|---|---|---|"
-    )
+        print(*rows[-1], flush=True)
+    columns = (
+        "network", "ms per update", "extra at every evaluation, ms", "extra at a probed one, ms",
+        "extra in a training of 1,000 updates", "of 1,500",
+    )  # fmt: skip
     remarks = (
-        f"Adding problem, batch 64, one thread, an evaluation on 512 sequences every {UPDATES} updates. In "
-        "turn, an interval at a time: with all signals of docs/signals.md, and with none. Medians of CPU "
-        "time; the first share is of an interval. Of 20 evaluations 3 are probed, and 3 of 30."
+        f"Adding problem, batch 64, one thread, an evaluation on 512 sequences every {UPDATES} updates. "
+        "Intervals alternate between all signals of docs/signals.md and none. Medians of CPU time; the first "
+        "share is relative to an interval. 3 of 20 evaluations are probed, and 3 of 30."
     )
-    write_results("signals", "What signals cost", f"{remarks}\n\n" + "\n".join([head, *rows]))
+    write_results("signals", "Cost of signals", f"{remarks}\n\n{table(columns, rows)}")
 
 
 def measure(case: Case, length: int, evaluations: int, timing: Timing) -> None:
-    """Runs both trainings in turn."""
+    """Alternate between both trainings and add their times to `timing`."""
     config = case.config()
     max_updates = TIMED * UPDATES
     config = config.model_copy(
@@ -120,7 +129,7 @@ def measure(case: Case, length: int, evaluations: int, timing: Timing) -> None:
 
 
 def _intervals(config: TrialConfig, kind: type[TrialSession]) -> Iterator[tuple[float, float | None]]:
-    """CPU seconds and validation loss of one interval after the other."""
+    """Yield CPU seconds and validation loss of each interval."""
     with tempfile.TemporaryDirectory() as folder:
         session = kind(config, TrialFolder(Path(folder)), torch.device("cpu"))
         while True:

@@ -1,1 +1,1 @@
-"""The proof that runs survive: real processes, real faults, and what each fault cost."""
+"""Runs of real processes under injected faults, compared with undisturbed runs."""

@@ -1,8 +1,7 @@
-"""How many bad inputs every loader was offered, and what came of them.
+"""Feed corrupted files to every loader: python -m benchmarks.chaos.bad_inputs [minutes=2].
 
-usage: python -m benchmarks.chaos.bad_inputs [minutes=2]
-
-Writes a table: loader, inputs tried, refused in one line, accepted, anything else (a traceback), slowest.
+Each input must be accepted, or refused with one line for the user. Anything else, such as a traceback, is a
+bug; the exit status is 1 then.
 """
 
 import sys
@@ -10,16 +9,17 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
 from hypothesis import HealthCheck, Phase, given, settings
 
+from benchmarks.arguments import parse_arguments
+from benchmarks.chaos.corruption import corrupted
 from benchmarks.chaos.loaders import LOADERS, Loader, offer
-from benchmarks.chaos.spoiling import spoilt
-from benchmarks.results_file import write_results
+from benchmarks.results_file import table, write_results
 
 _THOROUGH = settings(
     max_examples=50,
@@ -32,12 +32,12 @@ _THOROUGH = settings(
 
 @dataclass
 class Tried:
-    """What came of the inputs that one loader was offered.
+    """Results of the inputs to one loader.
 
     Attributes:
-        counts: by verdict: 'accepted', 'refused', 'other'.
-        slowest_seconds: of one input.
-        faults: the end of each different traceback.
+        counts: number of inputs by verdict: 'accepted', 'refused', 'other'.
+        slowest_seconds: longest time for one input.
+        faults: last frame of each distinct traceback.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -46,18 +46,18 @@ class Tried:
 
 
 def try_loader(loader: Loader, seconds: float) -> Tried:
-    """Offers a loader as many bad inputs as fit into so many seconds, fifty at least."""
+    """Feed corrupted inputs to a loader for this many seconds, at least fifty."""
     tried, end = Tried(), monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
         loader.prepare(Path(folder))
 
         @_THOROUGH
-        @given(spoilt(loader.valid()))
+        @given(corrupted(loader.valid()))
         def try_one(content: bytes) -> None:
             began = monotonic()
             try:
                 tried.counts[offer(loader, Path(folder), content)] += 1
-            except Exception:  # What a loader must not let through is what is counted here.
+            except Exception:  # A bug of the loader, which is counted.
                 tried.counts["other"] += 1
                 tried.faults[traceback.format_exc(limit=-1).strip()] = None
             tried.slowest_seconds = max(tried.slowest_seconds, monotonic() - began)
@@ -69,34 +69,31 @@ def try_loader(loader: Loader, seconds: float) -> Tried:
 
 
 def table_of(results: Mapping[str, Tried]) -> str:
-    """Markdown: a row a loader, the sum below."""
-    rows = [
-        "| loader | inputs tried | refused in one line | accepted | anything else | slowest, s |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    """Return Markdown with a row for each loader, followed by the totals."""
+    columns = ("loader", "inputs tried", "refused in one line", "accepted", "anything else", "slowest, s")
+    rows = []
     for name, tried in results.items():
-        counts = [tried.counts[verdict] for verdict in ("refused", "accepted", "other")]
-        cells = " | ".join(f"{count:,}" for count in (tried.counts.total(), *counts))
-        rows.append(f"| {name} | {cells} | {tried.slowest_seconds:.2f} |")
+        counts = (
+            tried.counts.total(),
+            *(tried.counts[verdict] for verdict in ("refused", "accepted", "other")),
+        )
+        rows.append((name, *(f"{count:,}" for count in counts), f"{tried.slowest_seconds:.2f}"))
     num_inputs = sum(tried.counts.total() for tried in results.values())
     num_other = sum(tried.counts["other"] for tried in results.values())
-    summed = (
-        f"{num_inputs:,} inputs in all, of {len(results)} loaders; {num_other} came to anything but a value "
-        "or one line."
-    )
-    return "\n".join([*rows, "", summed])
+    totals = f"{num_inputs:,} inputs to {len(results)} loaders; {num_other} neither accepted nor refused."
+    return f"{table(columns, rows)}\n\n{totals}"
 
 
-def main(words: Sequence[str]) -> int:
-    """Writes the table; 1 where anything but a value or one line came of an input."""
-    minutes = float(dict(word.split("=") for word in words).get("minutes", "2"))
+def main() -> int:
+    """Write the table, print the tracebacks, and return 1 if there are any."""
+    minutes = parse_arguments(minutes=2.0).minutes
     warnings.simplefilter("ignore")
     results = {loader.name: try_loader(loader, 60 * minutes / len(LOADERS)) for loader in LOADERS}
-    write_results("bad_inputs", "Spoilt inputs for every loader", table_of(results))
+    write_results("bad_inputs", "Corrupted inputs for every loader", table_of(results))
     faults = [fault for tried in results.values() for fault in tried.faults]
     print("\n\n".join(faults), file=sys.stderr)
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on one machine, which lets nobody in without a token."""
+"""A Ray cluster of several nodes on one machine, with token authentication."""
 
 import os
 import random
@@ -22,11 +22,11 @@ _STARTED = "Ray runtime started"
 
 
 class LocalCluster:
-    """A head without CPUs, and nodes of one CPU each. Use as a context.
+    """A head without CPUs and nodes with one CPU each. Use as a context manager.
 
     Attributes:
-        address: of the head.
-        environment: what a driver needs to be let in.
+        address: address of the head.
+        environment: variables that a driver needs to connect.
     """
 
     def __init__(self, scratch: Path, num_nodes: int) -> None:
@@ -37,9 +37,9 @@ class LocalCluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0",
-            # Ray gives a node 30 seconds to start, which two of them on two busy cores may take.
+            # Ray's default of 30 seconds can be too short for two nodes on two busy cores.
             "RAY_raylet_start_wait_time_s": f"{START_SECONDS:.0f}",
-            # A second head of the same machine must not be taken for the first one.
+            # A second head on this machine must not be mistaken for the first one.
             "RAY_TMPDIR": str(scratch),
         }
         self.num_nodes = num_nodes
@@ -51,7 +51,7 @@ class LocalCluster:
     def __enter__(self) -> "LocalCluster":
         self._head = self._start("--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false")
         self._wait_for(1)
-        # One by one: nodes of one machine that start at once take each other's ports.
+        # One by one: nodes that start at once on one machine take each other's ports.
         for num_started in range(1, self.num_nodes + 1):
             self.add_node()
             self._wait_for(1 + num_started)
@@ -63,26 +63,26 @@ class LocalCluster:
         self.lose_everything()
 
     def add_node(self) -> None:
-        """One more node of one CPU, which will have joined in some seconds."""
+        """Start another node with one CPU, which joins after some seconds."""
         self._nodes.append(self._start(f"--address={self.address}", "--num-cpus=1"))
 
-    def lose_node(self, moments: random.Random) -> None:
-        """kill -9 of everything on one node."""
-        node = self._nodes.pop(moments.randrange(len(self._nodes)))
+    def lose_node(self, rng: random.Random) -> None:
+        """Kill a random node with SIGKILL."""
+        node = self._nodes.pop(rng.randrange(len(self._nodes)))
         _kill_tree(node)
 
     def lose_everything(self) -> None:
-        """kill -9 of all nodes and the head."""
+        """Kill all nodes and the head with SIGKILL."""
         for node in [*self._nodes, self._head]:
             _kill_tree(node)
         self._nodes.clear()
 
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
         with ExitStack() as stack:
             log = stack.enter_context((self._logs / f"{next(self._names)}.txt").open("wb"))
             return subprocess.Popen(
-                [*command, "--node-ip-address=127.0.0.1", *words],
+                [*command, "--node-ip-address=127.0.0.1", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -91,15 +91,15 @@ class LocalCluster:
             )
 
     def _wait_for(self, num_started: int) -> None:
-        """Until so many nodes, the head included, say that they run."""
+        """Wait until this many nodes, including the head, report that they run."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            said = [log.read_text(encoding="utf-8", errors="replace") for log in self._logs.iterdir()]
-            if sum(_STARTED in text for text in said) >= num_started:
+            outputs = [log.read_text(encoding="utf-8", errors="replace") for log in self._logs.iterdir()]
+            if sum(_STARTED in text for text in outputs) >= num_started:
                 return
             time.sleep(0.1)
         self.lose_everything()
-        raise TimeoutError(f"the cluster does not start: {said}")
+        raise TimeoutError(f"the cluster does not start: {outputs}")
 
 
 def _kill_tree(root: subprocess.Popen[bytes]) -> None:

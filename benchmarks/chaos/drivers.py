@@ -1,4 +1,4 @@
-"""Drivers as users start them: processes of their own, on a Ray of their own, and how they are ended."""
+"""Drivers in separate processes, each with its own Ray, as a user starts them."""
 
 import os
 import signal
@@ -13,18 +13,18 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 
-#: Exit statuses that a driver may have: over, refused or stopped by its storage, Ctrl-C, killed by us.
-TOLD_STATUSES = (0, 2, 130, -signal.SIGKILL)
+#: Exit statuses that a driver may have: ended, refused or stopped by its storage, Ctrl-C, killed by us.
+EXPECTED_STATUSES = (0, 2, 130, -signal.SIGKILL)
 
 
 class Driver:
-    """One process of `python -m <module>`, in a process group of its own as a terminal makes it."""
+    """A process of `python -m <module>` in its own process group, as if started from a terminal."""
 
-    def __init__(self, module: str, *words: str, output: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, module: str, *arguments: str, output: Path, environment: Mapping[str, str]) -> None:
         self.output = output
         with output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *words],
+                [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -32,40 +32,40 @@ class Driver:
                 env={**os.environ, **environment},
                 start_new_session=True,
             )
-        self.family: set[psutil.Process] = set()
+        self.descendants: set[psutil.Process] = set()
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """Return whether it is running."""
         return self.process.poll() is None
 
     @property
-    def said(self) -> str:
-        """What it has printed until now."""
+    def output_text(self) -> str:
+        """Everything printed so far."""
         return self.output.read_text(encoding="utf-8", errors="replace")
 
     def kill(self) -> bool:
-        """kill -9 of the driver alone: what it started is left to find out. Returns whether it ran."""
+        """Kill the driver with SIGKILL, but not its children. Return whether it was running."""
         was_alive = self.is_alive
-        self.note_family()
+        self.note_descendants()
         self.process.kill()
         self.process.wait()
         return was_alive
 
     def ctrl_c(self) -> None:
-        """SIGINT to the whole process group, as a terminal sends it."""
+        """Send SIGINT to the whole process group, as a terminal does."""
         if self.is_alive:
             os.killpg(self.process.pid, signal.SIGINT)
 
     def wait(self, seconds: float) -> int | None:
-        """The exit status; None where it still runs after these seconds."""
+        """Return the exit status, or None if it is still running after these seconds."""
         try:
             return self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 60.0) -> bool:
-        """Waits for a condition; False where the driver ends or the time is spent before it holds."""
+        """Wait for a condition; return False if the driver ends or the time is spent before."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if condition():
@@ -76,23 +76,23 @@ class Driver:
         return False
 
     def workers(self) -> list[psutil.Process]:
-        """The processes of its trials on this machine."""
-        return [child for child in self.note_family() if is_worker(child)]
+        """Return the processes of its trials on this machine."""
+        return [child for child in self.note_descendants() if is_worker(child)]
 
-    def note_family(self) -> set[psutil.Process]:
-        """Remembers all that it has started, which would be incompatibilities after its death."""
+    def note_descendants(self) -> set[psutil.Process]:
+        """Remember its descendants, which would become orphans after its death, and return them."""
         with suppress(psutil.NoSuchProcess):
-            self.family |= set(psutil.Process(self.process.pid).children(recursive=True))
-        return self.family
+            self.descendants |= set(psutil.Process(self.process.pid).children(recursive=True))
+        return self.descendants
 
     def sweep(self) -> None:
-        """Kills it, and what it has left behind."""
+        """Kill it and its descendants."""
         self.kill()
-        kill_all(self.family)
+        kill_all(self.descendants)
 
 
 def is_worker(process: psutil.Process) -> bool:
-    """Whether a process trains: Ray names it after its actor."""
+    """Return whether a process trains: Ray names it after its actor."""
     try:
         return "TrialActor" in (name := " ".join(process.cmdline())) or "Trainable" in name
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -100,7 +100,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def kill_all(processes: set[psutil.Process]) -> None:
-    """kill -9 of those that are still the same processes."""
+    """Kill the processes with SIGKILL, except those whose id was reused."""
     for process in processes:
         try:
             process.kill()

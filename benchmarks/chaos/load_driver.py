@@ -1,4 +1,4 @@
-"""The driver alone against simulated workers: study and lifecycle, and a loop that hands in evaluations."""
+"""Speed and memory of the driver alone: study and lifecycle, fed by simulated workers."""
 
 import gc
 import json
@@ -21,11 +21,11 @@ from failmap.search.shutdown import Shutdown
 from failmap.search.study import Study
 from failmap.search.trial_lifecycle import TrialLifecycle
 
-#: Evaluations of one simulated trial, the last one included.
+#: Evaluations of a simulated trial.
 NUM_EVALUATIONS = 5
 
-#: Every evaluation is judged against the trials of its cell: the dearest way that there is.
-WORDS = (
+#: Each evaluation is compared with all trials of its cell, the most expensive case.
+ARGUMENTS = (
     "space=smoke",
     "task=adding",
     "task.sequence_length=5,10,20,50",
@@ -35,10 +35,10 @@ WORDS = (
 
 
 class Clock:
-    """How long the calls of one kind took.
+    """Durations of one kind of call.
 
     Attributes:
-        seconds: of each call.
+        seconds: duration of each call.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Clock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Measures one call."""
+        """Measure one call."""
         began = time.perf_counter()
         yield
         self.seconds.append(time.perf_counter() - began)
@@ -57,10 +57,12 @@ class Clock:
 
 
 def driver_rows(num_trials: int, num_workers: int) -> list[tuple[str, str]]:
-    """Speed and memory of ask, report and tell with so many trials under way at once."""
+    """Return rows on the speed and memory of ask, report and tell with this many concurrent trials."""
     with tempfile.TemporaryDirectory() as storage:
         seeds = math.ceil(num_trials / 20)
-        config = load([*WORDS, f"budget.seeds={seeds}", f"budget.max_seeds={seeds}", f"storage={storage}"])
+        config = load(
+            [*ARGUMENTS, f"budget.seeds={seeds}", f"budget.max_seeds={seeds}", f"storage={storage}"]
+        )
         folder = RunFolder(Path(storage) / config.run)
         study = Study.open(config, folder, print)
         lifecycle = TrialLifecycle(study, config.cluster.retries, Shutdown(folder, None))
@@ -69,11 +71,11 @@ def driver_rows(num_trials: int, num_workers: int) -> list[tuple[str, str]]:
         began = time.perf_counter()
         Study.open(config, folder, print).close()
         reopened = time.perf_counter() - began
-    return [*measured, ("journal read again, records checked", f"{reopened:.1f} s")]
+    return [*measured, ("reading the journal again and checking the records", f"{reopened:.1f} s")]
 
 
 def _simulate(lifecycle: TrialLifecycle, num_trials: int, num_workers: int) -> list[tuple[str, str]]:
-    """Every worker in turn hands in an evaluation, until so many trials have ended."""
+    """Let each worker in turn report an evaluation until this many trials have ended."""
     ask, report, tell = Clock(), Clock(), Clock()
     process = psutil.Process()
     under_way: deque[tuple[str, int, int]] = deque()
@@ -105,18 +107,18 @@ def _simulate(lifecycle: TrialLifecycle, num_trials: int, num_workers: int) -> l
     (few, before), (many, after) = sorted(resident.items())
     return [
         (f"trials, {num_workers} at a time", f"{num_trials:,}"),
-        ("evaluations a second", f"{num_trials * NUM_EVALUATIONS / seconds:,.0f}"),
-        ("trials a second", f"{num_trials / seconds:,.0f}"),
+        ("evaluations per second", f"{num_trials * NUM_EVALUATIONS / seconds:,.0f}"),
+        ("trials per second", f"{num_trials / seconds:,.0f}"),
         ("ask, p50 / p99", str(ask)),
         ("report, p50 / p99", str(report)),
         ("last report and tell, p50 / p99", str(tell)),
-        (f"memory a trial, from {few:,} to {many:,}", f"{(after - before) / 1024 / (many - few):.1f} kB"),
+        (f"memory per trial, from {few:,} to {many:,}", f"{(after - before) / 1024 / (many - few):.1f} kB"),
         ("open files", str(process.num_fds())),
     ]
 
 
 def _result(number: int, evaluation: int) -> dict[str, object]:
-    """What a worker would say: every second trial learns."""
+    """Return the result that a worker would report; every second trial learns."""
     is_last = evaluation == NUM_EVALUATIONS
     score = (number % 2) * evaluation / NUM_EVALUATIONS
     outcome = ("learned" if number % 2 else "failed") if is_last else None

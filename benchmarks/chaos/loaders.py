@@ -1,7 +1,7 @@
-"""Every loader of files, and a file that it can read.
+"""All loaders of files, each with a valid file.
 
-`LOADERS` is the table; `offer(loader, folder, content)` says what became of a content, which
-`benchmarks.chaos.spoiling` draws. Both serve `benchmarks.chaos.bad_inputs` and tests/security.
+`offer` feeds a content, such as `benchmarks.chaos.corruption` draws, to one of the `LOADERS`. Used by
+`benchmarks.chaos.bad_inputs` and tests/security.
 """
 
 import gzip
@@ -60,14 +60,14 @@ fixed: {train.max_updates: 100}
 
 @dataclass(frozen=True)
 class Loader:
-    """One file that a program reads.
+    """A kind of file that a program reads.
 
     Attributes:
-        name: of what is read.
-        file: its path, from the folder that `read` gets.
-        valid: a content that can be read.
-        read: opens it, as the programs do; raises UserError or TaskError where it is refused.
-        prepare: writes what must lie beside it.
+        name: name of the kind.
+        file: path relative to the folder that `read` gets.
+        valid: makes a valid content.
+        read: reads it as the programs do; raises UserError or TaskError if it is invalid.
+        prepare: writes the files that must exist beside it.
     """
 
     name: str
@@ -78,26 +78,26 @@ class Loader:
 
 
 def offer(loader: Loader, folder: Path, content: bytes) -> Verdict:
-    """Has a loader read a content. Whatever it raises but one line to the user is its fault."""
+    """Let a loader read a content. Any exception other than an error for the user is a bug of the loader."""
     path = folder / loader.file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     try:
         loader.read(folder)
     except (UserError, TaskError) as error:
-        told = UserError(str(error)) if isinstance(error, TaskError) else error
+        problems = UserError(str(error)).problems if isinstance(error, TaskError) else error.problems
     else:
         return "accepted"
-    assert all(told.problems), "a problem says nothing"
-    assert not any(map(unprintable, told.problems)), told.problems
+    assert all(problems), "an empty problem"
+    assert not any(map(unprintable, problems)), problems
     return "refused"
 
 
 def write_run(folder: Path) -> None:
-    """A whole run: a trial that learned, one that failed, a fix for it, and one that has not ended."""
+    """Write a complete run: a trial that learned, one that failed, a fix for it, and an unfinished one."""
     run = RunFolder(folder)
-    for place, content in RUN_FILES.items():
-        path = folder / place
+    for name, content in RUN_FILES.items():
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content())
     assert run.config.exists()
@@ -153,8 +153,8 @@ def _history() -> bytes:
 
 @cache
 def _config() -> bytes:
-    words = ["space=smoke", "task=parity", "run=run", "task.sequence_length=2,3", "model.depth=1,2"]
-    return to_yaml(load(words)).encode()
+    arguments = ["space=smoke", "task=parity", "run=run", "task.sequence_length=2,3", "model.depth=1,2"]
+    return to_yaml(load(arguments)).encode()
 
 
 def _provenance() -> bytes:
@@ -184,7 +184,7 @@ def _state() -> bytes:
     return save(tensors, {"progress": json.dumps(Progress().__dict__)})
 
 
-#: Every file of a run, by its path, and what it holds.
+#: Content of every file of a run, by its path.
 RUN_FILES: dict[str, Callable[[], bytes]] = {
     "config.yaml": _config,
     "provenance.json": _provenance,
@@ -197,11 +197,8 @@ RUN_FILES: dict[str, Callable[[], bytes]] = {
 }
 
 
-# Who reads it.
-
-
 def _read_run(folder: Path) -> object:
-    """All that a report reads and shows, but the picture, which takes as long as a hundred such inputs."""
+    """Do what a report does, except for the picture, which takes as long as a hundred inputs."""
     run = load_run(RunFolder(folder))
     failure_map = build_map(run)
     run.table.to_csv()
@@ -209,12 +206,12 @@ def _read_run(folder: Path) -> object:
     return cells_csv(failure_map), render(run, failure_map)
 
 
-def _read_standing(folder: Path) -> object:
-    standing = read_run_status(RunFolder(folder), 0.0)
-    as_json([standing])
-    if standing.state == "unreadable":
-        raise UserError(standing.problem)
-    return line_of(standing)
+def _read_status(folder: Path) -> object:
+    status = read_run_status(RunFolder(folder), 0.0)
+    as_json([status])
+    if status.state == "unreadable":
+        raise UserError(status.problem)
+    return line_of(status)
 
 
 def _read_group(kind: str) -> Callable[[Path], object]:
@@ -222,8 +219,8 @@ def _read_group(kind: str) -> Callable[[Path], object]:
     return lambda folder: load([f"{kind}={folder / f'{kind}.yaml'}", "run=run", *others])
 
 
-def _read_words(folder: Path) -> object:
-    text = (folder / "words").read_bytes().decode("utf-8", "surrogateescape")
+def _read_arguments(folder: Path) -> object:
+    text = (folder / "arguments").read_bytes().decode("utf-8", "surrogateescape")
     return load(text.split("\n"))
 
 
@@ -272,7 +269,7 @@ def _parquet() -> bytes:
 
 
 def _journal() -> bytes:
-    """What a study of two trials writes."""
+    """Return the journal of a study with two trials."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal.log"
         study = optuna.create_study(
@@ -284,7 +281,7 @@ def _journal() -> bytes:
 
 
 def _ignore(line: str) -> None:
-    """A notice that nobody reads."""
+    """Ignore a notice."""
 
 
 def _read_log(folder: Path) -> object:
@@ -317,21 +314,26 @@ def _read_idx(folder: Path) -> object:
 
 LOADERS = (
     *(
-        Loader(place.rpartition("/")[2], place, content, _read_run, write_run)
-        for place, content in RUN_FILES.items()
-        if "trials" not in place or "/1/" in place
+        Loader(name.rpartition("/")[2], name, content, _read_run, write_run)
+        for name, content in RUN_FILES.items()
+        if "trials" not in name or "/1/" in name
     ),
     Loader("fix's record.json", "trials/2/record.json", lambda: _record(2), _read_run, write_run),
     Loader("config.yaml, resumed", "config.yaml", _config, lambda folder: from_yaml(folder / "config.yaml")),
     Loader("space", "space.yaml", SPACE.encode, _read_group("space")),
     Loader("budget", "budget.yaml", b"{minutes: 3, seeds: 4, recipes: 2}".strip, _read_group("budget")),
     Loader("cluster", "cluster.yaml", b"{address: local, cpus: 2}".strip, _read_group("cluster")),
-    Loader("words", "words", b"space=smoke\nmodel.depth=1,2\nbudget.minutes=3\nrun=run".strip, _read_words),
+    Loader(
+        "arguments",
+        "arguments",
+        b"space=smoke\nmodel.depth=1,2\nbudget.minutes=3\nrun=run".strip,
+        _read_arguments,
+    ),
     Loader("journal", "journal.log", _journal, _read_log),
     Loader("journal, merged", "journal.log", _journal, lambda folder: read_trials(RunFolder(folder).journal)),
     Loader("journal's segment", "journal.log/000001.jsonl", _segment, _read_segments),
     Loader("lock", "drivers/1.json", _term, lambda folder: driver_of(RunFolder(folder))),
-    Loader("standing", "trials/1/record.json", lambda: _record(1), _read_standing, write_run),
+    Loader("status", "trials/1/record.json", lambda: _record(1), _read_status, write_run),
     Loader("idx", "labels", _idx, _read_idx),
     Loader("idx, packed", "labels.gz", lambda: gzip.compress(_idx(), mtime=0), _read_idx),
     Loader("attempt", "attempt", b"3\n".lower, lambda folder: current_attempt(TrialFolder(folder))),

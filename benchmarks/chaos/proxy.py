@@ -1,4 +1,4 @@
-"""A TCP proxy before a server, which hangs up, answers 503 or is slow when it is told so."""
+"""A TCP proxy that hangs up, answers 503 or is slow on demand."""
 
 import socket
 import threading
@@ -13,11 +13,11 @@ _BUSY = (
 
 
 class Proxy:
-    """Forwards connections to a port of this machine. Use as a context.
+    """Forwards connections to a port of this machine. Use as a context manager.
 
     Attributes:
-        port: where it listens.
-        mode: what it does with every connection and every piece of data from now on.
+        port: port on which it listens.
+        mode: treatment of all connections and data from now on.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -31,7 +31,7 @@ class Proxy:
         return self
 
     def __exit__(self, *error: object) -> None:
-        # A thread that waits in accept would keep the port of a socket that is only closed.
+        # A socket that is only closed keeps its port while a thread waits in accept.
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
@@ -53,7 +53,7 @@ class Proxy:
                 self._forward(client, server)
 
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
-        """Copies what arrives, until one side ends or the mode cuts it off in the middle."""
+        """Forward data until one side closes or the mode interrupts it."""
         with suppress(OSError):
             while data := source.recv(65536):
                 if self.mode == HANG_UP:

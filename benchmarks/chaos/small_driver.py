@@ -1,7 +1,6 @@
 """A driver without Ray: study, lifecycle and worker in one process, so that hundreds of kills take seconds.
 
-A fork server holds everything imported, so that a driver starts within milliseconds and can be killed like
-any other process.
+A fork server has everything imported, so a driver starts within milliseconds.
 """
 
 import multiprocessing
@@ -19,11 +18,11 @@ from failmap.search.study import Study
 from failmap.search.trial_lifecycle import TrialLifecycle
 from failmap.search.worker import Worker
 
-#: What a first training imports late.
+#: Modules that the first training imports late.
 WARM = ("failmap.search.trial.session", "failmap.search.cost", "failmap.datasets.sums", "torch._dynamo")
 
-#: Some trials of a few hundredths of a second, with dropout, whose randomness must resume too.
-SMALL_WORDS = (
+#: Trials of a few hundredths of a second, with dropout, whose random state must resume too.
+SMALL_ARGUMENTS = (
     "space=smoke",
     "task=adding",
     "task.sequence_length=5,10",
@@ -37,26 +36,26 @@ SMALL_WORDS = (
 )
 
 
-def small_words(storage: Path, run: str, *more: str) -> list[str]:
-    """A request for the small run in a folder."""
-    return [*SMALL_WORDS, *more, f"storage={storage}", f"run={run}"]
+def small_arguments(storage: Path, run: str, *more: str) -> list[str]:
+    """Return the arguments of the small run in a storage folder."""
+    return [*SMALL_ARGUMENTS, *more, f"storage={storage}", f"run={run}"]
 
 
-def search(words: Sequence[str], notice: Callable[[str], None] = lambda line: None) -> None:
-    """Runs trials one after the other until the study is over, from where an earlier driver left it.
+def search(arguments: Sequence[str], notice: Callable[[str], None] = lambda line: None) -> None:
+    """Start or resume a run, and run its trials one after another until the study ends.
 
     Raises:
-        UserError: another driver is at work, the disk is full, or the like.
+        UserError: if another driver is running, the disk is full, or the like.
     """
-    config = load(words)
+    config = load(arguments)
     folder = RunFolder(Path(config.storage) / config.run)
     study = Study.open(config, folder, notice)
     try:
         write_atomically(folder.config, to_yaml(config))
         lifecycle = TrialLifecycle(study, config.cluster.retries, Shutdown(folder, None))
         worker = Worker(folder, device="cpu", num_threads=1, keep=config.keep, test=False)
-        while (begun := lifecycle.begin("trial")) is not None:
-            worker.begin(begun["number"], begun["attempt"])
+        while (started := lifecycle.begin("trial")) is not None:
+            worker.begin(started["number"], started["attempt"])
             result = worker.advance()
             while not result["done"] and not lifecycle.report("trial", result):
                 result = worker.advance()
@@ -67,19 +66,19 @@ def search(words: Sequence[str], notice: Callable[[str], None] = lambda line: No
         study.close()
 
 
-def _search_or_refuse(words: Sequence[str]) -> None:
-    """As a program: the exit status of a user's mistake is 2."""
+def _search_or_refuse(arguments: Sequence[str]) -> None:
+    """Search; exit with status 2 on a user's mistake."""
     try:
-        search(words)
+        search(arguments)
     except UserError:
         sys.exit(2)
 
 
-def start_search(words: Sequence[str]) -> ForkServerProcess:
-    """A driver in a process of its own, already begun."""
+def start_search(arguments: Sequence[str]) -> ForkServerProcess:
+    """Start a driver in a separate process."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, *WARM])
-    process = context.Process(target=_search_or_refuse, args=(list(words),), daemon=True)
+    process = context.Process(target=_search_or_refuse, args=(list(arguments),), daemon=True)
     process.start()
     return process
 

@@ -1,22 +1,26 @@
-"""The table of faults: what was tried and what it cost."""
+"""The table of faults and their effects."""
 
 from collections.abc import Sequence
 
 from benchmarks.chaos.faults import FAULTS
 from benchmarks.chaos.tally import Tally
+from benchmarks.results_file import table
 
-HEAD = (
-    "| fault | tried | trials lost | trials repeated | decisions differing | histories differing | seconds |",
-    "|---|---|---|---|---|---|---|",
-)
+COLUMNS = (
+    "fault", "tried", "trials lost", "trials repeated", "decisions differing", "histories differing",
+    "seconds",
+)  # fmt: skip
 
 
 def table_of(tallies: Sequence[Tally]) -> str:
-    """Markdown: a row a fault, and below it whatever else is to be remarked."""
+    """Return Markdown with a row for each fault, followed by the remarks."""
     rows = [
-        f"| {FAULTS[each.fault].what if each.fault in FAULTS else each.fault} | {each.tried} | {each.lost} "
-        f"| {each.repeated} | {each.decisions} | {each.histories} | {each.seconds:.0f} |"
+        (
+            FAULTS[each.fault].what if each.fault in FAULTS else each.fault,
+            *(each.tried, each.lost, each.repeated, each.decisions, each.histories),
+            f"{each.seconds:.0f}",
+        )
         for each in tallies
     ]
     remarks = [f"- {each.fault}: {remark}" for each in tallies for remark in each.remarks]
-    return "\n".join([*HEAD, *rows, "", "Remarks:", "", *(remarks or ["- none"])])
+    return "\n".join([table(COLUMNS, rows), "", "Remarks:", "", *(remarks or ["- none"])])

@@ -1,1 +1,1 @@
-"""Trainings whose cause of failure is known, and how well it is found: python -m benchmarks.diagnosis."""
+"""Benchmark of the diagnosis on trainings with known causes of failure: python -m benchmarks.diagnosis."""

@@ -1,10 +1,10 @@
-"""Trains the labelled cases, and scores what tools say of them: python -m benchmarks.diagnosis.
+"""Train the labelled cases and score the verdicts of Failmap and of published tools.
 
     python -m benchmarks.diagnosis [train|score] [half=tuning|unseen] [folder=runs/diagnosis] [processes=2]
                                    [misses=true]
 
-Without words all cases are trained that are not there yet, and the page of results is written. With a half
-only that one is trained or read, and its scores are printed.
+Without arguments, missing cases are trained and the results file is written. With a half, only that half is
+trained or read, and its scores are printed.
 """
 
 import sys
@@ -14,14 +14,14 @@ from pathlib import Path
 from benchmarks.diagnosis.case import HALVES, Half
 from benchmarks.diagnosis.labelled import Labelled, read_labelled
 from benchmarks.diagnosis.page import TITLE, as_body
-from benchmarks.diagnosis.request import Request, requested
+from benchmarks.diagnosis.request import Request, parse_request
 from benchmarks.results_file import write_results
 from failmap.run_folder.errors import UserError, run_program
 
 
-def main(words: Sequence[str]) -> int:
-    """Does what the words ask for. Raises UserError for wrong ones, and where nothing has been trained."""
-    request = requested(words)
+def main(arguments: Sequence[str]) -> int:
+    """Train and score. Raises UserError for invalid arguments, or if there are no trainings to score."""
+    request = parse_request(arguments)
     if "train" in request.stages:
         _train(request)
     if "score" in request.stages:
@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _train(request: Request) -> None:
-    # Scoring needs no torch, and a typo none either.
+    # Imported here, because scoring and reporting a typo need no torch.
     from benchmarks.diagnosis.cases import all_cases
     from benchmarks.diagnosis.cases.arrays import write_arrays
     from benchmarks.diagnosis.train import train_all
@@ -53,8 +53,8 @@ def _read(folder: Path, half: Half) -> list[Labelled]:
     trainings = read_labelled(folder, half)
     if not trainings:
         raise UserError(
-            f"{folder / half}: no trainings there; "
-            f"python -m benchmarks.diagnosis train half={half} folder={folder} makes them"
+            f"{folder / half}: no trainings; make them with "
+            f"python -m benchmarks.diagnosis train half={half} folder={folder}"
         )
     return trainings
 

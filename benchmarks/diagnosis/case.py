@@ -1,4 +1,4 @@
-"""One training of which it is known what is wrong with it, if anything."""
+"""A training whose fault, if any, is known."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -6,15 +6,15 @@ from typing import Literal, get_args
 from failmap.analysis.diagnosis import Cause
 from failmap.search.trial.config import TrialConfig
 
-#: Thresholds are set on the tuning half; the unseen half has other tasks and shapes, and judges them.
+#: Thresholds are set on the tuning half, and evaluated on the unseen half, which has other tasks and shapes.
 Half = Literal["tuning", "unseen"]
 HALVES: tuple[Half, ...] = get_args(Half)
 
-#: What a healthy training looks like while it learns.
+#: How a healthy training learns, or '' for a faulty one.
 #:
-#: `plain`: nothing special. `slow`: a learning rate of a third or less of what is good, and updates enough.
-#: `noisy`: batches of a few sequences. `plateau_then_jump`: a loss that stands still for long, and then falls
-#: within a few evaluations.
+#: `plain`: nothing special. `slow`: at most a third of a good learning rate, with enough updates. `noisy`:
+#: batches of a few sequences. `plateau_then_jump`: a loss that is constant for long and then falls within a
+#: few evaluations.
 KindOfHealthy = Literal["", "plain", "slow", "noisy", "plateau_then_jump"]
 
 
@@ -23,17 +23,15 @@ class Case:
     """One labelled training.
 
     Attributes:
-        name: unique, and the name of its folder.
-        label: what is wrong with it; 'none' for a healthy one.
-        half: which half of the benchmark it is in.
-        family: task, network and length, as in 'adding lstm 1x24 T=20'; no family is in both halves.
-        severity: how hard the fault is, in a word or two: 'rate x30', 'half of the layers'.
-        config: what is trained.
-        fault: the name of a fault that is planted through code (`faults.FAULTS`); None for one that is in
-            the configuration.
-        twin: the name of the healthy case that differs from it in exactly one thing, the fault; None for a
-            healthy case.
-        kind_of_healthy: '' for a faulty one.
+        name: unique name, also of its folder.
+        label: cause of failure; 'none' for a healthy case.
+        half: half of the benchmark.
+        family: task, network and length, such as 'adding lstm 1x24 T=20'; no family is in both halves.
+        severity: short description of the fault: 'rate x30', 'half of the layers'.
+        config: configuration of the trial.
+        fault: name of a fault in code (`faults.FAULTS`); None if the fault is in the configuration.
+        twin: name of the healthy case that differs in the fault only; None for a healthy case.
+        kind_of_healthy: how a healthy case learns.
     """
 
     name: str
@@ -48,5 +46,5 @@ class Case:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Return whether it has no fault."""
         return self.label == "none"

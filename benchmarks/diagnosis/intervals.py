@@ -1,4 +1,4 @@
-"""Confidence intervals of a share that is counted over trainings, some of which resemble each other."""
+"""Confidence intervals of a share of trainings that are not independent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ NUM_DRAWS = 2000
 
 
 class Trial(NamedTuple):
-    """One training that counts: its family, and whether it is a hit."""
+    """A scored training: its family, and whether it is a hit."""
 
     family: str
     is_hit: bool

@@ -1,4 +1,4 @@
-"""What a tool says of one training, in a form that lets different tools be compared."""
+"""Findings of a tool about a training, in a form in which tools can be compared."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,40 +10,36 @@ from failmap.run_folder.records import Evaluation, TrialRecord
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a tool says is wrong.
+    """A problem that a tool reports.
 
     Attributes:
-        name: as the tool calls it.
-        right_for: the causes that it is right for: just itself for Failmap's, several for a rule that names
-            a symptom, none for one that names no cause.
-        told: what the tool saw, in a sentence.
+        name: the tool's name for it.
+        right_for: causes for which it counts as right: itself for Failmap, several for a rule that names a
+            symptom, none for one that names no cause.
+        evidence: evidence in one sentence.
     """
 
     name: str
     right_for: frozenset[Cause]
-    told: str = ""
+    evidence: str = ""
 
 
-#: From what a training left behind to what a tool says of it, what it says first before the others; empty
-#: where nothing looks wrong to it.
+#: Returns a tool's findings about a training in order, or none if nothing looks wrong.
 Judge = Callable[[TrialRecord, Sequence[Evaluation]], tuple[Finding, ...]]
 
 
-def failmap_told(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Finding, ...]:
-    """Failmap as it is used: it knows whether the criterion was met, so what learned is healthy."""
+def failmap_informed(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Finding, ...]:
+    """Return Failmap's findings if it knows whether the criterion was met, so that learned means healthy."""
     return findings(diagnose(record, history))
 
 
 def failmap_blind(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Finding, ...]:
-    """Failmap with outcome and criterion hidden, as tools work that know none."""
+    """Return Failmap's findings with outcome and criterion hidden, as for the other tools."""
     return findings(diagnose(without_outcome(record), history, blind=True))
 
 
 def without_outcome(record: TrialRecord) -> TrialRecord:
-    """The record of the same training as if nobody had said whether it learned, nor what it was to reach.
-
-    That one has ended may be known: each that has, those that learned too, stands there as failed.
-    """
+    """Return the record without its criterion and with the outcome 'failed' if the training has ended."""
     assert record.summary is not None, "trainings of the benchmark have begun"
     outcome = None if record.summary.outcome is None else "failed"
     hidden = replace(
@@ -53,7 +49,7 @@ def without_outcome(record: TrialRecord) -> TrialRecord:
 
 
 def findings(diagnosis: Diagnosis | None) -> tuple[Finding, ...]:
-    """The verdict before its runners-up; none of them where the verdict is that nothing is wrong."""
+    """Return the verdict and its runners-up, or nothing if the verdict is 'none'."""
     assert diagnosis is not None, "trainings of the benchmark end as learned or failed"
     if diagnosis.cause == "none":
         return ()
@@ -63,5 +59,5 @@ def findings(diagnosis: Diagnosis | None) -> tuple[Finding, ...]:
 
 def _finding(suspicion: Suspicion) -> Finding:
     named: tuple[Cause, ...] = () if suspicion.cause == "unknown" else (suspicion.cause,)
-    told = "; ".join(evidence.told for evidence in suspicion.evidence)
-    return Finding(suspicion.cause, frozenset(named), told)
+    evidence = "; ".join(evidence.told for evidence in suspicion.evidence)
+    return Finding(suspicion.cause, frozenset(named), evidence)

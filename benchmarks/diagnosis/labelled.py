@@ -1,7 +1,8 @@
-"""Reads labelled trainings back, and says which of them are what their label says."""
+"""Trainings read back with their labels, and whether the label holds."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,28 @@ from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import Evaluation, TrialRecord, read_history
 from failmap.search.trial.config import TrialConfig
 
-#: Where trainings lie unless told otherwise.
+#: Default folder of the trainings.
 DEFAULT_FOLDER = Path("runs/diagnosis")
-#: Beside record.json: the label, which no diagnosis reads.
+#: File beside record.json with the label, which no diagnosis reads.
 LABEL_FILE = "label.json"
+
+WHY_LEFT_OUT = (
+    "healthy, but did not learn",
+    "faulty, but learned",
+    "faulty, and its healthy twin failed too",
+    "not finite because of another fault, or finite though labelled diverged",
+)
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """A training that was made, with its label.
+    """A training with its label.
 
     Attributes:
-        case: what was trained, and its label.
-        record: what a diagnosis may read, and
-        history: every evaluation.
-        took: whether it counts (see `took`).
+        case: configuration and label.
+        record: record of the trial.
+        history: all evaluations.
+        took: whether the label holds, so that the training is scored (see `took`).
     """
 
     case: Case
@@ -35,15 +43,12 @@ class Labelled:
 
 
 def case_folder(folder: Path, case: Case) -> TrialFolder:
-    """Where one case's files lie."""
+    """Return the folder of a case."""
     return TrialFolder(folder / case.half / case.name)
 
 
 def read_labelled(folder: Path, half: Half) -> list[Labelled]:
-    """All trainings of a half that are there, in the order of their names.
-
-    A faulty one is left out for as long as its healthy twin has not been trained.
-    """
+    """Return the trainings of a half, ordered by name, without faulty ones whose twin is not trained yet."""
     trained = {
         path.parent.name: _read(TrialFolder(path.parent))
         for path in sorted((folder / half).glob(f"*/{LABEL_FILE}"))
@@ -57,15 +62,15 @@ def read_labelled(folder: Path, half: Half) -> list[Labelled]:
 
 
 def took(case: Case, records: Mapping[str, TrialRecord]) -> bool:
-    """Whether a training is what its label says; others are counted, and no verdict on them is scored.
+    """Return whether a training is what its label says; others are counted, but not scored.
 
-    A healthy one met its criterion within its update budget, however slowly. A faulty one failed, and its
-    twin learned: the one thing that differs is the cause. By the meaning of the word a training `diverged`
-    if and only if something became not finite.
+    A healthy one met its criterion within its update budget. A faulty one failed while its twin learned, so
+    the one difference is the cause. By definition, a training `diverged` if and only if a value became not
+    finite.
 
     Args:
-        case: of the training.
-        records: of it and of its twin, by name.
+        case: case of the training.
+        records: records of the training and its twin, by name.
     """
     summary = records[case.name].summary
     assert summary is not None, f"{case.name} has ended"
@@ -80,19 +85,39 @@ def took(case: Case, records: Mapping[str, TrialRecord]) -> bool:
     )
 
 
+def why_left_out(trainings: Sequence[Labelled]) -> Counter[str]:
+    """Count the trainings that are not scored, by reason."""
+    learned = {training.case.name for training in trainings if _outcome(training) == "learned"}
+    return Counter(_why(training, learned) for training in trainings if not training.took)
+
+
+def _why(training: Labelled, learned: set[str]) -> str:
+    if training.case.is_healthy:
+        return WHY_LEFT_OUT[0]
+    if training.case.name in learned:
+        return WHY_LEFT_OUT[1]
+    return WHY_LEFT_OUT[2] if training.case.twin not in learned else WHY_LEFT_OUT[3]
+
+
+def _outcome(training: Labelled) -> str | None:
+    summary = training.record.summary
+    assert summary is not None, f"{training.case.name} has ended"
+    return summary.outcome
+
+
 def label_text(case: Case, digest: str) -> str:
-    """The text of label.json: all of a case but its configuration, which is in the record.
+    """Return the content of label.json: the case without its configuration, which is in the record.
 
     Args:
-        case: of the training.
-        digest: of what was trained (`train.digest`).
+        case: case of the training.
+        digest: digest of the case (`train.digest`).
     """
     values = {name: value for name, value in vars(case).items() if name != "config"}
     return json.dumps({**values, "digest": digest}, indent=1)
 
 
 def stored_digest(folder: TrialFolder) -> str | None:
-    """Of the case that was trained there; None where none was, to its end."""
+    """Return the digest of the case that was trained there, or None if there is no complete training."""
     path = folder.path / LABEL_FILE
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""False alarms while a training that will learn is still running."""
+"""False alarms during trainings that will learn."""
 
 import math
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from benchmarks.diagnosis.labelled import Labelled
 from benchmarks.diagnosis.score import Judged
 from failmap.run_folder.records import Evaluation, TrialRecord
 
-#: Of the evaluations that a healthy training needed.
+#: Fractions of the evaluations that a healthy training needed.
 FRACTIONS = (0.25, 0.5, 0.75)
 
 
 def judge_cut(trainings: Iterable[Labelled], judge: Judge, fraction: float) -> list[Judged]:
-    """What a tool says of the healthy trainings when so much of each is done."""
+    """Judge the healthy trainings, each cut after this fraction of its evaluations."""
     return [
         Judged(training.case, judge(*cut(training, fraction)))
         for training in trainings
@@ -23,9 +23,9 @@ def judge_cut(trainings: Iterable[Labelled], judge: Judge, fraction: float) -> l
 
 
 def cut(training: Labelled, fraction: float) -> tuple[TrialRecord, tuple[Evaluation, ...]]:
-    """The record and history of a training as they were on its way: at least one evaluation is left.
+    """Return record and history of a training as they were after a fraction of it, at least one evaluation.
 
-    What is known before training stays in the summary: chance, floor, number of parameters.
+    The summary keeps what is known before training: chance, floor, number of parameters.
     """
     assert 0 < fraction <= 1, fraction
     history = training.history[: max(1, math.floor(fraction * len(training.history)))]
@@ -49,5 +49,5 @@ def cut(training: Labelled, fraction: float) -> tuple[TrialRecord, tuple[Evaluat
 
 
 def is_loud(judged: Judged) -> bool:
-    """Whether a tool says more than that a training is slow, which one on its way may be."""
+    """Return whether the first finding is more than slowness, which is no false alarm during training."""
     return any(finding.right_for != {"too_slow"} for finding in judged.findings[:1])

@@ -1,4 +1,4 @@
-"""What the words of the command line ask for."""
+"""The command line of the benchmark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from failmap.run_folder.errors import UserError, nearest
 
 STAGES = ("train", "score")
 SETTINGS = ("half", "folder", "processes", "misses")
-_TRUTHS = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be done.
+    """Parsed arguments.
 
     Attributes:
-        stages: training, scoring, or both.
-        halves: which of them; the others are neither trained nor read.
-        folder: where the trainings lie.
-        num_processes: trainings at a time.
-        show_misses: lists the misses of the unseen half too.
+        stages: 'train', 'score', or both.
+        halves: halves to train or score; others are not read.
+        folder: folder of the trainings.
+        num_processes: number of concurrent trainings.
+        show_misses: whether to list the misses of the unseen half.
     """
 
     stages: tuple[str, ...] = STAGES
@@ -32,18 +32,18 @@ class Request:
     show_misses: bool = False
 
 
-def requested(words: Sequence[str]) -> Request:
-    """Reads [train|score] [half=...] [folder=...] [processes=...] [misses=true].
+def parse_request(arguments: Sequence[str]) -> Request:
+    """Parse [train|score] [half=...] [folder=...] [processes=...] [misses=true].
 
     Raises:
-        UserError: for words that say none of this, all of them at once.
+        UserError: with one line for each invalid argument.
     """
     problems: list[str] = []
-    stages = [word for word in words if "=" not in word]
-    problems += [f"{word}: no such stage{nearest(word, STAGES)}" for word in stages if word not in STAGES]
+    stages = [argument for argument in arguments if "=" not in argument]
+    problems += [f"{stage}: no such stage{nearest(stage, STAGES)}" for stage in stages if stage not in STAGES]
     if len(stages) > 1:
-        problems.append(f"{' '.join(stages)}: name one stage, or none for both")
-    settings = dict(word.split("=", 1) for word in words if "=" in word)
+        problems.append(f"{' '.join(stages)}: give one stage, or none for both")
+    settings = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     unknown = [name for name in settings if name not in SETTINGS]
     problems += [f"{name}=: no such setting{nearest(name, SETTINGS)}" for name in unknown]
     half = settings.get("half")
@@ -52,10 +52,10 @@ def requested(words: Sequence[str]) -> Request:
         problems.append(f"half={half}: no such half{nearest(str(half), HALVES)}")
     processes = settings.get("processes", "2")
     if not (processes.isdecimal() and int(processes)):
-        problems.append(f"processes={processes}: how many trainings at a time, 1 or more")
+        problems.append(f"processes={processes}: must be an integer of at least 1")
     misses = settings.get("misses", "false")
-    if misses not in _TRUTHS:
-        problems.append(f"misses={misses}: true or false")
+    if misses not in _BOOLEANS:
+        problems.append(f"misses={misses}: must be true or false")
     if problems:
         raise UserError(*problems)
     return Request(
@@ -63,5 +63,5 @@ def requested(words: Sequence[str]) -> Request:
         halves=halves,
         folder=Path(settings.get("folder", DEFAULT_FOLDER)),
         num_processes=int(processes),
-        show_misses=_TRUTHS[misses],
+        show_misses=_BOOLEANS[misses],
     )

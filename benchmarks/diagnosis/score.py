@@ -1,4 +1,4 @@
-"""How well a tool's findings agree with the labels. Only trainings whose fault took are given in."""
+"""Agreement of a tool's findings with the labels of scored trainings."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,11 +13,11 @@ from failmap.analysis.diagnosis import CAUSES, Cause
 
 @dataclass(frozen=True)
 class Judged:
-    """What one tool says of one labelled training.
+    """Findings of a tool about a labelled training.
 
     Attributes:
-        case: the training and its label.
-        findings: what the tool says, the first first; empty where nothing looks wrong to it.
+        case: case of the training, with its label.
+        findings: findings in order; empty if nothing looks wrong.
     """
 
     case: Case
@@ -25,40 +25,40 @@ class Judged:
 
     @property
     def is_alarm(self) -> bool:
-        """Whether the tool says that anything is wrong."""
+        """Return whether the tool reports anything."""
         return bool(self.findings)
 
     @property
     def names_a_cause(self) -> bool:
-        """Whether what it says first names a cause, be it the right one or not."""
+        """Return whether its first finding names a cause, right or wrong."""
         return bool(self.findings) and bool(self.findings[0].right_for)
 
     @property
     def verdict(self) -> str:
-        """What the tool says first; 'none' where nothing looks wrong."""
+        """Name of the first finding, or 'none'."""
         return self.findings[0].name if self.findings else "none"
 
     def is_right(self, num_findings: int | None = None) -> bool:
-        """Whether one of its first so many findings is right for the label; of all of them where None."""
+        """Return whether one of the first findings is right for the label; by default any of them."""
         return any(self.case.label in finding.right_for for finding in self.findings[:num_findings])
 
 
 def judge_all(trainings: Iterable[Labelled], judge: Judge) -> list[Judged]:
-    """What a tool says of every training."""
+    """Judge all trainings by a tool."""
     return [Judged(training.case, judge(training.record, training.history)) for training in trainings]
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One tool on one half.
+    """Main figures of a tool on one half.
 
     Attributes:
-        named: faulty trainings of which it names a cause.
-        detected: faulty trainings of which it says that something is wrong.
-        top_1: faulty trainings whose cause it names first, and
-        top_2: first or second, and
-        top_any: anywhere.
-        false_alarms: healthy trainings of which it says that something is wrong.
+        named: share of faulty trainings for which it names a cause.
+        detected: share of faulty trainings for which it reports anything.
+        top_1: share of faulty trainings whose cause is its first finding.
+        top_2: share of faulty trainings whose cause is among its first two findings.
+        top_any: share of faulty trainings whose cause is among all findings.
+        false_alarms: share of healthy trainings for which it reports anything.
     """
 
     named: Rate
@@ -70,7 +70,7 @@ class Headline:
 
 
 def headline(judged: Iterable[Judged]) -> Headline:
-    """The figures that a tool is known by."""
+    """Return the main figures of a tool."""
     all_judged = list(judged)
     faulty = [one for one in all_judged if not one.case.is_healthy]
     healthy = [one for one in all_judged if one.case.is_healthy]
@@ -85,18 +85,18 @@ def headline(judged: Iterable[Judged]) -> Headline:
 
 
 def share(judged: Iterable[Judged], is_hit: Callable[[Judged], bool]) -> Rate:
-    """Of how many a statement holds, with both intervals."""
+    """Return the share of hits with both intervals."""
     return rate(Trial(one.case.family, is_hit(one)) for one in judged)
 
 
 @dataclass(frozen=True)
 class CauseScore:
-    """How well one cause is found.
+    """Recall and precision of a cause.
 
     Attributes:
-        recall: trainings with this label that it is named first for, and
-        recall_top_2: first or second.
-        precision: trainings that it is named first for which have this label; healthy ones count as wrong.
+        recall: share of the trainings with this label for which it is the first finding.
+        recall_top_2: share for which it is among the first two.
+        precision: share of the trainings for which it is the first finding that have this label.
     """
 
     recall: Rate
@@ -105,7 +105,7 @@ class CauseScore:
 
 
 def by_cause(judged: Sequence[Judged]) -> dict[Cause, CauseScore]:
-    """For every cause that is a label or a verdict, in the order of `CAUSES`."""
+    """Return the scores of every cause that is a label or a verdict, in the order of `CAUSES`."""
     scores: dict[Cause, CauseScore] = {}
     for cause in CAUSES:
         labelled = [one for one in judged if one.case.label == cause]
@@ -121,7 +121,7 @@ def by_cause(judged: Sequence[Judged]) -> dict[Cause, CauseScore]:
 
 
 def grouped(judged: Iterable[Judged], key: Callable[[Case], str]) -> dict[str, list[Judged]]:
-    """Trainings by something about their case, sorted by it."""
+    """Group trainings by a key of their case, and sort by it."""
     groups: dict[str, list[Judged]] = {}
     for one in judged:
         groups.setdefault(key(one.case), []).append(one)
@@ -129,10 +129,10 @@ def grouped(judged: Iterable[Judged], key: Callable[[Case], str]) -> dict[str, l
 
 
 def kind_of_fault(case: Case) -> str:
-    """Where the fault was planted."""
+    """Return whether the fault is in the configuration or in code."""
     return "configuration" if case.fault is None else "code"
 
 
 def confusion(judged: Iterable[Judged]) -> Mapping[tuple[str, str], int]:
-    """How many trainings with a label got a verdict: counts by (label, verdict)."""
+    """Count trainings by (label, verdict)."""
     return Counter((one.case.label, one.verdict) for one in judged)

@@ -1,16 +1,14 @@
-"""The tables of the page, one function each."""
+"""The tables of the results page."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.diagnosis.case import Case, Half
 from benchmarks.diagnosis.intervals import Rate
-from benchmarks.diagnosis.judges import BLIND, JUDGES, TOLD
-from benchmarks.diagnosis.labelled import Labelled
-from benchmarks.diagnosis.left_out import WHY, why_left_out
+from benchmarks.diagnosis.judges import BLIND, INFORMED, JUDGES
+from benchmarks.diagnosis.labelled import WHY_LEFT_OUT, Labelled, why_left_out
 from benchmarks.diagnosis.on_the_way import FRACTIONS, is_loud, judge_cut
 from benchmarks.diagnosis.score import (
-    Headline,
     Judged,
     by_cause,
     confusion,
@@ -19,35 +17,37 @@ from benchmarks.diagnosis.score import (
     kind_of_fault,
     share,
 )
-from benchmarks.diagnosis.tables import counted, counted_twice, table
+from benchmarks.results_file import table
 from failmap.analysis.diagnosis import CAUSES, diagnose
 from failmap.analysis.diagnosis.rules import RULES
+from failmap.analysis.statistics import Interval
 
-#: What every tool says of every training of a half whose fault took, by the tool's name.
+#: Judged trainings of a half, by name of the tool.
 ByJudge = Mapping[str, Sequence[Judged]]
 
-#: What was aimed at, for the half that no threshold has seen.
+#: Targets for the unseen half.
 LEAST_DETECTION, LEAST_CAUSE, MOST_FALSE_ALARMS = 0.97, 0.85, 0.03
 
 
 def headlines(halves: Mapping[Half, ByJudge]) -> str:
-    """One row a half and tool."""
+    """Return the main figures of each tool on each half."""
     columns = ("half", "tool", "detected", "a cause named", "cause first", "first two", "any", "false alarms")
     rows = [
-        (half, name, *(counted_twice(rate) for rate in _in_order(headline(judged))))
+        (half, name, *map(counted_twice, (f.detected, f.named, f.top_1, f.top_2, f.top_any, f.false_alarms)))
         for half, by_judge in halves.items()
         for name, judged in by_judge.items()
+        for f in (headline(judged),)
     ]
     return table(columns, rows)
 
 
 def targets(by_judge: ByJudge) -> str:
-    """What was aimed at on the unseen half, and whether it was reached."""
-    told, blind = headline(by_judge[TOLD]), headline(by_judge[BLIND])
+    """Return the targets for the unseen half, and whether they are met."""
+    informed, blind = headline(by_judge[INFORMED]), headline(by_judge[BLIND])
     rows = [
-        _target("detection: a cause named", "97 % or more", told.named, lambda x: x >= LEAST_DETECTION),
+        _target("detection: a cause named", "97 % or more", informed.named, lambda x: x >= LEAST_DETECTION),
         _target("detection, blind", "97 % or more", blind.named, lambda x: x >= LEAST_DETECTION),
-        _target("right cause first", "85 % or more", told.top_1, lambda x: x >= LEAST_CAUSE),
+        _target("right cause first", "85 % or more", informed.top_1, lambda x: x >= LEAST_CAUSE),
         _target("right cause first, blind", "85 % or more", blind.top_1, lambda x: x >= LEAST_CAUSE),
         _target("false alarms, blind", "3 % or less", blind.false_alarms, lambda x: x <= MOST_FALSE_ALARMS),
     ]
@@ -55,7 +55,7 @@ def targets(by_judge: ByJudge) -> str:
 
 
 def causes(judged: Sequence[Judged]) -> str:
-    """How well each cause is found."""
+    """Return recall and precision of each cause."""
     rows = [
         (cause, counted(score.recall), counted(score.recall_top_2), counted(score.precision))
         for cause, score in by_cause(judged).items()
@@ -64,7 +64,7 @@ def causes(judged: Sequence[Judged]) -> str:
 
 
 def confusion_matrix(judged: Sequence[Judged]) -> str:
-    """Rows are labels, columns verdicts; columns without any count are left out."""
+    """Return counts with labels as rows and verdicts as columns, without empty columns."""
     counts = confusion(judged)
     labels = [cause for cause in CAUSES if any(label == cause for label, _ in counts)]
     verdicts = [cause for cause in CAUSES if any(verdict == cause for _, verdict in counts)]
@@ -76,17 +76,17 @@ def confusion_matrix(judged: Sequence[Judged]) -> str:
 
 
 def by_severity(judged: Sequence[Judged]) -> str:
-    """How often the right cause comes first, by cause and severity."""
+    """Return how often the right cause comes first, by cause and severity."""
     return _by("fault and severity", judged, lambda case: f"{case.label}: {case.severity}")
 
 
 def by_kind_of_fault(judged: Sequence[Judged]) -> str:
-    """How often the right cause comes first, by where the fault was planted."""
-    return _by("planted through", judged, kind_of_fault)
+    """Return how often the right cause comes first, for faults in code and in the configuration."""
+    return _by("fault in", judged, kind_of_fault)
 
 
 def false_alarms(by_judge: ByJudge) -> str:
-    """By what a healthy training looks like."""
+    """Return false alarms by kind of healthy training."""
     kinds = grouped(_healthy(by_judge[BLIND]), lambda case: case.kind_of_healthy)
     rows = []
     for name, judged in by_judge.items():
@@ -96,7 +96,7 @@ def false_alarms(by_judge: ByJudge) -> str:
 
 
 def on_the_way(trainings: Sequence[Labelled]) -> str:
-    """Alarms about healthy trainings that are still running."""
+    """Return alarms on healthy trainings that are still running."""
     rows = []
     for name, judge in JUDGES.items():
         cells = []
@@ -105,15 +105,15 @@ def on_the_way(trainings: Sequence[Labelled]) -> str:
             cells.append(counted(share(judged, lambda one: one.is_alarm)))
             cells.append(counted(share(judged, is_loud)))
         rows.append((name, *cells))
-    columns = [f"{fraction:.0%}{words}" for fraction in FRACTIONS for words in ("", ", beyond too_slow")]
+    columns = [f"{fraction:.0%}{kind}" for fraction in FRACTIONS for kind in ("", ", other than too_slow")]
     return table(("tool", *columns), rows)
 
 
 def rules_of_others(by_judge: ByJudge) -> str:
-    """How often each rule of the published tools fires; rules that never do are left out."""
+    """Return how often each rule of the published tools fires, without rules that never do."""
     rows = []
     for name, judged in by_judge.items():
-        if name in (TOLD, BLIND):
+        if name in (INFORMED, BLIND):
             continue
         right_for = {finding.name: finding.right_for for one in judged for finding in one.findings}
         for rule, causes in sorted(right_for.items()):
@@ -127,9 +127,9 @@ def rules_of_others(by_judge: ByJudge) -> str:
 
 
 def own_rules(trainings: Sequence[Labelled]) -> str:
-    """How often each of Failmap's rules made the verdict on a faulty training, and was right.
+    """Return how often each of Failmap's rules decided about a faulty training, and was right.
 
-    The last column is Laplace's (right + 1) / (all + 2): on the tuning half, the rule's confidence.
+    The last column is Laplace's (right + 1) / (all + 2), on the tuning half the rule's confidence.
     """
     decided: Counter[str] = Counter()
     right: Counter[str] = Counter()
@@ -154,39 +154,54 @@ def own_rules(trainings: Sequence[Labelled]) -> str:
 
 
 def left_out(halves: Mapping[Half, Sequence[Labelled]]) -> str:
-    """How many trainings count, and why others do not."""
+    """Return how many trainings are scored, and why others are not."""
     reasons = {half: why_left_out(trainings) for half, trainings in halves.items()}
     rows = [("trainings", *(str(len(trainings)) for trainings in halves.values()))]
-    rows += [(f"left out: {why}", *(str(reasons[half][why]) for half in halves)) for why in WHY]
-    for words, is_healthy in (("healthy", True), ("faulty", False)):
+    rows += [(f"left out: {why}", *(str(reasons[half][why]) for half in halves)) for why in WHY_LEFT_OUT]
+    for kind, is_healthy in (("healthy", True), ("faulty", False)):
         counts = [
             sum(training.took and training.case.is_healthy == is_healthy for training in trainings)
             for trainings in halves.values()
         ]
-        rows.append((f"scored, {words}", *map(str, counts)))
+        rows.append((f"scored, {kind}", *map(str, counts)))
     return table(("", *halves), rows)
 
 
 def misses(by_judge: ByJudge) -> str:
-    """Told: causes that do not come first. Blind: alarms that are false, or missing. With what was seen."""
-    wrong = [("told", one) for one in by_judge[TOLD] if not one.case.is_healthy and not one.is_right(1)]
+    """Return wrong first causes of the informed mode, and false or missing alarms of the blind one."""
+    wrong = [
+        ("informed", one) for one in by_judge[INFORMED] if not one.case.is_healthy and not one.is_right(1)
+    ]
     wrong += [("blind", one) for one in by_judge[BLIND] if one.case.is_healthy == one.is_alarm]
     rows = [
         (way, one.case.name, one.case.label, one.verdict, _evidence(one).replace("|", "/"))
         for way, one in wrong
     ]
-    return table(("judged", "case", "label", "verdict", "evidence"), rows) if rows else "None."
+    return table(("mode", "case", "label", "verdict", "evidence"), rows) if rows else "None."
 
 
-def _in_order(figures: Headline) -> tuple[Rate, ...]:
-    return (
-        figures.detected,
-        figures.named,
-        figures.top_1,
-        figures.top_2,
-        figures.top_any,
-        figures.false_alarms,
-    )
+def percent(rate: Rate) -> str:
+    """Return '97 %', with a decimal if it is near 0 or 100 but not equal, or 'none' without trials."""
+    if rate.share is None:
+        return "none"
+    value = 100 * rate.share
+    return f"{value:.0f} %" if value in (0, 100) or 5 <= value <= 95 else f"{value:.1f} %"
+
+
+def counted(rate: Rate) -> str:
+    """Return '8 of 10, 80 % [49, 94]', with Wilson's interval, or 'none' without trials."""
+    if rate.share is None:
+        return "none"
+    return f"{rate.num_hits} of {rate.num_trials}, {percent(rate)} [{_ends(rate.wilson)}]"
+
+
+def counted_twice(rate: Rate) -> str:
+    """Return the same followed by the interval over families in braces."""
+    return "none" if rate.share is None else f"{counted(rate)} {{{_ends(rate.by_family)}}}"
+
+
+def _ends(interval: Interval) -> str:
+    return f"{100 * interval.low:.0f}, {100 * interval.high:.0f}"
 
 
 def _target(what: str, aim: str, rate: Rate, is_met: Callable[[float], bool]) -> tuple[str, str, str, str]:
@@ -205,4 +220,4 @@ def _healthy(judged: Sequence[Judged]) -> list[Judged]:
 
 
 def _evidence(judged: Judged) -> str:
-    return judged.findings[0].told if judged.findings else "nothing looked wrong"
+    return judged.findings[0].evidence if judged.findings else "nothing looked wrong"

@@ -1,4 +1,4 @@
-"""Trains the cases by Failmap's own sessions, several at a time, each on one thread."""
+"""Train the cases with Failmap's sessions, several at a time, each on one thread."""
 
 import shutil
 from collections.abc import Callable, Iterable
@@ -31,17 +31,17 @@ def train_all(
     processes: int = 2,
     progress: Callable[[str], None] = print,
 ) -> int:
-    """Trains every case that is not there yet as it is configured now; the dearest begin first.
+    """Train every case that was not trained with its present configuration; the most expensive ones first.
 
     Args:
-        cases: what to train.
-        folder: files of a case lie in folder/half/name: record.json, history.jsonl, and label.json, which
-            is written last, so that a training that was cut off is made again.
-        processes: trainings at a time.
-        progress: is told of each training that has ended, in one line.
+        cases: cases to train.
+        folder: the files of a case are in folder/half/name: record.json, history.jsonl, and label.json, which
+            is written last, so that an interrupted training is repeated.
+        processes: number of concurrent trainings.
+        progress: called with one line for each training that has ended.
 
     Returns:
-        How many were trained.
+        Number of trained cases.
     """
     wanted = [case for case in cases if stored_digest(case_folder(folder, case)) != digest(case)]
     dearest_first = sorted(wanted, key=lambda case: relative_cost(case.config), reverse=True)
@@ -55,14 +55,14 @@ def train_all(
                     f"{summary.seconds:.1f} s"
                 )
         except KeyboardInterrupt:
-            # Else leaving the pool waits for every training that has not begun.
+            # Otherwise leaving the pool waits for all trainings that have not started.
             pool.shutdown(cancel_futures=True)
             raise
     return len(wanted)
 
 
 def train(case: Case, folder: Path) -> Summary:
-    """One training from its beginning to its end, with its fault planted; writes all of its files."""
+    """Train one case with its fault and write all of its files."""
     torch.set_num_threads(1)
     files = case_folder(folder, case)
     shutil.rmtree(files.path, ignore_errors=True)
@@ -93,7 +93,7 @@ def train(case: Case, folder: Path) -> Summary:
 
 
 def digest(case: Case) -> str:
-    """Of everything that decides how a case trains, and of its label."""
+    """Return a digest of the case, including configuration and label."""
     values = {name: value for name, value in vars(case).items() if name != "config"}
     text = f"{values}{case.config.model_dump_json()}"
     return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,1 +1,1 @@
-"""Figures that are known to be right, beside ours: docs/known-results.md is made by this package."""
+"""Known results compared with ours. Generates docs/known-results.md."""

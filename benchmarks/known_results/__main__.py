@@ -1,6 +1,6 @@
-"""Writes docs/known-results.md: python -m benchmarks.known_results [topic ...].
+"""Write docs/known-results.md: python -m benchmarks.known_results [topic ...].
 
-At most 30 minutes on 2 cores. With topics only those are tried, and nothing is written.
+Takes at most 30 minutes on 2 cores. With topics, only those are checked, and nothing is written.
 """
 
 import os
@@ -12,14 +12,14 @@ from time import perf_counter
 from benchmarks.known_results import depth, digits, memory, output, parity, references
 from benchmarks.known_results.claim import Claim, Result, Verdict
 from benchmarks.known_results.trainings import train_all
-from benchmarks.results_file import provenance
+from benchmarks.results_file import provenance, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "known-results.md"
 
 THEMES = (parity, memory, depth, digits, output, references)
 
-#: What a GPU is needed for, each with the command that tries it.
-WANTS_A_GPU = (
+#: Results that need a GPU, with the command for each.
+NEEDS_A_GPU = (
     (
         "MNIST pixel by pixel (784 steps), all 60,000 digits: an LSTM of 128 units reaches 97 to 99 % "
         "(Arjovsky et al. 2016; Bai et al. 2018)",
@@ -37,7 +37,7 @@ WANTS_A_GPU = (
 
 
 def main(topics: list[str]) -> int:
-    """Tries all claims, or those of the topics; returns 1 where one does not hold."""
+    """Check all claims, or those of the topics; return 1 if one does not hold."""
     started = perf_counter()
     claims = [claim for theme in THEMES for claim in theme.CLAIMS]
     if topics:
@@ -45,11 +45,10 @@ def main(topics: list[str]) -> int:
     results: dict[str, Result] = {}
     for config, result in train_all(claims, os.cpu_count() or 1):
         results[config.model_dump_json()] = result
-        told = f"{config.model.name} on {config.task.name}, seed {config.seed}"
-        print(
-            f"{perf_counter() - started:.0f} s: {told}: {result.outcome} after {result.updates}", flush=True
-        )
-    verdicts = [judged(claim, results) for claim in claims]
+        what = f"{config.model.name} on {config.task.name}, seed {config.seed}"
+        seconds = perf_counter() - started
+        print(f"{seconds:.0f} s: {what}: {result.outcome} after {result.updates}", flush=True)
+    verdicts = [judge(claim, results) for claim in claims]
     minutes = (perf_counter() - started) / 60
     page = as_page(claims, verdicts, minutes)
     print(page)
@@ -58,8 +57,8 @@ def main(topics: list[str]) -> int:
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
-def judged(claim: Claim, results: Mapping[str, Result]) -> Verdict:
-    """Ours for one claim."""
+def judge(claim: Claim, results: Mapping[str, Result]) -> Verdict:
+    """Compare our results with one claim."""
     arms = {
         name: [results[config.model_dump_json()] for config in configs]
         for name, configs in claim.arms.items()
@@ -68,30 +67,27 @@ def judged(claim: Claim, results: Mapping[str, Result]) -> Verdict:
 
 
 def as_page(claims: list[Claim], verdicts: list[Verdict], minutes: float) -> str:
-    """The page, with everything that one must know to believe it."""
+    """Return the page."""
     rows = [
-        f"| {claim.topic} | {claim.statement} | {claim.source} | {claim.expected} | {verdict.found} "
-        f"| {'pass' if verdict.passed else '**fail**'} |"
+        (
+            *(claim.topic, claim.statement, claim.source, claim.expected, verdict.found),
+            "pass" if verdict.passed else "**fail**",
+        )
         for claim, verdict in zip(claims, verdicts, strict=True)
     ]
-    waiting = [f"| {statement} | `{command}` |" for statement, command in WANTS_A_GPU]
     return "\n".join(
         [
             "# Known results",
             "",
-            "What is known of recurrent networks, and what Failmap gets. `make known-results` makes this "
-            f"page anew ({minutes:.0f} minutes on the machine below). A training is one of Failmap's own "
-            "trials, with its criterion; k of n are seeds.",
+            "Known results about recurrent networks, and Failmap's. `make known-results` generates this page "
+            f"({minutes:.0f} minutes on the machine below). All trainings are trials of Failmap with their "
+            "criterion; k of n counts seeds.",
             "",
-            "| what | known | source | expected | ours | |",
-            "|---|---|---|---|---|---|",
-            *rows,
+            table(("what", "known", "source", "expected", "ours", ""), rows),
             "",
-            "## Not tried here: wants a GPU",
+            "## Not measured here: needs a GPU",
             "",
-            "| known | command |",
-            "|---|---|",
-            *waiting,
+            table(("known", "command"), [(statement, f"`{command}`") for statement, command in NEEDS_A_GPU]),
             "",
             provenance("python -m benchmarks.known_results"),
         ]

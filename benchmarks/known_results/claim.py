@@ -1,4 +1,4 @@
-"""One known result: what is expected, from which source, and how ours is judged."""
+"""Known results with their source, and the comparison with ours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,32 +10,29 @@ from failmap.search.trial.config import TrialConfig
 
 @dataclass(frozen=True)
 class Result:
-    """One training as it ended.
+    """Result of one training.
 
     Attributes:
         outcome: learned, or failed within its budget.
-        updates: done when it was decided.
-        metric, score: on the validation set, at the last evaluation.
-        test_metric: on the test set, looked at once; None where nothing was decided about.
-        evaluations: from the first to the last.
+        updates: number of updates until then.
+        metric: metric on the validation set at the last evaluation.
+        evaluations: all evaluations.
     """
 
     outcome: Outcome
     updates: int
     metric: float
-    score: float
-    test_metric: float | None
     evaluations: list[Evaluation]
 
     @property
     def has_learned(self) -> bool:
-        """Whether the criterion was met."""
+        """Return whether the criterion was met."""
         return self.outcome == "learned"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Ours, in words, and whether it is what was expected."""
+    """Description of our result, and whether it is as expected."""
 
     found: str
     passed: bool
@@ -49,12 +46,12 @@ class Claim:
     """A known result.
 
     Attributes:
-        topic: a few words.
-        statement: what is known.
-        source: who knows it: a paper, a closed form, another program.
-        expected: the value and its tolerance, in words.
-        judge: from the trainings of each arm to ours; the arms are empty where nothing is trained.
-        arms: trainings to compare, by name; of paired seeds, in order.
+        topic: short name.
+        statement: the known result.
+        source: a paper, a closed form, or another program.
+        expected: description of the value and its tolerance.
+        judge: returns the verdict from the results of each arm; there are no arms if nothing is trained.
+        arms: trainings to compare, by name, with paired seeds in the same order.
     """
 
     topic: str
@@ -66,12 +63,12 @@ class Claim:
 
 
 def seeds(count: int, **values: Any) -> list[TrialConfig]:
-    """The same trial with seeds 0 to count - 1. `values` are its groups, as in a configuration."""
+    """Return the same trial with seeds 0 to count - 1. `values` are the groups of its configuration."""
     return [TrialConfig.model_validate({**values, "seed": seed}) for seed in range(count)]
 
 
 def learned_counts(arms: Arms) -> str:
-    """'T=3: 4 of 4; T=4: 0 of 4'."""
+    """Return text such as 'T=3: 4 of 4; T=4: 0 of 4'."""
     return "; ".join(
         f"{name}: {sum(result.has_learned for result in results)} of {len(results)}"
         for name, results in arms.items()
@@ -79,7 +76,7 @@ def learned_counts(arms: Arms) -> str:
 
 
 def expects_counts(**expected: int) -> Callable[[Arms], Verdict]:
-    """A judge that wants so many trainings of each arm to learn, no more and no fewer."""
+    """Return a judge that expects exactly this many trainings of each arm to learn."""
 
     def judge(arms: Arms) -> Verdict:
         counts = {name: sum(result.has_learned for result in results) for name, results in arms.items()}

@@ -1,4 +1,4 @@
-"""What depth does to a signal, and what keeps it."""
+"""Attenuation of the signal with depth, and ways to avoid it."""
 
 from itertools import pairwise
 
@@ -10,14 +10,14 @@ from failmap.models import build_model
 from failmap.models.config import LSTMConfig
 from failmap.models.network import Interface
 
-#: From layer to layer at torch's default initialization, at 512 units.
+#: Factor per layer at torch's default initialization and 512 units.
 _SHRINKAGE = 4.0
-#: A log-rank test below this is no accident.
+#: Significance level of the log-rank test.
 _SIGNIFICANT = 0.01
 
 
 def _spreads(num_steps: int, **settings: object) -> list[float]:
-    """What is left of the input in what each layer passes on at the last step: its spread over a batch."""
+    """Return the spread over a batch of each layer's outputs at the last step."""
     torch.manual_seed(0)
     config = LSTMConfig.model_validate({"depth": 5, "hidden_size": 512, **settings})
     network = build_model(config, Interface(1, 1, num_steps)).eval()
@@ -30,27 +30,27 @@ def _shrinks(_: Arms) -> Verdict:
     short, long = _spreads(10), _spreads(100)
     factors = [below / above for spreads in (short, long) for below, above in pairwise(spreads)]
     mean = (short[0] / short[-1]) ** (1 / 4)
-    told = f"{short[0]:.1e} to {short[-1]:.1e}, {mean:.1f} times a layer (T=10); "
-    told += f"{long[0]:.1e} to {long[-1]:.1e} (T=100)"
-    return Verdict(told, all(_SHRINKAGE / 1.5 < factor < _SHRINKAGE * 1.5 for factor in factors))
+    found = f"{short[0]:.1e} to {short[-1]:.1e}, {mean:.1f} times a layer (T=10); "
+    found += f"{long[0]:.1e} to {long[-1]:.1e} (T=100)"
+    return Verdict(found, all(_SHRINKAGE / 1.5 < factor < _SHRINKAGE * 1.5 for factor in factors))
 
 
 def _is_kept(_: Arms) -> Verdict:
     kept = {name: _spreads(10, **{name: True}) for name in ("residual", "layer_norm")}
-    told = "; ".join(f"{name}: {spreads[0]:.1e} to {spreads[-1]:.1e}" for name, spreads in kept.items())
-    return Verdict(told, all(spreads[-1] > spreads[0] / 2 for spreads in kept.values()))
+    found = "; ".join(f"{name}: {spreads[0]:.1e} to {spreads[-1]:.1e}" for name, spreads in kept.items())
+    return Verdict(found, all(spreads[-1] > spreads[0] / 2 for spreads in kept.values()))
 
 
 def _learns_sooner(arms: Arms) -> Verdict:
-    """Log-rank test of the updates until learned; who has not learned by the budget is censored."""
+    """Apply a log-rank test to the updates until learned; trials that have not learned are censored."""
     plain, residual = (_until_learned(arms[name]) for name in ("plain", "residual"))
     p = float(stats.logrank(residual, plain).pvalue)
     pairs = list(zip(arms["residual"], arms["plain"], strict=True))
     sooner = sum(
         one.has_learned and (not other.has_learned or one.updates < other.updates) for one, other in pairs
     )
-    told = f"{learned_counts(arms)}; sooner on {sooner} of {len(pairs)} seeds, log-rank p = {p:.1g}"
-    return Verdict(told, p < _SIGNIFICANT and sooner > len(pairs) / 2)
+    found = f"{learned_counts(arms)}; sooner on {sooner} of {len(pairs)} seeds, log-rank p = {p:.1g}"
+    return Verdict(found, p < _SIGNIFICANT and sooner > len(pairs) / 2)
 
 
 def _until_learned(results: list[Result]) -> stats.CensoredData:
@@ -63,9 +63,9 @@ def _until_learned(results: list[Result]) -> stats.CensoredData:
 CLAIMS = [
     Claim(
         topic="depth, shrinkage",
-        statement="at 5x512 what is left of the input shrinks about 4 times a layer at initialization, at "
-        "any length",
-        source="measured beforehand with torch alone; its U(-1/sqrt(n), 1/sqrt(n)) shrinks what comes in",
+        statement="at initialization of 5x512, the part of the state that depends on the input shrinks about "
+        "4 times a layer, at any length",
+        source="measured beforehand with torch alone; its U(-1/sqrt(n), 1/sqrt(n)) shrinks the input",
         expected="each factor within 4 x/÷ 1.5",
         judge=_shrinks,
     ),

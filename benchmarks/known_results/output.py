@@ -1,4 +1,4 @@
-"""What an output head cannot go below, told before training, and what training gets to."""
+"""Lower bounds of the loss of an output head, predicted before training and compared with training."""
 
 import torch
 
@@ -7,14 +7,14 @@ from failmap.search.loading import load
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.training import Training
 
-#: The lowest validation loss may lie this share of the chance loss above the floor.
+#: Allowed distance of the lowest validation loss from the floor.
 _SLACK = 0.02
 
 
 def _case(topic: str, statement: str, floor: float, source: str, **output: str) -> Claim:
-    """Whether one bit is 1: so easy that nothing but the head stands in the way.
+    """Return a claim about the task of copying one bit, in which only the head limits the loss.
 
-    Two bits will not do: under a sigmoid too many, two of three seeds stick above the floor for good.
+    With two bits and a superfluous sigmoid, two of three seeds stay above the floor.
     """
     (config,) = seeds(
         1,
@@ -29,9 +29,9 @@ def _case(topic: str, statement: str, floor: float, source: str, **output: str) 
         predicted = Training(config, torch.device("cpu")).objective.floor.loss
         (result,) = arms["trained"]
         reached = min(e.validation_loss for e in result.evaluations if e.validation_loss is not None)
-        told = f"predicted {predicted:.4f}, reached {reached:.4f}, accuracy {result.metric:.2f}"
+        found = f"predicted {predicted:.4f}, reached {reached:.4f}, accuracy {result.metric:.2f}"
         agrees = abs(predicted - floor) < 2e-3 and predicted - 1e-4 <= reached <= predicted + _SLACK
-        return Verdict(told, agrees)
+        return Verdict(found, agrees)
 
     return Claim(
         topic=topic,
@@ -44,23 +44,23 @@ def _case(topic: str, statement: str, floor: float, source: str, **output: str) 
 
 
 def _combinations() -> dict[str, list[TrialConfig]]:
-    """Every activation, loss and range of targets of the space loss_activation, one seed each."""
+    """Return a trial of every activation, loss and target range of the space loss_activation."""
     space = load(["space=loss_activation"]).space
     return {
         str(cell): [space.trial_config(cell, space.default_recipe(cell), seed=0)] for cell in space.cells()
     }
 
 
-def _foretold(arms: Arms) -> Verdict:
-    """What the floor says before training, and what training says."""
+def _predicted_by_floor(arms: Arms) -> Verdict:
+    """Compare the floor's prediction with the outcome of training."""
     right, num_reachable = 0, 0
     for name, (config,) in _COMBINATIONS.items():
         is_reachable = Training(config, torch.device("cpu")).objective.floor.is_reachable
         (result,) = arms[name]
         num_reachable += is_reachable
         right += is_reachable == result.has_learned
-    told = f"{num_reachable} of {len(arms)} can by their floor; training agrees on {right}"
-    return Verdict(told, right == len(arms))
+    found = f"{num_reachable} of {len(arms)} are reachable by their floor; training agrees on {right}"
+    return Verdict(found, right == len(arms))
 
 
 _COMBINATIONS = _combinations()
@@ -76,7 +76,7 @@ CLAIMS = [
     ),
     _case(
         "output, sigmoid twice",
-        "a sigmoid before a logits loss cannot go below (ln 2 + ln(1 + 1/e)) / 2, nor ever say 'even'",
+        "a sigmoid before a logits loss cannot go below (ln 2 + ln(1 + 1/e)) / 2, nor ever predict 'even'",
         0.5032,
         "closed form",
         activation="sigmoid",
@@ -101,11 +101,11 @@ CLAIMS = [
     ),
     Claim(
         topic="output, all combinations",
-        statement="of activation, loss and range of targets, just those whose floor is that of a free output "
-        "learn to show moving digits again",
-        source="closed forms; the question that this program was asked first",
-        expected="the floor and the training agree on every one",
-        judge=_foretold,
+        statement="of all combinations of activation, loss and target range, exactly those whose floor is "
+        "that of a free output learn to reconstruct moving digits",
+        source="closed forms; the question that this program started from",
+        expected="floor and training agree on each",
+        judge=_predicted_by_floor,
         arms=_COMBINATIONS,
     ),
 ]

@@ -1,9 +1,9 @@
-"""Odd or even: supervision, not capacity, is the wall."""
+"""Parity: limited by supervision, not by capacity."""
 
 from benchmarks.known_results.claim import Claim, expects_counts, seeds
 
 _SMALL = {"train": {"learning_rate": 3e-3, "clip_norm": 1.0, "max_updates": 1500}}
-_SOURCE = "Shalev-Shwartz et al. 2017: the gradient tells next to nothing of a parity"
+_SOURCE = "Shalev-Shwartz et al. 2017: the gradient carries almost no information about a parity"
 
 
 def _parity(**settings: object) -> dict[str, object]:
@@ -40,7 +40,7 @@ CLAIMS = [
     ),
     Claim(
         topic="parity, a label at every step",
-        statement="with the running parity as label, 50 bits are learned by the network that fails at 4",
+        statement="with the running parity as label, the network that fails at 4 bits learns 50",
         source="the running parity is a chain of two-bit steps: Hochreiter and Schmidhuber 1997, section 5",
         expected="4 of 4 at T=50",
         judge=expects_counts(**{"T=50": 4}),

@@ -1,4 +1,4 @@
-"""The same numbers as torch's and Optuna's own implementations."""
+"""Agreement with the implementations in torch and Optuna."""
 
 import math
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from failmap.search.trial.train_config import OPTIMIZERS, OptimizerName, TrainCo
 from failmap.search.trial.training import Training
 
 _NUM_UPDATES = 50
-#: Weights after 50 updates may differ by this: fused kernels round otherwise.
+#: Allowed difference of weights after 50 updates: fused kernels round differently.
 _LARGEST_DIFFERENCE = 1e-4
 _BUDGET = 1000
-#: Trials whose stopping is compared with Optuna's.
+#: Trials in the comparison of early stopping with Optuna.
 _NUM_TRIALS = 500
 
 
@@ -30,13 +30,13 @@ def _optimizers_agree(_: Arms) -> Verdict:
     differences = {name: _difference_to_torch(name) for name in get_args(OptimizerName)}
     worst = max(differences, key=lambda name: differences[name])
     num_equal = sum(difference == 0 for difference in differences.values())
-    told = f"{len(differences)} optimizers, {num_equal} equal bit by bit; largest difference of a weight "
-    told += f"{differences[worst]:.0e} ({worst})"
-    return Verdict(told, differences[worst] < _LARGEST_DIFFERENCE)
+    found = f"{len(differences)} optimizers, {num_equal} equal bit by bit; largest difference of a weight "
+    found += f"{differences[worst]:.0e} ({worst})"
+    return Verdict(found, differences[worst] < _LARGEST_DIFFERENCE)
 
 
 def _difference_to_torch(name: str) -> float:
-    """The largest difference of any weight between our training and a bare loop with torch's optimizer."""
+    """Return the largest difference of a weight between our training and a bare loop of torch's."""
     config = TrialConfig.model_validate(
         {
             "task": {"name": "adding", "sequence_length": 8},
@@ -64,12 +64,12 @@ def _schedules_agree(_: Arms) -> Verdict:
         for name, ours, theirs in _schedules()
     }
     worst = max(differences, key=lambda name: differences[name])
-    told = f"{', '.join(differences)}: largest relative difference {differences[worst]:.0e} ({worst})"
-    return Verdict(told, differences[worst] < 1e-9)
+    found = f"{', '.join(differences)}: largest relative difference {differences[worst]:.0e} ({worst})"
+    return Verdict(found, differences[worst] < 1e-9)
 
 
 def _schedules() -> Iterator[tuple[str, list[float], list[float]]]:
-    """Name, our rates and torch's over a whole budget."""
+    """Yield name, our learning rates and torch's over a whole budget."""
     falls = lr_scheduler.StepLR, {"step_size": _BUDGET // 4, "gamma": 0.1 ** (1 / 3)}
     references: dict[str, tuple[Any, dict[str, Any]]] = {
         "constant": (lr_scheduler.ConstantLR, {"factor": 1.0}),
@@ -102,7 +102,7 @@ def _torchs_rates(scheduler: Any, **settings: Any) -> list[float]:
 
 
 def _plateaus() -> tuple[list[float], list[float]]:
-    """Over losses that fall, stay, and rise by chance."""
+    """Return our rates and torch's for noisy losses that fall in steps."""
     config = TrainConfig(learning_rate=1e-2, max_updates=_BUDGET, schedule="plateau", plateau_patience=3)
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1e-2)
     schedule = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=3, min_lr=1e-3)
@@ -118,7 +118,7 @@ def _plateaus() -> tuple[list[float], list[float]]:
 
 
 def _halvings_agree(_: Arms) -> Verdict:
-    """One trial after the other, each reporting once, at the first rung."""
+    """Compare decisions about trials that run in sequence and report once, at the first rung."""
     space = {
         "name": "one cell",
         "map": {"x": "task.sequence_length", "y": "model.depth"},
@@ -143,8 +143,8 @@ def _halvings_agree(_: Arms) -> Verdict:
         decision = ours.stops(rivals[-1], rivals)
         stopped += decision
         num_equal += decision == trial.should_prune()
-    told = f"{num_equal} of {_NUM_TRIALS} decisions equal, {stopped} trials stopped"
-    return Verdict(told, num_equal == _NUM_TRIALS)
+    found = f"{num_equal} of {_NUM_TRIALS} decisions equal, {stopped} trials stopped"
+    return Verdict(found, num_equal == _NUM_TRIALS)
 
 
 CLAIMS = [
@@ -164,7 +164,7 @@ CLAIMS = [
     ),
     Claim(
         topic="reference, halving",
-        statement="early stopping by rank within a cell decides as Optuna does over a whole study",
+        statement="early stopping by rank within a cell makes Optuna's decisions over a whole study",
         source="optuna.pruners.SuccessiveHalvingPruner",
         expected="every decision equal",
         judge=_halvings_agree,

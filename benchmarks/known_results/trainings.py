@@ -1,4 +1,4 @@
-"""Trains what the claims compare, several at a time, each on one thread."""
+"""Run the trainings of the claims, several at a time, each on one thread."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from failmap.search.trial.session import TrialSession
 
 
 def train_all(claims: Sequence[Claim], num_processes: int) -> Iterator[tuple[TrialConfig, Result]]:
-    """Every training that some claim wants, once, in the order in which they end; the dearest begin first."""
+    """Yield each distinct training of the claims as it ends; the most expensive ones start first."""
     wanted = {
         config.model_dump_json(): config for claim in claims for arm in claim.arms.values() for config in arm
     }
@@ -31,12 +31,12 @@ def train_all(claims: Sequence[Claim], num_processes: int) -> Iterator[tuple[Tri
 
 
 def train(config: TrialConfig) -> Result:
-    """One training from its beginning to its end."""
+    """Run one training."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as path:
         folder = TrialFolder(Path(path) / "runs" / "known" / "trials" / "0")
         folder.path.mkdir(parents=True)
-        session = TrialSession(config, folder, torch.device("cpu"), test=True)
+        session = TrialSession(config, folder, torch.device("cpu"))
         while session.summary is None:
             session.advance()
         evaluations = list(read_history(folder.history))
@@ -47,7 +47,5 @@ def train(config: TrialConfig) -> Result:
         outcome=summary.outcome,
         updates=summary.updates,
         metric=math.nan if metric is None else metric,
-        score=summary.score,
-        test_metric=summary.test_metric,
         evaluations=evaluations,
     )

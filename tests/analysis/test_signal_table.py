@@ -22,7 +22,7 @@ def measured(*values: Any) -> list[Evaluation]:
     ]
 
 
-def test_a_cell_shows_the_median_of_its_trials_where_each_was_measured_first(make_run: MakeRun) -> None:
+def test_cell_is_the_median_of_first_measurements(make_run: MakeRun) -> None:
     run = make_run()
     for value in (0.1, 0.2, 0.9):
         run.trial("failed", 5, 1, history=measured(value, 7.0))
@@ -40,7 +40,7 @@ def test_a_cell_shows_the_median_of_its_trials_where_each_was_measured_first(mak
     assert signal_table(loaded, "label_signal", "mean")[1][1] == "3.6"
 
 
-def test_a_signal_by_layer_has_a_column_for_each_layer_that_some_cell_has(make_run: MakeRun) -> None:
+def test_layers_have_columns(make_run: MakeRun) -> None:
     run = make_run()
     run.trial("failed", 5, 1, history=measured({"layers.0": 0.5}))
     run.trial("failed", 5, 2, history=measured({"layers.0": 0.25, "layers.1": None}))

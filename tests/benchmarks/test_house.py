@@ -1,11 +1,11 @@
-"""What the benchmark of the layout reads in a small project that is laid out in both ways at once."""
+"""The layout benchmark on a small project with links, like ours."""
 
 from pathlib import Path
 
 import pytest
 
 from benchmarks.house import House
-from benchmarks.import_graph import circles, longest_chain
+from benchmarks.import_graph import cycles, longest_chain
 
 FILES = {
     "search/__init__.py": '"""A package."""',
@@ -53,7 +53,7 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def test_both_names_of_a_module_mean_the_same_file(house: House) -> None:
+def test_both_names_of_a_module_are_the_same_file(house: House) -> None:
     assert house.imports("start") == {
         "search": set(),
         "search.run": {"search.loading.read"},
@@ -67,20 +67,20 @@ def test_both_names_of_a_module_mean_the_same_file(house: House) -> None:
     assert house.imports("never")["analysis.page"] == {"failmap.run_folder.place"}
 
 
-def test_it_counts_modules_lines_and_importers(house: House) -> None:
+def test_counts_of_modules_lines_and_importers(house: House) -> None:
     rows = dict(house.rows())
-    assert rows["search: modules"] == "2", "neither the packages' own nor the entry"
+    assert rows["search: modules"] == "2", "neither `__init__` nor the entry"
     assert rows["search: largest module, lines"] == "8 search/loading/read.py"
     assert rows["failmap/run_folder: modules"] == "1"
     assert rows["tests: median lines"] == "-"
     assert (rows["loose modules in search/"], rows["- with `__init__` and entries"]) == ("1", "3")
     assert rows["search, analysis: modules that one file imports"] == "2"
-    assert rows["circles of imports at module level"] == "1 (files: 2)"
-    assert rows["circles of all imports"] == "1 (files: 3)"
+    assert rows["import cycles at module level"] == "1 (files: 2)"
+    assert rows["cycles of all imports"] == "1 (files: 3)"
     assert (rows["- docstring"], rows["- comment"]) == ("5", "1")
 
 
-def test_a_circle_is_one_step_of_a_chain() -> None:
+def test_cycle_is_one_step_of_a_chain() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"d"}}
-    assert circles(graph) == [frozenset("bc")]
+    assert cycles(graph) == [frozenset("bc")]
     assert longest_chain(graph) == ["a", "b", "d"]

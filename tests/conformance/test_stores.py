@@ -137,7 +137,7 @@ def test_a_log_that_lost_a_segment_is_refused(s3_storage: AnyPath) -> None:
 
 
 @pytest.mark.parametrize("length", ["1e999", "Infinity", "-5", '"5"', "5.5", "null", "[" * 9_999, "9" * 30])
-def test_a_segment_that_says_nonsense_of_the_one_before_is_refused(s3_storage: AnyPath, length: str) -> None:
+def test_inconsistent_segment_is_refused(s3_storage: AnyPath, length: str) -> None:
     store, path = store_of(s3_storage), s3_storage / "journal.log"
     log = store.open_segments(path)
     log.append([b"line\n"])

@@ -1,4 +1,4 @@
-"""A lab for runs that are to be disturbed, shared by all: its undisturbed run is made once."""
+"""A lab shared by all tests, so that its undisturbed run is made once."""
 
 from collections.abc import Iterator
 

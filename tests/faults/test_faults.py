@@ -1,7 +1,4 @@
-"""The short form of `make chaos`: faults that need no Ray, against the same runs undisturbed.
-
-Some seconds of each; the same code tries every byte and hundreds of kills in `python -m benchmarks.chaos`.
-"""
+"""A short form of `make chaos`: seconds of each fault that needs no Ray, compared with undisturbed runs."""
 
 import pytest
 
@@ -26,15 +23,14 @@ QUICK = ("torn_journal", "small_driver_killed")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in SECONDS]
 )
-def test_a_fault_loses_nothing_repeats_nothing_changes_nothing(lab: Lab, name: str) -> None:
+def test_fault_has_no_effect(lab: Lab, name: str) -> None:
     tally = Tally(name)
     FAULTS[name].inject(lab, tally, SECONDS[name])
     assert tally.tried
     assert tally.is_clean, tally
 
 
-def test_the_comparison_sees_what_a_fault_could_do(lab: Lab) -> None:
-    """A harness that finds nothing must be able to find something."""
+def test_comparison_detects_effects(lab: Lab) -> None:
     folder = lab.new_small_run("spoiled")
     undisturbed = ended_trials(folder)
     first, second, third, *_ = records_of(folder)
@@ -48,5 +44,5 @@ def test_the_comparison_sees_what_a_fault_could_do(lab: Lab) -> None:
     tally = Tally("spoiled")
     tally.compare(folder, undisturbed)
     assert (tally.histories, tally.decisions) == (1, 1)
-    assert tally.lost == 2, "the undisturbed run has it, and the journal too"
+    assert tally.lost == 2, "in the undisturbed run and in the journal"
     assert history_of(folder, first.number)[0]["update"] == 6

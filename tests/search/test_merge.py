@@ -372,7 +372,7 @@ def test_sources_and_target_may_lie_in_an_object_store(machine: Machine, s3_stor
     assert trials(folder) == trials(whole)
 
 
-def test_nothing_of_a_merge_is_written_where_a_source_cannot_be_read(machine: Machine) -> None:
+def test_unreadable_source_leaves_no_merge(machine: Machine) -> None:
     machine.run("a", num_trials=1)
     folder = machine.run("b", num_trials=1)
     Path(str(folder.config)).write_text("run: b\n")

@@ -118,7 +118,7 @@ def test_a_fault_is_kept_with_the_trial_and_in_its_record(make_config: MakeConfi
 
 
 @pytest.mark.parametrize(("kind", "is_kept"), [("preempted", True), ("lost", True), ("error", False)])
-def test_only_after_an_error_a_trial_begins_anew_even_if_the_driver_dies_in_between(
+def test_trial_restarts_after_an_error_only(
     make_config: MakeConfig, folder: RunFolder, kind: FaultKind, is_kept: bool
 ) -> None:
     study = open_study(make_config(), folder)

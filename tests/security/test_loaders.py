@@ -1,4 +1,4 @@
-"""Whatever a file holds, its reader has a value, or one line for the user: no traceback."""
+"""Loaders accept a file or refuse it with one line for the user, whatever its content."""
 
 from pathlib import Path
 
@@ -6,14 +6,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.chaos.corruption import corrupted
 from benchmarks.chaos.loaders import LOADERS, Loader, offer
-from benchmarks.chaos.spoiling import spoilt
 from failmap.run_folder.errors import UserError
 
 #: `make chaos` tries many more (benchmarks/chaos/bad_inputs.py).
-EXAMPLES = 8
 FEW = settings(
-    max_examples=EXAMPLES,
+    max_examples=8,
     deadline=None,
     database=None,
     phases=[Phase.explicit, Phase.generate],
@@ -22,13 +21,13 @@ FEW = settings(
 
 
 @pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.name)
-@pytest.mark.filterwarnings("ignore")  # Of numbers at the edge of what floats hold.
-def test_a_bad_file_is_read_or_refused_in_a_line(loader: Loader, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore")  # About numbers at the limits of floats.
+def test_corrupted_file_is_accepted_or_refused(loader: Loader, tmp_path: Path) -> None:
     loader.prepare(tmp_path)
     assert offer(loader, tmp_path, loader.valid()) == "accepted"
 
     @FEW
-    @given(spoilt(loader.valid()))
+    @given(corrupted(loader.valid()))
     def try_one(content: bytes) -> None:
         offer(loader, tmp_path, content)
 
@@ -36,7 +35,7 @@ def test_a_bad_file_is_read_or_refused_in_a_line(loader: Loader, tmp_path: Path)
 
 
 @given(st.text())
-def test_a_line_for_the_user_cannot_steer_a_terminal(text: str) -> None:
+def test_error_cannot_control_a_terminal(text: str) -> None:
     (line,) = UserError(text).problems
     assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in line)
     line.encode()

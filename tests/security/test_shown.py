@@ -1,4 +1,4 @@
-"""What others named is shown as text, in pages, tables and pictures, and to their owner alone."""
+"""Text from others is shown as text in pages, tables and pictures, in files that are private."""
 
 import csv
 import io
@@ -12,50 +12,49 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.chaos.loaders import write_run
 from failmap.analysis.reporting import build
 from failmap.analysis.table import safe_cell
 from failmap.run_folder.paths import RunFolder
 
 CHROMIUM = Path("/usr/bin/chromium")
 SCRIPT = "</script><img src=x onerror=alert(1)>\" onfocus=alert(2) x=\"'-alert(3)-'{{7*7}}"
-HOSTILE = [
-    SCRIPT,
-    "=cmd|' /C'!A0",
-    "\x1b]0;owned\x07",
-    "\u202etxt.exe",
-    r"$\frac{$ \$ ^_",
-    "[red]x[/red]",
-]
+HOSTILE = {
+    "script": SCRIPT,
+    "formula": "=cmd|' /C'!A0",
+    "escape": "\x1b]0;owned\x07",
+    "bidi": "\u202etxt.exe",
+    "mathtext": r"$\frac{$ \$ ^_",
+    "markup": "[red]x[/red]",
+}
 
 
-@pytest.fixture(params=HOSTILE, ids=["script", "formula", "escape", "bidi", "mathtext", "markup"])
-def run(tmp_path: Path, request: pytest.FixtureRequest) -> RunFolder:
-    """A run in whose records, history and provenance every free text is hostile."""
-    write_run(tmp_path / "run")
-    for path in (tmp_path / "run").rglob("*.json*"):
+@pytest.fixture(params=HOSTILE)
+def hostile_run(run: RunFolder, request: pytest.FixtureRequest) -> RunFolder:
+    """A run with hostile text in all free-text fields of records, history and provenance."""
+    for path in Path(str(run.path)).rglob("*.json*"):
         lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
-        path.write_text("".join(f"{json.dumps(spoilt(json.loads(line), request.param))}\n" for line in lines))
-    return RunFolder(tmp_path / "run")
+        replaced = (with_text(json.loads(line), HOSTILE[request.param]) for line in lines)
+        path.write_text("".join(f"{json.dumps(value)}\n" for value in replaced))
+    return run
 
 
-def spoilt(value: Any, hostile: str, key: str = "") -> Any:
+def with_text(value: Any, hostile: str, key: str = "") -> Any:
     if isinstance(value, dict):
-        return {name: spoilt(inner, hostile, name) for name, inner in value.items()}
+        return {name: with_text(inner, hostile, name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [spoilt(inner, hostile, key) for inner in value]
+        return [with_text(inner, hostile, key) for inner in value]
     return hostile if key in ("reason", "host", "told", "level_told", "gradient_missing") else value
 
 
-def test_a_report_of_hostile_texts_is_written(run: RunFolder) -> None:
-    page = build(run).page.read_text()
+def test_report_of_hostile_texts(hostile_run: RunFolder) -> None:
+    page = build(hostile_run).page.read_text()
     assert "<img" not in page
     assert "\x1b" not in page
     assert "\u202e" not in page
-    for path in run.report.glob("*.csv"):
+    for path in hostile_run.report.glob("*.csv"):
         for row in csv.reader(io.StringIO(path.read_text())):
             assert not [cell for cell in row if cell.startswith(("=", "@"))]
-    assert len(pd.read_parquet(run.table)) == 4
+    assert len(pd.read_parquet(hostile_run.table)) == 4
 
 
 @pytest.mark.parametrize(
@@ -70,27 +69,23 @@ def test_a_report_of_hostile_texts_is_written(run: RunFolder) -> None:
         (-1, -1),
     ],
 )
-def test_texts_that_a_spreadsheet_would_run_are_quoted(cell: object, shown: object) -> None:
+def test_spreadsheet_formulas_are_quoted(cell: object, shown: object) -> None:
     assert safe_cell(cell) == shown
 
 
-def test_everything_that_a_report_writes_is_its_owners_alone(tmp_path: Path) -> None:
+def test_report_is_private(run: RunFolder) -> None:
     before = os.umask(0o022)
     try:
-        write_run(tmp_path / "run")
-        folder = RunFolder(tmp_path / "run")
-        build(folder)
+        build(run)
     finally:
         os.umask(before)
-    written = [folder.report, *folder.report.iterdir(), folder.table, folder.causes]
-    assert {path.name: oct(stat.S_IMODE(path.stat().st_mode) & 0o077) for path in written} == {
-        path.name: "0o0" for path in written
-    }
+    written = [run.report, *run.report.iterdir(), run.table, run.causes]
+    assert [path.name for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    """A page of Chromium; whatever it asks for or complains about stands in `page.troubles`."""
+    """A page of Chromium that records messages, dialogs, errors and requests in `page.troubles`."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
     from playwright.sync_api import sync_playwright
@@ -100,22 +95,19 @@ def page() -> Iterator[Any]:
         page = browser.new_page()
         page.troubles = []
         for event in ("console", "pageerror", "dialog", "request"):
-            page.on(
-                event,
-                lambda what, event=event: page.troubles.append((event, _told(what))),
-            )
+            page.on(event, lambda what, event=event: page.troubles.append((event, describe(what))))
         yield page
         browser.close()
 
 
-def _told(what: Any) -> str:
+def describe(what: Any) -> str:
     return what.url if hasattr(what, "url") else str(what)
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("run", [SCRIPT], indirect=True, ids=["script"])
-def test_no_injected_script_runs_and_nothing_is_asked_of_a_network(page: Any, run: RunFolder) -> None:
-    report = build(run).page.as_uri()
+@pytest.mark.parametrize("hostile_run", ["script"], indirect=True)
+def test_page_runs_no_injected_script_and_makes_no_requests(page: Any, hostile_run: RunFolder) -> None:
+    report = build(hostile_run).page.as_uri()
     page.goto(report)
     page.locator("button.cell").filter(has_text="/").first.click()
     assert "onerror" in page.locator("#trials").text_content()

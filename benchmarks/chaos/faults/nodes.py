@@ -1,59 +1,57 @@
-"""Nodes of a cluster that die: one of two, which is replaced, and the head, which takes all with it."""
-
-import time
+"""Cluster nodes that die: a worker node, which is replaced, or the head, which takes all others with it."""
 
 from benchmarks.chaos.cluster import LocalCluster
-from benchmarks.chaos.lab import Lab, time_left
+from benchmarks.chaos.drivers import Driver
+from benchmarks.chaos.lab import Lab
 from benchmarks.chaos.tally import Tally, ended_trials
 
 #: A trial may lose as many nodes as there are faults.
 PATIENT = ("cluster.retries={lost: 50}",)
-#: When a driver takes a silent head for lost, and until when it must have ended.
+#: Seconds until a driver considers a silent head lost, and until it must have ended.
 LOST_SECONDS = 8
 NOTICED_SECONDS = 60.0
-#: Seconds from one loss to the next: a new node's workers take some to import torch.
+#: Seconds between losses; the workers of a new node need some to import torch.
 EVERY_SECONDS = 12.0
 
 
-def lose_nodes(lab: Lab, tally: Tally, seconds: float) -> None:
-    """Two nodes beside a head: again and again one is killed and replaced."""
-    undisturbed, deadline = lab.undisturbed, time.monotonic() + seconds
+def lose_nodes(lab: Lab, tally: Tally) -> None:
+    """Kill and replace one of two worker nodes repeatedly."""
+    assert lab.undisturbed, "made before the cluster starts"
     with LocalCluster(lab.scratch, num_nodes=2) as cluster:
-        while time_left(deadline) or not tally.tried:
-            folder = lab.new_run("node-lost")
-            words = (f"cluster.address={cluster.address}", *PATIENT)
-            driver = lab.start(folder, *words, environment=cluster.environment)
-            driver.wait_until(lambda: bool(ended_trials(folder)))  # noqa: B023 - awaited within this turn
-            while driver.is_alive and (time_left(deadline) or not tally.tried):
-                cluster.lose_node(lab.moments)
-                tally.tried += 1
-                cluster.add_node()
-                driver.wait(EVERY_SECONDS)
-            if not lab.bring_to_its_end(tally, folder, driver, *words, environment=cluster.environment):
-                return
-            tally.compare(folder, undisturbed)
+
+        def lose(driver: Driver) -> None:
+            cluster.lose_node(lab.rng)
+            tally.tried += 1
+            cluster.add_node()
+            driver.wait(EVERY_SECONDS)
+
+        arguments = (f"cluster.address={cluster.address}", *PATIENT)
+        lab.disturb_runs(tally, "node-lost", lose, *arguments, environment=cluster.environment)
 
 
-def lose_head(lab: Lab, tally: Tally, seconds: float) -> None:
-    """The whole cluster is lost; the run goes on on another one, over the same storage."""
-    deadline = time.monotonic() + seconds
-    while time_left(deadline) or not tally.tried:
+def lose_head(lab: Lab, tally: Tally) -> None:
+    """Kill the whole cluster; the run resumes on another one with the same storage."""
+    while tally.goes_on:
         folder = lab.new_run("head-lost")
         with LocalCluster(lab.scratch, num_nodes=2) as lost:
-            words = (f"cluster.address={lost.address}", f"cluster.head_lost_seconds={LOST_SECONDS}", *PATIENT)
-            driver = lab.start(folder, *words, environment=lost.environment)
-            driver.wait_until(lambda: len(ended_trials(folder)) >= 2)  # noqa: B023 - awaited within this turn
+            arguments = (
+                f"cluster.address={lost.address}",
+                f"cluster.head_lost_seconds={LOST_SECONDS}",
+                *PATIENT,
+            )
+            driver = lab.start(folder, *arguments, environment=lost.environment)
+            driver.wait_until(lambda: len(ended_trials(folder)) >= 2)  # noqa: B023 - awaited in this iteration
             lost.lose_everything()
             tally.tried += 1
             status = driver.wait(NOTICED_SECONDS)
         if status is None:
-            tally.remarks.append(f"head lost: the driver has not noticed within {NOTICED_SECONDS:.0f} s")
+            tally.remarks.append(f"head lost: not noticed by the driver within {NOTICED_SECONDS:.0f} s")
             driver.sweep()
         else:
-            lab.judge(tally, folder, driver, status)
+            lab.check_exit(tally, folder, driver, status)
         with LocalCluster(lab.scratch, num_nodes=2) as fresh:
-            words = (f"cluster.address={fresh.address}", *PATIENT)
-            driver = lab.start(folder, *words, environment=fresh.environment)
-            if not lab.bring_to_its_end(tally, folder, driver, *words, environment=fresh.environment):
+            arguments = (f"cluster.address={fresh.address}", *PATIENT)
+            driver = lab.start(folder, *arguments, environment=fresh.environment)
+            if not lab.finish(tally, folder, driver, *arguments, environment=fresh.environment):
                 return
             tally.compare(folder, lab.undisturbed)

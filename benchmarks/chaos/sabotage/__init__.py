@@ -1,8 +1,7 @@
-"""Faults planted in processes of ours from outside, through Python's sitecustomize.
+"""Faults planted in our processes through Python's sitecustomize, without any code in the product.
 
-No product code knows of them. A process plants what the JSON in the environment variable FAILMAP_CHAOS asks
-for: `storage` (a folder, and a file that holds the mode), `clock` (hours), `trials` (numbers, and what goes
-wrong with each).
+A process plants the faults in the JSON of the environment variable FAILMAP_CHAOS: `storage` (a folder, and a
+file with the mode), `clock` (hours), `trials` (numbers, and the fault of each).
 """
 
 import json
@@ -16,15 +15,15 @@ ROOT = Path(__file__).parents[3]
 
 
 def environment(**faults: Any) -> Mapping[str, str]:
-    """What a driver's environment needs so that it and its workers plant these faults."""
+    """Return the environment in which a driver and its workers plant these faults."""
     search_path = os.pathsep.join([str(Path(__file__).parent / "path"), str(ROOT)])
     return {"PYTHONPATH": search_path, VARIABLE: json.dumps(faults)}
 
 
 def plant() -> None:
-    """Plants what this process' environment asks for."""
+    """Plant the faults in this process's environment."""
     asked: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))
-    # Here: each is imported in the processes that meet it alone.
+    # Imported here, so that each process imports only what it plants.
     if storage := asked.get("storage"):
         from benchmarks.chaos.sabotage.storage import plant_in_storage
 

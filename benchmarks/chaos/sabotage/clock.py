@@ -1,4 +1,4 @@
-"""A clock that jumps by hours, back and forth, as one does that is set by hand or by a confused server."""
+"""A clock that jumps back and forth by hours, as if set by hand or by a faulty time server."""
 
 import itertools
 import threading
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import time_machine
 
-#: The clock keeps each wrong time for so long.
+#: Seconds between two jumps.
 JUMP_SECONDS = 0.7
 
 
 def plant_in_clock(hours: float) -> None:
-    """Time and date jump for all of this process; clocks that cannot be set (monotonic) go on as they are."""
+    """Let time and date jump in this process; monotonic clocks are not affected."""
     clock = time_machine.travel(datetime.now(UTC), tick=True).start()
 
     def jump() -> None:

@@ -1,4 +1,4 @@
-"""Storage that fails, is slow or is full while a flag file says so, for paths under one folder."""
+"""Storage under one folder that fails, is slow or is full while a flag file exists."""
 
 import builtins
 import errno
@@ -9,16 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-#: What a flag file may say: every access fails; writes fail for want of room; every access takes this long.
+#: Contents of the flag file: every access fails; writes fail for lack of space; every access is slow.
 FAILS, FULL, SLOW = "fails", "full", "slow"
 SLOW_SECONDS = 0.1
 
 
 def plant_in_storage(folder: str, flag: str) -> None:
-    """Patches the calls by which Python reaches files. What C libraries open themselves is left alone."""
+    """Patch Python's file functions. Files opened by C libraries are not affected."""
     read_mode = _reader_of(flag)
 
-    def meet(path: Any, *, writes: bool) -> None:
+    def check(path: Any, *, writes: bool) -> None:
         where = _path_of(path)
         if where is None or not where.startswith(folder):
             return
@@ -31,11 +31,11 @@ def plant_in_storage(folder: str, flag: str) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), where)
 
     def open_file(path: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-        meet(path, writes=any(letter in mode for letter in "wax+"))
+        check(path, writes=any(letter in mode for letter in "wax+"))
         return real_open_file(path, mode, *args, **kwargs)
 
     def open_handle(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
-        meet(path, writes=bool(flags & (os.O_WRONLY | os.O_RDWR)))
+        check(path, writes=bool(flags & (os.O_WRONLY | os.O_RDWR)))
         return real_open_handle(path, flags, *args, **kwargs)
 
     real_open_file, real_open_handle = io.open, os.open
@@ -43,21 +43,21 @@ def plant_in_storage(folder: str, flag: str) -> None:
         setattr(module, "open", open_file)  # noqa: B010 - its type is overloaded, ours is not
     os.open = open_handle
     for name in ("write", "fsync", "replace", "rename", "mkdir"):
-        setattr(os, name, _met(getattr(os, name), meet))
+        setattr(os, name, _checked(getattr(os, name), check))
 
 
-def _met(call: Callable[..., Any], meet: Callable[..., None]) -> Callable[..., Any]:
-    """The same call, once the storage lets it through; its first argument is a path or a handle."""
+def _checked(call: Callable[..., Any], check: Callable[..., None]) -> Callable[..., Any]:
+    """Wrap a writing call whose first argument is a path or a file descriptor."""
 
-    def through(target: Any, *args: Any, **kwargs: Any) -> Any:
-        meet(target, writes=True)
+    def checked(target: Any, *args: Any, **kwargs: Any) -> Any:
+        check(target, writes=True)
         return call(target, *args, **kwargs)
 
-    return through
+    return checked
 
 
 def _reader_of(flag: str) -> Callable[[], str]:
-    """Reads the flag file by the calls as they were."""
+    """Return a function that reads the flag file with the unpatched calls."""
     real_open, real_read, real_close = os.open, os.read, os.close
 
     def mode() -> str:
@@ -74,10 +74,10 @@ def _reader_of(flag: str) -> Callable[[], str]:
 
 
 def _path_of(target: Any) -> str | None:
-    """The path of a path or of an open handle."""
+    """Return the path of a path or of a file descriptor."""
     if isinstance(target, int):
         try:
             return str(Path(f"/proc/self/fd/{target}").readlink())
         except OSError:
             return None
-    return os.path.abspath(os.fsdecode(target))  # noqa: PTH100 - pathlib is among what is patched
+    return os.path.abspath(os.fsdecode(target))  # noqa: PTH100 - pathlib uses the patched calls

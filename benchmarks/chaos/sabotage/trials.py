@@ -1,4 +1,4 @@
-"""Trials that hang, eat memory, raise, exit, or lose their weights to NaN, in the worker that trains them."""
+"""Trials that hang, exhaust memory, raise, exit, or get NaN weights, in the worker that trains them."""
 
 import importlib.util
 import sys
@@ -11,19 +11,19 @@ from typing import Any
 
 SESSION_MODULE = "failmap.search.trial.session"
 
-#: Longer than anybody waits for an evaluation.
+#: Longer than any timeout of an evaluation.
 HANG_SECONDS = 600.0
-#: A trial that eats is to be held before it has had so much.
-EATEN_AT_MOST_GIB = 6
+#: A trial must be stopped before it allocates this much.
+MAX_EATEN_GIB = 6
 
 
 def plant_in_trials(kinds: Mapping[int, str]) -> None:
-    """Has the trials of these numbers go wrong in their first attempt, after some evaluations."""
-    sys.meta_path.insert(0, _OnImport(lambda module: _spoil(module.TrialSession, kinds)))
+    """Make the trials with these numbers fail in their first attempt, after some evaluations."""
+    sys.meta_path.insert(0, _OnImport(lambda module: _sabotage(module.TrialSession, kinds)))
 
 
 class _OnImport(MetaPathFinder):
-    """Changes the session's module as soon as the process has imported it."""
+    """Changes the module of the session as soon as it is imported."""
 
     def __init__(self, change: Callable[[ModuleType], None]) -> None:
         self.change = change
@@ -45,17 +45,17 @@ class _OnImport(MetaPathFinder):
         return spec
 
 
-def _spoil(session_class: Any, kinds: Mapping[int, str]) -> None:
+def _sabotage(session_class: Any, kinds: Mapping[int, str]) -> None:
     advance = session_class.advance
 
-    def spoiled(self: Any) -> Any:
+    def sabotaged(self: Any) -> Any:
         kind = kinds.get(int(self.folder.path.name))
         is_first = self.folder.attempt.read_text(encoding="utf-8").strip() == "1"
         if kind is not None and is_first and self.progress.update >= 2 * self.config.train.evaluate_every:
-            WRONGS[kind](self)
+            ACTIONS[kind](self)
         return advance(self)
 
-    session_class.advance = spoiled
+    session_class.advance = sabotaged
 
 
 def _hang(session: Any) -> None:
@@ -63,8 +63,8 @@ def _hang(session: Any) -> None:
 
 
 def _eat_memory(session: Any) -> None:
-    eaten = [bytearray(b"x" * 2**26) for _ in range(EATEN_AT_MOST_GIB * 2**4)]
-    raise AssertionError(f"nobody held a trial that ate {len(eaten) / 2**4:.0f} GiB")
+    eaten = [bytearray(b"x" * 2**26) for _ in range(MAX_EATEN_GIB * 2**4)]
+    raise AssertionError(f"a trial allocated {len(eaten) / 2**4:.0f} GiB and was not stopped")
 
 
 def _raise(session: Any) -> None:
@@ -80,8 +80,8 @@ def _lose_weights(session: Any) -> None:
         parameter.data.fill_(float("nan"))
 
 
-#: What can go wrong with a trial, by name.
-WRONGS: dict[str, Callable[[Any], None]] = {
+#: Faults of a trial, by name.
+ACTIONS: dict[str, Callable[[Any], None]] = {
     "hangs": _hang,
     "eats memory": _eat_memory,
     "raises": _raise,

@@ -1,4 +1,4 @@
-"""All cases of both halves."""
+"""The cases of both halves."""
 
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.cases.tuning import TUNING
@@ -7,5 +7,5 @@ from benchmarks.diagnosis.cases.unseen import UNSEEN
 
 
 def all_cases() -> list[Case]:
-    """The tuning half, then the unseen one."""
+    """Return the cases of the tuning half, then of the unseen half."""
     return [*TUNING, *FURTHER_TUNING, *UNSEEN]

@@ -1,24 +1,24 @@
-"""Small files that cases on the user's own arrays read: waves in noise, the same wherever they are made."""
+"""Small data files for the cases on user-supplied arrays: noisy waves, generated reproducibly."""
 
 from pathlib import Path
 
 import numpy as np
 
-#: Where it lies, from the repository's root, so that configurations are the same on every machine.
-#: The target of a sequence is the form of its wave.
+#: Relative to the repository's root, so that configurations are the same on every machine. The target of a
+#: sequence is the form of its wave.
 WAVES = Path("runs/diagnosis/arrays/waves.npz")
-#: The same sequences; the target is the wave's frequency, in turns per step.
+#: The same sequences; the target is the wave's frequency in cycles per step.
 WAVE_FREQUENCIES = Path("runs/diagnosis/arrays/wave_frequencies.npz")
 
 _NUM_SEQUENCES, _NUM_STEPS = 2400, 20
-#: Of sine, square and triangle.
+#: Sine, square and triangle.
 _NUM_FORMS = 3
 
 
 def write_arrays() -> None:
-    """Writes both files, where they are not there yet.
+    """Write both files unless they exist.
 
-    Inputs are (sequence, step, feature): a wave of any phase with noise, and noise alone.
+    Inputs are (sequence, step, feature): a noisy wave of random phase, and pure noise.
     """
     generator = np.random.default_rng(0)
     frequencies = generator.uniform(0.05, 0.2, size=(_NUM_SEQUENCES, 1))

@@ -1,58 +1,54 @@
-"""A healthy training, and everything that can go wrong with it, one thing at a time."""
+"""A healthy training and its variants, each with one fault."""
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.diagnosis.case import Case, Half, KindOfHealthy
 from failmap.analysis.diagnosis import Cause
 from failmap.search.trial.config import TrialConfig
 
-#: What a case changes about its family's recipe, by dotted path.
+#: Settings that a case changes, by dotted path.
 Changes = Mapping[str, object]
 
 #: Evaluations in an update budget.
 _NUM_EVALUATIONS = 40
-#: Of every family: validation has half as many sequences as the test that nobody looks at.
-_COMMON: dict[str, object] = {
-    "task.test_size": 512,
-    "train.batch_size": 32,
-    "train.clip_norm": 1.0,
-    "criterion.in_a_row": 2,
-}
 
 
 @dataclass(frozen=True)
 class Family:
-    """One task, one network, one length, and the recipe with which it learns.
+    """One task, one network, one length, and settings with which it learns.
 
     Attributes:
-        name: as in 'adding lstm 1x24 T=10'.
-        half: of the benchmark.
-        recipe: its configuration by dotted path.
+        name: description such as 'adding lstm 1x24 T=10'.
+        half: half of the benchmark.
+        task, model, train, criterion: groups of the configuration.
     """
 
     name: str
     half: Half
-    recipe: Changes
+    task: Mapping[str, object]
+    model: Mapping[str, object]
+    train: Mapping[str, object]
+    criterion: Mapping[str, object] = field(default_factory=dict)
 
     def plain(self, num_seeds: int, kind: KindOfHealthy = "plain") -> list[Case]:
-        """The recipe as it is, with seeds 0, 1, ...: the twins of everything that goes wrong."""
+        """Return healthy cases with seeds 0, 1, ..., which are the twins of all faulty ones."""
         return [self._case("none", "plain", seed, {}, kind=kind) for seed in range(num_seeds)]
 
     def healthy(
         self, kind: KindOfHealthy, severity: str, seeds: Iterable[int], changes: Changes
     ) -> list[Case]:
-        """The recipe with changes that make it learn in another way, and learn all the same."""
+        """Return cases with changes under which training looks different but still learns."""
         return [self._case("none", severity, seed, changes, kind=kind) for seed in seeds]
 
     def configured(self, label: Cause, severity: str, seeds: Iterable[int], changes: Changes) -> list[Case]:
-        """The recipe with a fault in its configuration."""
+        """Return cases with a fault in the configuration."""
         return [self._case(label, severity, seed, changes) for seed in seeds]
 
     def planted(self, label: Cause, fault: str, seeds: Iterable[int]) -> list[Case]:
-        """The recipe with a fault in its code."""
+        """Return cases with a fault in the code."""
         return [self._case(label, fault.replace("_", " "), seed, {}, fault=fault) for seed in seeds]
 
     def _case(
@@ -71,26 +67,27 @@ class Family:
             half=self.half,
             family=self.name,
             severity=severity,
-            config=_configuration({**_COMMON, **self.recipe, **changes, "seed": seed}),
+            config=self._config(seed, changes),
             fault=fault,
             twin=None if label == "none" else self._case_name("none", "plain", seed),
             kind_of_healthy=kind,
         )
 
     def _case_name(self, label: Cause, severity: str, seed: int) -> str:
-        words = (self.name, label, severity, f"seed {seed}")
-        return "--".join(re.sub(r"[^a-z0-9.=]+", "-", word.lower()).strip("-") for word in words)
+        parts = (self.name, label, severity, f"seed {seed}")
+        return "--".join(re.sub(r"[^a-z0-9.=]+", "-", part.lower()).strip("-") for part in parts)
 
-
-def _configuration(values: Changes) -> TrialConfig:
-    """A configuration from its values by dotted path; evaluations are spread over the update budget."""
-    max_updates = values["train.max_updates"]
-    assert isinstance(max_updates, int), max_updates
-    nested: dict[str, Any] = {}
-    for path, value in {"train.evaluate_every": max_updates // _NUM_EVALUATIONS, **values}.items():
-        *groups, name = path.split(".")
-        inner = nested
-        for group in groups:
-            inner = inner.setdefault(group, {})
-        inner[name] = value
-    return TrialConfig.model_validate(nested)
+    def _config(self, seed: int, changes: Changes) -> TrialConfig:
+        # Validation has half as many sequences as the test set, which is not used.
+        groups: dict[str, dict[str, Any]] = {
+            "task": {"test_size": 512, **self.task},
+            "model": dict(self.model),
+            "train": {"batch_size": 32, "clip_norm": 1.0, **self.train},
+            "criterion": {"in_a_row": 2, **self.criterion},
+        }
+        for path, value in changes.items():
+            group, name = path.split(".")
+            groups.setdefault(group, {})[name] = value
+        train = groups["train"]
+        train.setdefault("evaluate_every", train["max_updates"] // _NUM_EVALUATIONS)
+        return TrialConfig.model_validate({**groups, "seed": seed})

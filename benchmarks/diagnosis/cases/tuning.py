@@ -1,173 +1,100 @@
-"""The half of the cases that thresholds may be set on: adding, parity, recall, digits."""
+"""Cases of the tuning half: adding, parity, recall, digits."""
 
 from benchmarks.diagnosis.case import Case
-from benchmarks.diagnosis.cases.family import Changes, Family
+from benchmarks.diagnosis.cases.family import Family
 
-_SGD: Changes = {"train.optimizer": "sgd", "train.momentum": 0.9}
+_SGD = {"optimizer": "sgd", "momentum": 0.9}
 
 ADDING = Family(
     "adding lstm 1x24 T=10",
     "tuning",
-    {
-        "task.name": "adding",
-        "task.sequence_length": 10,
-        "model.name": "lstm",
-        "model.hidden_size": 24,
-        "train.learning_rate": 1e-2,
-        "train.max_updates": 800,
-    },
+    task={"name": "adding", "sequence_length": 10},
+    model={"name": "lstm", "hidden_size": 24},
+    train={"learning_rate": 1e-2, "max_updates": 800},
 )
 RECTIFIED = Family(
     "adding rnn relu 1x24 T=12",
     "tuning",
-    {
-        "task.name": "adding",
-        "task.sequence_length": 12,
-        "model.name": "rnn",
-        "model.nonlinearity": "relu",
-        "model.initialization": "identity",
-        "model.hidden_size": 24,
-        **_SGD,
-        "train.learning_rate": 0.03,
-        "train.max_updates": 1000,
-    },
+    task={"name": "adding", "sequence_length": 12},
+    model={"name": "rnn", "nonlinearity": "relu", "initialization": "identity", "hidden_size": 24},
+    train={**_SGD, "learning_rate": 0.03, "max_updates": 1000},
 )
 STEPPED = Family(
     "parity lstm 2x20 T=10, every step",
     "tuning",
-    {
-        "task.name": "parity",
-        "task.sequence_length": 10,
-        "task.supervision": "every_step",
-        "model.name": "lstm",
-        "model.depth": 2,
-        "model.hidden_size": 20,
-        "train.learning_rate": 1e-2,
-        "train.max_updates": 800,
-    },
+    task={"name": "parity", "sequence_length": 10, "supervision": "every_step"},
+    model={"name": "lstm", "depth": 2, "hidden_size": 20},
+    train={"learning_rate": 1e-2, "max_updates": 800},
 )
 ELMAN = Family(
     "parity rnn tanh 1x24 T=10, every step",
     "tuning",
-    {
-        "task.name": "parity",
-        "task.sequence_length": 10,
-        "task.supervision": "every_step",
-        "model.name": "rnn",
-        "model.hidden_size": 24,
-        "train.learning_rate": 5e-3,
-        "train.max_updates": 1200,
-    },
+    task={"name": "parity", "sequence_length": 10, "supervision": "every_step"},
+    model={"name": "rnn", "hidden_size": 24},
+    train={"learning_rate": 5e-3, "max_updates": 1200},
 )
 THREE_BITS = Family(
     "parity lstm 1x32 T=3",
     "tuning",
-    {
-        "task.name": "parity",
-        "task.sequence_length": 3,
-        "model.name": "lstm",
-        "model.hidden_size": 32,
-        "train.learning_rate": 1e-2,
-        "train.max_updates": 1600,
-    },
+    task={"name": "parity", "sequence_length": 3},
+    model={"name": "lstm", "hidden_size": 32},
+    train={"learning_rate": 1e-2, "max_updates": 1600},
 )
 RECALL = Family(
     "delayed recall lstm 1x16 T=40",
     "tuning",
-    {
-        "task.name": "delayed_recall",
-        "task.sequence_length": 40,
-        "model.name": "lstm",
-        "model.hidden_size": 16,
-        "model.chrono": True,
-        "train.learning_rate": 1e-2,
-        "train.max_updates": 400,
-    },
+    task={"name": "delayed_recall", "sequence_length": 40},
+    model={"name": "lstm", "hidden_size": 16, "chrono": True},
+    train={"learning_rate": 1e-2, "max_updates": 400},
 )
 ELMAN_RECALL = Family(
     "delayed recall rnn tanh 1x20 T=50",
     "tuning",
-    {
-        "task.name": "delayed_recall",
-        "task.sequence_length": 50,
-        "task.num_symbols": 3,
-        "model.name": "rnn",
-        "model.hidden_size": 20,
-        "model.initialization": "orthogonal",
-        "train.learning_rate": 3e-3,
-        "train.max_updates": 600,
-    },
+    task={"name": "delayed_recall", "sequence_length": 50, "num_symbols": 3},
+    model={"name": "rnn", "hidden_size": 20, "initialization": "orthogonal"},
+    train={"learning_rate": 3e-3, "max_updates": 600},
 )
 DIGITS = Family(
     "mnist lstm 1x32 T=14",
     "tuning",
-    {
-        "task.name": "mnist",
-        "task.sequence_length": 14,
-        "model.name": "lstm",
-        "model.hidden_size": 32,
-        "train.learning_rate": 5e-3,
-        "train.max_updates": 600,
-    },
+    task={"name": "mnist", "sequence_length": 14},
+    model={"name": "lstm", "hidden_size": 32},
+    train={"learning_rate": 5e-3, "max_updates": 600},
 )
 RECTIFIED_DIGITS = Family(
     "mnist rnn relu 2x24 T=14",
     "tuning",
-    {
-        "task.name": "mnist",
-        "task.sequence_length": 14,
-        "model.name": "rnn",
-        "model.nonlinearity": "relu",
-        "model.depth": 2,
-        "train.learning_rate": 3e-3,
-        "model.hidden_size": 24,
-        "train.max_updates": 800,
-    },
+    task={"name": "mnist", "sequence_length": 14},
+    model={"name": "rnn", "nonlinearity": "relu", "depth": 2, "hidden_size": 24},
+    train={"learning_rate": 3e-3, "max_updates": 800},
 )
 DEEP = Family(
     "adding lstm 8x12 T=8",
     "tuning",
-    {
-        "task.name": "adding",
-        "task.sequence_length": 8,
-        "model.name": "lstm",
-        "model.depth": 8,
-        "model.hidden_size": 12,
-        "model.residual": True,
-        "train.learning_rate": 5e-3,
-        "train.max_updates": 600,
-    },
+    task={"name": "adding", "sequence_length": 8},
+    model={"name": "lstm", "depth": 8, "hidden_size": 12, "residual": True},
+    train={"learning_rate": 5e-3, "max_updates": 600},
 )
 DEEP_RECALL = Family(
     "delayed recall lstm 8x16 T=8",
     "tuning",
-    {
-        "task.name": "delayed_recall",
-        "task.sequence_length": 8,
-        "task.num_symbols": 4,
-        "model.name": "lstm",
-        "model.depth": 8,
-        "model.hidden_size": 16,
-        "model.residual": True,
-        "train.learning_rate": 3e-3,
-        "train.max_updates": 400,
-    },
+    task={"name": "delayed_recall", "sequence_length": 8, "num_symbols": 4},
+    model={"name": "lstm", "depth": 8, "hidden_size": 16, "residual": True},
+    train={"learning_rate": 3e-3, "max_updates": 400},
 )
 FRAMES = Family(
     "moving mnist lstm 1x48, 2 frames of 8x8",
     "tuning",
-    {
-        "task.name": "moving_mnist",
-        "task.sequence_length": 2,
-        "task.target": "reconstruction",
-        "task.num_digits": 1,
-        "task.frame_size": 8,
-        "task.digit_size": 5,
-        "model.name": "lstm",
-        "model.hidden_size": 48,
-        "train.learning_rate": 1e-2,
-        "train.max_updates": 500,
+    task={
+        "name": "moving_mnist",
+        "sequence_length": 2,
+        "target": "reconstruction",
+        "num_digits": 1,
+        "frame_size": 8,
+        "digit_size": 5,
     },
+    model={"name": "lstm", "hidden_size": 48},
+    train={"learning_rate": 1e-2, "max_updates": 500},
 )
 
 _ADDING_CASES: list[Case] = [

@@ -1,4 +1,4 @@
-"""The half of the cases that judges: no threshold was set on it, and nobody looked at its signals."""
+"""Cases of the unseen half: no threshold was set on them, and their signals were not examined."""
 
 from benchmarks.diagnosis.case import Case
 from benchmarks.diagnosis.cases.unseen_families import (

@@ -1,7 +1,7 @@
-"""Faults that no configuration can ask for: each is a bug that programmers make, planted into a session.
+"""Faults in code: common bugs, planted into a session before its first update.
 
-A fault changes what a session has built, before its first update: the task's batches, the network, the loss,
-or the optimizer. Names of parts and parameters stay as they are, so that nothing in a record tells of it.
+A fault changes the task's batches, the network, the loss, or the optimizer. Names of modules and parameters
+do not change, so that a record does not reveal the fault.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from functools import partial
 from benchmarks.diagnosis.faults import batches, network, optimization
 from failmap.search.trial.session import TrialSession
 
-#: Every fault by its name.
+#: All faults by name.
 FAULTS: dict[str, Callable[[TrialSession], None]] = {
     "labels_shuffled": batches.shuffle_training_labels,
     "labels_one_row_off": batches.shift_training_labels,

@@ -1,4 +1,4 @@
-"""Bugs on the way from the data to the network: what is trained on is not what was meant."""
+"""Bugs in the input pipeline."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,22 +9,22 @@ from torch import Tensor
 from failmap.datasets.task import Batch, Task, hashed_seed
 from failmap.search.trial.session import TrialSession
 
-#: A batch as the bug leaves it, of an update; the validation set counts as update -1.
+#: Returns the changed batch of an update; the validation set is update -1.
 Change = Callable[[Batch, int], Batch]
 
-#: A stream of random numbers that no task draws from (datasets.task has 0 to 4).
+#: A stream of random numbers that no task uses (datasets.task has 0 to 4).
 _BUG_STREAM = 99
-#: The features that mark steps, from this one on.
+#: The first of the features that mark steps.
 _FIRST_MARK_FEATURE = {"adding": 1, "temporal_order": 4}
 
 
 class ChangedBatches(Task):
-    """A task whose batches go through a bug.
+    """A task with changed batches.
 
     Args:
-        task: what is asked for. Chance, criterion and ranges stay as it tells them.
-        change: of every training batch.
-        in_validation: the validation set is changed too, as where the bug is in what both are read by.
+        task: the original task, whose chance, criterion and ranges are kept.
+        change: changes every training batch.
+        in_validation: whether the validation set is changed too, as by a bug in shared code.
     """
 
     def __init__(self, task: Task, change: Change, *, in_validation: bool) -> None:
@@ -37,11 +37,11 @@ class ChangedBatches(Task):
         self._validation_set = change(held_out, -1) if in_validation else held_out
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
-        """The changed training batch of one update (see Task.train_batch)."""
+        """Return the changed training batch of one update (see Task.train_batch)."""
         return self._change(self._task.train_batch(seed, update, batch_size, progress), update)
 
     def validation_set(self) -> Batch:
-        """The validation sequences, changed or not."""
+        """Return the validation sequences, changed or not."""
         return self._validation_set
 
     def _held_out_set(self, stream: int) -> Batch:
@@ -49,18 +49,18 @@ class ChangedBatches(Task):
 
 
 def plant(session: TrialSession, change: Change, *, in_validation: bool) -> None:
-    """Puts a bug between a session's task and its network."""
+    """Change the batches between a session's task and its network."""
     session.training.task = ChangedBatches(session.training.task, change, in_validation=in_validation)
     session.validation = session.training.task.validation_set()
 
 
 def shuffle_training_labels(session: TrialSession) -> None:
-    """Inputs and labels of training are shuffled each in an order of its own; validation is right."""
+    """Shuffle training inputs and labels independently; validation is correct."""
     plant(session, partial(_with_shuffled_labels, session.config.seed), in_validation=False)
 
 
 def shift_training_labels(session: TrialSession) -> None:
-    """Each training sequence has the label of the row before it, as after a join that is one row off."""
+    """Give each training sequence the label of the previous row, as after a join that is one row off."""
 
     def change(batch: Batch, _: int) -> Batch:
         return batch._replace(targets=batch.targets.roll(1, dims=0))
@@ -69,7 +69,7 @@ def shift_training_labels(session: TrialSession) -> None:
 
 
 def turn_training_labels(session: TrialSession) -> None:
-    """Training labels are turned over: classes counted from the end, numbers mirrored in their range."""
+    """Reverse training labels: classes are counted from the end, numbers mirrored in their range."""
     task = session.training.task
     low, high = (0.0, task.output_size - 1.0) if task.config.target_kind == "category" else task.target_range
 
@@ -80,7 +80,7 @@ def turn_training_labels(session: TrialSession) -> None:
 
 
 def misnumber_training_classes(session: TrialSession) -> None:
-    """Classes of training are counted from one more than those of validation, as by two label encoders."""
+    """Number training classes one higher than validation classes, as by two label encoders."""
     num_classes = session.training.task.output_size
 
     def change(batch: Batch, _: int) -> Batch:
@@ -90,12 +90,12 @@ def misnumber_training_classes(session: TrialSession) -> None:
 
 
 def shuffle_all_labels(session: TrialSession) -> None:
-    """Labels belong to other sequences, in validation as in training: the file itself is wrong."""
+    """Shuffle labels in training and validation: the file itself is wrong."""
     plant(session, partial(_with_shuffled_labels, session.config.seed), in_validation=True)
 
 
 def scale_inputs(session: TrialSession, factor: float) -> None:
-    """Inputs come in another unit, as pixels from 0 to 255 or metres as millimetres."""
+    """Scale inputs to another unit, such as pixels from 0 to 255, or millimetres."""
 
     def change(batch: Batch, _: int) -> Batch:
         return batch._replace(inputs=batch.inputs * factor)
@@ -104,7 +104,7 @@ def scale_inputs(session: TrialSession, factor: float) -> None:
 
 
 def shift_inputs(session: TrialSession, offset: float) -> None:
-    """Inputs lie far from zero, as years or kelvins do."""
+    """Shift inputs far from zero, like years or kelvins."""
 
     def change(batch: Batch, _: int) -> Batch:
         return batch._replace(inputs=batch.inputs + offset)
@@ -113,7 +113,7 @@ def shift_inputs(session: TrialSession, offset: float) -> None:
 
 
 def scale_one_feature(session: TrialSession, factor: float) -> None:
-    """One feature, the last, is in another unit than the others."""
+    """Scale the last feature to another unit than the others."""
 
     def change(batch: Batch, _: int) -> Batch:
         scales = torch.ones(batch.inputs.shape[-1])
@@ -124,7 +124,7 @@ def scale_one_feature(session: TrialSession, factor: float) -> None:
 
 
 def show_training_labels(session: TrialSession) -> None:
-    """In training the first feature holds the label: at the step it is asked for, 0 to 1."""
+    """Put the label, scaled to 0 to 1, into the first feature of training inputs at its step."""
     task = session.training.task
     highest = task.output_size - 1 if task.config.target_kind == "category" else task.target_range[1]
 
@@ -140,7 +140,7 @@ def show_training_labels(session: TrialSession) -> None:
 
 
 def lose_later_marks(session: TrialSession) -> None:
-    """The marks of a sequence's second half are lost: half of what is asked for cannot be known."""
+    """Remove the marks of a sequence's second half: half of the target cannot be known."""
     first_mark = _FIRST_MARK_FEATURE[session.config.task.name]
 
     def change(batch: Batch, _: int) -> Batch:
@@ -156,6 +156,6 @@ def _with_shuffled_labels(seed: int, batch: Batch, update: int) -> Batch:
 
 
 def _order(seed: int, update: int, num_rows: int) -> Tensor:
-    """A shuffled order that seed and update determine."""
+    """Return a random permutation determined by seed and update."""
     generator = torch.Generator().manual_seed(hashed_seed(seed, _BUG_STREAM, update))
     return torch.randperm(num_rows, generator=generator)

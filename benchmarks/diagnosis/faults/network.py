@@ -1,6 +1,6 @@
-"""Bugs in a network: in how it begins, and in what passes from one part to the next.
+"""Bugs in a network: in its initialization, and between its modules.
 
-They are planted by hooks and by writing into weights, so that parts and parameters keep their names.
+They are planted by hooks and by changing weights, so that modules and parameters keep their names.
 """
 
 from functools import partial
@@ -18,24 +18,24 @@ OutputFunction = Literal["sigmoid", "tanh", "relu", "softmax"]
 
 
 def recurrences(model: Network) -> list[nn.RNNBase]:
-    """Its recurrent layers as torch has them, from the bottom up."""
+    """Return its recurrent torch modules, from the first layer to the last."""
     return [module for module in model.modules() if isinstance(module, nn.RNNBase)]
 
 
 def readouts(model: Network) -> list[nn.Module]:
-    """What makes its outputs: one, or one for each decoder."""
+    """Return its readouts: one, or one for each decoder."""
     *_, last = model.parts().values()
     return list(last) if isinstance(last, nn.ModuleList) else [last]
 
 
 def detach_readout(session: TrialSession) -> None:
-    """The readout sees detached states (`.detach()`, `.data`): nothing below it has a gradient."""
+    """Detach the readout's inputs (`.detach()`, `.data`): nothing below it has a gradient."""
     for readout in readouts(session.training.model):
         readout.register_forward_pre_hook(lambda _, inputs: (inputs[0].detach(),))
 
 
 def recur_over_batch(session: TrialSession) -> None:
-    """Layers take the batch for time and time for the batch: `batch_first` was forgotten."""
+    """Swap batch and time in the layers, as if `batch_first` was forgotten."""
 
     def swap(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         return (inputs[0].transpose(0, 1), *inputs[1:])
@@ -49,34 +49,34 @@ def recur_over_batch(session: TrialSession) -> None:
 
 
 def average_over_batch(session: TrialSession) -> None:
-    """The readout sees the mean over the batch, `mean(0)` where `mean(1)` was meant."""
+    """Average the readout's inputs over the batch, `mean(0)` instead of `mean(1)`."""
     for readout in readouts(session.training.model):
         readout.register_forward_pre_hook(partial(_averaged, 0))
 
 
 def average_over_time(session: TrialSession) -> None:
-    """At every step the readout sees the mean over all steps, those to come too."""
+    """Average the readout's inputs over all steps, including future ones."""
     assert session.config.task.target_layout == "step", "one label of a sequence has no future"
     for readout in readouts(session.training.model):
         readout.register_forward_pre_hook(partial(_averaged, 1))
 
 
 def read_in_reverse(session: TrialSession) -> None:
-    """At every step the readout sees the state of the mirrored step: sequences were turned, and not back."""
+    """Reverse the readout's inputs in time, as if sequences were reversed once too often."""
     assert session.config.task.target_layout == "step", "one label of a sequence has no future"
     for readout in readouts(session.training.model):
         readout.register_forward_pre_hook(lambda _, inputs: (inputs[0].flip(1),))
 
 
 def activate_outputs(session: TrialSession, function: OutputFunction) -> None:
-    """The outputs go through an activation although the loss, or the head, has its own."""
+    """Apply an activation to the outputs although the loss, or the head, has its own."""
     for readout in readouts(session.training.model):
         readout.register_forward_hook(lambda _, __, outputs: _activated(outputs, function))
 
 
 @torch.no_grad()
 def enlarge_weights(session: TrialSession, factor: float) -> None:
-    """All weights of the recurrent layers begin so many times too large."""
+    """Multiply all initial weights of the recurrent layers."""
     for recurrence in recurrences(session.training.model):
         for name, parameter in recurrence.named_parameters():
             if "weight" in name:
@@ -85,7 +85,7 @@ def enlarge_weights(session: TrialSession, factor: float) -> None:
 
 @torch.no_grad()
 def scale_recurrent_weights(session: TrialSession, factor: float) -> None:
-    """The weights from state to state begin so many times too large, or too small."""
+    """Multiply the initial recurrent weights."""
     for recurrence in recurrences(session.training.model):
         for name, parameter in recurrence.named_parameters():
             if "weight_hh" in name:
@@ -94,7 +94,7 @@ def scale_recurrent_weights(session: TrialSession, factor: float) -> None:
 
 @torch.no_grad()
 def shut_gates(session: TrialSession, bias: float) -> None:
-    """Input and output gates of an LSTM begin shut, by a bias of the wrong sign and size."""
+    """Close the input and output gates of an LSTM by an initial bias of the wrong sign and size."""
     for recurrence in recurrences(session.training.model):
         assert isinstance(recurrence, nn.LSTM), "only an LSTM has these gates"
         for gate in ("input", "output"):
@@ -103,7 +103,7 @@ def shut_gates(session: TrialSession, bias: float) -> None:
 
 @torch.no_grad()
 def sink_biases(session: TrialSession, bias: float) -> None:
-    """Rectified units begin with a bias far below zero: none, or few, are ever above it."""
+    """Give ReLU units an initial bias far below zero, so that few or none are ever active."""
     for recurrence in recurrences(session.training.model):
         assert recurrence.mode == "RNN_RELU", "only rectified units die"
         recurrence.get_parameter("bias_ih_l0").fill_(bias)

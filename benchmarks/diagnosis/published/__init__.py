@@ -1,1 +1,1 @@
-"""What other tools look at, re-stated in our words on Failmap's signals, with their published parameters."""
+"""Rules of published tools, reimplemented on Failmap's signals with their published parameters."""

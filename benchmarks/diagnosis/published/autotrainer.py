@@ -1,13 +1,13 @@
 """AutoTrainer's symptoms with its published parameters.
 
 Zhang, Zhai, Ma, Shen: AutoTrainer: An Automatic DNN Training Problem Detection and Repair System, ICSE 2021.
-Parameters and the order in which symptoms are looked for are those of its program (shiningrain/AUTOTRAINER,
+Parameters and the order of symptoms are those of its program (shiningrain/AUTOTRAINER,
 AutoTrainer/utils/utils.py: default_param, and monitor.py).
 
-An evaluation stands for an epoch. Where the task knows no accuracy, the score clipped to 0 to 1 stands for
-it, and validation's stands for training's, which is not recorded. Kernels are a layer's parameters together.
-Its layers are those of the network from the one that sees the input to the readout. The share of gradients
-that are zero is the mean over layers, for their sizes are not recorded.
+An evaluation is used as an epoch, and validation accuracy as training accuracy, which is not recorded. For
+tasks without accuracy, the score clipped to 0 to 1 is used. A kernel is all parameters of a layer; layers are
+ordered from the input to the readout. The share of zero gradients is the mean over layers, because their
+sizes are not recorded.
 """
 
 import math
@@ -19,22 +19,22 @@ from benchmarks.diagnosis.published.rule import by_part, is_finite
 from failmap.analysis.diagnosis import Cause
 from failmap.run_folder.records import Evaluation, TrialRecord
 
-#: beta_1: the first layer's gradient norm over the last one's, and beta_2: the first one's. Below both it
-#: vanishes.
+#: beta_1: ratio of the gradient norms of the first and last layer, and beta_2: norm of the first one. Below
+#: both it vanishes.
 VANISHING_RATIO, VANISHING_NORM = 1e-3, 1e-4
 #: beta_3: the same ratio, above which it explodes.
 EXPLODING_RATIO = 70.0
-#: gamma: share of gradients that are zero.
+#: gamma: share of zero gradients.
 DYING_SHARE = 0.7
-#: zeta: from a minimum of the accuracy to a maximum, and eta: so many of these per epoch.
+#: zeta: rise from a minimum of the accuracy to a maximum, and eta: number of these per epoch.
 OSCILLATION, OSCILLATION_RATE = 0.03, 0.2
-#: delta: the largest gain of accuracy from one epoch to the next.
+#: delta: largest gain of accuracy between two epochs.
 SLOW_GAIN = 0.01
-#: Theta: the accuracy that satisfies.
+#: Theta: the satisfying accuracy.
 SATISFYING_ACCURACY = 0.7
 #: A validation loss that counts as not finite.
 LARGEST_LOSS = 1e5
-#: Losses and accuracies are looked at after this share of the epochs, and everything at every third epoch.
+#: Losses and accuracies are checked after this share of the epochs, and everything at every third epoch.
 JUDGED_FROM, CHECK_EVERY = 0.3, 3
 
 RIGHT_FOR: dict[str, frozenset[Cause]] = {
@@ -59,7 +59,7 @@ RIGHT_FOR: dict[str, frozenset[Cause]] = {
 
 
 def autotrainer(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Finding, ...]:
-    """The symptom at which it would have stopped the training; it names one only."""
+    """Return the symptom at which AutoTrainer would have stopped the training, at most one."""
     train = record.config["train"]
     num_epochs = math.ceil(train["max_updates"] / train["evaluate_every"])
     checks = range(1, len(history) + 1, CHECK_EVERY)
@@ -67,8 +67,8 @@ def autotrainer(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Fin
     for end in checks:
         symptom = _symptom(history[:end], judged_from, record)
         if symptom is not None:
-            told = f"stops at update {history[end - 1].update}"
-            return (Finding(symptom, RIGHT_FOR[symptom], told),)
+            evidence = f"stops at update {history[end - 1].update}"
+            return (Finding(symptom, RIGHT_FOR[symptom], evidence),)
     return ()
 
 
@@ -79,7 +79,7 @@ def _symptom(seen: Sequence[Evaluation], judged_from: int | None, record: TrialR
         return None
     accuracies = [accuracy(one, record) for one in seen]
     is_slow = max((after - before for before, after in pairwise(accuracies)), default=0.0) < SLOW_GAIN
-    # An accuracy that did not satisfy when it was judged first is remembered, whatever comes of it.
+    # An accuracy that did not satisfy at the first check is remembered.
     if max(accuracies[:judged_from]) >= SATISFYING_ACCURACY and not is_slow:
         return "oscillating loss" if oscillates(accuracies) else None
     checked = seen[::CHECK_EVERY]
@@ -94,7 +94,7 @@ def _symptom(seen: Sequence[Evaluation], judged_from: int | None, record: TrialR
 
 
 def accuracy(evaluation: Evaluation, record: TrialRecord) -> float:
-    """Of the validation data; the score where the task is measured in something else."""
+    """Return the validation accuracy, or the clipped score if the task has another metric."""
     is_accuracy = record.summary is not None and record.summary.metric == "accuracy"
     if is_accuracy and evaluation.metric is not None:
         return evaluation.metric
@@ -102,7 +102,7 @@ def accuracy(evaluation: Evaluation, record: TrialRecord) -> float:
 
 
 def oscillates(accuracies: Sequence[float]) -> bool:
-    """Whether local maxima lie well above local minima, taken in pairs, often enough."""
+    """Return whether enough pairs of local maxima and minima differ by `OSCILLATION`."""
     inner = range(1, len(accuracies) - 1)
     around = [(accuracies[i - 1], accuracies[i], accuracies[i + 1]) for i in inner]
     maxima = [now for before, now, after in around if now >= before and now >= after]

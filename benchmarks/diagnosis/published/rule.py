@@ -1,4 +1,4 @@
-"""A published rule, re-stated: when it fires, and which causes it is right for."""
+"""Rules of published tools: when they fire, and the causes for which they are right."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from benchmarks.diagnosis.judge import Finding, Judge
 from failmap.analysis.diagnosis import Cause
 from failmap.run_folder.records import Evaluation, TrialRecord
 
-#: From a training to the index of the evaluation at which a rule fires first; None where it never does.
+#: Returns the index of the evaluation at which a rule fires first, or None if it never does.
 FiresAt = Callable[[TrialRecord, Sequence[Evaluation]], int | None]
 
 
@@ -16,10 +16,10 @@ class Rule:
     """One rule of a published tool.
 
     Attributes:
-        name: as its authors call it.
-        right_for: every cause that it can be right for. We are generous: a rule that names a symptom is
-            right for all causes that show in little else.
-        fires_at: when.
+        name: its authors' name for it.
+        right_for: causes for which it counts as right, generously: a rule that names a symptom is right for
+            all causes with hardly any other symptom.
+        fires_at: returns when it fires.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Rule:
 
 
 def judge_by(rules: Sequence[Rule]) -> Judge:
-    """A tool whose findings are the rules that fire: first in time first, then in the order given."""
+    """Return a tool whose findings are the rules that fire, ordered by time, then as given."""
 
     def judge(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Finding, ...]:
         fired = [(index, rule) for rule in rules if (index := rule.fires_at(record, history)) is not None]
@@ -41,7 +41,7 @@ def judge_by(rules: Sequence[Rule]) -> Judge:
 
 
 def whenever(holds: Callable[[TrialRecord, Evaluation], bool]) -> FiresAt:
-    """A rule that looks at one evaluation at a time."""
+    """Return a rule that checks one evaluation at a time."""
 
     def fires_at(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
         return next((index for index, one in enumerate(history) if holds(record, one)), None)
@@ -50,19 +50,19 @@ def whenever(holds: Callable[[TrialRecord, Evaluation], bool]) -> FiresAt:
 
 
 def by_part(evaluation: Evaluation, signal: str) -> dict[str, float]:
-    """A signal that is told for each part of the network; parts where it is not finite are left out."""
+    """Return a signal by part of the network, without parts for which it is not finite."""
     values: Mapping[str, float | None] = evaluation.signals.get(signal, {})
     return {name: value for name, value in values.items() if value is not None}
 
 
 def is_finite(evaluation: Evaluation) -> bool:
-    """Whether losses and signals of an evaluation all are; what is not finite is stored as None."""
+    """Return whether all losses and signals are finite; others are stored as None."""
     losses = (evaluation.train_loss, evaluation.validation_loss)
     return None not in losses and None not in _leaves(evaluation.signals)
 
 
 def num_parameters(record: TrialRecord) -> int:
-    """Of the network."""
+    """Return the number of parameters of the network."""
     assert record.summary is not None, "the benchmark's records have summaries"
     return max(1, record.summary.num_parameters)
 

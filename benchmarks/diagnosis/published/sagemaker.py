@@ -2,11 +2,11 @@
 
 Source of every number and condition: "List of Debugger built-in rules", Amazon SageMaker Developer Guide,
 docs.aws.amazon.com/sagemaker/latest/dg/debugger-built-in-rules.html (as of 2023; an earlier edition gave 0.1
-for Overtraining's delta). The rules themselves are not public; these are our reading of that page.
+for Overtraining's delta). The rules' code is not public; these follow our reading of that page.
 
-An evaluation stands for a saved step: the defaults save every 500 updates. Left out are rules that need what
-no signal tells (ClassImbalance, Confusion), that have no default threshold (TensorVariance), that are about
-pictures or text (CheckInputImages, NLPSequenceRatio) or trees, or about the machine (StalledTrainingRule).
+An evaluation is used as a saved step: the defaults save every 500 updates. Not included are rules for which
+there is no signal (ClassImbalance, Confusion), without a default threshold (TensorVariance), and about images
+or text (CheckInputImages, NLPSequenceRatio), trees, or the machine (StalledTrainingRule).
 """
 
 import math
@@ -36,8 +36,8 @@ LARGEST_VARIANCE_RATIO, LEAST_GRADIENT_RANGE, INITIAL_PATIENCE, INITIAL_STEPS = 
 #: Mean absolute value, and width between the 5th and 95th percentile, of a standard normal distribution.
 NORMAL_MEAN_ABSOLUTE, NORMAL_RANGE = math.sqrt(2 / math.pi), 2 * 1.6449
 
-#: A loss that stands still is all that shows of these without more than losses and gradient norms.
-STANDS_STILL: frozenset[Cause] = frozenset(
+#: With losses and gradient norms alone, these causes show only as a constant loss.
+LOSS_CONSTANT: frozenset[Cause] = frozenset(
     {
         "no_signal",
         "partial_solution",
@@ -64,8 +64,8 @@ def not_finite(record: TrialRecord, evaluation: Evaluation) -> bool:
 def gradient_vanishes(record: TrialRecord, evaluation: Evaluation) -> bool:
     """VanishingGradient: a tensor's mean absolute gradient is below 1e-7.
 
-    Approximated from the norm of a layer's gradient, as if its entries were normal and as many as the whole
-    network has: a layer has fewer, so this fires rather too early than too late.
+    Approximated from the norm of a layer's gradient, as if its entries were normal and as many as those of
+    the whole network. A layer has fewer, so this fires too early rather than too late.
     """
     scale = NORMAL_MEAN_ABSOLUTE / math.sqrt(num_parameters(record))
     norms = by_part(evaluation, "gradient_norm_by_layer").values()
@@ -73,23 +73,23 @@ def gradient_vanishes(record: TrialRecord, evaluation: Evaluation) -> bool:
 
 
 def all_zero(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """AllZero over gradients: all of a tensor's values are zero."""
+    """AllZero on gradients: all values of a tensor are zero."""
     return any(share >= 1 for share in by_part(evaluation, "gradient_zeros_by_layer").values())
 
 
 def dead(record: TrialRecord, evaluation: Evaluation) -> bool:
     """DeadRelu: more than half of a layer's units are dead.
 
-    Dead means active for less than 1 % there, and never here.
+    A dead unit is active for less than 1 % of inputs there, and for none here.
     """
     shares = by_part(evaluation, "dead_units_by_layer").values()
     return any(share > LARGEST_SHARE_OF_UNITS for share in shares)
 
 
 def saturated(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """SaturatedActivation: more than half of a layer's tanh units stand at their ends.
+    """SaturatedActivation: more than half of a layer's tanh units are saturated.
 
-    The ends are inputs beyond 9.5 there; we record states beyond 0.99, an input of 2.65: this fires earlier.
+    That is an input beyond 9.5 there; we record states beyond 0.99, an input of 2.65, so this fires earlier.
     """
     shares = by_part(evaluation, "saturated_units_by_layer").values()
     return any(share > LARGEST_SHARE_OF_UNITS for share in shares)
@@ -104,8 +104,8 @@ def update_out_of_range(record: TrialRecord, evaluation: Evaluation) -> bool:
 def unchanged(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
     """UnchangedTensor: numpy.allclose finds a weight equal at three steps.
 
-    Approximated for layers: an update's ratio, times the updates between two evaluations, stays below the
-    relative tolerance. Parameters without gradient, or that do not move by a bit, are told by name.
+    Approximated for layers: an update's ratio, times the updates between two evaluations, is below the
+    relative tolerance. Parameters without gradient, or without any change, are recorded by name.
     """
     still = 1
     for index in range(1, len(history)):
@@ -122,9 +122,9 @@ def unchanged(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
 def poorly_initialized(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
     """PoorWeightInitialization, over the first 10 steps.
 
-    It fires where the variance that ReLU layers pass on differs more than 10 times between layers, where a
-    layer's gradients span less than 0.001 between their 5th and 95th percentile (as if they were normal,
-    see `gradient_vanishes`), or where the loss has not come below its least for 5 steps.
+    It fires if the output variance of ReLU layers differs more than 10 times between layers, if a layer's
+    gradients span less than 0.001 between their 5th and 95th percentile (as if they were normal, see
+    `gradient_vanishes`), or if the loss has not reached a new minimum for 5 steps.
     """
     has_relu = record.config.get("model", {}).get("nonlinearity") == "relu"
     since_best, best = 0, math.inf
@@ -144,7 +144,7 @@ def poorly_initialized(record: TrialRecord, history: Sequence[Evaluation]) -> in
 
 
 def loss_not_decreasing(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
-    """LossNotDecreasing: against a step at least 10 before, the loss fell by less than 0.1 %.
+    """LossNotDecreasing: the loss fell by less than 0.1 % since a step at least 10 before.
 
     A rise of up to 5 % is allowed. The loss is the mean over the updates between two evaluations, which is
     smoother than the single losses that the tool compares.
@@ -164,7 +164,7 @@ def loss_not_decreasing(record: TrialRecord, history: Sequence[Evaluation]) -> i
 
 
 def overfits(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """Overfit: the validation loss is above the training loss by more than a tenth of it, at one step."""
+    """Overfit: the validation loss exceeds the training loss by more than a tenth at one step."""
     train, validation = evaluation.train_loss, evaluation.validation_loss
     if train is None or validation is None:
         return False
@@ -172,9 +172,9 @@ def overfits(record: TrialRecord, evaluation: Evaluation) -> bool:
 
 
 def overtrained(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
-    """Overtraining: for 5 steps the training loss, and for 10 the validation loss, improved by no 0.01.
+    """Overtraining: no improvement by 0.01 of the training loss for 5 steps and the validation loss for 10.
 
-    The page leaves open whether one of the two is enough; we ask for both, which fires less often.
+    The page does not say whether one of the two is enough; requiring both fires less often.
     """
     train = _steps_since_best(history, lambda evaluation: evaluation.train_loss)
     validation = _steps_since_best(history, lambda evaluation: evaluation.validation_loss)
@@ -188,19 +188,19 @@ def _has_still_tensors(evaluation: Evaluation) -> bool:
 
 
 def _steps_since_best(history: Sequence[Evaluation], loss: Callable[[Evaluation], float | None]) -> list[int]:
-    """At each evaluation, how many ago the loss came below its least by more than the least improvement."""
-    best, since, told = math.inf, 0, []
+    """Return for each evaluation the number of evaluations since the loss last improved enough."""
+    best, since, steps = math.inf, 0, []
     for evaluation in history:
         value = loss(evaluation)
         if value is not None and value < best - LEAST_IMPROVEMENT:
             best, since = value, 0
         else:
             since += 1
-        told.append(since)
-    return told
+        steps.append(since)
+    return steps
 
 
-#: Rules that fire at the same evaluation count in this order, what names a cause before what names a symptom.
+#: Order of rules that fire at the same evaluation: names of causes before names of symptoms.
 RULES = (
     Rule("ExplodingTensor", EXPLODES, whenever(not_finite)),
     Rule("DeadRelu", frozenset({"dead_units"}), whenever(dead)),
@@ -212,7 +212,7 @@ RULES = (
     Rule("Overfit", frozenset({"overfit", "too_little_data"}), whenever(overfits)),
     Rule("Overtraining", frozenset({"overfit", "too_little_data"}), overtrained),
     Rule("PoorWeightInitialization", FADES | EXPLODES, poorly_initialized),
-    Rule("LossNotDecreasing", STANDS_STILL, loss_not_decreasing),
+    Rule("LossNotDecreasing", LOSS_CONSTANT, loss_not_decreasing),
 )
 
 sagemaker = judge_by(RULES)

@@ -1,9 +1,9 @@
-"""UMLAUT's heuristics that look at a running training, with their published bounds.
+"""UMLAUT's heuristics for a running training, with their published bounds.
 
 Schoop, Huang, Hartmann: UMLAUT: Debugging Deep Learning Programs using Program Structure and Model Behavior,
-CHI 2021; bounds are those of its program (BerkeleyHCI/umlaut, umlaut/heuristics.py). An evaluation stands for
-an epoch. Left out are the checks of a program's text and of shapes (missing activation or softmax, shape and
-type of the input), and a validation accuracy above training's, which is not recorded.
+CHI 2021; bounds are those of its program (BerkeleyHCI/umlaut, umlaut/heuristics.py). An evaluation is used as
+an epoch. Not included are the checks of source code and shapes (missing activation or softmax, shape and type
+of the input), and of validation accuracy above training accuracy, which is not recorded.
 """
 
 from collections.abc import Sequence
@@ -12,38 +12,38 @@ from itertools import pairwise
 from benchmarks.diagnosis.published.rule import Rule, judge_by, whenever
 from failmap.run_folder.records import Evaluation, TrialRecord
 
-#: Inputs beyond this are not normalised.
+#: Inputs beyond this are not normalized.
 LARGEST_INPUT = 1.0
-#: Learning rates out of this range are told.
+#: Learning rates outside this range are reported.
 LEAST_RATE, LARGEST_RATE = 1e-7, 0.01
-#: A validation accuracy above this is too good, after so many epochs.
+#: A validation accuracy above this is too good, from this epoch on.
 SUSPICIOUS_ACCURACY, SUSPICIOUS_FROM = 0.95, 3
 
 
 def inputs_too_large(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """An input exceeds -1 to 1."""
+    """Return whether an input is outside -1 to 1."""
     largest = evaluation.signals.get("input_scale", {}).get("largest")
     return largest is not None and abs(largest) > LARGEST_INPUT
 
 
 def loss_not_a_number(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """The training loss is not a number."""
+    """Return whether the training loss is not a number."""
     return evaluation.train_loss is None
 
 
 def rate_too_high(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """The learning rate is above 0.01."""
+    """Return whether the learning rate is above 0.01."""
     return bool((evaluation.signals.get("learning_rate") or 0.0) > LARGEST_RATE)
 
 
 def rate_too_low(record: TrialRecord, evaluation: Evaluation) -> bool:
-    """The learning rate is below 1e-7."""
+    """Return whether the learning rate is below 1e-7."""
     rate = evaluation.signals.get("learning_rate")
     return rate is not None and rate < LEAST_RATE
 
 
 def overfits(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
-    """From one epoch to the next the validation loss rises, and the training loss does not."""
+    """Return the first evaluation at which the validation loss rises and the training loss does not."""
     for index, (before, now) in enumerate(pairwise(history), start=1):
         validation = _change(before.validation_loss, now.validation_loss)
         train = _change(before.train_loss, now.train_loss)
@@ -53,7 +53,7 @@ def overfits(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
 
 
 def too_good(record: TrialRecord, history: Sequence[Evaluation]) -> int | None:
-    """The validation accuracy is above 95 % at the fourth epoch or later."""
+    """Return the first evaluation, from the fourth on, with a validation accuracy above 95 %."""
     if record.summary is None or record.summary.metric != "accuracy":
         return None
     late = range(SUSPICIOUS_FROM, len(history))
@@ -64,7 +64,7 @@ def _change(before: float | None, now: float | None) -> float | None:
     return None if before is None or now is None else now - before
 
 
-#: Rules that fire at the same evaluation count in this order.
+#: Order of rules that fire at the same evaluation.
 RULES = (
     Rule(
         "NaNInLoss", frozenset({"diverged", "exploding_gradient", "input_scale"}), whenever(loss_not_a_number)

@@ -1,4 +1,4 @@
-"""Trainings made by hand, with their labels."""
+"""Synthetic trainings with labels."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ MakeTraining = Callable[..., Labelled]
 
 @pytest.fixture
 def evaluation() -> MakeEvaluation:
-    """One evaluation, a healthy one unless told otherwise; other words are signals."""
+    """Make an evaluation, healthy by default. Other keywords are signals."""
 
     def make(update: int = 50, **values: Any) -> Evaluation:
         losses = {"train_loss": 0.5, "validation_loss": 0.5, "metric": 0.5, "score": 0.0}
@@ -36,7 +36,7 @@ def evaluation() -> MakeEvaluation:
 
 @pytest.fixture
 def training(evaluation: MakeEvaluation) -> MakeTraining:
-    """A training that counts: healthy, or faulty where it has a label."""
+    """Make a scored training, healthy unless it has a label."""
 
     def make(
         label: Cause = "none",
@@ -84,7 +84,7 @@ def training(evaluation: MakeEvaluation) -> MakeTraining:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Callable[[Labelled], Path]:
-    """Writes a training as the benchmark stores it; returns the folder of all."""
+    """Write a training as the benchmark does, and return the folder of all."""
 
     def write(training: Labelled) -> Path:
         files = case_folder(tmp_path, training.case)

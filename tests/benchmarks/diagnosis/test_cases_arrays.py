@@ -1,4 +1,4 @@
-"""The small file that cases read."""
+"""The data files of cases."""
 
 from pathlib import Path
 
@@ -8,9 +8,7 @@ import pytest
 from benchmarks.diagnosis.cases.arrays import WAVE_FREQUENCIES, WAVES, write_arrays
 
 
-def test_files_are_written_where_configurations_name_them_and_always_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_reproducible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     for name in ("one", "another"):
         folder = tmp_path / name
@@ -27,7 +25,7 @@ def test_files_are_written_where_configurations_name_them_and_always_the_same(
     assert 0.05 <= frequencies.min() < frequencies.max() <= 0.2
 
 
-def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_file_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     WAVES.parent.mkdir(parents=True)
     WAVES.write_text("mine")

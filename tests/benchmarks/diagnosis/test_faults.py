@@ -1,4 +1,4 @@
-"""Each fault on a tiny session: it does what its docstring says, and nothing else."""
+"""Effects of each fault on a tiny session."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ BATCH_SIZE = 8
 
 @pytest.fixture
 def make_session(tmp_path: Path) -> MakeSession:
-    """A tiny session with a fault, or without one."""
+    """Make a tiny session, with or without a fault."""
 
     def make(
         fault: str | None = None,
@@ -53,7 +53,7 @@ def make_session(tmp_path: Path) -> MakeSession:
 
 
 def batches(session: TrialSession) -> tuple[Batch, Batch]:
-    """A training batch, and the validation set."""
+    """Return a training batch and the validation set."""
     return session.training.batch(0), session.validation
 
 
@@ -64,7 +64,7 @@ def outputs(session: TrialSession, inputs: Tensor | None = None) -> Tensor:
 
 
 def gradients(session: TrialSession) -> dict[str, Tensor | None]:
-    """Of the training loss to every parameter, by name."""
+    """Return the gradient of the training loss by parameter."""
     training = session.training
     batch = training.batch(0)
     training.backward(training.objective.loss(training.model(batch.inputs), batch))
@@ -72,7 +72,7 @@ def gradients(session: TrialSession) -> dict[str, Tensor | None]:
 
 
 def moved(session: TrialSession) -> set[str]:
-    """The parameters that two updates move."""
+    """Return the parameters that two updates change."""
     model = session.training.model
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     for update in range(2):
@@ -85,7 +85,7 @@ def parameter(session: TrialSession, name: str) -> Tensor:
 
 
 @pytest.mark.parametrize("fault", ["labels_shuffled", "labels_one_row_off", "labels_random"])
-def test_labels_go_to_other_sequences_and_none_is_lost(make_session: MakeSession, fault: str) -> None:
+def test_labels_are_permuted(make_session: MakeSession, fault: str) -> None:
     (right, held_out), (wrong, held_out_too) = batches(make_session()), batches(make_session(fault))
 
     assert torch.equal(right.inputs, wrong.inputs)
@@ -95,7 +95,7 @@ def test_labels_go_to_other_sequences_and_none_is_lost(make_session: MakeSession
     assert is_validation_right == (fault != "labels_random")
 
 
-def test_shuffled_labels_are_the_same_when_an_update_is_made_again(make_session: MakeSession) -> None:
+def test_shuffled_labels_are_reproducible(make_session: MakeSession) -> None:
     session = make_session("labels_shuffled")
 
     assert torch.equal(session.training.batch(3).targets, session.training.batch(3).targets)
@@ -109,7 +109,7 @@ def test_shuffled_labels_are_the_same_when_an_update_is_made_again(make_session:
         ("temporal_order", "classes_misnumbered", lambda labels: (labels + 1) % 4),
     ],
 )
-def test_labels_are_mapped_in_training_alone(
+def test_labels_are_mapped_in_training_only(
     make_session: MakeSession, task: str, fault: str, wrong: Callable[[Tensor], Tensor]
 ) -> None:
     (right, held_out), (mapped, held_out_too) = (
@@ -133,7 +133,7 @@ def test_labels_are_mapped_in_training_alone(
         ("one_input_x1000", lambda inputs: inputs * torch.tensor([1.0, 1000.0])),
     ],
 )
-def test_inputs_are_in_another_unit_in_training_and_validation(
+def test_inputs_are_scaled_in_training_and_validation(
     make_session: MakeSession, fault: str, changed: Callable[[Tensor], Tensor]
 ) -> None:
     for right, wrong in zip(batches(make_session()), batches(make_session(fault)), strict=True):
@@ -141,20 +141,20 @@ def test_inputs_are_in_another_unit_in_training_and_validation(
         assert torch.equal(wrong.targets, right.targets)
 
 
-def test_the_label_stands_in_the_inputs_of_training_alone(make_session: MakeSession) -> None:
+def test_label_is_in_training_inputs_only(make_session: MakeSession) -> None:
     train, held_out = batches(make_session("label_in_training_inputs"))
 
     assert torch.equal(train.inputs[:, -1, 0] * 2, train.targets)
     assert torch.equal(held_out.inputs, make_session().validation.inputs)
 
 
-def test_later_marks_are_lost_and_the_sum_is_still_asked_for(make_session: MakeSession) -> None:
+def test_later_marks_are_removed(make_session: MakeSession) -> None:
     for batch in batches(make_session("later_marks_lost")):
         assert (batch.inputs[:, :, 1].sum(1) == 1).all()
     assert torch.equal(batch.targets, make_session().validation.targets)
 
 
-def test_a_detached_readout_leaves_the_layers_without_gradient(make_session: MakeSession) -> None:
+def test_detached_readout_leaves_layers_without_gradient(make_session: MakeSession) -> None:
     found = gradients(make_session("readout_detached"))
 
     assert all((grad is None) == name.startswith("layers") for name, grad in found.items())
@@ -187,13 +187,13 @@ def test_outputs_depend_on_the_future(make_session: MakeSession, fault: str | No
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu"])
-def test_outputs_go_through_one_more_activation(make_session: MakeSession, name: str) -> None:
+def test_outputs_have_another_activation(make_session: MakeSession, name: str) -> None:
     right, wrong = outputs(make_session()), outputs(make_session(f"outputs_through_{name}"))
 
     assert torch.equal(wrong, getattr(torch, name)(right))
 
 
-def test_outputs_of_classes_are_made_probabilities_before_the_loss(make_session: MakeSession) -> None:
+def test_softmax_makes_probabilities(make_session: MakeSession) -> None:
     made = outputs(make_session("outputs_through_softmax", task="temporal_order"))
 
     assert torch.allclose(made.sum(-1), torch.ones(BATCH_SIZE))
@@ -210,14 +210,14 @@ def test_outputs_of_classes_are_made_probabilities_before_the_loss(make_session:
         ("recurrent_weights_x3", {"weight_hh_l0": 3}),
     ],
 )
-def test_weights_begin_scaled(make_session: MakeSession, fault: str, scaled: dict[str, float]) -> None:
+def test_initial_weights_are_scaled(make_session: MakeSession, fault: str, scaled: dict[str, float]) -> None:
     right, wrong = make_session(), make_session(fault)
 
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
         assert torch.allclose(parameter(wrong, name), parameter(right, name) * scaled.get(name, 1))
 
 
-def test_gates_begin_shut_and_the_forget_gate_stays_as_it_was(make_session: MakeSession) -> None:
+def test_gates_are_closed_except_the_forget_gate(make_session: MakeSession) -> None:
     biases = parameter(make_session("gates_shut_by_10"), "bias_ih_l0").chunk(4)
     usual = parameter(make_session(), "bias_ih_l0").chunk(4)
 
@@ -225,13 +225,13 @@ def test_gates_begin_shut_and_the_forget_gate_stays_as_it_was(make_session: Make
     assert torch.equal(biases[1], usual[1])
 
 
-def test_rectified_units_with_sunken_biases_are_zero_for_every_input(make_session: MakeSession) -> None:
+def test_relu_units_are_dead(make_session: MakeSession) -> None:
     session = make_session("biases_minus_10", model="rnn", nonlinearity="relu")
 
     assert not session.training.model.trace(session.validation.inputs).layers[0].states.any()
 
 
-def test_an_optimizer_that_climbs_raises_the_loss(make_session: MakeSession) -> None:
+def test_ascending_optimizer_raises_the_loss(make_session: MakeSession) -> None:
     down, up = (
         [float(session.training.update(0)) for _ in range(20)][-1]
         for session in (make_session(), make_session("optimizer_ascends"))
@@ -240,7 +240,7 @@ def test_an_optimizer_that_climbs_raises_the_loss(make_session: MakeSession) -> 
     assert up > down
 
 
-def test_a_negated_loss_is_minus_the_loss(make_session: MakeSession) -> None:
+def test_negated_loss(make_session: MakeSession) -> None:
     right, wrong = make_session().training, make_session("loss_negated").training
     batch = right.batch(0)
     made = right.model(batch.inputs)
@@ -248,7 +248,7 @@ def test_a_negated_loss_is_minus_the_loss(make_session: MakeSession) -> None:
     assert wrong.objective.loss(made, batch) == -right.objective.loss(made, batch)
 
 
-def test_a_broadcast_loss_does_not_notice_whose_label_is_whose(make_session: MakeSession) -> None:
+def test_broadcast_loss_ignores_the_order_of_labels(make_session: MakeSession) -> None:
     training = make_session("loss_broadcast").training
     batch = training.batch(0)
     turned = batch._replace(targets=batch.targets.flip(0))
@@ -261,17 +261,15 @@ def test_a_broadcast_loss_does_not_notice_whose_label_is_whose(make_session: Mak
 
 
 @pytest.mark.parametrize("fault", ["layers_require_no_grad", "layers_left_out", "layers_replaced_late"])
-def test_only_the_readout_moves(make_session: MakeSession, fault: str) -> None:
-    assert moved(make_session(fault)) == {"readout.weight", "readout.bias"}
+def test_only_the_readout_is_trained(make_session: MakeSession, fault: str) -> None:
+    session = make_session(fault)
 
-
-def test_layers_that_are_replaced_late_begin_with_the_same_weights(make_session: MakeSession) -> None:
-    assert torch.equal(outputs(make_session()), outputs(make_session("layers_replaced_late")))
+    assert torch.equal(outputs(session), outputs(make_session()))
+    assert moved(session) == {"readout.weight", "readout.bias"}
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_a_session_with_a_fault_trains_to_its_end(make_session: MakeSession, fault: str) -> None:
-    """Names of parameters stay as they are, so that nothing in a record tells of the fault."""
+def test_faulty_session_trains_and_keeps_parameter_names(make_session: MakeSession, fault: str) -> None:
     settings: dict[str, Any] = {}
     if fault in ("mean_over_time", "read_in_reverse"):
         settings["supervision"] = "every_step"

@@ -14,10 +14,7 @@ Fires = Callable[..., list[str]]
 
 @pytest.fixture
 def fires(training: MakeTraining, evaluation: MakeEvaluation) -> Fires:
-    """Names of the rules that fire on a falling loss, with signals as given at the last evaluation.
-
-    Losses fall by a fifth from one evaluation to the next unless they are given.
-    """
+    """Return the rules that fire on losses (falling by default) with signals at the last evaluation."""
 
     def names(losses: list[float] | None = None, gaps: list[float] | None = None, **last: Any) -> list[str]:
         train = losses or [0.8**number for number in range(5)]
@@ -36,10 +33,6 @@ def fires(training: MakeTraining, evaluation: MakeEvaluation) -> Fires:
     return names
 
 
-def test_a_loss_that_falls_steadily_raises_no_alarm(fires: Fires) -> None:
-    assert fires() == []
-
-
 @pytest.mark.parametrize(
     ("rule", "signals"),
     [
@@ -52,24 +45,25 @@ def test_a_loss_that_falls_steadily_raises_no_alarm(fires: Fires) -> None:
         ("WeightUpdateRatio", {"frozen_parameters": ["layers.0.weight"]}),
     ],
 )
-def test_a_signal_out_of_its_range_fires_its_rule(fires: Fires, rule: str, signals: dict[str, Any]) -> None:
+def test_signal_out_of_range_fires_its_rule(fires: Fires, rule: str, signals: dict[str, Any]) -> None:
     assert fires(**signals) == [rule]
 
 
 @pytest.mark.parametrize(
     "signals",
     [
+        {},
         {"dead_units_by_layer": {"layers.0": 0.5}},
         {"saturated_units_by_layer": {"layers.0": 0.5}},
         {"gradient_zeros_by_layer": {"layers.0": 0.99}},
         {"update_ratio_by_layer": {"layers.0": 9.0}},
     ],
 )
-def test_a_signal_at_its_bound_does_not(fires: Fires, signals: dict[str, Any]) -> None:
+def test_signal_within_range_fires_nothing(fires: Fires, signals: dict[str, Any]) -> None:
     assert fires(**signals) == []
 
 
-def test_the_mean_gradient_is_told_from_the_norm_and_the_number_of_parameters(fires: Fires) -> None:
+def test_mean_gradient_is_derived_from_the_norm(fires: Fires) -> None:
     # 100 parameters, entries as if normal: mean = 0.798 x norm / 10.
     assert "VanishingGradient" not in fires(gradient_norm_by_layer={"layers.0": 1.3e-6})
     assert "VanishingGradient" in fires(gradient_norm_by_layer={"layers.0": 1.2e-6})
@@ -79,25 +73,23 @@ def test_the_mean_gradient_is_told_from_the_norm_and_the_number_of_parameters(fi
     ("losses", "is_still"),
     [([1.0, 0.9995], True), ([1.0, 0.998], False), ([1.0, 1.04], False), ([1.0, 1.06], True)],
 )
-def test_a_loss_must_fall_by_a_thousandth_and_may_rise_by_a_twentieth(
-    fires: Fires, losses: list[float], is_still: bool
-) -> None:
+def test_thresholds_of_a_constant_loss(fires: Fires, losses: list[float], is_still: bool) -> None:
     assert ("LossNotDecreasing" in fires(losses)) == is_still
 
 
-def test_a_validation_loss_a_tenth_above_trainings_is_overfitting(fires: Fires) -> None:
+def test_threshold_of_overfitting(fires: Fires) -> None:
     assert "Overfit" in fires([1.0, 0.5], gaps=[0.0, 0.051])
     assert "Overfit" not in fires([1.0, 0.5], gaps=[0.0, 0.049])
 
 
-def test_overtraining_waits_for_ten_evaluations_without_a_better_validation_loss(fires: Fires) -> None:
+def test_patience_of_overtraining(fires: Fires) -> None:
     still = [1.0 - 0.0009 * number for number in range(11)]
 
     assert "Overtraining" in fires(still)
     assert "Overtraining" not in fires(still[:-1])
 
 
-def test_a_tensor_that_stands_still_for_three_evaluations_is_unchanged(
+def test_tensor_is_unchanged_after_three_evaluations(
     training: MakeTraining, evaluation: MakeEvaluation
 ) -> None:
     history = [evaluation(50 * n, train_loss=0.8**n, validation_loss=0.8**n) for n in range(1, 3)]
@@ -109,10 +101,12 @@ def test_a_tensor_that_stands_still_for_three_evaluations_is_unchanged(
 
     found = sagemaker(made.record, made.history)
 
-    assert ("UnchangedTensor", "fires at update 200") in [(finding.name, finding.told) for finding in found]
+    assert ("UnchangedTensor", "fires at update 200") in [
+        (finding.name, finding.evidence) for finding in found
+    ]
 
 
-def test_a_loss_that_does_not_fall_at_the_beginning_is_poor_initialization(fires: Fires) -> None:
+def test_loss_that_rises_early_is_poor_initialization(fires: Fires) -> None:
     rising = [1.0 + 0.01 * number for number in range(12)]
     falls_first = [0.8**number for number in range(10)] + [1.0] * 6
 
@@ -120,9 +114,7 @@ def test_a_loss_that_does_not_fall_at_the_beginning_is_poor_initialization(fires
     assert "PoorWeightInitialization" not in fires(falls_first)
 
 
-def test_rules_come_in_the_order_in_time_in_which_they_fire(
-    training: MakeTraining, evaluation: MakeEvaluation
-) -> None:
+def test_rules_are_ordered_by_time(training: MakeTraining, evaluation: MakeEvaluation) -> None:
     history = [
         evaluation(50, train_loss=1.0, validation_loss=1.0),
         evaluation(100, train_loss=1.0, validation_loss=1.0),

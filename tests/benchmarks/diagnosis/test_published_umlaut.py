@@ -22,7 +22,7 @@ MakeEvaluation = Callable[..., Evaluation]
         (["Overfitting"], {"train_loss": 0.4, "validation_loss": 0.6}),
     ],
 )
-def test_each_heuristic_answers_to_its_bound(
+def test_bound_of_each_heuristic(
     training: MakeTraining, evaluation: MakeEvaluation, heuristics: list[str], values: dict[str, Any]
 ) -> None:
     made = training(history=[evaluation(50), evaluation(100, **values)])
@@ -30,7 +30,7 @@ def test_each_heuristic_answers_to_its_bound(
     assert [finding.name for finding in umlaut(made.record, made.history)] == heuristics
 
 
-def test_a_very_good_accuracy_is_suspicious_from_the_fourth_epoch_on(
+def test_high_accuracy_is_suspicious_from_the_fourth_epoch(
     training: MakeTraining, evaluation: MakeEvaluation
 ) -> None:
     accuracy = {"metric": "accuracy"}

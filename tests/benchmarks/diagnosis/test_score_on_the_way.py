@@ -13,12 +13,12 @@ MakeEvaluation = Callable[..., Evaluation]
 
 
 def says_too_slow(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Finding, ...]:
-    """A tool that calls slow what has fewer than three evaluations."""
+    """Report a training with fewer than three evaluations as slow."""
     return (Finding("too_slow", frozenset({"too_slow"})),) if len(history) < 3 else ()
 
 
 @pytest.mark.parametrize(("fraction", "left"), [(0.25, 2), (0.5, 4), (0.75, 6), (0.01, 1), (1.0, 8)])
-def test_a_cut_leaves_a_share_of_the_evaluations_and_at_least_one(
+def test_cut_keeps_a_share_and_at_least_one_evaluation(
     training: MakeTraining, evaluation: MakeEvaluation, fraction: float, left: int
 ) -> None:
     whole = training(history=[evaluation(50 * number) for number in range(1, 9)])
@@ -28,9 +28,7 @@ def test_a_cut_leaves_a_share_of_the_evaluations_and_at_least_one(
     assert history == whole.history[:left]
 
 
-def test_a_cut_record_tells_nothing_of_what_comes_later(
-    training: MakeTraining, evaluation: MakeEvaluation
-) -> None:
+def test_cut_record_has_no_later_information(training: MakeTraining, evaluation: MakeEvaluation) -> None:
     scores = [0.1, 0.3, 0.2, 1.0]
     history = [evaluation(50 * number, score=score) for number, score in enumerate(scores, start=1)]
     ended = {"updates": 200, "seconds": 2.0, "score": 1.0, "best_score": 1.0, "chance_loss": 0.17}
@@ -54,14 +52,10 @@ def test_only_healthy_trainings_are_cut(training: MakeTraining, evaluation: Make
     assert [one.is_alarm for one in late] == [False]
 
 
-def test_slow_on_its_way_is_no_loud_alarm(training: MakeTraining) -> None:
+def test_slow_is_no_loud_alarm(training: MakeTraining) -> None:
     case = training().case
     slow, leak = (Finding(name, frozenset({name})) for name in ("too_slow", "leak"))
     unknown = Finding("unknown", frozenset())
 
-    assert [is_loud(Judged(case, found)) for found in ((slow, leak), (leak,), (unknown,), ())] == [
-        False,
-        True,
-        True,
-        False,
-    ]
+    cases = {(slow, leak): False, (leak,): True, (unknown,): True, (): False}
+    assert {found: is_loud(Judged(case, found)) for found in cases} == cases

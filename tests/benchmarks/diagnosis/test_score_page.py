@@ -7,8 +7,8 @@ from benchmarks.diagnosis import sections
 from benchmarks.diagnosis.__main__ import main
 from benchmarks.diagnosis.case import Half
 from benchmarks.diagnosis.judge import Finding
-from benchmarks.diagnosis.judges import BLIND, TOLD
-from benchmarks.diagnosis.labelled import Labelled
+from benchmarks.diagnosis.judges import BLIND, INFORMED
+from benchmarks.diagnosis.labelled import WHY_LEFT_OUT, Labelled
 from benchmarks.diagnosis.page import as_body
 from benchmarks.diagnosis.score import Judged
 from failmap.run_folder.errors import UserError
@@ -22,7 +22,7 @@ NOT_FINITE = {"first_nonfinite": {"tensor": "loss", "update": 70}}
 
 @pytest.fixture
 def half(training: MakeTraining) -> list[Labelled]:
-    """Two healthy trainings, one that diverged and one whose fault did not take."""
+    """Two healthy trainings, one that diverged, and one whose fault had no effect."""
     return [
         training(name="healthy twin", kind_of_healthy="plain"),
         training(name="slow one", kind_of_healthy="slow"),
@@ -31,27 +31,18 @@ def half(training: MakeTraining) -> list[Labelled]:
     ]
 
 
-def test_the_page_counts_what_is_scored_and_what_is_left_out(half: list[Labelled]) -> None:
-    lines = as_body({"tuning": half}).splitlines()
+def test_page_has_counts_and_scores(half: list[Labelled]) -> None:
+    cells = [line.strip("| ").split(" | ") for line in as_body({"tuning": half}).splitlines()]
 
-    assert "| trainings | 4 |" in lines
-    assert "| left out: faulty, and learned all the same | 1 |" in lines
-    assert "| scored, healthy | 2 |" in lines
-    assert "| scored, faulty | 1 |" in lines
-
-
-def test_a_training_that_diverged_is_found_by_every_way_of_judging(half: list[Labelled]) -> None:
-    lines = as_body({"tuning": half}).splitlines()
-
-    assert "| diverged: rate x1000 | 1 of 1, 100 % [21, 100] |" in lines
-    assert (
-        "| diverged | 1 of 1, 100 % [21, 100] | 1 of 1, 100 % [21, 100] | 1 of 1, 100 % [21, 100] |" in lines
-    )
+    assert ["trainings", "4"] in cells
+    assert [f"left out: {WHY_LEFT_OUT[1]}", "1"] in cells
+    assert ["scored, healthy", "2"] in cells
+    assert ["scored, faulty", "1"] in cells
+    assert ["diverged: rate x1000", "1 of 1, 100 % [21, 100]"] in cells
+    assert ["diverged", *["1 of 1, 100 % [21, 100]"] * 3] in cells
 
 
-def test_rules_of_other_tools_are_shown_with_what_they_count_as_right_for(
-    training: MakeTraining, evaluation: Callable[..., Evaluation]
-) -> None:
+def test_page_has_rules_of_other_tools(training: MakeTraining, evaluation: Callable[..., Evaluation]) -> None:
     hot = [evaluation(50), evaluation(100, learning_rate=0.5)]
     trainings = [
         training(name="healthy twin", history=hot),
@@ -65,44 +56,39 @@ def test_rules_of_other_tools_are_shown_with_what_they_count_as_right_for(
     assert f"| UMLAUT | LRHigh | {meant} | 2 | 1 | 1 |" in lines
 
 
-def test_misses_are_causes_told_wrong_and_blind_alarms_that_are_false_or_missing(
-    training: MakeTraining,
-) -> None:
+def test_misses_of_both_modes(training: MakeTraining) -> None:
     healthy, found, wrong = (
         training(label, name=name).case
         for label, name in (("none", "healthy one"), ("leak", "found"), ("leak", "named wrongly"))
     )
-    leak = (Finding("leak", frozenset({"leak"}), "the future is seen"),)
+    leak = (Finding("leak", frozenset({"leak"}), "the future"),)
     frozen = (Finding("frozen", frozenset({"frozen"}), "a | b"),)
 
     lines = sections.misses(
         {
-            TOLD: [Judged(healthy, ()), Judged(found, leak), Judged(wrong, frozen)],
+            INFORMED: [Judged(healthy, ()), Judged(found, leak), Judged(wrong, frozen)],
             BLIND: [Judged(healthy, leak), Judged(found, leak), Judged(wrong, ())],
         }
     ).splitlines()[2:]
 
     assert lines == [
-        "| told | named wrongly | leak | frozen | a / b |",
-        "| blind | healthy one | none | leak | the future is seen |",
+        "| informed | named wrongly | leak | frozen | a / b |",
+        "| blind | healthy one | none | leak | the future |",
         "| blind | named wrongly | leak | none | nothing looked wrong |",
     ]
 
 
-def test_targets_stand_on_the_unseen_half_alone(half: list[Labelled]) -> None:
-    assert "## Targets" not in as_body({"tuning": half})
-    assert "## Targets, on the unseen half" in as_body({"tuning": half, "unseen": half})
-
-
-def test_the_unseen_halfs_misses_are_shown_only_when_asked(half: list[Labelled]) -> None:
+def test_sections_of_the_unseen_half(half: list[Labelled]) -> None:
     halves: dict[Half, list[Labelled]] = {"tuning": half, "unseen": half}
 
+    assert "## Targets" not in as_body({"tuning": half})
+    assert "## Targets" in as_body(halves)
     assert "## Misses, unseen half" not in as_body(halves)
     assert "## Misses, tuning half" in as_body(halves)
     assert "## Misses, unseen half" in as_body(halves, show_misses=True)
 
 
-def test_scoring_the_tuning_half_reads_nothing_of_the_unseen_one(
+def test_scoring_the_tuning_half_does_not_read_the_unseen_one(
     half: list[Labelled], store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for training in half:
@@ -116,6 +102,6 @@ def test_scoring_the_tuning_half_reads_nothing_of_the_unseen_one(
     assert "## The tuning half" in capsys.readouterr().out
 
 
-def test_without_trainings_it_says_how_to_make_them(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"tuning: no trainings there; python -m .* train half=tuning"):
+def test_scoring_without_trainings_suggests_the_command(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"tuning: .*python -m .* train half=tuning"):
         main(["score", "half=tuning", f"folder={tmp_path}"])

@@ -2,35 +2,32 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.diagnosis.request import Request, requested
+from benchmarks.diagnosis.request import Request, parse_request
 from failmap.run_folder.errors import UserError
 
 
-def test_no_word_asks_for_everything() -> None:
-    assert requested([]) == Request(
-        ("train", "score"), ("tuning", "unseen"), Path("runs/diagnosis"), 2, False
-    )
+def test_default_is_everything() -> None:
+    everything = Request(("train", "score"), ("tuning", "unseen"), Path("runs/diagnosis"), 2, False)
+    assert parse_request([]) == everything
 
 
-def test_words_narrow_it_down() -> None:
-    asked = requested(["score", "half=tuning", "folder=elsewhere", "misses=true"])
+def test_arguments() -> None:
+    asked = parse_request(["score", "half=tuning", "folder=elsewhere", "misses=true"])
 
     assert asked == Request(("score",), ("tuning",), Path("elsewhere"), 2, True)
 
 
-def test_mistakes_are_told_all_at_once_with_the_nearest_right_name() -> None:
-    with pytest.raises(UserError) as told:
-        requested(["scor", "half=tunin", "proceses=2", "processes=0", "misses=yes"])
+def test_each_mistake_has_a_line_with_the_nearest_name() -> None:
+    with pytest.raises(UserError) as error:
+        parse_request(["scor", "half=tunin", "proceses=2", "processes=0", "misses=yes"])
 
-    assert told.value.problems == (
-        "scor: no such stage; did you mean score?",
-        "proceses=: no such setting; did you mean processes?",
-        "half=tunin: no such half; did you mean tuning?",
-        "processes=0: how many trainings at a time, 1 or more",
-        "misses=yes: true or false",
-    )
+    expected = (("scor:", "score?"), ("proceses=:", "processes?"), ("half=tunin:", "tuning?"))
+    expected += (("processes=0:", ""), ("misses=yes:", ""))
+    for problem, (key, nearest) in zip(error.value.problems, expected, strict=True):
+        assert problem.startswith(key)
+        assert problem.endswith(nearest)
 
 
-def test_two_stages_are_both_which_no_word_asks_for() -> None:
-    with pytest.raises(UserError, match="train score: name one stage, or none for both"):
-        requested(["train", "score"])
+def test_two_stages_are_a_mistake() -> None:
+    with pytest.raises(UserError, match="train score: "):
+        parse_request(["train", "score"])

@@ -1,4 +1,4 @@
-"""Cases are trained once, their records tell nothing of their labels, and the twin says what took."""
+"""Training of cases, and the effect of their faults."""
 
 import json
 import sys
@@ -15,30 +15,25 @@ from failmap.analysis.diagnosis import Cause
 FAMILY = Family(
     "recall lstm 1x8 T=2",
     "tuning",
-    {
-        "task.name": "delayed_recall",
-        "task.sequence_length": 2,
-        "model.name": "lstm",
-        "model.hidden_size": 8,
-        "train.learning_rate": 0.03,
-        "train.max_updates": 80,
-    },
+    task={"name": "delayed_recall", "sequence_length": 2},
+    model={"name": "lstm", "hidden_size": 8},
+    train={"learning_rate": 0.03, "max_updates": 80},
 )
 (HEALTHY,) = FAMILY.plain(1)
 (SHUFFLED,) = FAMILY.planted("labels_or_loss_wrong", "labels_shuffled", [0])
-(UNHARMED,) = FAMILY.configured("too_slow", "rate as it was", [0], {"train.learning_rate": 0.03})
+(UNHARMED,) = FAMILY.configured("too_slow", "unchanged rate", [0], {"train.learning_rate": 0.03})
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A healthy case, one with a fault, and one whose fault changes nothing, all trained."""
+    """Train a healthy case, one with a fault, and one whose fault has no effect."""
     path = tmp_path_factory.mktemp("diagnosis")
     for case in (HEALTHY, SHUFFLED, UNHARMED):
         train(case, path)
     return path
 
 
-def test_a_fault_took_where_the_training_failed_and_its_twin_learned(folder: Path) -> None:
+def test_fault_took_if_only_the_twin_learned(folder: Path) -> None:
     trainings = {labelled.case: labelled for labelled in read_labelled(folder, "tuning")}
 
     assert {case: labelled.took for case, labelled in trainings.items()} == {
@@ -52,23 +47,22 @@ def test_a_fault_took_where_the_training_failed_and_its_twin_learned(folder: Pat
     assert not read_labelled(folder, "unseen")
 
 
-def test_a_record_tells_nothing_of_its_label(folder: Path) -> None:
+def test_record_does_not_reveal_its_label(folder: Path) -> None:
     healthy, shuffled = (
         json.loads(case_folder(folder, case).record.read_text()) for case in (HEALTHY, SHUFFLED)
     )
 
     for record in (healthy, shuffled):
-        for different in ("summary", "started", "ended"):
-            del record[different]
+        for key in ("summary", "started", "ended"):
+            del record[key]
     assert healthy == shuffled
 
 
-def test_what_is_there_is_not_trained_again_unless_it_is_configured_anew(folder: Path) -> None:
-    told: list[str] = []
+def test_only_changed_cases_are_trained_again(folder: Path) -> None:
+    lines: list[str] = []
 
-    assert train_all([HEALTHY, SHUFFLED], folder, processes=1, progress=told.append) == 0
-    assert not told
-
+    assert train_all([HEALTHY, SHUFFLED], folder, processes=1, progress=lines.append) == 0
+    assert not lines
     assert digest(HEALTHY) == digest(replace(HEALTHY))
     assert digest(HEALTHY) != digest(replace(HEALTHY, fault="labels_shuffled"))
     assert digest(HEALTHY) != digest(replace(HEALTHY, config=SHUFFLED.config.model_copy(update={"seed": 1})))
@@ -81,17 +75,17 @@ def _root_for_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_root_for_processes")
-def test_processes_of_their_own_train_what_is_missing(tmp_path: Path) -> None:
-    told: list[str] = []
+def test_missing_cases_are_trained_in_processes(tmp_path: Path) -> None:
+    lines: list[str] = []
 
-    assert train_all([HEALTHY], tmp_path, processes=1, progress=told.append) == 1
+    assert train_all([HEALTHY], tmp_path, processes=1, progress=lines.append) == 1
     assert [labelled.case for labelled in read_labelled(tmp_path, "tuning")] == [HEALTHY]
-    assert HEALTHY.name in told[0]
+    assert HEALTHY.name in lines[0]
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("_root_for_processes")
-def test_an_interrupt_trains_nothing_that_has_not_begun(tmp_path: Path) -> None:
+def test_interrupt_starts_no_more_trainings(tmp_path: Path) -> None:
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
 
@@ -102,16 +96,14 @@ def test_an_interrupt_trains_nothing_that_has_not_begun(tmp_path: Path) -> None:
     assert 1 <= len(read_labelled(tmp_path, "tuning")) < len(cases)
 
 
-def test_a_faulty_training_waits_for_its_twin(folder: Path, tmp_path: Path) -> None:
+def test_faulty_training_without_twin_is_left_out(folder: Path, tmp_path: Path) -> None:
     train(SHUFFLED, tmp_path)
 
     assert read_labelled(tmp_path, "tuning") == []
 
 
 @pytest.mark.parametrize(("label", "counts"), [("diverged", True), ("oscillating", False)])
-def test_what_is_not_finite_has_diverged_by_the_meaning_of_the_word(
-    folder: Path, label: Cause, counts: bool
-) -> None:
+def test_nonfinite_means_diverged(folder: Path, label: Cause, counts: bool) -> None:
     records = {labelled.case.name: labelled.record for labelled in read_labelled(folder, "tuning")}
     case = replace(SHUFFLED, label=label)
     summary = records[SHUFFLED.name].summary

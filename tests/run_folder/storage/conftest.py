@@ -1,4 +1,4 @@
-"""An S3 server that fails while it is told to: a proxy before the real one."""
+"""A proxy before an S3 server that fails on demand."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-#: 'busy': 503; 'hangs up': before the request is done; 'loses answers': after it.
+#: 'busy': 503; 'hangs up': before the request is executed; 'loses answers': after it.
 Mood = Literal["well", "busy", "hangs up", "loses answers"]
 
 #: Headers that the proxy sets itself.
@@ -17,12 +17,12 @@ _OUR_OWN = ("content-length", "connection", "transfer-encoding", "server", "date
 
 
 class FailingS3:
-    """Hands requests on, or fails.
+    """Forwards requests, or fails.
 
     Attributes:
-        mood: how it answers now.
-        failures_left: after so many failures it is well again; -1: never by itself.
-        num_requests: that came.
+        mood: present behaviour.
+        failures_left: number of failures until it recovers; -1 for no limit.
+        num_requests: number of requests.
     """
 
     def __init__(self, target: str) -> None:
@@ -33,11 +33,11 @@ class FailingS3:
         self._lock = threading.Lock()
 
     def fail(self, mood: Mood, times: int = -1) -> None:
-        """From now on, so many times."""
+        """Fail from now on, by default without limit."""
         self.mood, self.failures_left = mood, times
 
     def next_mood(self) -> Mood:
-        """For the request that just came."""
+        """Count a request and return its treatment."""
         with self._lock:
             self.num_requests += 1
             if self.mood == "well" or self.failures_left == 0:
@@ -48,7 +48,7 @@ class FailingS3:
 
 @pytest.fixture
 def failing_s3(s3_url: str, use_s3: Callable[[str], None]) -> Iterator[FailingS3]:
-    """Stands between this process and the server; well at first."""
+    """Route this process's requests through a proxy that works at first."""
     control = FailingS3(s3_url)
 
     class Handler(BaseHTTPRequestHandler):
@@ -76,13 +76,7 @@ def failing_s3(s3_url: str, use_s3: Callable[[str], None]) -> Iterator[FailingS3
         def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
             self.send_response(status)
             for name, value in headers.items():
-                if name.lower() not in (
-                    "content-length",
-                    "connection",
-                    "transfer-encoding",
-                    "server",
-                    "date",
-                ):
+                if name.lower() not in _OUR_OWN:
                     self.send_header(name, value)
             length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(content))
             self.send_header("Content-Length", length)
@@ -92,8 +86,8 @@ def failing_s3(s3_url: str, use_s3: Callable[[str], None]) -> Iterator[FailingS3
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer  # noqa: N815
 
-        def log_message(self, *told: Any) -> None:
-            """Silent."""
+        def log_message(self, *arguments: Any) -> None:
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

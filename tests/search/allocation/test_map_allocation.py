@@ -59,7 +59,7 @@ def test_cheap_cells_come_first_and_four_seeds_that_agree_decide(make_config: Ma
     assert {job.purpose for job in jobs} == {"default"}
 
 
-def test_facets_come_one_after_the_other_and_only_as_many_as_the_budget_has(make_config: MakeConfig) -> None:
+def test_facets_run_in_order_up_to_the_budget(make_config: MakeConfig) -> None:
     config = make_config(widths=[512, 32, 128], budget={"facets": 2})
     widths = [cell.as_dict()["model.hidden_size"] for cell in cells_in_order(config, cost)]
     assert widths == [512] * 4 + [32] * 4
@@ -95,7 +95,7 @@ def test_an_errored_trial_is_replaced_but_not_for_ever(make_config: MakeConfig) 
     assert len(run_one_by_one(config, lambda _: "errored")) == 4 + 8
 
 
-def test_no_dearer_cell_begins_before_the_seeds_of_the_cheaper_are_asked(make_config: MakeConfig) -> None:
+def test_cheaper_cells_get_their_seeds_first(make_config: MakeConfig) -> None:
     config = make_config()
     agenda = new_agenda(config)
     cells = []
@@ -119,7 +119,7 @@ def test_seeds_that_follow_come_before_a_cell_that_is_not_begun(make_config: Mak
     assert (size(job.cell), job.seed) == (5, 4)
 
 
-def test_other_recipes_are_tried_only_where_the_default_one_does_not_learn(make_config: MakeConfig) -> None:
+def test_other_recipes_only_where_the_default_fails(make_config: MakeConfig) -> None:
     config = make_config(budget={"recipes": 3})
     jobs = run_one_by_one(config, lambda job: "learned" if size(job.cell) < 20 else "failed")
     explored = [job for job in jobs if job.purpose == "explore"]
@@ -128,7 +128,7 @@ def test_other_recipes_are_tried_only_where_the_default_one_does_not_learn(make_
     assert jobs.index(explored[0]) == len(jobs) - len(explored)
 
 
-def test_a_promising_recipe_is_confirmed_on_seeds_that_did_not_choose_it(make_config: MakeConfig) -> None:
+def test_recipe_is_confirmed_on_new_seeds(make_config: MakeConfig) -> None:
     config = make_config(lengths=[5], depths=[1], budget={"recipes": 9})
     jobs = run_one_by_one(config, lambda job: "learned" if job.recipe_index == 2 else "failed")
     assert [(job.recipe_index, job.seed) for job in jobs if job.purpose == "confirm"] == [
@@ -156,7 +156,7 @@ def test_a_grid_that_is_exhausted_ends_the_cell(make_config: MakeConfig) -> None
     assert len(jobs) == num_rates * num_optimizers_and_momenta * num_outputs
 
 
-def test_where_there_is_nothing_but_to_wait_the_next_recipe_is_begun_ahead(make_config: MakeConfig) -> None:
+def test_next_recipe_starts_instead_of_waiting(make_config: MakeConfig) -> None:
     config = make_config(lengths=[5], depths=[1], budget={"recipes": 3})
     agenda = new_agenda(config)
     notes = [begin(agenda, config, job, n) for n in range(4) if (job := agenda.next())]

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.ray
 @pytest.mark.long
-def test_a_run_in_a_bucket_over_a_file_is_begun_and_gone_on_with_after_the_file_has_changed(
+def test_run_in_a_bucket_resumes_after_its_file_changed(
     s3_storage: AnyPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAILMAP_CACHE", str(tmp_path / "cache"))

@@ -40,9 +40,7 @@ def search_in_this_process(config: RunConfig, folder: RunFolder) -> None:
     study.close()
 
 
-def test_a_rescue_that_is_stopped_goes_on_and_an_ablation_of_what_learned(
-    start: Start, tmp_path: Path
-) -> None:
+def test_stopped_rescue_resumes_then_ablation(start: Start, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "tiny")
     where = (f"storage={tmp_path}", "run=tiny")
     search_in_this_process(load(["space=smoke", "model.depth=1", "cluster.cpus=2", *where]), folder)

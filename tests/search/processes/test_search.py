@@ -67,9 +67,7 @@ def test_a_search_from_its_first_trial_to_its_report(start: Start, tmp_path: Pat
 
 
 @pytest.mark.long
-def test_a_run_that_is_interrupted_then_killed_then_loses_a_worker_is_brought_to_its_end(
-    start: Start, tmp_path: Path
-) -> None:
+def test_run_survives_interrupt_kill_and_lost_worker(start: Start, tmp_path: Path) -> None:
     where, folder = (f"storage={tmp_path}", "run=torn"), RunFolder(tmp_path / "torn")
     driver = start("search.run", *WORDS, *where)
     driver.wait_for(lambda: len(ended(folder)) >= 2)
@@ -106,7 +104,7 @@ def test_a_run_that_is_interrupted_then_killed_then_loses_a_worker_is_brought_to
     assert any(record.attempt > 1 for record in records(folder))
 
 
-def test_files_that_are_not_digits_are_told_before_anything_starts(start: Start, tmp_path: Path) -> None:
+def test_invalid_digit_files_fail_before_the_start(start: Start, tmp_path: Path) -> None:
     (tmp_path / "digits").mkdir()
     words = (
         "space=smoke",
@@ -123,9 +121,7 @@ def test_files_that_are_not_digits_are_told_before_anything_starts(start: Start,
 
 
 @pytest.mark.long
-def test_after_a_brief_preflight_other_recipes_are_sampled_and_stopped_by_rank_in_their_cell(
-    start: Start, tmp_path: Path
-) -> None:
+def test_recipes_are_sampled_and_pruned_within_their_cell(start: Start, tmp_path: Path) -> None:
     driver = start(
         "search.run",
         "space=smoke",
@@ -163,7 +159,7 @@ def test_after_a_brief_preflight_other_recipes_are_sampled_and_stopped_by_rank_i
 
 
 @pytest.mark.long
-def test_a_full_disk_is_told_and_resume_goes_on_once_there_is_room(start: Start, tmp_path: Path) -> None:
+def test_run_resumes_after_a_full_disk(start: Start, tmp_path: Path) -> None:
     disk = tmp_path / "small"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "tmpfs", str(disk), "-o"]

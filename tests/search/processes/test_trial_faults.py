@@ -48,9 +48,7 @@ def is_training(worker: psutil.Process) -> bool:
         return False
 
 
-def test_trials_outlive_preemption_death_and_silence_of_their_workers(
-    start: Callable[..., Driver], tmp_path: Path
-) -> None:
+def test_trials_survive_preempted_dead_and_hung_workers(start: Callable[..., Driver], tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "struck")
     driver = start("search.run", *WORDS, f"storage={tmp_path}", "run=struck")
     driver.wait_for(lambda: all(folder.trial(number).history.exists() for number in (0, 1)))

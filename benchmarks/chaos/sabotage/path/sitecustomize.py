@@ -1,4 +1,4 @@
-"""Python runs this at the start of every process whose PYTHONPATH has this folder."""
+"""Plants the faults of a process; Python runs this at the start if the folder is on PYTHONPATH."""
 
 from benchmarks.chaos.sabotage import plant
 

@@ -1,11 +1,11 @@
-"""Ways to spoil a file that a loader can read."""
+"""Corrupted versions of valid files."""
 
 import re
 from functools import cache
 
 from hypothesis import strategies as st
 
-#: What stands where something else is expected.
+#: Replacements for a value of another kind.
 HOSTILE = (
     "1e999", "-1e999", "NaN", "-Infinity", str(10**400), str(2**63), "-1", "0.5", "null", "true", '""', '"x"',
     '"\\u0000"', '"\\ud800"', '"\\u001b]0;owned\\u0007"', '"\\u202e"', "[]", "{}", "[[1]]", '{"a": 1}',
@@ -14,8 +14,8 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def spoilt(valid: bytes) -> st.SearchStrategy[bytes]:
-    """Anything, and valid contents that were cut, flipped, repeated, or have something hostile in them."""
+def corrupted(valid: bytes) -> st.SearchStrategy[bytes]:
+    """Return random bytes, and the valid content with cuts, flipped bits, doubled lines or hostile values."""
     return st.one_of(
         st.binary(max_size=200),
         st.builds(_cut, st.just(valid), st.integers(0, len(valid)), st.integers(0, 40)),
@@ -38,11 +38,11 @@ def _flipped(valid: bytes, bits: list[int]) -> bytes:
 
 
 def _replaced(valid: bytes, which: int, hostile: str) -> bytes:
-    """One value of a JSON or YAML text is something else."""
-    places = _value_places(valid)
-    if not places:
+    """Replace one value of a JSON or YAML text."""
+    spans = _value_spans(valid)
+    if not spans:
         return valid + hostile.encode()
-    start, end = places[which % len(places)]
+    start, end = spans[which % len(spans)]
     return valid[:start] + hostile.encode() + valid[end:]
 
 
@@ -53,9 +53,6 @@ def _doubled(valid: bytes, which: int) -> bytes:
 
 
 @cache
-def _value_places(valid: bytes) -> list[tuple[int, int]]:
-    """Where values stand: quoted texts, numbers, words."""
+def _value_spans(valid: bytes) -> list[tuple[int, int]]:
+    """Return start and end of quoted texts, numbers and words."""
     return [found.span() for found in re.finditer(rb'"[^"\n]*"|-?[0-9][0-9.e+-]*|\b[a-z_]+\b', valid)]
-
-
-# What can be read.
