@@ -12,15 +12,12 @@ from functools import cache, partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar
-
-from pydantic import ConfigDict
 
 from failmap.analysis import diagnosis
 from failmap.analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
 from failmap.analysis.diagnosis.level import reached
 from failmap.run_folder.errors import UserError, run_program
-from failmap.run_folder.parsing import CHECKED, Count, parse
+from failmap.run_folder.parsing import Checked, Count, parse
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, TrialRecord, read_history
 from failmap.run_folder.storage import AnyPath, write_atomically
@@ -33,10 +30,8 @@ _EXPLAINED = ("learned", "failed")
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _Entry(Checked):
     """An entry of causes.jsonl; its key is a digest of what it depends on."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
 
     number: Count
     verdict: Suspicion | None

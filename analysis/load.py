@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
-from pydantic import ConfigDict
 
 from failmap.analysis.explanation import Explanation, checked_history, explain
 from failmap.analysis.run_config import RunConfig, read_config
 from failmap.analysis.table import build_table
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.parsing import CHECKED, Kind, ParseError, parse
+from failmap.run_folder.parsing import Checked, Kind, ParseError, parse
 from failmap.run_folder.paths import RunFolder, is_trial_number, name_problem, names_of_runs
 from failmap.run_folder.records import Evaluation, TrialRecord, Values
 from failmap.run_folder.storage import AnyPath, check_location, parse_location, store_of, write_atomically
@@ -27,10 +26,8 @@ CellKey = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Cost:
+class _Cost(Checked):
     """An entry of costs.json."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
 
     cell: Values
     seconds_per_trial: float

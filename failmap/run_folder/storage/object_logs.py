@@ -4,12 +4,9 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
-
-from pydantic import ConfigDict
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.parsing import CHECKED, Count, ParseError, parse
+from failmap.run_folder.parsing import Checked, Count, ParseError, parse
 from failmap.run_folder.storage.contract import Files
 from failmap.run_folder.storage.location import AnyPath
 
@@ -19,10 +16,8 @@ SEGMENT_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True)
-class _Head:
+class _Head(Checked):
     """The first line of a segment: its number, how long the one before it was, and who writes it."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
 
     segment: Count
     after_bytes: Count
