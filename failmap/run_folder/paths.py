@@ -6,7 +6,6 @@ from pathlib import Path
 
 from failmap.run_folder.storage import AnyPath, is_local, store_of
 
-CONFIG_NAME = "config.yaml"
 MAX_LENGTH = 80
 
 _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -44,7 +43,7 @@ class RunFolder:
 
     path: AnyPath
 
-    config = _Child(CONFIG_NAME)
+    config = _Child("config.yaml")
     provenance = _Child("provenance.json")
     journal = _Child("journal.log")
     lock = _Child("drivers")
@@ -102,10 +101,9 @@ def is_trial_number(name: str) -> bool:
 
 def names_of_runs(storage: AnyPath) -> list[str]:
     """Return the sorted names of the folders that hold a run; none if the storage is missing."""
-    store = store_of(storage)
+    names = store_of(storage).list_folders(storage)
     if is_local(storage):
         # Not read: it may be anything that somebody else put there.
-        folder = Path(str(storage))
-        return [name for name in store.list_folders(storage) if (folder / name / CONFIG_NAME).is_file()]
-    configs = [storage / name / CONFIG_NAME for name in store.list_folders(storage)]
-    return [config.parent.name for config in store.read_many(configs)]
+        return [name for name in names if Path(str(RunFolder(storage / name).config)).is_file()]
+    configs = [RunFolder(storage / name).config for name in names]
+    return [config.parent.name for config in store_of(storage).read_many(configs)]
