@@ -123,9 +123,17 @@ def load_run(folder: RunFolder) -> Run:
     except OSError as error:
         raise UserError(f"{folder.path}: cannot be read: {error.strerror or error}") from None
     config = read_config(copy.config)
-    costs = _read_costs(copy.costs, config.map_paths)
-    own_cells = None if config.shard is None else _read_own_cells(copy.own_cells, config.map_paths)
-    return Run(folder, copy, config, tuple(_read_records(copy)), costs, own_cells)
+    costs = _read(copy.costs, list[_Cost], "a list of costs") or []
+    # Missing until a driver has written it.
+    own = None if config.shard is None else _read(copy.own_cells, list[Values], "a list of cells")
+    return Run(
+        folder,
+        copy,
+        config,
+        tuple(_read_records(copy)),
+        costs={cell_key(cost.cell, config.map_paths): cost.seconds_per_trial for cost in costs},
+        own_cells=None if own is None else frozenset(cell_key(cell, config.map_paths) for cell in own),
+    )
 
 
 def _read_records(folder: RunFolder) -> list[TrialRecord]:
@@ -135,29 +143,13 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
     records = []
     for number in sorted(int(path.name) for path in folder.trials.iterdir() if is_trial_number(path.name)):
         path = folder.trial(number).record
-        try:
-            record = TrialRecord.from_json(read_bounded(path))
-        except FileNotFoundError:
+        record = _read(path, TrialRecord, "a trial's record")
+        if record is None:
             continue
-        except ParseError as error:
-            raise UserError(f"{path}, line {error.line or 1}: {error}") from None
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
         if record.number != number:
             raise UserError(f"{path}: says that it is trial {record.number}")
         records.append(record)
     return records
-
-
-def _read_costs(path: AnyPath, paths: Iterable[str]) -> dict[CellKey, float]:
-    costs = _read(path, list[_Cost], "a list of costs") or []
-    return {cell_key(cost.cell, paths): cost.seconds_per_trial for cost in costs}
-
-
-def _read_own_cells(path: AnyPath, paths: Iterable[str]) -> frozenset[CellKey] | None:
-    """Return the cells of a shard, or None if no driver has written them yet."""
-    cells = _read(path, list[Values], "a list of cells")
-    return None if cells is None else frozenset(cell_key(cell, paths) for cell in cells)
 
 
 def _read(path: AnyPath, kind: type[Kind], description: str) -> Kind | None:
@@ -167,6 +159,6 @@ def _read(path: AnyPath, kind: type[Kind], description: str) -> Kind | None:
     except FileNotFoundError:
         return None
     except ParseError as error:
-        raise UserError(f"{path}{error.place}: {error}") from None
+        raise UserError(f"{path}, line {error.line or 1}: {error}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -8,10 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from failmap.analysis.failure_map import FailureMap, MapCell
+from failmap.analysis.failure_map import FailureMap, MapCell, cause_label
 from failmap.analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
 from failmap.analysis.rate_curve import RateCurve
-from failmap.analysis.why import cause_label
 from failmap.run_folder.storage import AnyPath, write_atomically
 from failmap.run_folder.wording import duration_display, label_lines
 

@@ -26,8 +26,8 @@ END_SHARE, MIN_END = 0.2, 3
 class TrainingCurves:
     """The curves, levels and signals of one training.
 
-    A loss is converted to a skill: 0 is the trained loss of blind guessing, 1 its best possible value, and below
-    0 is worse than guessing.
+    A loss is converted to a skill: 0 is the trained loss of blind guessing, 1 its best possible value, and
+    below 0 is worse than guessing.
 
     Args:
         record: Record of the trial.

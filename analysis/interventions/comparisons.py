@@ -18,7 +18,6 @@ AS_IT_WAS = "as_it_was"
 BY_SEED = "by seed"
 #: If a seed was tried twice, the first of these outcomes counts.
 _BY_EVIDENCE: tuple[Outcome | None, ...] = ("learned", "failed", "censored", None, "errored")
-_FIX_NAMES: dict[str, str] = dict(FIX_WORDS.items())
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Comparison:
     @property
     def words(self) -> str:
         """Return the name of the change in reports."""
-        return _FIX_NAMES.get(self.name, self.name)
+        return FIX_WORDS.get(self.name, self.name)
 
 
 #: A cell and a base within it.

@@ -83,6 +83,11 @@ def setting_display(path: str, value: Any) -> str:
     return text if path == "train.optimizer" else f"{path_display(path)} {text}"
 
 
+def cell_display(paths: Iterable[str], labels: Iterable[Any]) -> str:
+    """Return a cell's labels as text: 'sequence length 20, depth 3'."""
+    return ", ".join(setting_display(path, label) for path, label in zip(paths, labels, strict=True))
+
+
 def is_scale(values: Iterable[Any]) -> bool:
     """Return whether an axis' values are numbers, which have an order, and not names."""
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
