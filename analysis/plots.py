@@ -69,10 +69,7 @@ def draw_failure_map(failure_map: FailureMap) -> Figure:
 
 def write_failure_map(failure_map: FailureMap, path: AnyPath) -> AnyPath:
     """Draw the map and write it atomically as a PNG."""
-    buffer = BytesIO()
-    draw_failure_map(failure_map).savefig(buffer, format="png")
-    write_atomically(path, buffer.getvalue())
-    return path
+    return _save(draw_failure_map(failure_map), path)
 
 
 def write_range_test(curve: RateCurve, path: AnyPath) -> AnyPath:
@@ -95,6 +92,10 @@ def write_range_test(curve: RateCurve, path: AnyPath) -> AnyPath:
     axes.set_ylabel("training loss", color=_INK)
     axes.set_title(curve.title, loc="left", fontsize=11, color=_INK, fontweight="bold", parse_math=False)
     axes.legend(fontsize=8, frameon=False, labelcolor=_INK, loc="lower left")
+    return _save(figure, path)
+
+
+def _save(figure: Figure, path: AnyPath) -> AnyPath:
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
     write_atomically(path, buffer.getvalue())
@@ -119,12 +120,10 @@ def _text(figure: Figure, x: float, y: float, text: str, *, size: float, weight:
 
 def _label_lines(failure_map: FailureMap) -> tuple[list[list[str]], list[list[str]]]:
     """Return the labels of x from left to right and of y from the top down, each as lines."""
-    first_facet = failure_map.facets[0]
-    rows = [label for label, _ in failure_map.rows(first_facet)]
     x_width, y_width = _LABEL_WIDTHS
     return (
         [label_lines(label, x_width) for label in failure_map.shown_labels[0]],
-        [label_lines(label, y_width) for label in rows],
+        [label_lines(label, y_width) for label, _ in failure_map.rows(failure_map.facets[0])],
     )
 
 
@@ -167,19 +166,16 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
         return
     axes.add_patch(Rectangle(box, 0.96, 0.95, facecolor=colour, edgecolor="none"))
     ink = _INK if verdict.state == "unknown" else "white"
-    lines = [(f"{verdict.tally.learned}/{verdict.tally.trials}", 12.0)]
-    if cell.shown_cause:
-        lines.append((cause_label(cell.shown_cause.cause), 6.6))
-    if verdict.tally.trials:
-        low, high = verdict.interval
-        lines.append((f"{low:.2f} to {high:.2f}", 7.2))
-    if verdict.tally.censored:
-        lines.append((f"{verdict.tally.censored} censored", 6.2))
-    if verdict.num_errored:
-        lines.append((f"{verdict.num_errored} errored", 6.2))
-    if verdict.best_recipe:
-        lines.append((f"recipe {verdict.best_recipe}", 6.2))
-    _stack(axes, column + 0.5, row + 0.5, lines, ink)
+    tally = verdict.tally
+    lines = [
+        (f"{tally.learned}/{tally.trials}", 12.0),
+        (cause_label(cell.shown_cause.cause) if cell.shown_cause else "", 6.6),
+        ("{:.2f} to {:.2f}".format(*verdict.interval) if tally.trials else "", 7.2),
+        (f"{tally.censored} censored" if tally.censored else "", 6.2),
+        (f"{verdict.num_errored} errored" if verdict.num_errored else "", 6.2),
+        (f"recipe {verdict.best_recipe}" if verdict.best_recipe else "", 6.2),
+    ]
+    _stack(axes, column + 0.5, row + 0.5, [(text, size) for text, size in lines if text], ink)
 
 
 def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: str) -> None:

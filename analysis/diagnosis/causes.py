@@ -109,7 +109,7 @@ FIX_WORDS: dict[str, str] = {
 CONTROLS: frozenset[str] = frozenset({"every_step_labels", "zero_rate"})
 
 #: The fixes to try against each cause, the most promising first.
-REMEDIES: dict[Cause, tuple[FixName, ...]] = {
+REMEDIES: dict[str, tuple[FixName, ...]] = {
     "none": (),
     "diverged": ("lower_rate", "clip", "warmup", "zero_rate"),
     "exploding_gradient": ("clip", "lower_rate", "warmup", "orthogonal", "layer_norm"),

@@ -144,8 +144,8 @@ def pair(before: Iterable[TrialRecord], after: Iterable[TrialRecord]) -> Pairs:
 def _outcome_by_seed(trials: Iterable[TrialRecord]) -> dict[int, Outcome | None]:
     outcomes: dict[int, Outcome | None] = {}
     for trial in trials:
-        outcome = trial.summary.outcome if trial.summary else None
-        outcomes[trial.seed] = min(outcomes.get(trial.seed, outcome), outcome, key=_BY_EVIDENCE.index)
+        before = outcomes.get(trial.seed, trial.outcome)
+        outcomes[trial.seed] = min(before, trial.outcome, key=_BY_EVIDENCE.index)
     return outcomes
 
 
