@@ -196,11 +196,9 @@ def _kept_entries(path: AnyPath) -> dict[int, _Entry]:
         return {}
     entries = {}
     for line in text.splitlines():
-        try:
+        with suppress(ValueError):
             entry = parse(_Entry, line)
-        except ValueError:
-            continue
-        entries[entry.number] = entry
+            entries[entry.number] = entry
     return entries
 
 

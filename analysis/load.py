@@ -56,7 +56,7 @@ class Run:
     @cached_property
     def table(self) -> pd.DataFrame:
         """Return one row per trial; `analysis.table` defines the columns."""
-        return build_table(self.records, self.explanations, self.config.axis_paths, self._last_evaluation)
+        return build_table(self.records, self.explanations, self.config.axis_paths, self.history)
 
     @cached_property
     def explanations(self) -> Mapping[int, Explanation]:
@@ -83,11 +83,6 @@ class Run:
         self.table.to_parquet(buffer, index=False)
         write_atomically(self.folder.table, buffer.getvalue())
         return self.folder.table
-
-    def _last_evaluation(self, number: int) -> tuple[Evaluation | None, float | None]:
-        """Return the last evaluation of a trial and its best score; None for both without an evaluation."""
-        history = self.history(number)
-        return (history[-1], max(one.score for one in history)) if history else (None, None)
 
 
 def cell_key(labels: Mapping[str, Any], paths: Iterable[str]) -> CellKey:

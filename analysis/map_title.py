@@ -49,9 +49,11 @@ def map_title(run: Run) -> MapTitle:
         any_of(list(map(name_display, settings.texts(f"{part}.name"))) or ["unnamed"])
         for part in ("model", "task")
     )
+    index, _, count = (run.config.shard or "").partition("/")
+    shard = f"; shard {index} of {count}" if run.config.shard else ""
     return MapTitle(
         question=run.config.question or run.config.space,
-        subject=f"{network} on the task {task}" + (f"; {run.config.shard_words}" if run.config.shard else ""),
+        subject=f"{network} on the task {task}" + shard,
         criterion=f"learned: {_criterion(ended, settings)}, within {_update_budget(settings)}"
         + _every_input(run, ended),
         recipes=_recipes(run, settings),

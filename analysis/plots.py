@@ -1,6 +1,8 @@
 """Pictures of the failure map and of range tests. No other module imports matplotlib."""
 
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
 from matplotlib.axes import Axes
@@ -10,7 +12,6 @@ from matplotlib.patches import Patch, Rectangle
 
 from failmap.analysis.failure_map import FailureMap, MapCell, cause_label
 from failmap.analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
-from failmap.analysis.rate_curve import RateCurve
 from failmap.run_folder.storage import AnyPath, write_atomically
 from failmap.run_folder.wording import duration_display, label_lines
 
@@ -33,6 +34,27 @@ _LABEL_WIDTHS = (15, 28)
 _DOTS_PER_INCH = 130
 #: Height of a line and mean width of a character, relative to the font size.
 _LINE_HEIGHT, _CHARACTER_WIDTH = 1.4, 0.6
+
+
+@dataclass(frozen=True)
+class RateCurve:
+    """The training loss while the learning rate increases from update to update.
+
+    Attributes:
+        title: Title of the picture.
+        rates: Learning rate of each update.
+        losses: Training loss of each update.
+        smoothed: Smoothed loss; it ends where the loss is no longer finite.
+        steepest: Rate at which the loss fell fastest; None if it never fell.
+        suggested: Interval of rates to try; None if the loss never fell.
+    """
+
+    title: str
+    rates: Sequence[float]
+    losses: Sequence[float]
+    smoothed: Sequence[float]
+    steepest: float | None
+    suggested: tuple[float, float] | None
 
 
 def draw_failure_map(failure_map: FailureMap) -> Figure:

@@ -9,7 +9,6 @@ from typing import Any
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import Run
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import cell_display, quantity
 
 #: Reduces a trial's measurements to the one that counts.
@@ -31,7 +30,14 @@ def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
     Raises:
         UserError: No trial has such a signal, or it is not a number.
     """
-    histories = {record.number: list(_measured(run, record, signal)) for record in run.cell_records}
+    histories = {
+        record.number: [
+            dict(_numbers(signal, one.signals[signal]))
+            for one in run.history(record.number)
+            if signal in one.signals
+        ]
+        for record in run.cell_records
+    }
     if not any(histories.values()):
         known = {
             name for record in run.cell_records for one in run.history(record.number) for name in one.signals
@@ -50,14 +56,8 @@ def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
     return [["", *(name or signal for name in names), ""], *rows]
 
 
-def _measured(run: Run, record: TrialRecord, signal: str) -> Iterator[dict[str, float]]:
-    """Yield a trial's measurements in order, each by layer; a single number has the layer ''."""
-    for one in run.history(record.number):
-        if signal in one.signals:
-            yield dict(_numbers(signal, one.signals[signal]))
-
-
 def _numbers(signal: str, value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Yield a measurement by layer; a single number has the layer ''."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _numbers(signal, inner, f"{name}.{key}" if name else key)

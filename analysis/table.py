@@ -13,9 +13,6 @@ from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Evaluation, TrialRecord
 from failmap.run_folder.wording import label_text
 
-#: Returns the last evaluation and the best score of a trial that has not ended.
-LastEvaluation = Callable[[int], tuple[Evaluation | None, float | None]]
-
 #: Columns of every table and their types, in order.
 COLUMNS: dict[str, str] = {
     "number": "int64",
@@ -56,7 +53,7 @@ def build_table(
     records: Sequence[TrialRecord],
     explanations: Mapping[int, Explanation],
     axis_paths: Sequence[str],
-    last_evaluation: LastEvaluation,
+    history: Callable[[int], Sequence[Evaluation]],
 ) -> pd.DataFrame:
     """Return one row per trial: `COLUMNS`, then a column per axis and per setting that differs between
     trials.
@@ -69,7 +66,7 @@ def build_table(
     settings = []
     for record in records:
         explanation = explanations[record.number]
-        for column, value in _fixed_values(record, explanation, last_evaluation).items():
+        for column, value in _fixed_values(record, explanation, history).items():
             fixed[column].append(value)
         settings.append({**record.cell, **record.recipe, **dict(flatten(record.config))})
     columns = {column: pd.Series(fixed[column], dtype=dtype) for column, dtype in COLUMNS.items()}
@@ -80,7 +77,7 @@ def build_table(
 
 
 def _fixed_values(
-    record: TrialRecord, explanation: Explanation, last_evaluation: LastEvaluation
+    record: TrialRecord, explanation: Explanation, history: Callable[[int], Sequence[Evaluation]]
 ) -> dict[str, Any]:
     summary = record.summary
     values: dict[str, Any] = {
@@ -103,14 +100,13 @@ def _fixed_values(
             "cause_rule": verdict.rule,
             "cause_evidence": verdict.evidence[0].told if verdict.evidence else None,
         }
-    if summary is None:
-        last, best_score = last_evaluation(record.number)
-        if last is not None:
-            values |= {"updates": last.update, "seconds": last.seconds, "score": last.score}
-        values["best_score"] = best_score
-    else:
+    if summary is not None:
         values |= {column: getattr(summary, column) for column in COLUMNS if hasattr(summary, column)}
         values["outcome"] = summary.outcome or "censored"
+    elif evaluations := history(record.number):
+        last = evaluations[-1]
+        values |= {"updates": last.update, "seconds": last.seconds, "score": last.score}
+        values["best_score"] = max(one.score for one in evaluations)
     return {column: values.get(column) for column in COLUMNS}
 
 

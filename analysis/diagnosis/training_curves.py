@@ -138,11 +138,6 @@ class TrainingCurves:
         return slice(-max(MIN_END, round(END_SHARE * len(self.history))), None)
 
     @cached_property
-    def end_score(self) -> float:
-        """Return the median score at the end."""
-        return middle(self.score[self.end])
-
-    @cached_property
     def end_train_skill(self) -> float:
         """Return the median skill of the training loss at the end."""
         return middle(self.train_skill[self.end])
@@ -168,18 +163,13 @@ class TrainingCurves:
     @cached_property
     def ends_away_from_chance(self) -> bool:
         """Return whether validation left chance and has not returned to it at the end."""
-        is_away = self.end_score > self.chance_score or self.end_validation_skill > LEFT_CHANCE
+        is_away = middle(self.score[self.end]) > self.chance_score or self.end_validation_skill > LEFT_CHANCE
         return self.left_chance and is_away
 
     @cached_property
     def trained_away_from_chance(self) -> bool:
         """Return whether the training loss is clearly below chance at the end."""
         return self.end_train_skill > LEFT_CHANCE
-
-    @cached_property
-    def is_solved(self) -> bool:
-        """Return whether the score is near perfection at one of the last evaluations."""
-        return bool((self.score[-MIN_END:] >= SOLVED_SCORE).any())
 
     @cached_property
     def progress(self) -> float:
@@ -197,9 +187,10 @@ class TrainingCurves:
 
     @cached_property
     def is_getting_somewhere(self) -> bool:
-        """Return whether the training is solved, or validation has left chance and still improves."""
+        """Return whether the score is lately near perfection, or has left chance and still improves."""
         is_better = self.left_chance and self.end_validation_skill > LEFT_CHANCE
-        return self.is_solved or (is_better and self.progress > PROGRESS_LEFT)
+        is_solved = bool((self.score[-MIN_END:] >= SOLVED_SCORE).any())
+        return is_solved or (is_better and self.progress > PROGRESS_LEFT)
 
     # Signals.
 
@@ -226,10 +217,6 @@ class TrainingCurves:
             self._signal_curves[name] = curve(one.signals.get(name) for one in self.history)
         return self._signal_curves[name]
 
-    def measured(self, name: str) -> Curve:
-        """Return the values of a scalar signal at the evaluations that measured it."""
-        return known(self.signal_curve(name))
-
     def curves_by_layer(self, name: str) -> dict[str, Curve]:
         """Return the curves of a signal by layer, from the bottom up."""
         if name not in self._layer_curves:
@@ -240,6 +227,20 @@ class TrainingCurves:
                 layer: curve(table.get(layer) for table in tables) for layer in layers
             }
         return self._layer_curves[name]
+
+    def first_step_shares(self, least_steps: int) -> list[tuple[int, float]]:
+        """Return updates and the first step's share of the last step's gradient, for one label at the end.
+
+        Args:
+            least_steps: Number of steps below which an input is left out.
+        """
+        if self.setting("task.supervision", "last") != "last":
+            return []
+        return [
+            (update, float(norms[0] / norms[-1]))
+            for update, norms in self.lists("gradient_norm_by_step")
+            if norms.size >= least_steps and norms[-1] > 0 and math.isfinite(norms[0])
+        ]
 
     def lists(self, name: str) -> list[tuple[int, Curve]]:
         """Return the updates and values of a signal that is a list of numbers."""

@@ -98,16 +98,14 @@ def _compared_losses(history: Sequence[Evaluation]) -> dict[str, list[float | No
 
 def _step_curves(history: Sequence[Evaluation]) -> list[dict[str, Any]]:
     measured = [one for one in history if one.signals.get("gradient_norm_by_step")]
-    last = len(measured) - 1
-    chosen = sorted({round(index * last / (_NUM_STEP_CURVES - 1)) for index in range(_NUM_STEP_CURVES)})
     return [
         {
-            "update": evaluation.update,
-            "step": evaluation.signals.get("gradient_steps") or list(range(len(norms))),
-            "norm": [short(norm) for norm in norms],
+            "update": one.update,
+            "step": one.signals.get("gradient_steps")
+            or list(range(len(one.signals["gradient_norm_by_step"]))),
+            "norm": [short(norm) for norm in one.signals["gradient_norm_by_step"]],
         }
-        for evaluation in (measured[index] for index in chosen if measured)
-        for norms in (evaluation.signals["gradient_norm_by_step"],)
+        for one in thinned(measured, _NUM_STEP_CURVES)
     ]
 
 

@@ -24,8 +24,9 @@ MAX_TRIALS = 1500
 #: Maximum number of characters of config.yaml and of provenance.json in the page.
 MAX_TEXT = 200_000
 
+_LOADER = PackageLoader("failmap.analysis")
 _TEMPLATES = Environment(
-    loader=PackageLoader("failmap.analysis"),
+    loader=_LOADER,
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -143,6 +144,4 @@ def _text_file(path: AnyPath) -> tuple[str, str]:
 
 def _source(name: str) -> str:
     """Return the text of a template."""
-    loader = _TEMPLATES.loader
-    assert loader is not None
-    return loader.get_source(_TEMPLATES, name)[0]
+    return _LOADER.get_source(_TEMPLATES, name)[0]

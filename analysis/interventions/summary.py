@@ -11,7 +11,6 @@ from failmap.analysis.interventions.comparisons import (
     rescue_comparisons,
 )
 from failmap.analysis.interventions.confirmation import (
-    Confirmation,
     Need,
     confirmations,
     control_lines,
@@ -107,17 +106,12 @@ def _cell_lines(tried: Sequence[Comparison]) -> Iterator[str]:
     """Yield the findings on one base."""
     for index, found in enumerate(confirmations(tried)):
         if index == 0 or found.status == "confirmed":
-            yield _confirmation_line(found)
+            meaning = f" ({CAUSE_WORDS[found.cause]})" if found.cause in CAUSE_WORDS else ""
+            yield f"{found.cause}{meaning} is {found.status}: {found.reason}"
     yield from control_lines(tried)
     best_first = sorted(tried, key=_promise, reverse=True)
     rows = [(one.words, *_numbers(one.pairs), verdict(one)) for one in best_first]
     yield from _aligned([("fix", *_HEADINGS, "verdict"), *rows])
-
-
-def _confirmation_line(found: Confirmation) -> str:
-    """Return 'vanishing_in_depth (little of the input ...) is confirmed: ...'."""
-    meaning = CAUSE_WORDS.get(found.cause)
-    return f"{found.cause}{f' ({meaning})' if meaning else ''} is {found.status}: {found.reason}"
 
 
 def _cautions(comparisons: Sequence[Comparison]) -> list[str]:

@@ -94,10 +94,9 @@ def parse(kind: type[Kind], text: str | bytes, meant: str = "a value") -> Kind:
         ParseError: It is not JSON, or not a value of this type.
     """
     try:
-        value: Kind = _adapter(cast(Hashable, kind)).validate_json(text, strict=True)
+        return cast(Kind, _adapter(cast(Hashable, kind)).validate_json(text, strict=True))
     except ValidationError as error:
         raise _parse_error(error, meant) from None
-    return value
 
 
 def parse_values(kind: type[Kind], values: Any, meant: str = "a value") -> Kind:

@@ -28,7 +28,7 @@ def leaks_across_batch(curves: TrainingCurves) -> Iterator[Evidence]:
     evaluation mode, where batch norm uses stored moments. Karpathy (2019, A recipe for training neural
     networks) recommends this way to find dependencies.
     """
-    share = largest(curves.measured("leak_across_batch"))
+    share = largest(curves.signal_curve("leak_across_batch"))
     if share > LEAK_SHARE:
         told = f"{share:.2g} of the gradient of a sequence's output comes from other sequences of its batch"
         yield Evidence(told, {"leak_across_batch": share})
@@ -39,7 +39,7 @@ def leaks_from_future(curves: TrainingCurves) -> Iterator[Evidence]:
 
     Reads `leak_from_future`, in the same way as `leaks_across_batch`.
     """
-    share = largest(curves.measured("leak_from_future"))
+    share = largest(curves.signal_curve("leak_from_future"))
     if share > LEAK_SHARE:
         told = f"{share:.2g} of the gradient of an output comes from later steps"
         yield Evidence(told, {"leak_from_future": share})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
-from failmap.analysis.diagnosis.series import largest, middle
+from failmap.analysis.diagnosis.series import known, largest, middle
 from failmap.analysis.diagnosis.training_curves import PROGRESS_LEFT, TrainingCurves
 
 #: Number of sequences whose outputs the label probes read.
@@ -56,7 +56,7 @@ def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
     training, validation = _signal(curves, "label_signal"), _signal(curves, "label_signal_validation")
     is_nothing = training.deviations < ABSENT or training.cosine < NEGLIGIBLE
     is_silent = is_nothing and training.cosine < MUCH_LESS * validation.cosine
-    if curves.measured("label_signal").size < MIN_PROBES or curves.end_validation_skill > LEARNED:
+    if known(curves.signal_curve("label_signal")).size < MIN_PROBES or curves.end_validation_skill > LEARNED:
         return
     batch_size = curves.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
@@ -76,13 +76,13 @@ def labels_make_no_difference(curves: TrainingCurves) -> Iterator[Evidence]:
     the outputs, relative to it. float32 leaves 1e-7. The usual bug is a loss that broadcasts (batch, 1)
     against (batch,).
     """
-    shares = curves.measured("label_share")
-    if largest(shares) < NO_DIFFERENCE:
+    share = largest(curves.signal_curve("label_share"))
+    if share < NO_DIFFERENCE:
         told = (
-            f"labels given to other sequences change the gradient to the outputs by {largest(shares):.1g} of "
+            f"labels given to other sequences change the gradient to the outputs by {share:.1g} of "
             "its size: the loss ignores which label belongs to which sequence"
         )
-        yield Evidence(told, {"label_share": largest(shares)})
+        yield Evidence(told, {"label_share": share})
 
 
 def labels_disagree(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -174,7 +174,7 @@ class _Signal(NamedTuple):
 
 def _signal(curves: TrainingCurves, name: str) -> _Signal:
     """Return the mean of a signal, NaN if it was not measured."""
-    cosines = curves.measured(name)
+    cosines = known(curves.signal_curve(name))
     if not cosines.size:
         return _Signal(math.nan, math.nan, math.nan)
     mean, error = float(cosines.mean()), _noise(curves) / math.sqrt(cosines.size)
@@ -191,9 +191,8 @@ def _noise(curves: TrainingCurves) -> float:
     by_step = curves.setting("task.supervision", "last") == "every_step"
     num_labels = _NUM_PROBED * (max(curves.num_steps, 1) if by_step else 1)
     expected = 1 / math.sqrt(num_labels)
-    series = [
-        curves.measured(name) for name in ("label_signal", "label_signal_validation", "label_agreement")
-    ]
+    names = ("label_signal", "label_signal_validation", "label_agreement")
+    series = [known(curves.signal_curve(name)) for name in names]
     freedom = sum(max(cosines.size - 1, 0) for cosines in series)
     if freedom < MIN_FREEDOM:
         return expected

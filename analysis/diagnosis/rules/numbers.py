@@ -1,6 +1,5 @@
 """Rules about numbers out of range: values that are not finite, and gradients that explode."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,13 +44,7 @@ def gradient_grows_back_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     the recurrent Jacobian grow by its largest singular value per step (Bengio et al. 1994; Pascanu et al.
     2013). Two evaluations must show it, since one batch may by chance.
     """
-    shares = curves.numbers("gradient_share_at_first")
-    if curves.setting("task.supervision", "last") == "last":
-        shares += [
-            (update, float(norms[0] / norms[-1]))
-            for update, norms in curves.lists("gradient_norm_by_step")
-            if norms.size > 2 and norms[-1] > 0 and math.isfinite(norms[0])
-        ]
+    shares = curves.numbers("gradient_share_at_first") + curves.first_step_shares(3)
     grown = sorted((share, update) for update, share in shares if share >= GROWTH_IN_TIME)
     if len(grown) >= 2:
         share, update = grown[-1]

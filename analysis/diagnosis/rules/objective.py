@@ -75,8 +75,8 @@ def learns_what_validation_lacks(curves: TrainingCurves) -> Iterator[Evidence]:
     (Kaufman et al. 2012, Leakage in data mining).
     """
     training, validation = _fresh_skills(curves)
-    spoken = middle(curves.measured("label_signal"))
-    heard = middle(curves.measured("label_signal_validation"))
+    spoken = middle(curves.signal_curve("label_signal"))
+    heard = middle(curves.signal_curve("label_signal_validation"))
     if training > LEARNS and validation < training - GAP and spoken - heard > LOUDER:
         told = (
             f"on new sequences training came {training:.0%} of the way from chance and validation "

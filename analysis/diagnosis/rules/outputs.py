@@ -133,7 +133,5 @@ def _allowed_floor(curves: TrainingCurves) -> float:
 
 
 def _head(curves: TrainingCurves) -> str:
-    output = {
-        name: curves.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
-    }
-    return ", ".join(f"output.{name}={value}" for name, value in output.items())
+    paths = ("output.activation", "output.target_range", "output.loss")
+    return ", ".join(f"{path}={curves.setting(path, 'none')}" for path in paths)

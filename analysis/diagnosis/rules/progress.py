@@ -68,13 +68,11 @@ def stands_between(curves: TrainingCurves) -> Iterator[Evidence]:
     """
     training, validation = curves.end_train_skill, curves.end_validation_skill
     is_between = LEFT_CHANCE < validation < SOLVED_SCORE
-    if curves.is_blind or not is_between or curves.progress > PROGRESS_LEFT or training - validation > NO_GAP:
-        return
-    told = (
-        f"validation stalls {validation:.0%} of the way from chance, and training is no further "
-        f"({training:.0%})"
-    )
-    yield Evidence(told, {"validation_skill": validation}, None, curves.updates[-1])
+    is_open = curves.is_blind or curves.progress > PROGRESS_LEFT or training - validation > NO_GAP
+    if is_between and not is_open:
+        told = f"validation stalls {validation:.0%} of the way from chance"
+        told += f", and training is no further ({training:.0%})"
+        yield Evidence(told, {"validation_skill": validation}, None, curves.updates[-1])
 
 
 def network_tiny(curves: TrainingCurves) -> Iterator[Evidence]:

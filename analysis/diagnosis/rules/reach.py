@@ -36,7 +36,7 @@ def gradient_fades_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     1991; Bengio et al. 1994; Pascanu et al. 2013). The median counts, since a network that learns to look
     back raises the share during training.
     """
-    shares = _shares_at_first(curves)
+    shares = curves.numbers("gradient_share_at_first") or curves.first_step_shares(2)
     if not shares or not curves.is_recurrent:
         return
     median = float(np.median([share for _, share in shares]))
@@ -94,18 +94,6 @@ def gradient_fades_in_depth(curves: TrainingCurves) -> Iterator[Evidence]:
     if 0 < below < DEPTH_GRADIENT_SHARE * above:
         told = f"the gradient of {lowest} is {below:.1g}, that of {top} {above:.1g} (medians)"
         yield Evidence(told, {"gradient_lowest": below, "gradient_top": above}, lowest)
-
-
-def _shares_at_first(curves: TrainingCurves) -> list[tuple[int, float]]:
-    """Return the updates and the first step's gradient as a share of the last step's."""
-    shares = curves.numbers("gradient_share_at_first")
-    if shares or curves.setting("task.supervision", "last") != "last":
-        return shares
-    return [
-        (update, float(norms[0] / norms[-1]))
-        for update, norms in curves.lists("gradient_norm_by_step")
-        if norms.size > 1 and norms[-1] > 0 and math.isfinite(norms[0])
-    ]
 
 
 def _short_memory(curves: TrainingCurves) -> Iterator[Evidence]:

@@ -1,6 +1,5 @@
 """Rules about units that are always zero or always saturated."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -88,19 +87,13 @@ def _gate_shares(curves: TrainingCurves) -> dict[str, tuple[float, float]]:
     """
     meant = {"forget", "update"} | ({"input"} if curves.setting("model.chrono") else set())
     tables = [value for _, value in curves.signals("saturation_by_layer") if isinstance(value, dict)]
-    if not tables:
-        return {}
-    ends = tables[0], tables[-1]
-    return {
-        layer: (_least_of(ends[0].get(layer), meant), _least_of(ends[1].get(layer), meant))
-        for layer in ends[0]
-    }
 
+    def least_share(gates: object) -> float:
+        judged = gates.items() if isinstance(gates, dict) else ()
+        return least(curve(share for gate, share in judged if gate not in meant))
 
-def _least_of(gates: object, left_out: set[str]) -> float:
-    if not isinstance(gates, dict):
-        return math.nan
-    return least(curve(share for gate, share in gates.items() if gate not in left_out))
+    layers = tables[0] if tables else {}
+    return {layer: (least_share(tables[0][layer]), least_share(tables[-1].get(layer))) for layer in layers}
 
 
 def _worst_layer(curves: TrainingCurves, signal: str, threshold: float, state: str) -> Iterator[Evidence]:

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import known, largest, least
@@ -59,7 +57,8 @@ def cut_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     if not curves.is_recurrent or curves.setting("task.supervision", "last") != "last":
         return
     lists = [(update, norms) for update, norms in curves.lists("gradient_norm_by_step") if norms.size > 2]
-    if lists and all(_is_cut(norms) for _, norms in lists):
+    is_cut = all(math.isfinite(norms[-1]) and norms[-1] > 0 and (norms[:-1] == 0).all() for _, norms in lists)
+    if lists and is_cut:
         update, norms = lists[0]
         told = f"the last step has a gradient of {norms[-1]:.2g}, every step before it exactly zero"
         yield Evidence(told, {"gradient_norm_at_last_step": float(norms[-1])}, None, update)
@@ -140,11 +139,6 @@ def _is_shut(curves: TrainingCurves) -> bool:
     dead, spread = curves.curves_by_layer("dead_units_by_layer"), curves.curves_by_layer("spread_by_layer")
     is_dead = any(least(shares) >= DEAD_SHARE for shares in dead.values())
     return is_dead or any(known(curve).size and largest(curve) == 0.0 for curve in spread.values())
-
-
-def _is_cut(norms: np.ndarray) -> bool:
-    before, last = norms[:-1], norms[-1]
-    return bool(math.isfinite(last) and last > 0 and (before == 0).all())
 
 
 def _first_named(curves: TrainingCurves, signal: str) -> tuple[int, list[str]]:

@@ -129,7 +129,9 @@ class LocalLog:
                 # An earlier append failed, and so did the truncation after it.
                 os.ftruncate(handle, self._whole_bytes)
             try:
-                _write_all(handle, b"".join(lines))
+                data = b"".join(lines)
+                while data:
+                    data = data[os.write(handle, data) :]
             except OSError:
                 # The next line would be appended to a partial one.
                 os.ftruncate(handle, self._whole_bytes)
@@ -172,8 +174,3 @@ def _make_folders(path: Path) -> None:
     if not path.is_dir():
         _make_folders(path.parent)
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(handle, data) :]

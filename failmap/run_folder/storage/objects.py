@@ -12,6 +12,7 @@ from upath import UPath
 from failmap.run_folder.storage.bounded_files import MAX_BYTES, too_large
 from failmap.run_folder.storage.location import AnyPath
 
+_BOTOCORE = "botocore.exceptions"
 #: HTTP statuses, and error codes of S3 with other statuses, after which the same request may succeed.
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException"})
@@ -42,11 +43,12 @@ def as_os_error(error: Exception, path: AnyPath) -> Exception:
             "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do with the bucket",
             where,
         )
-    if _is_of_botocore(error, "NoCredentialsError", "PartialCredentialsError", "NoAuthTokenError"):
+    if _is_of(_BOTOCORE, error, "NoCredentialsError", "PartialCredentialsError", "NoAuthTokenError"):
         return PermissionError(
             errno.EACCES, "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", where
         )
-    if _is_of_botocore(error, "ConnectionError", "HTTPClientError") or _is_of_aiohttp(error):
+    is_broken = _is_of(_BOTOCORE, error, "ConnectionError", "HTTPClientError")
+    if is_broken or _is_of("aiohttp", error, "ClientError"):
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         at = f" at {endpoint}" if endpoint else ""
         return OSError(
@@ -56,7 +58,7 @@ def as_os_error(error: Exception, path: AnyPath) -> Exception:
         return OSError(errno.ETIMEDOUT, "the object store does not answer", where)
     if isinstance(error, OSError):
         return OSError(error.errno or errno.EINVAL, str(error.strerror or error), where)
-    if _is_of_botocore(error, "BotoCoreError", "ClientError"):
+    if _is_of(_BOTOCORE, error, "BotoCoreError", "ClientError"):
         return OSError(errno.EINVAL, " ".join(str(error).split()), where)
     return error
 
@@ -71,16 +73,10 @@ def _answer(error: Exception) -> tuple[int, str]:
     return 0, ""
 
 
-def _is_of_botocore(error: Exception, *names: str) -> bool:
-    """Return whether botocore raised it. It is not imported: if it has raised, it is loaded."""
-    module = sys.modules.get("botocore.exceptions")
+def _is_of(library: str, error: Exception, *names: str) -> bool:
+    """Return whether it is such an exception of a library. If that has raised, it is already imported."""
+    module = sys.modules.get(library)
     return module is not None and isinstance(error, tuple(getattr(module, name) for name in names))
-
-
-def _is_of_aiohttp(error: Exception) -> bool:
-    """Return whether the connection broke while an answer was read."""
-    module = sys.modules.get("aiohttp")
-    return module is not None and isinstance(error, module.ClientError)
 
 
 class ObjectFiles:

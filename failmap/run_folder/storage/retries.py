@@ -3,7 +3,7 @@
 import errno
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -161,22 +161,9 @@ class _RetryingLog:
     """A log on a disk. A failed append leaves it unchanged, so that a retry repeats nothing."""
 
     def __init__(self, log: LocalLog, backoff: Backoff) -> None:
-        self.log = log
-        self.backoff = backoff
         self.torn_bytes = log.torn_bytes
-
-    def lines(self) -> Iterator[bytes]:
-        """Read lines on demand: those that were yielded cannot be taken back."""
-        return self.log.lines()
-
-    def append(self, lines: Sequence[bytes]) -> None:
-        """Append all lines or none, at each attempt."""
-        self.backoff.run(lambda: self.log.append(lines))
-
-    def sync(self) -> None:
-        """Wait for the disk, without retries.
-
-        After an EIO, Linux drops what it could not write and reports success at the second attempt
-        (https://lwn.net/Articles/752063). The caller must know.
-        """
-        self.log.sync()
+        self.lines = log.lines
+        self.append = backoff.retrying(log.append)
+        # Not retried: after an EIO, Linux drops what it could not write and reports success at the second
+        # attempt (https://lwn.net/Articles/752063). The caller must know.
+        self.sync = log.sync
