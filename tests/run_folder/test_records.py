@@ -1,4 +1,4 @@
-"""What a trial leaves behind is read back as it was written, and files are whole at every moment."""
+"""Records and histories are read as they were written, and a failed write changes nothing."""
 
 import math
 from dataclasses import replace
@@ -37,14 +37,14 @@ RECORD = TrialRecord(
 
 
 @given(EVALUATIONS)
-def test_an_evaluation_survives_its_line(evaluation: Evaluation) -> None:
+def test_evaluation_round_trip(evaluation: Evaluation) -> None:
     line = evaluation.to_line()
     assert "\n" not in line
     assert Evaluation.from_line(line) == evaluation
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "null", '{"update": 1}', '{"update": 1, "what": 2}'])
-def test_what_is_no_evaluation_is_a_value_error(line: str) -> None:
+def test_invalid_evaluation_is_a_value_error(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Evaluation.from_line(line)
 
@@ -52,7 +52,7 @@ def test_what_is_no_evaluation_is_a_value_error(line: str) -> None:
 @pytest.mark.parametrize(
     "value", ["NaN", "-Infinity", "1e999", "-1e999", '"\\ud800"', "[[1e999]]", '{"a": NaN}', "[" * 9_999]
 )
-def test_what_no_table_holds_is_refused_wherever_it_stands(value: str) -> None:
+def test_values_that_no_table_holds_are_refused(value: str) -> None:
     usual = Evaluation(1, 0.5, 0.1, 0.2, 0.3, 0.4, {"norm": 1.5}).to_line()
     assert Evaluation.from_line(usual).signals == {"norm": 1.5}
     for number in ("1.5", "0.2", "0.4"):
@@ -60,17 +60,17 @@ def test_what_no_table_holds_is_refused_wherever_it_stands(value: str) -> None:
             Evaluation.from_line(usual.replace(number, value))
 
 
-def test_a_record_survives_its_file_with_and_without_an_end() -> None:
+def test_record_round_trip() -> None:
     assert TrialRecord.from_json(RECORD.to_json()) == RECORD
     ended = replace(RECORD, summary=Summary("failed", "update budget spent", updates=10, target_score=0.95))
     read = TrialRecord.from_json(ended.to_json())
     assert read.summary is not None
     assert (read.summary.reason, read.summary.target_score) == ("update budget spent", 0.95)
-    assert math.isnan(read.summary.chance_loss), "what JSON has no word for comes back as NaN"
+    assert math.isnan(read.summary.chance_loss), "JSON has no NaN: null is read as NaN"
 
 
 @given(st.lists(EVALUATIONS, max_size=4), st.data())
-def test_a_history_that_was_torn_anywhere_is_read_up_to_its_last_whole_line(
+def test_torn_history_is_read_to_its_last_whole_line(
     tmp_path_factory: pytest.TempPathFactory, evaluations: list[Evaluation], data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("history") / "history.jsonl"
@@ -83,7 +83,7 @@ def test_a_history_that_was_torn_anywhere_is_read_up_to_its_last_whole_line(
     assert list(read_history(path)) == evaluations[:kept]
 
 
-def test_a_corrupt_line_in_the_middle_is_named(tmp_path: Path) -> None:
+def test_corrupt_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     line = Evaluation(1, 0.0, None, None, None, 0.0).to_line()
     path.write_text(f"{line}\nnonsense\n{line}\n")
@@ -91,7 +91,7 @@ def test_a_corrupt_line_in_the_middle_is_named(tmp_path: Path) -> None:
         list(read_history(path))
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+def test_failed_write_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_atomically(path, "old")
     with pytest.raises(UnicodeEncodeError):

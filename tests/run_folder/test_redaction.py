@@ -37,12 +37,12 @@ names = st.from_regex(r"[a-z][a-z0-9_.-]{0,9}", fullmatch=True)
         ),
     ],
 )
-def test_what_is_hidden_and_what_is_not(text: str, shown: str) -> None:
+def test_redact(text: str, shown: str) -> None:
     assert redact(text) == shown
 
 
 @given(scheme=names, user=names, password=passwords, host=names, before=st.text(), after=st.text())
-def test_no_password_before_the_host_is_shown(
+def test_password_before_the_host_is_hidden(
     scheme: str, user: str, password: str, host: str, before: str, after: str
 ) -> None:
     before, after = before.replace(SECRET, ""), after.replace(SECRET, "")
@@ -56,17 +56,17 @@ def test_no_password_before_the_host_is_shown(
     value=passwords.filter(lambda text: not set("&#") & set(text)),
     others=st.lists(names, max_size=3),
 )
-def test_no_parameter_that_is_named_like_a_secret_is_shown(name: str, value: str, others: list[str]) -> None:
+def test_secret_parameters_are_hidden(name: str, value: str, others: list[str]) -> None:
     query = "&".join([*(f"{other}=1" for other in others), f"{name}={value}"])
     assert SECRET not in redact(f"postgresql://host/runs?{query}")
 
 
 @given(text=st.text() | passwords.map(lambda text: f"https://me:{text}@host/?token={text}"))
-def test_what_is_hidden_stays_so(text: str) -> None:
+def test_redact_is_idempotent(text: str) -> None:
     assert redact(redact(text)) == redact(text)
 
 
-def test_no_line_of_an_error_shows_a_secret() -> None:
+def test_user_error_hides_secrets() -> None:
     assert UserError("jornal=postgresql://me:hunter2@host/runs: unknown key").problems == (
         "jornal=postgresql://***@host/runs: unknown key",
     )

@@ -27,7 +27,7 @@ OUTPUTS = ({"activation": "none", "loss": "mse"}, {"activation": "sigmoid", "los
     ("seconds", "told"),
     [(0, "0 s"), (0.5, "0.5 s"), (59, "59 s"), (600, "10 min"), (7200, "2 h"), (1e6, "12 d")],
 )
-def test_a_duration_is_told_in_its_unit(seconds: float, told: str) -> None:
+def test_duration_display(seconds: float, told: str) -> None:
     assert duration_display(seconds) == told
 
 
@@ -56,13 +56,13 @@ def test_a_duration_is_told_in_its_unit(seconds: float, told: str) -> None:
         ("task.path", "a=b", "a=b", "path a=b"),
     ],
 )
-def test_a_label_is_short_and_a_setting_is_complete(path: str, value: Any, label: str, setting: str) -> None:
+def test_label_and_setting_display(path: str, value: Any, label: str, setting: str) -> None:
     for told in (value, label_text(value)):
         assert label_display(path, told) == label
         assert setting_display(path, told) == setting
 
 
-def test_an_axis_is_called_by_what_its_labels_are() -> None:
+def test_axis_display() -> None:
     assert axis_display("output", OUTPUTS) == "activation, loss"
     assert axis_display("task", [{"name": "parity"}, {"name": "adding"}]) == "task"
     assert axis_display("model", [{"initialization": "he"}, {"forget_bias": 1.0}]) == "initialization"
@@ -71,18 +71,18 @@ def test_an_axis_is_called_by_what_its_labels_are() -> None:
     assert path_display("model.name") == "model"
 
 
-def test_labels_that_would_read_alike_are_told_in_full() -> None:
+def test_labels_are_distinct() -> None:
     assert axis_labels("train.learning_rate", [0.001, 0.0010000001]) == ("0.001", "0.0010000001")
 
 
-def test_names_have_no_order_and_numbers_do() -> None:
+def test_is_scale() -> None:
     assert is_scale([1, 2.5])
     assert not is_scale(["adam", "sgd"])
     assert not is_scale([False, True])
     assert not is_scale([None, 1.0])
 
 
-def test_names_and_lists_of_them_read_as_words() -> None:
+def test_names() -> None:
     assert [name_display(name) for name in ("moving_mnist", "encoder_decoder", "cnn_lstm")] == [
         "moving MNIST", "encoder-decoder", "CNN LSTM",
     ]  # fmt: skip
@@ -90,14 +90,14 @@ def test_names_and_lists_of_them_read_as_words() -> None:
     assert any_of(["LSTM"]) == "LSTM"
 
 
-def test_a_label_is_broken_at_spaces_and_long_words_behind_underscores() -> None:
+def test_label_lines() -> None:
     assert label_lines("no activation, bce_with_logits", 28) == ["no activation,", "bce_with_logits"]
     assert label_lines("reconstruction_in_order", 15) == ["reconstruction_", "in_order"]
     assert label_lines("", 5) == [""]
 
 
 @given(st.text("ab_ ", max_size=40), st.integers(1, 30))
-def test_lines_keep_every_letter_and_the_width(label: str, width: int) -> None:
+def test_label_lines_keep_letters_and_width(label: str, width: int) -> None:
     lines = label_lines(label, width)
     assert "".join(lines).replace(" ", "") == label.replace(" ", "")
     assert all(len(line) <= width for line in lines)

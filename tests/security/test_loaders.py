@@ -23,7 +23,7 @@ FEW = settings(
 
 @pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.name)
 @pytest.mark.filterwarnings("ignore")  # Of numbers at the edge of what floats hold.
-def test_a_bad_file_is_read_or_refused_in_a_line(loader: Loader, tmp_path: Path) -> None:
+def test_corrupt_file_is_read_or_refused(loader: Loader, tmp_path: Path) -> None:
     loader.prepare(tmp_path)
     assert offer(loader, tmp_path, loader.valid()) == "accepted"
 
@@ -36,7 +36,7 @@ def test_a_bad_file_is_read_or_refused_in_a_line(loader: Loader, tmp_path: Path)
 
 
 @given(st.text())
-def test_a_line_for_the_user_cannot_steer_a_terminal(text: str) -> None:
+def test_messages_are_printable(text: str) -> None:
     (line,) = UserError(text).problems
     assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in line)
     line.encode()

@@ -28,7 +28,7 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
             yield ast.unparse(node.func), node
 
 
-def test_no_source_file_has_a_call_that_runs_what_it_reads() -> None:
+def test_no_source_file_executes_data() -> None:
     found = set()
     for folder in ("analysis", "benchmarks", "datasets", "models", "search"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -51,9 +51,7 @@ class Malicious:
 
 
 @pytest.mark.parametrize("program", [report.main, status.main, resume.main])
-def test_a_run_of_pickles_is_refused_and_runs_nothing(
-    program: Callable[[Sequence[str]], int], tmp_path: Path
-) -> None:
+def test_pickles_are_refused(program: Callable[[Sequence[str]], int], tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     content = pickle.dumps(Malicious(canary))
     words = ["run=run", f"storage={tmp_path / 'runs'}"]

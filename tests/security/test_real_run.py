@@ -15,16 +15,14 @@ from failmap.search.provenance import begin_session
 SECRET = "s3cr3t-of-mine"
 
 
-def test_everything_is_its_owners_alone(searched: RunFolder) -> None:
+def test_files_are_private(searched: RunFolder) -> None:
     storage = Path(str(searched.path)).parent
     written = [storage, *storage.rglob("*")]
     assert len(written) > 15
     assert {str(path) for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077} == set()
 
 
-def test_a_pickle_in_place_of_the_journal_is_told_in_a_line(
-    real_run: RunFolder, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pickle_as_journal_is_refused(real_run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["run=real", f"storage={real_run.path.parent}"]
     for content in (pickle.dumps(Path("x")), pickle.dumps("a\nb\n")):
         Path(str(real_run.journal)).write_bytes(content)
@@ -36,13 +34,13 @@ def test_a_pickle_in_place_of_the_journal_is_told_in_a_line(
 
 
 @pytest.mark.parametrize("name", ["../real", "/etc", "a/../real", ".."])
-def test_a_report_is_not_made_of_a_run_elsewhere(searched: RunFolder, name: str) -> None:
+def test_report_needs_a_run_in_the_storage(searched: RunFolder, name: str) -> None:
     with pytest.raises(UserError, match="a run's name"):
         find_run(name, str(searched.path.parent))
 
 
 @pytest.mark.parametrize("address", [f"postgresql://u:{SECRET}@127.0.0.1:9/d", f"s3://k:{SECRET}@b/x"])
-def test_a_secret_stands_in_no_file_and_in_no_output(
+def test_secret_is_in_no_file_or_output(
     address: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "RAY_AUTH_TOKEN"):

@@ -47,7 +47,7 @@ def spoilt(value: Any, hostile: str, key: str = "") -> Any:
     return hostile if key in ("reason", "host", "told", "level_told", "gradient_missing") else value
 
 
-def test_a_report_of_hostile_texts_is_written(run: RunFolder) -> None:
+def test_report_of_hostile_texts(run: RunFolder) -> None:
     page = build(run).page.read_text()
     assert "<img" not in page
     assert "\x1b" not in page
@@ -70,11 +70,11 @@ def test_a_report_of_hostile_texts_is_written(run: RunFolder) -> None:
         (-1, -1),
     ],
 )
-def test_texts_that_a_spreadsheet_would_run_are_quoted(cell: object, shown: object) -> None:
+def test_formulas_are_quoted(cell: object, shown: object) -> None:
     assert safe_cell(cell) == shown
 
 
-def test_everything_that_a_report_writes_is_its_owners_alone(tmp_path: Path) -> None:
+def test_report_files_are_private(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         write_run(tmp_path / "run")
@@ -114,7 +114,7 @@ def _told(what: Any) -> str:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("run", [SCRIPT], indirect=True, ids=["script"])
-def test_no_injected_script_runs_and_nothing_is_asked_of_a_network(page: Any, run: RunFolder) -> None:
+def test_page_runs_no_injected_script_and_needs_no_network(page: Any, run: RunFolder) -> None:
     report = build(run).page.as_uri()
     page.goto(report)
     page.locator("button.cell").filter(has_text="/").first.click()

@@ -35,14 +35,14 @@ def little_memory() -> Iterator[None]:
 
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("name", READ)
-def test_a_report_refuses_a_file_that_no_run_has(run: RunFolder, name: str) -> None:
+def test_report_refuses_huge_file(run: RunFolder, name: str) -> None:
     os.truncate(str(run.path / name), HUGE)
     with pytest.raises(UserError, match=r"more than [0-9,]+ bytes"):
         build(run)
 
 
 @pytest.mark.usefixtures("little_memory")
-def test_a_line_without_an_end_is_refused(run: RunFolder) -> None:
+def test_endless_line_is_refused(run: RunFolder) -> None:
     with Path(str(run.trial(1).history)).open("ab") as history:
         history.truncate(1_500_000_000)
     with pytest.raises(UserError, match=r"history.jsonl: more than 10,000,000 bytes"):
@@ -50,7 +50,7 @@ def test_a_line_without_an_end_is_refused(run: RunFolder) -> None:
 
 
 @pytest.mark.usefixtures("little_memory")
-def test_what_is_kept_of_a_run_is_made_anew_instead(run: RunFolder) -> None:
+def test_huge_cache_is_replaced(run: RunFolder) -> None:
     os.truncate(str(run.causes), HUGE)
     build(run)
     assert run.causes.stat().st_size < 100_000
@@ -58,7 +58,7 @@ def test_what_is_kept_of_a_run_is_made_anew_instead(run: RunFolder) -> None:
 
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("name", ["config.yaml", "journal.log", "trials/1/record.json"])
-def test_a_resume_refuses_a_file_that_no_run_has(real_run: RunFolder, name: str) -> None:
+def test_resume_refuses_huge_file(real_run: RunFolder, name: str) -> None:
     os.truncate(str(real_run.path / name), HUGE)
     with pytest.raises(UserError, match=r"more than [0-9,]+ bytes"):
         resume.main(["run=real", f"storage={real_run.path.parent}"])

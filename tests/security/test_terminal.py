@@ -29,7 +29,7 @@ def require_harmless(shown: str) -> None:
 
 @pytest.mark.parametrize("text", [HOSTILE, TITLE, TURNED, MARKUP])
 @pytest.mark.parametrize("put", [str, Text, lambda text: _table(text), lambda text: _table(Text(text))])
-def test_a_text_is_shown_as_it_is_wherever_it_is_put(put: Callable[[str], Any], text: str) -> None:
+def test_text_is_not_markup(put: Callable[[str], Any], text: str) -> None:
     shown = io.StringIO()
     SafeConsole(shown).print(put(text.partition("\r\n")[0]), soft_wrap=True)
     require_harmless(shown.getvalue())
@@ -107,7 +107,7 @@ def test_plans_of_interventions(
     require_harmless(capsys.readouterr().out)
 
 
-def test_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     space = tmp_path / "space.yaml"
     space.write_text(
         f"question: '{MARKUP} :smile:'\ntask: parity\nmodel: lstm\n"

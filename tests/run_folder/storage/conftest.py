@@ -1,4 +1,4 @@
-"""An S3 server that fails while it is told to: a proxy before the real one."""
+"""A proxy in front of a real S3 server that fails on request."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-#: 'busy': 503; 'hangs up': before the request is done; 'loses answers': after it.
+#: 'busy': answers 503; 'hangs up': before the request is carried out; 'loses answers': after that.
 Mood = Literal["well", "busy", "hangs up", "loses answers"]
 
 #: Headers that the proxy sets itself.
@@ -76,13 +76,7 @@ def failing_s3(s3_url: str, use_s3: Callable[[str], None]) -> Iterator[FailingS3
         def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
             self.send_response(status)
             for name, value in headers.items():
-                if name.lower() not in (
-                    "content-length",
-                    "connection",
-                    "transfer-encoding",
-                    "server",
-                    "date",
-                ):
+                if name.lower() not in _OUR_OWN:
                     self.send_header(name, value)
             length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(content))
             self.send_header("Content-Length", length)

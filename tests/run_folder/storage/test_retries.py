@@ -1,4 +1,4 @@
-"""Storage that fails for a while: a real S3 server behind a proxy that fails, and a disk's errors."""
+"""Retries: a real S3 server behind a failing proxy, and errors of a disk."""
 
 import errno
 import os
@@ -18,10 +18,8 @@ def folder(failing_s3: Any) -> AnyPath:
 
 
 @pytest.mark.parametrize("mood", ["busy", "hangs up", "loses answers"])
-class TestAnObjectStoreThatFailsForAWhile:
-    def test_files_are_read_and_written_all_the_same(
-        self, failing_s3: Any, folder: AnyPath, mood: str
-    ) -> None:
+class TestFailingObjectStore:
+    def test_file_access_is_retried(self, failing_s3: Any, folder: AnyPath, mood: str) -> None:
         store = store_of(folder)
         for action in (
             lambda: store.write(folder / "file", b"content"),
@@ -35,13 +33,13 @@ class TestAnObjectStoreThatFailsForAWhile:
             assert action() in (True, None)
             assert failing_s3.failures_left == 0
 
-    def test_who_created_a_file_is_told_so(self, failing_s3: Any, folder: AnyPath, mood: str) -> None:
+    def test_creator_is_recognised(self, failing_s3: Any, folder: AnyPath, mood: str) -> None:
         failing_s3.fail(mood, times=2)
         assert store_of(folder).create(folder / "lock", b"mine")
         failing_s3.fail(mood, times=2)
         assert not store_of(folder).create(folder / "lock", b"another's")
 
-    def test_no_line_of_a_log_is_lost_or_doubled(self, failing_s3: Any, folder: AnyPath, mood: str) -> None:
+    def test_log_has_each_line_once(self, failing_s3: Any, folder: AnyPath, mood: str) -> None:
         path, lines = folder / "journal.log", []
         for session in range(2):
             failing_s3.fail(mood, times=1)
@@ -56,7 +54,7 @@ class TestAnObjectStoreThatFailsForAWhile:
         assert list(store_of(path).open_segments(path).lines()) == lines
 
 
-def test_patience_ends_and_the_error_is_told_as_it_was(failing_s3: Any, folder: AnyPath) -> None:
+def test_last_error_is_raised_after_the_limit(failing_s3: Any, folder: AnyPath) -> None:
     failing_s3.fail("busy")
     with pytest.raises(OSError, match="overloaded or out of order") as told:
         ObjectStore(Backoff(limit_seconds=0.3)).write(folder / "file", b"content")
@@ -65,7 +63,7 @@ def test_patience_ends_and_the_error_is_told_as_it_was(failing_s3: Any, folder: 
     assert failing_s3.num_requests > 2
 
 
-def test_a_log_that_could_not_be_pushed_is_pushed_later(failing_s3: Any, folder: AnyPath) -> None:
+def test_failed_sync_can_be_repeated(failing_s3: Any, folder: AnyPath) -> None:
     path, store = folder / "history.jsonl", ObjectStore(Backoff(limit_seconds=0.1))
     log = store.open_log(path)
     log.append([b"first\n"])
@@ -79,7 +77,7 @@ def test_a_log_that_could_not_be_pushed_is_pushed_later(failing_s3: Any, folder:
 
 
 class Fails:
-    """Fails with one error so many times, then returns how often it was called."""
+    """Fails with one error `times` times, then returns the number of calls."""
 
     def __init__(self, number: int, times: int) -> None:
         self.number = number
@@ -94,24 +92,24 @@ class Fails:
 
 
 @pytest.mark.parametrize("name", ["EIO", "ESTALE", "ETIMEDOUT", "ECONNRESET", "EAGAIN"])
-def test_what_passes_is_tried_again(name: str) -> None:
+def test_transient_error_is_retried(name: str) -> None:
     assert Backoff().run(Fails(getattr(errno, name), times=2)) == 3
 
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EACCES", "EROFS", "ENOENT", "ENOTDIR"])
-def test_what_does_not_pass_is_told_at_once(name: str) -> None:
+def test_permanent_error_is_raised_at_once(name: str) -> None:
     action = Fails(getattr(errno, name), times=1)
     with pytest.raises(OSError, match=os.strerror(getattr(errno, name))):
         Backoff().run(action)
     assert action.num_calls == 1
 
 
-def test_an_error_after_another_counts_for_itself() -> None:
+def test_transient_errors() -> None:
     assert not is_transient(OSError(errno.ENOSPC, "full"))
     assert is_transient(TimeoutError("of a client, without a number"))
 
 
-def test_a_full_disk_leaves_a_log_as_it_was_and_says_so(tmp_path: Path) -> None:
+def test_full_disk_leaves_a_log_unchanged(tmp_path: Path) -> None:
     """The limit of a file's size stands for the disk's: the kernel refuses as late and as partly."""
     resource = pytest.importorskip("resource")
     signal = pytest.importorskip("signal")
