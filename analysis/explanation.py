@@ -7,20 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar
-
-from pydantic import ConfigDict
 
 from failmap.analysis import diagnosis
 from failmap.analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
 from failmap.analysis.diagnosis.level import reached
 from failmap.run_folder.errors import UserError, run_program
-from failmap.run_folder.parsing import CHECKED, Count, parse
+from failmap.run_folder.parsing import Checked, Count, parse
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, TrialRecord, read_history
 from failmap.run_folder.storage import AnyPath, write_atomically
@@ -29,14 +27,11 @@ from failmap.run_folder.storage.bounded_files import read_plain
 #: Number of trials from which on several processes are faster than one: they take half a second to start, and
 #: a history of 120 kB takes 2 ms to read.
 _WORTH_PROCESSES = 1000
-_EXPLAINED = ("learned", "failed")
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _Entry(Checked):
     """An entry of causes.jsonl; its key is a digest of what it depends on."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
 
     number: Count
     verdict: Suspicion | None
@@ -77,7 +72,7 @@ def explain(folder: RunFolder, records: Sequence[TrialRecord], kept_in: AnyPath)
     Raises:
         UserError: A history has a corrupt line.
     """
-    ended = [record for record in records if record.summary and record.summary.outcome in _EXPLAINED]
+    ended = [record for record in records if record.outcome in ("learned", "failed")]
     keys = {record.number: _key(folder, record) for record in ended}
     kept = {
         number: entry
@@ -87,11 +82,14 @@ def explain(folder: RunFolder, records: Sequence[TrialRecord], kept_in: AnyPath)
     made = _make_entries(folder, [record for record in ended if record.number not in kept])
     entries = {number: replace(kept.get(number) or made[number], key=key) for number, key in keys.items()}
     if made:
-        _keep(kept_in, entries.values())
-    return {
-        record.number: _explanation(entries[record.number]) if record.number in entries else Explanation()
-        for record in records
-    }
+        text = "".join(f"{_to_line(entry)}\n" for entry in entries.values())
+        with suppress(OSError):  # The run may be read-only.
+            write_atomically(kept_in, text, survives_power_loss=False)
+    explanations = dict.fromkeys((record.number for record in records), Explanation())
+    for number, entry in entries.items():
+        diagnosis = Diagnosis(entry.verdict, entry.runners_up) if entry.verdict else None
+        explanations[number] = Explanation(diagnosis, entry.level, entry.level_told)
+    return explanations
 
 
 def checked_history(path: AnyPath, most: int | None = None) -> list[Evaluation]:
@@ -108,14 +106,6 @@ def checked_history(path: AnyPath, most: int | None = None) -> list[Evaluation]:
         raise UserError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
         raise UserError(str(error)) from None
-
-
-def _explanation(entry: _Entry) -> Explanation:
-    return Explanation(
-        diagnosis=Diagnosis(entry.verdict, entry.runners_up) if entry.verdict else None,
-        level=entry.level,
-        level_told=entry.level_told,
-    )
 
 
 def _make_entries(folder: RunFolder, records: Sequence[TrialRecord]) -> dict[int, _Entry]:
@@ -147,7 +137,7 @@ def _run_process(folder: RunFolder, numbers: Iterable[int]) -> str:
 
 def _make_entry(folder: RunFolder, record: TrialRecord) -> _Entry:
     path = folder.trial(record.number).history
-    has_learned = record.summary is not None and record.summary.outcome == "learned"
+    has_learned = record.outcome == "learned"
     # A trial that learned is only checked for leaks, which the first evaluation shows.
     history = checked_history(path, most=1 if has_learned else None)
     try:
@@ -206,20 +196,10 @@ def _kept_entries(path: AnyPath) -> dict[int, _Entry]:
         return {}
     entries = {}
     for line in text.splitlines():
-        try:
+        with suppress(ValueError):
             entry = parse(_Entry, line)
-        except ValueError:
-            continue
-        entries[entry.number] = entry
+            entries[entry.number] = entry
     return entries
-
-
-def _keep(path: AnyPath, entries: Iterable[_Entry]) -> None:
-    text = "".join(f"{_to_line(entry)}\n" for entry in entries)
-    try:
-        write_atomically(path, text, survives_power_loss=False)
-    except OSError:
-        return  # The run may be read-only.
 
 
 def _to_line(entry: _Entry) -> str:

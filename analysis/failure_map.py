@@ -3,13 +3,22 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
+from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map_title import MapTitle, map_title
 from failmap.analysis.verdict import STATES, CellVerdict, State, judge
 from failmap.run_folder.records import OUTCOMES, Outcome, TrialRecord
-from failmap.run_folder.wording import axis_display, axis_labels, is_scale, label_text, setting_display
+from failmap.run_folder.wording import (
+    axis_display,
+    axis_labels,
+    is_scale,
+    label_text,
+    quantity,
+    setting_display,
+)
 
 
 @dataclass(frozen=True)
@@ -142,9 +151,6 @@ def build_map(run: Run) -> FailureMap:
             is_elsewhere=is_elsewhere,
         )
 
-    keys: list[CellKey] = [()]
-    for path in config.map_paths:
-        keys = [(*key, label) for key in keys for label in labels[path]]
     return FailureMap(
         title=map_title(run),
         paths=config.map_paths,
@@ -152,7 +158,7 @@ def build_map(run: Run) -> FailureMap:
         shown_labels=tuple(axis_labels(path, labels[path]) for path in config.map_paths),
         axes=tuple(axis_display(path, labels[path]) for path in config.map_paths),
         is_upward=is_scale(config.map_values[config.y]),
-        cells={key: cell(key) for key in keys},
+        cells={key: cell(key) for key in product(*labels.values())},
         outcomes=outcomes,
     )
 
@@ -160,3 +166,29 @@ def build_map(run: Run) -> FailureMap:
 def recipe_display(recipe: dict[str, object]) -> str:
     """Return a recipe as text: 'learning rate 0.003, adam'."""
     return ", ".join(setting_display(path, value) for path, value in recipe.items()) or "as configured"
+
+
+def cause_label(cause: Cause) -> str:
+    """Return a cause as text: 'vanishing in time'."""
+    return "cause unknown" if cause == "unknown" else cause.replace("_", " ")
+
+
+def cause_counts(failure_map: FailureMap) -> dict[Cause, int]:
+    """Return the number of cells that fail, or fail in part, by cause; the most frequent first."""
+    shown = (cell.shown_cause for cell in failure_map.cells.values())
+    return dict(Counter(diagnosis.cause for diagnosis in shown if diagnosis is not None).most_common())
+
+
+def why_line(failure_map: FailureMap) -> str:
+    """Return 'why: 5 cells vanishing in time, 2 partial solution', or '' if no cell fails."""
+    parts = [
+        f"{f'{count:,}' if index else quantity(count, 'cell')} {cause_label(cause)}"
+        for index, (cause, count) in enumerate(cause_counts(failure_map).items())
+    ]
+    return f"why: {', '.join(parts)}" if parts else ""
+
+
+def share_words(diagnosis: CellDiagnosis) -> str:
+    """Return 'vanishing in time: 3 of 4 failed trials'."""
+    failed = quantity(diagnosis.num_failed, "failed trial")
+    return f"{cause_label(diagnosis.cause)}: {diagnosis.num_trials:,} of {failed}"

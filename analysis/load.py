@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
-from pydantic import ConfigDict
 
 from failmap.analysis.explanation import Explanation, checked_history, explain
 from failmap.analysis.run_config import RunConfig, read_config
 from failmap.analysis.table import build_table
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.parsing import CHECKED, Kind, ParseError, parse
+from failmap.run_folder.parsing import Checked, Kind, ParseError, parse
 from failmap.run_folder.paths import RunFolder, is_trial_number, name_problem, names_of_runs
 from failmap.run_folder.records import Evaluation, TrialRecord, Values
 from failmap.run_folder.storage import AnyPath, check_location, parse_location, store_of, write_atomically
@@ -27,10 +26,8 @@ CellKey = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Cost:
+class _Cost(Checked):
     """An entry of costs.json."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
 
     cell: Values
     seconds_per_trial: float
@@ -59,7 +56,7 @@ class Run:
     @cached_property
     def table(self) -> pd.DataFrame:
         """Return one row per trial; `analysis.table` defines the columns."""
-        return build_table(self.records, self.explanations, self.config.axis_paths, self._last_evaluation)
+        return build_table(self.records, self.explanations, self.config.axis_paths, self.history)
 
     @cached_property
     def explanations(self) -> Mapping[int, Explanation]:
@@ -86,11 +83,6 @@ class Run:
         self.table.to_parquet(buffer, index=False)
         write_atomically(self.folder.table, buffer.getvalue())
         return self.folder.table
-
-    def _last_evaluation(self, number: int) -> tuple[Evaluation | None, float | None]:
-        """Return the last evaluation of a trial and its best score; None for both without an evaluation."""
-        history = self.history(number)
-        return (history[-1], max(one.score for one in history)) if history else (None, None)
 
 
 def cell_key(labels: Mapping[str, Any], paths: Iterable[str]) -> CellKey:
@@ -126,9 +118,17 @@ def load_run(folder: RunFolder) -> Run:
     except OSError as error:
         raise UserError(f"{folder.path}: cannot be read: {error.strerror or error}") from None
     config = read_config(copy.config)
-    costs = _read_costs(copy.costs, config.map_paths)
-    own_cells = None if config.shard is None else _read_own_cells(copy.own_cells, config.map_paths)
-    return Run(folder, copy, config, tuple(_read_records(copy)), costs, own_cells)
+    costs = _read(copy.costs, list[_Cost], "a list of costs") or []
+    # Missing until a driver has written it.
+    own = None if config.shard is None else _read(copy.own_cells, list[Values], "a list of cells")
+    return Run(
+        folder,
+        copy,
+        config,
+        tuple(_read_records(copy)),
+        costs={cell_key(cost.cell, config.map_paths): cost.seconds_per_trial for cost in costs},
+        own_cells=None if own is None else frozenset(cell_key(cell, config.map_paths) for cell in own),
+    )
 
 
 def _read_records(folder: RunFolder) -> list[TrialRecord]:
@@ -138,29 +138,13 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
     records = []
     for number in sorted(int(path.name) for path in folder.trials.iterdir() if is_trial_number(path.name)):
         path = folder.trial(number).record
-        try:
-            record = TrialRecord.from_json(read_bounded(path))
-        except FileNotFoundError:
+        record = _read(path, TrialRecord, "a trial's record")
+        if record is None:
             continue
-        except ParseError as error:
-            raise UserError(f"{path}, line {error.line or 1}: {error}") from None
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
         if record.number != number:
             raise UserError(f"{path}: says that it is trial {record.number}")
         records.append(record)
     return records
-
-
-def _read_costs(path: AnyPath, paths: Iterable[str]) -> dict[CellKey, float]:
-    costs = _read(path, list[_Cost], "a list of costs") or []
-    return {cell_key(cost.cell, paths): cost.seconds_per_trial for cost in costs}
-
-
-def _read_own_cells(path: AnyPath, paths: Iterable[str]) -> frozenset[CellKey] | None:
-    """Return the cells of a shard, or None if no driver has written them yet."""
-    cells = _read(path, list[Values], "a list of cells")
-    return None if cells is None else frozenset(cell_key(cell, paths) for cell in cells)
 
 
 def _read(path: AnyPath, kind: type[Kind], description: str) -> Kind | None:
@@ -170,6 +154,6 @@ def _read(path: AnyPath, kind: type[Kind], description: str) -> Kind | None:
     except FileNotFoundError:
         return None
     except ParseError as error:
-        raise UserError(f"{path}{error.place}: {error}") from None
+        raise UserError(f"{path}, line {error.line or 1}: {error}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None

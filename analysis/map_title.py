@@ -1,12 +1,12 @@
 """The title of a failure map, with the budget and the criterion that give 'fails' its meaning."""
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from failmap.analysis.load import CellKey, Run
+from failmap.analysis.load import Run
 from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Summary, TrialRecord
 from failmap.run_folder.wording import (
@@ -45,19 +45,19 @@ def map_title(run: Run) -> MapTitle:
     """Return the title of a run from its records or, without any, from its configuration."""
     settings = _Settings(run)
     ended = [record for record in run.cell_records if record.summary and record.summary.metric]
-    network, task = (name_words_of(settings.texts(f"{part}.name")) for part in ("model", "task"))
+    network, task = (
+        any_of(list(map(name_display, settings.texts(f"{part}.name"))) or ["unnamed"])
+        for part in ("model", "task")
+    )
+    index, _, count = (run.config.shard or "").partition("/")
+    shard = f"; shard {index} of {count}" if run.config.shard else ""
     return MapTitle(
         question=run.config.question or run.config.space,
-        subject=f"{network} on the task {task}" + (f"; {run.config.shard_words}" if run.config.shard else ""),
+        subject=f"{network} on the task {task}" + shard,
         criterion=f"learned: {_criterion(ended, settings)}, within {_update_budget(settings)}"
         + _every_input(run, ended),
         recipes=_recipes(run, settings),
     )
-
-
-def name_words_of(names: Iterable[str]) -> str:
-    """Return several names as text."""
-    return any_of([name_display(name) for name in names] or ["unnamed"])
 
 
 class _Settings:
@@ -148,7 +148,10 @@ def _recipes(run: Run, settings: _Settings) -> str:
     config = run.config
     paths = dict.fromkeys(("train.optimizer", "train.learning_rate", *config.recipe_defaults))
     first = next((record for record in run.cell_records if record.recipe_index == 0), None)
-    chosen = _default_settings(first, settings)
+    if first is not None:
+        chosen = {**dict(flatten(first.config)), **first.recipe}
+    else:
+        chosen = {**dict(flatten(config.base)), **config.recipe_defaults}
     shown = [
         setting_display(path, chosen[path])
         for path in paths
@@ -158,7 +161,8 @@ def _recipes(run: Run, settings: _Settings) -> str:
         and (first is None or path in first.recipe or path not in config.recipe_defaults)
     ]
     parts = [f"default recipe: {', '.join(shown) or 'as configured'}"]
-    most = _most_recipes(run)
+    tried = {(run.cell_key(record.cell), record.recipe_index) for record in run.cell_records}
+    most = max(Counter(cell for cell, _ in tried).values(), default=0)
     if most > 1:
         parts.append(f"up to {most} recipes tried in a cell")
     if config.fail_after_recipes > 1:
@@ -166,19 +170,3 @@ def _recipes(run: Run, settings: _Settings) -> str:
     elif most <= 1:
         parts.append("no other tried")
     return "; ".join(parts)
-
-
-def _default_settings(first: TrialRecord | None, settings: _Settings) -> dict[str, Any]:
-    """Return the settings of the default recipe, from its first trial or from base and axes."""
-    if first is not None:
-        return {**dict(flatten(first.config)), **first.recipe}
-    config = settings.run.config
-    return {**dict(flatten(config.base)), **config.recipe_defaults}
-
-
-def _most_recipes(run: Run) -> int:
-    """Return the largest number of recipes that were tried in a cell."""
-    seen: dict[CellKey, set[int]] = defaultdict(set)
-    for record in run.cell_records:
-        seen[run.cell_key(record.cell)].add(record.recipe_index)
-    return max(map(len, seen.values()), default=0)

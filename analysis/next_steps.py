@@ -1,6 +1,7 @@
 """The commands to continue with after a run, for the terminal and the report."""
 
 import shlex
+from collections.abc import Iterator
 
 from failmap.analysis.failure_map import FailureMap
 from failmap.analysis.load import Run
@@ -38,24 +39,22 @@ def rescue_command(run: Run) -> str:
     return f"{' '.join(program('rescue'))} {_run_arguments(run)}"
 
 
-def _rescue(run: Run, failure_map: FailureMap) -> list[Step]:
-    """Return the rescue, unless fixes were tried in every cell that fails."""
+def _rescue(run: Run, failure_map: FailureMap) -> Iterator[Step]:
+    """Yield the rescue, unless fixes were tried in every cell that fails."""
     failing = [cell for cell in failure_map.cells.values() if cell.verdict.state == "fails"]
-    if all(cell.interventions for cell in failing):
-        return []
-    return [("Fixes for the cells that fail, one change at a time on the same seeds:", rescue_command(run))]
+    if not all(cell.interventions for cell in failing):
+        yield "Fixes for the cells that fail, one change at a time on the same seeds:", rescue_command(run)
 
 
-def _preflight(run: Run, failure_map: FailureMap) -> list[Step]:
-    """Return the preflight check if no trial of the run learned."""
+def _preflight(run: Run, failure_map: FailureMap) -> Iterator[Step]:
+    """Yield the preflight check if no trial of the run learned."""
     arguments = _original_arguments(run)
     if arguments is None or failure_map.outcomes["learned"] or not failure_map.outcomes["failed"]:
-        return []
+        return
     kept = [one for one in arguments if one.partition("=")[0].partition(".")[0] not in _RUN_KEYS]
     if not any(one.startswith("space=") for one in kept):
         kept.insert(0, f"space={run.config.space}")
-    command = command_line("check", *kept)
-    return [("Nothing learned; a check of the configuration without training:", command)]
+    yield "Nothing learned; a check of the configuration without training:", command_line("check", *kept)
 
 
 def _original_arguments(run: Run) -> list[str] | None:
@@ -68,72 +67,58 @@ def _original_arguments(run: Run) -> list[str] | None:
     return arguments if command == "run" else None
 
 
-def _further(run: Run, failure_map: FailureMap) -> list[Step]:
-    """Return the ways to continue this run."""
+def _further(run: Run, failure_map: FailureMap) -> Iterator[Step]:
+    """Yield the ways to continue this run."""
     resume = f"{' '.join(program('resume'))} {_run_arguments(run)}"
     states, budget = failure_map.states, run.config.budget
     recipes, max_seeds = int(budget.get("recipes") or 1), int(budget.get("max_seeds") or 8)
     facets = budget.get("facets")
-    steps = []
     if states["not_run"] or any(record.summary is None for record in run.records):
-        steps.append(("More minutes, where the budget ended:", f"{resume} budget.minutes=30"))
+        yield "More minutes, where the budget ended:", f"{resume} budget.minutes=30"
     if states["unknown"]:
-        more = f"{resume} budget.max_seeds={2 * max_seeds} budget.minutes=30"
-        steps.append(("More seeds, for unknown cells:", more))
+        yield "More seeds, for unknown cells:", f"{resume} budget.max_seeds={2 * max_seeds} budget.minutes=30"
     most = run.config.num_recipes
     if states["fails"] + states["unknown"] and (most is None or recipes < most):
         names = ", ".join(path_display(path) for path in run.config.recipe_defaults)
         wanted = recipes + 2 if most is None else min(recipes + 2, most)
-        more = f"{resume} budget.recipes={wanted} budget.minutes=60"
-        steps.append((f"More recipes ({names}), where the default recipe fails:", more))
+        purpose = f"More recipes ({names}), where the default recipe fails:"
+        yield purpose, f"{resume} budget.recipes={wanted} budget.minutes=60"
     if facets and len(failure_map.facets) > facets:
         path = failure_map.paths[2]
         added = setting_display(path, run.config.map_values[path][facets])
-        more = f"{resume} budget.facets={facets + 1} budget.minutes=120"
-        steps.append((f"The next map: {added}, too:", more))
-    return steps
+        yield f"The next map: {added}, too:", f"{resume} budget.facets={facets + 1} budget.minutes=120"
 
 
-def _merge(run: Run) -> list[Step]:
-    """Return the command that merges shards, if the run is one."""
-    if run.config.shard is None:
-        return []
-    arguments = _run_arguments(run).replace(run.folder.name, run.folder.name.rpartition(".")[0], 1)
-    purpose = "One map of all shards, once their folders are in one storage (docs/shards.md):"
-    return [(purpose, f"{' '.join(program('merge'))} {arguments}")]
+def _merge(run: Run) -> Iterator[Step]:
+    """Yield the command that merges shards, if the run is one."""
+    if run.config.shard is not None:
+        arguments = _run_arguments(run).replace(run.folder.name, run.folder.name.rpartition(".")[0], 1)
+        purpose = "One map of all shards, once their folders are in one storage (docs/shards.md):"
+        yield purpose, f"{' '.join(program('merge'))} {arguments}"
 
 
-def _elsewhere(run: Run) -> list[Step]:
-    """Return larger and related runs, if the map is one of depth over length."""
+def _elsewhere(run: Run) -> Iterator[Step]:
+    """Yield larger and related runs, if the map is one of depth over length."""
     config = run.config
     if config.space not in _DEPTH_SPACES or not set(config.map_values) >= _DEPTH_AXES:
-        return []
+        return
     task, network = config.setting("task.name"), config.setting("model.name")
     space = [f"space={config.space}"] if config.space != next(iter(_DEPTH_SPACES)) else []
     space += [f"model={network}"] if network != _DEPTH_SPACES[config.space] else []
     lengths = config.map_values["task.sequence_length"]
     if not is_scale(lengths):
-        return []
+        return
     longest = max(lengths)
     wide = [f"task={task}"] if task != "adding" else []
     wide += _task_arguments(run)
     wide += ["model.hidden_size=512", "model.depth=5", f"task.sequence_length={longest}"]
     begin = " ".join([*program("run"), *space])
-    steps = [
-        (
-            f"512 units, 5 layers, length {longest}, 5 seeds, on a GPU cluster:",
-            f"{begin} budget=full {shlex.join(wide)} cluster.address=auto",
-        )
-    ]
+    purpose = f"512 units, 5 layers, length {longest}, 5 seeds, on a GPU cluster:"
+    yield purpose, f"{begin} budget=full {shlex.join(wide)} cluster.address=auto"
     if task == "adding":
         supervised = "map.facet=task.supervision task.supervision=every_step,last model.hidden_size=32"
-        steps.append(
-            (
-                "The same map of odd or even, a label at every step beside one at the last step only:",
-                f"{begin} task=parity {supervised} budget.facets=2 budget.minutes=15",
-            )
-        )
-    return steps
+        purpose = "The same map of odd or even, a label at every step beside one at the last step only:"
+        yield purpose, f"{begin} task=parity {supervised} budget.facets=2 budget.minutes=15"
 
 
 def _task_arguments(run: Run) -> list[str]:

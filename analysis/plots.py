@@ -1,6 +1,8 @@
 """Pictures of the failure map and of range tests. No other module imports matplotlib."""
 
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
 from matplotlib.axes import Axes
@@ -8,10 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from failmap.analysis.failure_map import FailureMap, MapCell
+from failmap.analysis.failure_map import FailureMap, MapCell, cause_label
 from failmap.analysis.palette import FAILS, LEARNS, cell_colour, unknown_colour
-from failmap.analysis.rate_curve import RateCurve
-from failmap.analysis.why import cause_label
 from failmap.run_folder.storage import AnyPath, write_atomically
 from failmap.run_folder.wording import duration_display, label_lines
 
@@ -34,6 +34,27 @@ _LABEL_WIDTHS = (15, 28)
 _DOTS_PER_INCH = 130
 #: Height of a line and mean width of a character, relative to the font size.
 _LINE_HEIGHT, _CHARACTER_WIDTH = 1.4, 0.6
+
+
+@dataclass(frozen=True)
+class RateCurve:
+    """The training loss while the learning rate increases from update to update.
+
+    Attributes:
+        title: Title of the picture.
+        rates: Learning rate of each update.
+        losses: Training loss of each update.
+        smoothed: Smoothed loss; it ends where the loss is no longer finite.
+        steepest: Rate at which the loss fell fastest; None if it never fell.
+        suggested: Interval of rates to try; None if the loss never fell.
+    """
+
+    title: str
+    rates: Sequence[float]
+    losses: Sequence[float]
+    smoothed: Sequence[float]
+    steepest: float | None
+    suggested: tuple[float, float] | None
 
 
 def draw_failure_map(failure_map: FailureMap) -> Figure:
@@ -70,10 +91,7 @@ def draw_failure_map(failure_map: FailureMap) -> Figure:
 
 def write_failure_map(failure_map: FailureMap, path: AnyPath) -> AnyPath:
     """Draw the map and write it atomically as a PNG."""
-    buffer = BytesIO()
-    draw_failure_map(failure_map).savefig(buffer, format="png")
-    write_atomically(path, buffer.getvalue())
-    return path
+    return _save(draw_failure_map(failure_map), path)
 
 
 def write_range_test(curve: RateCurve, path: AnyPath) -> AnyPath:
@@ -96,6 +114,10 @@ def write_range_test(curve: RateCurve, path: AnyPath) -> AnyPath:
     axes.set_ylabel("training loss", color=_INK)
     axes.set_title(curve.title, loc="left", fontsize=11, color=_INK, fontweight="bold", parse_math=False)
     axes.legend(fontsize=8, frameon=False, labelcolor=_INK, loc="lower left")
+    return _save(figure, path)
+
+
+def _save(figure: Figure, path: AnyPath) -> AnyPath:
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
     write_atomically(path, buffer.getvalue())
@@ -120,12 +142,10 @@ def _text(figure: Figure, x: float, y: float, text: str, *, size: float, weight:
 
 def _label_lines(failure_map: FailureMap) -> tuple[list[list[str]], list[list[str]]]:
     """Return the labels of x from left to right and of y from the top down, each as lines."""
-    first_facet = failure_map.facets[0]
-    rows = [label for label, _ in failure_map.rows(first_facet)]
     x_width, y_width = _LABEL_WIDTHS
     return (
         [label_lines(label, x_width) for label in failure_map.shown_labels[0]],
-        [label_lines(label, y_width) for label in rows],
+        [label_lines(label, y_width) for label, _ in failure_map.rows(failure_map.facets[0])],
     )
 
 
@@ -168,19 +188,16 @@ def _draw_cell(axes: Axes, column: int, row: int, cell: MapCell) -> None:
         return
     axes.add_patch(Rectangle(box, 0.96, 0.95, facecolor=colour, edgecolor="none"))
     ink = _INK if verdict.state == "unknown" else "white"
-    lines = [(f"{verdict.tally.learned}/{verdict.tally.trials}", 12.0)]
-    if cell.shown_cause:
-        lines.append((cause_label(cell.shown_cause.cause), 6.6))
-    if verdict.tally.trials:
-        low, high = verdict.interval
-        lines.append((f"{low:.2f} to {high:.2f}", 7.2))
-    if verdict.tally.censored:
-        lines.append((f"{verdict.tally.censored} censored", 6.2))
-    if verdict.num_errored:
-        lines.append((f"{verdict.num_errored} errored", 6.2))
-    if verdict.best_recipe:
-        lines.append((f"recipe {verdict.best_recipe}", 6.2))
-    _stack(axes, column + 0.5, row + 0.5, lines, ink)
+    tally = verdict.tally
+    lines = [
+        (f"{tally.learned}/{tally.trials}", 12.0),
+        (cause_label(cell.shown_cause.cause) if cell.shown_cause else "", 6.6),
+        ("{:.2f} to {:.2f}".format(*verdict.interval) if tally.trials else "", 7.2),
+        (f"{tally.censored} censored" if tally.censored else "", 6.2),
+        (f"{verdict.num_errored} errored" if verdict.num_errored else "", 6.2),
+        (f"recipe {verdict.best_recipe}" if verdict.best_recipe else "", 6.2),
+    ]
+    _stack(axes, column + 0.5, row + 0.5, [(text, size) for text, size in lines if text], ink)
 
 
 def _stack(axes: Axes, x: float, y: float, lines: list[tuple[str, float]], ink: str) -> None:

@@ -1,15 +1,14 @@
 """The files of a run's report."""
 
-import csv
-import io
 from dataclasses import dataclass
 
-from failmap.analysis.failure_map import FailureMap, MapCell, build_map
+from failmap.analysis.failure_map import FailureMap, build_map
 from failmap.analysis.html_report.page import render
-from failmap.analysis.interventions import rescue_comparisons, rescue_csv
+from failmap.analysis.interventions.comparisons import rescue_comparisons
+from failmap.analysis.interventions.summary import rescue_csv
 from failmap.analysis.load import Run, load_run
 from failmap.analysis.plots import write_failure_map
-from failmap.analysis.table import safe_row, safe_table
+from failmap.analysis.table import safe_csv, safe_table
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import AnyPath, write_atomically
@@ -25,10 +24,10 @@ class Report:
 
 
 def build(folder: RunFolder) -> Report:
-    """Writes table, picture and report of a run.
+    """Write table, picture and page of a run.
 
     Raises:
-        UserError: a file of the run is corrupt, or the folder cannot be written.
+        UserError: A file of the run is corrupt, or the folder cannot be written.
     """
     run = load_run(folder)
     failure_map = build_map(run)
@@ -49,25 +48,24 @@ def build(folder: RunFolder) -> Report:
 
 
 def cells_csv(failure_map: FailureMap) -> str:
-    """One row a cell."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    counts = ("state", "learned", "trials", "censored", "errored", "low", "high", "recipe_index", "recipe")
-    causes = ("cause", "cause_share", "cause_evidence")
-    rows.writerow(safe_row((*failure_map.paths, *counts, "reason", "cost_seconds", *causes)))
-    for cell in failure_map.cells.values():
-        verdict, tally = cell.verdict, cell.verdict.tally
-        seen = (verdict.state, tally.learned, tally.trials, tally.censored, verdict.num_errored)
-        recipe = (verdict.best_recipe, cell.recipe)
-        told = (verdict.reason, cell.cost_seconds, *_cause_columns(cell))
-        rows.writerow(safe_row((*cell.labels, *seen, *verdict.interval, *recipe, *told)))
-    return text.getvalue()
-
-
-def _cause_columns(cell: MapCell) -> tuple[str, float | None, str]:
-    """Return the cause of most of a cell's failed trials, their share, and the first sentence of evidence."""
-    if cell.diagnosis is None:
-        return "", None, ""
-    share = cell.diagnosis.num_trials / cell.diagnosis.num_failed
-    evidence = cell.diagnosis.evidence[0].told if cell.diagnosis.evidence else ""
-    return cell.diagnosis.cause, round(share, 4), evidence
+    """Return one row per cell, with the cause of most of its failed trials and the first evidence of it."""
+    return safe_csv(
+        {
+            **dict(zip(failure_map.paths, cell.labels, strict=True)),
+            "state": cell.verdict.state,
+            "learned": cell.verdict.tally.learned,
+            "trials": cell.verdict.tally.trials,
+            "censored": cell.verdict.tally.censored,
+            "errored": cell.verdict.num_errored,
+            "low": cell.verdict.interval.low,
+            "high": cell.verdict.interval.high,
+            "recipe_index": cell.verdict.best_recipe,
+            "recipe": cell.recipe,
+            "reason": cell.verdict.reason,
+            "cost_seconds": cell.cost_seconds,
+            "cause": why.cause if (why := cell.diagnosis) else "",
+            "cause_share": round(why.num_trials / why.num_failed, 4) if why else None,
+            "cause_evidence": why.evidence[0].told if why and why.evidence else "",
+        }
+        for cell in failure_map.cells.values()
+    )

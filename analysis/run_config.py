@@ -76,12 +76,6 @@ class RunConfig:
         """Return every axis, those of the map first."""
         return (*self.map_paths, *self.recipe_defaults)
 
-    @property
-    def shard_words(self) -> str:
-        """Return 'shard 2 of 5', or '' if the run has all cells."""
-        index, _, count = (self.shard or "").partition("/")
-        return f"shard {index} of {count}" if self.shard else ""
-
     def joint_values(self, path: str) -> list[Any]:
         """Return the values that the joint choices of a map axis give a path; empty unless all of them do."""
         group, _, field = path.partition(".")
@@ -93,9 +87,7 @@ class RunConfig:
         """Return the value of a dotted path in the base, or None if it is left to an axis or a default."""
         value: Any = self.base
         for key in path.split("."):
-            if not isinstance(value, Mapping) or key not in value:
-                return None
-            value = value[key]
+            value = value.get(key) if isinstance(value, Mapping) else None
         return value
 
 

@@ -1,29 +1,43 @@
 """One signal over the cells of a run."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import Run
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.records import TrialRecord
-from failmap.run_folder.wording import quantity, setting_display
+from failmap.run_folder.wording import cell_display, quantity
+
+#: Reduces a trial's measurements to the one that counts.
+_PICK: dict[str, Callable[[Sequence[float]], float]] = {
+    "first": itemgetter(0),
+    "last": itemgetter(-1),
+    "mean": lambda values: sum(values) / len(values),
+}
 
 
 def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
-    """A row for each cell with its median, or its medians by layer; the first row says what stands below.
+    """Return a heading, and one row per cell with the median of a signal, or its medians by layer.
 
     Args:
-        run: whose trials are looked at; interventions are left out.
-        signal: its name in a history's signals.
-        at: which of a trial's measurements counts: the first, the last, or the mean of all.
+        run: The run; its interventions are left out.
+        signal: Name of the signal.
+        at: Which of a trial's measurements counts: the first, the last, or the mean of all.
 
     Raises:
-        UserError: no trial has such a signal; the nearest name is told. Or it is no number.
+        UserError: No trial has such a signal, or it is not a number.
     """
-    histories = {record.number: list(_measured(run, record, signal)) for record in run.cell_records}
+    histories = {
+        record.number: [
+            dict(_numbers(signal, one.signals[signal]))
+            for one in run.history(record.number)
+            if signal in one.signals
+        ]
+        for record in run.cell_records
+    }
     if not any(histories.values()):
         known = {
             name for record in run.cell_records for one in run.history(record.number) for name in one.signals
@@ -36,20 +50,14 @@ def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
     for cell in build_map(run).cells.values():
         trials = [histories[number] for number in cell.numbers if histories[number]]
         if trials:
-            words = ", ".join(map(setting_display, run.config.map_paths, cell.labels))
-            medians = [_told(_median(trials, name, at)) for name in names]
+            words = cell_display(run.config.map_paths, cell.labels)
+            medians = [_median(trials, name, at) for name in names]
             rows.append([words, *medians, quantity(len(trials), "trial")])
     return [["", *(name or signal for name in names), ""], *rows]
 
 
-def _measured(run: Run, record: TrialRecord, signal: str) -> Iterator[dict[str, float]]:
-    """A trial's measurements in order, each by the layer's name, '' where it is one number."""
-    for one in run.history(record.number):
-        if signal in one.signals:
-            yield dict(_numbers(signal, one.signals[signal]))
-
-
 def _numbers(signal: str, value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Yield a measurement by layer; a single number has the layer ''."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _numbers(signal, inner, f"{name}.{key}" if name else key)
@@ -59,20 +67,10 @@ def _numbers(signal: str, value: Any, name: str = "") -> Iterator[tuple[str, flo
         raise UserError(f"signal={signal}: is a list; the report draws it, for each trial of a chosen cell")
 
 
-def _median(trials: Sequence[Sequence[Mapping[str, float]]], name: str, at: str) -> float:
-    """Over the trials in which it is finite; NaN where there is none."""
+def _median(trials: Sequence[Sequence[Mapping[str, float]]], name: str, at: str) -> str:
+    """Return the median over the trials in which it is finite, or '.' if there are none."""
     of_trials = [
         [table[name] for table in trial if math.isfinite(table.get(name, math.nan))] for trial in trials
     ]
-    picked = [_pick(values, at) for values in of_trials if values]
-    return median(picked) if picked else math.nan
-
-
-def _pick(values: Sequence[float], at: str) -> float:
-    if at == "mean":
-        return sum(values) / len(values)
-    return values[0] if at == "first" else values[-1]
-
-
-def _told(value: float) -> str:
-    return f"{value:.2g}" if math.isfinite(value) else "."
+    picked = [_PICK[at](values) for values in of_trials if values]
+    return f"{median(picked):.2g}" if picked else "."

@@ -16,31 +16,27 @@ class Interval(NamedTuple):
 
 
 @cache  # A call of scipy takes 0.2 ms, and a search asks for the same few counts after every trial.
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
-    """Return Wilson's score interval of a probability (Wilson 1927, JASA 22); 0 to 1 without any trial."""
+def wilson_interval(successes: int, trials: int) -> Interval:
+    """Return Wilson's 95 % interval of a probability (Wilson 1927, JASA 22); 0 to 1 without any trial."""
     from scipy.stats import binomtest
 
     if trials == 0:
         return Interval(0.0, 1.0)
-    interval = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    interval = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
     return Interval(float(interval.low), float(interval.high))
 
 
-def censored_interval(learned: int, trials: int, censored: int, confidence: float = 0.95) -> Interval:
-    """Return an interval of P(learn) that holds whatever the censored trials would have become.
+def censored_interval(learned: int, trials: int, censored: int) -> Interval:
+    """Return a 95 % interval of P(learn) that holds whatever the censored trials would have become.
 
     Args:
         learned: Number of trials that learned.
         trials: Number of all trials that count, including the censored ones.
         censored: Number of trials whose outcome is unknown. The observed share of learned trials lies between
             learned / trials and (learned + censored) / trials.
-        confidence: Level of the two Wilson intervals whose outer ends are returned.
     """
     assert learned + censored <= trials, f"{learned} + {censored} of {trials}"
-    return Interval(
-        wilson_interval(learned, trials, confidence).low,
-        wilson_interval(learned + censored, trials, confidence).high,
-    )
+    return Interval(wilson_interval(learned, trials).low, wilson_interval(learned + censored, trials).high)
 
 
 def exact_paired_test(gained: int, lost: int) -> float:

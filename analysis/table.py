@@ -1,5 +1,7 @@
 """The table of all trials, one row each, in forms that Parquet and CSV files can hold."""
 
+import csv
+import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -10,9 +12,6 @@ from failmap.analysis.explanation import Explanation
 from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Evaluation, TrialRecord
 from failmap.run_folder.wording import label_text
-
-#: Returns the last evaluation and the best score of a trial that has not ended.
-LastEvaluation = Callable[[int], tuple[Evaluation | None, float | None]]
 
 #: Columns of every table and their types, in order.
 COLUMNS: dict[str, str] = {
@@ -54,7 +53,7 @@ def build_table(
     records: Sequence[TrialRecord],
     explanations: Mapping[int, Explanation],
     axis_paths: Sequence[str],
-    last_evaluation: LastEvaluation,
+    history: Callable[[int], Sequence[Evaluation]],
 ) -> pd.DataFrame:
     """Return one row per trial: `COLUMNS`, then a column per axis and per setting that differs between
     trials.
@@ -67,7 +66,7 @@ def build_table(
     settings = []
     for record in records:
         explanation = explanations[record.number]
-        for column, value in _fixed_values(record, explanation, last_evaluation).items():
+        for column, value in _fixed_values(record, explanation, history).items():
             fixed[column].append(value)
         settings.append({**record.cell, **record.recipe, **dict(flatten(record.config))})
     columns = {column: pd.Series(fixed[column], dtype=dtype) for column, dtype in COLUMNS.items()}
@@ -78,7 +77,7 @@ def build_table(
 
 
 def _fixed_values(
-    record: TrialRecord, explanation: Explanation, last_evaluation: LastEvaluation
+    record: TrialRecord, explanation: Explanation, history: Callable[[int], Sequence[Evaluation]]
 ) -> dict[str, Any]:
     summary = record.summary
     values: dict[str, Any] = {
@@ -91,30 +90,24 @@ def _fixed_values(
         "recipe_index": record.recipe_index,
         "attempt": record.attempt,
         "intervention": record.intervention and f"{record.intervention.kind} {record.intervention.name}",
-        **_cause_values(explanation),
+        "level": explanation.level,
     }
-    if summary is None:
-        last, best_score = last_evaluation(record.number)
-        if last is not None:
-            values |= {"updates": last.update, "seconds": last.seconds, "score": last.score}
-        values["best_score"] = best_score
-    else:
+    if explanation.diagnosis is not None:
+        verdict = explanation.diagnosis.verdict
+        values |= {
+            "cause": verdict.cause,
+            "cause_confidence": verdict.confidence,
+            "cause_rule": verdict.rule,
+            "cause_evidence": verdict.evidence[0].told if verdict.evidence else None,
+        }
+    if summary is not None:
         values |= {column: getattr(summary, column) for column in COLUMNS if hasattr(summary, column)}
         values["outcome"] = summary.outcome or "censored"
+    elif evaluations := history(record.number):
+        last = evaluations[-1]
+        values |= {"updates": last.update, "seconds": last.seconds, "score": last.score}
+        values["best_score"] = max(one.score for one in evaluations)
     return {column: values.get(column) for column in COLUMNS}
-
-
-def _cause_values(explanation: Explanation) -> dict[str, Any]:
-    if explanation.diagnosis is None:
-        return {"level": explanation.level}
-    verdict = explanation.diagnosis.verdict
-    return {
-        "level": explanation.level,
-        "cause": verdict.cause,
-        "cause_confidence": verdict.confidence,
-        "cause_rule": verdict.rule,
-        "cause_evidence": verdict.evidence[0].told if verdict.evidence else None,
-    }
 
 
 def _differing_paths(settings: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -138,16 +131,11 @@ def _differing_paths(settings: Iterable[Mapping[str, Any]]) -> list[str]:
 def _series(settings: Sequence[Mapping[str, Any]], path: str) -> pd.Series:
     values = [mapping[path] for mapping in settings if path in mapping]
     types = {type(value) for value in values}
-    if types and types <= {bool}:
-        dtype = "boolean"
-    elif types and types <= {int}:
-        dtype = "Int64"
-    elif types and types <= {int, float}:
-        dtype = "float64"
-    else:
-        texts = [label_text(mapping[path]) if path in mapping else None for mapping in settings]
-        return pd.Series(texts, dtype="string")
-    return pd.Series([mapping.get(path) for mapping in settings], dtype=dtype)
+    for dtype, allowed in (("boolean", {bool}), ("Int64", {int}), ("float64", {int, float})):
+        if types and types <= allowed:
+            return pd.Series([mapping.get(path) for mapping in settings], dtype=dtype)
+    texts = [label_text(mapping[path]) if path in mapping else None for mapping in settings]
+    return pd.Series(texts, dtype="string")
 
 
 def safe_cell(value: Any) -> Any:
@@ -160,9 +148,15 @@ def safe_cell(value: Any) -> Any:
     return value
 
 
-def safe_row(values: Iterable[Any]) -> list[Any]:
-    """Return a row of a CSV file."""
-    return [safe_cell(value) for value in values]
+def safe_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows, which have the same keys, as the text of a CSV file."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for index, row in enumerate(rows):
+        if index == 0:
+            writer.writerow(map(safe_cell, row))
+        writer.writerow(map(safe_cell, row.values()))
+    return text.getvalue()
 
 
 def safe_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -52,6 +52,12 @@ class Tally:
         return censored_interval(self.learned, self.trials, self.censored)
 
     @property
+    def words(self) -> str:
+        """Return '3 of 5', or '3 of 5 (1 censored)'."""
+        censored = f" ({self.censored} censored)" if self.censored else ""
+        return f"{self.learned} of {self.trials}{censored}"
+
+    @property
     def is_above_half(self) -> bool:
         """Whether P(learn) surely lies above one half."""
         return self.interval.low > 0.5

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
+from failmap.analysis.failure_map import why_line
 from failmap.analysis.load import load_run
 from failmap.analysis.next_steps import next_steps
 from failmap.analysis.reporting import Report, build
-from failmap.analysis.why import why_line
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
 from failmap.search.allocation.eta import MapEta, write_costs

@@ -28,7 +28,7 @@ Cause = Literal[
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 #: The meaning of each cause.
-CAUSE_WORDS: dict[Cause, str] = {
+CAUSE_WORDS: dict[str, str] = {
     "none": "nothing is wrong",
     "diverged": "the loss or a weight is no longer finite",
     "exploding_gradient": "gradients grow without bound and throw the weights off",
@@ -79,7 +79,7 @@ FixName = Literal[
 ]
 
 #: The name of each fix in messages and reports.
-FIX_WORDS: dict[FixName, str] = {
+FIX_WORDS: dict[str, str] = {
     "clip": "gradient clipping",
     "lower_rate": "a third of the learning rate",
     "higher_rate": "three times the learning rate",
@@ -105,12 +105,11 @@ FIX_WORDS: dict[FixName, str] = {
     "zero_rate": "a learning rate of nearly zero",
 }
 
-#: Fixes that change the task or only separate causes: their success explains a failure but does not repair
-#: it.
-CONTROLS: frozenset[FixName] = frozenset({"every_step_labels", "zero_rate"})
+#: Fixes that change the task or only separate causes: their success explains a failure but repairs nothing.
+CONTROLS: frozenset[str] = frozenset({"every_step_labels", "zero_rate"})
 
 #: The fixes to try against each cause, the most promising first.
-REMEDIES: dict[Cause, tuple[FixName, ...]] = {
+REMEDIES: dict[str, tuple[FixName, ...]] = {
     "none": (),
     "diverged": ("lower_rate", "clip", "warmup", "zero_rate"),
     "exploding_gradient": ("clip", "lower_rate", "warmup", "orthogonal", "layer_norm"),

@@ -1,6 +1,6 @@
 """Evidence, suspicions and rules: the parts of which a trial's diagnosis is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from failmap.analysis.diagnosis.causes import Cause
@@ -65,23 +65,19 @@ class Diagnosis:
         return self.verdict.confidence
 
 
-#: Returns what it observed in a training, the most important first, or nothing if the rule does not apply.
-Look = Callable[[TrainingCurves], tuple[Evidence, ...]]
-
-
 @dataclass(frozen=True)
 class Rule:
     """A function that detects one cause.
 
     Attributes:
-        look: The function; the rule has its name.
+        look: The function, which yields its observations, the most important first. The rule has its name.
         cause: The cause that it suspects if it observes anything.
         confidence: Share of its correct verdicts (see `RULES`).
         is_certain: Whether it observes the fault itself rather than its consequences. Such rules are also
             asked about a training that makes progress.
     """
 
-    look: Look
+    look: Callable[[TrainingCurves], Iterator[Evidence]]
     cause: Cause
     confidence: float
     is_certain: bool = False
@@ -98,5 +94,5 @@ class Rule:
         """
         if curves.is_blind and curves.is_getting_somewhere and not self.is_certain:
             return None
-        evidence = self.look(curves)
+        evidence = tuple(self.look(curves))
         return Suspicion(self.cause, self.confidence, self.name, evidence) if evidence else None

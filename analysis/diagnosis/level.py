@@ -1,14 +1,14 @@
 """The level that a trial reached: chance, above chance, its training set memorised, or its criterion."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from failmap.analysis.diagnosis.chance import SIGNIFICANCE, significant_metric, upper_tail, validation_size
 from failmap.analysis.diagnosis.series import known
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
-from failmap.analysis.statistics import Interval, wilson_interval
+from failmap.analysis.statistics import wilson_interval
 from failmap.run_folder.records import Evaluation, TrialRecord
 
 LevelName = Literal["at chance", "above chance", "memorised", "learned"]
@@ -17,32 +17,23 @@ LevelName = Literal["at chance", "above chance", "memorised", "learned"]
 MEMORISED_SKILL = 0.9
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """The level that a trial reached.
 
     Attributes:
         name: 'learned': the criterion was met. 'memorised': it was not, and the loss on a finite training set
             came within a tenth of its minimum. 'above chance': neither, and blind guessing reaches the best
             metric of all evaluations in fewer than one of 100 trainings. 'at chance': none of these.
-        told: One sentence with the numbers behind it.
-        best_metric: The best metric of all evaluations.
-        interval: Wilson 95 % interval of an accuracy at that evaluation alone; None for other metrics.
-        p_value: Exact binomial probability that guessing reaches an accuracy, times the number of evaluations
-            (Bonferroni); None for other metrics.
-        is_seen: Whether validation contains every distinct input, including those of training, so that a
-            metric above chance may be memorised.
+        told: One sentence with the numbers behind it: of an accuracy the Wilson 95 % interval at the best
+            evaluation, and the exact binomial probability that guessing reaches it, times the number of
+            evaluations (Bonferroni).
     """
 
     name: LevelName
     told: str
-    best_metric: float
-    interval: Interval | None = None
-    p_value: float | None = None
-    is_seen: bool = False
 
 
-def reached(record: TrialRecord, history: list[Evaluation] | tuple[Evaluation, ...]) -> Level | None:
+def reached(record: TrialRecord, history: Sequence[Evaluation]) -> Level | None:
     """Return the level that a trial reached, or None if no evaluation has a metric or chance is unknown.
 
     A validation accuracy is tested as `task.test_size` / 2 sequences, each of which blind guessing gets right
@@ -54,14 +45,13 @@ def reached(record: TrialRecord, history: list[Evaluation] | tuple[Evaluation, .
     metrics = known(curves.metric)
     if summary is None or not metrics.size or not np.isfinite(significant_metric(record, len(history))):
         return None
-    interval, p_value = None, None
     size, chance = validation_size(record), summary.chance_metric
     if summary.metric == "accuracy":
         best = float(metrics.max())
-        interval = wilson_interval(round(best * size), size)
-        p_value = 1.0
-        if 0 < chance < 1:
-            p_value = min(1.0, len(history) * upper_tail(round(best * size), size, chance))
+        num_right = round(best * size)
+        interval = wilson_interval(num_right, size)
+        tail = upper_tail(num_right, size, chance) if 0 < chance < 1 else 1.0
+        p_value = min(1.0, len(history) * tail)
         is_above = p_value <= SIGNIFICANCE
         told = (
             f"accuracy {best:.3f} ({interval.low:.3f} to {interval.high:.3f}) on {size:,} sequences at the "
@@ -84,4 +74,4 @@ def reached(record: TrialRecord, history: list[Evaluation] | tuple[Evaluation, .
         told = f"the training loss came {skill:.0%} of the way from chance to its minimum; {told}"
     if summary.has_every_input:
         told += "; validation contains every distinct input, including those of training"
-    return Level(name, told, best, interval, p_value, summary.has_every_input)
+    return Level(name, told)

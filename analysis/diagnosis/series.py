@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -95,8 +94,6 @@ def jitter(values: Curve) -> float:
 def turns(values: Curve) -> float:
     """Return the share of inner points at which a curve changes direction: 2/3 for noise, 0 for a straight
     line."""
-    measured = known(values)
-    steps = [step for step in np.diff(measured) if step]
-    if len(steps) < 2:
-        return math.nan
-    return sum(bool(before * after < 0) for before, after in pairwise(steps)) / (len(steps) - 1)
+    steps = np.diff(known(values))
+    steps = steps[steps != 0]
+    return float((steps[1:] * steps[:-1] < 0).mean()) if steps.size > 1 else math.nan

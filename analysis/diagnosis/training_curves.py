@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from failmap.analysis.diagnosis.chance import significant_score
-from failmap.analysis.diagnosis.series import Curve, curve, jitter, known, middle, number, slope
+from failmap.analysis.diagnosis.series import Curve, curve, jitter, known, largest, middle, number, slope
 from failmap.run_folder.records import Evaluation, Summary, TrialRecord
 
 #: Score from which on a training without a criterion counts as solved: nine tenths of the way to perfection.
@@ -17,6 +17,8 @@ SOLVED_SCORE = 0.9
 LEFT_CHANCE = 0.05
 #: Gain in a fifth of a training, as a share of what is left to gain, that counts as progress.
 PROGRESS_LEFT = 0.03
+#: Networks of recurrent layers.
+_RECURRENT = ("rnn", "gru", "lstm", "encoder_decoder", "cnn_lstm", "conv_lstm")
 #: The end of a training: its last fifth, but at least three evaluations.
 END_SHARE, MIN_END = 0.2, 3
 
@@ -25,8 +27,7 @@ class TrainingCurves:
     """The curves, levels and signals of one training.
 
     A loss is converted to a skill: 0 is the trained loss of blind guessing, 1 its best possible value, and
-        below 0
-    is worse than guessing.
+    below 0 is worse than guessing.
 
     Args:
         record: Record of the trial.
@@ -35,7 +36,7 @@ class TrainingCurves:
         is_running: Whether the training continues, so that a plateau may be temporary.
 
     Attributes:
-        updates: Update of each evaluation, shape (evaluations,).
+        updates: Update of each evaluation.
         train_loss, validation_loss, metric, score: Value at each evaluation, shape (evaluations,).
     """
 
@@ -52,7 +53,7 @@ class TrainingCurves:
         self.is_blind = is_blind
         self.is_running = is_running
         self.summary = record.summary or Summary(outcome=None, reason="")
-        self.updates = np.array([one.update for one in history], dtype=np.int64)
+        self.updates = [one.update for one in history]
         self.train_loss = curve(one.train_loss for one in history)
         self.validation_loss = curve(one.validation_loss for one in history)
         self.metric = curve(one.metric for one in history)
@@ -73,14 +74,7 @@ class TrainingCurves:
     @property
     def is_recurrent(self) -> bool:
         """Return whether the network consists of recurrent layers."""
-        return self.setting("model.name") in (
-            "rnn",
-            "gru",
-            "lstm",
-            "encoder_decoder",
-            "cnn_lstm",
-            "conv_lstm",
-        )
+        return self.setting("model.name") in _RECURRENT
 
     @cached_property
     def num_steps(self) -> int:
@@ -144,11 +138,6 @@ class TrainingCurves:
         return slice(-max(MIN_END, round(END_SHARE * len(self.history))), None)
 
     @cached_property
-    def end_score(self) -> float:
-        """Return the median score at the end."""
-        return middle(self.score[self.end])
-
-    @cached_property
     def end_train_skill(self) -> float:
         """Return the median skill of the training loss at the end."""
         return middle(self.train_skill[self.end])
@@ -166,7 +155,7 @@ class TrainingCurves:
     @cached_property
     def left_chance(self) -> bool:
         """Return whether validation ever left chance, by its score or clearly by its loss."""
-        by_score = known(self.score).size > 0 and float(known(self.score).max()) > self.chance_score
+        by_score = largest(self.score) > self.chance_score
         skill = known(self.validation_skill)
         # Two evaluations, since one of a jumping loss may be luck.
         return by_score or (skill.size > 1 and bool(np.sort(skill)[-2] > LEFT_CHANCE))
@@ -174,18 +163,13 @@ class TrainingCurves:
     @cached_property
     def ends_away_from_chance(self) -> bool:
         """Return whether validation left chance and has not returned to it at the end."""
-        is_away = self.end_score > self.chance_score or self.end_validation_skill > LEFT_CHANCE
+        is_away = middle(self.score[self.end]) > self.chance_score or self.end_validation_skill > LEFT_CHANCE
         return self.left_chance and is_away
 
     @cached_property
     def trained_away_from_chance(self) -> bool:
         """Return whether the training loss is clearly below chance at the end."""
         return self.end_train_skill > LEFT_CHANCE
-
-    @cached_property
-    def is_solved(self) -> bool:
-        """Return whether the score is near perfection at one of the last evaluations."""
-        return bool((self.score[-MIN_END:] >= SOLVED_SCORE).any())
 
     @cached_property
     def progress(self) -> float:
@@ -203,9 +187,10 @@ class TrainingCurves:
 
     @cached_property
     def is_getting_somewhere(self) -> bool:
-        """Return whether the training is solved, or validation has left chance and still improves."""
+        """Return whether the score is lately near perfection, or has left chance and still improves."""
         is_better = self.left_chance and self.end_validation_skill > LEFT_CHANCE
-        return self.is_solved or (is_better and self.progress > PROGRESS_LEFT)
+        is_solved = bool((self.score[-MIN_END:] >= SOLVED_SCORE).any())
+        return is_solved or (is_better and self.progress > PROGRESS_LEFT)
 
     # Signals.
 
@@ -218,11 +203,8 @@ class TrainingCurves:
 
     def last_signal(self, name: str) -> Any:
         """Return the last value of a signal, or None if it was never measured."""
-        for one in reversed(self.history):
-            value = one.signals.get(name)
-            if value is not None:
-                return value
-        return None
+        values = (one.signals.get(name) for one in reversed(self.history))
+        return next((value for value in values if value is not None), None)
 
     def numbers(self, name: str) -> list[tuple[int, float]]:
         """Return the updates and values of a scalar signal where it is finite."""
@@ -235,27 +217,31 @@ class TrainingCurves:
             self._signal_curves[name] = curve(one.signals.get(name) for one in self.history)
         return self._signal_curves[name]
 
-    def measured(self, name: str) -> Curve:
-        """Return the values of a scalar signal at the evaluations that measured it."""
-        return known(self.signal_curve(name))
-
     def curves_by_layer(self, name: str) -> dict[str, Curve]:
         """Return the curves of a signal by layer, from the bottom up."""
         if name not in self._layer_curves:
-            self._layer_curves[name] = self._read_layers(name)
+            values = [one.signals.get(name) for one in self.history]
+            tables = [value if isinstance(value, Mapping) else {} for value in values]
+            layers = dict.fromkeys(layer for table in tables for layer in table)
+            self._layer_curves[name] = {
+                layer: curve(table.get(layer) for table in tables) for layer in layers
+            }
         return self._layer_curves[name]
 
-    def _read_layers(self, name: str) -> dict[str, Curve]:
-        layers: dict[str, None] = {}
-        tables = [_table(one.signals.get(name)) for one in self.history]
-        for table in tables:
-            layers.update(dict.fromkeys(table))
-        return {layer: curve(table.get(layer) for table in tables) for layer in layers}
+    def first_step_shares(self, least_steps: int) -> list[tuple[int, float]]:
+        """Return updates and the first step's share of the last step's gradient, for one label at the end.
+
+        Args:
+            least_steps: Number of steps below which an input is left out.
+        """
+        if self.setting("task.supervision", "last") != "last":
+            return []
+        return [
+            (update, float(norms[0] / norms[-1]))
+            for update, norms in self.lists("gradient_norm_by_step")
+            if norms.size >= least_steps and norms[-1] > 0 and math.isfinite(norms[0])
+        ]
 
     def lists(self, name: str) -> list[tuple[int, Curve]]:
         """Return the updates and values of a signal that is a list of numbers."""
         return [(update, curve(value)) for update, value in self.signals(name) if isinstance(value, list)]
-
-
-def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

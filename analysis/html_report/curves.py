@@ -1,13 +1,13 @@
 """The training curves of the page, thinned so that it stays small."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from failmap.analysis.failure_map import FailureMap
 from failmap.analysis.load import Run
 from failmap.run_folder.parsing import flatten
-from failmap.run_folder.records import Evaluation, TrialRecord
+from failmap.run_folder.records import Evaluation, Summary, TrialRecord
 
 #: Maximum number of points of a curve, and of the many curves of signals inside the network.
 MAX_POINTS, _MAX_INSIDE_POINTS = 60, 15
@@ -33,7 +33,11 @@ def trial_curves(run: Run, record: TrialRecord) -> Curves | None:
     history = thinned(whole, MAX_POINTS)
     signals = [evaluation.signals for evaluation in history]
     layers = [one.get("gradient_norm_by_layer") or {} for one in signals]
-    names = list({name: None for one in layers for name in one})
+    names = dict.fromkeys(name for one in layers for name in one)
+    inside = {
+        name: _named_curves((one.update, one.signals.get(signal)) for one in whole)
+        for name, signal in _INSIDE.items()
+    }
     return {
         "update": [evaluation.update for evaluation in history],
         "train_loss": [short(evaluation.train_loss) for evaluation in history],
@@ -42,8 +46,11 @@ def trial_curves(run: Run, record: TrialRecord) -> Curves | None:
         "compared": _compared_losses(history),
         "by_layer": {name: [short(one.get(name)) for one in layers] for name in names},
         "by_step": _step_curves(history),
-        "inside": _inside_curves(whole),
-        "labels": _label_curves(whole),
+        "inside": {name: found for name, found in inside.items() if found},
+        "labels": _named_curves(
+            (one.update, {name: one.signals[name] for name in _LABELS if name in one.signals})
+            for one in whole
+        ),
         **_levels(record),
     }
 
@@ -66,33 +73,16 @@ def shown_trials(failure_map: FailureMap, limit: int) -> list[int]:
     return sorted(number for _, number in sorted(ranked)[:limit])
 
 
-def _inside_curves(history: Sequence[Evaluation]) -> dict[str, Curves]:
-    """Return signals by layer and gate: {'spread': {'update': [...], 'values': {...}}}."""
-    curves = {}
-    for name, signal in _INSIDE.items():
-        measured = [(one.update, one.signals[signal]) for one in history if one.signals.get(signal)]
-        if measured:
-            curves[name] = _named_curves(measured)
-    return curves
-
-
-def _label_curves(history: Sequence[Evaluation]) -> Curves | None:
-    """Return the signals of the labels, or None if none was measured."""
-    measured = [
-        (one.update, signals)
-        for one in history
-        if (signals := {name: one.signals[name] for name in _LABELS if name in one.signals})
-    ]
-    return _named_curves(measured) if measured else None
-
-
-def _named_curves(measured: Sequence[tuple[int, Mapping[str, Any]]]) -> Curves:
-    """Return updates and, by dotted name, the values at them."""
-    shown = [(update, dict(flatten(values))) for update, values in thinned(measured, _MAX_INSIDE_POINTS)]
-    names = dict.fromkeys(name for _, values in shown for name in values)
+def _named_curves(values: Iterable[tuple[int, Mapping[str, Any] | None]]) -> Curves | None:
+    """Return updates and, by dotted name, the values at them; None if nothing was measured."""
+    measured = [(update, table) for update, table in values if table]
+    if not measured:
+        return None
+    shown = [(update, dict(flatten(table))) for update, table in thinned(measured, _MAX_INSIDE_POINTS)]
+    names = dict.fromkeys(name for _, table in shown for name in table)
     return {
         "update": [update for update, _ in shown],
-        "values": {name: [short(values.get(name)) for _, values in shown] for name in names},
+        "values": {name: [short(table.get(name)) for _, table in shown] for name in names},
     }
 
 
@@ -108,16 +98,14 @@ def _compared_losses(history: Sequence[Evaluation]) -> dict[str, list[float | No
 
 def _step_curves(history: Sequence[Evaluation]) -> list[dict[str, Any]]:
     measured = [one for one in history if one.signals.get("gradient_norm_by_step")]
-    last = len(measured) - 1
-    chosen = sorted({round(index * last / (_NUM_STEP_CURVES - 1)) for index in range(_NUM_STEP_CURVES)})
     return [
         {
-            "update": evaluation.update,
-            "step": evaluation.signals.get("gradient_steps") or list(range(len(norms))),
-            "norm": [short(norm) for norm in norms],
+            "update": one.update,
+            "step": one.signals.get("gradient_steps")
+            or list(range(len(one.signals["gradient_norm_by_step"]))),
+            "norm": [short(norm) for norm in one.signals["gradient_norm_by_step"]],
         }
-        for evaluation in (measured[index] for index in chosen if measured)
-        for norms in (evaluation.signals["gradient_norm_by_step"],)
+        for one in thinned(measured, _NUM_STEP_CURVES)
     ]
 
 
@@ -127,11 +115,8 @@ def _levels(record: TrialRecord) -> dict[str, float | None]:
     A criterion that is a loss is a mean squared error in the task's own units. It is drawn beside the trained
     loss only if that is the same.
     """
-    summary, output = record.summary, record.config.get("output") or {}
-    if summary is None:
-        return dict.fromkeys(
-            ("chance_loss", "loss_floor", "target_loss", "chance_error", "target_error", "target_score")
-        )
+    summary = record.summary or Summary(outcome=None, reason="")
+    output = record.config.get("output") or {}
     is_error = summary.metric == "mean_squared_error"
     is_own_loss = is_error and output.get("loss") == "mse" and output.get("target_range", "task") == "task"
     return {

@@ -6,17 +6,14 @@ from typing import Any
 from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, Diagnosis, Evidence, Suspicion
 from failmap.analysis.diagnosis.cell import CellDiagnosis
 from failmap.analysis.explanation import Explanation
-from failmap.analysis.failure_map import FailureMap, MapCell, recipe_display
+from failmap.analysis.failure_map import FailureMap, MapCell, cause_label, recipe_display, share_words
 from failmap.analysis.html_report.curves import Curves, short, shown_trials, trial_curves
 from failmap.analysis.load import Run
 from failmap.analysis.palette import STATE_WORDS
-from failmap.analysis.why import cause_label, share_words
 from failmap.run_folder.records import Intervention, TrialRecord
-from failmap.run_folder.wording import duration_display, quantity, setting_display
+from failmap.run_folder.wording import cell_display, duration_display, quantity
 
 Data = dict[str, Any]
-
-_FIX_WORDS = {str(name): words for name, words in FIX_WORDS.items()}
 
 
 def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
@@ -51,11 +48,6 @@ def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
             for record in run.records
         },
     }
-
-
-def cell_display(paths: Iterable[str], labels: Iterable[str]) -> str:
-    """Return a cell's labels as text: 'sequence length 20, depth 3'."""
-    return ", ".join(setting_display(path, label) for path, label in zip(paths, labels, strict=True))
 
 
 def state_line(cell: MapCell) -> str:
@@ -111,7 +103,7 @@ def _trial(
 
 def _intervention_display(intervention: Intervention) -> str:
     """Return an intervention as text: 'rescue: layer norm, against vanishing in depth'."""
-    name = _FIX_WORDS.get(intervention.name, intervention.name.replace("_", " "))
+    name = FIX_WORDS.get(intervention.name, intervention.name.replace("_", " "))
     against = f", against {intervention.cause.replace('_', ' ')}" if intervention.cause else ""
     return f"{intervention.kind}: {name}{against}"
 

@@ -7,26 +7,26 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
-from failmap.analysis.failure_map import FailureMap, MapCell
+from failmap.analysis.failure_map import FailureMap, MapCell, cause_counts, cause_label, share_words
 from failmap.analysis.html_report.curves import MAX_POINTS
-from failmap.analysis.html_report.data import cell_display, page_data, state_line
+from failmap.analysis.html_report.data import page_data, state_line
 from failmap.analysis.html_report.interventions import fixes
 from failmap.analysis.load import Run
 from failmap.analysis.next_steps import next_steps, rescue_command
 from failmap.analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
-from failmap.analysis.why import cause_counts, cause_label, share_words
 from failmap.run_folder.errors import printable
 from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.storage.bounded_files import read_bounded
-from failmap.run_folder.wording import duration_display
+from failmap.run_folder.wording import cell_display, duration_display
 
 #: Maximum number of trials whose curves and evidence are in the page: 5 to 8 kB each.
 MAX_TRIALS = 1500
 #: Maximum number of characters of config.yaml and of provenance.json in the page.
 MAX_TEXT = 200_000
 
+_LOADER = PackageLoader("failmap.analysis")
 _TEMPLATES = Environment(
-    loader=PackageLoader("failmap.analysis"),
+    loader=_LOADER,
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -144,6 +144,4 @@ def _text_file(path: AnyPath) -> tuple[str, str]:
 
 def _source(name: str) -> str:
     """Return the text of a template."""
-    loader = _TEMPLATES.loader
-    assert loader is not None
-    return loader.get_source(_TEMPLATES, name)[0]
+    return _LOADER.get_source(_TEMPLATES, name)[0]

@@ -18,7 +18,6 @@ AS_IT_WAS = "as_it_was"
 BY_SEED = "by seed"
 #: If a seed was tried twice, the first of these outcomes counts.
 _BY_EVIDENCE: tuple[Outcome | None, ...] = ("learned", "failed", "censored", None, "errored")
-_FIX_NAMES: dict[str, str] = dict(FIX_WORDS.items())
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Comparison:
     @property
     def words(self) -> str:
         """Return the name of the change in reports."""
-        return _FIX_NAMES.get(self.name, self.name)
+        return FIX_WORDS.get(self.name, self.name)
 
 
 #: A cell and a base within it.
@@ -145,8 +144,8 @@ def pair(before: Iterable[TrialRecord], after: Iterable[TrialRecord]) -> Pairs:
 def _outcome_by_seed(trials: Iterable[TrialRecord]) -> dict[int, Outcome | None]:
     outcomes: dict[int, Outcome | None] = {}
     for trial in trials:
-        outcome = trial.summary.outcome if trial.summary else None
-        outcomes[trial.seed] = min(outcomes.get(trial.seed, outcome), outcome, key=_BY_EVIDENCE.index)
+        before = outcomes.get(trial.seed, trial.outcome)
+        outcomes[trial.seed] = min(before, trial.outcome, key=_BY_EVIDENCE.index)
     return outcomes
 
 

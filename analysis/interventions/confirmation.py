@@ -16,7 +16,6 @@ Status = Literal["confirmed", "suspected", "refuted"]
 
 #: Causes that no fix can confirm.
 _UNCONFIRMABLE = ("", "none", "unknown")
-_REMEDIES: Mapping[str, Sequence[str]] = dict(REMEDIES.items())
 _CONTROL_LINES: Mapping[str, Mapping[str, str]] = {
     "every_step_labels": {
         "works": "it learns with a label at every step, so the capacity suffices: it is the supervision"
@@ -89,25 +88,26 @@ def _confirm(cause: str, comparisons: Sequence[Comparison]) -> Confirmation:
     """Apply the rules of docs/rescue.md: a fix against the cause must work and one against another must
     not."""
     fixes = [one for one in comparisons if one.name not in CONTROLS]
-    against_it = {one.words: verdict(one) for one in fixes if one.name in _REMEDIES.get(cause, ())}
+    against_it = {one.words: verdict(one) for one in fixes if one.name in REMEDIES.get(cause, ())}
     against_others = {one.words: verdict(one) for one in fixes if one.words not in against_it}
-    working, controls = _with("works", against_it), _with("does not work", against_others)
     if not against_it:
         return Confirmation(cause, "suspected", "no fix against it was tried")
-    if working and controls:
-        reason = f"works: {working}, against it; does not work: {controls}, against another cause"
-        return Confirmation(cause, "confirmed", reason)
-    if working:
+    working, failing = _with("works", against_it), _with("does not work", against_it)
+    working_else, failing_else = _with("works", against_others), _with("does not work", against_others)
+    status: Status = "suspected"
+    if working and failing_else:
+        status = "confirmed"
+        reason = f"works: {working}, against it; does not work: {failing_else}, against another cause"
+    elif working:
         reason = f"works: {working}, against it; no fix against another cause is known not to work"
-        return Confirmation(cause, "suspected", reason)
-    if set(against_it.values()) != {"does not work"}:
-        return Confirmation(cause, "suspected", "whether a fix against it works is open")
-    failing, working_else = _with("does not work", against_it), _with("works", against_others)
-    if working_else:
+    elif set(against_it.values()) != {"does not work"}:
+        reason = "whether a fix against it works is open"
+    elif working_else:
+        status = "refuted"
         reason = f"does not work: {failing}, against it; works: {working_else}, against another cause"
-        return Confirmation(cause, "refuted", reason)
-    reason = f"does not work: {failing}, against it; no fix against another cause is known to work"
-    return Confirmation(cause, "suspected", reason)
+    else:
+        reason = f"does not work: {failing}, against it; no fix against another cause is known to work"
+    return Confirmation(cause, status, reason)
 
 
 def _with(wanted: Verdict, fixes: Mapping[str, Verdict]) -> str:

@@ -2,22 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
+#: In a checkout `failmap/search` is a link to `search`.
+_IS_CHECKOUT = (Path(__file__).parents[1] / "search").is_symlink()
 #: Commands whose thin entries are not `search/NAME.py`. The scripts of `completion` complete `failmap` alone.
 _ENTRIES = {"report": "analysis.report", "signals": "analysis.signal_table"}
 
 
-@cache
-def is_checkout() -> bool:
-    """Return whether the package is used from a checkout, where `failmap/search` links to `search`."""
-    return (Path(__file__).parents[1] / "search").is_symlink()
-
-
 def program(command: str) -> tuple[str, ...]:
     """Return how to start a command here: `failmap run`, or `python -m search.run` in a checkout."""
-    if is_checkout() and command != "completion":
+    if _IS_CHECKOUT and command != "completion":
         return ("python", "-m", _ENTRIES.get(command, f"search.{command}"))
     return ("failmap", command)
 

@@ -34,8 +34,12 @@ MAX_NESTING = 20
 #: Keys, values and collections: a run's configuration has some hundreds, and reading 50,000 takes seconds.
 MAX_NODES = 50_000
 
-#: The `__pydantic_config__` of dataclasses that are parsed.
-CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+
+class Checked:
+    """Base of dataclasses that are parsed: no unknown keys, and only finite numbers."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+
 
 #: A whole number that tables can hold.
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -90,10 +94,9 @@ def parse(kind: type[Kind], text: str | bytes, meant: str = "a value") -> Kind:
         ParseError: It is not JSON, or not a value of this type.
     """
     try:
-        value: Kind = _adapter(cast(Hashable, kind)).validate_json(text, strict=True)
+        return cast(Kind, _adapter(cast(Hashable, kind)).validate_json(text, strict=True))
     except ValidationError as error:
         raise _parse_error(error, meant) from None
-    return value
 
 
 def parse_values(kind: type[Kind], values: Any, meant: str = "a value") -> Kind:

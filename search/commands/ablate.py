@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     started = monotonic()
     session = read_session("ablate", AblationArguments, arguments)
     # Not imported above: pandas and Optuna delay the message about a typo.
-    from failmap.analysis.interventions import ablation_lines
+    from failmap.analysis.interventions.summary import ablation_lines
     from failmap.search.interventions.ablations import plan_ablation
     from failmap.search.interventions.session import intervene
 

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     started = monotonic()
     session = read_session("rescue", RescueArguments, arguments)
     # Not imported above: pandas and Optuna delay the message about a typo.
-    from failmap.analysis.interventions import rescue_lines
+    from failmap.analysis.interventions.summary import rescue_lines
     from failmap.search.interventions.rescue_plan import plan_rescue
     from failmap.search.interventions.session import intervene
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 
-from failmap.analysis.rate_curve import RateCurve
 from failmap.run_folder.storage import AnyPath
 from failmap.search.cost import relative_cost
 from failmap.search.preflight.check import TimeLimitError, time_limit
@@ -60,7 +59,7 @@ def run_range_test(config: TrialConfig, picture: AnyPath) -> RatesReport:
     if test is None:
         return RatesReport(name, None, None)
     # Imports matplotlib, which no other part of a preflight needs.
-    from failmap.analysis.plots import write_range_test
+    from failmap.analysis.plots import RateCurve, write_range_test
 
     curve = RateCurve(name, test.rates, test.losses, test.smoothed, test.steepest, test.suggested)
     return RatesReport(name, test, write_range_test(curve, picture))

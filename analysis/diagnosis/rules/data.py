@@ -1,5 +1,7 @@
 """Rules about the data: leaks, inputs out of scale, and a finite training set that is memorised."""
 
+from collections.abc import Iterator
+
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import largest, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
@@ -19,33 +21,31 @@ SMALL_GAP, LEFT_RATIO = 0.02, 2.0
 SAW_SOMETHING = 0.08
 
 
-def leaks_across_batch(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def leaks_across_batch(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect outputs of one sequence that depend on other sequences of its batch.
 
     Reads `leak_across_batch`: share of the gradient of one sequence's output that comes from the others, in
     evaluation mode, where batch norm uses stored moments. Karpathy (2019, A recipe for training neural
     networks) recommends this way to find dependencies.
     """
-    share = largest(curves.measured("leak_across_batch"))
-    if not share > LEAK_SHARE:
-        return ()
-    told = f"{share:.2g} of the gradient of a sequence's output comes from other sequences of its batch"
-    return (Evidence(told, {"leak_across_batch": share}, None, None),)
+    share = largest(curves.signal_curve("leak_across_batch"))
+    if share > LEAK_SHARE:
+        told = f"{share:.2g} of the gradient of a sequence's output comes from other sequences of its batch"
+        yield Evidence(told, {"leak_across_batch": share})
 
 
-def leaks_from_future(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def leaks_from_future(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect outputs at one step that depend on later steps, in a unidirectional network.
 
     Reads `leak_from_future`, in the same way as `leaks_across_batch`.
     """
-    share = largest(curves.measured("leak_from_future"))
-    if not share > LEAK_SHARE:
-        return ()
-    told = f"{share:.2g} of the gradient of an output comes from later steps"
-    return (Evidence(told, {"leak_from_future": share}, None, None),)
+    share = largest(curves.signal_curve("leak_from_future"))
+    if share > LEAK_SHARE:
+        told = f"{share:.2g} of the gradient of an output comes from later steps"
+        yield Evidence(told, {"leak_from_future": share})
 
 
-def inputs_out_of_scale(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def inputs_out_of_scale(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect features far from zero mean and unit scale.
 
     Reads `input_scale`. LeCun et al. (1998, Efficient BackProp, section 4.3) recommend a mean near zero and
@@ -53,48 +53,45 @@ def inputs_out_of_scale(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """
     scale = curves.last_signal("input_scale")
     if not isinstance(scale, dict):
-        return ()
+        return
     mean, spread = number(scale.get("largest_mean")), number(scale.get("largest_spread"))
     least_spread, entry = number(scale.get("least_spread")), number(scale.get("largest"))
-    if not (mean > LARGE_SCALE or spread > LARGE_SCALE or spread < SMALL_SPREAD):
-        return ()
-    told = (
-        f"a feature's mean is up to {mean:.2g}, its standard deviation from {least_spread:.2g} to "
-        f"{spread:.2g}, its largest entry {entry:.2g}"
-    )
-    return (Evidence(told, {"largest_mean": mean, "largest_spread": spread, "largest": entry}),)
+    if mean > LARGE_SCALE or spread > LARGE_SCALE or spread < SMALL_SPREAD:
+        told = (
+            f"a feature's mean is up to {mean:.2g}, its standard deviation from {least_spread:.2g} to "
+            f"{spread:.2g}, its largest entry {entry:.2g}"
+        )
+        yield Evidence(told, {"largest_mean": mean, "largest_spread": spread, "largest": entry})
 
 
-def memorised_and_worse(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def memorised_and_worse(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect overfitting: training improves, while validation improved and then got worse.
 
     Reads both losses as skills, and `epoch`. Prechelt (1998, Early stopping) calls the same measure the
     generalization loss.
     """
     skill, best = curves.end_validation_skill, largest(curves.validation_skill)
-    if not _is_memorised(curves) or not best > SAW_SOMETHING:
-        return ()
-    fallen = f"fell to {skill:.0%}" if skill >= 0 else f"is now {-skill:.0%} worse than chance"
-    told = (
-        f"after {curves.num_epochs:.0f} epochs training came {curves.end_train_skill:.0%} of the way from "
-        f"chance; validation came {best:.0%} and {fallen}"
-    )
-    return (_memory_evidence(curves, told, best),)
+    if _is_memorised(curves) and best > SAW_SOMETHING:
+        fallen = f"fell to {skill:.0%}" if skill >= 0 else f"is now {-skill:.0%} worse than chance"
+        told = (
+            f"after {curves.num_epochs:.0f} epochs training came {curves.end_train_skill:.0%} of the way "
+            f"from chance; validation came {best:.0%} and {fallen}"
+        )
+        yield _memory_evidence(curves, told, best)
 
 
-def memorised_at_chance(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def memorised_at_chance(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect too little data: the training set is memorised, and validation never left chance.
 
     Reads both losses as skills, and `epoch`. Networks can memorise random labels (Zhang et al. 2017).
     """
     best = largest(curves.validation_skill)
-    if not _is_memorised(curves) or best > SAW_SOMETHING:
-        return ()
-    told = (
-        f"after {curves.num_epochs:.0f} epochs training came {curves.end_train_skill:.0%} of the way from "
-        f"chance, validation never more than {best:.0%}"
-    )
-    return (_memory_evidence(curves, told, best),)
+    if _is_memorised(curves) and not best > SAW_SOMETHING:
+        told = (
+            f"after {curves.num_epochs:.0f} epochs training came {curves.end_train_skill:.0%} of the way "
+            f"from chance, validation never more than {best:.0%}"
+        )
+        yield _memory_evidence(curves, told, best)
 
 
 def _is_memorised(curves: TrainingCurves) -> bool:
@@ -112,4 +109,4 @@ def _gap(curves: TrainingCurves) -> float:
 
 def _memory_evidence(curves: TrainingCurves, told: str, best: float) -> Evidence:
     values = {"gap": _gap(curves), "best_validation_skill": best}
-    return Evidence(told, values, None, int(curves.updates[-1]))
+    return Evidence(told, values, None, curves.updates[-1])

@@ -1,10 +1,11 @@
 """Rules about the share of the gradient that comes from the labels."""
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
-from failmap.analysis.diagnosis.series import largest, middle
+from failmap.analysis.diagnosis.series import known, largest, middle
 from failmap.analysis.diagnosis.training_curves import PROGRESS_LEFT, TrainingCurves
 
 #: Number of sequences whose outputs the label probes read.
@@ -30,7 +31,7 @@ MIN_BATCH_SIZE = 16
 NO_DIFFERENCE = 1e-4
 
 
-def labels_contradict(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_contradict(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect validation labels that contradict training labels.
 
     Reads `label_agreement`: negative if following the labels of one leads away from those of the other.
@@ -38,16 +39,15 @@ def labels_contradict(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """
     agreement = _signal(curves, "label_agreement")
     is_followed = curves.trained_away_from_chance or _signal(curves, "label_signal").is_present
-    if not (is_followed and agreement.cosine < TURNED and agreement.deviations < -PRESENT):
-        return ()
-    told = (
-        "following the labels of training leads away from those of validation: a cosine of "
-        f"{agreement.cosine:.2g}"
-    )
-    return (Evidence(told, {"label_agreement": agreement.cosine}),)
+    if is_followed and agreement.cosine < TURNED and agreement.deviations < -PRESENT:
+        told = (
+            "following the labels of training leads away from those of validation: a cosine of "
+            f"{agreement.cosine:.2g}"
+        )
+        yield Evidence(told, {"label_agreement": agreement.cosine})
 
 
-def training_labels_silent(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect shuffled training labels: validation labels have a signal, training labels have none.
 
     Reads `label_signal` and `label_signal_validation`, means over all probes, and the validation loss as a
@@ -56,38 +56,36 @@ def training_labels_silent(curves: TrainingCurves) -> tuple[Evidence, ...]:
     training, validation = _signal(curves, "label_signal"), _signal(curves, "label_signal_validation")
     is_nothing = training.deviations < ABSENT or training.cosine < NEGLIGIBLE
     is_silent = is_nothing and training.cosine < MUCH_LESS * validation.cosine
-    if curves.measured("label_signal").size < MIN_PROBES or curves.end_validation_skill > LEARNED:
-        return ()
+    if known(curves.signal_curve("label_signal")).size < MIN_PROBES or curves.end_validation_skill > LEARNED:
+        return
     batch_size = curves.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
-    if not (validation.is_above(training) and is_silent) or is_small:
-        return ()
-    told = (
-        f"the label signal is {training.cosine:.2g} in training and {validation.cosine:.2g} in validation: "
-        "training labels do not belong to their inputs"
-    )
-    values = {"label_signal": training.cosine, "label_signal_validation": validation.cosine}
-    return (Evidence(told, values),)
+    if validation.is_above(training) and is_silent and not is_small:
+        told = (
+            f"the label signal is {training.cosine:.2g} in training and {validation.cosine:.2g} in validation"
+            ": training labels do not belong to their inputs"
+        )
+        values = {"label_signal": training.cosine, "label_signal_validation": validation.cosine}
+        yield Evidence(told, values)
 
 
-def labels_make_no_difference(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_make_no_difference(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a loss that ignores which sequence has which label.
 
     Reads `label_share`: the difference that own labels instead of other labels make to the gradient of
     the outputs, relative to it. float32 leaves 1e-7. The usual bug is a loss that broadcasts (batch, 1)
     against (batch,).
     """
-    shares = curves.measured("label_share")
-    if not shares.size or not largest(shares) < NO_DIFFERENCE:
-        return ()
-    told = (
-        f"labels given to other sequences change the gradient to the outputs by {largest(shares):.1g} of its "
-        "size: the loss ignores which label belongs to which sequence"
-    )
-    return (Evidence(told, {"label_share": largest(shares)}),)
+    share = largest(curves.signal_curve("label_share"))
+    if share < NO_DIFFERENCE:
+        told = (
+            f"labels given to other sequences change the gradient to the outputs by {share:.1g} of "
+            "its size: the loss ignores which label belongs to which sequence"
+        )
+        yield Evidence(told, {"label_share": share})
 
 
-def labels_disagree(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_disagree(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect labels of training and of validation that both have a signal, but not the same.
 
     Reads `label_signal`, `label_signal_validation` and `label_agreement`, means over all probes.
@@ -101,15 +99,15 @@ def labels_disagree(curves: TrainingCurves) -> tuple[Evidence, ...]:
         and agreement.cosine < MUCH_LESS * quieter
         and agreement.deviations < PRESENT
     ):
-        return ()
+        return
     told = (
         f"labels have a signal in training ({training.cosine:.2g}) and in validation "
         f"({validation.cosine:.2g}), but not the same: a cosine of {agreement.cosine:.2g}"
     )
-    return (Evidence(told, {"label_signal": training.cosine, "label_agreement": agreement.cosine}),)
+    yield Evidence(told, {"label_signal": training.cosine, "label_agreement": agreement.cosine})
 
 
-def labels_silent(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training at chance with a gradient of which nothing comes from the labels.
 
     Reads `label_signal`, `label_signal_validation` and `gradient_norm`. Shalev-Shwartz et al. (2017, Failures
@@ -118,20 +116,19 @@ def labels_silent(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """
     is_away = curves.ends_away_from_chance or curves.trained_away_from_chance
     if is_away or curves.progress > PROGRESS_LEFT or curves.is_running:
-        return ()
+        return
     training, validation = _signal(curves, "label_signal"), _signal(curves, "label_signal_validation")
     norm = middle(curves.signal_curve("gradient_norm"))
     present = [one for one in (training, validation) if one.is_present]
-    if math.isnan(training.cosine) or present or not norm > 0:
-        return ()
-    told = (
-        f"a gradient of {norm:.2g}, and following the labels of some sequences does not help others: a "
-        f"cosine of {training.cosine:.2g}"
-    )
-    return (Evidence(told, {"label_signal": training.cosine, "gradient_norm": norm}),)
+    if not math.isnan(training.cosine) and not present and norm > 0:
+        told = (
+            f"a gradient of {norm:.2g}, and following the labels of some sequences does not help others: a "
+            f"cosine of {training.cosine:.2g}"
+        )
+        yield Evidence(told, {"label_signal": training.cosine, "gradient_norm": norm})
 
 
-def labels_may_be_wrong(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_may_be_wrong(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect the same as `labels_silent`: wrong labels have as little signal as a function that is hard to
     learn.
 
@@ -140,16 +137,15 @@ def labels_may_be_wrong(curves: TrainingCurves) -> tuple[Evidence, ...]:
     return labels_silent(curves)
 
 
-def labels_heard_at_chance(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def labels_heard_at_chance(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training at chance although following the labels of some sequences helps others.
 
     Reads `label_signal` and both losses.
     """
     signal = _signal(curves, "label_signal")
-    if curves.left_chance or curves.trained_away_from_chance or curves.is_running or not signal.is_present:
-        return ()
-    told = f"at chance after {curves.updates[-1]:,} updates, with a label signal of {signal.cosine:.2g}"
-    return (Evidence(told, {"label_signal": signal.cosine}, None, int(curves.updates[-1])),)
+    if signal.is_present and not (curves.left_chance or curves.trained_away_from_chance or curves.is_running):
+        told = f"at chance after {curves.updates[-1]:,} updates, with a label signal of {signal.cosine:.2g}"
+        yield Evidence(told, {"label_signal": signal.cosine}, None, curves.updates[-1])
 
 
 class _Signal(NamedTuple):
@@ -178,7 +174,7 @@ class _Signal(NamedTuple):
 
 def _signal(curves: TrainingCurves, name: str) -> _Signal:
     """Return the mean of a signal, NaN if it was not measured."""
-    cosines = curves.measured(name)
+    cosines = known(curves.signal_curve(name))
     if not cosines.size:
         return _Signal(math.nan, math.nan, math.nan)
     mean, error = float(cosines.mean()), _noise(curves) / math.sqrt(cosines.size)
@@ -195,9 +191,8 @@ def _noise(curves: TrainingCurves) -> float:
     by_step = curves.setting("task.supervision", "last") == "every_step"
     num_labels = _NUM_PROBED * (max(curves.num_steps, 1) if by_step else 1)
     expected = 1 / math.sqrt(num_labels)
-    series = [
-        curves.measured(name) for name in ("label_signal", "label_signal_validation", "label_agreement")
-    ]
+    names = ("label_signal", "label_signal_validation", "label_agreement")
+    series = [known(curves.signal_curve(name)) for name in names]
     freedom = sum(max(cosines.size - 1, 0) for cosines in series)
     if freedom < MIN_FREEDOM:
         return expected

@@ -1,6 +1,6 @@
 """Rules about numbers out of range: values that are not finite, and gradients that explode."""
 
-import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -18,7 +18,7 @@ BOUNDLESS_GRADIENT = 1e3
 GROWTH_IN_TIME = 100.0
 
 
-def not_finite(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def not_finite(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a loss or a tensor that is not finite.
 
     Reads what the worker found (`first_nonfinite`) or else the losses, without a threshold. SageMaker
@@ -27,38 +27,32 @@ def not_finite(curves: TrainingCurves) -> tuple[Evidence, ...]:
     found = curves.summary.first_nonfinite
     if found and not curves.is_blind:
         update = int(found["update"])
-        return (Evidence(f"{found['tensor']} is not finite from update {update} on", {}, None, update),)
+        yield Evidence(f"{found['tensor']} is not finite from update {update} on", {}, None, update)
+        return
     for one in curves.history:
         for name, loss in (("training", one.train_loss), ("validation", one.validation_loss)):
             if loss is None:
                 told = f"the {name} loss is not finite at update {one.update}"
-                return (Evidence(told, {}, None, one.update),)
-    return ()
+                yield Evidence(told, {}, None, one.update)
+                return
 
 
-def gradient_grows_back_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def gradient_grows_back_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a gradient that is a hundred times as large at the first step as at the last.
 
     Reads `gradient_share_at_first`, and `gradient_norm_by_step` for a single label at the end. Products of
     the recurrent Jacobian grow by its largest singular value per step (Bengio et al. 1994; Pascanu et al.
     2013). Two evaluations must show it, since one batch may by chance.
     """
-    shares = curves.numbers("gradient_share_at_first")
-    if curves.setting("task.supervision", "last") == "last":
-        shares += [
-            (update, float(norms[0] / norms[-1]))
-            for update, norms in curves.lists("gradient_norm_by_step")
-            if norms.size > 2 and norms[-1] > 0 and math.isfinite(norms[0])
-        ]
+    shares = curves.numbers("gradient_share_at_first") + curves.first_step_shares(3)
     grown = sorted((share, update) for update, share in shares if share >= GROWTH_IN_TIME)
-    if len(grown) < 2:
-        return ()
-    share, update = grown[-1]
-    told = f"the gradient at the first step is {share:.2g} times that at the last (update {update})"
-    return (Evidence(told, {"gradient_share_at_first": share}, None, update),)
+    if len(grown) >= 2:
+        share, update = grown[-1]
+        told = f"the gradient at the first step is {share:.2g} times that at the last (update {update})"
+        yield Evidence(told, {"gradient_share_at_first": share}, None, update)
 
 
-def states_grow_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def states_grow_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect unbounded units with a gradient that grows a hundredfold back in time at the first evaluation.
 
     Reads `gradient_share_at_first` where it was first measured, and `model.nonlinearity`. What grows by a
@@ -66,15 +60,16 @@ def states_grow_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
     rule comes before those of its consequences: huge losses and steps, and the units that these leave dead.
     """
     if curves.setting("model.name") != "rnn" or curves.setting("model.nonlinearity", "tanh") == "tanh":
-        return ()
+        return
     share = first(curves.signal_curve("gradient_share_at_first"))
-    if not share >= GROWTH_IN_TIME:
-        return ()
-    told = f"in an early update the gradient is {share:.2g} times as large at the first step as at the last"
-    return (Evidence(told, {"gradient_share_at_first": share}, None, int(curves.updates[0])),)
+    if share >= GROWTH_IN_TIME:
+        told = (
+            f"in an early update the gradient is {share:.2g} times as large at the first step as at the last"
+        )
+        yield Evidence(told, {"gradient_share_at_first": share}, None, curves.updates[0])
 
 
-def gradient_boundless(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def gradient_boundless(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a gradient norm above a thousand at any evaluation.
 
     Reads `gradient_norm`, before clipping. Clipping limits the step, but the direction of such a gradient is
@@ -82,25 +77,23 @@ def gradient_boundless(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """
     norms = curves.signal_curve("gradient_norm")
     highest = largest(norms)
-    if not highest > BOUNDLESS_GRADIENT:
-        return ()
-    update = int(curves.updates[int(np.nanargmax(norms))])
-    told = f"a gradient norm of {highest:.2g} at update {update}, with a median of {middle(norms):.2g}"
-    return (Evidence(told, {"gradient_norm": highest}, None, update),)
+    if highest > BOUNDLESS_GRADIENT:
+        update = curves.updates[np.nanargmax(norms)]
+        told = f"a gradient norm of {highest:.2g} at update {update}, with a median of {middle(norms):.2g}"
+        yield Evidence(told, {"gradient_norm": highest}, None, update)
 
 
-def gradient_spikes(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def gradient_spikes(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect single gradients of a hundred times the median that are not clipped.
 
     Reads `gradient_norm`, at evaluated updates only, and `train.clip_norm`.
     """
     norms = curves.signal_curve("gradient_norm")
     usual, highest = middle(norms), largest(norms)
-    if curves.setting("train.clip_norm") or not highest > SPIKE_RATIO * usual > 0:
-        return ()
-    update = int(curves.updates[int(np.nanargmax(norms))])
-    told = (
-        f"a gradient of {highest:.2g} at update {update}, {highest / usual:.0f} times the median of "
-        f"{usual:.2g}"
-    )
-    return (Evidence(told, {"gradient_norm": highest, "median": usual}, None, update),)
+    if highest > SPIKE_RATIO * usual > 0 and not curves.setting("train.clip_norm"):
+        update = curves.updates[np.nanargmax(norms)]
+        told = (
+            f"a gradient of {highest:.2g} at update {update}, {highest / usual:.0f} times the median of "
+            f"{usual:.2g}"
+        )
+        yield Evidence(told, {"gradient_norm": highest, "median": usual}, None, update)

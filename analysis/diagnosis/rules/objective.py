@@ -1,5 +1,7 @@
 """Rules about what is trained and what is measured: wrong signs, wrong losses, leaks."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
@@ -22,7 +24,7 @@ LOUDER = 0.4
 WORSE_THAN_CHANCE = -0.2
 
 
-def updates_climb(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def updates_climb(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect updates that climb the loss: the sign of the step or of the loss is wrong.
 
     Reads `update_alignment`, the cosine between update and minus the gradient; its median is negative.
@@ -31,45 +33,40 @@ def updates_climb(curves: TrainingCurves) -> tuple[Evidence, ...]:
     alignments = known(curves.signal_curve("update_alignment"))
     typical = middle(alignments)
     if alignments.size < MIN_CLIMBS or not typical < CLIMBING or curves.end_train_skill > FAR_BELOW:
-        return ()
+        return
     told = f"updates climb the loss: their median cosine with the negative gradient is {typical:.2g}"
-    return (Evidence(told, {"update_alignment": typical}, None, int(curves.updates[-1])),)
+    yield Evidence(told, {"update_alignment": typical}, None, curves.updates[-1])
 
 
-def loss_below_floor(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def loss_below_floor(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training loss below its floor: what is trained is not what is configured.
 
     Reads the training loss and `loss_floor`; a loss with a wrong sign falls without bound.
     """
-    summary = curves.summary
-    room = summary.chance_loss - summary.loss_floor
-    lowest = least(curves.train_loss)
-    if not room > 0 or not lowest < summary.loss_floor - BELOW_FLOOR * room:
-        return ()
-    update = int(curves.updates[int(np.nanargmin(curves.train_loss))])
-    told = (
-        f"the training loss is {lowest:.3g} at update {update}, and cannot be below {summary.loss_floor:.3g}"
-    )
-    return (Evidence(told, {"train_loss": lowest, "loss_floor": summary.loss_floor}, None, update),)
+    floor, lowest = curves.summary.loss_floor, least(curves.train_loss)
+    room = curves.summary.chance_loss - floor
+    if room > 0 and lowest < floor - BELOW_FLOOR * room:
+        update = curves.updates[np.nanargmin(curves.train_loss)]
+        told = f"the training loss is {lowest:.3g} at update {update}, and cannot be below {floor:.3g}"
+        yield Evidence(told, {"train_loss": lowest, "loss_floor": floor}, None, update)
 
 
-def learns_something_else(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def learns_something_else(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect training that improves on new sequences while validation is worse than guessing.
 
     Reads both losses as skills, as long as no sequence was repeated. Nothing can be memorised until then, so
     training and validation have different targets.
     """
     training, validation = _fresh_skills(curves)
-    if not (training > LEARNS and validation < WORSE_THAN_CHANCE):
-        return ()
-    told = (
-        f"on new sequences training came {training:.0%} of the way from chance, and validation is "
-        f"{-validation:.0%} worse than chance"
-    )
-    return (Evidence(told, {"train_skill": training, "validation_skill": validation}),)
+    if training > LEARNS and validation < WORSE_THAN_CHANCE:
+        told = (
+            f"on new sequences training came {training:.0%} of the way from chance, and validation is "
+            f"{-validation:.0%} worse than chance"
+        )
+        yield Evidence(told, {"train_skill": training, "validation_skill": validation})
 
 
-def learns_what_validation_lacks(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def learns_what_validation_lacks(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a leak: training on new sequences is learned, validation is not, and only training has a label
     signal.
 
@@ -78,30 +75,29 @@ def learns_what_validation_lacks(curves: TrainingCurves) -> tuple[Evidence, ...]
     (Kaufman et al. 2012, Leakage in data mining).
     """
     training, validation = _fresh_skills(curves)
-    spoken = middle(curves.measured("label_signal"))
-    heard = middle(curves.measured("label_signal_validation"))
-    if not (training > LEARNS and validation < training - GAP and spoken - heard > LOUDER):
-        return ()
-    told = (
-        f"on new sequences training came {training:.0%} of the way from chance and validation "
-        f"{validation:.0%}; the label signal is {spoken:.2g} in training and {heard:.2g} in validation"
-    )
-    return (Evidence(told, {"train_skill": training, "label_signal": spoken}),)
+    spoken = middle(curves.signal_curve("label_signal"))
+    heard = middle(curves.signal_curve("label_signal_validation"))
+    if training > LEARNS and validation < training - GAP and spoken - heard > LOUDER:
+        told = (
+            f"on new sequences training came {training:.0%} of the way from chance and validation "
+            f"{validation:.0%}; the label signal is {spoken:.2g} in training and {heard:.2g} in validation"
+        )
+        yield Evidence(told, {"train_skill": training, "label_signal": spoken})
 
 
-def loss_climbs(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def loss_climbs(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training loss that rises steadily and never falls below its start.
 
     Reads the training loss: five sixths of its steps go up.
     """
     losses = known(curves.train_loss)
     if losses.size < 6 or not slope(losses) > 0:
-        return ()
+        return
     rises = float((np.diff(losses) > 0).mean())
     if rises < 5 / 6 or losses.min() < losses[0] or not losses[-1] > 1.5 * abs(losses[0]):
-        return ()
+        return
     told = f"the training loss rose from {losses[0]:.3g} to {losses[-1]:.3g}, in {rises:.0%} of its steps"
-    return (Evidence(told, {"first_loss": float(losses[0]), "last_loss": float(losses[-1])}),)
+    yield Evidence(told, {"first_loss": float(losses[0]), "last_loss": float(losses[-1])})
 
 
 def _fresh_skills(curves: TrainingCurves) -> tuple[float, float]:

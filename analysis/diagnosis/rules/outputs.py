@@ -1,6 +1,7 @@
 """Rules about output heads that cannot produce the targets."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -26,7 +27,7 @@ ADDS_UP = 1e-3
 MOSTLY = 0.8
 
 
-def floor_too_high(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def floor_too_high(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a head that cannot produce the targets: its floor is too far above the best possible loss.
 
     Reads `loss_floor`, `best_possible_loss` and `chance_loss` of the record, which are known before training.
@@ -34,17 +35,16 @@ def floor_too_high(curves: TrainingCurves) -> tuple[Evidence, ...]:
     error is above the criterion.
     """
     share = _floor_share(curves)
-    if not share > _allowed_floor(curves):
-        return ()
-    summary = curves.summary
-    told = (
-        f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {curves.best_loss:.3g} is "
-        f"perfect and {summary.chance_loss:.3g} is chance: {_head(curves)}"
-    )
-    return (Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss}),)
+    if share > _allowed_floor(curves):
+        summary = curves.summary
+        told = (
+            f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {curves.best_loss:.3g} is "
+            f"perfect and {summary.chance_loss:.3g} is chance: {_head(curves)}"
+        )
+        yield Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss})
 
 
-def training_at_floor(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def training_at_floor(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training loss at the head's floor, if that is above the best possible loss.
 
     Reads the training loss and the same levels: within a tenth of the range between chance and floor.
@@ -52,18 +52,17 @@ def training_at_floor(curves: TrainingCurves) -> tuple[Evidence, ...]:
     summary, share = curves.summary, _floor_share(curves)
     room = summary.chance_loss - summary.loss_floor
     if not share > SMALL_FLOOR_SHARE or not room > 0:
-        return ()
+        return
     reached = curves.end_train_skill
-    if not reached > (1 - share) * (1 - AT_FLOOR_SHARE):
-        return ()
-    told = (
-        f"the training loss fell to {curves.train_loss[-1]:.3g}, and the head cannot go below "
-        f"{summary.loss_floor:.3g} ({curves.best_loss:.3g} is perfect): {_head(curves)}"
-    )
-    return (Evidence(told, {"loss_floor": summary.loss_floor}, None, int(curves.updates[-1])),)
+    if reached > (1 - share) * (1 - AT_FLOOR_SHARE):
+        told = (
+            f"the training loss fell to {curves.train_loss[-1]:.3g}, and the head cannot go below "
+            f"{summary.loss_floor:.3g} ({curves.best_loss:.3g} is perfect): {_head(curves)}"
+        )
+        yield Evidence(told, {"loss_floor": summary.loss_floor}, None, curves.updates[-1])
 
 
-def loss_without_end(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def loss_without_end(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect targets outside 0..1 with a loss of logits, which then falls without bound.
 
     Reads `output.loss`, `output.target_range` and the training loss, which is then below zero.
@@ -71,15 +70,13 @@ def loss_without_end(curves: TrainingCurves) -> tuple[Evidence, ...]:
     is_logits = curves.setting("output.loss") == "bce_with_logits"
     is_shares = curves.setting("output.target_range", "task") == "zero_one"
     lowest = least(curves.train_loss)
-    if not is_logits or is_shares or not lowest < 0:
-        return ()
-    if math.isfinite(curves.summary.loss_floor):
-        return ()
-    told = f"targets are not probabilities: the loss falls without bound ({lowest:.3g}): {_head(curves)}"
-    return (Evidence(told, {"train_loss": lowest}, None, int(curves.updates[-1])),)
+    is_bounded = is_shares or math.isfinite(curves.summary.loss_floor)
+    if is_logits and not is_bounded and lowest < 0:
+        told = f"targets are not probabilities: the loss falls without bound ({lowest:.3g}): {_head(curves)}"
+        yield Evidence(told, {"train_loss": lowest}, None, curves.updates[-1])
 
 
-def outputs_against_bound(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def outputs_against_bound(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect raw outputs that never leave 0..1 or -1..1: an activation that is not configured.
 
     Reads `outputs` of the last linear layer before the head's activation, which nothing should bound.
@@ -88,7 +85,7 @@ def outputs_against_bound(curves: TrainingCurves) -> tuple[Evidence, ...]:
     lows = np.array([number(value.get("least")) for _, value in seen])
     highs = np.array([number(value.get("largest")) for _, value in seen])
     if len(seen) < 2 or not np.isfinite(lows).any():
-        return ()
+        return
     spreads = [number(value.get("spread")) for _, value in seen]
     low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
     for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
@@ -102,21 +99,22 @@ def outputs_against_bound(curves: TrainingCurves) -> tuple[Evidence, ...]:
                 f"raw outputs never left {bottom:.0f}..{top:.0f} ({low:.3g} to {high:.3g} in {len(seen)} "
                 "evaluations) and are at its end: there seems to be an activation before the head"
             )
-            return (Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0]),)
+            yield Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0])
+            return
     means = np.array([number(value.get("mean")) for _, value in seen])
     if low >= 0 and high <= 1 and 0 < middle(means) < 1 and np.ptp(known(means)) < ADDS_UP * middle(means):
         told = (
             f"raw outputs are within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
             "evaluations: they add up to one before the head"
         )
-        return (Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0]),)
+        yield Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0])
+        return
     if float((lows == 0).mean()) > MOSTLY:
         told = (
             f"the least raw output is exactly 0 at most of {len(seen)} evaluations: outputs are rectified "
             "before the head"
         )
-        return (Evidence(told, {"least": 0.0, "largest": high}, "readout", seen[-1][0]),)
-    return ()
+        yield Evidence(told, {"least": 0.0, "largest": high}, "readout", seen[-1][0])
 
 
 def _floor_share(curves: TrainingCurves) -> float:
@@ -135,7 +133,5 @@ def _allowed_floor(curves: TrainingCurves) -> float:
 
 
 def _head(curves: TrainingCurves) -> str:
-    output = {
-        name: curves.setting(f"output.{name}", "none") for name in ("activation", "target_range", "loss")
-    }
-    return ", ".join(f"output.{name}={value}" for name, value in output.items())
+    paths = ("output.activation", "output.target_range", "output.loss")
+    return ", ".join(f"{path}={curves.setting(path, 'none')}" for path in paths)

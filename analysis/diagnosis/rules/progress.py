@@ -1,5 +1,7 @@
 """Rules about the level of a training and its progress."""
 
+from collections.abc import Iterator
+
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.series import known, middle, number
 from failmap.analysis.diagnosis.training_curves import (
@@ -18,20 +20,18 @@ SMALL_WIDTH = 8
 NO_GAP = 0.1
 
 
-def at_partial_solution(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def at_partial_solution(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training that stalls at a known partial solution of the task.
 
     Reads the metric and `partial_solutions` of the record, which the task states exactly ('knows one of the
     two numbers'): the best evaluation reaches the level without exceeding it, and the last third stays near
     it.
     """
-    if curves.is_running:
-        return ()
     is_accuracy = curves.summary.metric == "accuracy"
     room = abs(curves.summary.chance_metric - (1.0 if is_accuracy else 0.0))
     metrics = known(curves.metric)
-    if not metrics.size or curves.progress > 2 * PROGRESS_LEFT:
-        return ()
+    if not metrics.size or curves.is_running or curves.progress > 2 * PROGRESS_LEFT:
+        return
     best = float(metrics.max() if is_accuracy else metrics.min())
     late = middle(metrics[-max(3, len(metrics) // 3) :])
     for level in reversed(curves.summary.partial_solutions):
@@ -41,44 +41,41 @@ def at_partial_solution(curves: TrainingCurves) -> tuple[Evidence, ...]:
                 f"the {curves.summary.metric.replace('_', ' ')} never passed {best:.3g} and ends at "
                 f"{late:.3g}; a network that {level.get('name')} has {wanted:.3g}"
             )
-            return (Evidence(told, {"metric": late, "partial": wanted}, None, int(curves.updates[-1])),)
-    return ()
+            yield Evidence(told, {"metric": late, "partial": wanted}, None, curves.updates[-1])
+            return
 
 
-def still_improving(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def still_improving(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a validation loss that still falls at the end of the update budget.
 
     Reads the validation loss as a skill: by its Theil-Sen slope over the last third it gains at least 3 % of
     what is left in a fifth of the budget, and more than its jitter. Without a criterion that is no fault.
     """
     gained = curves.progress
-    if curves.is_blind or not gained > PROGRESS_LEFT:
-        return ()
-    skill = curves.end_validation_skill
-    told = (
-        f"validation came {skill:.0%} of the way from chance and still gains {gained:.0%} of the rest "
-        "in a fifth of the training"
-    )
-    return (Evidence(told, {"progress": gained, "validation_skill": skill}, None, int(curves.updates[-1])),)
+    if gained > PROGRESS_LEFT and not curves.is_blind:
+        skill = curves.end_validation_skill
+        told = (
+            f"validation came {skill:.0%} of the way from chance and still gains {gained:.0%} of the rest "
+            "in a fifth of the training"
+        )
+        yield Evidence(told, {"progress": gained, "validation_skill": skill}, None, curves.updates[-1])
 
 
-def stands_between(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def stands_between(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a plateau between chance and perfection that training and validation share.
 
     Reads both losses as skills. This is the weakest rule: such a network may be too small.
     """
     training, validation = curves.end_train_skill, curves.end_validation_skill
     is_between = LEFT_CHANCE < validation < SOLVED_SCORE
-    if curves.is_blind or not is_between or curves.progress > PROGRESS_LEFT or training - validation > NO_GAP:
-        return ()
-    told = (
-        f"validation stalls {validation:.0%} of the way from chance, and training is no further "
-        f"({training:.0%})"
-    )
-    return (Evidence(told, {"validation_skill": validation}, None, int(curves.updates[-1])),)
+    is_open = curves.is_blind or curves.progress > PROGRESS_LEFT or training - validation > NO_GAP
+    if is_between and not is_open:
+        told = f"validation stalls {validation:.0%} of the way from chance"
+        told += f", and training is no further ({training:.0%})"
+        yield Evidence(told, {"validation_skill": validation}, None, curves.updates[-1])
 
 
-def network_tiny(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def network_tiny(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a network of fewer than eight units per layer whose training is no better than validation.
 
     Reads the configured width and both losses as skills. No signal measures missing capacity; its only
@@ -86,10 +83,9 @@ def network_tiny(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """
     width = curves.setting("model.hidden_size", 0)
     gap = curves.end_train_skill - curves.end_validation_skill
-    if not 0 < width < SMALL_WIDTH or gap > NO_GAP:
-        return ()
-    told = (
-        f"with {width} units per layer training is {curves.end_train_skill:.0%} of the way from chance, "
-        f"and validation {curves.end_validation_skill:.0%}"
-    )
-    return (Evidence(told, {"hidden_size": float(width), "validation_skill": curves.end_validation_skill}),)
+    if 0 < width < SMALL_WIDTH and not gap > NO_GAP:
+        told = (
+            f"with {width} units per layer training is {curves.end_train_skill:.0%} of the way from chance, "
+            f"and validation {curves.end_validation_skill:.0%}"
+        )
+        yield Evidence(told, {"hidden_size": float(width), "validation_skill": curves.end_validation_skill})

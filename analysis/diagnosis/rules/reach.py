@@ -28,7 +28,7 @@ DEEP, DEEP_SPREAD_SHARE = 4, 0.1
 DEPTH_GRADIENT_SHARE = 1e-2
 
 
-def gradient_fades_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def gradient_fades_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a first step with 1e-4 of the last step's gradient throughout, or 1e-5 at the first evaluation.
 
     Reads `gradient_share_at_first` and `gradient_reach_steps`, or `gradient_norm_by_step` for a single label
@@ -36,26 +36,24 @@ def gradient_fades_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
     1991; Bengio et al. 1994; Pascanu et al. 2013). The median counts, since a network that learns to look
     back raises the share during training.
     """
-    if not curves.is_recurrent:
-        return ()
-    shares = _shares_at_first(curves)
-    if not shares:
-        return ()
+    shares = curves.numbers("gradient_share_at_first") or curves.first_step_shares(2)
+    if not shares or not curves.is_recurrent:
+        return
     median = float(np.median([share for _, share in shares]))
     (_, began), (final_update, final) = shares[0], shares[-1]
     if not (max(began, median, final) < REACHED_SHARE or began < BEGAN_SHARE):
-        return ()
+        return
     told = f"of the gradient at the last step {final:.1g} is left at step 1"
     values = {"gradient_share_at_first": final}
     reach = known(curves.signal_curve("gradient_reach_steps"))
     if reach.size:
         told += f"; a thousandth is left {reach[-1]:.0f} of {curves.num_steps} steps back"
         values["gradient_reach_steps"] = float(reach[-1])
-    found = [Evidence(f"{told} (update {final_update})", values, None, final_update)]
-    return (*found, *_short_memory(curves))
+    yield Evidence(f"{told} (update {final_update})", values, None, final_update)
+    yield from _short_memory(curves)
 
 
-def input_fades_in_depth(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def input_fades_in_depth(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a stack of layers with little of the lowest layer's spread over inputs left at the top.
 
     Reads `spread_by_layer` at the first evaluation, and medians over all: a hundredth, or a tenth in a stack
@@ -69,7 +67,7 @@ def input_fades_in_depth(curves: TrainingCurves) -> tuple[Evidence, ...]:
         stack = next(iter(spreads), "").split(".")[0]
         spreads = {layer: spread for layer, spread in spreads.items() if layer.split(".")[0] == stack}
         if len(spreads) < 2:
-            return ()
+            return
         (lowest, below), *_, (top, above) = spreads.items()
         share = above / below if below > 0 else math.nan
         factor = share ** (1 / (len(spreads) - 1))
@@ -79,11 +77,11 @@ def input_fades_in_depth(curves: TrainingCurves) -> tuple[Evidence, ...]:
                 f"{when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} in "
                 f"{top}: a factor of {factor:.2g} per layer"
             )
-            return (Evidence(told, {"spread_lowest": below, "spread_top": above}, top),)
-    return ()
+            yield Evidence(told, {"spread_lowest": below, "spread_top": above}, top)
+            return
 
 
-def gradient_fades_in_depth(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def gradient_fades_in_depth(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a lowest layer with a hundredth of the top layer's gradient.
 
     Reads `gradient_norm_by_layer` (Glorot and Bengio 2010, section 4.2): medians over evaluations.
@@ -91,24 +89,11 @@ def gradient_fades_in_depth(curves: TrainingCurves) -> tuple[Evidence, ...]:
     norms = curves.curves_by_layer("gradient_norm_by_layer")
     layers = {name: middle(curve) for name, curve in norms.items() if "layers." in name or "encoder." in name}
     if len(layers) < 3:
-        return ()
+        return
     (lowest, below), *_, (top, above) = layers.items()
-    if not 0 < below < DEPTH_GRADIENT_SHARE * above:
-        return ()
-    told = f"the gradient of {lowest} is {below:.1g}, that of {top} {above:.1g} (medians)"
-    return (Evidence(told, {"gradient_lowest": below, "gradient_top": above}, lowest),)
-
-
-def _shares_at_first(curves: TrainingCurves) -> list[tuple[int, float]]:
-    """Return the updates and the first step's gradient as a share of the last step's."""
-    shares = curves.numbers("gradient_share_at_first")
-    if shares or curves.setting("task.supervision", "last") != "last":
-        return shares
-    return [
-        (update, float(norms[0] / norms[-1]))
-        for update, norms in curves.lists("gradient_norm_by_step")
-        if norms.size > 1 and norms[-1] > 0 and math.isfinite(norms[0])
-    ]
+    if 0 < below < DEPTH_GRADIENT_SHARE * above:
+        told = f"the gradient of {lowest} is {below:.1g}, that of {top} {above:.1g} (medians)"
+        yield Evidence(told, {"gradient_lowest": below, "gradient_top": above}, lowest)
 
 
 def _short_memory(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -124,4 +109,4 @@ def _short_memory(curves: TrainingCurves) -> Iterator[Evidence]:
     began, ended = memories[layer]
     if ended < curves.num_steps:
         told = f"{layer} keeps its state for {ended:.2g} of {curves.num_steps} steps ({began:.2g} at first)"
-        yield Evidence(told, {"memory_steps": ended}, layer, int(curves.updates[-1]))
+        yield Evidence(told, {"memory_steps": ended}, layer, curves.updates[-1])

@@ -1,6 +1,7 @@
 """Rules about updates that are too large or too small."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -27,7 +28,7 @@ NOWHERE = 0.2
 LEAST_TRAVEL = 1.0
 
 
-def first_steps_overshoot(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def first_steps_overshoot(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training loss that rises to twice its start and twice chance before the first evaluation.
 
     Reads `loss_first` and `loss_max` of the first interval. Small enough steps descend (Smith 2017 finds the
@@ -35,21 +36,20 @@ def first_steps_overshoot(curves: TrainingCurves) -> tuple[Evidence, ...]:
     initialization start high and are not detected. What small batches explain does not count.
     """
     if not curves.history:
-        return ()
+        return
     signals = curves.history[0].signals
     began, highest = number(signals.get("loss_first")), number(signals.get("loss_max"))
     level = max(began, curves.summary.chance_loss)
-    if not level > 0 or not highest > _allowed_rise(curves) * level:
-        return ()
-    update = int(curves.updates[0])
-    told = (
-        f"the training loss started at {began:.2g} and rose to {highest:.2g} within {update} updates, where "
-        f"guessing has {curves.summary.chance_loss:.2g}"
-    )
-    return (Evidence(told, {"loss_first": began, "loss_max": highest}, None, update),)
+    if level > 0 and highest > _allowed_rise(curves) * level:
+        update = curves.updates[0]
+        told = (
+            f"the training loss started at {began:.2g} and rose to {highest:.2g} within {update} updates, "
+            f"where guessing has {curves.summary.chance_loss:.2g}"
+        )
+        yield Evidence(told, {"loss_first": began, "loss_max": highest}, None, update)
 
 
-def unclipped_steps_overshoot(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def unclipped_steps_overshoot(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect SGD without clipping whose loss jumps to twice its start or whose units die.
 
     Reads `train.optimizer`, `train.clip_norm` and `train.clip_value`; `loss_first` and `loss_max`; and
@@ -59,23 +59,21 @@ def unclipped_steps_overshoot(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """
     is_clipped = curves.setting("train.clip_norm") or curves.setting("train.clip_value")
     if is_clipped or curves.setting("train.optimizer") != "sgd":
-        return ()
+        return
     losses, began = curves.signal_curve("loss_max"), first(curves.signal_curve("loss_first"))
     level, peak = max(began, curves.summary.chance_loss), largest(losses)
     highest = largest(curves.signal_curve("gradient_norm"))
-    clipping = Evidence(
-        f"nothing clips the gradient, the largest at an evaluation is {highest:.2g}",
-        {"gradient_norm": highest},
-    )
     if level > 0 and peak > _allowed_rise(curves) * level:
-        update = int(curves.updates[int(np.nanargmax(losses))])
+        update = curves.updates[np.nanargmax(losses)]
         told = f"the training loss started at {began:.2g} and rose to {peak:.2g} before update {update}"
-        return (Evidence(told, {"loss_first": began, "loss_max": peak}, None, update), clipping)
-    killed = _killed_layer(curves)
-    if killed is None:
-        return ()
-    told = f"most units of {killed} are dead at the end, more than at update {curves.updates[0]}"
-    return (Evidence(told, {}, killed, int(curves.updates[-1])), clipping)
+        yield Evidence(told, {"loss_first": began, "loss_max": peak}, None, update)
+    elif killed := _killed_layer(curves):
+        told = f"most units of {killed} are dead at the end, more than at update {curves.updates[0]}"
+        yield Evidence(told, {}, killed, curves.updates[-1])
+    else:
+        return
+    told = f"nothing clips the gradient, the largest at an evaluation is {highest:.2g}"
+    yield Evidence(told, {"gradient_norm": highest})
 
 
 def _killed_layer(curves: TrainingCurves) -> str | None:
@@ -98,7 +96,7 @@ def _allowed_rise(curves: TrainingCurves) -> float:
     return max(OVERSHOOT, by_luck) if math.isfinite(by_luck) else OVERSHOOT
 
 
-def loss_jumps(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def loss_jumps(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect single losses that jump by more than drawing batches explains, without progress.
 
     Reads `loss_spread` at the end, `train.batch_size` and the training loss as a skill. The threshold is
@@ -108,19 +106,18 @@ def loss_jumps(curves: TrainingCurves) -> tuple[Evidence, ...]:
     """
     explained = curves.summary.chance_loss * _batch_noise(curves)
     if len(curves.history) < 2 * MIN_END or curves.progress > PROGRESS_LEFT:
-        return ()
+        return
     spread = middle(curves.signal_curve("loss_spread")[1:][curves.end])
     allowed = 1.0 if curves.end_train_skill < WORSE_THAN_GUESSING else LARGE_SPREAD
-    if not spread > allowed * explained:
-        return ()
-    told = (
-        f"single training losses deviate by {spread:.2g} at the end, where drawing batches explains "
-        f"{explained:.2g}, and their mean does not fall"
-    )
-    return (Evidence(told, {"loss_spread": spread, "explained": explained}, None, int(curves.updates[-1])),)
+    if spread > allowed * explained:
+        told = (
+            f"single training losses deviate by {spread:.2g} at the end, where drawing batches explains "
+            f"{explained:.2g}, and their mean does not fall"
+        )
+        yield Evidence(told, {"loss_spread": spread, "explained": explained}, None, curves.updates[-1])
 
 
-def validation_jumps(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def validation_jumps(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a validation loss that jumps between evaluations without getting anywhere.
 
     Reads the validation loss as a skill: its jitter in the second half is a tenth of the way from chance to
@@ -130,15 +127,15 @@ def validation_jumps(curves: TrainingCurves) -> tuple[Evidence, ...]:
     noise = jitter(later)
     is_nowhere = curves.end_validation_skill < NOWHERE and not curves.progress > PROGRESS_LEFT
     if known(later).size < 5 or not noise > LARGE_JITTER or not is_nowhere or curves.is_running:
-        return ()
+        return
     told = (
         f"the validation loss jumps by {noise:.0%} of the way from chance to perfection between evaluations, "
         f"and changes direction at {turns(later):.0%} of them"
     )
-    return (Evidence(told, {"jitter": noise}, None, int(curves.updates[-1])),)
+    yield Evidence(told, {"jitter": noise}, None, curves.updates[-1])
 
 
-def cannot_travel(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def cannot_travel(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect updates that, even all in one direction, cannot move any part of the network by its norm.
 
     Reads `update_ratio_by_layer` in the first quarter, where networks move most, times the number of
@@ -152,35 +149,33 @@ def cannot_travel(curves: TrainingCurves) -> tuple[Evidence, ...]:
         if known(changes[:early]).size
     }
     if not ratios:
-        return ()
+        return
     part = max(ratios, key=lambda name: ratios[name])
-    num_updates = int(curves.updates[-1])
+    num_updates = curves.updates[-1]
     if curves.is_running:
         num_updates = max(num_updates, int(number(curves.setting("train.max_updates", 0))))
     travel = ratios[part] * num_updates
-    if not travel < LEAST_TRAVEL:
-        return ()
-    told = (
-        f"an update moves {part} by {ratios[part]:.1g} of its norm: {num_updates:,} of them, even in one "
-        f"direction, by {travel:.2g}, and every other part by less"
-    )
-    evidence = {"update_ratio": ratios[part], "travel": travel}
-    return (Evidence(told, evidence, part, int(curves.updates[-1])),)
+    if travel < LEAST_TRAVEL:
+        told = (
+            f"an update moves {part} by {ratios[part]:.1g} of its norm: {num_updates:,} of them, even in one "
+            f"direction, by {travel:.2g}, and every other part by less"
+        )
+        evidence = {"update_ratio": ratios[part], "travel": travel}
+        yield Evidence(told, evidence, part, curves.updates[-1])
 
 
-def loss_explodes(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def loss_explodes(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training loss of ten thousand times that of guessing, which only unbounded gradients reach.
 
     Reads `loss_max`. Pascanu et al. (2013, section 2.3) show the walls of the loss that throw the weights so
     far.
     """
-    losses = curves.signal_curve("loss_max")
+    losses, gradient = curves.signal_curve("loss_max"), first(curves.signal_curve("gradient_norm"))
     peak, level = largest(losses), curves.summary.chance_loss
-    if not level > 0 or not peak > EXPLOSION * level:
-        return ()
-    where = int((losses == peak).argmax())
-    told = (
-        f"the training loss rose to {peak:.2g} before update {curves.updates[where]}, where guessing has "
-        f"{level:.2g}; the first evaluation's gradient was {first(curves.signal_curve('gradient_norm')):.2g}"
-    )
-    return (Evidence(told, {"loss_max": peak, "chance_loss": level}, None, int(curves.updates[where])),)
+    if level > 0 and peak > EXPLOSION * level:
+        where = int((losses == peak).argmax())
+        told = (
+            f"the training loss rose to {peak:.2g} before update {curves.updates[where]}, where guessing has "
+            f"{level:.2g}; the first evaluation's gradient was {gradient:.2g}"
+        )
+        yield Evidence(told, {"loss_max": peak, "chance_loss": level}, None, curves.updates[where])

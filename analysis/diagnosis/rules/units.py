@@ -1,11 +1,11 @@
 """Rules about units that are always zero or always saturated."""
 
-import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
-from failmap.analysis.diagnosis.series import Curve, curve, first, known, last, least
+from failmap.analysis.diagnosis.series import curve, first, known, last, least
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: Share of dead units from which on a layer passes little on. AutoTrainer (Zhang et al., ICSE 2021) diagnoses
@@ -24,38 +24,27 @@ SATURATED_SPREAD, STILL_SATURATED_SPREAD = 0.8, 0.65
 AS_INITIALIZED = 0.1
 
 
-def units_dead(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def units_dead(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a layer in which most units are zero for every sequence at every step.
 
     Reads `dead_units_by_layer` at the end, of validation sequences.
     """
-    return _worst_layer(
-        curves,
-        "dead_units_by_layer",
-        DEAD_SHARE,
-        "{share:.0%} of the units of {layer} are zero for every input (update {update})",
-    )
+    return _worst_layer(curves, "dead_units_by_layer", DEAD_SHARE, "are zero for every input")
 
 
-def units_saturated(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def units_saturated(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a layer in which half of the units are at an end of their range in nearly all steps.
 
     Reads `saturated_units_by_layer` at the end: units beyond 0.99 of their bound in 95 % of all steps. There
     the derivative of tanh is below 0.02. A running training is not judged, since one that learned passed
     through this state.
     """
-    if curves.is_running:
-        return ()
-    return _worst_layer(
-        curves,
-        "saturated_units_by_layer",
-        SATURATED_SHARE,
-        "{share:.0%} of the units of {layer} are at an end of their range in nearly all steps (update "
-        "{update})",
-    )
+    if not curves.is_running:
+        told = "are at an end of their range in nearly all steps"
+        yield from _worst_layer(curves, "saturated_units_by_layer", SATURATED_SHARE, told)
 
 
-def saturated_from_birth(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def saturated_from_birth(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect gates or tanh units at the ends of their range from the first evaluation to the last.
 
     Reads `saturation_by_layer`: three fifths of the activations of each of a layer's gates below 0.1 or above
@@ -70,9 +59,10 @@ def saturated_from_birth(curves: TrainingCurves) -> tuple[Evidence, ...]:
                 f"at least {began:.0%} of the activations of each gate of {layer} are below 0.1 or above 0.9 "
                 f"at update {curves.updates[0]}, {ended:.0%} at the end"
             )
-            return (Evidence(told, {"saturation": began}, layer, int(curves.updates[0])),)
+            yield Evidence(told, {"saturation": began}, layer, curves.updates[0])
+            return
     if curves.setting("model.nonlinearity") != "tanh":
-        return ()
+        return
     for layer, spreads in curves.curves_by_layer("spread_by_layer").items():
         stays = first(spreads) >= SATURATED_SPREAD and last(spreads) >= STILL_SATURATED_SPREAD
         if stays and _is_as_initialized(curves, layer):
@@ -80,14 +70,14 @@ def saturated_from_birth(curves: TrainingCurves) -> tuple[Evidence, ...]:
                 f"the states of {layer}, within -1..1, deviate by {first(spreads):.2f} between inputs at "
                 f"update {curves.updates[0]}, {last(spreads):.2f} at the end: nearly all are at an end"
             )
-            return (Evidence(told, {"spread": first(spreads)}, layer, int(curves.updates[0])),)
-    return ()
+            yield Evidence(told, {"spread": first(spreads)}, layer, curves.updates[0])
+            return
 
 
 def _is_as_initialized(curves: TrainingCurves, layer: str) -> bool:
     """Return whether the weights at the first evaluation are nearly the initial ones, or this is unknown."""
     ratio = first(curves.curves_by_layer("update_ratio_by_layer").get(layer, curve(())))
-    return not ratio * int(curves.updates[0]) > AS_INITIALIZED
+    return not ratio * curves.updates[0] > AS_INITIALIZED
 
 
 def _gate_shares(curves: TrainingCurves) -> dict[str, tuple[float, float]]:
@@ -97,34 +87,23 @@ def _gate_shares(curves: TrainingCurves) -> dict[str, tuple[float, float]]:
     """
     meant = {"forget", "update"} | ({"input"} if curves.setting("model.chrono") else set())
     tables = [value for _, value in curves.signals("saturation_by_layer") if isinstance(value, dict)]
-    if not tables:
-        return {}
-    ends = tables[0], tables[-1]
-    return {
-        layer: (_least_of(ends[0].get(layer), meant), _least_of(ends[1].get(layer), meant))
-        for layer in ends[0]
-    }
+
+    def least_share(gates: object) -> float:
+        judged = gates.items() if isinstance(gates, dict) else ()
+        return least(curve(share for gate, share in judged if gate not in meant))
+
+    layers = tables[0] if tables else {}
+    return {layer: (least_share(tables[0][layer]), least_share(tables[-1].get(layer))) for layer in layers}
 
 
-def _least_of(gates: object, left_out: set[str]) -> float:
-    if not isinstance(gates, dict):
-        return math.nan
-    return least(curve(share for gate, share in gates.items() if gate not in left_out))
-
-
-def _worst_layer(curves: TrainingCurves, signal: str, threshold: float, told: str) -> tuple[Evidence, ...]:
+def _worst_layer(curves: TrainingCurves, signal: str, threshold: float, state: str) -> Iterator[Evidence]:
     by_layer = {name: shares for name, shares in curves.curves_by_layer(signal).items() if known(shares).size}
     if not by_layer:
-        return ()
+        return
     layer = max(by_layer, key=lambda name: last(by_layer[name]))
     share = last(by_layer[layer])
-    if not share >= threshold:
-        return ()
-    update = curves.updates[_first_above(by_layer[layer], threshold)]
-    said = told.format(share=share, layer=layer, update=curves.updates[-1])
-    began = f"; above {threshold:.0%} from update {update} on"
-    return (Evidence(said + began, {signal: share}, layer, int(curves.updates[-1])),)
-
-
-def _first_above(shares: Curve, threshold: float) -> int:
-    return int(np.flatnonzero(shares >= threshold)[0])
+    if share >= threshold:
+        final, update = curves.updates[-1], curves.updates[np.flatnonzero(by_layer[layer] >= threshold)[0]]
+        told = f"{share:.0%} of the units of {layer} {state} (update {final}); "
+        told += f"above {threshold:.0%} from update {update} on"
+        yield Evidence(told, {signal: share}, layer, final)

@@ -1,9 +1,7 @@
 """Rules about parts of the network without a gradient or without updates."""
 
 import math
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
@@ -11,22 +9,20 @@ from failmap.analysis.diagnosis.series import known, largest, least
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 
-def missing_gradient(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def missing_gradient(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect trainable parameters without a gradient: their path to the loss is cut.
 
     Reads `gradient_missing` without a threshold, since autograd computes a gradient for everything that the
     loss depends on. DistributedDataParallel of PyTorch has the same check for unused parameters; DeepLocalize
     (Wardat et al., ICSE 2021) and UMLAUT (Schoop et al., CHI 2021) list the fault.
     """
-    found = _first_named(curves, "gradient_missing")
-    if found is None:
-        return ()
-    update, names = found
-    told = f"{_listed(names)} {_has(names)} no gradient: nothing leads from the loss to {_them(names)}"
-    return (Evidence(told, {"gradient_missing": float(len(names))}, names[0], update),)
+    update, names = _first_named(curves, "gradient_missing")
+    if names:
+        told = f"{_listed(names)} {_has(names)} no gradient: nothing leads from the loss to {_them(names)}"
+        yield Evidence(told, {"gradient_missing": float(len(names))}, names[0], update)
 
 
-def gradient_always_zero(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def gradient_always_zero(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a part whose gradient is always zero in every entry, while that of other parts is not.
 
     Reads `gradient_zeros_by_layer`, or `gradient_norm_by_layer` in older records. Only exact
@@ -35,7 +31,7 @@ def gradient_always_zero(curves: TrainingCurves) -> tuple[Evidence, ...]:
     stops gradients as well and has other causes.
     """
     if _is_shut(curves):
-        return ()
+        return
     zeros = curves.curves_by_layer("gradient_zeros_by_layer")
     if zeros:
         cut = [part for part, shares in zeros.items() if least(shares) >= 1.0]
@@ -44,69 +40,62 @@ def gradient_always_zero(curves: TrainingCurves) -> tuple[Evidence, ...]:
         norms = curves.curves_by_layer("gradient_norm_by_layer")
         cut = [part for part, curve in norms.items() if largest(curve) == 0.0]
         alive = [part for part, curve in norms.items() if largest(curve) > 0.0]
-    if not cut or not alive:
-        return ()
-    told = (
-        f"the gradient of {_listed(cut)} is zero in every entry at each of {len(curves.history)} "
-        f"evaluations, that of {_listed(alive)} is not"
-    )
-    return (Evidence(told, {"gradient_zeros": 1.0}, cut[0], int(curves.updates[0])),)
+    if cut and alive:
+        told = (
+            f"the gradient of {_listed(cut)} is zero in every entry at each of {len(curves.history)} "
+            f"evaluations, that of {_listed(alive)} is not"
+        )
+        yield Evidence(told, {"gradient_zeros": 1.0}, cut[0], curves.updates[0])
 
 
-def cut_in_time(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def cut_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a gradient that is exactly zero before the last step: the state is detached between steps.
 
     Reads `gradient_norm_by_step`, of recurrent networks with one label at the end. A vanishing
     gradient loses a factor per step and does not drop from its maximum to exactly zero.
     """
     if not curves.is_recurrent or curves.setting("task.supervision", "last") != "last":
-        return ()
+        return
     lists = [(update, norms) for update, norms in curves.lists("gradient_norm_by_step") if norms.size > 2]
-    if not lists or not all(_is_cut(norms) for _, norms in lists):
-        return ()
-    update, norms = lists[0]
-    told = f"the last step has a gradient of {norms[-1]:.2g}, every step before it exactly zero"
-    return (Evidence(told, {"gradient_norm_at_last_step": float(norms[-1])}, None, update),)
+    is_cut = all(math.isfinite(norms[-1]) and norms[-1] > 0 and (norms[:-1] == 0).all() for _, norms in lists)
+    if lists and is_cut:
+        update, norms = lists[0]
+        told = f"the last step has a gradient of {norms[-1]:.2g}, every step before it exactly zero"
+        yield Evidence(told, {"gradient_norm_at_last_step": float(norms[-1])}, None, update)
 
 
-def parameters_frozen(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def parameters_frozen(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect parameters that are not trained although the configuration does not freeze them.
 
     Reads `frozen_parameters` and `model.frozen_layers`; without a threshold.
     """
-    found = _first_named(curves, "frozen_parameters")
-    if found is None:
-        return ()
-    update, names = found
+    update, names = _first_named(curves, "frozen_parameters")
     configured = tuple(f"layers.{layer}." for layer in range(curves.setting("model.frozen_layers", 0)))
     unexpected = [name for name in names if not name.startswith(configured)] if configured else names
-    if not unexpected:
-        return ()
-    told = (
-        f"{_listed(unexpected)} {_does(unexpected)} not train, although the configuration does not freeze "
-        f"{_them(unexpected)}"
-    )
-    return (Evidence(told, {"frozen_parameters": float(len(unexpected))}, unexpected[0], update),)
+    if unexpected:
+        told = (
+            f"{_listed(unexpected)} {_does(unexpected)} not train, although the configuration does not "
+            f"freeze {_them(unexpected)}"
+        )
+        yield Evidence(told, {"frozen_parameters": float(len(unexpected))}, unexpected[0], update)
 
 
-def layers_frozen_as_asked(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def layers_frozen_as_asked(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect layers that the configuration freezes at weights that were never trained.
 
     Reads `model.frozen_layers` and `model.start_from`. A random layer may suffice, as in reservoir computing
     (Jaeger 2001), so this is not certain.
     """
     num_frozen = curves.setting("model.frozen_layers", 0)
-    if not num_frozen or curves.setting("model.start_from") is not None:
-        return ()
-    layers = "the lowest layer" if num_frozen == 1 else f"the lowest {num_frozen} layers"
-    does = "does" if num_frozen == 1 else "do"
-    told = (
-        f"{layers} of {curves.setting('model.depth', 1)} {does} not train: model.frozen_layers={num_frozen}"
-    )
-    return (Evidence(told, {"frozen_layers": float(num_frozen)}, "layers.0"),)
+    if num_frozen and curves.setting("model.start_from") is None:
+        depth = curves.setting("model.depth", 1)
+        layers = "layer" if num_frozen == 1 else f"{num_frozen} layers"
+        do = "does" if num_frozen == 1 else "do"
+        told = f"the lowest {layers} of {depth} {do} not train: model.frozen_layers={num_frozen}"
+        yield Evidence(told, {"frozen_layers": float(num_frozen)}, "layers.0")
 
 
-def parameters_unmoved(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def parameters_unmoved(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a part that has a gradient but is not updated, while other parts are.
 
     Reads `update_ratio_by_layer` and `gradient_norm_by_layer`: a change of exactly zero at every
@@ -121,16 +110,15 @@ def parameters_unmoved(curves: TrainingCurves) -> tuple[Evidence, ...]:
         if known(changes).size and largest(changes) == 0.0 and largest(norms.get(part, changes)) > 0.0
     ]
     moving = [part for part, changes in ratios.items() if largest(changes) > 0.0]
-    if not still or not moving:
-        return ()
-    told = (
-        f"{_listed(still)} {_has(still)} a gradient, of {largest(norms[still[0]]):.2g} at most, and did not "
-        f"move at any of {len(curves.history)} evaluations; {_listed(moving)} did"
-    )
-    return (Evidence(told, {"update_ratio": 0.0}, still[0], int(curves.updates[0])),)
+    if still and moving:
+        told = (
+            f"{_listed(still)} {_has(still)} a gradient, of {largest(norms[still[0]]):.2g} at most, and did "
+            f"not move at any of {len(curves.history)} evaluations; {_listed(moving)} did"
+        )
+        yield Evidence(told, {"update_ratio": 0.0}, still[0], curves.updates[0])
 
 
-def tensors_unmoved(curves: TrainingCurves) -> tuple[Evidence, ...]:
+def tensors_unmoved(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect single tensors that have a gradient but do not change by a bit at any evaluation.
 
     Reads `unmoved_parameters`; not applied if nothing moves, which is due to the learning rate.
@@ -138,13 +126,12 @@ def tensors_unmoved(curves: TrainingCurves) -> tuple[Evidence, ...]:
     listed = [names for _, names in curves.signals("unmoved_parameters") if isinstance(names, list)]
     named = [{str(name) for name in names} for names in listed]
     if not named or len(named) < len(curves.history):
-        return ()
+        return
     names = sorted(set.intersection(*named))
     ratios = curves.curves_by_layer("update_ratio_by_layer")
-    if not names or not any(largest(changes) > 0.0 for changes in ratios.values()):
-        return ()
-    told = f"{_listed(names)} {_has(names)} a gradient and did not move by a bit at any evaluation"
-    return (Evidence(told, {"unmoved_parameters": float(len(names))}, names[0], int(curves.updates[0])),)
+    if names and any(largest(changes) > 0.0 for changes in ratios.values()):
+        told = f"{_listed(names)} {_has(names)} a gradient and did not move by a bit at any evaluation"
+        yield Evidence(told, {"unmoved_parameters": float(len(names))}, names[0], curves.updates[0])
 
 
 def _is_shut(curves: TrainingCurves) -> bool:
@@ -154,17 +141,12 @@ def _is_shut(curves: TrainingCurves) -> bool:
     return is_dead or any(known(curve).size and largest(curve) == 0.0 for curve in spread.values())
 
 
-def _is_cut(norms: np.ndarray) -> bool:
-    before, last = norms[:-1], norms[-1]
-    return bool(math.isfinite(last) and last > 0 and (before == 0).all())
-
-
-def _first_named(curves: TrainingCurves, signal: str) -> tuple[int, list[str]] | None:
-    """Return the first update at which a signal lists names, and these names."""
+def _first_named(curves: TrainingCurves, signal: str) -> tuple[int, list[str]]:
+    """Return the first update at which a signal lists names, and these names; none if it never does."""
     for update, names in curves.signals(signal):
         if isinstance(names, list) and names:
             return update, [str(name) for name in names]
-    return None
+    return 0, []
 
 
 def _listed(names: Sequence[str]) -> str:

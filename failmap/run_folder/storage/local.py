@@ -18,36 +18,34 @@ from failmap.run_folder.storage.bounded_files import (
 )
 from failmap.run_folder.storage.location import AnyPath
 
-#: Runs hold data of their owner: nobody else reads or changes them unless the owner says so.
+#: Runs contain data of their owner: others can neither read nor change them unless the owner allows it.
 FOLDER_MODE = 0o700
 
 
 class LocalFiles:
-    """Files by the operating system: `Store` tells what each method promises."""
+    """Files of the operating system; `Files` defines the methods."""
 
     poll_seconds = 0.2
     has_atomic_append = True
 
     def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
-        """A whole file; pipes and devices are refused."""
+        """Read a whole file; pipes and devices are refused."""
         return read_plain(Path(str(path)), most_bytes)
 
     def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
-        """One after the other: a disk is near."""
+        """Read one file after the other."""
         found = {}
         for path in paths:
-            try:
-                found[path] = read_plain(Path(str(path)), most_bytes)
-            except FileNotFoundError:
-                continue
+            with suppress(FileNotFoundError):
+                found[path] = self.read(path, most_bytes)
         return found
 
     def exists(self, path: AnyPath) -> bool:
-        """As the file system says."""
+        """Ask the file system."""
         return path.exists()
 
     def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
-        """Writes beside the file, then renames: whoever reads sees the old file or the new one."""
+        """Write a temporary file next to it, then rename: readers see the old file or the new one."""
         _make_folders(Path(str(path.parent)))
         handle, temporary = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
         try:
@@ -62,7 +60,7 @@ class LocalFiles:
             raise
 
     def create(self, path: AnyPath, content: bytes) -> bool:
-        """Writes beside the file, then links: whoever finds the file finds all of it."""
+        """Write a temporary file next to it, then link: whoever finds the file finds all of it."""
         with tempfile.NamedTemporaryFile(dir=str(path.parent), prefix=f".{path.name}.") as file:
             file.write(content)
             file.flush()
@@ -74,16 +72,16 @@ class LocalFiles:
         return True
 
     def make_folder(self, path: AnyPath) -> None:
-        """Those that exist keep their modes."""
+        """Create missing folders; existing ones keep their modes."""
         _make_folders(Path(str(path)))
 
     def list_folders(self, path: AnyPath) -> list[str]:
-        """Links count as what they lead to."""
+        """Return the names of folders and of links to folders."""
         folder = Path(str(path))
         return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
 
     def list_files(self, path: AnyPath) -> Mapping[str, str]:
-        """By size and time of the last change."""
+        """Return size and modification time of each file."""
         found = {}
         for folder, _, names in os.walk(str(path)):
             for name in names:
@@ -94,18 +92,21 @@ class LocalFiles:
         return dict(sorted(found.items()))
 
     def remove(self, path: AnyPath) -> None:
-        """Nothing where it is missing."""
+        """Remove a file if it exists."""
         Path(str(path)).unlink(missing_ok=True)
 
     def remove_tree(self, path: AnyPath) -> None:
-        """Nothing where it is missing."""
+        """Remove a folder if it exists."""
         if path.exists():
             shutil.rmtree(str(path))
 
 
 class LocalLog:
-    """A file that is appended to: `Log` tells what each method promises. What is appended is on its way to
-    the disk at once, which outlives the process; it outlives the machine after `sync`."""
+    """A file that lines are appended to; `Log` defines the methods.
+
+    Appended lines are handed to the operating system at once, so they survive the death of the process. They
+    survive a loss of power after `sync`.
+    """
 
     def __init__(self, path: AnyPath) -> None:
         self.path = Path(str(path))
@@ -115,22 +116,24 @@ class LocalLog:
         self._whole_bytes: int | None = None
 
     def lines(self) -> Iterator[bytes]:
-        """Read from the file as they are asked for."""
+        """Read lines on demand."""
         return bounded_lines(self.path)
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """In one write, all or none."""
+        """Append all lines or none."""
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
         try:
             if self._whole_bytes is None:
                 self._whole_bytes = os.fstat(handle).st_size
             else:
-                # What failed before could not be cut off then.
+                # An earlier append failed, and so did the truncation after it.
                 os.ftruncate(handle, self._whole_bytes)
             try:
-                _write_all(handle, b"".join(lines))
+                data = b"".join(lines)
+                while data:
+                    data = data[os.write(handle, data) :]
             except OSError:
-                # A part of a line would glue onto the next one.
+                # The next line would be appended to a partial one.
                 os.ftruncate(handle, self._whole_bytes)
                 self._whole_bytes = None
                 raise
@@ -139,16 +142,13 @@ class LocalLog:
             os.close(handle)
 
     def sync(self) -> None:
-        """Waits for the disk."""
-        handle = os.open(self.path, os.O_WRONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        """Wait for the disk."""
+        with self.path.open("r+b") as file:
+            os.fsync(file.fileno())
 
 
 def cut_torn_line(path: Path) -> int:
-    """Cuts an appended file back to its last newline. Returns how many bytes were cut, 0 where none."""
+    """Truncate a file after its last newline, and return the number of bytes that were cut off."""
     if not path.exists():
         return 0
     if not path.is_file():
@@ -170,14 +170,7 @@ def cut_torn_line(path: Path) -> int:
 
 
 def _make_folders(path: Path) -> None:
-    """Makes a folder and those above that are missing, for their owner alone: pathlib gives a mode to the
-    last one only."""
-    if path.is_dir():
-        return
-    _make_folders(path.parent)
-    path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(handle, data) :]
+    """Make a folder and its missing parents for their owner only: pathlib sets the mode of the last alone."""
+    if not path.is_dir():
+        _make_folders(path.parent)
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)

@@ -60,12 +60,9 @@ def local_copy(run: AnyPath) -> Path:
 
 def cache_folder() -> Path:
     """Return the folder of copies: FAILMAP_CACHE, or that of the XDG Base Directory Specification."""
-    named = os.environ.get("FAILMAP_CACHE")
-    return (
-        Path(named)
-        if named
-        else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "failmap"
-    )
+    if named := os.environ.get("FAILMAP_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "failmap"
 
 
 def _is_read(name: str) -> bool:

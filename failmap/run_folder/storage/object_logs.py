@@ -1,28 +1,23 @@
-"""Lines that are appended to where nothing can be appended: logs over an object store."""
+"""Logs in an object store, whose objects cannot be appended to."""
 
 import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
-
-from pydantic import ConfigDict
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.parsing import CHECKED, Count, ParseError, parse
+from failmap.run_folder.parsing import Checked, Count, ParseError, parse
 from failmap.run_folder.storage.contract import Files
 from failmap.run_folder.storage.location import AnyPath
 
-#: A segment that is longer is followed by the next one. Each `sync` writes one whole: at 128 KiB that takes
-#: no longer than the request itself, and 10,000 trials come to some hundred segments, which a resume reads.
+#: Size from which on the next segment is begun. Each `sync` writes a whole segment, which at 128 KiB takes no
+#: longer than the request itself. 10,000 trials make some hundred segments, which a resumed run reads.
 SEGMENT_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True)
-class _Head:
-    """The first line of a segment: its number, how long the one before it was, and who writes it."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CHECKED
+class _Head(Checked):
+    """The first line of a segment: its number, the length of the segment before it, and its writer."""
 
     segment: Count
     after_bytes: Count
@@ -30,7 +25,7 @@ class _Head:
 
 
 class ObjectLog:
-    """One object, written anew at `sync`: `Log` tells what each method promises."""
+    """One object, which each `sync` rewrites; `Log` defines the methods."""
 
     torn_bytes = 0
 
@@ -44,15 +39,15 @@ class ObjectLog:
         self._pending: list[bytes] = []
 
     def lines(self) -> Iterator[bytes]:
-        """From memory: the object was read when the log was opened."""
+        """Yield lines from memory: the object was read when the log was opened."""
         yield from self._content.splitlines(keepends=True)
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Keeps them for `sync`."""
+        """Keep lines for `sync`."""
         self._pending.extend(lines)
 
     def sync(self) -> None:
-        """One request, and none where nothing was appended."""
+        """Send one request, or none if nothing was appended."""
         if self._pending:
             content = b"".join((self._content, *self._pending))
             self.files.write(self.path, content)
@@ -61,11 +56,11 @@ class ObjectLog:
 
 
 class SegmentLog:
-    """A folder of numbered segments: `Log` tells what each method promises.
+    """A folder of numbered segments; `Log` defines the methods.
 
-    Each segment begins with a line of its own, which says how long the one before it was. A new writer begins
-    a new segment, which only one of several can create, and never writes those of before. What a superseded
-    writer still adds to its last segment lies behind the length that its follower has seen, and is not read.
+    The first line of each segment contains the length of the segment before it. A new writer begins a new
+    segment, which only one of several writers can create, and never changes earlier ones. Lines that a
+    superseded writer still adds to its last segment are beyond that length, and are not read.
     """
 
     torn_bytes = 0
@@ -80,19 +75,19 @@ class SegmentLog:
         self._content = self._begun(self._number, len(self._before[-1]) if self._before else 0)
 
     def lines(self) -> Iterator[bytes]:
-        """From memory, which is freed meanwhile."""
+        """Yield lines from memory, which is then freed."""
         segments, self._before = self._before, []
         return lines_of(segments)
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Keeps them for `sync`."""
+        """Keep lines for `sync`."""
         self._pending.extend(lines)
 
     def sync(self) -> None:
-        """One request, and none where nothing was appended.
+        """Send one request, or none if nothing was appended.
 
         Raises:
-            UserError: another writer has begun the next segment.
+            UserError: Another writer has begun the next segment.
         """
         if not self._pending:
             return
@@ -106,13 +101,13 @@ class SegmentLog:
         self._pending.clear()
 
     def _begun(self, number: int, after_bytes: int) -> bytes:
-        """Writes a new segment with the lines that wait. Returns its content."""
+        """Write a new segment with the pending lines, and return its content."""
         head = _Head(number, after_bytes, self._writer)
         head_line = f"{json.dumps(asdict(head))}\n".encode()
         content = b"".join((head_line, *self._pending))
         path = segment_path(self.path, number)
         if not self.files.create(path, content):
-            # It may be our own, of a sync that failed later than it seemed.
+            # It may be ours, from a `sync` whose answer was lost.
             if not self.files.read(path).startswith(head_line):
                 raise UserError(f"{self.path}: another writer has taken over; nothing of it was overwritten")
             self.files.write(path, content)
@@ -131,10 +126,10 @@ def segment_path(folder: AnyPath, number: int) -> AnyPath:
 
 
 def read_segments(files: Files, folder: AnyPath) -> list[bytes]:
-    """The segments of a log in order, each with its first line, as far as their followers have seen them.
+    """Return the segments of a log in order, with their first lines, each up to the length in the next one.
 
     Raises:
-        UserError: one is missing, or does not begin as a segment does; it is named.
+        UserError: A segment is missing or has no valid first line.
     """
     count = len(files.list_files(folder))
     paths = [segment_path(folder, number) for number in range(1, count + 1)]

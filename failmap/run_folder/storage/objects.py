@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from upath import UPath
@@ -12,20 +12,23 @@ from upath import UPath
 from failmap.run_folder.storage.bounded_files import MAX_BYTES, too_large
 from failmap.run_folder.storage.location import AnyPath
 
-#: HTTP statuses, and codes of S3 under other statuses, after which the same request may succeed.
+_BOTOCORE = "botocore.exceptions"
+#: HTTP statuses, and error codes of S3 with other statuses, after which the same request may succeed.
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException"})
 
 
 def as_os_error(error: Exception, path: AnyPath) -> Exception:
-    """The OSError that a client's error stands for, with a strerror that says what to do.
+    """Return the OSError that corresponds to a client's error, with a strerror that says what to do.
 
-    An error that is none of the store's comes back as it is: it is our mistake.
+    An error that does not come from the store is a mistake of ours, and is returned unchanged.
     """
     where, (status, code) = str(path), _answer(error)
     if code == "NoSuchBucket":
-        # Another number than that of a missing file, which may be normal.
-        return FileNotFoundError(errno.ENXIO, f"there is no bucket {_bucket(path)}: make it first", where)
+        # Not ENOENT, because a missing file may be normal.
+        return FileNotFoundError(
+            errno.ENXIO, f"there is no bucket {_key(path).partition('/')[0]}: make it first", where
+        )
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)
     if isinstance(error, FileExistsError):
@@ -40,11 +43,12 @@ def as_os_error(error: Exception, path: AnyPath) -> Exception:
             "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do with the bucket",
             where,
         )
-    if _is_of_botocore(error, "NoCredentialsError", "PartialCredentialsError", "NoAuthTokenError"):
+    if _is_of(_BOTOCORE, error, "NoCredentialsError", "PartialCredentialsError", "NoAuthTokenError"):
         return PermissionError(
             errno.EACCES, "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", where
         )
-    if _is_of_botocore(error, "ConnectionError", "HTTPClientError") or _is_of_aiohttp(error):
+    is_broken = _is_of(_BOTOCORE, error, "ConnectionError", "HTTPClientError")
+    if is_broken or _is_of("aiohttp", error, "ClientError"):
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         at = f" at {endpoint}" if endpoint else ""
         return OSError(
@@ -54,13 +58,13 @@ def as_os_error(error: Exception, path: AnyPath) -> Exception:
         return OSError(errno.ETIMEDOUT, "the object store does not answer", where)
     if isinstance(error, OSError):
         return OSError(error.errno or errno.EINVAL, str(error.strerror or error), where)
-    if _is_of_botocore(error, "BotoCoreError", "ClientError"):
+    if _is_of(_BOTOCORE, error, "BotoCoreError", "ClientError"):
         return OSError(errno.EINVAL, " ".join(str(error).split()), where)
     return error
 
 
 def _answer(error: Exception) -> tuple[int, str]:
-    """HTTP status and code of the answer that an error came from; 0 and '' where there was none."""
+    """Return HTTP status and error code of the answer behind an error; 0 and '' if there was none."""
     for one in (error, error.__cause__):
         response = getattr(one, "response", None)
         if isinstance(response, dict):
@@ -69,40 +73,30 @@ def _answer(error: Exception) -> tuple[int, str]:
     return 0, ""
 
 
-def _bucket(path: AnyPath) -> str:
-    return str(path).partition("://")[2].partition("/")[0]
-
-
-def _is_of_botocore(error: Exception, *names: str) -> bool:
-    """Whether it is one of botocore's errors, which is not imported for it: where it raises, it is there."""
-    module = sys.modules.get("botocore.exceptions")
+def _is_of(library: str, error: Exception, *names: str) -> bool:
+    """Return whether it is such an exception of a library. If that has raised, it is already imported."""
+    module = sys.modules.get(library)
     return module is not None and isinstance(error, tuple(getattr(module, name) for name in names))
 
 
-def _is_of_aiohttp(error: Exception) -> bool:
-    """Whether the connection broke while an answer was read."""
-    module = sys.modules.get("aiohttp")
-    return module is not None and isinstance(error, module.ClientError)
-
-
 class ObjectFiles:
-    """Objects by their keys: `Files` tells what each method promises. Folders are nothing of their own."""
+    """Objects by their keys; `Files` defines the methods. Folders do not exist by themselves."""
 
     poll_seconds = 2.0
     has_atomic_append = False
 
     def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
-        """One request. No range is asked for: S3 has none in an empty object."""
+        """Send one request, without a range, which S3 refuses for an empty object."""
         with _as_os_errors(path):
             content: bytes = _client(path).cat_file(_key(path))
         _require_bounded(content, path, most_bytes)
         return content
 
     def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
-        """A request each, many at the same time."""
+        """Send one request per file, many of them at the same time."""
         if not paths:
             return {}
-        # Not `cat(on_error="omit")`: it takes an endpoint that does not answer for a missing file.
+        # Not `cat(on_error="omit")`, which mistakes an endpoint that does not answer for a missing file.
         answers = _client(paths[0]).cat_ranges(list(map(_key, paths)), None, None, on_error="return")
         found = {}
         for path, answer in zip(paths, answers, strict=True):
@@ -114,17 +108,17 @@ class ObjectFiles:
         return found
 
     def exists(self, path: AnyPath) -> bool:
-        """One request where it is a file, two where it is a folder or nothing."""
+        """Send one request for a file, two for a folder or if there is neither."""
         with _as_os_errors(path):
             return bool(_client(path).exists(_key(path)))
 
     def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
-        """One request, several above 100 MB: others see the old object or the new one."""
+        """Send one request, several above 100 MB; others see the old object or the new one."""
         with _as_os_errors(path):
             _client(path).pipe_file(_key(path), content)
 
     def create(self, path: AnyPath, content: bytes) -> bool:
-        """A request that the store refuses where there is such an object."""
+        """Send a request that the store refuses if the object exists."""
         try:
             with _as_os_errors(path):
                 _client(path).pipe_file(_key(path), content, mode="create")
@@ -133,19 +127,20 @@ class ObjectFiles:
         return True
 
     def make_folder(self, path: AnyPath) -> None:
-        """Nothing to do."""
+        """Do nothing: objects need no folder."""
 
     def list_folders(self, path: AnyPath) -> list[str]:
-        """One request for each 1,000 entries."""
+        """Send one request per 1,000 entries."""
         try:
             with _as_os_errors(path):
                 entries = _client(path).ls(_key(path), detail=True)
         except FileNotFoundError:
             return []
-        return sorted(_name(entry) for entry in entries if entry["type"] == "directory")
+        folders = (str(entry["name"]) for entry in entries if entry["type"] == "directory")
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in folders)
 
     def list_files(self, path: AnyPath) -> Mapping[str, str]:
-        """One request for each 1,000 files."""
+        """Send one request per 1,000 files."""
         with _as_os_errors(path):
             entries = _client(path).find(_key(path), detail=True)
         prefix = f"{_key(path)}/"
@@ -156,16 +151,12 @@ class ObjectFiles:
         }
 
     def remove(self, path: AnyPath) -> None:
-        """One request."""
-        try:
-            with _as_os_errors(path):
-                _client(path).rm_file(_key(path))
-        except FileNotFoundError:
-            return
+        """Send one request."""
+        with suppress(FileNotFoundError), _as_os_errors(path):
+            _client(path).rm_file(_key(path))
 
     def remove_tree(self, path: AnyPath) -> None:
-        """A request for each 1,000 files, and two to list them: s3fs does not tell of those it could not
-        remove."""
+        """Send one request per 1,000 files, and two to list them: s3fs hides what it cannot remove."""
         try:
             with _as_os_errors(path):
                 _client(path).rm(_key(path), recursive=True)
@@ -175,7 +166,7 @@ class ObjectFiles:
             raise OSError(errno.EACCES, f"{len(left)} objects cannot be removed", str(path))
 
     def look_at(self, path: AnyPath) -> None:
-        """Raises OSError where the bucket is missing or may not be listed. One request."""
+        """Check in one request that the bucket exists and can be listed. Raises OSError."""
         try:
             with _as_os_errors(path):
                 _client(path).ls(_key(path), detail=True)
@@ -185,10 +176,10 @@ class ObjectFiles:
 
 
 def _client(path: AnyPath) -> Any:
-    """The client of a path's store, one a process."""
+    """Return the client of a path's store, one per process."""
     assert isinstance(path, UPath)
     client = path.fs
-    # s3fs' own repetitions, below ours: it has no option for them.
+    # s3fs has no option against its own retries, which would multiply ours.
     if hasattr(client, "retries"):
         client.retries = 1
     return client
@@ -200,17 +191,13 @@ def _require_bounded(content: bytes, path: AnyPath, most_bytes: int) -> None:
 
 
 def _key(path: AnyPath) -> str:
-    """The bucket and what comes after it, as fsspec has it."""
+    """Return bucket and key, the path within a store for fsspec."""
     assert isinstance(path, UPath)
     return path.path
 
 
-def _name(entry: Mapping[str, Any]) -> str:
-    return str(entry["name"]).rstrip("/").rpartition("/")[2]
-
-
 def _version(entry: Mapping[str, Any]) -> str:
-    """By size and the store's own tag: `ETag` of S3, `etag` of the others."""
+    """Return size and tag: S3 has `ETag`, the others `etag`."""
     return f"{entry.get('size')} {entry.get('ETag') or entry.get('etag') or entry.get('LastModified')}"
 
 
@@ -219,8 +206,8 @@ def _as_os_errors(path: AnyPath) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # What a client raises of its own has no common base: what it is, `as_os_error` tells.
-        told = as_os_error(error, path)
-        if told is error:
+        # The clients' own exceptions have no common base.
+        translated = as_os_error(error, path)
+        if translated is error:
             raise
-        raise told from error
+        raise translated from error

@@ -3,9 +3,9 @@
 import errno
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from failmap.run_folder.storage.bounded_files import MAX_BYTES
 from failmap.run_folder.storage.contract import Files, Log
@@ -14,6 +14,7 @@ from failmap.run_folder.storage.location import AnyPath
 from failmap.run_folder.storage.object_logs import ObjectLog, SegmentLog
 from failmap.run_folder.storage.objects import ObjectFiles
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Transient errors of a network share, a network, or an overloaded store. A full disk, missing rights and
@@ -84,6 +85,10 @@ class Backoff:
                     raise
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
+    def retrying(self, action: Callable[P, T]) -> Callable[P, T]:
+        """Return an action that may be repeated, with retries."""
+        return lambda *args, **kwargs: self.run(partial(action, *args, **kwargs))
+
 
 class RetryingFiles:
     """Files with retries: see `Files` for the contract of each method."""
@@ -92,15 +97,19 @@ class RetryingFiles:
         self.files = files
         self.backoff = backoff
         self.has_atomic_append = files.has_atomic_append
+        self.read = backoff.retrying(files.read)
+        self.exists = backoff.retrying(files.exists)
+        self.write = backoff.retrying(files.write)
+        self.make_folder = backoff.retrying(files.make_folder)
+        self.list_folders = backoff.retrying(files.list_folders)
+        self.list_files = backoff.retrying(files.list_files)
+        self.remove = backoff.retrying(files.remove)
+        self.remove_tree = backoff.retrying(files.remove_tree)
 
     @property
     def poll_seconds(self) -> float:
-        """The storage's own interval."""
+        """Return the storage's own interval."""
         return self.files.poll_seconds
-
-    def read(self, path: AnyPath, most_bytes: int = MAX_BYTES) -> bytes:
-        """Reading twice does no harm."""
-        return self.backoff.run(lambda: self.files.read(path, most_bytes))
 
     def read_many(self, paths: Sequence[AnyPath], most_bytes: int = MAX_BYTES) -> dict[AnyPath, bytes]:
         """Read in batches, so that a failure does not repeat everything."""
@@ -110,40 +119,12 @@ class RetryingFiles:
             found |= self.backoff.run(partial(self.files.read_many, batch, most_bytes))
         return found
 
-    def exists(self, path: AnyPath) -> bool:
-        """Looking twice does no harm."""
-        return self.backoff.run(lambda: self.files.exists(path))
-
-    def write(self, path: AnyPath, content: bytes, *, survives_power_loss: bool = True) -> None:
-        """The same content twice is the same file."""
-        self.backoff.run(lambda: self.files.write(path, content, survives_power_loss=survives_power_loss))
-
     def create(self, path: AnyPath, content: bytes) -> bool:
-        """Where an answer was lost, and the file then is there with our content, it was us."""
+        """Create a file. If an answer was lost and the file has our content, this process has created it."""
         return self.backoff.run(
             lambda: self.files.create(path, content),
             lambda: self.files.create(path, content) or self.files.read(path) == content,
         )
-
-    def make_folder(self, path: AnyPath) -> None:
-        """It may exist."""
-        self.backoff.run(lambda: self.files.make_folder(path))
-
-    def list_folders(self, path: AnyPath) -> list[str]:
-        """Looking twice does no harm."""
-        return self.backoff.run(lambda: self.files.list_folders(path))
-
-    def list_files(self, path: AnyPath) -> Mapping[str, str]:
-        """Looking twice does no harm."""
-        return self.backoff.run(lambda: self.files.list_files(path))
-
-    def remove(self, path: AnyPath) -> None:
-        """It may be gone."""
-        self.backoff.run(lambda: self.files.remove(path))
-
-    def remove_tree(self, path: AnyPath) -> None:
-        """It may be gone."""
-        self.backoff.run(lambda: self.files.remove_tree(path))
 
 
 class LocalStore(RetryingFiles):
@@ -153,11 +134,11 @@ class LocalStore(RetryingFiles):
         super().__init__(LocalFiles(), backoff or Backoff())
 
     def open_log(self, path: AnyPath) -> Log:
-        """The file itself."""
+        """Open the file itself."""
         return _RetryingLog(self.backoff.run(lambda: LocalLog(path)), self.backoff)
 
     def open_segments(self, path: AnyPath) -> Log:
-        """The file itself: a disk appends."""
+        """Open the file itself: a disk appends."""
         return self.open_log(path)
 
 
@@ -180,19 +161,9 @@ class _RetryingLog:
     """A log on a disk. A failed append leaves it unchanged, so that a retry repeats nothing."""
 
     def __init__(self, log: LocalLog, backoff: Backoff) -> None:
-        self.log = log
-        self.backoff = backoff
         self.torn_bytes = log.torn_bytes
-
-    def lines(self) -> Iterator[bytes]:
-        """As they are asked for: lines that were handed out are not taken back."""
-        return self.log.lines()
-
-    def append(self, lines: Sequence[bytes]) -> None:
-        """All or none, each time."""
-        self.backoff.run(lambda: self.log.append(lines))
-
-    def sync(self) -> None:
-        """Not retried after an EIO: Linux drops what it could not write and reports success the second time
-        (https://lwn.net/Articles/752063). Whoever appended must know."""
-        self.log.sync()
+        self.lines = log.lines
+        self.append = backoff.retrying(log.append)
+        # Not retried: after an EIO, Linux drops what it could not write and reports success at the second
+        # attempt (https://lwn.net/Articles/752063). The caller must know.
+        self.sync = log.sync

@@ -12,7 +12,7 @@ _FIRST_LOOK_SECONDS = 3.0
 
 def store_of(path: AnyPath) -> Store:
     """Return the store that reads and writes a path."""
-    return _local_store() if is_local(path) else _object_store()
+    return _store(is_local=is_local(path))
 
 
 def check_location(location: AnyPath) -> None:
@@ -49,14 +49,7 @@ def read_text(path: AnyPath) -> str:
 
 
 @cache
-def _local_store() -> Store:
-    from failmap.run_folder.storage.retries import LocalStore
+def _store(*, is_local: bool) -> Store:
+    from failmap.run_folder.storage.retries import LocalStore, ObjectStore
 
-    return LocalStore()
-
-
-@cache
-def _object_store() -> Store:
-    from failmap.run_folder.storage.retries import ObjectStore
-
-    return ObjectStore()
+    return LocalStore() if is_local else ObjectStore()

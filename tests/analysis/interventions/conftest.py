@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.interventions import Comparison, Pairs
+from failmap.analysis.interventions.comparisons import Comparison, Pairs
 from failmap.analysis.load import Run, load_run
 from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome

@@ -2,8 +2,13 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from failmap.analysis.interventions import Pairs, ablation_comparisons, rescue_comparisons
-from failmap.analysis.interventions.comparisons import BY_SEED, by_base
+from failmap.analysis.interventions.comparisons import (
+    BY_SEED,
+    Pairs,
+    ablation_comparisons,
+    by_base,
+    rescue_comparisons,
+)
 from failmap.analysis.load import Run, load_run
 from failmap.analysis.verdict import Tally
 

@@ -3,8 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from failmap.analysis.interventions import Comparison, confirmations, verdict
-from failmap.analysis.interventions.confirmation import Need, Verdict, control_lines, need
+from failmap.analysis.interventions.comparisons import Comparison
+from failmap.analysis.interventions.confirmation import (
+    Need,
+    Verdict,
+    confirmations,
+    control_lines,
+    need,
+    verdict,
+)
 
 Compared = Callable[..., Comparison]
 

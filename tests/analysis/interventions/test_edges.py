@@ -1,7 +1,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from failmap.analysis.interventions import Edge, moved_edges, rescue_comparisons
+from failmap.analysis.interventions.comparisons import rescue_comparisons
+from failmap.analysis.interventions.edges import Edge, moved_edges
 from failmap.analysis.load import Run, load_run
 
 MakeRun = Callable[..., Any]

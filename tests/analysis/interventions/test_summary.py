@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.interventions import ablation_lines, rescue_comparisons, rescue_csv, rescue_lines
+from failmap.analysis.interventions.comparisons import rescue_comparisons
+from failmap.analysis.interventions.summary import ablation_lines, rescue_csv, rescue_lines
 from failmap.analysis.load import Run, load_run
 
 MakeRun = Callable[..., Any]
@@ -113,8 +114,3 @@ def test_csv_has_one_row_per_fix(rescued_run: Run) -> None:
         "verdict": "works",
     }
     assert [row["verdict"] for row in rows[1:]] == ["does not work"] * 3
-
-
-def test_csv_without_fix_has_only_columns(make_run: MakeRun) -> None:
-    run = load_run(make_run().folder)
-    assert len(rescue_csv(run, []).splitlines()) == 1
