@@ -13,11 +13,10 @@ from failmap.analysis.reporting import Report, build
 from failmap.analysis.why import why_line
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
-from failmap.search.allocation.eta import MapEta, write_costs
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
+from failmap.search.allocation.remaining import write_costs
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import RunConfig
-from failmap.search.cost import relative_cost
 from failmap.search.input_checks import states_of_files
 from failmap.search.loading import to_yaml
 from failmap.search.new_run import report_disk_errors, resume_command
@@ -54,12 +53,11 @@ def drive(
             # A resume may have changed the configuration, which only the holder of the lease may write.
             write_atomically(folder.config, to_yaml(config))
             _write_own_cells(config, folder)
-        eta = MapEta(config, study.known.by_cell, deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds, so all checks of the configuration come first.
         from failmap.search.executor import execute
 
-        with LiveView(config, study.known, eta, console) as view:
+        with LiveView(config, study.known, deadline, console) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
 
     view.show_map()
@@ -78,7 +76,7 @@ def drive(
 def _write_own_cells(config: RunConfig, folder: RunFolder) -> None:
     """Write the cells of a shard, for readers that do not know the search's order."""
     if config.shard is not None:
-        cells = [cell.as_dict() for cell in shard_cells(config, relative_cost)]
+        cells = [cell.as_dict() for cell in shard_cells(config)]
         write_atomically(folder.own_cells, json.dumps(cells))
 
 

@@ -59,14 +59,11 @@ class Plan:
 def make_plan(config: RunConfig, factor: float) -> Plan:
     """Return the plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
     space, budget = config.space, config.budget
-    own = set(shard_cells(config, relative_cost))
-    trials = {
-        cell: space.trial_config(cell, space.default_recipe(cell), config.seed)
-        for cell in space.cells()
-        if cell in own
-    }
-    seconds = {cell: factor * relative_cost(with_sizes_of_its_file(trial)) for cell, trial in trials.items()}
-    order = cells_in_order(config, relative_cost)
+    own, seconds = set(shard_cells(config)), {}
+    for cell in filter(own.__contains__, space.cells()):
+        trial = space.trial_config(cell, space.default_recipe(cell), config.seed)
+        seconds[cell] = factor * relative_cost(with_sizes_of_its_file(trial))
+    order = cells_in_order(config)
     slots = num_slots(config)
     covered, spent = 0, 0.0
     for cell in order:
@@ -106,7 +103,7 @@ def _axes_table(space: Space) -> Table:
 
 
 def _values(axis: Axis) -> str:
-    if axis.is_range:
+    if axis.values is None:
         scale = ", logarithmic" * axis.log + ", whole numbers" * axis.integer
         text = f"{shown(axis.default)}, {shown(axis.low)} to {shown(axis.high)}{scale}"
     else:

@@ -16,7 +16,6 @@ from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.allocation.map_allocation import cells_in_order
 from failmap.search.allocation.remaining import remaining
 from failmap.search.config import RunConfig
-from failmap.search.cost import relative_cost
 from failmap.search.lease import driver_of, is_known_dead
 from failmap.search.loading import from_yaml
 from failmap.search.space import Cell
@@ -124,7 +123,7 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     for trial in trials:
         if trial.purpose != "intervene":
             cells[config.space.cell(trial.cell)].append(trial)
-    reached = cells_in_order(config, relative_cost)
+    reached = cells_in_order(config)
     rest = remaining(config, reached, cells)
     num_ended = sum(trial.ended_at is not None for trial in trials)
     faults = [fault for trial in trials for fault in trial.faults]

@@ -3,38 +3,34 @@
 import math
 from bisect import insort
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import optuna
 from optuna.trial import FrozenTrial
 
-from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, FaultKind, Summary
 from failmap.run_folder.storage import store_of
 from failmap.search.allocation.known_trials import KnownTrials
-from failmap.search.allocation.map_allocation import Allocation, Cost, MapAllocation
+from failmap.search.allocation.map_allocation import Allocation, MapAllocation, NextTrial
 from failmap.search.config import RunConfig
 from failmap.search.journal.log import Journal
 from failmap.search.journal.opening import open_journal
-from failmap.search.journal.trial_codec import (
+from failmap.search.journal.trials import (
     STATES,
+    TrialFiles,
     config_of,
     faults_of,
-    halvings_of,
     known_trial,
     new_entry,
     summary_of,
-    values_told,
 )
-from failmap.search.journal.trial_files import TrialFiles
 from failmap.search.lease import Lease, acquire_lease
 from failmap.search.lease_terms import DEFAULT_TIMING, LeaseTiming
 from failmap.search.new_run import report_disk_errors
 from failmap.search.pruners import PRUNERS
-from failmap.search.samplers import SAMPLERS
-from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
 
@@ -53,8 +49,6 @@ class Start:
     number: int
     attempt: int
     config: TrialConfig
-    folder: TrialFolder
-    cell: Cell
 
 
 class Study:
@@ -68,18 +62,23 @@ class Study:
     """
 
     def __init__(
-        self, config: RunConfig, folder: RunFolder, journal: Journal, allocation: Allocation, lease: Lease
+        self,
+        config: RunConfig,
+        folder: RunFolder,
+        journal: Journal,
+        allocation: Allocation | None,
+        lease: Lease,
     ) -> None:
         """Use `Study.open`."""
         self.known = KnownTrials()
         self._config, self._folder, self._lease = config, folder, lease
         self._journal, self._storage = journal, journal.storage
-        self._study = optuna.create_study(
+        optuna.create_study(
             storage=self._storage, study_name=journal.study_name, direction="maximize", load_if_exists=True
         )
         self._study_id = self._storage.get_study_id_from_name(journal.study_name)
         self._pruner = PRUNERS[config.pruner](config)
-        self._allocation = allocation
+        self._allocation = allocation or MapAllocation(config)
         self._files = TrialFiles(folder)
         self._ids: list[int] = []
         self._unfinished: list[int] = []
@@ -91,7 +90,6 @@ class Study:
         config: RunConfig,
         folder: RunFolder,
         notice: Notice,
-        cost: Cost | None = None,
         allocation: Allocation | None = None,
         timing: LeaseTiming = DEFAULT_TIMING,
     ) -> "Study":
@@ -101,35 +99,22 @@ class Study:
             config: The run's; if its journal exists, the same space or more of it.
             folder: The run's; it is created if missing.
             notice: Called with a line for each repair.
-            cost: Relative cost of a trial, for the order of the cells; that of search.cost by default.
             allocation: A new one, which is given every trial of the run; the map's by default.
             timing: Of the lease's heartbeats.
 
         Raises:
             UserError: Another driver is at work, the journal is corrupt, or the folder cannot be written.
         """
-        if cost is None:
-            from failmap.search.cost import relative_cost
-
-            cost = relative_cost
-        if allocation is None:
-            allocation = MapAllocation(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
-        with report_disk_errors(folder):
-            store_of(folder.path).make_folder(folder.path)
+        with report_disk_errors(folder), ExitStack() as after_an_error:
             store_of(folder.path).make_folder(folder.trials)
             lease = acquire_lease(folder, notice, timing=timing)
-            try:
-                journal = open_journal(config, folder, notice, lease.check)
-                try:
-                    with journal.translate_errors():
-                        study = cls(config, folder, journal, allocation, lease)
-                        study._read(notice)
-                except BaseException:
-                    journal.close()
-                    raise
-            except BaseException:
-                lease.release()
-                raise
+            after_an_error.callback(lease.release)
+            journal = open_journal(config, folder, notice, lease.check)
+            after_an_error.callback(journal.close)
+            with journal.translate_errors():
+                study = cls(config, folder, journal, allocation, lease)
+                study._read(notice)
+            after_an_error.pop_all()
         return study
 
     def ask(self) -> Start | None:
@@ -142,20 +127,14 @@ class Study:
             if self._unfinished:
                 start = self._restart(self._unfinished[0])
                 del self._unfinished[0]
+            elif (new := self._allocation.next()) is not None:
+                start = self._begin(new)
             else:
-                begun = self._begin()
-                if begun is None:
-                    return None
-                start = begun
-            begin_attempt(start.folder, start.attempt)
+                return None
+            begin_attempt(self._folder.trial(start.number), start.attempt)
             self._files.write_record(self._trial(start.number))
         self._running.add(start.number)
         return start
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing runs, waits to be continued, or will ever be asked under this budget."""
-        return not self._running and not self._unfinished and self._allocation.next() is None
 
     def report(self, number: int, update: int, score: float) -> bool:
         """Record the score of an evaluation.
@@ -209,9 +188,9 @@ class Study:
             # After the fault: a crash in between costs one more attempt with the whole batch, and no more.
             if halve_batch:
                 batch_size = config_of(trial).train.batch_size
-                assert isinstance(batch_size, int), f"trial {number} has no batch that can be halved"
-                assert batch_size > 1, f"trial {number} has no batch that can be halved"
-                self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", halvings_of(trial) + 1)
+                assert batch_size not in ("full", 1), f"trial {number} has no batch that can be halved"
+                num_halvings = trial.user_attrs.get("batch_halvings", 0) + 1
+                self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", num_halvings)
             self._flush()
         self.requeue(number)
 
@@ -232,7 +211,7 @@ class Study:
         assert math.isfinite(summary.score), f"trial {number} ended with a score of {summary.score}"
         with self._reporting_errors():
             self._storage.set_trial_user_attr(self._ids[number], "summary", summary.to_dict())
-            self._end(number, summary)
+            self._set_state(number, summary)
             # The record last: if it is right after a crash, nothing else needs recovery.
             self._files.drop_checkpoint(number)
             self._files.write_record(self._trial(number))
@@ -248,10 +227,7 @@ class Study:
         self._journal.close()
         self._lease.release()
 
-    def _begin(self) -> Start | None:
-        new = self._allocation.next()
-        if new is None:
-            return None
+    def _begin(self, new: NextTrial) -> Start:
         number = len(self.known)
         is_exempt = new.purpose == "explore" and self._pruner.is_exempt(number)
         self._files.clear(number)
@@ -261,7 +237,7 @@ class Study:
         trial = self._trial(number)
         assert trial.number == number, f"{trial.number}: another process writes this journal"
         self._add(trial)
-        return Start(number, 1, new.config, self._folder.trial(number), new.cell)
+        return Start(number, 1, new.config)
 
     def _restart(self, number: int) -> Start:
         """Start an unfinished trial again; its worker continues from its checkpoint, if there is one."""
@@ -272,29 +248,28 @@ class Study:
             self._files.drop_checkpoint(number)
         self._storage.set_trial_user_attr(self._ids[number], "attempt", attempt)
         self._flush()
-        return Start(number, attempt, config_of(trial), self._folder.trial(number), self.known[number].cell)
+        return Start(number, attempt, config_of(trial))
 
     def _read(self, notice: Notice) -> None:
         """Read the trials of earlier sessions, and finish what these left undone."""
-        trials = self._study.get_trials(deepcopy=False)
+        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
         for trial in trials:
-            self._ids.append(
-                self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number)
-            )
+            self._ids.append(trial._trial_id)
             self._add(trial)
-            if not trial.state.is_finished():
-                summary = summary_of(trial)
-                if summary is None:
-                    self._unfinished.append(trial.number)
-                else:
-                    self._end(trial.number, summary)
-                    trials[trial.number] = self._trial(trial.number)
+            if trial.state.is_finished():
+                continue
+            if (summary := summary_of(trial)) is None:
+                self._unfinished.append(trial.number)
+            else:
+                self._set_state(trial.number, summary)
+                trials[trial.number] = self._trial(trial.number)
         if num_behind := self._files.recover(trials):
             notice(f"{num_behind} trial records were behind the journal, and were rewritten from it")
 
-    def _end(self, number: int, summary: Summary) -> None:
+    def _set_state(self, number: int, summary: Summary) -> None:
         assert summary.outcome is not None
-        self._storage.set_trial_state_values(self._ids[number], STATES[summary.outcome], values_told(summary))
+        values = None if summary.outcome == "errored" else [summary.score]
+        self._storage.set_trial_state_values(self._ids[number], STATES[summary.outcome], values)
         self._flush()
 
     def _flush(self) -> None:
@@ -310,7 +285,7 @@ class Study:
     def _add(self, trial: FrozenTrial) -> None:
         known = known_trial(trial, self._config.space)
         self.known.add(known)
-        self._allocation.begin(known, trial.user_attrs["recipe"])
+        self._allocation.begin(known)
 
     def _trial(self, number: int) -> FrozenTrial:
         """Return a trial as the journal has it. Optuna replaces this object whenever the trial changes."""

@@ -12,7 +12,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
-from failmap.search.journal.trial_codec import record_of
+from failmap.search.journal.trials import record_of
 
 #: A trial, whatever its number: its cell, its recipe's index and its seed.
 Key = tuple[Any, ...]

@@ -71,7 +71,6 @@ def _show(folder: RunFolder, console: Console) -> None:
     from failmap.analysis.load import load_run
     from failmap.search.allocation.known_trials import KnownTrial
     from failmap.search.allocation.map_allocation import cells_in_order
-    from failmap.search.cost import relative_cost
     from failmap.search.space import Cell
     from failmap.search.terminal.map_table import map_picture
 
@@ -91,7 +90,7 @@ def _show(folder: RunFolder, console: Console) -> None:
     console.print(Text(_counts(outcomes, "trial")), soft_wrap=True)
     if interventions:
         console.print(Text(_counts(interventions, "intervention")), soft_wrap=True)
-    console.print(map_picture(config, cells_in_order(config, relative_cost), cells, console.width))
+    console.print(map_picture(config, cells_in_order(config), cells, console.width))
 
 
 def _counts(outcomes: Counter[str], noun: str) -> str:

@@ -95,7 +95,7 @@ class InterventionSchedule:
         self._next: NextTrial | None = None
         self._is_current = False
 
-    def begin(self, note: KnownTrial, recipe: Mapping[str, Any]) -> None:
+    def begin(self, note: KnownTrial) -> None:
         """Record that a trial has begun, whether or not it is an intervention."""
         self._index.add(note)
         self._is_current = False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from failmap.analysis.load import Run, load_run
-from failmap.search.allocation.eta import Eta
+from failmap.search.allocation.remaining import Eta
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.driver import DONE, INTERRUPTED, deadline_of, notices, open_session, write_report
 from failmap.search.input_checks import check_device, check_files, check_weights

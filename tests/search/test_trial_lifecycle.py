@@ -23,7 +23,7 @@ MakeConfig = Callable[..., RunConfig]
 
 
 def make_lifecycle(config: RunConfig, folder: RunFolder, **retries: int) -> TrialLifecycle:
-    study = Study.open(config, folder, lambda line: None, lambda trial: 1.0)
+    study = Study.open(config, folder, lambda line: None)
     return TrialLifecycle(study, Retries(**retries), Shutdown(folder, None))
 
 
