@@ -52,21 +52,13 @@ def execute(
         Why it ended before the study was over: 'time', 'interrupt' or 'request'; None if the study is over.
     """
     shutdown = Shutdown(folder, deadline)
-    with (
-        shutdown.watching(),
-        connected(config.cluster, folder, notice),
-        shutdown_on_signals(shutdown),
-    ):
+    with shutdown.watching(), connected(config.cluster, folder, notice), shutdown_on_signals(shutdown):
         _fit(study, config, folder, shutdown, on_tick)
     return shutdown.reason
 
 
 def _fit(
-    study: Study,
-    config: RunConfig,
-    folder: RunFolder,
-    shutdown: Shutdown,
-    on_tick: Callable[[], None],
+    study: Study, config: RunConfig, folder: RunFolder, shutdown: Shutdown, on_tick: Callable[[], None]
 ) -> None:
     resources = trial_resources(config.cluster)
     lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
@@ -237,15 +229,11 @@ class _Ticker(NotPickled, tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Free the metric averages that Tune keeps of every trial: 27 of 62 kB."""
         self.failures.forget(trial)
-        self._free(trial)
-
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Free the metric averages too."""
-        self._free(trial)
-
-    def _free(self, trial: Trial) -> None:
         trial.run_metadata.metric_analysis.clear()
         trial.run_metadata.metric_n_steps.clear()
+
+    #: The failure is handled by the scheduler, and forgotten again.
+    on_trial_error = on_trial_complete
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Act after each iteration of Tune's loop: about ten times a second, and after every result."""

@@ -15,7 +15,6 @@ from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.train_config import PrecisionName
 
 #: The four files in a folder of digits, whole or compressed.
 _DIGIT_FILES = "*-idx[13]-ubyte*"
@@ -69,7 +68,11 @@ def check_device(config: RunConfig) -> None:
 
     Trials on a cluster check this themselves: their machines may differ from this one.
     """
-    wanted = _precisions(config.space) - {"fp32"}
+    space = config.space
+    in_base = space.base.get("train", {}).get("precision", "fp32")
+    wanted = {in_base, *(value for axis in space.axes for value in axis.values_at("train.precision"))} - {
+        "fp32"
+    }
     if not wanted or config.cluster.address != "local":
         return
     # Imported here: a run in fp32 need not wait for torch.
@@ -112,7 +115,12 @@ def states_of_files(space: Space) -> dict[str, FileState]:
         UserError: A file cannot be read.
     """
     sources = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(space))
-    return {str(path): _state(path) for source in sources if source for path in _files(Path(source))}
+    folders_and_files = [Path(source) for source in sources if source]
+    return {
+        str(path): _state(path)
+        for source in folders_and_files
+        for path in (sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source])
+    }
 
 
 def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
@@ -139,19 +147,6 @@ def trials_of_tasks(space: Space) -> Iterator[TrialConfig]:
                 continue
             for value in axis.grid():
                 yield space.trial_config(cell, space.complete(cell, {axis.path: value}), 0)
-
-
-def _precisions(space: Space) -> set[PrecisionName]:
-    """Return every precision that a trial of a space may have."""
-    in_base = space.base.get("train", {}).get("precision", "fp32")
-    return {in_base, *(value for axis in space.axes for value in axis.values_at("train.precision"))}
-
-
-def _files(source: Path) -> Iterator[Path]:
-    if source.is_dir():
-        yield from sorted(source.glob(_DIGIT_FILES))
-    else:
-        yield source
 
 
 def _state(path: Path) -> FileState:

@@ -92,8 +92,16 @@ class Lease:
                 # A second look: a rival has either taken over by now, or sees the heartbeat.
                 self._look()
             if self._is_superseded:
-                raise SupersededError(_superseded(self._terms, self._number))
+                raise SupersededError(self._superseded())
             self._beaten_at = begun_at
+
+    def _superseded(self) -> str:
+        """Return the message that a run was taken over, with the new driver if it can be read."""
+        driver = "another driver"
+        with suppress(OSError):
+            if (last := self._terms.last()) is not None and last.number > self._number:
+                driver = last.holder
+        return f"run {self._terms.folder.name} was taken over by {driver}: nothing more is written here"
 
     def _send_heartbeats(self) -> None:
         while not self._released.wait(self._timing.beat_seconds):
@@ -133,14 +141,14 @@ def acquire_lease(
             else:
                 state = _watch(terms, last, notice, timing)
             if state == "alive":
-                raise UserError(f"run {folder.name} is driven by {_holder(last)}: stop that one first")
+                raise UserError(f"run {folder.name} is driven by {last.holder}: stop that one first")
             if state == "over":
                 continue
         number = 1 if last is None else last.number + 1
         begun_at = boottime_seconds()
         if terms.create(number, owner, token):
             if last is not None and is_orphaned:
-                notice(f"took over the run from a driver that died ({_holder(last)})")
+                notice(f"took over the run from a driver that died ({last.holder})")
             return Lease(terms, number, owner, token, timing, begun_at)
 
 
@@ -162,17 +170,12 @@ def driver_of(folder: RunFolder) -> Owner | None:
     return last.owner
 
 
-def is_known_dead(owner: Owner) -> bool:
-    """Return whether a driver is certain to be dead; a driver on another host never is."""
-    return owner.is_on_this_host and not owner.is_alive
-
-
 def _watch(terms: Terms, last: Term, notice: Notice, timing: LeaseTiming) -> Literal["alive", "dead", "over"]:
     """Watch a driver elsewhere until it sends a heartbeat, its term is over, or the time is up."""
     poll_seconds = min(store_of(terms.folder.path).poll_seconds, timing.beat_seconds)
     notice(
         f"waiting up to {timing.watch_seconds:g} s for a heartbeat of the driver that holds this run "
-        f"({_holder(last)})"
+        f"({last.holder})"
     )
     deadline = time.monotonic() + timing.watch_seconds
     while True:
@@ -185,16 +188,3 @@ def _watch(terms: Terms, last: Term, notice: Notice, timing: LeaseTiming) -> Lit
         if is_late:
             return "dead"
         time.sleep(poll_seconds)
-
-
-def _holder(term: Term) -> str:
-    return "an unknown process" if term.owner is None else str(term.owner)
-
-
-def _superseded(terms: Terms, number: int) -> str:
-    """Return the message that a run was taken over, with the new driver if it can be read."""
-    driver = "another driver"
-    with suppress(OSError):
-        if (last := terms.last()) is not None and last.number > number:
-            driver = _holder(last)
-    return f"run {terms.folder.name} was taken over by {driver}: nothing more is written here"

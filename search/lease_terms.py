@@ -82,14 +82,14 @@ class Owner:
         return cls(socket.gethostname(), _this_place(), os.getpid(), started)
 
     @property
-    def is_on_this_host(self) -> bool:
-        """Whether the current process can tell if it is alive."""
-        return self.place == _this_place()
-
-    @property
     def is_alive(self) -> bool:
         """Whether it runs; only valid on its own host."""
         return _start_of(self.pid) == self.started
+
+    @property
+    def is_known_dead(self) -> bool:
+        """Whether it is certain to be dead; a driver on another host never is."""
+        return self.place == _this_place() and not self.is_alive
 
 
 @cache
@@ -145,6 +145,11 @@ class Term:
     token: str
     is_released: bool
     content: bytes
+
+    @property
+    def holder(self) -> str:
+        """The holder, for messages."""
+        return "an unknown process" if self.owner is None else str(self.owner)
 
 
 class Terms:

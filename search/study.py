@@ -34,11 +34,7 @@ from failmap.search.pruners import PRUNERS
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
 
-Notice = Callable[[str], None]
-
-#: After these a trial starts anew: its checkpoint may be the reason of the fault, or of another batch size.
-_WITHOUT_CHECKPOINT: tuple[FaultKind, ...] = ("error", "out_of_memory")
-#: Characters of a fault's reason that are kept.
+#: Characters of a fault's reason that are kept: errors quote whole tensors, and the journal is in memory.
 _MAX_REASON = 500
 
 
@@ -62,23 +58,17 @@ class Study:
     """
 
     def __init__(
-        self,
-        config: RunConfig,
-        folder: RunFolder,
-        journal: Journal,
-        allocation: Allocation | None,
-        lease: Lease,
+        self, config: RunConfig, folder: RunFolder, journal: Journal, allocation: Allocation, lease: Lease
     ) -> None:
         """Use `Study.open`."""
         self.known = KnownTrials()
         self._config, self._folder, self._lease = config, folder, lease
         self._journal, self._storage = journal, journal.storage
-        optuna.create_study(
-            storage=self._storage, study_name=journal.study_name, direction="maximize", load_if_exists=True
-        )
-        self._study_id = self._storage.get_study_id_from_name(journal.study_name)
+        name = journal.study_name
+        optuna.create_study(storage=self._storage, study_name=name, direction="maximize", load_if_exists=True)
+        self._study_id = self._storage.get_study_id_from_name(name)
         self._pruner = PRUNERS[config.pruner](config)
-        self._allocation = allocation or MapAllocation(config)
+        self._allocation = allocation
         self._files = TrialFiles(folder)
         self._ids: list[int] = []
         self._unfinished: list[int] = []
@@ -89,7 +79,7 @@ class Study:
         cls,
         config: RunConfig,
         folder: RunFolder,
-        notice: Notice,
+        notice: Callable[[str], None],
         allocation: Allocation | None = None,
         timing: LeaseTiming = DEFAULT_TIMING,
     ) -> "Study":
@@ -112,7 +102,7 @@ class Study:
             journal = open_journal(config, folder, notice, lease.check)
             after_an_error.callback(journal.close)
             with journal.translate_errors():
-                study = cls(config, folder, journal, allocation, lease)
+                study = cls(config, folder, journal, allocation or MapAllocation(config), lease)
                 study._read(notice)
             after_an_error.pop_all()
         return study
@@ -140,7 +130,7 @@ class Study:
         """Record the score of an evaluation.
 
         Returns:
-            Whether to stop the trial by its rank; it is then to be told with the outcome 'censored'.
+            Whether to stop the trial by its rank; `tell` then ends it as 'censored'.
 
         Raises:
             UserError: The disk is full or the like.
@@ -155,11 +145,7 @@ class Study:
             return self._pruner.stops(self._trial(number), rivals)
 
     def requeue(self, number: int) -> None:
-        """Put an interrupted trial before all others that are to be asked.
-
-        A driver that is about to stop asks no more, and leaves the trial to a resume.
-        """
-        assert number in self._running, f"trial {number} does not run"
+        """Put an interrupted trial before all others. A driver that is to stop leaves it to a resume."""
         self._running.remove(number)
         insort(self._unfinished, number)
 
@@ -171,9 +157,9 @@ class Study:
         After an error of its code the trial starts anew, after any other fault from its checkpoint.
 
         Args:
-            number: Of a trial that runs.
-            kind: What ended the attempt.
-            reason: Of any length; one line of it is kept.
+            number: The number of a running trial.
+            kind: The kind of fault.
+            reason: A text of any length; one line of it is kept.
             halve_batch: Halve the batch, which must be larger than 1.
 
         Raises:
@@ -182,7 +168,9 @@ class Study:
         with self._reporting_errors():
             trial = self._trial(number)
             at = datetime.now().astimezone().isoformat(timespec="milliseconds")
-            fault = Fault(trial.user_attrs["attempt"], kind, _one_line(reason), at)
+            line = " ".join(reason.split())
+            line = line if len(line) <= _MAX_REASON else f"{line[: _MAX_REASON - 3]}..."
+            fault = Fault(trial.user_attrs["attempt"], kind, line, at)
             faults = [asdict(one) for one in (*faults_of(trial), fault)]
             self._storage.set_trial_user_attr(self._ids[number], "faults", faults)
             # After the fault: a crash in between costs one more attempt with the whole batch, and no more.
@@ -195,7 +183,7 @@ class Study:
         self.requeue(number)
 
     def faults(self, number: int) -> tuple[Fault, ...]:
-        """Return the faults of a trial in all sessions."""
+        """Return the faults of a trial, of all sessions."""
         with self._reporting_errors():
             return faults_of(self._trial(number))
 
@@ -205,7 +193,6 @@ class Study:
         Raises:
             UserError: The disk is full or the like.
         """
-        assert number in self._running, f"trial {number} does not run"
         assert summary.outcome is not None, f"trial {number} has not ended: requeue it"
         self._running.remove(number)
         assert math.isfinite(summary.score), f"trial {number} ended with a score of {summary.score}"
@@ -229,8 +216,8 @@ class Study:
 
     def _begin(self, new: NextTrial) -> Start:
         number = len(self.known)
-        is_exempt = new.purpose == "explore" and self._pruner.is_exempt(number)
         self._files.clear(number)
+        is_exempt = new.purpose == "explore" and self._pruner.is_exempt(number)
         entry = new_entry(self._config.space, new, is_exempt=is_exempt)
         self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
         self._flush()
@@ -243,14 +230,15 @@ class Study:
         """Start an unfinished trial again; its worker continues from its checkpoint, if there is one."""
         trial = self._trial(number)
         attempt, faults = trial.user_attrs["attempt"] + 1, faults_of(trial)
-        # Not when the fault was recorded, so that a crash in between leaves it to the next session.
-        if faults and faults[-1].attempt == attempt - 1 and faults[-1].kind in _WITHOUT_CHECKPOINT:
+        # The checkpoint may be the reason of the fault, or of another batch size. It is not removed when the
+        # fault is recorded, so that a crash in between leaves it to the next session.
+        if faults and faults[-1].attempt == attempt - 1 and faults[-1].kind in ("error", "out_of_memory"):
             self._files.drop_checkpoint(number)
         self._storage.set_trial_user_attr(self._ids[number], "attempt", attempt)
         self._flush()
         return Start(number, attempt, config_of(trial))
 
-    def _read(self, notice: Notice) -> None:
+    def _read(self, notice: Callable[[str], None]) -> None:
         """Read the trials of earlier sessions, and finish what these left undone."""
         trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
         for trial in trials:
@@ -290,9 +278,3 @@ class Study:
     def _trial(self, number: int) -> FrozenTrial:
         """Return a trial as the journal has it. Optuna replaces this object whenever the trial changes."""
         return self._storage.get_trial(self._ids[number])
-
-
-def _one_line(reason: str) -> str:
-    """Return the beginning of a reason: errors quote whole tensors, and the journal is kept in memory."""
-    text = " ".join(reason.split())
-    return text if len(text) <= _MAX_REASON else f"{text[: _MAX_REASON - 3]}..."

@@ -12,7 +12,7 @@ from failmap.run_folder.storage import parse_location, store_of
 from failmap.run_folder.wording import quantity
 from failmap.search.commands.arguments import read_run_arguments
 from failmap.search.commands.help import JSON, STORAGE, HelpPage, Section
-from failmap.search.lease import driver_of, is_known_dead
+from failmap.search.lease import driver_of
 from failmap.search.loading import from_yaml, locate
 from failmap.search.shards import Shard
 from failmap.search.terminal.view import SafeConsole
@@ -104,4 +104,4 @@ def driver_display(folder: RunFolder) -> str:
     owner = driver_of(folder)
     if owner is None:
         return "no driver"
-    return f"its driver died ({owner})" if is_known_dead(owner) else f"driven by {owner}"
+    return f"its driver died ({owner})" if owner.is_known_dead else f"driven by {owner}"

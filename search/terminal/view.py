@@ -76,6 +76,10 @@ class SafeConsole(Console):
     def __init__(self, file: TextIO | None = None, *, stderr: bool = False) -> None:
         super().__init__(file=file, stderr=stderr, markup=False, emoji=False)
 
+    def print_line(self, line: str) -> None:
+        """Print a line without markup or wrapping, so that users can copy it."""
+        self.print(Text(line), soft_wrap=True)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render with escaped text; all text passes here, table cells included, but not rich's own codes."""
         for segment in super().render(renderable, options):
