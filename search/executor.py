@@ -52,30 +52,26 @@ def execute(
         Why it ended before the study was over: 'time', 'interrupt' or 'request'; None if the study is over.
     """
     shutdown = Shutdown(folder, deadline)
-    with shutdown.watching(), connected(config.cluster, folder, notice), shutdown_on_signals(shutdown):
-        _fit(study, config, folder, shutdown, on_tick)
-    return shutdown.reason
-
-
-def _fit(
-    study: Study, config: RunConfig, folder: RunFolder, shutdown: Shutdown, on_tick: Callable[[], None]
-) -> None:
-    resources = trial_resources(config.cluster)
-    lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
-    session = {
-        "folder": str(folder.path.absolute()),
-        "started_in": str(Path.cwd()),
-        "keep": config.keep,
-        "test": config.test,
-        "device": "cuda" if resources["GPU"] else "cpu",
-        "num_threads": config.cluster.cpus_per_trial,
-        "memory_bytes": resources.get("memory"),
-    }
-    failures = TrialFailures(lifecycle, config.cluster.evaluation_minutes)
-    with tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch:
-        tuner = tune.Tuner(
+    with (
+        shutdown.watching(),
+        connected(config.cluster, folder, notice),
+        shutdown_on_signals(shutdown),
+        tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch,
+    ):
+        resources = trial_resources(config.cluster)
+        lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
+        failures = TrialFailures(lifecycle, config.cluster.evaluation_minutes)
+        tune.Tuner(
             tune.with_resources(TrialActor, resources),
-            param_space=session,
+            param_space={
+                "folder": str(folder.path.absolute()),
+                "started_in": str(Path.cwd()),
+                "keep": config.keep,
+                "test": config.test,
+                "device": "cuda" if resources["GPU"] else "cpu",
+                "num_threads": config.cluster.cpus_per_trial,
+                "memory_bytes": resources.get("memory"),
+            },
             tune_config=tune.TuneConfig(
                 search_alg=_StudySearcher(lifecycle, Slots(config.cluster, resources)),
                 scheduler=_StudyScheduler(lifecycle, failures),
@@ -89,10 +85,10 @@ def _fit(
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
-        )
-        tuner.fit()
-    if lifecycle.error is not None:
-        raise lifecycle.error
+        ).fit()
+        if lifecycle.error is not None:
+            raise lifecycle.error
+    return shutdown.reason
 
 
 class TrialActor(tune.Trainable):

@@ -38,11 +38,8 @@ def check_files(config: RunConfig) -> None:
     Raises:
         UserError: Files are invalid, or have too few examples to tell learning from luck; one line for each.
     """
-    trials = {
-        (trial.task, trial.criterion.score): trial
-        for trial in trials_of_tasks(config.space)
-        if trial.task.source is not None
-    }
+    read = (trial for trial in trials_of_tasks(config.space) if trial.task.source is not None)
+    trials = {(trial.task, trial.criterion.score): trial for trial in read}
     if not trials:
         return
     # Imported here: they import torch, which a run without files need not wait for.
@@ -69,10 +66,8 @@ def check_device(config: RunConfig) -> None:
     Trials on a cluster check this themselves: their machines may differ from this one.
     """
     space = config.space
-    in_base = space.base.get("train", {}).get("precision", "fp32")
-    wanted = {in_base, *(value for axis in space.axes for value in axis.values_at("train.precision"))} - {
-        "fp32"
-    }
+    precisions = [value for axis in space.axes for value in axis.values_at("train.precision")]
+    wanted = {space.base.get("train", {}).get("precision", "fp32"), *precisions} - {"fp32"}
     if not wanted or config.cluster.address != "local":
         return
     # Imported here: a run in fp32 need not wait for torch.
@@ -98,14 +93,14 @@ def check_weights(config: RunConfig) -> None:
     Raises:
         UserError: A run, a trial or its weights are missing, or no layer fits; one line for each.
     """
-    problems: dict[str, None] = {}
+    problems: list[str] = []
     for task, model in dict.fromkeys(_warm_started(config.space)):
         try:
             _check_warm_start(task, model, parse_location(config.storage))
         except UserError as error:
-            problems.update(dict.fromkeys(error.problems))
+            problems += error.problems
     if problems:
-        raise UserError(*problems)
+        raise UserError(*dict.fromkeys(problems))
 
 
 def states_of_files(space: Space) -> dict[str, FileState]:
@@ -115,12 +110,11 @@ def states_of_files(space: Space) -> dict[str, FileState]:
         UserError: A file cannot be read.
     """
     sources = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(space))
-    folders_and_files = [Path(source) for source in sources if source]
-    return {
-        str(path): _state(path)
-        for source in folders_and_files
-        for path in (sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source])
-    }
+    states = {}
+    for source in (Path(source) for source in sources if source):
+        for path in sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source]:
+            states[str(path)] = _state(path)
+    return states
 
 
 def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:

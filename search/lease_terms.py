@@ -5,6 +5,7 @@ import os
 import socket
 import time
 import uuid
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -173,11 +174,8 @@ class Terms:
         above = 1
         while self.exists(above):
             above *= 2
-        below = above // 2
-        while above - below > 1:
-            middle = (above + below) // 2
-            below, above = (middle, above) if self.exists(middle) else (below, middle)
-        return self.read(below) if below else None
+        first_missing = bisect_left(range(above), True, above // 2 + 1, key=lambda n: not self.exists(n))
+        return self.read(first_missing - 1) if first_missing > 1 else None
 
     def read(self, number: int) -> Term | None:
         """Return one term, or None if it does not exist."""

@@ -159,10 +159,9 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
 
 
 def _read_trials(store: Store, folder: RunFolder) -> list[_Trial]:
-    numbers = [name for name in store.list_folders(folder.trials) if is_trial_number(name)]
-    found = store.read_many([folder.trial(int(name)).record for name in numbers])
+    numbers = [int(name) for name in store.list_folders(folder.trials) if is_trial_number(name)]
     trials = []
-    for path, content in found.items():
+    for path, content in store.read_many([folder.trial(number).record for number in numbers]).items():
         try:
             trials.append(parse(_Trial, content, "a trial's record"))
         except ParseError as error:

@@ -1,7 +1,7 @@
 """All that a driver keeps in memory of the trials of a run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +58,9 @@ class KnownTrials:
         by_cell: The trials of each cell that has any, interventions left out.
     """
 
-    def __init__(self, trials: Iterable[KnownTrial] = ()) -> None:
+    def __init__(self) -> None:
         self._trials: list[KnownTrial] = []
         self.by_cell: dict[Cell, list[KnownTrial]] = defaultdict(list)
-        for trial in trials:
-            self.add(trial)
 
     def add(self, trial: KnownTrial) -> None:
         """Add a trial that has begun."""

@@ -3,6 +3,7 @@
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from optuna.distributions import (
@@ -50,17 +51,13 @@ class Sampler(ABC):
         known = {recipe_key(trial.recipe) for trial in trials}
         max_candidates = _MAX_CANDIDATES + 4 * len(known)
         for recipe in itertools.islice(self.candidates(cell, trials), max_candidates):
-            if recipe_key(self.space.recipe_labels(recipe)) not in known and self._is_valid(cell, recipe):
+            if recipe_key(self.space.recipe_labels(recipe)) in known:
+                continue
+            # Values that are valid one by one may not fit together.
+            with suppress(ValidationError):
+                self.space.trial_config(cell, recipe, self.seed)
                 return recipe
         return None
-
-    def _is_valid(self, cell: Cell, recipe: Mapping[str, Any]) -> bool:
-        """Return whether a recipe is valid: values that are valid one by one may not fit together."""
-        try:
-            self.space.trial_config(cell, recipe, self.seed)
-        except ValidationError:
-            return False
-        return True
 
 
 def recipe_key(labels: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:

@@ -1,6 +1,6 @@
 """The live view: a picture in a terminal, plain lines on a pipe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from unittest.mock import patch
 
@@ -20,6 +20,13 @@ CELLS = {
 }
 
 
+def known(trials: Iterable[KnownTrial]) -> KnownTrials:
+    found = KnownTrials()
+    for trial in trials:
+        found.add(trial)
+    return found
+
+
 def results(**outcomes: Sequence[Outcome | None]) -> KnownTrials:
     """Return trials of the default recipe by cell: T3_D1=['learned', None]."""
     trials = []
@@ -27,7 +34,7 @@ def results(**outcomes: Sequence[Outcome | None]) -> KnownTrials:
         length, depth = name.removeprefix("T").split("_D")
         cell = CELLS[int(length), int(depth)]
         trials += [KnownTrial(i, cell, 0, {}, "default", i, outcome) for i, outcome in enumerate(ends)]
-    return KnownTrials(trials)
+    return known(trials)
 
 
 FILLED = results(
@@ -128,14 +135,14 @@ def test_count_does_not_touch_its_label() -> None:
     config = load(["space=supervision", "budget.facets=1", f"task.sequence_length={lengths}"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["task.supervision"] == "every_step")
     notes = [KnownTrial(i, cell, 0, {}, "default", i, "failed") for i in range(4)]
-    found = KnownTrials(notes)
+    found = known(notes)
     assert any("every_step 0/4-" in line for line in finished(found, config, width=80))
 
 
 def test_interventions_are_counted_apart() -> None:
     change = Intervention("rescue", "clip", {"train.clip_norm": 1.0}, 0, "diverged")
     notes = [KnownTrial(9, CELLS[3, 4], 0, {}, "intervene", 0, None, intervention=change)]
-    lines = finished(KnownTrials([*(FILLED[number] for number in range(len(FILLED))), *notes]))
+    lines = finished(known([*(FILLED[number] for number in range(len(FILLED))), *notes]))
     assert lines[:5] == finished(FILLED)[:5]
     assert "2 unfinished · 1 intervention unfinished · 2 of 6" in lines[-1]
 
@@ -144,7 +151,7 @@ def test_interventions_are_counted_apart() -> None:
 def test_tall_map_shows_running_trials_and_counts_the_rest(height: int) -> None:
     config = load(["space=lstm_depth", "budget.facets=none"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["model.hidden_size"] == 512)
-    found = KnownTrials([KnownTrial(0, cell, 0, {}, "default", 0)])
+    found = known([KnownTrial(0, cell, 0, {}, "default", 0)])
     file = StringIO()
     console = Console(file=file, width=120, height=height, force_terminal=True, color_system=None)
     view = LiveView(config, found, None, console)
