@@ -148,7 +148,7 @@ def test_what_a_driver_decided_in_an_object_store_outlives_it(
     store_of(folder.path).remove(folder.trial(first.number).record)
     told: list[str] = []
     resumed = open_study(config, folder, told)
-    assert resumed.known.outcomes() == {"learned": 1}
+    assert resumed.known.outcomes() == {"learned": 1, None: 1}
     (line,) = told
     assert line.startswith("1 trial records")
     assert ask(resumed) == replace(second, attempt=2)

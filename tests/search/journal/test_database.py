@@ -97,7 +97,7 @@ def test_killed_driver(
         assert driver.stdout.readline() == "killed in the middle\n"
         driver.send_signal(signal.SIGKILL)
     study = open_study(config, folder)
-    assert study.known.outcomes() == {"learned": 1}
+    assert study.known.outcomes() == {"learned": 1, None: 2}
     asked = [study.ask() for _ in range(3)]
     assert [(start.number, start.attempt) for start in asked if start] == [(0, 2), (2, 2), (3, 1)]
 
