@@ -1,7 +1,7 @@
 """Core-seconds of a trial, from its configuration alone."""
 
 import math
-from collections.abc import Iterator
+import statistics
 from dataclasses import dataclass
 from time import process_time
 
@@ -77,10 +77,6 @@ def _milliseconds(config: TrialConfig, num_sequences: int, *, is_update: bool) -
     )
 
 
-#: Updates of each calibration trial.
-_CALIBRATION_UPDATES = 60
-
-
 def machine_factor() -> float:
     """Measure the seconds that one core of this machine needs for a nominal core-second, in about 1 s."""
     import torch
@@ -91,25 +87,20 @@ def machine_factor() -> float:
     torch.set_num_threads(1)
     try:
         ratios = []
-        for config in _calibration_trials():
+        for hidden_size in (32, 128):
+            config = TrialConfig.model_validate(
+                {
+                    "task": {"name": "adding", "sequence_length": 20, "test_size": 2},
+                    "model": {"name": "lstm", "hidden_size": hidden_size},
+                    "train": {"max_updates": 1500, "evaluate_every": 1500},  # Nearly free evaluations.
+                }
+            )
             training = Training(config, torch.device("cpu"))
             training.run(0, 2, lambda: False)
             before = process_time()
-            training.run(2, _CALIBRATION_UPDATES, lambda: False)
-            per_update = (process_time() - before) / (_CALIBRATION_UPDATES - 2)
+            training.run(2, 60, lambda: False)
+            per_update = (process_time() - before) / (60 - 2)
             ratios.append(per_update * config.train.max_updates / relative_cost(config))
     finally:
         torch.set_num_threads(num_threads)
-    return math.exp(sum(map(math.log, ratios)) / len(ratios))
-
-
-def _calibration_trials() -> Iterator[TrialConfig]:
-    """Yield a trial of a small and one of a wider network, with nearly free evaluations."""
-    for hidden_size in (32, 128):
-        yield TrialConfig.model_validate(
-            {
-                "task": {"name": "adding", "sequence_length": 20, "test_size": 2},
-                "model": {"name": "lstm", "hidden_size": hidden_size},
-                "train": {"max_updates": 1500, "evaluate_every": 1500},
-            }
-        )
+    return statistics.geometric_mean(ratios)

@@ -2,10 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.text import Text
+from contextlib import closing, contextmanager
 
 from failmap.analysis.failure_map import why_line
 from failmap.analysis.load import load_run
@@ -13,27 +10,25 @@ from failmap.analysis.next_steps import next_steps
 from failmap.analysis.reporting import Report, build
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
-from failmap.search.allocation.eta import MapEta, write_costs
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
+from failmap.search.allocation.remaining import write_costs
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import RunConfig
-from failmap.search.cost import relative_cost
 from failmap.search.input_checks import states_of_files
 from failmap.search.loading import to_yaml
 from failmap.search.new_run import report_disk_errors, resume_command
 from failmap.search.provenance import begin_session, end_session
 from failmap.search.study import Study
 from failmap.search.terminal.live import LiveView
+from failmap.search.terminal.view import SafeConsole
 
 #: Exit statuses. DONE also after `search.stop`, so that no cluster restarts the search; INTERRUPTED after
 #: Ctrl-C or SIGTERM, as shells report SIGINT.
 DONE, INTERRUPTED = 0, 130
 
-Notice = Callable[[str], None]
-
 
 def drive(
-    config: RunConfig, folder: RunFolder, *, command: Sequence[str], started: float, console: Console
+    config: RunConfig, folder: RunFolder, *, command: Sequence[str], started: float, console: SafeConsole
 ) -> int:
     """Run one session of a map, and return the exit status.
 
@@ -47,19 +42,21 @@ def drive(
     Raises:
         UserError: For example, another driver is running, the disk is full or the cluster is unreachable.
     """
-    notice = notices(console)
+    notice = console.print_line
     deadline = deadline_of(config, started)
     with open_session(config, folder, command=command, notice=notice) as study:
         with report_disk_errors(folder):
             # A resume may have changed the configuration, which only the holder of the lease may write.
             write_atomically(folder.config, to_yaml(config))
-            _write_own_cells(config, folder)
-        eta = MapEta(config, study.known.by_cell, deadline)
+            if config.shard is not None:
+                # For readers that do not know the search's order.
+                cells = [cell.as_dict() for cell in shard_cells(config)]
+                write_atomically(folder.own_cells, json.dumps(cells))
         prepare_ray(config.cluster)
         # Importing Ray takes seconds, so all checks of the configuration come first.
         from failmap.search.executor import execute
 
-        with LiveView(config, study.known, eta, console) as view:
+        with LiveView(config, study.known, deadline, console) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
 
     view.show_map()
@@ -75,18 +72,6 @@ def drive(
     return INTERRUPTED if ended_by == "interrupt" else DONE
 
 
-def _write_own_cells(config: RunConfig, folder: RunFolder) -> None:
-    """Write the cells of a shard, for readers that do not know the search's order."""
-    if config.shard is not None:
-        cells = [cell.as_dict() for cell in shard_cells(config, relative_cost)]
-        write_atomically(folder.own_cells, json.dumps(cells))
-
-
-def notices(console: Console) -> Notice:
-    """Return a function that prints lines without markup or wrapping, so that users can copy them."""
-    return lambda line: console.print(Text(line), soft_wrap=True)
-
-
 def deadline_of(config: RunConfig, started: float) -> float | None:
     """Return a session's time limit on the clock of time.monotonic; None for no limit."""
     return None if config.budget.minutes is None else started + config.budget.minutes * 60
@@ -98,7 +83,7 @@ def open_session(
     folder: RunFolder,
     *,
     command: Sequence[str],
-    notice: Notice,
+    notice: Callable[[str], None],
     allocation: Allocation | None = None,
 ) -> Iterator[Study]:
     """Open the run's study under its lease, and record the session in its provenance.
@@ -113,8 +98,7 @@ def open_session(
     Raises:
         UserError: For example, another driver is running or the disk is full.
     """
-    study = Study.open(config, folder, notice, allocation=allocation)
-    try:
+    with closing(Study.open(config, folder, notice, allocation)) as study:
         files = states_of_files(config.space)
         with report_disk_errors(folder):
             for warning in begin_session(folder, command, files=files):
@@ -126,8 +110,6 @@ def open_session(
             if study.holds_lease:
                 with report_disk_errors(folder):
                     end_session(folder)
-    finally:
-        study.close()
 
 
 def write_report(config: RunConfig, folder: RunFolder) -> Report:

@@ -56,34 +56,22 @@ def execute(
         shutdown.watching(),
         connected(config.cluster, folder, notice),
         shutdown_on_signals(shutdown),
+        tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch,
     ):
-        _fit(study, config, folder, shutdown, on_tick)
-    return shutdown.reason
-
-
-def _fit(
-    study: Study,
-    config: RunConfig,
-    folder: RunFolder,
-    shutdown: Shutdown,
-    on_tick: Callable[[], None],
-) -> None:
-    resources = trial_resources(config.cluster)
-    lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
-    session = {
-        "folder": str(folder.path.absolute()),
-        "started_in": str(Path.cwd()),
-        "keep": config.keep,
-        "test": config.test,
-        "device": "cuda" if resources["GPU"] else "cpu",
-        "num_threads": config.cluster.cpus_per_trial,
-        "memory_bytes": resources.get("memory"),
-    }
-    failures = TrialFailures(lifecycle, config.cluster.evaluation_minutes)
-    with tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch:
-        tuner = tune.Tuner(
+        resources = trial_resources(config.cluster)
+        lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
+        failures = TrialFailures(lifecycle, config.cluster.evaluation_minutes)
+        tune.Tuner(
             tune.with_resources(TrialActor, resources),
-            param_space=session,
+            param_space={
+                "folder": str(folder.path.absolute()),
+                "started_in": str(Path.cwd()),
+                "keep": config.keep,
+                "test": config.test,
+                "device": "cuda" if resources["GPU"] else "cpu",
+                "num_threads": config.cluster.cpus_per_trial,
+                "memory_bytes": resources.get("memory"),
+            },
             tune_config=tune.TuneConfig(
                 search_alg=_StudySearcher(lifecycle, Slots(config.cluster, resources)),
                 scheduler=_StudyScheduler(lifecycle, failures),
@@ -97,10 +85,10 @@ def _fit(
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
-        )
-        tuner.fit()
-    if lifecycle.error is not None:
-        raise lifecycle.error
+        ).fit()
+        if lifecycle.error is not None:
+            raise lifecycle.error
+    return shutdown.reason
 
 
 class TrialActor(tune.Trainable):
@@ -237,15 +225,11 @@ class _Ticker(NotPickled, tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Free the metric averages that Tune keeps of every trial: 27 of 62 kB."""
         self.failures.heartbeats.remove(trial)
-        self._free(trial)
-
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Free the metric averages too."""
-        self._free(trial)
-
-    def _free(self, trial: Trial) -> None:
         trial.run_metadata.metric_analysis.clear()
         trial.run_metadata.metric_n_steps.clear()
+
+    #: The failure is handled by the scheduler, and forgotten again.
+    on_trial_error = on_trial_complete
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Act after each iteration of Tune's loop: about ten times a second, and after every result."""

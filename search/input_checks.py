@@ -15,7 +15,6 @@ from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.train_config import PrecisionName
 
 #: The four files in a folder of digits, whole or compressed.
 _DIGIT_FILES = "*-idx[13]-ubyte*"
@@ -39,11 +38,8 @@ def check_files(config: RunConfig) -> None:
     Raises:
         UserError: Files are invalid, or have too few examples to tell learning from luck; one line for each.
     """
-    trials = {
-        (trial.task, trial.criterion.score): trial
-        for trial in trials_of_tasks(config.space)
-        if trial.task.source is not None
-    }
+    read = (trial for trial in trials_of_tasks(config.space) if trial.task.source is not None)
+    trials = {(trial.task, trial.criterion.score): trial for trial in read}
     if not trials:
         return
     # Imported here: they import torch, which a run without files need not wait for.
@@ -69,7 +65,9 @@ def check_device(config: RunConfig) -> None:
 
     Trials on a cluster check this themselves: their machines may differ from this one.
     """
-    wanted = _precisions(config.space) - {"fp32"}
+    space = config.space
+    precisions = [value for axis in space.axes for value in axis.values_at("train.precision")]
+    wanted = {space.base.get("train", {}).get("precision", "fp32"), *precisions} - {"fp32"}
     if not wanted or config.cluster.address != "local":
         return
     # Imported here: a run in fp32 need not wait for torch.
@@ -95,14 +93,14 @@ def check_weights(config: RunConfig) -> None:
     Raises:
         UserError: A run, a trial or its weights are missing, or no layer fits; one line for each.
     """
-    problems: dict[str, None] = {}
+    problems: list[str] = []
     for task, model in dict.fromkeys(_warm_started(config.space)):
         try:
             _check_warm_start(task, model, parse_location(config.storage))
         except UserError as error:
-            problems.update(dict.fromkeys(error.problems))
+            problems += error.problems
     if problems:
-        raise UserError(*problems)
+        raise UserError(*dict.fromkeys(problems))
 
 
 def states_of_files(space: Space) -> dict[str, FileState]:
@@ -112,7 +110,11 @@ def states_of_files(space: Space) -> dict[str, FileState]:
         UserError: A file cannot be read.
     """
     sources = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(space))
-    return {str(path): _state(path) for source in sources if source for path in _files(Path(source))}
+    states = {}
+    for source in (Path(source) for source in sources if source):
+        for path in sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source]:
+            states[str(path)] = _state(path)
+    return states
 
 
 def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
@@ -139,19 +141,6 @@ def trials_of_tasks(space: Space) -> Iterator[TrialConfig]:
                 continue
             for value in axis.grid():
                 yield space.trial_config(cell, space.complete(cell, {axis.path: value}), 0)
-
-
-def _precisions(space: Space) -> set[PrecisionName]:
-    """Return every precision that a trial of a space may have."""
-    in_base = space.base.get("train", {}).get("precision", "fp32")
-    return {in_base, *(value for axis in space.axes for value in axis.values_at("train.precision"))}
-
-
-def _files(source: Path) -> Iterator[Path]:
-    if source.is_dir():
-        yield from sorted(source.glob(_DIGIT_FILES))
-    else:
-        yield source
 
 
 def _state(path: Path) -> FileState:

@@ -20,8 +20,6 @@ from failmap.search.lease_terms import (
     boottime_seconds,
 )
 
-Notice = Callable[[str], None]
-
 
 class Lease:
     """A run held by this process, from `acquire_lease` on. A thread sends heartbeats until its release."""
@@ -49,13 +47,13 @@ class Lease:
             SupersededError: Another driver has taken over: nothing may be written any more.
             OSError: The storage has been away for so long that another driver may have taken over.
         """
-        if not self._is_superseded and self._age() < self._timing.fresh_seconds:
+        if not self._is_superseded and boottime_seconds() - self._beaten_at < self._timing.fresh_seconds:
             return
         try:
             self._renew()
         except OSError:
             # Until somebody can have waited long enough to take over, the run is ours without a look.
-            if self._age() >= self._timing.stale_seconds:
+            if boottime_seconds() - self._beaten_at >= self._timing.stale_seconds:
                 raise
 
     def release(self) -> None:
@@ -66,9 +64,6 @@ class Lease:
             self._look()
             if not self._is_superseded:
                 self._write(is_released=True)
-
-    def _age(self) -> float:
-        return boottime_seconds() - self._beaten_at
 
     def _look(self) -> None:
         """Notice another driver, or the removal of the lock's files."""
@@ -92,8 +87,16 @@ class Lease:
                 # A second look: a rival has either taken over by now, or sees the heartbeat.
                 self._look()
             if self._is_superseded:
-                raise SupersededError(_superseded(self._terms, self._number))
+                raise SupersededError(self._superseded())
             self._beaten_at = begun_at
+
+    def _superseded(self) -> str:
+        """Return the message that a run was taken over, with the new driver if it can be read."""
+        driver = "another driver"
+        with suppress(OSError):
+            if (last := self._terms.last()) is not None and last.number > self._number:
+                driver = last.holder
+        return f"run {self._terms.folder.name} was taken over by {driver}: nothing more is written here"
 
     def _send_heartbeats(self) -> None:
         while not self._released.wait(self._timing.beat_seconds):
@@ -106,7 +109,11 @@ class Lease:
 
 
 def acquire_lease(
-    folder: RunFolder, notice: Notice, *, owner: Owner | None = None, timing: LeaseTiming = DEFAULT_TIMING
+    folder: RunFolder,
+    notice: Callable[[str], None],
+    *,
+    owner: Owner | None = None,
+    timing: LeaseTiming = DEFAULT_TIMING,
 ) -> Lease:
     """Make a process the run's driver.
 
@@ -126,21 +133,21 @@ def acquire_lease(
     owner, token, terms = owner or Owner.this_process(), secrets.token_hex(8), Terms(folder)
     while True:
         last = terms.last()
-        is_orphaned = last is not None and not last.is_released
-        if last is not None and is_orphaned:
-            if last.owner is not None and last.owner.place == owner.place:
-                state = "alive" if last.owner.is_alive else "dead"
+        orphan = None if last is None or last.is_released else last
+        if orphan is not None:
+            if orphan.owner is not None and orphan.owner.place == owner.place:
+                state = "alive" if orphan.owner.is_alive else "dead"
             else:
-                state = _watch(terms, last, notice, timing)
+                state = _watch(terms, orphan, notice, timing)
             if state == "alive":
-                raise UserError(f"run {folder.name} is driven by {_holder(last)}: stop that one first")
+                raise UserError(f"run {folder.name} is driven by {orphan.holder}: stop that one first")
             if state == "over":
                 continue
         number = 1 if last is None else last.number + 1
         begun_at = boottime_seconds()
         if terms.create(number, owner, token):
-            if last is not None and is_orphaned:
-                notice(f"took over the run from a driver that died ({_holder(last)})")
+            if orphan is not None:
+                notice(f"took over the run from a driver that died ({orphan.holder})")
             return Lease(terms, number, owner, token, timing, begun_at)
 
 
@@ -162,17 +169,14 @@ def driver_of(folder: RunFolder) -> Owner | None:
     return last.owner
 
 
-def is_known_dead(owner: Owner) -> bool:
-    """Return whether a driver is certain to be dead; a driver on another host never is."""
-    return owner.is_on_this_host and not owner.is_alive
-
-
-def _watch(terms: Terms, last: Term, notice: Notice, timing: LeaseTiming) -> Literal["alive", "dead", "over"]:
+def _watch(
+    terms: Terms, last: Term, notice: Callable[[str], None], timing: LeaseTiming
+) -> Literal["alive", "dead", "over"]:
     """Watch a driver elsewhere until it sends a heartbeat, its term is over, or the time is up."""
     poll_seconds = min(store_of(terms.folder.path).poll_seconds, timing.beat_seconds)
     notice(
         f"waiting up to {timing.watch_seconds:g} s for a heartbeat of the driver that holds this run "
-        f"({_holder(last)})"
+        f"({last.holder})"
     )
     deadline = time.monotonic() + timing.watch_seconds
     while True:
@@ -185,16 +189,3 @@ def _watch(terms: Terms, last: Term, notice: Notice, timing: LeaseTiming) -> Lit
         if is_late:
             return "dead"
         time.sleep(poll_seconds)
-
-
-def _holder(term: Term) -> str:
-    return "an unknown process" if term.owner is None else str(term.owner)
-
-
-def _superseded(terms: Terms, number: int) -> str:
-    """Return the message that a run was taken over, with the new driver if it can be read."""
-    driver = "another driver"
-    with suppress(OSError):
-        if (last := terms.last()) is not None and last.number > number:
-            driver = _holder(last)
-    return f"run {terms.folder.name} was taken over by {driver}: nothing more is written here"

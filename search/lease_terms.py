@@ -5,6 +5,7 @@ import os
 import socket
 import time
 import uuid
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -82,14 +83,14 @@ class Owner:
         return cls(socket.gethostname(), _this_place(), os.getpid(), started)
 
     @property
-    def is_on_this_host(self) -> bool:
-        """Whether the current process can tell if it is alive."""
-        return self.place == _this_place()
-
-    @property
     def is_alive(self) -> bool:
         """Whether it runs; only valid on its own host."""
         return _start_of(self.pid) == self.started
+
+    @property
+    def is_known_dead(self) -> bool:
+        """Whether it is certain to be dead; a driver on another host never is."""
+        return self.place == _this_place() and not self.is_alive
 
 
 @cache
@@ -146,6 +147,11 @@ class Term:
     is_released: bool
     content: bytes
 
+    @property
+    def holder(self) -> str:
+        """The holder, for messages."""
+        return "an unknown process" if self.owner is None else str(self.owner)
+
 
 class Terms:
     """All terms of one run. Every method may raise OSError."""
@@ -168,11 +174,8 @@ class Terms:
         above = 1
         while self.exists(above):
             above *= 2
-        below = above // 2
-        while above - below > 1:
-            middle = (above + below) // 2
-            below, above = (middle, above) if self.exists(middle) else (below, middle)
-        return self.read(below) if below else None
+        first_missing = bisect_left(range(above), True, above // 2 + 1, key=lambda n: not self.exists(n))
+        return self.read(first_missing - 1) if first_missing > 1 else None
 
     def read(self, number: int) -> Term | None:
         """Return one term, or None if it does not exist."""

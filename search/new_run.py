@@ -22,8 +22,7 @@ def generate_run_name(
         storage: The folder of runs; -2, -3, ... is appended until no run in it has the name.
         suffix: The suffix of a shard.
     """
-    parts = (_part(key, text) for key, text in sorted(differences, key=_rank))
-    name = "-".join(_safe(part) for part in (space, *parts))
+    name = "-".join(_safe(part) for part in (space, *map(_part, sorted(differences, key=_rank))))
     # Room for the longest suffix, so that the names of shards differ in nothing else.
     room = MAX_LENGTH - len("-9999") - (len(".9999of9999") if suffix else 0)
     name = _shortened(name.lstrip("._+-") or "run", room)
@@ -77,9 +76,9 @@ def resume_command(folder: RunFolder) -> str:
     return command_line("resume", f"run={folder.name}", *storage)
 
 
-def _part(key: str, text: str) -> str:
+def _part(difference: tuple[str, str]) -> str:
     """Return `depth_1_2` for `model.depth` and `1,2`; a task's or network's name needs no key."""
-    key = key.removesuffix(".name")
+    key, text = difference[0].removesuffix(".name"), difference[1]
     return text if key in ("task", "model") else f"{key.partition('.')[2] or key}_{text}"
 
 

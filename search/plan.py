@@ -3,6 +3,7 @@
 import math
 import os
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -18,7 +19,6 @@ from failmap.search.input_checks import with_sizes_of_its_file
 from failmap.search.loading.validation import shown
 from failmap.search.shards import ELSEWHERE, Shard
 from failmap.search.space import Axis, Cell, Space
-from failmap.search.terminal.view import SafeConsole
 
 #: A wider map is summarised by its lowest and highest cost, not drawn.
 MAX_COLUMNS = 16
@@ -59,14 +59,11 @@ class Plan:
 def make_plan(config: RunConfig, factor: float) -> Plan:
     """Return the plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
     space, budget = config.space, config.budget
-    own = set(shard_cells(config, relative_cost))
-    trials = {
-        cell: space.trial_config(cell, space.default_recipe(cell), config.seed)
-        for cell in space.cells()
-        if cell in own
-    }
-    seconds = {cell: factor * relative_cost(with_sizes_of_its_file(trial)) for cell, trial in trials.items()}
-    order = cells_in_order(config, relative_cost)
+    own, seconds = set(shard_cells(config)), {}
+    for cell in filter(own.__contains__, space.cells()):
+        trial = space.trial_config(cell, space.default_recipe(cell), config.seed)
+        seconds[cell] = factor * relative_cost(with_sizes_of_its_file(trial))
+    order = cells_in_order(config)
     slots = num_slots(config)
     covered, spent = 0, 0.0
     for cell in order:
@@ -84,17 +81,12 @@ def num_slots(config: RunConfig) -> int:
     return max(1, (config.cluster.cpus or usable) // config.cluster.cpus_per_trial)
 
 
-def show_plan(config: RunConfig, console: Console | None = None, factor: float | None = None) -> None:
+def show_plan(config: RunConfig, console: Console, factor: float | None = None) -> None:
     """Print the plan. Unless `factor` is given, train for a second to measure this machine."""
     plan = make_plan(config, machine_factor() if factor is None else factor)
-    (console or SafeConsole()).print(render_plan(config, plan))
-
-
-def render_plan(config: RunConfig, plan: Plan) -> RenderableType:
-    """Return the plan for a terminal."""
-    space = config.space
-    heading = Text(f"{config.run}: {space.question}", style="bold")
-    return Group(heading, _axes_table(space), *_cost_tables(config, plan), Text(_summary(config, plan)))
+    heading = Text(f"{config.run}: {config.space.question}", style="bold")
+    tables = (_axes_table(config.space), *_cost_tables(config, plan))
+    console.print(Group(heading, *tables, Text(_summary(config, plan))))
 
 
 def _axes_table(space: Space) -> Table:
@@ -106,51 +98,43 @@ def _axes_table(space: Space) -> Table:
 
 
 def _values(axis: Axis) -> str:
-    if axis.is_range:
+    if axis.values is None:
         scale = ", logarithmic" * axis.log + ", whole numbers" * axis.integer
         text = f"{shown(axis.default)}, {shown(axis.low)} to {shown(axis.high)}{scale}"
     else:
-        mark = "; " if axis.is_joint else ", "
-        text = mark.join(
-            label_display(axis.path, value) if axis.is_joint else shown(value) for value in axis.grid()
-        )
+        texts = (label_display(axis.path, value) if axis.is_joint else shown(value) for value in axis.grid())
+        text = ("; " if axis.is_joint else ", ").join(texts)
     when = " and ".join(f"{path} is {shown(wanted)}" for path, wanted in axis.when.items())
     return f"{text} (when {when})" if when else text
 
 
 def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
     """Return a table of seconds for each facet with cells of the run; a star marks what the budget covers."""
-    space = config.space
-    x, y = space.axis(space.map.x), space.axis(space.map.y)
-    facet = None if space.map.facet is None else space.axis(space.map.facet)
+    x, y, *_ = config.space.map_axes
+    rows = list(zip(y.labels, axis_labels(y.path, y.labels), strict=True))
     covered = set(plan.order[: plan.num_covered])
+    elsewhere = f"; {ELSEWHERE}: in another shard" if config.shard else ""
     tables: list[RenderableType] = []
-    for value in (None,) if facet is None else facet.values or ():
-        of_facet = {
-            (cell.as_dict()[x.path], cell.as_dict()[y.path]): cell
-            for cell in plan.seconds
-            if facet is None or cell.as_dict()[facet.path] == facet.label(value)
-        }
-        where = "" if facet is None else f", {facet.path}={label_display(facet.path, value)}"
-        if not of_facet:
-            continue
-        elsewhere = f"; {ELSEWHERE}: in another shard" if config.shard else ""
+    # Cells are listed facet by facet, and their labels begin with x and y.
+    for facet, group in groupby(plan.seconds, key=lambda cell: cell.labels[2:]):
+        where = "".join(f", {path}={label_display(path, label)}" for path, label in facet)
         title = f"cost of one trial that does not learn{where}; *: the budget covers the cell{elsewhere}"
-        if len(x.values or ()) > MAX_COLUMNS:
-            costs = [plan.seconds[cell] for cell in of_facet.values()]
+        cells = {tuple(label for _, label in cell.labels[:2]): cell for cell in group}
+        if len(x.labels) > MAX_COLUMNS:
+            costs = [plan.seconds[cell] for cell in cells.values()]
             tables.append(Text(f"{title}: {duration_display(min(costs))} to {duration_display(max(costs))}"))
             continue
-        columns = [x.label(column) for column in x.values or ()]
-        table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, columns))
-        labels = [y.label(row) for row in y.values or ()]
-        rows = list(zip(labels, axis_labels(y.path, labels), strict=True))
-        for row, label in reversed(rows) if is_scale(labels) else rows:
-            cells = [of_facet.get((column, row)) for column in columns]
-            texts = (
-                ELSEWHERE if cell is None else duration_display(plan.seconds[cell]) + " *" * (cell in covered)
-                for cell in cells
+        table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, x.labels))
+        for y_label, row in reversed(rows) if is_scale(y.labels) else rows:
+            table.add_row(
+                row,
+                *(
+                    duration_display(plan.seconds[cell]) + " *" * (cell in covered)
+                    if (cell := cells.get((x_label, y_label)))
+                    else ELSEWHERE
+                    for x_label in x.labels
+                ),
             )
-            table.add_row(label, *texts)
         tables += [Text(title), table]
     return tables
 

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from importlib import metadata
@@ -17,7 +18,6 @@ from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.storage import AnyPath, store_of, write_atomically
 from failmap.search.input_checks import FileState
 
-PACKAGES = ("torch", "ray", "optuna", "numpy")
 MAX_DIFF_BYTES = 1_000_000
 MAX_UNTRACKED = 1000
 CODE_ROOT = Path(__file__).parents[2]
@@ -46,24 +46,23 @@ def begin_session(
     stored, warnings = _read(folder.provenance)
     code = describe_code(code_root)
     digest = blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
-    states = dict(files or {})
-    session = {
+    session: dict[str, Any] = {
         "command": [redact(argument) for argument in command],
         "code": digest,
         "versions": versions(),
         "hardware": hardware(),
-        "files": states,
+        "files": dict(files or {}),
         "started": _now(),
         "ended": None,
     }
     if stored["sessions"]:
         before = stored["sessions"][-1]
         warnings += _code_warnings(stored["codes"].get(before.get("code", ""), {}), code)
-        warnings += _version_warnings(before.get("versions", {}), versions())
-        warnings += _file_warnings(before.get("files", {}), states)
+        warnings += _version_warnings(before.get("versions", {}), session["versions"])
+        warnings += _file_warnings(before.get("files", {}), session["files"])
     stored["codes"][digest] = code
     stored["sessions"].append(session)
-    _write(folder.provenance, stored)
+    write_atomically(folder.provenance, json.dumps(stored, indent=1))
     return warnings
 
 
@@ -72,7 +71,7 @@ def end_session(folder: RunFolder) -> None:
     stored, _ = _read(folder.provenance)
     if stored["sessions"]:
         stored["sessions"][-1]["ended"] = _now()
-        _write(folder.provenance, stored)
+        write_atomically(folder.provenance, json.dumps(stored, indent=1))
 
 
 def describe_code(root: Path) -> dict[str, Any]:
@@ -101,7 +100,7 @@ def describe_code(root: Path) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that affect results, without importing them."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in ("torch", "ray", "optuna", "numpy"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -123,12 +122,11 @@ def hardware() -> dict[str, Any]:
 
 
 def _code_warnings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    old, new = before.get("revision"), now["revision"]
-    if old != new:
-        return [f"the code has changed since the last session: revision {_short(old)}, now {_short(new)}"]
-    if before != now:
-        return [f"the code has changed since the last session: other uncommitted changes on {_short(new)}"]
-    return []
+    if before == now:
+        return []
+    old, new = ((revision or "unknown")[:10] for revision in (before.get("revision"), now["revision"]))
+    changes = f"revision {old}, now {new}" if old != new else f"other uncommitted changes on {new}"
+    return [f"the code has changed since the last session: {changes}"]
 
 
 def _version_warnings(before: dict[str, str], now: dict[str, str]) -> list[str]:
@@ -150,10 +148,6 @@ def _file_warnings(before: Mapping[str, FileState], now: Mapping[str, FileState]
     ]
 
 
-def _short(revision: str | None) -> str:
-    return revision[:10] if revision else "unknown"
-
-
 def _read(path: AnyPath) -> tuple[dict[str, Any], list[str]]:
     """Return the stored sessions, and a warning if the file was corrupt and was moved: a run must go on."""
     store = store_of(path)
@@ -170,10 +164,6 @@ def _read(path: AnyPath) -> tuple[dict[str, Any], list[str]]:
         store.write(aside, content)
         store.remove(path)
         return {"codes": {}, "sessions": []}, [f"{path} could not be read and is now {aside.name}"]
-
-
-def _write(path: AnyPath, stored: dict[str, Any]) -> None:
-    write_atomically(path, json.dumps(stored, indent=1))
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:
@@ -197,12 +187,11 @@ def _git(root: Path, *arguments: str) -> bytes | None:
 
 
 def _cpu_model() -> str:
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
-            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor()
+    with suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
 
 
 def _gpu_names() -> list[str]:

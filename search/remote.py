@@ -28,13 +28,13 @@ def read_remote_request(
     """
     if "plan" in parsed:
         problems.append(f"{parsed['plan']}: plans are made here: {' '.join(program('run'))} ... plan=true")
-    named = {_key(argument) for argument in arguments}
+    named = {argument.partition("=")[0] for argument in arguments}
     if "run" not in named:
         problems.append("run: is missing: a job that is started again needs a name that stays the same")
     if "storage" in parsed or "storage" not in named:
         problems += _storage_problems(parsed.get("storage"))
     try:
-        request = read_request(_without(arguments, (*own_keys, "plan", "resume")))
+        request = read_request(_without(arguments, *own_keys, "plan", "resume"))
     except UserError as error:
         raise UserError(*dict.fromkeys([*problems, *error.problems])) from None
     problems += _file_problems(request.config)
@@ -47,7 +47,7 @@ def read_remote_request(
 
 def job_arguments(arguments: Sequence[str], own_keys: Sequence[str]) -> list[str]:
     """Return the arguments of search.run on the cluster: the job sets `cluster.address` and `resume`."""
-    return _without(arguments, (*own_keys, "cluster.address", "resume"))
+    return _without(arguments, *own_keys, "cluster.address", "resume")
 
 
 def _storage_problems(storage: Argument | None) -> list[str]:
@@ -67,16 +67,9 @@ def _storage_problems(storage: Argument | None) -> list[str]:
 def _file_problems(config: RunConfig) -> list[str]:
     """Return a line for each data file that the nodes of the cluster cannot find."""
     paths = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(config.space))
-    return [
-        f"{path}: data are not shipped: use an absolute path that every node sees"
-        for path in paths
-        if path and not Path(path).is_absolute()
-    ]
+    problem = "data are not shipped: use an absolute path that every node sees"
+    return [f"{path}: {problem}" for path in paths if path and not Path(path).is_absolute()]
 
 
-def _without(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
-    return [argument for argument in arguments if _key(argument) not in keys]
-
-
-def _key(argument: str) -> str:
-    return argument.partition("=")[0]
+def _without(arguments: Sequence[str], *keys: str) -> list[str]:
+    return [argument for argument in arguments if argument.partition("=")[0] not in keys]

@@ -1,5 +1,6 @@
 """The status of a run, read from its folder alone: its driver, progress, speed and last fault."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +17,7 @@ from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.allocation.map_allocation import cells_in_order
 from failmap.search.allocation.remaining import remaining
 from failmap.search.config import RunConfig
-from failmap.search.cost import relative_cost
-from failmap.search.lease import driver_of, is_known_dead
+from failmap.search.lease import driver_of
 from failmap.search.loading import from_yaml
 from failmap.search.space import Cell
 
@@ -70,23 +70,18 @@ class _SummaryPart:
 
 @dataclass(frozen=True)
 class _Trial:
-    """The part of a trial's record that is read here."""
+    """The part of a trial's record that is read here, in a sixth of the time that the whole record takes."""
 
     cell: Values
     recipe_index: int
     purpose: Purpose
     summary: _SummaryPart | None
-    ended: str | None
+    ended: datetime | None
     faults: list[Fault] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome | None:
         return None if self.summary is None else self.summary.outcome
-
-    @property
-    def ended_at(self) -> float | None:
-        """Unix time; None until the trial has ended."""
-        return None if self.summary is None or self.ended is None else _seconds(self.ended)
 
 
 @dataclass(frozen=True)
@@ -124,15 +119,15 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     for trial in trials:
         if trial.purpose != "intervene":
             cells[config.space.cell(trial.cell)].append(trial)
-    reached = cells_in_order(config, relative_cost)
+    reached = cells_in_order(config)
     rest = remaining(config, reached, cells)
-    num_ended = sum(trial.ended_at is not None for trial in trials)
+    ends = [trial.ended.timestamp() for trial in trials if trial.ended is not None]
     faults = [fault for trial in trials for fault in trial.faults]
-    per_hour = _trials_per_hour(trials, session, None if owner is None or is_known_dead(owner) else now)
-    left = _seconds_left(config, session, rest.num_trials, per_hour, now)
+    is_running = owner is not None and not owner.is_known_dead
+    per_hour = _trials_per_hour(ends, session, now if is_running else None)
     state: State
     if owner is not None:
-        state = "died" if is_known_dead(owner) else "running"
+        state = "running" if is_running else "died"
     elif session is None:
         state = "new"
     elif rest.num_decided == len(reached):
@@ -140,17 +135,23 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     elif session.ended is None:
         state = "died"
     else:
-        state = "spent" if _is_spent(config, session, num_ended, rest.num_trials) else "stopped"
+        budget, minutes = config.budget, (session.ended - session.started) / 60
+        is_spent = (
+            rest.num_trials == 0
+            or minutes >= _SPENT_SHARE * (budget.minutes or math.inf)
+            or len(ends) >= (budget.trials or math.inf)
+        )
+        state = "spent" if is_spent else "stopped"
     return RunStatus(
         folder.name,
         state,
         host="" if owner is None else owner.host,
-        num_ended=num_ended,
-        num_unfinished=len(trials) - num_ended,
+        num_ended=len(ends),
+        num_unfinished=len(trials) - len(ends),
         num_decided=rest.num_decided,
         num_cells=len(reached),
         trials_per_hour=per_hour,
-        seconds_left=left if state == "running" else None,
+        seconds_left=_seconds_left(config, session, rest.num_trials, per_hour, now) if is_running else None,
         num_faults=dict(Counter(fault.kind for fault in faults)),
         num_retried=sum(bool(trial.faults) for trial in trials),
         last_fault=max(faults, key=lambda fault: fault.at, default=None),
@@ -158,10 +159,9 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
 
 
 def _read_trials(store: Store, folder: RunFolder) -> list[_Trial]:
-    numbers = [name for name in store.list_folders(folder.trials) if is_trial_number(name)]
-    found = store.read_many([folder.trial(int(name)).record for name in numbers])
+    numbers = [int(name) for name in store.list_folders(folder.trials) if is_trial_number(name)]
     trials = []
-    for path, content in found.items():
+    for path, content in store.read_many([folder.trial(number).record for number in numbers]).items():
         try:
             trials.append(parse(_Trial, content, "a trial's record"))
         except ParseError as error:
@@ -176,30 +176,22 @@ def _read_session(store: Store, folder: RunFolder) -> _Session | None:
         return None
     except ParseError as error:
         raise UserError(f"{folder.provenance}{error.place}: {error}") from None
-    if not sessions or sessions[-1].started is None:
+    if not sessions:
         return None
-    ended = sessions[-1].ended
-    return _Session(_seconds(sessions[-1].started), None if ended is None else _seconds(ended))
+    started, ended = (
+        None if text is None else datetime.fromisoformat(text).timestamp()
+        for text in (sessions[-1].started, sessions[-1].ended)
+    )
+    return None if started is None else _Session(started, ended)
 
 
-def _trials_per_hour(trials: Iterable[_Trial], session: _Session | None, now: float | None) -> float | None:
+def _trials_per_hour(ends: Iterable[float], session: _Session | None, now: float | None) -> float | None:
     """Return the pace of a session. `now` is given while the session runs."""
-    if session is None:
-        return None
-    ends = [end for trial in trials if (end := trial.ended_at) is not None and end >= session.started]
-    if not ends:
+    if session is None or not (own := [end for end in ends if end >= session.started]):
         return None
     # A session that died ended, as far as we know, with its last trial.
-    until = session.ended or now or max(ends)
-    return len(ends) / max(until - session.started, 1.0) * 3600
-
-
-def _is_spent(config: RunConfig, session: _Session, num_ended: int, wanted: int) -> bool:
-    budget = config.budget
-    assert session.ended is not None
-    if budget.minutes is not None and session.ended - session.started >= _SPENT_SHARE * budget.minutes * 60:
-        return True
-    return wanted == 0 or (budget.trials is not None and num_ended >= budget.trials)
+    until = session.ended or now or max(own)
+    return len(own) / max(until - session.started, 1.0) * 3600
 
 
 def _seconds_left(
@@ -211,7 +203,3 @@ def _seconds_left(
     if per_hour:
         limits.append(wanted / per_hour * 3600)
     return min(limits, default=None)
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

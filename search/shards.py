@@ -12,9 +12,6 @@ from typing import TypeVar
 #: The symbol for a cell of another shard in the terminal.
 ELSEWHERE = "/"
 
-_TEXT = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
-_SUFFIX = re.compile(r"\.([1-9][0-9]{0,3})of([1-9][0-9]{0,3})$")
-
 Item = TypeVar("Item")
 
 
@@ -28,7 +25,7 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> "Shard":
         """Parse a text such as 2/5. Raises ValueError with one line if it is invalid."""
-        match = _TEXT.fullmatch(text)
+        match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
         if match is None:
             raise ValueError("must be two whole numbers, as in 2/5: the second of five")
         shard = cls(index=int(match[1]), count=int(match[2]))
@@ -74,7 +71,7 @@ def checked_shard(text: str) -> str:
 
 def shard_of_name(name: str) -> tuple[str, Shard | None]:
     """Split the suffix of a shard from a run's name: 'map.2of5' is 'map' and 2/5."""
-    match = _SUFFIX.search(name)
+    match = re.search(r"\.([1-9][0-9]{0,3})of([1-9][0-9]{0,3})$", name)
     if match is None or not int(match[1]) <= int(match[2]):
         return name, None
     return name[: match.start()], Shard(index=int(match[1]), count=int(match[2]))

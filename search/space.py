@@ -71,9 +71,9 @@ class Axis(Config):
         return self
 
     @property
-    def is_range(self) -> bool:
-        """Whether the axis has low and high rather than a list of values."""
-        return self.values is None
+    def labels(self) -> list[Any]:
+        """The labels of the values, in order; none for a range."""
+        return [self.label(value) for value in self.values or ()]
 
     @property
     def is_joint(self) -> bool:
@@ -100,9 +100,7 @@ class Axis(Config):
 
     def value_of(self, label: Any) -> Any:
         """Return the value that a label shows. There must be one."""
-        if not self.is_joint:
-            return label
-        return next(value for value in self.values or () if self.label(value) == label)
+        return self.values[self.labels.index(label)] if self.values and self.is_joint else label
 
     def assignments(self, value: Any) -> dict[str, Any]:
         """Return what a value sets, by dotted path."""
@@ -133,13 +131,14 @@ class Axis(Config):
         """Return the values of a grid: the default, then the others by their distance from it."""
         if self.values is not None:
             return [self.default, *(value for value in self.values if value != self.default)]
-        units = [point / (self.points - 1) for point in range(self.points)]
+        drawn = (self.from_unit(point / (self.points - 1)) for point in range(self.points))
         # Rounded to 12 digits, so that 0.001 is not 0.0009999999999999998.
-        drawn = map(self.from_unit, units)
         values = {float(f"{value:.12g}") if isinstance(value, float) else value for value in drawn}
-        values -= {self.default}
         scale = math.log if self.log else float
-        return [self.default, *sorted(values, key=lambda value: abs(scale(value) - scale(self.default)))]
+        return [
+            self.default,
+            *sorted(values - {self.default}, key=lambda value: abs(scale(value) - scale(self.default))),
+        ]
 
 
 class MapAxes(Config):
@@ -195,28 +194,27 @@ class Space(Config):
 
     @model_validator(mode="after")
     def _map_can_be_drawn(self) -> "Space":
-        problems = list(self._map_problems())
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
-
-    def _map_problems(self) -> Iterator[str]:
         axes = {axis.path: axis for axis in self.axes}
-        num_cells = 1
+        problems, num_cells = [], 1
         for key, path in self.map.model_dump(exclude_none=True).items():
             axis = axes.get(path)
             if self.map.paths.count(path) > 1:
-                yield f"map.{key}={path}: is twice on the map"
+                problems.append(f"map.{key}={path}: is twice on the map")
             elif axis is None:
-                yield f"map.{key}={path}: is no axis{nearest(path, axes)}"
+                problems.append(f"map.{key}={path}: is no axis{nearest(path, axes)}")
             elif axis.values is None:
-                yield f"map.{key}={path}: is a range, and a map needs a list of values"
+                problems.append(f"map.{key}={path}: is a range, and a map needs a list of values")
             elif axis.when:
-                yield f"map.{key}={path}: has a condition (when); a map's axis must be there in every cell"
+                when = "has a condition (when); a map's axis must be there in every cell"
+                problems.append(f"map.{key}={path}: {when}")
             else:
                 num_cells *= len(axis.values)
         if num_cells > MAX_CELLS:
-            yield f"map: has {num_cells:,} cells, more than {MAX_CELLS:,}: give its axes fewer values"
+            many = f"{num_cells:,} cells, more than {MAX_CELLS:,}"
+            problems.append(f"map: has {many}: give its axes fewer values")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
 
     @property
     def map_axes(self) -> tuple[Axis, ...]:
@@ -231,9 +229,9 @@ class Space(Config):
     def cells(self) -> Iterator[Cell]:
         """Yield every cell, facet by facet, each row by row."""
         x, y, *facet = self.map_axes
-        for values in itertools.product(*(axis.values or () for axis in (*facet, y, x))):
-            pairs = {axis.path: axis.label(value) for axis, value in zip((*facet, y, x), values, strict=True)}
-            yield self.cell(pairs)
+        axes = (*facet, y, x)
+        for labels in itertools.product(*(axis.labels for axis in axes)):
+            yield self.cell({axis.path: label for axis, label in zip(axes, labels, strict=True)})
 
     def default_recipe(self, cell: Cell) -> dict[str, Any]:
         """Return the default of every recipe axis whose condition holds in a cell, by path."""
@@ -241,7 +239,10 @@ class Space(Config):
 
     def complete(self, cell: Cell, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Return a recipe: chosen values, else defaults, of all axes whose condition holds in a cell."""
-        assigned = self._fixed_by(cell)
+        assigned = dict(flatten(self.base))
+        for path, label in cell.labels:
+            axis = self.axis(path)
+            assigned.update(axis.assignments(axis.value_of(label)))
         recipe: dict[str, Any] = {}
         for axis in self.recipe_axes:
             if axis.is_active(assigned):
@@ -274,11 +275,3 @@ class Space(Config):
             ValidationError: No trial may have these values.
         """
         return TrialConfig.model_validate(self.trial_values(cell, recipe, seed))
-
-    def _fixed_by(self, cell: Cell) -> dict[str, Any]:
-        """Return what the base and a cell set, by dotted path."""
-        assigned = dict(flatten(self.base))
-        for path, label in cell.labels:
-            axis = self.axis(path)
-            assigned.update(axis.assignments(axis.value_of(label)))
-        return assigned

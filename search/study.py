@@ -3,46 +3,38 @@
 import math
 from bisect import insort
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import optuna
 from optuna.trial import FrozenTrial
 
-from failmap.run_folder.paths import RunFolder, TrialFolder
+from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, FaultKind, Summary
 from failmap.run_folder.storage import store_of
 from failmap.search.allocation.known_trials import KnownTrials
-from failmap.search.allocation.map_allocation import Allocation, Cost, MapAllocation
+from failmap.search.allocation.map_allocation import Allocation, MapAllocation, NextTrial
 from failmap.search.config import RunConfig
 from failmap.search.journal.log import Journal
 from failmap.search.journal.opening import open_journal
-from failmap.search.journal.trial_codec import (
+from failmap.search.journal.trials import (
     STATES,
+    TrialFiles,
     config_of,
     faults_of,
-    halvings_of,
     known_trial,
     new_entry,
     summary_of,
-    values_told,
 )
-from failmap.search.journal.trial_files import TrialFiles
 from failmap.search.lease import Lease, acquire_lease
 from failmap.search.lease_terms import DEFAULT_TIMING, LeaseTiming
 from failmap.search.new_run import report_disk_errors
 from failmap.search.pruners import PRUNERS
-from failmap.search.samplers import SAMPLERS
-from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
 
-Notice = Callable[[str], None]
-
-#: After these a trial starts anew: its checkpoint may be the reason of the fault, or of another batch size.
-_WITHOUT_CHECKPOINT: tuple[FaultKind, ...] = ("error", "out_of_memory")
-#: Characters of a fault's reason that are kept.
+#: Characters of a fault's reason that are kept: errors quote whole tensors, and the journal is in memory.
 _MAX_REASON = 500
 
 
@@ -53,8 +45,6 @@ class Start:
     number: int
     attempt: int
     config: TrialConfig
-    folder: TrialFolder
-    cell: Cell
 
 
 class Study:
@@ -74,10 +64,9 @@ class Study:
         self.known = KnownTrials()
         self._config, self._folder, self._lease = config, folder, lease
         self._journal, self._storage = journal, journal.storage
-        self._study = optuna.create_study(
-            storage=self._storage, study_name=journal.study_name, direction="maximize", load_if_exists=True
-        )
-        self._study_id = self._storage.get_study_id_from_name(journal.study_name)
+        name = journal.study_name
+        optuna.create_study(storage=self._storage, study_name=name, direction="maximize", load_if_exists=True)
+        self._study_id = self._storage.get_study_id_from_name(name)
         self._pruner = PRUNERS[config.pruner](config)
         self._allocation = allocation
         self._files = TrialFiles(folder)
@@ -90,8 +79,7 @@ class Study:
         cls,
         config: RunConfig,
         folder: RunFolder,
-        notice: Notice,
-        cost: Cost | None = None,
+        notice: Callable[[str], None],
         allocation: Allocation | None = None,
         timing: LeaseTiming = DEFAULT_TIMING,
     ) -> "Study":
@@ -101,35 +89,22 @@ class Study:
             config: The run's; if its journal exists, the same space or more of it.
             folder: The run's; it is created if missing.
             notice: Called with a line for each repair.
-            cost: Relative cost of a trial, for the order of the cells; that of search.cost by default.
             allocation: A new one, which is given every trial of the run; the map's by default.
             timing: Of the lease's heartbeats.
 
         Raises:
             UserError: Another driver is at work, the journal is corrupt, or the folder cannot be written.
         """
-        if cost is None:
-            from failmap.search.cost import relative_cost
-
-            cost = relative_cost
-        if allocation is None:
-            allocation = MapAllocation(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
-        with report_disk_errors(folder):
-            store_of(folder.path).make_folder(folder.path)
+        with report_disk_errors(folder), ExitStack() as after_an_error:
             store_of(folder.path).make_folder(folder.trials)
             lease = acquire_lease(folder, notice, timing=timing)
-            try:
-                journal = open_journal(config, folder, notice, lease.check)
-                try:
-                    with journal.translate_errors():
-                        study = cls(config, folder, journal, allocation, lease)
-                        study._read(notice)
-                except BaseException:
-                    journal.close()
-                    raise
-            except BaseException:
-                lease.release()
-                raise
+            after_an_error.callback(lease.release)
+            journal = open_journal(config, folder, notice, lease.check)
+            after_an_error.callback(journal.close)
+            with journal.translate_errors():
+                study = cls(config, folder, journal, allocation or MapAllocation(config), lease)
+                study._read(notice)
+            after_an_error.pop_all()
         return study
 
     def ask(self) -> Start | None:
@@ -142,26 +117,20 @@ class Study:
             if self._unfinished:
                 start = self._restart(self._unfinished[0])
                 del self._unfinished[0]
+            elif (new := self._allocation.next()) is not None:
+                start = self._begin(new)
             else:
-                begun = self._begin()
-                if begun is None:
-                    return None
-                start = begun
-            begin_attempt(start.folder, start.attempt)
+                return None
+            begin_attempt(self._folder.trial(start.number), start.attempt)
             self._files.write_record(self._trial(start.number))
         self._running.add(start.number)
         return start
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing runs, waits to be continued, or will ever be asked under this budget."""
-        return not self._running and not self._unfinished and self._allocation.next() is None
 
     def report(self, number: int, update: int, score: float) -> bool:
         """Record the score of an evaluation.
 
         Returns:
-            Whether to stop the trial by its rank; it is then to be told with the outcome 'censored'.
+            Whether to stop the trial by its rank; `tell` then ends it as 'censored'.
 
         Raises:
             UserError: The disk is full or the like.
@@ -176,11 +145,7 @@ class Study:
             return self._pruner.stops(self._trial(number), rivals)
 
     def requeue(self, number: int) -> None:
-        """Put an interrupted trial before all others that are to be asked.
-
-        A driver that is about to stop asks no more, and leaves the trial to a resume.
-        """
-        assert number in self._running, f"trial {number} does not run"
+        """Put an interrupted trial before all others. A driver that is to stop leaves it to a resume."""
         self._running.remove(number)
         insort(self._unfinished, number)
 
@@ -192,9 +157,9 @@ class Study:
         After an error of its code the trial starts anew, after any other fault from its checkpoint.
 
         Args:
-            number: Of a trial that runs.
-            kind: What ended the attempt.
-            reason: Of any length; one line of it is kept.
+            number: The number of a running trial.
+            kind: The kind of fault.
+            reason: A text of any length; one line of it is kept.
             halve_batch: Halve the batch, which must be larger than 1.
 
         Raises:
@@ -203,20 +168,22 @@ class Study:
         with self._reporting_errors():
             trial = self._trial(number)
             at = datetime.now().astimezone().isoformat(timespec="milliseconds")
-            fault = Fault(trial.user_attrs["attempt"], kind, _one_line(reason), at)
+            line = " ".join(reason.split())
+            line = line if len(line) <= _MAX_REASON else f"{line[: _MAX_REASON - 3]}..."
+            fault = Fault(trial.user_attrs["attempt"], kind, line, at)
             faults = [asdict(one) for one in (*faults_of(trial), fault)]
             self._storage.set_trial_user_attr(self._ids[number], "faults", faults)
             # After the fault: a crash in between costs one more attempt with the whole batch, and no more.
             if halve_batch:
                 batch_size = config_of(trial).train.batch_size
-                assert isinstance(batch_size, int), f"trial {number} has no batch that can be halved"
-                assert batch_size > 1, f"trial {number} has no batch that can be halved"
-                self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", halvings_of(trial) + 1)
+                assert batch_size not in ("full", 1), f"trial {number} has no batch that can be halved"
+                num_halvings = trial.user_attrs.get("batch_halvings", 0) + 1
+                self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", num_halvings)
             self._flush()
         self.requeue(number)
 
     def faults(self, number: int) -> tuple[Fault, ...]:
-        """Return the faults of a trial in all sessions."""
+        """Return the faults of a trial, of all sessions."""
         with self._reporting_errors():
             return faults_of(self._trial(number))
 
@@ -226,13 +193,12 @@ class Study:
         Raises:
             UserError: The disk is full or the like.
         """
-        assert number in self._running, f"trial {number} does not run"
         assert summary.outcome is not None, f"trial {number} has not ended: requeue it"
         self._running.remove(number)
         assert math.isfinite(summary.score), f"trial {number} ended with a score of {summary.score}"
         with self._reporting_errors():
             self._storage.set_trial_user_attr(self._ids[number], "summary", summary.to_dict())
-            self._end(number, summary)
+            self._set_state(number, summary)
             # The record last: if it is right after a crash, nothing else needs recovery.
             self._files.drop_checkpoint(number)
             self._files.write_record(self._trial(number))
@@ -248,53 +214,50 @@ class Study:
         self._journal.close()
         self._lease.release()
 
-    def _begin(self) -> Start | None:
-        new = self._allocation.next()
-        if new is None:
-            return None
+    def _begin(self, new: NextTrial) -> Start:
         number = len(self.known)
-        is_exempt = new.purpose == "explore" and self._pruner.is_exempt(number)
         self._files.clear(number)
+        is_exempt = new.purpose == "explore" and self._pruner.is_exempt(number)
         entry = new_entry(self._config.space, new, is_exempt=is_exempt)
         self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
         self._flush()
         trial = self._trial(number)
         assert trial.number == number, f"{trial.number}: another process writes this journal"
         self._add(trial)
-        return Start(number, 1, new.config, self._folder.trial(number), new.cell)
+        return Start(number, 1, new.config)
 
     def _restart(self, number: int) -> Start:
         """Start an unfinished trial again; its worker continues from its checkpoint, if there is one."""
         trial = self._trial(number)
         attempt, faults = trial.user_attrs["attempt"] + 1, faults_of(trial)
-        # Not when the fault was recorded, so that a crash in between leaves it to the next session.
-        if faults and faults[-1].attempt == attempt - 1 and faults[-1].kind in _WITHOUT_CHECKPOINT:
+        # The checkpoint may be the reason of the fault, or of another batch size. It is not removed when the
+        # fault is recorded, so that a crash in between leaves it to the next session.
+        if faults and faults[-1].attempt == attempt - 1 and faults[-1].kind in ("error", "out_of_memory"):
             self._files.drop_checkpoint(number)
         self._storage.set_trial_user_attr(self._ids[number], "attempt", attempt)
         self._flush()
-        return Start(number, attempt, config_of(trial), self._folder.trial(number), self.known[number].cell)
+        return Start(number, attempt, config_of(trial))
 
-    def _read(self, notice: Notice) -> None:
+    def _read(self, notice: Callable[[str], None]) -> None:
         """Read the trials of earlier sessions, and finish what these left undone."""
-        trials = self._study.get_trials(deepcopy=False)
+        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
         for trial in trials:
-            self._ids.append(
-                self._storage.get_trial_id_from_study_id_trial_number(self._study_id, trial.number)
-            )
+            self._ids.append(trial._trial_id)
             self._add(trial)
-            if not trial.state.is_finished():
-                summary = summary_of(trial)
-                if summary is None:
-                    self._unfinished.append(trial.number)
-                else:
-                    self._end(trial.number, summary)
-                    trials[trial.number] = self._trial(trial.number)
+            if trial.state.is_finished():
+                continue
+            if (summary := summary_of(trial)) is None:
+                self._unfinished.append(trial.number)
+            else:
+                self._set_state(trial.number, summary)
+                trials[trial.number] = self._trial(trial.number)
         if num_behind := self._files.recover(trials):
             notice(f"{num_behind} trial records were behind the journal, and were rewritten from it")
 
-    def _end(self, number: int, summary: Summary) -> None:
+    def _set_state(self, number: int, summary: Summary) -> None:
         assert summary.outcome is not None
-        self._storage.set_trial_state_values(self._ids[number], STATES[summary.outcome], values_told(summary))
+        values = None if summary.outcome == "errored" else [summary.score]
+        self._storage.set_trial_state_values(self._ids[number], STATES[summary.outcome], values)
         self._flush()
 
     def _flush(self) -> None:
@@ -310,14 +273,8 @@ class Study:
     def _add(self, trial: FrozenTrial) -> None:
         known = known_trial(trial, self._config.space)
         self.known.add(known)
-        self._allocation.begin(known, trial.user_attrs["recipe"])
+        self._allocation.begin(known)
 
     def _trial(self, number: int) -> FrozenTrial:
         """Return a trial as the journal has it. Optuna replaces this object whenever the trial changes."""
         return self._storage.get_trial(self._ids[number])
-
-
-def _one_line(reason: str) -> str:
-    """Return the beginning of a reason: errors quote whole tensors, and the journal is kept in memory."""
-    text = " ".join(reason.split())
-    return text if len(text) <= _MAX_REASON else f"{text[: _MAX_REASON - 3]}..."

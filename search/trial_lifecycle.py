@@ -13,15 +13,6 @@ from failmap.search.config import Retries
 from failmap.search.shutdown import Shutdown
 from failmap.search.study import Start, Study
 
-#: What happened to a trial at each kind of fault.
-FAULT_LABELS: dict[FaultKind, str] = {
-    "preempted": "preempted",
-    "lost": "lost",
-    "hung": "hung",
-    "error": "raised an error",
-    "out_of_memory": "out of memory",
-}
-
 
 class NotPickled:
     """Pickles to nothing: Tune pickles its arguments for a restore, but ours restore from the journal."""
@@ -67,8 +58,7 @@ class TrialLifecycle(NotPickled):
     def begin(self, trial_id: str) -> dict[str, Any] | None:
         """Return the number and attempt of the next trial, or None if there is none now."""
         with self._storing_errors():
-            start = self.study.ask()
-            if start is not None:
+            if (start := self.study.ask()) is not None:
                 self.running[trial_id] = start
                 return {"number": start.number, "attempt": start.attempt}
         return None
@@ -126,9 +116,7 @@ class TrialLifecycle(NotPickled):
         num_before = Counter(fault.kind for fault in self.study.faults(start.number))
         num_times, charged = num_before[kind] + 1, kind
         if kind == "out_of_memory":
-            batch_size = start.config.train.batch_size
-            can_halve = batch_size != "full" and batch_size > 1
-            if num_times <= self.retries.halve_batch and can_halve:
+            if num_times <= self.retries.halve_batch and start.config.train.batch_size not in ("full", 1):
                 self.study.requeue_after_fault(start.number, kind, summary.reason, halve_batch=True)
                 return
             # An unchanged trial may fit another time, when other processes have released memory.
@@ -138,8 +126,8 @@ class TrialLifecycle(NotPickled):
             self.study.requeue_after_fault(start.number, charged, summary.reason)
             return
         if num_times > 1:
-            reason = f"{FAULT_LABELS[kind]} {num_times} times; last: {summary.reason}"
-            summary = replace(summary, reason=reason)
+            label = "raised an error" if kind == "error" else kind.replace("_", " ")
+            summary = replace(summary, reason=f"{label} {num_times} times; last: {summary.reason}")
         self.study.tell(start.number, summary)
 
 

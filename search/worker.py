@@ -75,12 +75,10 @@ class Worker:
         Raises:
             PreemptedError: This process accepts no more trials.
         """
-        if self.is_preempted():
-            raise _preempted()
+        self._refuse_if_preempted()
         folder = self.run.trial(number)
         self.release()
-        self.session = None
-        self.failure = None
+        self.session, self.failure = None, None
         if flag_exists(self.run.stop):
             return
         try:
@@ -136,9 +134,13 @@ class Worker:
         summary = self.session.summary
         if summary is None:
             return _result(evaluation, self.session.summarise(None, "training"), done=False)
-        if summary.outcome is None and self.is_preempted():
-            raise _preempted()
+        if summary.outcome is None:
+            self._refuse_if_preempted()
         return _result(evaluation, summary, done=True)
+
+    def _refuse_if_preempted(self) -> None:
+        if self.is_preempted():
+            raise PreemptedError(f"the worker on {socket.gethostname()} was asked to leave (SIGTERM)")
 
     def _errored(self, error: BaseException) -> dict[str, Any]:
         """Return the result of a trial that raised an exception, and free its memory.
@@ -157,10 +159,6 @@ class Worker:
             raise BrokenDeviceError(reason) from None
         free_memory(error)
         return _result(None, Summary(outcome="errored", reason=reason), done=True, ended_by=ended_by)
-
-
-def _preempted() -> PreemptedError:
-    return PreemptedError(f"the worker on {socket.gethostname()} was asked to leave (SIGTERM)")
 
 
 def _keep(record: TrialRecord, keep: str) -> str:

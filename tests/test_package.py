@@ -85,7 +85,7 @@ def test_old_runs_open_resume_and_report(old_run: RunFolder, capsys: pytest.Capt
 
     config = resume_config(from_yaml(old_run.config), ["budget.trials=3"])
     study = Study.open(config, old_run, print)
-    assert dict(study.known.outcomes) == {"learned": 2}
+    assert dict(study.known.outcomes()) == {"learned": 2}
     study.close()
     capsys.readouterr()
 

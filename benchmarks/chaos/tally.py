@@ -13,7 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
-from failmap.search.journal.trial_codec import record_of
+from failmap.search.journal.trials import record_of
 from failmap.search.trial.session import TrialSession
 
 #: Identifies a trial across runs, whatever its number: values of its cell, recipe index and seed.

@@ -1,8 +1,9 @@
 """All that a driver keeps in memory of the trials of a run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from failmap.run_folder.records import Intervention, Outcome, Purpose, TrialRecord
 from failmap.search.space import Cell, Space
@@ -16,6 +17,7 @@ class KnownTrial:
         number: Optuna's.
         cell: The trial's cell of the map.
         recipe_index: 0 for the default recipe.
+        recipe: Labels by path, as in the trial's record.
         purpose: Why the trial was started.
         seed: The trial's seed.
         outcome: None until the trial has ended.
@@ -26,6 +28,7 @@ class KnownTrial:
     number: int
     cell: Cell
     recipe_index: int
+    recipe: Mapping[str, Any]
     purpose: Purpose
     seed: int
     outcome: Outcome | None = None
@@ -39,6 +42,7 @@ class KnownTrial:
             record.number,
             space.cell(record.cell),
             record.recipe_index,
+            record.recipe,
             record.purpose,
             record.seed,
             record.outcome,
@@ -48,20 +52,21 @@ class KnownTrial:
 
 
 class KnownTrials:
-    """The trials of a run, by number and by cell."""
+    """The trials of a run, by number and by cell.
+
+    Attributes:
+        by_cell: The trials of each cell that has any, interventions left out.
+    """
 
     def __init__(self) -> None:
         self._trials: list[KnownTrial] = []
-        self._by_cell: dict[Cell, list[KnownTrial]] = defaultdict(list)
-        self._interventions: list[KnownTrial] = []
+        self.by_cell: dict[Cell, list[KnownTrial]] = defaultdict(list)
 
     def add(self, trial: KnownTrial) -> None:
         """Add a trial that has begun."""
         self._trials.append(trial)
         if trial.intervention is None:
-            self._by_cell[trial.cell].append(trial)
-        else:
-            self._interventions.append(trial)
+            self.by_cell[trial.cell].append(trial)
 
     def __len__(self) -> int:
         return len(self._trials)
@@ -69,25 +74,7 @@ class KnownTrials:
     def __getitem__(self, number: int) -> KnownTrial:
         return self._trials[number]
 
-    @property
-    def by_cell(self) -> Mapping[Cell, Sequence[KnownTrial]]:
-        """The trials of each cell that has any, interventions left out."""
-        return self._by_cell
-
-    @property
-    def interventions(self) -> Sequence[KnownTrial]:
-        """The trials that are no evidence of their cells."""
-        return self._interventions
-
-    @property
-    def outcomes(self) -> Counter[Outcome]:
-        """How many trials ended with each outcome, interventions left out."""
-        return Counter(trial.outcome for trial in self._on_the_map() if trial.outcome is not None)
-
-    @property
-    def num_unfinished(self) -> int:
-        """How many trials have begun and not ended, interventions left out."""
-        return sum(trial.outcome is None for trial in self._on_the_map())
-
-    def _on_the_map(self) -> Iterator[KnownTrial]:
-        return (trial for trials in self._by_cell.values() for trial in trials)
+    def outcomes(self, *, interventions: bool = False) -> Counter[Outcome | None]:
+        """Count the trials by outcome, those that have not ended under None: the map's, or interventions."""
+        trials = (trial for trial in self._trials if (trial.intervention is not None) is interventions)
+        return Counter(trial.outcome for trial in trials)

@@ -1,20 +1,19 @@
 """Which cell, recipe and seed is next: a function of the run's configuration and its trials so far."""
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Protocol
 
 from failmap.run_folder.records import Intervention, Outcome, Purpose
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.needs import Need, Priority, cell_need
 from failmap.search.config import RunConfig
-from failmap.search.samplers import Sampler, Tried
+from failmap.search.cost import relative_cost
+from failmap.search.samplers import SAMPLERS
 from failmap.search.shards import Shard
-from failmap.search.space import Cell, Space
+from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
-
-Cost = Callable[[TrialConfig], float]
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Allocation(Protocol):
     decides the same.
     """
 
-    def begin(self, trial: KnownTrial, recipe: Mapping[str, Any]) -> None:
-        """Add a trial that has begun, now or in an earlier session. `recipe` holds labels by path."""
+    def begin(self, trial: KnownTrial) -> None:
+        """Add a trial that has begun, now or in an earlier session."""
 
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
         """Record the end of a trial, also in the trial itself."""
@@ -62,11 +61,9 @@ class Allocation(Protocol):
 
 @dataclass
 class _CellState:
-    """A cell's trials by number, and its recipes as labels by index."""
+    """A cell's trials by number, and its next trial, which follows from them once `is_current`."""
 
     trials: list[KnownTrial] = field(default_factory=list)
-    recipes: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    #: Both follow from the above, once `is_current`.
     need: Need | None = None
     next_trial: NextTrial | None = None
     is_current: bool = False
@@ -81,28 +78,27 @@ class MapAllocation:
     their cells, and are ignored.
     """
 
-    def __init__(self, config: RunConfig, sampler: Sampler, cost: Cost) -> None:
+    def __init__(self, config: RunConfig) -> None:
         self._config = config
-        self._sampler = sampler
-        self._cells = {cell: _CellState() for cell in cells_in_order(config, cost)}
-        self._elsewhere: dict[Cell, _CellState] = {}
+        self._sampler = SAMPLERS[config.sampler](config.space, config.seed)
+        self._cells = {cell: _CellState() for cell in cells_in_order(config)}
         self._num_begun = 0
 
-    def begin(self, trial: KnownTrial, recipe: Mapping[str, Any]) -> None:
-        """Add a trial that has begun. `recipe` holds labels by path."""
+    def begin(self, trial: KnownTrial) -> None:
+        """Add a trial that has begun."""
         if trial.intervention is not None:
             return
-        state = self._state(trial.cell)
-        state.trials.append(trial)
-        state.recipes.setdefault(trial.recipe_index, recipe)
-        state.is_current = False
         self._num_begun += 1
+        # A resumed run may have trials in facets that its budget does not reach.
+        if state := self._cells.get(trial.cell):
+            state.trials.append(trial)
+            state.is_current = False
 
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
         """Record the end of a trial."""
         trial.outcome, trial.score = outcome, score
-        if trial.intervention is None:
-            self._state(trial.cell).is_current = False
+        if trial.intervention is None and trial.cell in self._cells:
+            self._cells[trial.cell].is_current = False
 
     def next(self) -> NextTrial | None:
         """Return the next trial, or None if there is none until a trial ends."""
@@ -116,62 +112,48 @@ class MapAllocation:
                     state.next_trial, state.is_current = None, True
                 if state.need is not None and state.need.priority is priority:
                     if state.next_trial is None:
-                        state.next_trial = self._next_trial(cell, state, state.need)
+                        state.next_trial = self._next_trial(cell, state.trials, state.need)
                     if state.next_trial is not None:
                         return state.next_trial
                     state.need = None  # The sampler has no further recipe.
         return None
 
-    def _state(self, cell: Cell) -> _CellState:
-        """Return a cell's state. A resumed run may have trials in facets that its budget does not reach."""
-        return self._cells[cell] if cell in self._cells else self._elsewhere.setdefault(cell, _CellState())
-
-    def _next_trial(self, cell: Cell, state: _CellState, need: Need) -> NextTrial | None:
-        if need.recipe_index in state.recipes:
-            recipe = self._config.space.recipe_values(state.recipes[need.recipe_index])
-        else:
-            proposal = self._sampler.propose(cell, self._tried(state))
-            if proposal is None:
-                return None
-            recipe = proposal
+    def _next_trial(self, cell: Cell, trials: list[KnownTrial], need: Need) -> NextTrial | None:
+        space = self._config.space
         # Every recipe gets the same seeds in the same order, so that recipes can be compared in pairs.
-        num_before = sum(trial.recipe_index == need.recipe_index for trial in state.trials)
-        config = self._config.space.trial_config(cell, recipe, self._config.seed + num_before)
+        before = [trial for trial in trials if trial.recipe_index == need.recipe_index]
+        if before:
+            recipe = space.recipe_values(before[0].recipe)
+        elif (proposal := self._sampler.propose(cell, trials)) is not None:
+            recipe = proposal
+        else:
+            return None
+        config = space.trial_config(cell, recipe, self._config.seed + len(before))
         return NextTrial(cell, need.recipe_index, recipe, need.purpose, config)
 
-    def _tried(self, state: _CellState) -> list[Tried]:
-        return [
-            Tried(
-                recipe=state.recipes[trial.recipe_index],
-                score=None if trial.outcome in (None, "errored") else trial.score,
-                is_stopped=trial.outcome == "censored",
-            )
-            for trial in state.trials
-        ]
 
-
-def cells_in_order(config: RunConfig, cost: Cost) -> list[Cell]:
+def cells_in_order(config: RunConfig) -> list[Cell]:
     """Return the cells that the budget reaches: facet by facet, cheap ones first; of a shard, its share."""
-    facets: dict[Any, list[Cell]] = {}
-    for cell in config.space.cells():
-        facets.setdefault(_facet(config.space, cell), []).append(cell)
 
-    def cost_of(cell: Cell) -> float:
-        relative = cost(config.space.trial_config(cell, config.space.default_recipe(cell), config.seed))
+    def cost(cell: Cell) -> float:
+        relative = default_cost(config, cell)
         assert math.isfinite(relative)
         # Python 3.12 adds floats more exactly than 3.11: equal costs must tie on every shard's machine.
         return float(f"{relative:.9g}")
 
-    reached = list(facets.values())[: config.budget.facets]
-    cells = [cell for facet in reached for cell in sorted(facet, key=cost_of)]
+    # Cells are listed facet by facet; their labels begin with x and y.
+    facets = [list(cells) for _, cells in groupby(config.space.cells(), key=lambda cell: cell.labels[2:])]
+    cells = [cell for facet in facets[: config.budget.facets] for cell in sorted(facet, key=cost)]
     return cells if config.shard is None else Shard.parse(config.shard).take(cells)
 
 
-def shard_cells(config: RunConfig, cost: Cost) -> list[Cell]:
+def shard_cells(config: RunConfig) -> list[Cell]:
     """Return all cells of a run, also those that its budget does not reach; of a shard, its share."""
     budget = config.budget.model_copy(update={"facets": None})
-    return cells_in_order(config.model_copy(update={"budget": budget}), cost)
+    return cells_in_order(config.model_copy(update={"budget": budget}))
 
 
-def _facet(space: Space, cell: Cell) -> Any:
-    return cell.as_dict()[space.map.facet] if space.map.facet is not None else None
+def default_cost(config: RunConfig, cell: Cell) -> float:
+    """Return the relative cost of a trial of a cell's default recipe that uses up its update budget."""
+    space = config.space
+    return relative_cost(space.trial_config(cell, space.default_recipe(cell), config.seed))

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from failmap.analysis.verdict import DEFAULT_RECIPE, JudgedTrial, Tally
 from failmap.run_folder.records import Outcome, Purpose
 from failmap.search.config import Budget
-
-T = TypeVar("T", bound=JudgedTrial)
 
 
 class Priority(IntEnum):
@@ -44,8 +42,8 @@ def cell_need(trials: Sequence[JudgedTrial], budget: Budget) -> Need | None:
     return _recipe_need(trials, budget)
 
 
-class _Ended(NamedTuple):
-    """A trial of which only these three matter here."""
+class _Known(NamedTuple):
+    """A trial, of which only these three matter here."""
 
     recipe_index: int
     purpose: Purpose
@@ -57,18 +55,16 @@ def num_trials_left(trials: Sequence[JudgedTrial], budget: Budget) -> int:
 
     The allocation itself is asked, trial by trial, so that the count holds for every kind of budget.
     """
-    known = tuple((trial.recipe_index, trial.purpose, trial.outcome) for trial in trials)
-    return _num_trials_left(known, budget)
+    known = (_Known(trial.recipe_index, trial.purpose, trial.outcome) for trial in trials)
+    return _num_trials_left(tuple(known), budget)
 
 
 @lru_cache(maxsize=100_000)
-def _num_trials_left(known: tuple[tuple[int, Purpose, Outcome | None], ...], budget: Budget) -> int:
-    trials = [_Ended(index, purpose, outcome or "failed") for index, purpose, outcome in known]
-    num_left = sum(outcome is None for _, _, outcome in known)
+def _num_trials_left(known: tuple[_Known, ...], budget: Budget) -> int:
+    trials = [trial._replace(outcome=trial.outcome or "failed") for trial in known]
     while (need := cell_need(trials, budget)) is not None:
-        trials.append(_Ended(need.recipe_index, need.purpose, "failed"))
-        num_left += 1
-    return num_left
+        trials.append(_Known(need.recipe_index, need.purpose, "failed"))
+    return len(trials) - sum(trial.outcome is not None for trial in known)
 
 
 def _recipe_need(trials: Sequence[JudgedTrial], budget: Budget) -> Need | None:
@@ -120,14 +116,11 @@ def _next_look(trials: Sequence[JudgedTrial], counted: int, budget: Budget) -> i
     It does not grow once the seeds have decided, so that a raised limit costs nothing in clear cells.
     """
     look, limit = budget.seeds, max(budget.seeds, budget.max_seeds)
-    while look < limit and (counted > look or (counted == look and _is_undecided(trials))):
+    tally = _tally(trials)
+    is_open = not (_is_running(trials) or tally.is_above_half or tally.is_below_half)
+    while look < limit and (counted > look or (counted == look and is_open)):
         look = min(2 * look, limit)
     return look
-
-
-def _is_undecided(trials: Sequence[JudgedTrial]) -> bool:
-    tally = _tally(trials)
-    return not (_is_running(trials) or tally.is_above_half or tally.is_below_half)
 
 
 def _is_running(trials: Sequence[JudgedTrial]) -> bool:
@@ -140,8 +133,8 @@ def _tally(trials: Sequence[JudgedTrial]) -> Tally:
     return Tally(outcomes.count("learned"), len(outcomes), outcomes.count("censored"))
 
 
-def _by_recipe(trials: Sequence[T], purpose: Purpose) -> dict[int, list[T]]:
-    by_recipe: dict[int, list[T]] = defaultdict(list)
+def _by_recipe(trials: Sequence[JudgedTrial], purpose: Purpose) -> dict[int, list[JudgedTrial]]:
+    by_recipe: dict[int, list[JudgedTrial]] = defaultdict(list)
     for trial in trials:
         if trial.purpose == purpose:
             by_recipe[trial.recipe_index].append(trial)

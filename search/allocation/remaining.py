@@ -1,13 +1,25 @@
-"""What remains of a run: the one answer that status, plan and live view share with the allocation."""
+"""What remains of a run, and how long it will take.
 
+Status, plan and live view share this answer, and it agrees with the allocation.
+"""
+
+import json
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from failmap.analysis.verdict import CellVerdict, JudgedTrial, judge
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import TrialRecord
+from failmap.run_folder.storage import write_atomically
+from failmap.search.allocation.map_allocation import default_cost
 from failmap.search.allocation.needs import num_trials_left
 from failmap.search.config import RunConfig
+from failmap.search.cost import relative_cost
 from failmap.search.space import Cell
+from failmap.search.trial.config import TrialConfig
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,55 @@ def remaining(
 def num_recipes(config: RunConfig) -> int:
     """Return how many recipes each cell gets: as many as the space has, and the budget allows."""
     space, allowed = config.space, config.budget.recipes
-    if config.sampler != "grid" and any(axis.is_range for axis in space.recipe_axes):
+    if config.sampler != "grid" and any(axis.values is None for axis in space.recipe_axes):
         return allowed
     return min(allowed, math.prod(len(axis.grid()) for axis in space.recipe_axes))
+
+
+class Eta:
+    """Estimate when a session will end, from the cost of the work done since it began.
+
+    Args:
+        spent: Cost of the work that had been done before.
+        deadline: Latest end, on the clock of time.monotonic; None for no limit.
+    """
+
+    def __init__(self, spent: float, deadline: float | None) -> None:
+        self.deadline = deadline
+        self.started = monotonic()
+        self._spent_before = spent
+
+    def seconds_left(self, spent: float, remaining: float) -> float | None:
+        """Return the seconds until the remaining work is done or time is up, or None if unknown.
+
+        Args:
+            spent: Cost of the work done so far.
+            remaining: Cost of the work that remains.
+        """
+        limits = [] if self.deadline is None else [max(self.deadline - monotonic(), 0.0)]
+        if done := spent - self._spent_before:
+            limits.append((monotonic() - self.started) * remaining / done)
+        return min(limits, default=None)
+
+
+def write_costs(config: RunConfig, folder: RunFolder, records: Sequence[TrialRecord]) -> None:
+    """Write costs.json: seconds of a trial in every cell, from what the run's own trials took here."""
+    factor = seconds_per_cost(records)
+    if factor is None:
+        return
+    rows = [
+        {"cell": cell.as_dict(), "seconds_per_trial": default_cost(config, cell) * factor}
+        for cell in config.space.cells()
+    ]
+    write_atomically(folder.costs, json.dumps(rows))
+
+
+def seconds_per_cost(records: Sequence[TrialRecord]) -> float | None:
+    """Return the median trial's seconds of training per unit of relative cost, or None without trials."""
+    factors = []
+    for record in records:
+        if record.summary is not None and record.summary.updates and record.summary.outcome != "errored":
+            config = TrialConfig.model_validate(record.config)
+            share = record.summary.updates / config.train.max_updates
+            factors.append(record.summary.seconds / (relative_cost(config) * share))
+    return statistics.median(factors) if factors else None

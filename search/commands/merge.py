@@ -54,7 +54,6 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     """
     # Not imported above: Optuna and pandas delay the message about a typo.
     from failmap.search.allocation.map_allocation import shard_cells
-    from failmap.search.cost import relative_cost
     from failmap.search.merging.merged_run import merge_trials, write_run
     from failmap.search.merging.sources import (
         Source,
@@ -76,7 +75,7 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     unlike = list(incompatibilities(sources))
     if sources and not unlike:
         config = merged_config(sources, run=request.target.name, storage=request.storage)
-        order = {cell: position for position, cell in enumerate(shard_cells(config, relative_cost))}
+        order = {cell: position for position, cell in enumerate(shard_cells(config))}
         gathered = merge_trials(sources, order)
         problems += _some(gathered.problems)
     if problems or unlike:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from time import monotonic
 
-from rich.text import Text
-
 from failmap.run_folder.command_lines import program
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
@@ -33,7 +31,6 @@ from failmap.search.loading.fields import KINDS, PARTS
 from failmap.search.loading.request import DEFAULT_SPACE, DEFAULT_SPACE_OF_A_FILE, RUN_GROUPS, RUN_KEYS
 from failmap.search.new_run import create_run_folder, report_disk_errors, resume_command
 from failmap.search.space import Space
-from failmap.search.terminal.view import SafeConsole
 
 
 def help_page() -> HelpPage:
@@ -107,9 +104,12 @@ def main(arguments: Sequence[str], as_json: bool = False) -> int:
     request = read_request(arguments)
     if as_json and not request.plan:
         raise UserError("--json: only a plan is printed as JSON: add plan=true")
+    # Not imported above: rich delays the message about a typo.
+    from failmap.search.terminal.view import SafeConsole
+
     console = SafeConsole(stderr=as_json)
     for note in request.notes:
-        console.print(Text(note), soft_wrap=True)
+        console.print_line(note)
     if request.plan:
         check_files(request.config)
         check_weights(request.config)
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str], as_json: bool = False) -> int:
         from failmap.search.preflight.run import brief_preflight, check_command
 
         for line in brief_preflight(request.config, check_command(arguments)):
-            console.print(Text(line), soft_wrap=True)
+            console.print_line(line)
         create_run_folder(folder)
         with report_disk_errors(folder):
             write_atomically(folder.config, to_yaml(request.config))

@@ -12,7 +12,7 @@ from failmap.run_folder.storage import parse_location, store_of
 from failmap.run_folder.wording import quantity
 from failmap.search.commands.arguments import read_run_arguments
 from failmap.search.commands.help import JSON, STORAGE, HelpPage, Section
-from failmap.search.lease import driver_of, is_known_dead
+from failmap.search.lease import driver_of
 from failmap.search.loading import from_yaml, locate
 from failmap.search.shards import Shard
 from failmap.search.terminal.view import SafeConsole
@@ -71,7 +71,6 @@ def _show(folder: RunFolder, console: Console) -> None:
     from failmap.analysis.load import load_run
     from failmap.search.allocation.known_trials import KnownTrial
     from failmap.search.allocation.map_allocation import cells_in_order
-    from failmap.search.cost import relative_cost
     from failmap.search.space import Cell
     from failmap.search.terminal.map_table import map_picture
 
@@ -91,7 +90,7 @@ def _show(folder: RunFolder, console: Console) -> None:
     console.print(Text(_counts(outcomes, "trial")), soft_wrap=True)
     if interventions:
         console.print(Text(_counts(interventions, "intervention")), soft_wrap=True)
-    console.print(map_picture(config, cells_in_order(config, relative_cost), cells, console.width))
+    console.print(map_picture(config, cells_in_order(config), cells, console.width))
 
 
 def _counts(outcomes: Counter[str], noun: str) -> str:
@@ -105,4 +104,4 @@ def driver_display(folder: RunFolder) -> str:
     owner = driver_of(folder)
     if owner is None:
         return "no driver"
-    return f"its driver died ({owner})" if is_known_dead(owner) else f"driven by {owner}"
+    return f"its driver died ({owner})" if owner.is_known_dead else f"driven by {owner}"

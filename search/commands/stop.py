@@ -14,7 +14,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import store_of
 from failmap.search.commands.arguments import is_true, read_run_arguments
 from failmap.search.commands.help import STORAGE, HelpPage, Section
-from failmap.search.lease import driver_of, is_known_dead
+from failmap.search.lease import driver_of
 from failmap.search.lease_terms import DEFAULT_TIMING, Owner, Terms
 from failmap.search.loading import locate
 from failmap.search.new_run import report_disk_errors, resume_command
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         if owner is None:
             console.print(Text(f"run {folder.name}: no driver, nothing to stop"), soft_wrap=True)
             return 0
-        if is_known_dead(owner):
+        if owner.is_known_dead:
             message = f"run {folder.name}: its driver died ({owner}), nothing to stop"
             console.print(Text(message), soft_wrap=True)
         else:
@@ -76,7 +76,7 @@ def _wait_for_end(folder: RunFolder, owner: Owner) -> str:
     try:
         while last is not None and last.owner == owner and not last.is_released:
             # A driver on another machine is known to be alive by its heartbeat only.
-            if is_known_dead(owner) or monotonic() - seen_at > DEFAULT_TIMING.watch_seconds:
+            if owner.is_known_dead or monotonic() - seen_at > DEFAULT_TIMING.watch_seconds:
                 return "It died before it could save and end."
             # A driver that was just starting has removed the request as one to an earlier session.
             if not store.exists(folder.stop_request):

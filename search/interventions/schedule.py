@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from failmap.analysis.verdict import Tally
 from failmap.run_folder.records import Intervention, Outcome
@@ -55,7 +54,7 @@ class InterventionSchedule:
         self._next: NextTrial | None = None
         self._is_current = False
 
-    def begin(self, trial: KnownTrial, recipe: Mapping[str, Any]) -> None:
+    def begin(self, trial: KnownTrial) -> None:
         """Record that a trial has begun, whether or not it is an intervention."""
         self._by_recipe[trial.cell, trial.recipe_index].append(trial)
         if (tried := trial.intervention) is not None:

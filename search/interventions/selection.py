@@ -9,7 +9,7 @@ from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import any_of
-from failmap.search.allocation.eta import default_cost
+from failmap.search.allocation.map_allocation import default_cost
 from failmap.search.config import RunConfig
 from failmap.search.interventions.view import cell_display
 from failmap.search.space import Cell

@@ -3,17 +3,16 @@
 import shlex
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
-
 from failmap.analysis.load import Run, load_run
-from failmap.search.allocation.eta import Eta
+from failmap.search.allocation.remaining import Eta
 from failmap.search.cluster.environment import prepare_ray
-from failmap.search.driver import DONE, INTERRUPTED, deadline_of, notices, open_session, write_report
+from failmap.search.driver import DONE, INTERRUPTED, deadline_of, open_session, write_report
 from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.interventions.plan import Plan
 from failmap.search.interventions.request import Own, Session
 from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.interventions.view import InterventionView, replay, show_preview
+from failmap.search.terminal.view import SafeConsole
 
 
 def intervene(
@@ -22,7 +21,7 @@ def intervene(
     results: Callable[[Run], Sequence[str]],
     *,
     started: float,
-    console: Console,
+    console: SafeConsole,
 ) -> int:
     """Run a session and return the exit status.
 
@@ -36,7 +35,7 @@ def intervene(
     Raises:
         UserError: Nothing can be tried, another driver is running, the disk is full, or the like.
     """
-    config, folder, notice = session.config, session.folder, notices(console)
+    config, folder, notice = session.config, session.folder, console.print_line
     run = load_run(folder)
     plan = make_plan(session, run)
     schedule = InterventionSchedule(plan)
@@ -64,14 +63,14 @@ def intervene(
 
 
 def _run(
-    session: Session[Own], plan: Plan, deadline: float | None, console: Console
+    session: Session[Own], plan: Plan, deadline: float | None, console: SafeConsole
 ) -> tuple[InterventionSchedule, str | None]:
     """Run the remaining trials. Return their schedule, and why the session ended early, if it did."""
     config, folder = session.config, session.folder
     check_files(config)
     check_weights(config)
     check_device(config)
-    agenda, notice = InterventionSchedule(plan), notices(console)
+    agenda, notice = InterventionSchedule(plan), console.print_line
     with open_session(config, folder, command=session.command, notice=notice, allocation=agenda) as study:
         eta = Eta(agenda.cost_spent(), deadline)
         prepare_ray(config.cluster)

@@ -12,9 +12,9 @@ from failmap.analysis.palette import FAILS, LEARNS
 from failmap.analysis.verdict import State
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import duration_display, label_lines, label_text, quantity, setting_display
-from failmap.search.allocation.eta import Eta, seconds_per_cost
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import Allocation
+from failmap.search.allocation.remaining import Eta, seconds_per_cost
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor
 from failmap.search.interventions.plan import UNCHANGED, Case, Step
@@ -147,7 +147,7 @@ def _heading(case: Case) -> Text:
 def replay(allocation: Allocation, space: Space, records: Sequence[TrialRecord]) -> None:
     """Replay recorded trials to an allocation, as a study does."""
     for record in records:
-        allocation.begin(KnownTrial.of_record(record, space), record.recipe)
+        allocation.begin(KnownTrial.of_record(record, space))
 
 
 def show_preview(

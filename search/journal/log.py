@@ -2,8 +2,8 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,16 @@ class LogBackend(BaseJournalBackend):
     is read once.
     """
 
-    def __init__(self, path: AnyPath, log: Log, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        path: AnyPath,
+        lines: Iterable[bytes],
+        log: Log | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self.path = path
         self.num_lines = 0
+        self._lines = lines
         self._log = log
         self._check = check
         self._is_read = False
@@ -59,7 +66,9 @@ class LogBackend(BaseJournalBackend):
         """
         if not self._is_read:
             assert log_number_from == 0, "the log is read from its beginning"
-            yield from self._read_log()
+            for line in self._lines:
+                self.num_lines += 1
+                yield self._record(line)
             self._is_read = True
         while self.num_lines - len(self._unread) < log_number_from:
             self._unread.popleft()
@@ -74,27 +83,26 @@ class LogBackend(BaseJournalBackend):
             OSError: The disk is full or the like; the log is unchanged.
         """
         assert self._is_read
+        assert self._log is not None, "this log is only read"
         lines = [json.dumps(log, separators=(",", ":"), allow_nan=False).encode() + b"\n" for log in logs]
         self._check()
         self._log.append(lines)
         self._unread.extend(lines)
         self.num_lines += len(lines)
 
-    def sync(self) -> None:
-        """Wait until everything appended survives the loss of this machine. Raises as `append_logs` does."""
-        self._check()
-        self._log.sync()
+    def _record(self, line: bytes) -> dict[str, Any]:
+        with suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict) and isinstance(record.get("op_code"), int):
+                return record
+        raise self.corrupt()
 
-    def _read_log(self) -> Iterator[dict[str, Any]]:
-        for line in self._log.lines():
-            self.num_lines += 1
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                record = None
-            if not isinstance(record, dict) or not isinstance(record.get("op_code"), int):
-                raise UserError(_corrupt(self.path, self.num_lines))
-            yield record
+    def corrupt(self) -> UserError:
+        """Return the error that the last line that was read is no record."""
+        return UserError(
+            f"{self.path}, line {self.num_lines} is corrupt: no record of Optuna's journal. "
+            "Restore the file from a copy, or delete this line and all below it to continue from there"
+        )
 
 
 def open_log(
@@ -115,10 +123,15 @@ def open_log(
     log = store_of(path).open_segments(path)
     if log.torn_bytes:
         notice(f"{path}: cut off the last line, which a crash had torn ({log.torn_bytes} bytes)")
-    backend = LogBackend(path, log, check)
+    backend = LogBackend(path, log.lines(), log, check)
     storage = _replay(backend)
     names = [study.study_name for study in storage.get_all_studies()]
-    return Journal(storage, names[0] if names else study_name, backend.sync, lambda: None, nullcontext)
+
+    def sync() -> None:
+        check()
+        log.sync()
+
+    return Journal(storage, names[0] if names else study_name, sync, lambda: None, nullcontext)
 
 
 def read_trials(path: AnyPath) -> tuple[FrozenTrial, ...]:
@@ -128,39 +141,21 @@ def read_trials(path: AnyPath) -> tuple[FrozenTrial, ...]:
         UserError: A line is corrupt; it is named.
         OSError: The log cannot be read.
     """
-    storage = _replay(LogBackend(path, _ReadOnlyLog(_whole_lines(path)), lambda: None))
+    storage = _replay(LogBackend(path, _whole_lines(path)))
     studies = storage.get_all_studies()
     # A log has one study, or none if its driver died at once.
     trials = storage.get_all_trials(studies[0]._study_id, deepcopy=False) if studies else []
     return tuple(sorted(trials, key=lambda trial: trial.number))
 
 
-class _ReadOnlyLog:
-    """Lines in memory, as a `Log`."""
-
-    torn_bytes = 0
-
-    def __init__(self, lines: Sequence[bytes]) -> None:
-        self._lines = lines
-
-    def lines(self) -> Iterator[bytes]:
-        return iter(self._lines)
-
-    def append(self, lines: Sequence[bytes]) -> None:
-        raise AssertionError("a log that is only read")
-
-    def sync(self) -> None:
-        """Do nothing."""
-
-
-def _whole_lines(path: AnyPath) -> list[bytes]:
+def _whole_lines(path: AnyPath) -> Iterable[bytes]:
     store = store_of(path)
     if not is_local(path):
-        return list(lines_of(read_segments(store, path)))
+        return lines_of(read_segments(store, path))
     if not store.exists(path):
         return []
     lines = store.read(path, MAX_LOG_BYTES).splitlines(keepends=True)
-    return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
+    return lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
 
 
 def _replay(backend: LogBackend) -> JournalStorage:
@@ -170,11 +165,4 @@ def _replay(backend: LogBackend) -> JournalStorage:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         # Optuna trusts what it reads: a line that is JSON but no record fails when it is replayed.
-        raise UserError(_corrupt(backend.path, backend.num_lines)) from error
-
-
-def _corrupt(path: AnyPath, line: int) -> str:
-    return (
-        f"{path}, line {line} is corrupt: no record of Optuna's journal. "
-        "Restore the file from a copy, or delete this line and all below it to continue from there"
-    )
+        raise backend.corrupt() from error

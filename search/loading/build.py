@@ -205,7 +205,7 @@ def _without_idle(axes: Sequence[Axis], base: Mapping[str, Any], notes: list[str
             group, _, name = path.partition(".")
             setter = setters.get(path)
             possible = [base.get(group, {}).get(name), *(setter.values_at(path) if setter else ())]
-            is_range = setter is not None and setter.is_range
+            is_range = setter is not None and setter.values is None
             if not is_range and not any(value in alternatives(wanted) for value in possible):
                 notes.append(f"{axis.path} is left out: {path} is never {shown(wanted)}")
                 break

@@ -17,10 +17,10 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import is_local, store_of, write_atomically
 from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
-from failmap.search.allocation.eta import write_costs
+from failmap.search.allocation.remaining import write_costs
 from failmap.search.config import RunConfig
 from failmap.search.journal.log import open_log
-from failmap.search.journal.trial_codec import known_trial, record_of, summary_of
+from failmap.search.journal.trials import known_trial, record_of, summary_of
 from failmap.search.loading import to_yaml
 from failmap.search.merging.sources import Source
 from failmap.search.provenance import begin_session, end_session

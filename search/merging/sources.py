@@ -16,7 +16,7 @@ from failmap.run_folder.storage import store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.config import Budget, RunConfig
 from failmap.search.journal.log import read_trials
-from failmap.search.lease import driver_of, is_known_dead
+from failmap.search.lease import driver_of
 from failmap.search.loading import differences, from_yaml
 from failmap.search.shards import Shard, shard_of_name
 
@@ -105,7 +105,7 @@ def read_source(folder: RunFolder) -> Source:
     store = store_of(folder.path)
     require_plain_files(folder.path)
     owner = driver_of(folder)
-    if owner is not None and not is_known_dead(owner):
+    if owner is not None and not owner.is_known_dead:
         raise UserError(
             f"{folder.path} is driven by {owner}: stop that one first (search.stop); "
             f"if that host is gone, or this is a copy, delete {folder.lock}"

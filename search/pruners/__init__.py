@@ -1,8 +1,8 @@
 """Pruners, which stop trials by their rank."""
 
-from failmap.search.pruners.base import HalvingPruner, NoPruner, Pruner
+from failmap.search.pruners.base import HalvingPruner, Pruner
 
 __all__ = ["PRUNERS", "Pruner"]
 
 #: All pruners by name.
-PRUNERS: dict[str, type[Pruner]] = {"none": NoPruner, "halving": HalvingPruner}
+PRUNERS: dict[str, type[Pruner]] = {"none": Pruner, "halving": HalvingPruner}

@@ -3,8 +3,8 @@
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from contextlib import suppress
+from typing import Any
 
 from optuna.distributions import (
     BaseDistribution,
@@ -14,25 +14,11 @@ from optuna.distributions import (
 )
 from pydantic import ValidationError
 
+from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.space import Axis, Cell, Space
 
 #: Candidates, plus four for each known recipe, after which a cell counts as exhausted.
 _MAX_CANDIDATES = 256
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A trial of a cell, finished or not.
-
-    Attributes:
-        recipe: Labels by path, as in a trial's record.
-        score: Final score; None for a running or errored trial.
-        is_stopped: Whether a pruner stopped it.
-    """
-
-    recipe: Mapping[str, Any]
-    score: float | None
-    is_stopped: bool = False
 
 
 class Sampler(ABC):
@@ -42,43 +28,36 @@ class Sampler(ABC):
     numbers. Samplers keep no state between calls, so that a resumed run proposes the same recipes.
     """
 
-    #: Whether proposals depend on scores.
-    learns_from_scores: ClassVar[bool] = False
-
     def __init__(self, space: Space, seed: int) -> None:
         self.space = space
         self.seed = seed
 
     @abstractmethod
-    def candidates(self, cell: Cell, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
+    def candidates(self, cell: Cell, trials: Sequence[KnownTrial]) -> Iterator[dict[str, Any]]:
         """Yield recipes of a cell in order of preference, as values by path; they may repeat known ones."""
 
-    def propose(self, cell: Cell, tried: Sequence[Tried]) -> dict[str, Any] | None:
+    def propose(self, cell: Cell, trials: Sequence[KnownTrial]) -> dict[str, Any] | None:
         """Return the first valid candidate that was not tried in the cell.
 
         Args:
             cell: The cell.
-            tried: All trials of the cell by number. If there are none, the default recipe is proposed.
+            trials: All trials of the cell by number. If there are none, the default recipe is proposed.
 
         Returns:
             The complete recipe as values by path, or None if the recipes of the cell are exhausted.
         """
-        if not tried:
+        if not trials:
             return self.space.default_recipe(cell)
-        known = {recipe_key(trial.recipe) for trial in tried}
+        known = {recipe_key(trial.recipe) for trial in trials}
         max_candidates = _MAX_CANDIDATES + 4 * len(known)
-        for recipe in itertools.islice(self.candidates(cell, tried), max_candidates):
-            if recipe_key(self.space.recipe_labels(recipe)) not in known and self._is_valid(cell, recipe):
+        for recipe in itertools.islice(self.candidates(cell, trials), max_candidates):
+            if recipe_key(self.space.recipe_labels(recipe)) in known:
+                continue
+            # Values that are valid one by one may not fit together.
+            with suppress(ValidationError):
+                self.space.trial_config(cell, recipe, self.seed)
                 return recipe
         return None
-
-    def _is_valid(self, cell: Cell, recipe: Mapping[str, Any]) -> bool:
-        """Return whether a recipe is valid: values that are valid one by one may not fit together."""
-        try:
-            self.space.trial_config(cell, recipe, self.seed)
-        except ValidationError:
-            return False
-        return True
 
 
 def recipe_key(labels: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
@@ -89,7 +68,7 @@ def recipe_key(labels: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
 def distribution(axis: Axis) -> BaseDistribution:
     """Return an axis as a distribution; a joint choice by its labels, which are all that Optuna can store."""
     if axis.values is not None:
-        return CategoricalDistribution([axis.label(value) for value in axis.values])
+        return CategoricalDistribution(axis.labels)
     assert axis.low is not None
     assert axis.high is not None
     if axis.integer:

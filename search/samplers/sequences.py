@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from failmap.search.samplers.base import Sampler, Tried
+from failmap.search.allocation.known_trials import KnownTrial
+from failmap.search.samplers.base import Sampler
 from failmap.search.space import Cell
 
 #: Points drawn at once. Sobol' sequences are balanced at powers of two.
@@ -23,7 +24,7 @@ class SequenceSampler(Sampler):
     def points(self, num_axes: int) -> Iterator[Float[np.ndarray, " axes"]]:
         """Yield points of [0, 1)^axes, as a function of the run's seed."""
 
-    def candidates(self, cell: Cell, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
+    def candidates(self, cell: Cell, trials: Sequence[KnownTrial]) -> Iterator[dict[str, Any]]:
         """Yield the recipe of every point."""
         axes = self.space.recipe_axes
         if not axes:
@@ -61,7 +62,7 @@ class GridSampler(Sampler):
     Optuna's own grid sampler repeats points when it is rebuilt, and does not support conditional axes.
     """
 
-    def candidates(self, cell: Cell, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
+    def candidates(self, cell: Cell, trials: Sequence[KnownTrial]) -> Iterator[dict[str, Any]]:
         """Yield each recipe once, in order of the number of axes that differ from the default."""
         axes = self.space.recipe_axes
         others = {axis.path: axis.grid()[1:] for axis in axes}

@@ -7,7 +7,8 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from failmap.search.samplers.base import Sampler, Tried, distributions, recipe_key
+from failmap.search.allocation.known_trials import KnownTrial
+from failmap.search.samplers.base import Sampler, distributions, recipe_key
 from failmap.search.samplers.sequences import GridSampler
 from failmap.search.space import Axis, Cell
 
@@ -22,35 +23,28 @@ class TpeSampler(Sampler):
     the initial random recipes are the same in every cell.
     """
 
-    learns_from_scores = True
-
-    def candidates(self, cell: Cell, tried: Sequence[Tried]) -> Iterator[dict[str, Any]]:
+    def candidates(self, cell: Cell, trials: Sequence[KnownTrial]) -> Iterator[dict[str, Any]]:
         """Yield some draws, and then the grid, for spaces that are small enough to be exhausted."""
-        ended = [self._as_optuna_trial(trial, trial.score) for trial in tried if trial.score is not None]
-        num_recipes = len({recipe_key(trial.recipe) for trial in tried})
+        ended = [self._as_optuna_trial(trial) for trial in trials if trial.outcome not in (None, "errored")]
+        num_recipes = len({recipe_key(trial.recipe) for trial in trials})
         for draw in range(_NUM_DRAWS):
             entropy = np.random.SeedSequence([self.seed, num_recipes, draw])
             sampler = optuna.samplers.TPESampler(seed=int(entropy.generate_state(1)[0]))
             yield self._draw(cell, sampler, ended)
-        yield from GridSampler(self.space, self.seed).candidates(cell, tried)
+        yield from GridSampler(self.space, self.seed).candidates(cell, trials)
 
-    def _as_optuna_trial(self, trial: Tried, score: float) -> optuna.trial.FrozenTrial:
-        labels = dict(trial.recipe)
-        known = distributions(self.space, labels)
-        if trial.is_stopped:
-            return optuna.trial.create_trial(
-                state=TrialState.PRUNED,
-                params=labels,
-                distributions=known,
-                intermediate_values={0: score},
-            )
-        return optuna.trial.create_trial(value=score, params=labels, distributions=known)
+    def _as_optuna_trial(self, trial: KnownTrial) -> optuna.trial.FrozenTrial:
+        is_stopped = trial.outcome == "censored"
+        return optuna.trial.create_trial(
+            state=TrialState.PRUNED if is_stopped else TrialState.COMPLETE,
+            value=None if is_stopped else trial.score,
+            params=dict(trial.recipe),
+            distributions=distributions(self.space, trial.recipe),
+            intermediate_values={0: trial.score} if is_stopped else None,
+        )
 
     def _draw(
-        self,
-        cell: Cell,
-        sampler: optuna.samplers.TPESampler,
-        ended: Sequence[optuna.trial.FrozenTrial],
+        self, cell: Cell, sampler: optuna.samplers.TPESampler, ended: Sequence[optuna.trial.FrozenTrial]
     ) -> dict[str, Any]:
         study = optuna.create_study(direction="maximize", sampler=sampler)
         study.add_trials(ended)
@@ -67,7 +61,7 @@ class TpeSampler(Sampler):
 
 def _suggest(trial: optuna.Trial, axis: Axis) -> Any:
     if axis.values is not None:
-        return axis.value_of(trial.suggest_categorical(axis.path, [axis.label(v) for v in axis.values]))
+        return axis.value_of(trial.suggest_categorical(axis.path, axis.labels))
     assert axis.low is not None
     assert axis.high is not None
     if axis.integer:

@@ -106,9 +106,8 @@ def map_picture(
         shown = _that_fit(panels, room)
         if len(shown) < len(panels):
             hidden = quantity(len(panels) - len(shown), "more part") + " of the map"
-            notes = [
-                Text(f"… {hidden}: {command_line('status', f'run={config.run}')}", style="dim", no_wrap=True)
-            ]
+            command = command_line("status", f"run={config.run}")
+            notes = [Text(f"… {hidden}: {command}", style="dim", no_wrap=True)]
             shown = _that_fit(panels, room - 1)
         panels = shown
     parts = [part for panel in panels for part in panel.parts(label_width, cell_width)]
@@ -125,10 +124,12 @@ def _panels(
     x, y, *facet = config.space.map_axes
     columns, rows = _axis_labels(x), _axis_labels(y)
     is_upward = is_scale(y.values or ())
-    heading = f"{_axis_title(y)}{' (up)' * is_upward} by {_axis_title(x)} (across)"
-    labels = [Text(_wrap(text, cell_width), style="bold") for _, text in columns]
-    for facet_value in facet[0].values or () if facet else (None,):
-        facet_labels = {facet[0].path: facet[0].label(facet_value)} if facet else {}
+    heading = (
+        f"{axis_display(y.path, y.labels)}{' (up)' * is_upward} by {axis_display(x.path, x.labels)} (across)"
+    )
+    # A gap is left between the columns.
+    labels = [Text("\n".join(label_lines(text, cell_width - 1)), style="bold") for _, text in columns]
+    for facet_labels in [{facet[0].path: label} for label in facet[0].labels] if facet else [{}]:
         own = [cell for cell in verdicts if facet_labels.items() <= cell.as_dict().items()]
         if not own:
             continue
@@ -143,7 +144,7 @@ def _panels(
                     drawn[-1].append(_cell_text(verdict, cells.get(cell, ()), cell_width))
                 else:
                     drawn[-1].append(Text(ELSEWHERE, style="dim"))
-        suffix = f", {setting_display(facet[0].path, facet_labels[facet[0].path])}" if facet else ""
+        suffix = "".join(f", {setting_display(path, label)}" for path, label in facet_labels.items())
         yield _Panel(f"{heading}{suffix}", drawn, labels, sum(verdicts[cell].num_unfinished for cell in own))
 
 
@@ -160,14 +161,9 @@ def _that_fit(panels: Sequence[_Panel], height: int) -> list[_Panel]:
     return [panels[index] for index in sorted(fitting)]
 
 
-def _axis_title(axis: Axis) -> str:
-    return axis_display(axis.path, axis.values or ())
-
-
 def _axis_labels(axis: Axis) -> list[tuple[Any, str]]:
     """Return the labels of an axis with their display texts."""
-    labels = [axis.label(value) for value in axis.values or ()]
-    return list(zip(labels, axis_labels(axis.path, labels), strict=True))
+    return list(zip(axis.labels, axis_labels(axis.path, axis.labels), strict=True))
 
 
 def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[int, int]:
@@ -179,23 +175,15 @@ def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[
     return label_width, max(narrow, min(preferred, (width - label_width) // len(columns)))
 
 
-def _wrap(text: str, cell_width: int) -> str:
-    """Wrap a label of x with a gap between the columns."""
-    return "\n".join(label_lines(text, cell_width - 1))
-
-
 def _cell_text(verdict: CellVerdict, notes: Sequence[KnownTrial], width: int) -> Text:
     """Return k/n of the deciding recipe, the mark of the state, and a sign for running trials."""
     tally, running = verdict.tally, verdict.num_unfinished
     ended = tally.trials - sum(
         note.outcome is None for note in notes if note.recipe_index == verdict.best_recipe
     )
-    known = f"{tally.learned}/{ended}{MARKS[verdict.state]}" if ended else MARKS[verdict.state]
-    background = cell_colour(verdict)
-    style = ""
-    if background is not None:
-        ink = "black" if verdict.state == "unknown" else "white"
-        style = f"{ink} on {background}"
+    known = f"{tally.learned}/{ended}" * (ended > 0) + MARKS[verdict.state]
+    ink, background = "black" if verdict.state == "unknown" else "white", cell_colour(verdict)
+    style = "" if background is None else f"{ink} on {background}"
     shown = f"{known}{'…' if running else ' '}"
     return Text(f" {shown}".center(width) if len(shown) < width else shown, style=style)
 

@@ -57,8 +57,8 @@ def _row(status: RunStatus) -> tuple[str, ...]:
     return (
         printable(status.run),
         state_display(status),
-        f"{status.num_decided}/{status.num_cells}" if is_readable else "",
-        f"{status.num_ended:,}" if is_readable else "",
+        f"{status.num_decided}/{status.num_cells}" * is_readable,
+        f"{status.num_ended:,}" * is_readable,
         "" if status.trials_per_hour is None else f"{status.trials_per_hour:,.0f}",
         "" if status.seconds_left is None else duration_display(status.seconds_left),
         printable(status.problem) or fault_display(status),
@@ -86,12 +86,10 @@ def line_of(status: RunStatus) -> str:
 def faults_lines(status: RunStatus) -> Iterator[str]:
     """Yield lines about the faults of a run that were recovered."""
     if status.last_fault is not None:
-        counts = ", ".join(
-            f"{count} {kind.replace('_', ' ')}" for kind, count in (status.num_faults or {}).items()
-        )
-        total = sum((status.num_faults or {}).values())
+        faults = status.num_faults or {}
+        counts = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in faults.items())
         retried = quantity(status.num_retried, "trial")
-        yield f"{quantity(total, 'start')} of {retried} ended early: {counts}"
+        yield f"{quantity(sum(faults.values()), 'start')} of {retried} ended early: {counts}"
         yield f"the last: {fault_display(status)}"
 
 

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from time import monotonic
-from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -43,9 +42,7 @@ class TerminalView(ABC):
             self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._live is not None:
             self._live.update(Text(""), refresh=True)
             self._live.stop()
@@ -75,6 +72,10 @@ class SafeConsole(Console):
 
     def __init__(self, file: TextIO | None = None, *, stderr: bool = False) -> None:
         super().__init__(file=file, stderr=stderr, markup=False, emoji=False)
+
+    def print_line(self, line: str) -> None:
+        """Print a line without markup or wrapping, so that users can copy it."""
+        self.print(Text(line), soft_wrap=True)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render with escaped text; all text passes here, table cells included, but not rich's own codes."""

@@ -14,7 +14,6 @@ from failmap.run_folder.records import Summary, TrialRecord
 from failmap.run_folder.storage import read_text, store_of
 from failmap.search.config import RunConfig
 from failmap.search.study import Start, Study
-from failmap.search.trial.config import TrialConfig
 
 MakeConfig = Callable[..., RunConfig]
 
@@ -22,12 +21,8 @@ LEARNED = Summary("learned", "criterion met", updates=700, score=0.97, best_scor
 FAILED = replace(LEARNED, outcome="failed", reason="update budget spent", score=0.1, best_score=0.2)
 
 
-def cost(config: TrialConfig) -> float:
-    return config.task.sequence_length * config.model.depth
-
-
 def open_study(config: RunConfig, folder: RunFolder, told: list[str] | None = None) -> Study:
-    return Study.open(config, folder, ([] if told is None else told).append, cost)
+    return Study.open(config, folder, ([] if told is None else told).append)
 
 
 def crash(folder: RunFolder) -> None:

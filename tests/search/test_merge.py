@@ -298,7 +298,7 @@ class OneJob:
     def __init__(self, job: NextTrial) -> None:
         self.jobs = [job]
 
-    def begin(self, note: KnownTrial, recipe: Mapping[str, Any]) -> None:
+    def begin(self, note: KnownTrial) -> None:
         if note.intervention == self.jobs[-1].intervention:
             self.jobs = [self.jobs[-1], *self.jobs]
 

@@ -29,10 +29,6 @@ LENGTHS, DEPTHS, WIDTHS = [5, 10, 20, 50], [1, 2, 3], [16, 32]
 COUNTS = [1, 2, 5, 7, 12, 24]
 
 
-def cost(config: TrialConfig) -> float:
-    return config.task.sequence_length * config.model.depth
-
-
 def shards_of(count: int) -> list[Shard]:
     return list(Shard(index=1, count=count).all)
 
@@ -74,16 +70,16 @@ def test_other_names(name: str) -> None:
 def test_cells_are_dealt_to_shards(make_config: MakeConfig, count: int, facets: int | None) -> None:
     space: dict[str, Any] = {"lengths": LENGTHS, "depths": DEPTHS, "widths": WIDTHS}
     space["budget"] = {"facets": facets}
-    whole = cells_in_order(make_config(**space), cost)
-    shares = [cells_in_order(make_config(**space, shard=f"{i}/{count}"), cost) for i in range(1, count + 1)]
+    whole = cells_in_order(make_config(**space))
+    shares = [cells_in_order(make_config(**space, shard=f"{i}/{count}")) for i in range(1, count + 1)]
     assert sorted(map(str, whole)) == sorted(str(cell) for share in shares for cell in share)
     assert all(share == [cell for cell in whole if cell in share] for share in shares)
 
 
 def test_later_facets_only_add_cells(make_config: MakeConfig) -> None:
     config = make_config(lengths=LENGTHS, depths=DEPTHS, widths=WIDTHS, shard="2/5", budget={"facets": 1})
-    reached = cells_in_order(config, cost)
-    assert shard_cells(config, cost)[: len(reached)] == reached
+    reached = cells_in_order(config)
+    assert shard_cells(config)[: len(reached)] == reached
 
 
 WRONG = {
@@ -127,14 +123,14 @@ def test_stored_shard_keeps_its_map(tmp_path: Path) -> None:
 
 def run_by_rule(config: RunConfig, folder: RunFolder) -> dict[tuple[str, int, int], TrialConfig]:
     """A run of trials that end by a rule: their configurations by cell, recipe, seed."""
-    study = Study.open(config, folder, lambda line: None, cost)
+    study = Study.open(config, folder, lambda line: None)
     trials = {}
     while (start := study.ask()) is not None:
         draw = random.Random(json.dumps(start.config.model_dump(mode="json"))).random()
         outcome = "errored" if draw < 0.1 else "learned" if draw < 0.5 else "failed"
         study.tell(start.number, Summary(outcome, "by rule", score=draw))
-        record = TrialRecord.from_json(start.folder.record.read_text())
-        trials[str(start.cell), record.recipe_index, record.seed] = start.config
+        record = TrialRecord.from_json(folder.trial(start.number).record.read_text())
+        trials[str(study.known[start.number].cell), record.recipe_index, record.seed] = start.config
     study.close()
     return trials
 
@@ -155,7 +151,7 @@ def test_map_marks_cells_of_other_shards(make_config: MakeConfig, tmp_path: Path
     config, folder = make_config(shard="1/2", budget={"seeds": 4}), RunFolder(tmp_path / "tiny.1of2")
     run_by_rule(config, folder)
     folder.config.write_text(to_yaml(config))
-    folder.own_cells.write_text(json.dumps([cell.as_dict() for cell in shard_cells(config, cost)]))
+    folder.own_cells.write_text(json.dumps([cell.as_dict() for cell in shard_cells(config)]))
     failure_map = build_map(load_run(folder))
     elsewhere = [cell for cell in failure_map.cells.values() if cell.is_elsewhere]
     assert (failure_map.num_elsewhere, sum(failure_map.states.values())) == (2, 2)

@@ -17,13 +17,13 @@ from failmap.run_folder.storage import read_text
 from failmap.search.config import Retries, RunConfig
 from failmap.search.shutdown import Shutdown
 from failmap.search.study import Study
-from failmap.search.trial_lifecycle import FAULT_LABELS, TrialLifecycle
+from failmap.search.trial_lifecycle import TrialLifecycle
 
 MakeConfig = Callable[..., RunConfig]
 
 
 def make_lifecycle(config: RunConfig, folder: RunFolder, **retries: int) -> TrialLifecycle:
-    study = Study.open(config, folder, lambda line: None, lambda trial: 1.0)
+    study = Study.open(config, folder, lambda line: None)
     return TrialLifecycle(study, Retries(**retries), Shutdown(folder, None))
 
 
@@ -67,7 +67,8 @@ def test_each_kind_of_fault_has_its_own_retries(
     ended = record(0, folder)
     assert ended.summary is not None
     assert ended.summary.outcome == "errored"
-    assert re.fullmatch(f"{FAULT_LABELS[kind]} 3 times.*: it was too much", ended.summary.reason)
+    label = "raised an error" if kind == "error" else kind.replace("_", " ")
+    assert re.fullmatch(f"{label} 3 times.*: it was too much", ended.summary.reason)
     assert [(fault.attempt, fault.kind) for fault in ended.faults] == [(1, kind), (2, kind)]
     fail(lifecycle, "ray", kind)
     assert lifecycle.begin("ray") == {"number": 1, "attempt": 2}, "another trial has its own retries"

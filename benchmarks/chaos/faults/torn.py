@@ -104,14 +104,14 @@ def _interrupted_trial(lab: Lab) -> tuple[TrialFolder, list[dict[str, object]]]:
     start = study.ask()
     study.close()
     assert start is not None
-    session = TrialSession(start.config, start.folder, torch.device("cpu"))
+    session = TrialSession(start.config, run.trial(start.number), torch.device("cpu"))
     # The first checkpoint is written after the first evaluation, later ones after some training time.
     for _ in range(4):
         session.advance()
-    assert start.folder.checkpoint.exists()
+    assert run.trial(start.number).checkpoint.exists()
     undisturbed = RunFolder(lab.scratch / f"{run.name}-undisturbed")
     train_to_the_end(TrialSession(start.config, undisturbed.trial(0), torch.device("cpu")))
-    return start.folder, history_of(undisturbed, 0)
+    return run.trial(start.number), history_of(undisturbed, 0)
 
 
 def _trained_on(folder: TrialFolder) -> list[dict[str, object]]:

@@ -8,25 +8,13 @@ import pytest
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
-from failmap.search.allocation.eta import MapEta, default_cost, seconds_per_cost, write_costs
-from failmap.search.allocation.known_trials import KnownTrial
-from failmap.search.allocation.remaining import remaining
+from failmap.search.allocation.map_allocation import default_cost
+from failmap.search.allocation.remaining import Eta, seconds_per_cost, write_costs
 from failmap.search.cost import relative_cost
 from failmap.search.loading import load
-from failmap.search.space import Cell
 
 CONFIG = load(["space=smoke", "budget=quick"])
 CELLS = list(CONFIG.space.cells())
-
-
-def learned(*cells: Cell, seeds: int = 4) -> dict[Cell, list[KnownTrial]]:
-    return {
-        cell: [KnownTrial(0, cell, 0, "default", seed, "learned") for seed in range(seeds)] for cell in cells
-    }
-
-
-def seconds_left(eta: MapEta, trials: dict[Cell, list[KnownTrial]]) -> float | None:
-    return eta.seconds_left(trials, remaining(CONFIG, CELLS, trials))
 
 
 def record(seconds: float, updates: int, outcome: str = "failed") -> TrialRecord:
@@ -38,20 +26,19 @@ def record(seconds: float, updates: int, outcome: str = "failed") -> TrialRecord
 
 
 def test_only_the_deadline_is_known_before_any_trial_has_ended() -> None:
-    assert seconds_left(MapEta(CONFIG, {}, None), {}) is None
-    assert seconds_left(MapEta(CONFIG, {}, monotonic() + 10_000), {}) == pytest.approx(10_000, abs=100)
+    assert Eta(5.0, None).seconds_left(5.0, 100.0) is None
+    assert Eta(5.0, monotonic() + 10_000).seconds_left(5.0, 100.0) == pytest.approx(10_000, abs=100)
 
 
 def test_never_negative_after_the_deadline() -> None:
-    assert seconds_left(MapEta(CONFIG, {}, monotonic() - 5), {}) == 0
+    assert Eta(0.0, monotonic() - 5).seconds_left(0.0, 100.0) == 0
 
 
-def test_falls_to_zero_as_cells_are_decided() -> None:
-    eta = MapEta(CONFIG, {}, None)
-    some = seconds_left(eta, learned(CELLS[0], seeds=2))
-    assert some is not None
-    assert some > 0
-    assert seconds_left(eta, learned(*CELLS)) == 0
+def test_follows_the_cost_of_the_work_done() -> None:
+    eta = Eta(5.0, None)
+    eta.started -= 60
+    assert eta.seconds_left(25.0, 10.0) == pytest.approx(30, abs=10)
+    assert eta.seconds_left(25.0, 0.0) == 0
 
 
 def test_costs_are_what_the_runs_own_trials_took(tmp_path: Path) -> None:

@@ -13,29 +13,21 @@ from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, c
 from failmap.search.config import RunConfig
 from failmap.search.samplers import SAMPLERS
 from failmap.search.space import Cell
-from failmap.search.trial.config import TrialConfig
 
 MakeConfig = Callable[..., RunConfig]
 Rule = Callable[[NextTrial], Outcome]
 
 
-def cost(config: TrialConfig) -> float:
-    return config.task.sequence_length * config.model.depth
-
-
-def new_agenda(config: RunConfig) -> MapAllocation:
-    return MapAllocation(config, SAMPLERS[config.sampler](config.space, config.seed), cost)
-
-
 def begin(agenda: MapAllocation, config: RunConfig, job: NextTrial, number: int) -> KnownTrial:
-    note = KnownTrial(number, job.cell, job.recipe_index, job.purpose, job.seed)
-    agenda.begin(note, config.space.recipe_labels(job.recipe))
+    labels = config.space.recipe_labels(job.recipe)
+    note = KnownTrial(number, job.cell, job.recipe_index, labels, job.purpose, job.seed)
+    agenda.begin(note)
     return note
 
 
 def run_one_by_one(config: RunConfig, rule: Rule) -> list[NextTrial]:
     """All jobs of a run in which every trial ends before the next begins."""
-    agenda, jobs = new_agenda(config), []
+    agenda, jobs = MapAllocation(config), []
     while (job := agenda.next()) is not None:
         jobs.append(job)
         agenda.end(begin(agenda, config, job, len(jobs)), rule(job), 0.5)
@@ -61,7 +53,7 @@ def test_cheap_cells_come_first_and_four_seeds_that_agree_decide(make_config: Ma
 
 def test_facets_run_in_order_up_to_the_budget(make_config: MakeConfig) -> None:
     config = make_config(widths=[512, 32, 128], budget={"facets": 2})
-    widths = [cell.as_dict()["model.hidden_size"] for cell in cells_in_order(config, cost)]
+    widths = [cell.as_dict()["model.hidden_size"] for cell in cells_in_order(config)]
     assert widths == [512] * 4 + [32] * 4
 
 
@@ -97,7 +89,7 @@ def test_an_errored_trial_is_replaced_but_not_for_ever(make_config: MakeConfig) 
 
 def test_cheaper_cells_get_their_seeds_first(make_config: MakeConfig) -> None:
     config = make_config()
-    agenda = new_agenda(config)
+    agenda = MapAllocation(config)
     cells = []
     while (job := agenda.next()) is not None:
         begin(agenda, config, job, len(cells))
@@ -107,7 +99,7 @@ def test_cheaper_cells_get_their_seeds_first(make_config: MakeConfig) -> None:
 
 def test_seeds_that_follow_come_before_a_cell_that_is_not_begun(make_config: MakeConfig) -> None:
     config = make_config()
-    agenda = new_agenda(config)
+    agenda = MapAllocation(config)
     notes: list[KnownTrial] = []
     for outcome in ("learned", "learned", "failed", "failed"):
         job = agenda.next()
@@ -158,7 +150,7 @@ def test_a_grid_that_is_exhausted_ends_the_cell(make_config: MakeConfig) -> None
 
 def test_next_recipe_starts_instead_of_waiting(make_config: MakeConfig) -> None:
     config = make_config(lengths=[5], depths=[1], budget={"recipes": 3})
-    agenda = new_agenda(config)
+    agenda = MapAllocation(config)
     notes = [begin(agenda, config, job, n) for n in range(4) if (job := agenda.next())]
     assert agenda.next() is None, "the default recipe may learn yet"
     for note in notes:
@@ -181,15 +173,15 @@ def test_any_run_in_any_order(make_config: MakeConfig, sampler: str, seed: int, 
     chance = random.Random(seed)
     recipes = 2 if sampler == "tpe" else 4
     config = make_config(sampler=sampler, budget={"recipes": recipes, "trials": 90})
-    warm = new_agenda(config)
+    warm = MapAllocation(config)
     begun: list[tuple[NextTrial, KnownTrial]] = []
     running: list[KnownTrial] = []
     while True:
         job = warm.next()
         if chance.random() < 0.1:
-            cold = new_agenda(config)
-            for earlier, note in begun:
-                cold.begin(note, config.space.recipe_labels(earlier.recipe))
+            cold = MapAllocation(config)
+            for _, note in begun:
+                cold.begin(note)
             assert cold.next() == job
         if job is not None and len(running) < num_slots:
             note = begin(warm, config, job, len(begun))

@@ -9,9 +9,7 @@ from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import MapAllocation, cells_in_order
 from failmap.search.allocation.remaining import remaining
 from failmap.search.config import RunConfig
-from failmap.search.cost import relative_cost
 from failmap.search.loading import load
-from failmap.search.samplers import SAMPLERS
 from failmap.search.space import Cell
 
 
@@ -25,17 +23,18 @@ def run_to_the_end(config: RunConfig, outcomes: list[Outcome], num_first: int) -
     Returns:
         Trials that remain after the first ones, by `remaining` and by running the allocation.
     """
-    allocation = MapAllocation(config, SAMPLERS[config.sampler](config.space, config.seed), relative_cost)
+    allocation = MapAllocation(config)
     cells: dict[Cell, list[KnownTrial]] = {}
     predicted, number = -1, 0
     while True:
         if number == num_first:
-            predicted = remaining(config, cells_in_order(config, relative_cost), cells).num_trials
+            predicted = remaining(config, cells_in_order(config), cells).num_trials
         job = allocation.next()
         if job is None:
             break
-        trial = KnownTrial(number, job.cell, job.recipe_index, job.purpose, job.seed)
-        allocation.begin(trial, config.space.recipe_labels(job.recipe))
+        labels = config.space.recipe_labels(job.recipe)
+        trial = KnownTrial(number, job.cell, job.recipe_index, labels, job.purpose, job.seed)
+        allocation.begin(trial)
         outcome = outcomes[number % len(outcomes)] if number < num_first else "failed"
         allocation.end(trial, outcome, 0.0)
         cells.setdefault(job.cell, []).append(trial)
@@ -56,8 +55,8 @@ def test_agrees_with_the_allocation(outcomes: list[Outcome], num_first: int, bud
 @pytest.mark.parametrize(("recipes", "left"), [(1, 0), (3, 8)])
 def test_failed_default_recipe_leaves_the_others(recipes: int, left: int) -> None:
     config = config_of(f"budget.recipes={recipes}")
-    reached = cells_in_order(config, relative_cost)
-    trials = [KnownTrial(n, reached[0], 0, "default", n, "failed") for n in range(4)]
+    reached = cells_in_order(config)
+    trials = [KnownTrial(n, reached[0], 0, {}, "default", n, "failed") for n in range(4)]
     rest = remaining(config, reached, {reached[0]: trials})
     assert rest.by_cell[reached[0]] == left
     assert rest.verdicts[reached[0]].is_decided
@@ -65,12 +64,12 @@ def test_failed_default_recipe_leaves_the_others(recipes: int, left: int) -> Non
 
 def test_running_trials_remain() -> None:
     config = config_of("budget.recipes=1")
-    reached = cells_in_order(config, relative_cost)
+    reached = cells_in_order(config)
     purpose: Purpose = "default"
-    trials = [KnownTrial(n, reached[0], 0, purpose, n, None if n else "failed") for n in range(4)]
+    trials = [KnownTrial(n, reached[0], 0, {}, purpose, n, None if n else "failed") for n in range(4)]
     assert remaining(config, reached, {reached[0]: trials}).by_cell[reached[0]] == 3
 
 
 def test_no_more_than_the_limit_of_trials() -> None:
     config = config_of("budget.trials=5")
-    assert remaining(config, cells_in_order(config, relative_cost), {}).num_trials == 5
+    assert remaining(config, cells_in_order(config), {}).num_trials == 5

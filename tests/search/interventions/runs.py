@@ -21,12 +21,8 @@ DIVERGED = replace(
 Rule = Callable[[TrialConfig], Summary]
 
 
-def cost(config: TrialConfig) -> float:
-    return config.task.sequence_length * config.model.depth
-
-
 def open_study(config: RunConfig, folder: RunFolder, agenda: Allocation | None = None) -> Study:
-    return Study.open(config, folder, lambda line: None, cost, agenda)
+    return Study.open(config, folder, lambda line: None, agenda)
 
 
 def run_all(study: Study, rule: Rule) -> list[Start]:
@@ -41,9 +37,9 @@ def run_all(study: Study, rule: Rule) -> list[Start]:
 
 def begin(allocation: Allocation, trial: NextTrial, number: int) -> KnownTrial:
     note = KnownTrial(
-        number, trial.cell, trial.recipe_index, trial.purpose, trial.seed, intervention=trial.intervention
+        number, trial.cell, trial.recipe_index, {}, trial.purpose, trial.seed, intervention=trial.intervention
     )
-    allocation.begin(note, {})
+    allocation.begin(note)
     return note
 
 

@@ -17,7 +17,7 @@ from failmap.search.interventions.request import AblationArguments, RescueArgume
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.loading import to_yaml
 from failmap.search.trial.config import TrialConfig
-from tests.search.interventions.runs import DIVERGED, FAILED, LEARNED, cost, open_study, run_all
+from tests.search.interventions.runs import DIVERGED, FAILED, LEARNED, open_study, run_all
 
 MakeConfig = Callable[..., RunConfig]
 
@@ -25,9 +25,10 @@ MakeConfig = Callable[..., RunConfig]
 def end(config: TrialConfig) -> Summary:
     """Cheap cells learn; the next ones with seed 0, and the shallow one of them with the other recipe."""
     is_other_recipe = config.train.learning_rate != 3e-3
-    if cost(config) <= 10:
+    size = config.task.sequence_length * config.model.depth
+    if size <= 10:
         return LEARNED
-    if cost(config) == 20 and (config.seed == 0 or (is_other_recipe and config.model.depth == 1)):
+    if size == 20 and (config.seed == 0 or (is_other_recipe and config.model.depth == 1)):
         return LEARNED
     return DIVERGED if config.model.depth == 2 else FAILED
 

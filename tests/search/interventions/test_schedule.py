@@ -92,7 +92,7 @@ def begin_base_trials(schedule: InterventionSchedule, outcomes: list[Outcome | N
     """Add the base's trials from the search, seed by seed."""
     case = schedule.plan.cases[0]
     for seed, outcome in enumerate(outcomes):
-        schedule.begin(KnownTrial(seed, case.cell, 0, "default", seed, outcome), {})
+        schedule.begin(KnownTrial(seed, case.cell, 0, {}, "default", seed, outcome))
 
 
 def test_missing_base_seeds_come_first(make_plan: MakePlan) -> None:
@@ -227,7 +227,7 @@ def test_any_order_of_trials(
         if chance.random() < 0.2:
             cold = InterventionSchedule(plan)
             for note in notes:
-                cold.begin(note, {})
+                cold.begin(note)
             assert cold.next() == warm.next()
 
     begun = run_in_any_order(warm, rule, chance, look, num_slots)

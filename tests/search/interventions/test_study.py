@@ -106,8 +106,8 @@ def test_map_ignores_interventions(config: RunConfig, mapped: RunFolder) -> None
     study = open_study(config, mapped)
     after = study.known
     assert after.by_cell == before
-    assert (after.outcomes, after.num_unfinished) == ({"learned": 8, "failed": 8}, 0)
-    assert len(after.interventions) == len(starts)
+    assert after.outcomes() == {"learned": 8, "failed": 8}
+    assert after.outcomes(interventions=True).total() == len(starts)
     assert study.ask() is None
 
 
@@ -134,7 +134,7 @@ def test_next_session_finishes_interventions(config: RunConfig, mapped: RunFolde
     assert first is not None
     assert second is not None
     study = open_study(config, mapped)
-    assert (study.known.num_unfinished, len(study.known.interventions)) == (0, 2)
+    assert (study.known.outcomes()[None], study.known.outcomes(interventions=True).total()) == (0, 2)
     starts = run_all(study, end)
     assert [(start.number, start.attempt) for start in starts] == [(first.number, 2), (second.number, 2)]
     assert [start.config for start in starts] == [first.config, second.config]

@@ -11,7 +11,7 @@ from rich.console import Console
 from failmap.analysis.load import load_run
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
-from failmap.search.allocation.eta import Eta
+from failmap.search.allocation.remaining import Eta
 from failmap.search.config import RunConfig
 from failmap.search.interventions.request import RescueArguments, Session, read_session
 from failmap.search.interventions.rescue_plan import plan_rescue

@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console
 
 from failmap.run_folder.records import Intervention, Outcome
-from failmap.search.allocation.eta import MapEta
 from failmap.search.allocation.known_trials import KnownTrial, KnownTrials
 from failmap.search.config import RunConfig
 from failmap.search.loading import load
@@ -34,7 +33,7 @@ def results(**outcomes: Sequence[Outcome | None]) -> KnownTrials:
     for name, ends in outcomes.items():
         length, depth = name.removeprefix("T").split("_D")
         cell = CELLS[int(length), int(depth)]
-        trials += [KnownTrial(i, cell, 0, "default", i, outcome) for i, outcome in enumerate(ends)]
+        trials += [KnownTrial(i, cell, 0, {}, "default", i, outcome) for i, outcome in enumerate(ends)]
     return known(trials)
 
 
@@ -47,17 +46,7 @@ FILLED = results(
 )
 
 
-class FixedEta(MapEta):
-    """An estimate that is given."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
-
-    def seconds_left(self, *_: object) -> float | None:
-        return self.seconds
-
-
-def shown(found: KnownTrials, *, terminal: bool, seconds_left: float | None = 42.0) -> str:
+def shown(found: KnownTrials, *, terminal: bool, seconds_left: float = 42.0) -> str:
     file = StringIO()
     console = Console(
         file=file, force_terminal=terminal, width=100, color_system="truecolor" if terminal else None
@@ -66,7 +55,8 @@ def shown(found: KnownTrials, *, terminal: bool, seconds_left: float | None = 42
     with (
         patch("failmap.search.terminal.view.monotonic", lambda: 1000.0),
         patch("failmap.search.terminal.live.monotonic", lambda: 1000.0),
-        LiveView(CONFIG, found, FixedEta(seconds_left), console) as view,
+        patch("failmap.search.allocation.remaining.monotonic", lambda: 1000.0),
+        LiveView(CONFIG, found, 1000.0 + seconds_left, console) as view,
     ):
         view.tick()
         view.tick()
@@ -76,7 +66,7 @@ def shown(found: KnownTrials, *, terminal: bool, seconds_left: float | None = 42
 def finished(found: KnownTrials, config: RunConfig = CONFIG, width: int = 200) -> list[str]:
     """Return the lines of the final map."""
     file = StringIO()
-    LiveView(config, found, FixedEta(None), Console(file=file, width=width)).show_map()
+    LiveView(config, found, None, Console(file=file, width=width)).show_map()
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -144,14 +134,14 @@ def test_count_does_not_touch_its_label() -> None:
     lengths = ",".join(str(length) for length in range(2, 14))
     config = load(["space=supervision", "budget.facets=1", f"task.sequence_length={lengths}"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["task.supervision"] == "every_step")
-    notes = [KnownTrial(i, cell, 0, "default", i, "failed") for i in range(4)]
+    notes = [KnownTrial(i, cell, 0, {}, "default", i, "failed") for i in range(4)]
     found = known(notes)
     assert any("every_step 0/4-" in line for line in finished(found, config, width=80))
 
 
 def test_interventions_are_counted_apart() -> None:
     change = Intervention("rescue", "clip", {"train.clip_norm": 1.0}, 0, "diverged")
-    notes = [KnownTrial(9, CELLS[3, 4], 0, "intervene", 0, None, intervention=change)]
+    notes = [KnownTrial(9, CELLS[3, 4], 0, {}, "intervene", 0, None, intervention=change)]
     lines = finished(known([*(FILLED[number] for number in range(len(FILLED))), *notes]))
     assert lines[:5] == finished(FILLED)[:5]
     assert "2 unfinished · 1 intervention unfinished · 2 of 6" in lines[-1]
@@ -161,10 +151,10 @@ def test_interventions_are_counted_apart() -> None:
 def test_tall_map_shows_running_trials_and_counts_the_rest(height: int) -> None:
     config = load(["space=lstm_depth", "budget.facets=none"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["model.hidden_size"] == 512)
-    found = known([KnownTrial(0, cell, 0, "default", 0)])
+    found = known([KnownTrial(0, cell, 0, {}, "default", 0)])
     file = StringIO()
     console = Console(file=file, width=120, height=height, force_terminal=True, color_system=None)
-    view = LiveView(config, found, FixedEta(None), console)
+    view = LiveView(config, found, None, console)
     console.print(view.picture())
     lines = file.getvalue().splitlines()
     assert len(lines) <= height - 2, "its line comes below, and then the prompt"
