@@ -1,7 +1,7 @@
 """Command-line arguments as key=value, and the YAML files that they name."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +10,10 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from failmap.run_folder.errors import nearest
+from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, one_line, require_plain_data
-
-__all__ = ["MAX_CHARACTERS", "YamlError", "parse_yaml"]
+from failmap.run_folder.paths import names_of_runs
+from failmap.run_folder.storage import parse_location
 
 
 def parse_yaml(text: str) -> Any:
@@ -105,6 +105,55 @@ def _value(key: str, text: str) -> Any:
     if listed in ([], [[]], [{}]):
         raise YamlError("no value in it")
     return listed[0] if len(listed) == 1 else listed
+
+
+def boolean(argument: Argument | None, problems: list[str], default: bool = False) -> bool:
+    """Return the value of an argument that is true or false, or add a problem; the default without one."""
+    if argument is None:
+        return default
+    if not isinstance(argument.value, bool):
+        problems.append(f"{argument}: must be true or false")
+    return bool(argument.value)
+
+
+def read_run_arguments(
+    arguments: Sequence[str], keys: Sequence[str] = (), *, needs_run: bool = True
+) -> dict[str, str]:
+    """Return the texts of the arguments of a command that reads runs, by key.
+
+    Args:
+        arguments: The command line's.
+        keys: The keys that the command takes besides `run` and `storage`, whose default is 'runs'.
+        needs_run: Whether `run` must be given.
+
+    Raises:
+        UserError: An argument is not key=value, a key is unknown, or `run` is missing; all mistakes at once.
+    """
+    known = ("run", "storage", *keys)
+    settings, problems = {"storage": "runs"}, []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals:
+            problems.append(f"{argument!r} is not key=value")
+        elif key not in known:
+            problems.append(f"unknown key {key!r}{nearest(key, known)}")
+        else:
+            settings[key] = value
+    if needs_run and "run" not in settings and not problems:
+        existing = names_of_runs(parse_location(settings["storage"]))
+        hint = f"; in {settings['storage']}: {', '.join(existing)}" if existing else ""
+        problems.append(f"run=NAME is missing{hint}")
+    if problems:
+        raise UserError(*problems)
+    return settings
+
+
+def is_true(settings: Mapping[str, str], key: str, default: bool) -> bool:
+    """Return the value of a key that is true or false. Raises UserError for anything else."""
+    text = settings.get(key, str(default))
+    if text.lower() not in ("true", "false"):
+        raise UserError(f"{key}={text}: must be true or false")
+    return text.lower() == "true"
 
 
 Group = Literal["space", "budget", "cluster"]

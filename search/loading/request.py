@@ -19,6 +19,7 @@ from failmap.search.loading.cli_args import (
     Argument,
     Group,
     GroupError,
+    boolean,
     parse_arguments,
     question_of,
     read_group,
@@ -79,8 +80,8 @@ def read_request(arguments: Sequence[str]) -> Request:
     problems: list[str] = []
     notes: list[str] = []
     read = parse_arguments(arguments, problems)
-    plan = _boolean(read.pop("plan", None), problems)
-    resume = _boolean(read.pop("resume", None), problems)
+    plan = boolean(read.pop("plan", None), problems)
+    resume = boolean(read.pop("resume", None), problems)
     if resume and "run" not in read:
         problems.append("resume=true: needs a name that stays the same: run=NAME")
     draft, changed = _draft(read, problems, notes)
@@ -222,14 +223,6 @@ def _check_shard(values: Mapping[str, Any], space: Space) -> None:
         problems += [f"run={whole}: {problem}" for problem in [name_problem(whole)] if problem]
     if problems:
         raise UserError(*problems)
-
-
-def _boolean(argument: Argument | None, problems: list[str]) -> bool:
-    if argument is None:
-        return False
-    if not isinstance(argument.value, bool):
-        problems.append(f"{argument}: must be true or false")
-    return bool(argument.value)
 
 
 def _is_about_trials(key: str) -> bool:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def help_of(name: str) -> str:
-    return COMMANDS[name].help_page().render(name)
+    return COMMANDS[name].help_page().render()
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

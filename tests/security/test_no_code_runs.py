@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.chaos.loaders import RUN_FILES, write_run
 from failmap.run_folder.errors import UserError
-from failmap.search.commands import report, resume, status
+from failmap.search.commands.reading import report, status
+from failmap.search.commands.running import resume
 
 ROOT = Path(__file__).parents[2]
 #: Calls that run what they read, or hand a text to a shell.
@@ -50,7 +51,7 @@ class Malicious:
         return Path.touch, (self.canary,)
 
 
-@pytest.mark.parametrize("program", [report.main, status.main, resume.main])
+@pytest.mark.parametrize("program", [report, status, resume])
 def test_a_run_of_pickles_is_refused_and_runs_nothing(
     program: Callable[[Sequence[str]], int], tmp_path: Path
 ) -> None:
@@ -64,7 +65,7 @@ def test_a_run_of_pickles_is_refused_and_runs_nothing(
             if place not in good:
                 (folder / place).parent.mkdir(exist_ok=True)
                 (folder / place).write_bytes(content)
-        if program is resume.main and good:
+        if program is resume and good:
             continue  # It would begin to search; the journal's loader is fuzzed by itself.
         with pytest.raises(UserError):
             program(words)

@@ -9,7 +9,8 @@ import pytest
 from failmap.analysis.load import find_run
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.commands import resume, run, status
+from failmap.search.commands.reading import status
+from failmap.search.commands.running import resume, run
 from failmap.search.provenance import begin_session
 
 SECRET = "s3cr3t-of-mine"
@@ -29,9 +30,9 @@ def test_a_pickle_in_place_of_the_journal_is_told_in_a_line(
     for content in (pickle.dumps(Path("x")), pickle.dumps("a\nb\n")):
         Path(str(real_run.journal)).write_bytes(content)
         with pytest.raises(UserError, match=r"journal\.log") as refused:
-            resume.main(words)
+            resume(words)
         assert len(refused.value.problems) == 1
-    assert status.main(words) == 0
+    assert status(words) == 0
     assert "2 trials" in capsys.readouterr().out
 
 
@@ -51,7 +52,7 @@ def test_a_secret_stands_in_no_file_and_in_no_output(
         [f"storage={address}"] if address.startswith("s3") else [f"storage={tmp_path}", f"journal={address}"]
     )
     with pytest.raises(UserError) as refused:
-        run.main(["space=smoke", "task=adding", "run=secret", *places])
+        run(["space=smoke", "task=adding", "run=secret", *places])
     assert SECRET not in str(refused.value) + "".join(capfd.readouterr())
     # Of a folder without a checkout: this file, uncommitted, would be in the diff with its secret.
     begin_session(RunFolder(tmp_path / "secret"), ["python", "-m", "search.run", *places, address], tmp_path)

@@ -11,7 +11,7 @@ from benchmarks.chaos.loaders import write_run
 from failmap.analysis.reporting import build
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.commands import resume
+from failmap.search.commands.running import resume
 
 HUGE = 20_000_000_000
 READ = ["config.yaml", "provenance.json", "costs.json", "trials/1/record.json", "trials/1/history.jsonl"]
@@ -61,4 +61,4 @@ def test_what_is_kept_of_a_run_is_made_anew_instead(run: RunFolder) -> None:
 def test_a_resume_refuses_a_file_that_no_run_has(real_run: RunFolder, name: str) -> None:
     os.truncate(str(real_run.path / name), HUGE)
     with pytest.raises(UserError, match=r"more than [0-9,]+ bytes"):
-        resume.main(["run=real", f"storage={real_run.path.parent}"])
+        resume(["run=real", f"storage={real_run.path.parent}"])
