@@ -29,8 +29,7 @@ def check(arguments: Sequence[str], as_json: bool = False) -> int:
     If arguments set a trial and space= is missing, exactly that trial is checked; of several values the first
     counts. Exit status: 0 if nothing fails, 1 if a check fails, 2 for a mistake in the arguments.
     """
-    own, others = _own_arguments(arguments)
-    picture = _picture(own)
+    picture, others = _read_range_test(arguments)
     request = read_check_request(others)
     check_files(request.config)
     check_weights(request.config)
@@ -86,8 +85,8 @@ def read_check_request(arguments: Sequence[str]) -> Request:
     return request
 
 
-def _own_arguments(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the check's own arguments by key, and all others."""
+def _read_range_test(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """Return the file for the range test's picture, or None if there is no test, and the other arguments."""
     own: dict[str, str] = {}
     others: list[str] = []
     for argument in arguments:
@@ -96,18 +95,13 @@ def _own_arguments(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]
             own[key] = value
         else:
             others.append(argument)
-    return own, others
-
-
-def _picture(own: dict[str, str]) -> Path | None:
-    """Return the file for the range test's picture, or None if there is no test."""
     if not is_true(own, RANGE_TEST, default=False):
         if PICTURE in own:
             raise UserError(f"{PICTURE}={own[PICTURE]}: there is no picture without {RANGE_TEST}=true")
-        return None
+        return None, others
     path = Path(own.get(PICTURE) or DEFAULT_PICTURE)
     if path.suffix != ".png":
         raise UserError(f"{PICTURE}={path}: must end in .png")
     if not path.parent.is_dir():
         raise UserError(f"{PICTURE}={path}: no such folder")
-    return path
+    return path, others

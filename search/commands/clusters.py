@@ -1,7 +1,6 @@
 """The commands that run a search on a cluster from another machine: `submit` and `manifest`."""
 
 import shlex
-import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -11,7 +10,6 @@ from typing import Any
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError, nearest
 from failmap.search.commands.help import RUN, HelpPage, Section, meaning
-from failmap.search.loading import Request
 from failmap.search.loading.cli_args import Argument, boolean, parse_arguments
 from failmap.search.loading.validation import check_fields
 from failmap.search.remote import job_arguments, read_remote_request
@@ -28,7 +26,16 @@ def submit(arguments: Sequence[str]) -> int:
 
     Exit status: the job's; 0 with follow=false; 130 after Ctrl-C; 2 for a mistake in the arguments.
     """
-    request, is_followed = _read(arguments)
+    problems: list[str] = []
+    read = parse_arguments(arguments, problems)
+    is_followed = boolean(read.get("follow"), problems, default=True)
+    address = read.get("cluster.address")
+    example = "the dashboard of its head node, as in cluster.address=http://HOST:8265"
+    if address is None:
+        problems.append(f"cluster.address: is missing: {example}")
+    elif not str(address.value).startswith(("http://", "https://")):
+        problems.append(f"{address}: must be {example}")
+    request = read_remote_request(arguments, read, _OWN_KEYS, problems)
     config = request.config
     # Not imported above: rich, and below Ray, delay the message about a typo.
     from rich.text import Text
@@ -63,34 +70,11 @@ def submit(arguments: Sequence[str]) -> int:
         console.print(Text(next_commands), soft_wrap=True)
         return 0
     try:
-        return jobs.follow(job.id, _show)
+        return jobs.follow(job.id, lambda text: print(text, end="", flush=True))
     except KeyboardInterrupt:
         message = f"\nNo longer following; the run continues.\n{next_commands}"
         console.print(Text(message), soft_wrap=True)
         return 130
-
-
-def _read(arguments: Sequence[str]) -> tuple[Request, bool]:
-    """Return the run to submit, and whether to follow its log.
-
-    Raises:
-        UserError: An argument is wrong; one line for each mistake.
-    """
-    problems: list[str] = []
-    read = parse_arguments(arguments, problems)
-    is_followed = boolean(read.get("follow"), problems, default=True)
-    address = read.get("cluster.address")
-    example = "the dashboard of its head node, as in cluster.address=http://HOST:8265"
-    if address is None:
-        problems.append(f"cluster.address: is missing: {example}")
-    elif not str(address.value).startswith(("http://", "https://")):
-        problems.append(f"{address}: must be {example}")
-    return read_remote_request(arguments, read, _OWN_KEYS, problems), is_followed
-
-
-def _show(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def submit_help() -> HelpPage:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from failmap.analysis.diagnosis import Evidence
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.reporting import Report
@@ -86,6 +85,7 @@ def print_report(report: Report) -> None:
 
 def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dict[str, Any]:
     verdict, tally, diagnosis = cell.verdict, cell.verdict.tally, cell.diagnosis
+    evidence = () if diagnosis is None else diagnosis.evidence
     return {
         "labels": {path: _label(run, path, text) for path, text in zip(failure_map.paths, key, strict=True)},
         "state": verdict.state,
@@ -102,14 +102,13 @@ def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dic
         "cause": None if diagnosis is None else diagnosis.cause,
         "cause_share": None if diagnosis is None else diagnosis.num_trials / diagnosis.num_failed,
         "confidence": None if diagnosis is None else diagnosis.confidence,
-        "evidence": [] if diagnosis is None else [_evidence(one) for one in diagnosis.evidence],
+        "evidence": [
+            {"text": one.told, "values": one.values, "layer": one.layer, "update": one.update}
+            for one in evidence
+        ],
         "trial_numbers": list(cell.numbers),
         "intervention_numbers": list(cell.interventions),
     }
-
-
-def _evidence(one: Evidence) -> dict[str, Any]:
-    return {"text": one.told, "values": one.values, "layer": one.layer, "update": one.update}
 
 
 def _label(run: Run, path: str, text: str) -> Any:

@@ -53,10 +53,6 @@ def _require_bounded(data: Any) -> None:
             _require_bounded(value)
 
 
-#: Keys whose values are names and paths, not parsed as YAML.
-TEXT_KEYS = ("run", "storage", "space", "budget", "cluster", "shard", "journal")
-
-
 @dataclass(frozen=True)
 class Argument:
     """One argument: its key, its value as text, and its value as data (several values are a list)."""
@@ -96,7 +92,8 @@ def parse_arguments(arguments: Sequence[str], problems: list[str]) -> dict[str, 
 
 
 def _value(key: str, text: str) -> Any:
-    if key in TEXT_KEYS:
+    if key in ("run", "storage", "space", "budget", "cluster", "shard", "journal"):
+        # Names and paths are not YAML.
         if "${" in text:
             raise YamlError("${...} is not filled in here: write the value itself")
         return text
@@ -161,10 +158,6 @@ Group = Literal["space", "budget", "cluster"]
 CONF = Path(__file__).parent.parent / "conf"
 
 
-class GroupError(ValueError):
-    """A group's file does not exist or cannot be read. The text is a line for the user."""
-
-
 def shipped(group: Group) -> list[str]:
     """Return the names of the files that ship, sorted."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
@@ -178,26 +171,26 @@ def read_group(group: Group, choice: str) -> tuple[str, dict[str, Any]]:
         choice: The name of a file that ships, or a path that ends in .yaml.
 
     Raises:
-        GroupError: There is no such file, or it is not a mapping in plain YAML.
+        UserError: There is no such file, or it is not a mapping in plain YAML; one line.
     """
     path = Path(choice)
     if path.suffix not in (".yaml", ".yml"):
         if choice not in shipped(group):
             hint = nearest(choice, shipped(group))
-            raise GroupError(f"{group}={choice}: no such {group}, and no path that ends in .yaml{hint}")
+            raise UserError(f"{group}={choice}: no such {group}, and no path that ends in .yaml{hint}")
         path = CONF / group / f"{choice}.yaml"
     try:
         with path.open(encoding="utf-8") as file:
             data = parse_yaml(file.read(MAX_CHARACTERS + 1))
     except FileNotFoundError:
-        raise GroupError(f"{group}={choice}: no such file") from None
+        raise UserError(f"{group}={choice}: no such file") from None
     except UnicodeDecodeError:
-        raise GroupError(f"{group}={choice}: not a text in UTF-8") from None
+        raise UserError(f"{group}={choice}: not a text in UTF-8") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise GroupError(f"{group}={choice}: {reason}") from None
+        raise UserError(f"{group}={choice}: {reason}") from None
     if not isinstance(data, dict):
-        raise GroupError(f"{group}={choice}: holds no mapping of keys to values")
+        raise UserError(f"{group}={choice}: holds no mapping of keys to values")
     return path.stem, {str(key): value for key, value in data.items()}
 
 

@@ -1,7 +1,6 @@
 """Stored runs: their config.yaml, what differs between two of them, and what a resumed run may change."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from omegaconf import OmegaConf
 from pydantic import ValidationError
@@ -23,8 +22,6 @@ from failmap.search.space import Axis, Space
 
 #: Beginnings of the keys that a resumed run may have otherwise.
 _RESUMABLE = ("budget.", "cluster.", "keep")
-#: Keys that say where a run is, not what it is.
-_LOCATION = ("run", "storage")
 #: Groups that a run may be continued with, besides more values on an axis.
 _GROUPS: tuple[Group, ...] = ("budget", "cluster")
 _ANOTHER_RUN = "that is another run; start it with search.run"
@@ -43,8 +40,8 @@ def from_yaml(source: str | AnyPath) -> RunConfig:
     """
     name = "config.yaml" if isinstance(source, str) else str(source)
     try:
-        text = source if isinstance(source, str) else _read(source)
-        values = parse_yaml(text)
+        text = source if isinstance(source, str) else store_of(source).read(source).decode("utf-8")
+        values = parse_yaml(text[: MAX_CHARACTERS + 1])
         return RunConfig.model_validate(values)
     except ValidationError as error:
         problems = translate(error, RunConfig, values)
@@ -91,24 +88,15 @@ def _has_grown(old: Axis, new: Axis) -> bool:
 
 def flat(config: RunConfig) -> Iterator[tuple[str, str]]:
     """Yield dotted paths, as arguments have them, and values as a user would write them."""
-    values = config.model_dump(mode="json", exclude={"space": {"axes", "base"}})
+    # Run and storage say where a run is, not what it is.
+    values = config.model_dump(mode="json", exclude={"run": True, "storage": True, "space": {"axes", "base"}})
     space = values.pop("space")
-    yield from _shown({key: value for key, value in values.items() if key not in _LOCATION})
-    yield "space", space.pop("name")
-    yield from _shown(space)
-    yield from _shown(config.space.base)
+    for part in (values, {"space": space.pop("name")}, space, config.space.base):
+        yield from ((path, shown(value)) for path, value in flatten(part))
     for axis in config.space.axes:
         described = axis.model_dump(mode="json", exclude={"path"}, exclude_defaults=True)
         is_plain = axis.values is not None and not axis.when and axis.default == axis.values[0]
         yield axis.path, shown(axis.values if is_plain else described)
-
-
-def _shown(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return ((path, shown(value)) for path, value in flatten(values))
-
-
-def _read(path: AnyPath) -> str:
-    return store_of(path).read(path).decode("utf-8")[: MAX_CHARACTERS + 1]
 
 
 def locate(arguments: Sequence[str]) -> tuple[RunFolder, list[str]]:
@@ -144,13 +132,14 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     """
     problems: list[str] = []
     read = parse_arguments(arguments, problems)
-    journal = {"journal": read.pop("journal")} if "journal" in read else {}
     choices = {group: read.pop(group) for group in _GROUPS if group in read}
     allowed = {
-        key: read.pop(key) for key in list(read) if key == "keep" or key.startswith(("budget.", "cluster."))
+        key: read.pop(key)
+        for key in list(read)
+        if key in ("keep", "journal") or key.startswith(("budget.", "cluster."))
     }
     kept = {group: getattr(stored, group).model_dump() for group in _GROUPS if group not in choices}
-    changes = run_values(allowed | journal, choices, problems, kept)
+    changes = run_values(allowed, choices, problems, kept)
     if changes.get("journal", stored.journal) != stored.journal:
         names = f"{stored.journal or 'none'} -> {changes['journal'] or 'none'}"
         problems.append(f"journal: {names}: {_ANOTHER_RUN}")
@@ -187,24 +176,26 @@ def _refusals(stored: RunConfig, arguments: Mapping[str, Argument]) -> list[str]
 def _with_more_values(space: Space, arguments: Mapping[str, Argument], problems: list[str]) -> Space:
     """Return a space with the values that arguments add to its axes, or unchanged if problems were added."""
     axes = {axis.path: axis for axis in space.axes}
-    draft = Draft(space.name, axes={axis.path: _description(axis, axis.values or ()) for axis in space.axes})
+    draft = Draft(space.name)
     draft.fixed = {
         f"{group}.name": space.base[group]["name"] for group in KINDS if "name" in space.base[group]
     }
-    for path, argument in arguments.items():
-        draft.axes[path] = _description(axes[path], argument.values)
+    for path, axis in axes.items():
+        values = arguments[path].values if path in arguments else list(axis.values or ())
+        draft.axes[path] = {"values": values, "when": dict(axis.when)}
     checker = Checker(draft, Schema(draft.names("task"), draft.names("model")), problems)
     for path, argument in arguments.items():
         old, new = axes[path], checker.axis(path)
         if new is None:
             continue
-        missing = [value for value in old.values or () if value not in (new.values or ())]
-        if missing or old.values is None:
+        before, after = old.values or (), new.values or ()
+        missing = [value for value in before if value not in after]
+        if missing or old.is_range:
             lost = shown(missing) if missing else "its range"
             problems.append(f"{argument}: lacks {lost} of the axis: {_ANOTHER_RUN}")
             continue
-        added = tuple(value for value in new.values or () if value not in old.values)
-        axes[path] = old.model_copy(update={"values": old.values + added})
+        added = tuple(value for value in after if value not in before)
+        axes[path] = old.model_copy(update={"values": before + added})
     if problems:
         return space
     try:
@@ -214,7 +205,3 @@ def _with_more_values(space: Space, arguments: Mapping[str, Argument], problems:
         return space
     problems += impossible_combinations(larger)
     return larger
-
-
-def _description(axis: Axis, values: Sequence[Any]) -> dict[str, Any]:
-    return {"values": list(values), "when": dict(axis.when)}
