@@ -104,10 +104,10 @@ class Checker:
 
 
 def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | None:
-    """Return the space that a draft asks for, or None if problems were added.
+    """Return the space that a draft describes, or None if problems were added.
 
     Args:
-        draft: What the file and the command line ask for.
+        draft: The space from its file and the command line.
         problems: Receives a line for each mistake.
         notes: Receives a line for each axis that is left out because its condition never holds.
     """

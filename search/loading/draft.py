@@ -1,4 +1,4 @@
-"""A space as its file and the command line ask for it, not yet validated."""
+"""A space from its file and the command line, not yet validated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ AXIS_KEYS = tuple(name for name in Axis.model_fields if name != "path")
 
 @dataclass
 class Draft:
-    """A space as its file and the command line ask for it.
+    """A space from its file and the command line.
 
     Attributes:
         name: The file's name.
@@ -109,7 +109,7 @@ class Draft:
 
 
 def draft_from_file(name: str, content: Mapping[str, Any], problems: list[str], source: str) -> Draft:
-    """Return the draft that a space's file asks for, and add a problem for each unknown key."""
+    """Return the draft of a space's file, and add a problem for each unknown key."""
     unknown = [key for key in content if key not in SPACE_KEYS]
     problems += (f"{source}: {key}: unknown key{nearest(key, SPACE_KEYS)}" for key in unknown)
     sections = {}

@@ -1,4 +1,4 @@
-"""A run's configuration, as the command line asks for it."""
+"""From a command line to the configuration of a run."""
 
 import math
 import shutil
@@ -53,7 +53,7 @@ class Request:
 
 
 def load(arguments: Sequence[str]) -> RunConfig:
-    """Return the configuration that a command line asks for.
+    """Return the configuration of a run from its arguments.
 
     Raises:
         UserError: With a line for each mistake.
@@ -62,7 +62,7 @@ def load(arguments: Sequence[str]) -> RunConfig:
 
 
 def read_request(arguments: Sequence[str]) -> Request:
-    """Return what a command line asks for.
+    """Parse and validate the arguments of a run.
 
     Raises:
         UserError: With a line for each mistake.

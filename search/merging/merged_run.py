@@ -194,9 +194,7 @@ def write_run(
     config.yaml is written last: without it, a folder is not a run.
     """
     with _all_or_nothing(folder) as new:
-        store = store_of(new.path)
-        store.make_folder(new.path)
-        store.make_folder(new.trials)
+        store_of(new.path).make_folder(new.trials)
         journal = open_log(new.journal, config.run, lambda line: None, lambda: None)
         study_id = journal.storage.create_new_study([StudyDirection.MAXIMIZE], config.run)
         records = []

@@ -214,7 +214,7 @@ def tear_history(folder: RunFolder) -> None:
     path.write_text("\n".join([json.dumps({**values, "score": values["score"] / 2}), *lines[1:], ""]))
 
 
-def test_incompatible_runs_are_refused_with_all_reasons(machine: Machine) -> None:
+def test_incompatible_runs(machine: Machine) -> None:
     machine.run("a", num_trials=2)
     machine.run("seed", num_trials=1, seed=5)
     machine.run("longer", num_trials=1, base=changed(max_updates=6))
@@ -326,7 +326,7 @@ def intervene(machine: Machine, folder: RunFolder, number: int, **changes: Any) 
     study.close()
 
 
-def test_interventions_name_the_trials_of_the_merged_run(machine: Machine) -> None:
+def test_interventions_are_renumbered(machine: Machine) -> None:
     shards = [machine.run(f"map.{i}of2", shard=f"{i}/2", keep="all") for i in (1, 2)]
     intervene(machine, shards[1], 1, layer_norm=True)
     intervene(machine, shards[0], 0, start_from="map.1of2/2")
@@ -359,7 +359,7 @@ def test_the_map_of_a_merged_run(machine: Machine, capsys: pytest.CaptureFixture
     assert made.failure_map.outcomes["failed"] + made.failure_map.outcomes["learned"] == 8
 
 
-def test_sources_and_target_may_lie_in_an_object_store(machine: Machine, s3_storage: AnyPath) -> None:
+def test_merge_across_object_stores(machine: Machine, s3_storage: AnyPath) -> None:
     whole = machine.run("whole")
     for i in (1, 2, 3):
         machine.run(f"map.{i}of3", shard=f"{i}/3", leave=0 if i == 1 else None)
@@ -371,7 +371,7 @@ def test_sources_and_target_may_lie_in_an_object_store(machine: Machine, s3_stor
     assert trials(folder) == trials(whole)
 
 
-def test_nothing_of_a_merge_is_written_where_a_source_cannot_be_read(machine: Machine) -> None:
+def test_unreadable_source(machine: Machine) -> None:
     machine.run("a", num_trials=1)
     folder = machine.run("b", num_trials=1)
     Path(str(folder.config)).write_text("run: b\n")
