@@ -8,11 +8,10 @@ from rich.text import Text
 
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
-from failmap.search.commands.arguments import is_true
 from failmap.search.commands.help import JSON, HelpPage, Section
 from failmap.search.input_checks import check_files, check_weights
 from failmap.search.loading import Request, read_request
-from failmap.search.loading.cli_args import CONF
+from failmap.search.loading.cli_args import CONF, is_true
 from failmap.search.loading.fields import GROUPS
 from failmap.search.loading.request import DEFAULT_SPACE
 from failmap.search.terminal.view import SafeConsole
@@ -20,40 +19,17 @@ from failmap.search.terminal.view import SafeConsole
 #: Arguments that `run` does not have.
 RANGE_TEST, PICTURE = "range_test", "picture"
 DEFAULT_PICTURE = "range_test.png"
-#: Exit statuses: nothing fails; a check fails. A user's mistake is 2, as everywhere.
-PASSED, FAILED = 0, 1
 
 
-def help_page() -> HelpPage:
-    """Return the command's help."""
-    keys = [
-        (RANGE_TEST, "try growing learning rates on the first trial (true or false; default false)"),
-        (PICTURE, f"file for the picture of that test (text; default {DEFAULT_PICTURE})"),
-        JSON,
-    ]
-    return HelpPage(
-        "[KEY=VALUE ...] [--json]",
-        "Check trials before they are trained, in less than a minute: shapes, loss, gradients, leaks, the "
-        "loss floor of the output, how far the signal reaches, whether one batch can be memorised, "
-        "baselines, duplicates. Each finding is pass, warn or fail, with a number and what to try "
-        "(docs/preflight.md).",
-        [
-            ("", f"the default: space={DEFAULT_SPACE}"),
-            ("space=supervision", "the smallest and largest trials of a space"),
-            ("task=parity model=lstm model.depth=5", "exactly this trial"),
-            ("task=adding train.optimizer=sgd range_test=true", "with a learning-rate range test"),
-        ],
-        [Section("Arguments, besides those of the command run:", keys)],
-        "If arguments set a trial and space= is missing, exactly that trial is checked; of several values "
-        "the first counts. Exit status: 0 if nothing fails, 1 if a check fails, 2 for a mistake in the "
-        "arguments.",
-    )
+def check(arguments: Sequence[str], as_json: bool = False) -> int:
+    """Check trials before they are trained, in less than a minute: shapes, loss, gradients, leaks, the loss
+    floor of the output, how far the signal reaches, whether one batch can be memorised, baselines,
+    duplicates. Each finding is pass, warn or fail, with a number and what to try (docs/preflight.md).
 
-
-def main(arguments: Sequence[str], as_json: bool = False) -> int:
-    """Run the command and return its exit status. Raises UserError for a user's mistakes."""
-    own, others = _own_arguments(arguments)
-    picture = _picture(own, is_true(own, RANGE_TEST, default=False))
+    If arguments set a trial and space= is missing, exactly that trial is checked; of several values the first
+    counts. Exit status: 0 if nothing fails, 1 if a check fails, 2 for a mistake in the arguments.
+    """
+    picture, others = _read_range_test(arguments)
     request = read_check_request(others)
     check_files(request.config)
     check_weights(request.config)
@@ -73,7 +49,24 @@ def main(arguments: Sequence[str], as_json: bool = False) -> int:
         print(json.dumps(to_json(report), indent=2, allow_nan=False))
     else:
         show(report, console)
-    return FAILED if report.status == "fail" else PASSED
+    return 1 if report.status == "fail" else 0
+
+
+def check_help() -> HelpPage:
+    """Return the help of `check`."""
+    examples = [
+        ("", f"the default: space={DEFAULT_SPACE}"),
+        ("space=supervision", "the smallest and largest trials of a space"),
+        ("task=parity model=lstm model.depth=5", "exactly this trial"),
+        ("task=adding train.optimizer=sgd range_test=true", "with a learning-rate range test"),
+    ]
+    keys = [
+        (RANGE_TEST, "try growing learning rates on the first trial (true or false; default false)"),
+        (PICTURE, f"file for the picture of that test (text; default {DEFAULT_PICTURE})"),
+        JSON,
+    ]
+    sections = [Section("Arguments, besides those of the command run:", keys)]
+    return HelpPage(check, "[KEY=VALUE ...] [--json]", examples, sections)
 
 
 def read_check_request(arguments: Sequence[str]) -> Request:
@@ -92,8 +85,8 @@ def read_check_request(arguments: Sequence[str]) -> Request:
     return request
 
 
-def _own_arguments(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the check's own arguments by key, and all others."""
+def _read_range_test(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """Return the file for the range test's picture, or None if there is no test, and the other arguments."""
     own: dict[str, str] = {}
     others: list[str] = []
     for argument in arguments:
@@ -102,18 +95,13 @@ def _own_arguments(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]
             own[key] = value
         else:
             others.append(argument)
-    return own, others
-
-
-def _picture(own: dict[str, str], is_tested: bool) -> Path | None:
-    """Return the file for the range test's picture, or None if there is no test."""
-    if not is_tested:
+    if not is_true(own, RANGE_TEST, default=False):
         if PICTURE in own:
             raise UserError(f"{PICTURE}={own[PICTURE]}: there is no picture without {RANGE_TEST}=true")
-        return None
+        return None, others
     path = Path(own.get(PICTURE) or DEFAULT_PICTURE)
     if path.suffix != ".png":
         raise UserError(f"{PICTURE}={path}: must end in .png")
     if not path.parent.is_dir():
         raise UserError(f"{PICTURE}={path}: no such folder")
-    return path
+    return path, others

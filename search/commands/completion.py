@@ -61,25 +61,21 @@ complete -c failmap -f
 """
 
 
-def help_page() -> HelpPage:
-    """Return the command's help."""
-    shells = [(shell, effect) for shell, (_, effect) in _SHELLS.items()]
-    return HelpPage(
-        "|".join(_SHELLS),
-        "Print a script that completes commands, their keys, and the names of spaces, budgets, clusters, "
-        "tasks, networks and runs.",
-        [],
-        [Section("Shells:", shells)],
-    )
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command and return its exit status. Raises UserError for a user's mistakes."""
+def completion(arguments: Sequence[str]) -> int:
+    """Print a script that completes commands, their keys, and the names of spaces, budgets, clusters, tasks,
+    networks and runs.
+    """
     if len(arguments) != 1 or arguments[0] not in _SHELLS:
         given = " ".join(arguments)
         raise UserError(f"completion {given}: which shell?{nearest(given, _SHELLS)}")
     print(_SHELLS[arguments[0]][0](), end="")
     return 0
+
+
+def completion_help() -> HelpPage:
+    """Return the help of `completion`."""
+    shells = [(shell, effect) for shell, (_, effect) in _SHELLS.items()]
+    return HelpPage(completion, "|".join(_SHELLS), [], [Section("Shells:", shells)])
 
 
 def _values() -> dict[str, list[str]]:
@@ -93,10 +89,8 @@ def _keys(name: str) -> list[str]:
     keys = COMMANDS[name].help_page().keys
     if name in ("check", "submit", "manifest"):
         keys += COMMANDS["run"].help_page().keys
-    is_key = name != "completion"
-    return [
-        f"{key}=" if is_key and not key.startswith("-") else key for key in dict.fromkeys([*keys, "--help"])
-    ]
+    suffix = "" if name == "completion" else "="
+    return [key if key.startswith("-") else f"{key}{suffix}" for key in dict.fromkeys([*keys, "--help"])]
 
 
 def _bash() -> str:

@@ -1,7 +1,8 @@
 """Help pages of commands, rendered from the configuration's fields, so that keys and defaults are right."""
 
+import inspect
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -21,6 +22,7 @@ _INDENT = 30
 
 #: A key, or a name, and its meaning.
 Row = tuple[str, str]
+RUN: Row = ("run", "name of the run (required)")
 STORAGE: Row = ("storage", "folder that holds runs, also s3://BUCKET/FOLDER (text; default runs)")
 JSON: Row = ("--json", "print JSON on standard output, and everything else on standard error (docs/json.md)")
 
@@ -45,64 +47,48 @@ class HelpPage:
     """The help of one command.
 
     Attributes:
+        command: The function of the command's name. The first paragraph of its docstring is the page's
+            first, and the others, if any, are its last ones.
         usage: The command's arguments.
-        about: One paragraph.
         examples: Arguments, and what they do.
         sections: The command's arguments in parts.
-        notes: A last paragraph.
     """
 
+    command: Callable[..., int]
     usage: str
-    about: str
     examples: Sequence[tuple[str, str]]
     sections: Sequence[Section]
-    notes: str = ""
 
     @property
     def keys(self) -> list[str]:
-        """The arguments, flags included."""
-        return [
-            key
-            for section in self.sections
-            if section.are_keys
-            for row in section.rows
-            for key in keys_of(row)
-        ]
+        """The arguments, flags included. A row may describe several, or a pattern that is none."""
+        names = [name for section in self.sections if section.are_keys for name, _ in section.rows]
+        return [key for name in names for key in name.split(", ") if not key.endswith("*")]
 
-    def render(self, command: str) -> str:
+    def render(self) -> str:
         """Return the page as text."""
-        typed = " ".join(program(command))
-        lines = [f"usage: {typed} {self.usage}", "", *textwrap.wrap(self.about, WIDTH), ""]
-        for position, (arguments, effect) in enumerate(self.examples):
-            lines += ["Examples:"] * (position == 0) + [f"  {typed} {arguments}".rstrip(), f"      {effect}"]
-        lines += [""] * bool(self.examples)
+        typed = " ".join(program(self.command.__name__))
+        about, *notes = inspect.cleandoc(self.command.__doc__ or "").split("\n\n")
+        lines = [f"usage: {typed} {self.usage}", "", *textwrap.wrap(about, WIDTH), ""]
+        if self.examples:
+            lines += ["Examples:"]
+            for arguments, effect in self.examples:
+                lines += [f"  {typed} {arguments}".rstrip(), f"      {effect}"]
+            lines += [""]
         for section in self.sections:
             lines += textwrap.wrap(section.title, WIDTH)
-            for row in section.rows:
-                lines += _columns(*row)
+            for key, text in section.rows:
+                first = f"  {key}".ljust(_INDENT - 1) + " "
+                lines += textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * _INDENT)
             lines += [""]
-        lines += [*textwrap.wrap(self.notes, WIDTH), ""] * bool(self.notes)
+        for note in notes:
+            lines += [*textwrap.wrap(note, WIDTH), ""]
         return "\n".join(lines)
-
-
-def keys_of(row: Row) -> list[str]:
-    """Return the arguments that a row describes: several, separated by commas, or none for a pattern."""
-    return [key for key in row[0].split(", ") if not key.endswith("*")]
-
-
-def _columns(key: str, text: str) -> list[str]:
-    first = f"  {key}".ljust(_INDENT - 1) + " "
-    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * _INDENT)
-
-
-def field_row(key: str, field: FieldInfo) -> Row:
-    """Return a row with a field's description, type and default."""
-    return key, meaning(field)
 
 
 def run_rows(*keys: str) -> list[Row]:
     """Return the rows of fields of a run."""
-    return [field_row(key, RunConfig.model_fields[key]) for key in keys]
+    return [(key, meaning(RunConfig.model_fields[key])) for key in keys]
 
 
 def model_rows(prefix: str, model: type[BaseModel]) -> Iterator[Row]:
@@ -112,7 +98,7 @@ def model_rows(prefix: str, model: type[BaseModel]) -> Iterator[Row]:
             yield f"{prefix}{name}.*", " ".join((field.annotation.__doc__ or "").split())
             yield from model_rows(f"{prefix}{name}.", field.annotation)
         elif name != "name":
-            yield field_row(f"{prefix}{name}", field)
+            yield f"{prefix}{name}", meaning(field)
 
 
 def group_sections(group: Group) -> list[Section]:
@@ -122,13 +108,10 @@ def group_sections(group: Group) -> list[Section]:
     for name in shipped(group):
         content = ", ".join(f"{key}={shown(value)}" for key, value in read_group(group, name)[1].items())
         files.append((name, content + " (default here)" * (name == default)))
-    keys = [
-        (group, "one of these names, or a path that ends in .yaml"),
-        *model_rows(f"{group}.", RUN_GROUPS[group]),
-    ]
+    title, about = group.capitalize(), (group, "one of these names, or a path that ends in .yaml")
     return [
-        Section(f"{group.capitalize()} ({group}=NAME):", files, are_keys=False),
-        Section(f"{group.capitalize()}, key by key:", keys),
+        Section(f"{title} ({group}=NAME):", files, are_keys=False),
+        Section(f"{title}, key by key:", [about, *model_rows(f"{group}.", RUN_GROUPS[group])]),
     ]
 
 
@@ -139,14 +122,14 @@ def meaning(field: FieldInfo) -> str:
 
 
 def _type_name(annotation: Any) -> str:
-    if get_origin(annotation) is Literal:
-        return " | ".join(map(str, get_args(annotation)))
-    if get_origin(annotation) is Annotated:
-        return _type_name(get_args(annotation)[0])
-    if get_origin(annotation) is dict:
-        name, value = get_args(annotation)
-        return f"{{{_type_name(name)}: {_type_name(value)}, ...}}"
-    if get_origin(annotation) in (Union, UnionType):
-        return " or ".join(_type_name(part) for part in get_args(annotation))
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(map(str, parts))
+    if origin is Annotated:
+        return _type_name(parts[0])
+    if origin is dict:
+        return f"{{{_type_name(parts[0])}: {_type_name(parts[1])}, ...}}"
+    if origin in (Union, UnionType):
+        return " or ".join(map(_type_name, parts))
     names = {int: "whole number", float: "number", bool: "true or false", str: "text", NoneType: "none"}
     return names[annotation]

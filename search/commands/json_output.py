@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from failmap.analysis.diagnosis import Evidence
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.reporting import Report
@@ -17,27 +16,24 @@ from failmap.search.cost import machine_factor
 from failmap.search.plan import make_plan
 
 #: Incremented when a key changes its meaning or disappears; keys may be added at any time.
-PLAN_SCHEMA = REPORT_SCHEMA = 1
+SCHEMA = 1
 
 
 def print_plan(config: RunConfig, factor: float | None = None) -> None:
-    """Print the plan of a run. Train for a second to measure this machine if `factor` is None."""
-    _print(plan_as_json(config, machine_factor() if factor is None else factor))
-
-
-def plan_as_json(config: RunConfig, factor: float) -> dict[str, Any]:
-    """Return the plan of a run.
+    """Print the plan of a run.
 
     Args:
         config: The run's.
-        factor: Seconds that this machine takes for a nominal core-second.
+        factor: Seconds that this machine takes for a nominal core-second; None to train for a second and
+            measure it.
     """
-    plan, space, budget = make_plan(config, factor), config.space, config.budget
+    plan = make_plan(config, machine_factor() if factor is None else factor)
+    space, budget = config.space, config.budget
     positions = {cell: position for position, cell in enumerate(plan.order)}
     roles = {path: role for role, path in space.map.model_dump(exclude_none=True).items()}
     default_seconds = plan.total_seconds * budget.seeds / plan.num_slots
-    return {
-        "schema": PLAN_SCHEMA,
+    printed = {
+        "schema": SCHEMA,
         "run": config.run,
         "question": space.question,
         "axes": [
@@ -62,21 +58,17 @@ def plan_as_json(config: RunConfig, factor: float) -> dict[str, Any]:
             for cell, seconds in plan.seconds.items()
         ],
     }
+    _print(printed)
 
 
 def print_report(report: Report) -> None:
     """Print the failure map of a run, and the files of its report."""
-    _print(report_as_json(report))
-
-
-def report_as_json(report: Report) -> dict[str, Any]:
-    """Return the failure map of a run, and the files of its report."""
     run, failure_map = report.run, report.failure_map
     names = ("index.html", "failure_map.png", "trials.csv", "cells.csv", "rescue.csv")
     files = [run.folder.table, *(run.folder.report / name for name in names)]
     roles = ("x", "y", "facet")
-    return {
-        "schema": REPORT_SCHEMA,
+    printed = {
+        "schema": SCHEMA,
         "run": run.folder.name,
         "title": asdict(failure_map.title),
         "axes": [
@@ -88,10 +80,12 @@ def report_as_json(report: Report) -> dict[str, Any]:
         "cells": [_cell(run, failure_map, key, cell) for key, cell in failure_map.cells.items()],
         "files": [str(path) for path in files if store_of(path).exists(path)],
     }
+    _print(printed)
 
 
 def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dict[str, Any]:
     verdict, tally, diagnosis = cell.verdict, cell.verdict.tally, cell.diagnosis
+    evidence = () if diagnosis is None else diagnosis.evidence
     return {
         "labels": {path: _label(run, path, text) for path, text in zip(failure_map.paths, key, strict=True)},
         "state": verdict.state,
@@ -108,14 +102,13 @@ def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dic
         "cause": None if diagnosis is None else diagnosis.cause,
         "cause_share": None if diagnosis is None else diagnosis.num_trials / diagnosis.num_failed,
         "confidence": None if diagnosis is None else diagnosis.confidence,
-        "evidence": [] if diagnosis is None else [_evidence(one) for one in diagnosis.evidence],
+        "evidence": [
+            {"text": one.told, "values": one.values, "layer": one.layer, "update": one.update}
+            for one in evidence
+        ],
         "trial_numbers": list(cell.numbers),
         "intervention_numbers": list(cell.interventions),
     }
-
-
-def _evidence(one: Evidence) -> dict[str, Any]:
-    return {"text": one.told, "values": one.values, "layer": one.layer, "update": one.update}
 
 
 def _label(run: Run, path: str, text: str) -> Any:

@@ -1,48 +1,66 @@
 """The command that merges shards or runs into one run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from failmap.run_folder.command_lines import command_line, program
-from failmap.run_folder.errors import UserError, printable
+from failmap.run_folder.errors import UserError, nearest, printable
+from failmap.run_folder.paths import RunFolder, name_problem
+from failmap.run_folder.storage import AnyPath, parse_location, store_of
 from failmap.run_folder.wording import quantity
 from failmap.search.commands.help import STORAGE, HelpPage, Section
-from failmap.search.merging.request import MergeRequest, read_merge
+from failmap.search.loading.cli_args import read_run_arguments
+from failmap.search.shards import shard_of_name
 
 #: The most trials that a message names.
 _MAX_NAMED = 10
 
 
-def help_page() -> HelpPage:
-    """Return the command's help."""
+@dataclass(frozen=True)
+class MergeRequest:
+    """The runs to merge.
+
+    Attributes:
+        folders: The folders of at least two runs.
+        target: The folder of the merged run, which does not exist.
+        storage: The storage of the merged run, as the user named it.
+    """
+
+    folders: tuple[RunFolder, ...]
+    target: RunFolder
+    storage: str
+
+
+def merge(arguments: Sequence[str]) -> int:
+    """Merge the shards of a run, or several runs of the same space, into one run. The sources do not change.
+    Unfinished trials continue from their checkpoints when the merged run is resumed.
+
+    Refused, with all reasons at once: runs of different spaces, criteria, update budgets or seeds; a shard
+    that occurs twice; a trial that two runs have with different histories; a run that has a driver; a corrupt
+    run.
+    """
+    for line in merge_runs(read_merge(arguments), [*program("merge"), *arguments]):
+        print(printable(line))
+    return 0
+
+
+def merge_help() -> HelpPage:
+    """Return the help of `merge`."""
     keys = [
         ("run", "the shards of this run: NAME.1of5, NAME.2of5, ...; or runs by their names: A,B (required)"),
         STORAGE,
         ("from", "further folders that hold runs, or runs' own folders, separated by commas"),
         ("into", "the merged run's name (default: NAME, if shards of one run are merged)"),
     ]
-    return HelpPage(
-        "run=NAME [storage=FOLDER] [from=FOLDER,FOLDER ...] [into=NAME]",
-        "Merge the shards of a run, or several runs of the same space, into one run. The sources do not "
-        "change. Unfinished trials continue from their checkpoints when the merged run is resumed.",
-        [
-            ("run=lstm_depth from=/mnt/anna/runs,s3://bucket/runs", "the shards that three machines made"),
-            ("run=monday,tuesday into=both", "two runs of the same space"),
-        ],
-        [Section("Arguments:", keys)],
-        "Refused, with all reasons at once: runs of different spaces, criteria, update budgets or seeds; a "
-        "shard that occurs twice; a trial that two runs have with different histories; a run that has a "
-        "driver; a corrupt run.",
-    )
+    examples = [
+        ("run=lstm_depth from=/mnt/anna/runs,s3://bucket/runs", "the shards that three machines made"),
+        ("run=monday,tuesday into=both", "two runs of the same space"),
+    ]
+    usage = "run=NAME [storage=FOLDER] [from=FOLDER,FOLDER ...] [into=NAME]"
+    return HelpPage(merge, usage, examples, [Section("Arguments:", keys)])
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command and return its exit status. Raises UserError for a user's mistakes."""
-    for line in merge(read_merge(arguments), [*program("merge"), *arguments]):
-        print(printable(line))
-    return 0
-
-
-def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
+def merge_runs(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     """Merge runs, and return lines that report the result.
 
     Args:
@@ -56,7 +74,6 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     from failmap.search.allocation.map_allocation import shard_cells
     from failmap.search.merging.merged_run import merge_trials, write_run
     from failmap.search.merging.sources import (
-        Source,
         absent_shards,
         harmless_differences,
         incompatibilities,
@@ -65,8 +82,7 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
     )
     from failmap.search.new_run import resume_command
 
-    sources: list[Source] = []
-    problems: list[str] = []
+    sources, problems = [], list[str]()
     for folder in request.folders:
         try:
             sources.append(read_source(folder))
@@ -77,7 +93,9 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
         config = merged_config(sources, run=request.target.name, storage=request.storage)
         order = {cell: position for position, cell in enumerate(shard_cells(config))}
         gathered = merge_trials(sources, order)
-        problems += _some(gathered.problems)
+        problems += gathered.problems[:_MAX_NAMED]
+        if (more := len(gathered.problems) - _MAX_NAMED) > 0:
+            problems.append(f"and {more} more of this kind")
     if problems or unlike:
         raise UserError(*unlike, *problems)
     try:
@@ -99,19 +117,87 @@ def merge(request: MergeRequest, typed: Sequence[str]) -> list[str]:
         repeated = quantity(gathered.num_repeated, "trial")
         lines.append(f"{repeated} were in two runs, with the same histories, and were taken once")
     lines += (f"note: {line}" for line in harmless_differences(sources))
+    storage = [] if request.storage == "runs" else [f"storage={request.storage}"]
     return [
         *lines,
-        f"report:        {command_line('report', *_run_arguments(request))}",
+        f"report:        {command_line('report', f'run={request.target.name}', *storage)}",
         f"continue with: {resume_command(request.target)}",
     ]
 
 
-def _run_arguments(request: MergeRequest) -> list[str]:
-    storage = [] if request.storage == "runs" else [f"storage={request.storage}"]
-    return [f"run={request.target.name}", *storage]
+def read_merge(arguments: Sequence[str]) -> MergeRequest:
+    """Return the runs that a command line asks to merge.
+
+    Raises:
+        UserError: An argument is wrong; one line for each mistake.
+    """
+    settings = read_run_arguments(arguments, ("from", "into"))
+    storage, names = settings["storage"], [name for name in settings["run"].split(",") if name]
+    storages = list(dict.fromkeys([storage, *filter(None, settings.get("from", "").split(","))]))
+    problems = [f"run={name}: {problem}" for name in names if (problem := name_problem(name))]
+    into = settings.get("into") or _common_name(names)
+    if into is None:
+        raise UserError(*problems, "into=NAME is missing: the name of the merged run")
+    if problem := name_problem(into):
+        problems.append(f"into={into}: {problem}")
+    elif shard_of_name(into)[1] is not None:
+        problems.append(f"into={into}: this form of name is for shards")
+    if problems:
+        raise UserError(*problems)
+    target = RunFolder(parse_location(storage) / into)
+    locations = [parse_location(each) for each in storages]
+    folders = _find(names, locations)
+    if store_of(target.path).exists(target.path):
+        problems.append(f"{target.path} exists already: give the merged run another name by into=NAME")
+    searched, none = ", ".join(storages), "no such run, and no shard of it, in"
+    found = {name for folder in folders for name in (folder.name, shard_of_name(folder.name)[0])}
+    if not folders:
+        known = sorted({shard_of_name(name)[0] for location in locations for name in _runs(location)})
+        problems.append(f"run={settings['run']}: {none} {searched}{nearest(names[0], known)}")
+    elif len(folders) == 1:
+        problems.append(
+            f"{folders[0].path} is the only one in {searched}: name the folder of the others by from=FOLDER"
+        )
+    elif len(names) > 1:
+        problems += (f"run={name}: {none} {searched}" for name in names if name not in found)
+    if problems:
+        raise UserError(*problems)
+    return MergeRequest(tuple(folders), target, storage)
 
 
-def _some(problems: Sequence[str]) -> list[str]:
-    """Return the first problems, and how many more there are."""
-    more = len(problems) - _MAX_NAMED
-    return [*problems[:_MAX_NAMED], *([f"and {more} more of this kind"] if more > 0 else [])]
+def _common_name(names: Sequence[str]) -> str | None:
+    """Return the run of which all names are shards, or None if there is no single one."""
+    whole = {shard_of_name(name)[0] for name in names}
+    is_clear = len(names) == 1 or all(shard_of_name(name)[1] for name in names)
+    return whole.pop() if len(whole) == 1 and is_clear else None
+
+
+def _find(names: Sequence[str], storages: Sequence[AnyPath]) -> list[RunFolder]:
+    """Return the runs of these names in all storages, in a fixed order; shards if no run has the name.
+
+    A storage that is itself a run's folder is included, whatever its name.
+    """
+    found: dict[str, RunFolder] = {}
+    for storage in storages:
+        if store_of(storage).exists(RunFolder(storage).config):
+            paths = [storage]
+        else:
+            runs = _runs(storage)
+            paths = [storage / run for name in names for run in _named(name, runs)]
+        found |= {str(path.resolve()): RunFolder(path) for path in paths}
+    return sorted(found.values(), key=lambda folder: (*_order(folder.name), str(folder.path)))
+
+
+def _named(name: str, runs: Sequence[str]) -> list[str]:
+    """Return the run of a name, or its shards."""
+    return [name] if name in runs else [run for run in runs if shard_of_name(run)[0] == name != run]
+
+
+def _order(name: str) -> tuple[str, int, int]:
+    whole, shard = shard_of_name(name)
+    return (whole, 0, 0) if shard is None else (whole, shard.count, shard.index)
+
+
+def _runs(storage: AnyPath) -> list[str]:
+    store = store_of(storage)
+    return [name for name in store.list_folders(storage) if store.exists(RunFolder(storage / name).config)]

@@ -12,33 +12,19 @@ from rich.text import Text
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import store_of
-from failmap.search.commands.arguments import is_true, read_run_arguments
-from failmap.search.commands.help import STORAGE, HelpPage, Section
+from failmap.search.commands.help import RUN, STORAGE, HelpPage, Section
 from failmap.search.lease import driver_of
 from failmap.search.lease_terms import DEFAULT_TIMING, Owner, Terms
 from failmap.search.loading import locate
+from failmap.search.loading.cli_args import is_true, read_run_arguments
 from failmap.search.new_run import report_disk_errors, resume_command
 from failmap.search.terminal.view import SafeConsole
 
 
-def help_page() -> HelpPage:
-    """Return the command's help."""
-    keys = [
-        ("run", "name of the run (required)"),
-        STORAGE,
-        ("wait", "wait until the driver has ended (true or false; default true)"),
-    ]
-    return HelpPage(
-        "run=NAME [storage=FOLDER] [wait=false]",
-        "Ask the driver of a run to save its running trials and end, from any machine that sees the storage. "
-        "A cluster's job that is ended in this way counts as done, and is not started again.",
-        [("run=lstm_depth", "save and end, and wait until it has ended")],
-        [Section("Arguments:", keys)],
-    )
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command and return its exit status. Raises UserError for a user's mistakes."""
+def stop(arguments: Sequence[str]) -> int:
+    """Ask the driver of a run to save its running trials and end, from any machine that sees the storage. A
+    cluster's job that is ended in this way counts as done, and is not started again.
+    """
     settings = read_run_arguments(arguments, ("wait",))
     is_waiting = is_true(settings, "wait", default=True)
     folder, _ = locate([f"{key}={settings[key]}" for key in ("run", "storage")])
@@ -58,6 +44,14 @@ def main(arguments: Sequence[str]) -> int:
                 console.print(Text(_wait_for_end(folder, owner)), soft_wrap=True)
     console.print(Text(f"Continue with\n  {resume_command(folder)}"), soft_wrap=True)
     return 0
+
+
+def stop_help() -> HelpPage:
+    """Return the help of `stop`."""
+    wait = ("wait", "wait until the driver has ended (true or false; default true)")
+    examples = [("run=lstm_depth", "save and end, and wait until it has ended")]
+    sections = [Section("Arguments:", [RUN, STORAGE, wait])]
+    return HelpPage(stop, "run=NAME [storage=FOLDER] [wait=false]", examples, sections)
 
 
 def _ask(folder: RunFolder, owner: Owner) -> None:

@@ -12,31 +12,36 @@ from failmap.run_folder.errors import UserError, nearest, run_program
 if TYPE_CHECKING:
     from failmap.search.commands.help import HelpPage
 
+_HELP = {"--help", "-h"}
+
 
 @dataclass(frozen=True)
 class Command:
-    """One command. Its module in `failmap.search.commands` has its name.
+    """One command: two functions of a module in `failmap.search.commands`.
 
-    The module is imported when the command runs, because most modules import torch, Ray or pandas. It has
-    `main(arguments)`, which parses the arguments, does the work and returns the exit status, and
-    `help_page()`, which lists the arguments. If `has_json`, `main` takes `as_json=True` as well.
+    The module is imported when the command runs, because most modules import torch, Ray or pandas. The
+    function of the command's name takes the arguments, does the work and returns the exit status. Its
+    docstring opens the help. `NAME_help()` returns the help page. If `has_json`, the command takes
+    `as_json=True` as well.
 
     Attributes:
         name: What users type.
+        module: The module's name.
         summary: One line for `failmap --help`.
         has_json: Whether the command takes `--json` (docs/json.md).
     """
 
     name: str
+    module: str
     summary: str
     has_json: bool = False
 
     def run(self, arguments: Sequence[str]) -> int:
         """Run the command and return its exit status. Raises UserError for a user's mistakes."""
         if _HELP & set(arguments):
-            print(self.help_page().render(self.name), end="")
+            print(self.help_page().render(), end="")
             return 0
-        handler = import_module(f"failmap.search.commands.{self.name}").main
+        handler = getattr(import_module(f"failmap.search.commands.{self.module}"), self.name)
         if self.has_json:
             handler = partial(handler, as_json="--json" in arguments)
             arguments = [argument for argument in arguments if argument != "--json"]
@@ -45,30 +50,29 @@ class Command:
 
     def help_page(self) -> "HelpPage":
         """Return what `--help` prints."""
-        page: HelpPage = import_module(f"failmap.search.commands.{self.name}").help_page()
+        module = import_module(f"failmap.search.commands.{self.module}")
+        page: HelpPage = getattr(module, f"{self.name}_help")()
         return page
 
-
-_HELP = {"--help", "-h"}
 
 COMMANDS = {
     entry.name: entry
     for entry in (
         Command(
-            "run", "search where recurrent networks stop learning, and draw a failure map", has_json=True
+            "run", "running", "search where recurrent networks stop learning, and draw a failure map", True
         ),
-        Command("resume", "continue a run"),
-        Command("status", "show the progress of runs", has_json=True),
-        Command("stop", "ask the driver of a run to save and end"),
-        Command("check", "check trials before they are trained", has_json=True),
-        Command("rescue", "try fixes in the cells that fail"),
-        Command("ablate", "find what a recipe that learned depends on"),
-        Command("report", "write a run's report", has_json=True),
-        Command("signals", "print one signal over a run's cells"),
-        Command("merge", "merge the shards of a run, or several runs, into one"),
-        Command("submit", "run a search as a job of a Ray cluster"),
-        Command("manifest", "print the files that start a cluster and a run on it"),
-        Command("completion", "print a shell's completion of commands and their arguments"),
+        Command("resume", "running", "continue a run"),
+        Command("status", "reading", "show the progress of runs", has_json=True),
+        Command("stop", "stop", "ask the driver of a run to save and end"),
+        Command("check", "check", "check trials before they are trained", has_json=True),
+        Command("rescue", "interventions", "try fixes in the cells that fail"),
+        Command("ablate", "interventions", "find what a recipe that learned depends on"),
+        Command("report", "reading", "write a run's report", has_json=True),
+        Command("signals", "reading", "print one signal over a run's cells"),
+        Command("merge", "merge", "merge the shards of a run, or several runs, into one"),
+        Command("submit", "clusters", "run a search as a job of a Ray cluster"),
+        Command("manifest", "clusters", "print the files that start a cluster and a run on it"),
+        Command("completion", "completion", "print a shell's completion of commands and their arguments"),
     )
 }
 
@@ -95,15 +99,13 @@ def _run_any(arguments: Sequence[str]) -> int:
 def overview() -> str:
     """Return what `failmap --help` prints."""
     width = max(map(len, COMMANDS)) + 2
-    return "\n".join(
-        [
-            "usage: failmap COMMAND [key=value ...]",
-            "",
-            "Failmap shows where recurrent networks stop learning, why, and what fixes it.",
-            "",
-            *(f"  {entry.name:<{width}}{entry.summary}" for entry in COMMANDS.values()),
-            "",
-            "`failmap COMMAND --help` lists the keys of a command.",
-            "",
-        ]
-    )
+    listed = "\n".join(f"  {entry.name:<{width}}{entry.summary}" for entry in COMMANDS.values())
+    return f"""\
+usage: failmap COMMAND [key=value ...]
+
+Failmap shows where recurrent networks stop learning, why, and what fixes it.
+
+{listed}
+
+`failmap COMMAND --help` lists the keys of a command.
+"""

@@ -1,8 +1,14 @@
 """From command-line arguments and YAML files to a validated RunConfig, with all mistakes at once."""
 
 from failmap.search.loading.request import Request, load, read_request
-from failmap.search.loading.resume import locate, resume_config
-from failmap.search.loading.stored import differences, from_yaml, to_yaml, unresumable_differences
+from failmap.search.loading.stored import (
+    differences,
+    from_yaml,
+    locate,
+    resume_config,
+    to_yaml,
+    unresumable_differences,
+)
 
 __all__ = [
     "Request",

@@ -23,10 +23,10 @@ class Checker:
         self.schema = schema
         self.problems = problems
 
-    def value(self, path: str, value: Any, schema: Schema | None = None) -> Any:
+    def value(self, path: str, value: Any, schema: Schema) -> Any:
         """Return a value as a trial holds it at a path."""
         found = list[str]()
-        held = (schema or self.schema).check(path, value, found)
+        held = schema.check(path, value, found)
         self._report(*found)
         return held
 
@@ -93,10 +93,9 @@ class Checker:
             self._report(f"{path}: is not a number: list its values")
             return
         description["integer"] = all(isinstance(value, int) for value in held)
-        if description.get("default") is None:
-            description["default"] = schema.default(path)
-        else:
-            description["default"] = self.value(path, description["default"], schema)
+        default = description.get("default")
+        default = schema.default(path) if default is None else self.value(path, default, schema)
+        description["default"] = default
 
     def _report(self, *problems: str) -> None:
         """Add problems, each once, with the file that it is in."""
@@ -105,23 +104,19 @@ class Checker:
 
 
 def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | None:
-    """Return the space that a draft asks for, or None if problems were added.
+    """Return the space that a draft describes, or None if problems were added.
 
     Args:
-        draft: What the file and the command line ask for.
+        draft: The space from its file and the command line.
         problems: Receives a line for each mistake.
         notes: Receives a line for each axis that is left out because its condition never holds.
     """
     before = list(problems)
     schema = _schema(draft, problems)
     checker = Checker(draft, schema, problems)
-    written = {
-        "map": draft.map,
-        "question": draft.question,
-        "fail_after_recipes": draft.fail_after_recipes,
-    }
-    others = check_fields(Space, written, problems)
-    fixed = {path: checker.value(path, value) for path, value in draft.fixed.items()}
+    own = {name: getattr(draft, name) for name in ("map", "question", "fail_after_recipes")}
+    others = check_fields(Space, own, problems)
+    fixed = {path: checker.value(path, value, schema) for path, value in draft.fixed.items()}
     axes = [axis for path in draft.axes if (axis := checker.axis(path)) is not None]
     problems += _conflicts(axes, fixed)
     if problems != before:
@@ -135,8 +130,7 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     except ValidationError as error:
         # An axis of the map that the task lacks is reported already.
         reported = {problem.partition(": ")[0] for problem in before}
-        lines = translate(error, Space, {})
-        problems += (line for line in lines if line.partition(": ")[0] not in reported)
+        problems += (line for line in translate(error, Space, {}) if line.partition(": ")[0] not in reported)
         return None
     problems += impossible_combinations(space)
     return space if problems == before else None
@@ -179,7 +173,12 @@ def _complete_base(
 
     If trials differ in task or network, the base has the settings that all of them share.
     """
-    always_set = {path for axis in axes if not axis.when for path in axis.paths if _is_always_set(path, axis)}
+    always_set = {
+        path
+        for axis in axes
+        for path in axis.paths
+        if not axis.when and all(path in axis.assignments(value) for value in axis.values or ())
+    }
     base: dict[str, dict[str, Any]] = {}
     for group in GROUPS:
         own = {path.partition(".")[2]: fixed[path] for path in fixed if path.startswith(f"{group}.")}
@@ -190,10 +189,6 @@ def _complete_base(
     if base["output"].get("loss", "") is None and kind is not None:
         base["output"]["loss"] = NATURAL_LOSS[kind]
     return base
-
-
-def _is_always_set(path: str, axis: Axis) -> bool:
-    return axis.values is None or all(path in axis.assignments(value) for value in axis.values)
 
 
 def _without_idle(axes: Sequence[Axis], base: Mapping[str, Any], notes: list[str]) -> list[Axis]:

@@ -1,7 +1,7 @@
 """Command-line arguments as key=value, and the YAML files that they name."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +10,10 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from failmap.run_folder.errors import nearest
+from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, one_line, require_plain_data
-
-__all__ = ["MAX_CHARACTERS", "YamlError", "parse_yaml"]
+from failmap.run_folder.paths import names_of_runs
+from failmap.run_folder.storage import parse_location
 
 
 def parse_yaml(text: str) -> Any:
@@ -51,10 +51,6 @@ def _require_bounded(data: Any) -> None:
     if isinstance(data, list):
         for value in data:
             _require_bounded(value)
-
-
-#: Keys whose values are names and paths, not parsed as YAML.
-TEXT_KEYS = ("run", "storage", "space", "budget", "cluster", "shard", "journal")
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,8 @@ def parse_arguments(arguments: Sequence[str], problems: list[str]) -> dict[str, 
 
 
 def _value(key: str, text: str) -> Any:
-    if key in TEXT_KEYS:
+    if key in ("run", "storage", "space", "budget", "cluster", "shard", "journal"):
+        # Names and paths are not YAML.
         if "${" in text:
             raise YamlError("${...} is not filled in here: write the value itself")
         return text
@@ -107,13 +104,58 @@ def _value(key: str, text: str) -> Any:
     return listed[0] if len(listed) == 1 else listed
 
 
+def boolean(argument: Argument | None, problems: list[str], default: bool = False) -> bool:
+    """Return the value of an argument that is true or false, or add a problem; the default without one."""
+    if argument is None:
+        return default
+    if not isinstance(argument.value, bool):
+        problems.append(f"{argument}: must be true or false")
+    return bool(argument.value)
+
+
+def read_run_arguments(
+    arguments: Sequence[str], keys: Sequence[str] = (), *, needs_run: bool = True
+) -> dict[str, str]:
+    """Return the texts of the arguments of a command that reads runs, by key.
+
+    Args:
+        arguments: The command line's.
+        keys: The keys that the command takes besides `run` and `storage`, whose default is 'runs'.
+        needs_run: Whether `run` must be given.
+
+    Raises:
+        UserError: An argument is not key=value, a key is unknown, or `run` is missing; all mistakes at once.
+    """
+    known = ("run", "storage", *keys)
+    settings, problems = {"storage": "runs"}, []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals:
+            problems.append(f"{argument!r} is not key=value")
+        elif key not in known:
+            problems.append(f"unknown key {key!r}{nearest(key, known)}")
+        else:
+            settings[key] = value
+    if needs_run and "run" not in settings and not problems:
+        existing = names_of_runs(parse_location(settings["storage"]))
+        hint = f"; in {settings['storage']}: {', '.join(existing)}" if existing else ""
+        problems.append(f"run=NAME is missing{hint}")
+    if problems:
+        raise UserError(*problems)
+    return settings
+
+
+def is_true(settings: Mapping[str, str], key: str, default: bool) -> bool:
+    """Return the value of a key that is true or false. Raises UserError for anything else."""
+    text = settings.get(key, str(default))
+    if text.lower() not in ("true", "false"):
+        raise UserError(f"{key}={text}: must be true or false")
+    return text.lower() == "true"
+
+
 Group = Literal["space", "budget", "cluster"]
 
 CONF = Path(__file__).parent.parent / "conf"
-
-
-class GroupError(ValueError):
-    """A group's file does not exist or cannot be read. The text is a line for the user."""
 
 
 def shipped(group: Group) -> list[str]:
@@ -129,26 +171,26 @@ def read_group(group: Group, choice: str) -> tuple[str, dict[str, Any]]:
         choice: The name of a file that ships, or a path that ends in .yaml.
 
     Raises:
-        GroupError: There is no such file, or it is not a mapping in plain YAML.
+        UserError: There is no such file, or it is not a mapping in plain YAML; one line.
     """
     path = Path(choice)
     if path.suffix not in (".yaml", ".yml"):
         if choice not in shipped(group):
             hint = nearest(choice, shipped(group))
-            raise GroupError(f"{group}={choice}: no such {group}, and no path that ends in .yaml{hint}")
+            raise UserError(f"{group}={choice}: no such {group}, and no path that ends in .yaml{hint}")
         path = CONF / group / f"{choice}.yaml"
     try:
         with path.open(encoding="utf-8") as file:
             data = parse_yaml(file.read(MAX_CHARACTERS + 1))
     except FileNotFoundError:
-        raise GroupError(f"{group}={choice}: no such file") from None
+        raise UserError(f"{group}={choice}: no such file") from None
     except UnicodeDecodeError:
-        raise GroupError(f"{group}={choice}: not a text in UTF-8") from None
+        raise UserError(f"{group}={choice}: not a text in UTF-8") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise GroupError(f"{group}={choice}: {reason}") from None
+        raise UserError(f"{group}={choice}: {reason}") from None
     if not isinstance(data, dict):
-        raise GroupError(f"{group}={choice}: holds no mapping of keys to values")
+        raise UserError(f"{group}={choice}: holds no mapping of keys to values")
     return path.stem, {str(key): value for key, value in data.items()}
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -21,13 +22,13 @@ MAX_COMBINATIONS = 20_000
 def impossible_combinations(space: Space) -> list[str]:
     """Return a line for each mistake that values make together, with the first such combination."""
     first: dict[str, str] = {}
-    failed: dict[str, int] = {}
+    failed: Counter[str] = Counter()
     tried = 0
     for cell, recipe in combinations(space):
         tried += 1
         for problem in _problems(space, cell, recipe):
             first.setdefault(problem, _as_arguments(space, cell, recipe))
-            failed[problem] = failed.get(problem, 0) + 1
+            failed[problem] += 1
     return [
         problem
         if failed[problem] == tried
@@ -44,18 +45,17 @@ def _problems(space: Space, cell: Cell, recipe: dict[str, Any]) -> list[str]:
     except ValidationError as error:
         return translate(error, TrialConfig, values)
     num_evaluations = math.ceil(config.train.max_updates / config.train.evaluate_every)
-    problem = _criterion_problem(config.task, config.criterion.score, num_evaluations)
-    return [problem] if problem else []
+    return _criterion_problems(config.task, config.criterion.score, num_evaluations)
 
 
 @lru_cache(maxsize=1024)
-def _criterion_problem(task: TaskConfig, score: float | None, num_evaluations: int) -> str | None:
+def _criterion_problems(task: TaskConfig, score: float | None, num_evaluations: int) -> list[str]:
     """Return why chance alone could meet a task's criterion. Cached: most combinations share their task."""
     try:
         check_criterion(task, num_evaluations, score)
     except ValueError as error:
-        return str(error)
-    return None
+        return [str(error)]
+    return []
 
 
 def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
@@ -69,11 +69,11 @@ def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
         for chosen in every_recipe:
             yield from ((cell, space.complete(cell, chosen)) for cell in cells)
         return
-    one_by_one = [
-        _condition_of(space, axis) | {axis.path: value}
-        for axis, values in zip(space.recipe_axes, choices, strict=True)
-        for value in values
-    ]
+    one_by_one = []
+    for axis, values in zip(space.recipe_axes, choices, strict=True):
+        # An axis with a condition exists only if the recipe meets it.
+        condition = {path: alternatives(wanted)[0] for path, wanted in axis.when.items() if path in paths}
+        one_by_one += [{**condition, axis.path: value} for value in values]
     for cell in cells:
         yield from ((cell, space.complete(cell, chosen)) for chosen in ({}, *one_by_one))
     if num_recipes <= MAX_COMBINATIONS:
@@ -86,12 +86,6 @@ def _values_to_try(axis: Axis) -> list[Any]:
         return list(axis.values)
     low, high = (int(end) if axis.integer else end for end in (axis.low or 0, axis.high or 0))
     return list(dict.fromkeys([axis.default, low, high]))
-
-
-def _condition_of(space: Space, axis: Axis) -> dict[str, Any]:
-    """Return values of other recipe axes that meet an axis' condition."""
-    others = {other.path for other in space.recipe_axes}
-    return {path: alternatives(wanted)[0] for path, wanted in axis.when.items() if path in others}
 
 
 def _as_arguments(space: Space, cell: Cell, recipe: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A space as its file and the command line ask for it, not yet validated."""
+"""A space from its file and the command line, not yet validated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ AXIS_KEYS = tuple(name for name in Axis.model_fields if name != "path")
 
 @dataclass
 class Draft:
-    """A space as its file and the command line ask for it.
+    """A space from its file and the command line.
 
     Attributes:
         name: The file's name.
@@ -109,8 +109,7 @@ class Draft:
 
 
 def draft_from_file(name: str, content: Mapping[str, Any], problems: list[str], source: str) -> Draft:
-    """Return the draft that a space's file asks for, and add a problem for each unknown key."""
-    draft = Draft(name)
+    """Return the draft of a space's file, and add a problem for each unknown key."""
     unknown = [key for key in content if key not in SPACE_KEYS]
     problems += (f"{source}: {key}: unknown key{nearest(key, SPACE_KEYS)}" for key in unknown)
     sections = {}
@@ -120,9 +119,8 @@ def draft_from_file(name: str, content: Mapping[str, Any], problems: list[str], 
             problems.append(f"{source}: {key}: must be a mapping")
             section = {}
         sections[key] = {str(path): value for path, value in section.items()}
-    draft.question = content.get("question", "")
+    draft = Draft(name, content.get("question", ""), map=sections["map"])
     draft.fail_after_recipes = content.get("fail_after_recipes", 1)
-    draft.map = sections["map"]
     for group in KINDS:
         if group in content:
             draft.set_value(f"{group}.name", content[group], source)
@@ -159,7 +157,7 @@ def drop_inapplicable(draft: Draft, switched: set[str], problems: list[str], not
         notes: Receives a line for each setting that is left out.
     """
     schema = Schema(draft.names("task"), draft.names("model"))
-    map_keys = {path: key for key, path in draft.map.items() if isinstance(path, str)}
+    map_keys = {path: f"map.{key}" for key, path in draft.map.items() if isinstance(path, str)}
     for path in [*draft.fixed, *draft.axes]:
         group, _, name = path.partition(".")
         is_own = draft.origins.get(path) == ""
@@ -169,7 +167,7 @@ def drop_inapplicable(draft: Draft, switched: set[str], problems: list[str], not
         draft.axes.pop(path, None)
         kinds = ", ".join(schema.names[group])
         if path in map_keys:
-            key = f"map.{map_keys[path]}"
+            key = map_keys[path]
             problems.append(f"{key}={path}: no setting of {kinds}: name another axis, as {key}=...")
         else:
             notes.append(f"{path} is left out: it is no setting of {kinds}")

@@ -80,24 +80,20 @@ class Schema:
             {name: field.default for name, field in kind.model_fields.items() if name != "name"}
             for kind in self.kinds(group).values()
         ]
-        missing = object()
-        return {
-            name: value
-            for name, value in first.items()
-            if all(other.get(name, missing) == value for other in others)
-        }
+        return dict(item for item in first.items() if all(item in other.items() for other in others))
 
     def check(self, path: str, value: Any, problems: list[str]) -> Any:
         """Return a value as a trial holds it at a path, or unchanged if a problem was added."""
-        problem = self._path_problem(path)
+        if problem := self._path_problem(path):
+            problems.append(problem)
+            return value
         group, _, name = path.partition(".")
-        kinds = self.kinds(group) if problem is None else {}
+        kinds = self.kinds(group)
         if kinds and name == "name":
             if not isinstance(value, str) or value not in KINDS[group]:
-                problem = f"{group}={shown(value)}: no such {group}{nearest(shown(value), KINDS[group])}"
-            kinds = {}
-        if problem is not None:
-            problems.append(problem)
+                hint = nearest(shown(value), KINDS[group])
+                problems.append(f"{group}={shown(value)}: no such {group}{hint}")
+            return value
         held = value
         for kind, model in kinds.items():
             found = list[str]()

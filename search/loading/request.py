@@ -1,4 +1,4 @@
-"""A run's configuration, as the command line asks for it."""
+"""From a command line to the configuration of a run."""
 
 import math
 import shutil
@@ -15,14 +15,7 @@ from failmap.run_folder.storage import check_location, parse_location
 from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading.build import build_space
-from failmap.search.loading.cli_args import (
-    Argument,
-    Group,
-    GroupError,
-    parse_arguments,
-    question_of,
-    read_group,
-)
+from failmap.search.loading.cli_args import Argument, Group, boolean, parse_arguments, question_of, read_group
 from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
 from failmap.search.loading.validation import check_fields
@@ -40,8 +33,6 @@ RUN_KEYS = ("run", "storage", "seed", "shard", "sampler", "pruner", "keep", "tes
 RUN_GROUPS: dict[str, type[BaseModel]] = {"budget": Budget, "cluster": Cluster, "halving": Halving}
 #: Keys of a space that an argument may change.
 SPACE_KEYS = ("map.x", "map.y", "map.facet", "fail_after_recipes")
-#: Keys that choose a task or a network.
-CHOICE_KEYS = {key for group in KINDS for key in (group, f"{group}.name")}
 
 
 @dataclass(frozen=True)
@@ -57,12 +48,12 @@ class Request:
 
     config: RunConfig
     plan: bool
-    notes: tuple[str, ...] = ()
-    resume: bool = False
+    notes: tuple[str, ...]
+    resume: bool
 
 
 def load(arguments: Sequence[str]) -> RunConfig:
-    """Return the configuration that a command line asks for.
+    """Return the configuration of a run from its arguments.
 
     Raises:
         UserError: With a line for each mistake.
@@ -71,7 +62,7 @@ def load(arguments: Sequence[str]) -> RunConfig:
 
 
 def read_request(arguments: Sequence[str]) -> Request:
-    """Return what a command line asks for.
+    """Parse and validate the arguments of a run.
 
     Raises:
         UserError: With a line for each mistake.
@@ -79,8 +70,8 @@ def read_request(arguments: Sequence[str]) -> Request:
     problems: list[str] = []
     notes: list[str] = []
     read = parse_arguments(arguments, problems)
-    plan = _boolean(read.pop("plan", None), problems)
-    resume = _boolean(read.pop("resume", None), problems)
+    plan = boolean(read.pop("plan", None), problems)
+    resume = boolean(read.pop("resume", None), problems)
     if resume and "run" not in read:
         problems.append("resume=true: needs a name that stays the same: run=NAME")
     draft, changed = _draft(read, problems, notes)
@@ -138,8 +129,8 @@ def run_values(
     for group, choice in choices.items():
         try:
             name, content = read_group(group, choice.text)
-        except GroupError as error:
-            problems.append(str(error))
+        except UserError as error:
+            problems += error.problems
             continue
         values[group] = {"name": name} | content
         origins |= {f"{group}.{key}": str(choice) for key in content}
@@ -147,7 +138,15 @@ def run_values(
         if own := _settings(name, read.values()):
             values[name] = values.get(name, {}) | own
             origins |= {f"{name}.{key}": "" for key in own}
-    journal = _journal_values(read["journal"], problems) if "journal" in read else {}
+    journal: dict[str, Any] = {}
+    if "journal" in read:
+        text = read["journal"].text
+        try:
+            # The password is kept apart from the address, and never written down.
+            address, password = (None, None) if text == "none" else read_address(text)
+            journal = {"journal": address, "journal_password": password}
+        except ValueError as error:
+            problems.append(f"journal: {error}")
     return check_fields(RunConfig, values, problems, origins=origins) | journal
 
 
@@ -166,18 +165,6 @@ def _settings(group: str, arguments: Iterable[Argument]) -> dict[str, Any]:
     return settings
 
 
-def _journal_values(argument: Argument, problems: list[str]) -> dict[str, Any]:
-    """Return the address of `journal=`, and apart its password, which is never written down."""
-    if argument.text == "none":
-        return {"journal": None}
-    try:
-        address, password = read_address(argument.text)
-    except ValueError as error:
-        problems.append(f"journal: {error}")
-        return {}
-    return {"journal": address, "journal_password": password}
-
-
 def _draft(
     read: Mapping[str, Argument], problems: list[str], notes: list[str]
 ) -> tuple[Draft | None, list[Argument]]:
@@ -190,24 +177,23 @@ def _draft(
             notes.append(f"space={choice}, the default for task=array_file: {question_of(choice)}")
     try:
         name, content = read_group("space", choice)
-    except GroupError as error:
-        problems.append(str(error))
+    except UserError as error:
+        problems += error.problems
         return None, []
     draft = draft_from_file(name, content, problems, f"space {choice}")
     about_trials = [argument for argument in read.values() if _is_about_trials(argument.key)]
     about_trials.sort(key=lambda argument: not argument.key.startswith("map."))
     changed = [argument for argument in about_trials if draft.apply(argument)]
-    switched = {argument.key.partition(".")[0] for argument in changed if argument.key in CHOICE_KEYS}
-    drop_inapplicable(draft, switched, problems, notes)
+    kinds = {argument.key.removesuffix(".name") for argument in changed}
+    drop_inapplicable(draft, kinds & KINDS.keys(), problems, notes)
     return draft, changed
 
 
 def _check_shard(values: Mapping[str, Any], space: Space) -> None:
     """Raise UserError if a run cannot be the shard that is asked for, or has a shard's name but is none."""
     name, text = values.get("run"), values.get("shard")
-    named = None if name is None else shard_of_name(name)[1]
     if text is None:
-        if named is not None:
+        if name is not None and (named := shard_of_name(name)[1]) is not None:
             raise UserError(
                 f"run={name}: such names are those of shards: add shard={named}, or name this run otherwise"
             )
@@ -219,17 +205,10 @@ def _check_shard(values: Mapping[str, Any], space: Space) -> None:
     problems = shard_problems(name, text, num_cells)
     if name is not None and not problems:
         whole = name_of_shard(name, Shard.parse(text))
-        problems += [f"run={whole}: {problem}" for problem in [name_problem(whole)] if problem]
+        if problem := name_problem(whole):
+            problems.append(f"run={whole}: {problem}")
     if problems:
         raise UserError(*problems)
-
-
-def _boolean(argument: Argument | None, problems: list[str]) -> bool:
-    if argument is None:
-        return False
-    if not isinstance(argument.value, bool):
-        problems.append(f"{argument}: must be true or false")
-    return bool(argument.value)
 
 
 def _is_about_trials(key: str) -> bool:

@@ -1,23 +1,30 @@
-"""A run's configuration as its config.yaml, and the differences between two of them."""
+"""Stored runs: their config.yaml, what differs between two of them, and what a resumed run may change."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from failmap.run_folder.errors import UserError
-from failmap.run_folder.parsing import flatten
-from failmap.run_folder.storage import AnyPath, store_of
+from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, flatten
+from failmap.run_folder.paths import RunFolder, name_problem, names_of_runs
+from failmap.run_folder.storage import AnyPath, check_location, parse_location, store_of
+from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.config import RunConfig
-from failmap.search.loading.cli_args import MAX_CHARACTERS, YamlError, parse_yaml
+from failmap.search.loading.build import Checker
+from failmap.search.loading.cli_args import Argument, Group, parse_arguments, parse_yaml
+from failmap.search.loading.combinations import impossible_combinations
+from failmap.search.loading.draft import Draft
+from failmap.search.loading.fields import KINDS, Schema
+from failmap.search.loading.request import run_values
 from failmap.search.loading.validation import shown, translate
-from failmap.search.space import Axis
+from failmap.search.space import Axis, Space
 
 #: Beginnings of the keys that a resumed run may have otherwise.
 _RESUMABLE = ("budget.", "cluster.", "keep")
-#: Keys that say where a run is, not what it is.
-_LOCATION = ("run", "storage")
+#: Groups that a run may be continued with, besides more values on an axis.
+_GROUPS: tuple[Group, ...] = ("budget", "cluster")
+_ANOTHER_RUN = "that is another run; start it with search.run"
 
 
 def to_yaml(config: RunConfig) -> str:
@@ -33,8 +40,8 @@ def from_yaml(source: str | AnyPath) -> RunConfig:
     """
     name = "config.yaml" if isinstance(source, str) else str(source)
     try:
-        text = source if isinstance(source, str) else _read(source)
-        values = parse_yaml(text)
+        text = source if isinstance(source, str) else store_of(source).read(source).decode("utf-8")
+        values = parse_yaml(text[: MAX_CHARACTERS + 1])
         return RunConfig.model_validate(values)
     except ValidationError as error:
         problems = translate(error, RunConfig, values)
@@ -81,21 +88,120 @@ def _has_grown(old: Axis, new: Axis) -> bool:
 
 def flat(config: RunConfig) -> Iterator[tuple[str, str]]:
     """Yield dotted paths, as arguments have them, and values as a user would write them."""
-    values = config.model_dump(mode="json", exclude={"space": {"axes", "base"}})
+    # Run and storage say where a run is, not what it is.
+    values = config.model_dump(mode="json", exclude={"run": True, "storage": True, "space": {"axes", "base"}})
     space = values.pop("space")
-    yield from _shown({key: value for key, value in values.items() if key not in _LOCATION})
-    yield "space", space.pop("name")
-    yield from _shown(space)
-    yield from _shown(config.space.base)
+    for part in (values, {"space": space.pop("name")}, space, config.space.base):
+        yield from ((path, shown(value)) for path, value in flatten(part))
     for axis in config.space.axes:
         described = axis.model_dump(mode="json", exclude={"path"}, exclude_defaults=True)
         is_plain = axis.values is not None and not axis.when and axis.default == axis.values[0]
         yield axis.path, shown(axis.values if is_plain else described)
 
 
-def _shown(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return ((path, shown(value)) for path, value in flatten(values))
+def locate(arguments: Sequence[str]) -> tuple[RunFolder, list[str]]:
+    """Return the folder of the run that `run=` and `storage=` name, and the other arguments.
+
+    Raises:
+        UserError: No run is named, none has that name, or its folder has links in it.
+    """
+    own = ("run=", "storage=")
+    named = dict(argument.partition("=")[::2] for argument in arguments if argument.startswith(own))
+    others = [argument for argument in arguments if not argument.startswith(own)]
+    storage = parse_location(named.get("storage", "runs"))
+    check_location(storage)
+    if "run" not in named:
+        raise UserError(f"run: is missing: which run in {storage}?{nearest('', names_of_runs(storage))}")
+    if problem := name_problem(named["run"]):
+        raise UserError(f"run={named['run']}: {problem}")
+    folder = RunFolder(storage / named["run"])
+    if not store_of(storage).exists(folder.config):
+        hint = nearest(folder.name, names_of_runs(storage))
+        raise UserError(f"run={folder.name}: no such run in {storage}{hint}")
+    require_plain_files(folder.path)
+    return folder, others
 
 
-def _read(path: AnyPath) -> str:
-    return store_of(path).read(path).decode("utf-8")[: MAX_CHARACTERS + 1]
+def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
+    """Return a stored configuration with other `budget.*`, `cluster.*`, `keep`, and more values on its axes.
+
+    Values are added behind those that an axis has, so that defaults and the order of cells stay.
+
+    Raises:
+        UserError: With a line for each mistake, and for each difference that would make it another run.
+    """
+    problems: list[str] = []
+    read = parse_arguments(arguments, problems)
+    choices = {group: read.pop(group) for group in _GROUPS if group in read}
+    allowed = {
+        key: read.pop(key)
+        for key in list(read)
+        if key in ("keep", "journal") or key.startswith(("budget.", "cluster."))
+    }
+    kept = {group: getattr(stored, group).model_dump() for group in _GROUPS if group not in choices}
+    changes = run_values(allowed, choices, problems, kept)
+    if changes.get("journal", stored.journal) != stored.journal:
+        names = f"{stored.journal or 'none'} -> {changes['journal'] or 'none'}"
+        problems.append(f"journal: {names}: {_ANOTHER_RUN}")
+    grown = {axis.path: read.pop(axis.path) for axis in stored.space.axes if axis.path in read}
+    problems += _refusals(stored, read)
+    if stored.shard is not None:
+        problems += (
+            f"{grown[path]}: a shard's map keeps its cells, for other shards have the rest: "
+            "merge the shards first (search.merge), and continue the whole run"
+            for path in stored.space.map.paths
+            if path in grown
+        )
+    space = _with_more_values(stored.space, grown, problems) if grown else stored.space
+    if problems:
+        raise UserError(*dict.fromkeys(problems))
+    return RunConfig.model_validate({**dict(stored), **changes, "space": space})
+
+
+def _refusals(stored: RunConfig, arguments: Mapping[str, Argument]) -> list[str]:
+    """Return a line for each argument that a run cannot be continued with."""
+    old = dict(flat(stored))
+    refusals = []
+    for key, argument in arguments.items():
+        path = f"{key}.name" if key in KINDS else key
+        if path not in old:
+            alike = nearest(key, old)
+            hint = alike if alike.startswith("; did") else "; see --help for what a run is resumed with"
+            refusals.append(f"{argument}: unknown key{hint}")
+        elif old[path] != shown(argument.value):
+            refusals.append(f"{key}: {old[path]} -> {shown(argument.value)}: {_ANOTHER_RUN}")
+    return refusals
+
+
+def _with_more_values(space: Space, arguments: Mapping[str, Argument], problems: list[str]) -> Space:
+    """Return a space with the values that arguments add to its axes, or unchanged if problems were added."""
+    axes = {axis.path: axis for axis in space.axes}
+    draft = Draft(space.name)
+    draft.fixed = {
+        f"{group}.name": space.base[group]["name"] for group in KINDS if "name" in space.base[group]
+    }
+    for path, axis in axes.items():
+        values = arguments[path].values if path in arguments else list(axis.values or ())
+        draft.axes[path] = {"values": values, "when": dict(axis.when)}
+    checker = Checker(draft, Schema(draft.names("task"), draft.names("model")), problems)
+    for path, argument in arguments.items():
+        old, new = axes[path], checker.axis(path)
+        if new is None:
+            continue
+        before, after = old.values or (), new.values or ()
+        missing = [value for value in before if value not in after]
+        if missing or old.values is None:
+            lost = shown(missing) if missing else "its range"
+            problems.append(f"{argument}: lacks {lost} of the axis: {_ANOTHER_RUN}")
+            continue
+        added = tuple(value for value in after if value not in before)
+        axes[path] = old.model_copy(update={"values": before + added})
+    if problems:
+        return space
+    try:
+        larger = Space.model_validate({**dict(space), "axes": tuple(axes.values())})
+    except ValidationError as error:
+        problems += translate(error, Space, {})
+        return space
+    problems += impossible_combinations(larger)
+    return larger

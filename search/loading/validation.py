@@ -1,4 +1,4 @@
-"""Validation by pydantic, and its errors in plain words."""
+"""Validation by pydantic, with messages for users who do not know it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def _with_fields(model: type[BaseModel], names: tuple[str, ...]) -> type[BaseMod
     return part
 
 
-#: Stands for true and false where a field takes neither: pydantic would take them for 1 and 0.
+#: Replaces true and false where a field takes neither: pydantic would convert them to 1 and 0.
 _UNWANTED_BOOL = object()
 
 
@@ -122,7 +122,7 @@ def _names_in(model: Any, path: Sequence[str]) -> Sequence[str]:
 
 
 def _reason(detail: ErrorDetails, value: Any) -> str:
-    """Return what is wrong with a value in words for people who do not know pydantic."""
+    """Return what is wrong with a value, without pydantic's terms."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context["expected"]))

@@ -26,6 +26,8 @@ from failmap.search.merging.sources import Source
 from failmap.search.provenance import begin_session, end_session
 from failmap.search.space import Cell
 
+#: The setting that names the trial whose weights another one starts from.
+_DONOR = "model.start_from"
 #: What identifies a trial across runs. Sorted keys are in the order of the merged run's numbers.
 Key = tuple[Any, ...]
 
@@ -43,7 +45,7 @@ class MergedTrial:
         return summary_of(self.trial) is not None
 
     def __str__(self) -> str:
-        return f"{self.source.name}/{self.trial.number}"
+        return f"{self.source.folder.name}/{self.trial.number}"
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,12 @@ class MergedTrials:
             return attributes
         if changed["kind"] == "ablation":
             changed = {**changed, "base": self.numbers[source.location, changed["base"]]}
-        weights = changed["changes"].get("model.start_from")
+        weights = changed["changes"].get(_DONOR)
         donor, _, number = str(weights).rpartition("/")
         if weights is not None and donor == source.config.run:
             # The merged run has the weights, too: the sources may be gone when it continues.
             weights = f"{run}/{self.numbers[source.location, int(number)]}"
-            changed = {**changed, "changes": {**changed["changes"], "model.start_from": weights}}
+            changed = {**changed, "changes": {**changed["changes"], _DONOR: weights}}
             config = attributes["config"]
             attributes["config"] = {**config, "model": {**config["model"], "start_from": weights}}
         return {**attributes, "intervention": changed}
@@ -110,16 +112,9 @@ def merge_trials(sources: Sequence[Source], order: Mapping[Cell, int]) -> Merged
         best = found[key][0]
         for other in found[key][1:]:
             try:
-                further = _further(best, other)
+                best = _further(best, other)
             except UserError as error:
                 problems += error.problems
-                continue
-            if further is None:
-                problems.append(
-                    f"{best} and {other} are the same trial ({_trial_text(best)}), with other histories"
-                )
-            else:
-                best = further
         trials.append(best)
     positions = {key: number for number, key in enumerate(sorted(found))}
     numbers = {trial: positions[key] for trial, key in keys.items()}
@@ -137,18 +132,14 @@ def _keys(source: Source, order: Mapping[Cell, int]) -> Iterator[Key]:
         if changed is not None:
             # An ablation names a trial by its number in the source.
             base = keys[changed["base"]] if changed["kind"] == "ablation" else changed["base"]
-            what = (changed["kind"], changed["name"], _settings(changed["changes"]), repr(base))
+            # The donor of weights is left out: the trial's seed identifies it.
+            settings = {path: value for path, value in changed["changes"].items() if path != _DONOR}
+            what = (changed["kind"], changed["name"], json.dumps(settings, sort_keys=True), repr(base))
         cell = order[known_trial(trial, source.config.space).cell]
         key = (cell, len(what), attributes["recipe_index"], what, attributes["seed"])
         keys.append((*key, times[key]))
         times[key] += 1
     yield from keys
-
-
-def _settings(changes: Mapping[str, Any]) -> str:
-    """Return the changed settings without the donor of weights, which the trial's seed identifies."""
-    kept = {path: value for path, value in changes.items() if path != "model.start_from"}
-    return json.dumps(kept, sort_keys=True)
 
 
 def _recipe_conflicts(found: Iterable[Sequence[MergedTrial]]) -> Iterator[str]:
@@ -167,28 +158,24 @@ def _recipe_conflicts(found: Iterable[Sequence[MergedTrial]]) -> Iterator[str]:
             )
 
 
-def _further(one: MergedTrial, other: MergedTrial) -> MergedTrial | None:
-    """Return the longer of two versions of a trial, or None if they differ."""
-    histories = [taken.source.history(taken.trial.number) for taken in (one, other)]
-    common = min(map(len, histories))
-    if histories[0][:common] != histories[1][:common]:
-        return None
-    if one.has_ended and other.has_ended:
-        first, second = summary_of(one.trial), summary_of(other.trial)
-        assert first is not None
-        assert second is not None
-        is_same = len(histories[0]) == len(histories[1]) and first.outcome == second.outcome
-        return one if is_same else None
-    longer = one if len(histories[0]) >= len(histories[1]) else other
-    if one.has_ended or other.has_ended:
-        ended = one if one.has_ended else other
-        return ended if longer is ended or len(histories[0]) == len(histories[1]) else None
-    return longer
+def _further(one: MergedTrial, other: MergedTrial) -> MergedTrial:
+    """Return the longer of two versions of a trial.
 
-
-def _trial_text(taken: MergedTrial) -> str:
-    attributes = taken.trial.user_attrs
-    return f"{_cell_text(taken)}, recipe {attributes['recipe_index']}, seed {attributes['seed']}"
+    Raises:
+        UserError: They differ, or a history is corrupt.
+    """
+    first, second = (taken.source.history(taken.trial.number) for taken in (one, other))
+    best, longer, shorter = one, first, second
+    if (other.has_ended, len(second)) > (one.has_ended, len(first)):
+        best, longer, shorter = other, second, first
+    outcomes = {summary.outcome for taken in (one, other) if (summary := summary_of(taken.trial)) is not None}
+    have_ended = one.has_ended and other.has_ended
+    # The shorter one may be the beginning of the longer one, but nothing follows the end of a trial.
+    if longer[: len(shorter)] != shorter or len(outcomes) > 1 or (have_ended and len(first) != len(second)):
+        at = one.trial.user_attrs
+        trial = f"{_cell_text(one)}, recipe {at['recipe_index']}, seed {at['seed']}"
+        raise UserError(f"{one} and {other} are the same trial ({trial}), with other histories")
+    return best
 
 
 def _cell_text(taken: MergedTrial) -> str:
@@ -207,9 +194,7 @@ def write_run(
     config.yaml is written last: without it, a folder is not a run.
     """
     with _all_or_nothing(folder) as new:
-        store = store_of(new.path)
-        store.make_folder(new.path)
-        store.make_folder(new.trials)
+        store_of(new.path).make_folder(new.trials)
         journal = open_log(new.journal, config.run, lambda line: None, lambda: None)
         study_id = journal.storage.create_new_study([StudyDirection.MAXIMIZE], config.run)
         records = []

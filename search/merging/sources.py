@@ -14,7 +14,7 @@ from failmap.run_folder.parsing import ParseError, Plain, parse
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
-from failmap.search.config import Budget, RunConfig
+from failmap.search.config import Budget, Cluster, RunConfig
 from failmap.search.journal.log import read_trials
 from failmap.search.lease import driver_of
 from failmap.search.loading import differences, from_yaml
@@ -42,11 +42,6 @@ class Source:
     provenance: Mapping[str, Any]
 
     @property
-    def name(self) -> str:
-        """The name of the run's folder; a copy may have another one than the run."""
-        return self.folder.name
-
-    @property
     def location(self) -> str:
         """The path of the run's folder: names may repeat across machines."""
         return str(self.folder.path)
@@ -60,17 +55,16 @@ class Source:
     def last_session(self) -> Mapping[str, Any]:
         """Code, versions, hardware and files of the last session; empty if unknown."""
         sessions = self.provenance["sessions"]
-        last: Mapping[str, Any] = sessions[-1] if sessions else {}
-        return last
+        return dict(sessions[-1]) if sessions else {}
 
     @cached_property
     def trial_files(self) -> Mapping[int, list[str]]:
         """The files of each trial, by its number, as paths relative to its folder."""
-        names: dict[int, list[str]] = {}
+        names: dict[int, list[str]] = defaultdict(list)
         for path in store_of(self.folder.path).list_files(self.folder.trials):
             number, _, name = path.partition("/")
             if number.isdecimal() and name:
-                names.setdefault(int(number), []).append(name)
+                names[int(number)].append(name)
         return names
 
     def history(self, number: int) -> list[dict[str, Any]]:
@@ -163,7 +157,7 @@ def incompatibilities(sources: Sequence[Source]) -> Iterator[str]:
 
 def absent_shards(sources: Sequence[Source]) -> list[str]:
     """Return the names of the runs that are missing between shards."""
-    present = {source.shard: source.name for source in sources if source.shard is not None}
+    present = {source.shard: source.folder.name for source in sources if source.shard is not None}
     missing = {}
     for shard, name in present.items():
         whole = shard_of_name(name)[0]
@@ -173,37 +167,31 @@ def absent_shards(sources: Sequence[Source]) -> list[str]:
 
 def harmless_differences(sources: Sequence[Source]) -> Iterator[str]:
     """Yield the differences because of which histories may not be bit-equal, one line each."""
+    sessions = [source.last_session for source in sources]
+    machines = [session.get("hardware", {}).items() for session in sessions]
     compared: dict[str, list[Any]] = {
         "code": [_code_text(source) for source in sources],
-        "versions": [source.last_session.get("versions") for source in sources],
-        "hardware": [
-            {
-                key: value
-                for key, value in source.last_session.get("hardware", {}).items()
-                if key in ("cpu", "gpus")
-            }
-            for source in sources
-        ],
+        "versions": [session.get("versions") for session in sessions],
+        "hardware": [{key: value for key, value in items if key in ("cpu", "gpus")} for items in machines],
     }
     for what, values in compared.items():
         if any(value != values[0] for value in values):
-            shown = {source.name: _value_text(value) for source, value in zip(sources, values, strict=True)}
-            listed = "; ".join(f"{name}: {text}" for name, text in shown.items())
+            by_name = {source.folder.name: value for source, value in zip(sources, values, strict=True)}
+            listed = "; ".join(f"{name}: {_value_text(value)}" for name, value in by_name.items())
             yield f"{what} of the sources differ, so that histories may not be bit-equal: {listed}"
 
 
 def merged_config(sources: Sequence[Source], *, run: str, storage: str) -> RunConfig:
     """Return the configuration of the merged run: the sources', with the largest of their limits."""
     config, configs = sources[0].config, [source.config for source in sources]
-    budget = _merged_budget([other.budget for other in configs])
     has_one_cluster = all(other.cluster == config.cluster for other in configs)
     changes = {
         "run": run,
         "storage": storage,
         "shard": None,
-        "budget": budget,
+        "budget": _merged_budget([other.budget for other in configs]),
         # If the sources' machines differ, the merged run's is yet another one.
-        "cluster": config.cluster if has_one_cluster else type(config.cluster)(),
+        "cluster": config.cluster if has_one_cluster else Cluster(),
         "keep": max((other.keep for other in configs), key=_KEEP.index),
     }
     return config.model_copy(update=changes)
@@ -213,15 +201,11 @@ def _merged_budget(budgets: Sequence[Budget]) -> Budget:
     """Return the largest of every limit, where None is no limit, and the sum of the trials."""
     budget = budgets[0]
     if any(other != budget for other in budgets):
-        values: dict[str, Any] = {"name": "custom"}
-        for name in Budget.model_fields:
-            if name != "name":
-                limits = [getattr(other, name) for other in budgets]
-                values[name] = None if None in limits else max(limits)
-        budget = Budget(**values)
+        limits = {name: [getattr(other, name) for other in budgets] for name in Budget.model_fields}
+        largest = {name: None if None in values else max(values) for name, values in limits.items()}
+        budget = Budget(**{**largest, "name": "custom"})
     if budget.trials is not None:
-        total = sum(other.trials or 0 for other in budgets)
-        budget = budget.model_copy(update={"trials": total})
+        budget = budget.model_copy(update={"trials": sum(other.trials or 0 for other in budgets)})
     return budget
 
 

@@ -9,7 +9,7 @@ from failmap.analysis.load import load_run
 from failmap.analysis.signals_by_cell import signal_table
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import Evaluation, Intervention
-from failmap.search.commands.signals import main
+from failmap.search.commands.reading import signals as main
 
 MakeRun = Callable[..., Any]
 

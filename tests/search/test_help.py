@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def help_of(name: str) -> str:
-    return COMMANDS[name].help_page().render(name)
+    return COMMANDS[name].help_page().render()
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -30,9 +30,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_a_summary_a_page_and_an_entry(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_command_has_help_and_an_entry(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"  {name} " in overview()
     assert COMMANDS[name].run(["run=x", "--help"]) == 0
     text = capsys.readouterr().out
@@ -91,7 +89,7 @@ def test_resume_lists_only_what_may_change() -> None:
         (["-m", "failmap", "run", "--json"], 2, ["plan=true"]),
     ],
 )
-def test_each_mistake_is_a_line_and_status_2(arguments: list[str], status: int, lines: list[str]) -> None:
+def test_exit_status_of_mistakes(arguments: list[str], status: int, lines: list[str]) -> None:
     ended = run(*arguments)
     assert ended.returncode == status, ended.stderr
     shown = ended.stderr.splitlines()
@@ -139,9 +137,7 @@ def completions(shell: str, script: str, line: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish"])
-def test_shells_complete_commands_keys_and_values(
-    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_completion(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     assert COMMANDS["completion"].run([shell]) == 0

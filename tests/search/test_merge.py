@@ -16,12 +16,11 @@ from failmap.run_folder.records import Intervention, Origin, Summary, TrialRecor
 from failmap.run_folder.storage import AnyPath
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
-from failmap.search.commands.merge import main, merge
-from failmap.search.commands.report import main as report
+from failmap.search.commands.merge import merge, merge_runs, read_merge
+from failmap.search.commands.reading import report
 from failmap.search.config import RunConfig
 from failmap.search.lease import acquire_lease
 from failmap.search.loading import from_yaml, to_yaml
-from failmap.search.merging.request import read_merge
 from failmap.search.provenance import begin_session, end_session
 from failmap.search.space import Cell
 from failmap.search.study import Study
@@ -101,7 +100,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def merged(machine: Machine, *words: str) -> list[str]:
-    return merge(read_merge([f"storage={machine.storage}", *words]), ["python", "-m", "search.merge"])
+    return merge_runs(read_merge([f"storage={machine.storage}", *words]), ["python", "-m", "search.merge"])
 
 
 def refusals(machine: Machine, *words: str) -> str:
@@ -215,7 +214,7 @@ def tear_history(folder: RunFolder) -> None:
     path.write_text("\n".join([json.dumps({**values, "score": values["score"] / 2}), *lines[1:], ""]))
 
 
-def test_incompatible_runs_are_refused_with_all_reasons(machine: Machine) -> None:
+def test_incompatible_runs(machine: Machine) -> None:
     machine.run("a", num_trials=2)
     machine.run("seed", num_trials=1, seed=5)
     machine.run("longer", num_trials=1, base=changed(max_updates=6))
@@ -327,7 +326,7 @@ def intervene(machine: Machine, folder: RunFolder, number: int, **changes: Any) 
     study.close()
 
 
-def test_interventions_name_the_trials_of_the_merged_run(machine: Machine) -> None:
+def test_interventions_are_renumbered(machine: Machine) -> None:
     shards = [machine.run(f"map.{i}of2", shard=f"{i}/2", keep="all") for i in (1, 2)]
     intervene(machine, shards[1], 1, layer_norm=True)
     intervene(machine, shards[0], 0, start_from="map.1of2/2")
@@ -352,7 +351,7 @@ def test_the_map_of_a_merged_run(machine: Machine, capsys: pytest.CaptureFixture
         machine.run(f"map.{i}of2", shard=f"{i}/2")
     with pytest.raises(UserError, match=r"python -m search\.merge run=map\.1of2,map\.2of2 .* into=NAME"):
         report(["run=map.1of2,map.2of2", f"storage={machine.storage}"])
-    assert main(["run=map", f"storage={machine.storage}"]) == 0
+    assert merge(["run=map", f"storage={machine.storage}"]) == 0
     assert "merged 2 runs" in capsys.readouterr().out
     made = build(machine.folder("map"))
     assert made.failure_map.num_elsewhere == 0
@@ -360,12 +359,12 @@ def test_the_map_of_a_merged_run(machine: Machine, capsys: pytest.CaptureFixture
     assert made.failure_map.outcomes["failed"] + made.failure_map.outcomes["learned"] == 8
 
 
-def test_sources_and_target_may_lie_in_an_object_store(machine: Machine, s3_storage: AnyPath) -> None:
+def test_merge_across_object_stores(machine: Machine, s3_storage: AnyPath) -> None:
     whole = machine.run("whole")
     for i in (1, 2, 3):
         machine.run(f"map.{i}of3", shard=f"{i}/3", leave=0 if i == 1 else None)
     words = ["run=map.1of3,map.2of3", f"storage={s3_storage}", f"from={machine.storage}", "into=part"]
-    merge(read_merge(words), ["python", "-m", "search.merge"])
+    merge_runs(read_merge(words), ["python", "-m", "search.merge"])
     assert "in 4 of 4 cells" in merged(machine, "run=part,map.3of3", f"from={s3_storage}", "into=all")[0]
     folder = machine.folder("all")
     machine.go_on(from_yaml(Path(str(folder.config))), folder)

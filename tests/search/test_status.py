@@ -13,7 +13,7 @@ from rich.console import Console
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, Outcome, Summary, TrialRecord
-from failmap.search.commands.status import main
+from failmap.search.commands.reading import status as main
 from failmap.search.commands.table import COMMANDS
 from failmap.search.lease import acquire_lease
 from failmap.search.loading import load, to_yaml

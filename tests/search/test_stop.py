@@ -8,7 +8,7 @@ import pytest
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.commands.stop import main
+from failmap.search.commands.stop import stop as main
 from failmap.search.lease import acquire_lease
 
 DRIVER = """

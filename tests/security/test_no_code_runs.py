@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.chaos.loaders import RUN_FILES, write_run
 from failmap.run_folder.errors import UserError
-from failmap.search.commands import report, resume, status
+from failmap.search.commands.reading import report, status
+from failmap.search.commands.running import resume
 
 ROOT = Path(__file__).parents[2]
 #: Calls that execute what they read, or pass text to a shell.
@@ -48,7 +49,7 @@ class Malicious:
         return Path.touch, (self.canary,)
 
 
-@pytest.mark.parametrize("program", [report.main, status.main, resume.main])
+@pytest.mark.parametrize("program", [report, status, resume])
 def test_pickles_are_refused_and_not_executed(
     program: Callable[[Sequence[str]], int], tmp_path: Path
 ) -> None:
@@ -62,7 +63,7 @@ def test_pickles_are_refused_and_not_executed(
             if name not in valid:
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_bytes(content)
-        if program is resume.main and valid:
+        if program is resume and valid:
             continue  # It would start a search; the journal's loader is tested in test_loaders.py.
         with pytest.raises(UserError):
             program(arguments)

@@ -10,7 +10,8 @@ import pytest
 from failmap.analysis.load import find_run
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.commands import resume, run, status
+from failmap.search.commands.reading import status
+from failmap.search.commands.running import resume, run
 from failmap.search.provenance import begin_session
 
 SECRET = "s3cr3t-of-mine"
@@ -30,9 +31,9 @@ def test_pickle_instead_of_the_journal_is_refused(
     for content in (pickle.dumps(Path("x")), pickle.dumps("a\nb\n")):
         Path(str(real_run.journal)).write_bytes(content)
         with pytest.raises(UserError, match=r"journal\.log") as refused:
-            resume.main(arguments)
+            resume(arguments)
         assert len(refused.value.problems) == 1
-    assert status.main(arguments) == 0
+    assert status(arguments) == 0
     assert "2 trials" in capsys.readouterr().out
 
 
@@ -52,7 +53,7 @@ def test_secret_is_in_no_file_and_no_output(
     if address.startswith("s3"):
         where = [f"storage={address}"]
     with pytest.raises(UserError) as refused:
-        run.main(["space=smoke", "task=adding", "run=secret", *where])
+        run(["space=smoke", "task=adding", "run=secret", *where])
     assert SECRET not in str(refused.value) + "".join(capfd.readouterr())
     # Not in this checkout: if this file is uncommitted, its secret would be in the recorded diff.
     begin_session(RunFolder(tmp_path / "secret"), ["python", "-m", "search.run", *where, address], tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from failmap.analysis.reporting import build
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.commands import resume
+from failmap.search.commands.running import resume
 
 HUGE = 20_000_000_000
 READ = ["config.yaml", "provenance.json", "costs.json", "trials/1/record.json", "trials/1/history.jsonl"]
@@ -54,4 +54,4 @@ def test_huge_derived_file_is_rewritten(run: RunFolder) -> None:
 def test_resume_refuses_a_huge_file(real_run: RunFolder, name: str) -> None:
     os.truncate(str(real_run.path / name), HUGE)
     with pytest.raises(UserError, match=r"more than [0-9,]+ bytes"):
-        resume.main(["run=real", f"storage={real_run.path.parent}"])
+        resume(["run=real", f"storage={real_run.path.parent}"])

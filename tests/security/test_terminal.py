@@ -13,7 +13,9 @@ from rich.text import Text
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, TrialRecord
-from failmap.search.commands import ablate, merge, rescue, run
+from failmap.search.commands.interventions import ablate, rescue
+from failmap.search.commands.merge import merge
+from failmap.search.commands.running import run
 from failmap.search.commands.table import COMMANDS
 from failmap.search.lease_terms import Owner, Terms
 from failmap.search.terminal.view import SafeConsole
@@ -86,8 +88,8 @@ def test_status(
 @pytest.mark.parametrize(
     ("program", "more"),
     [
-        (rescue.main, ("cell=task.sequence_length=5,model.depth=1",)),
-        (ablate.main, ("trial=0",)),
+        (rescue, ("cell=task.sequence_length=5,model.depth=1",)),
+        (ablate, ("trial=0",)),
     ],
     ids=["rescue", "ablate"],
 )
@@ -114,7 +116,7 @@ def test_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "map: {x: task.sequence_length, y: model.depth}\n"
         "axes: {task.sequence_length: [2, 3], model.depth: [1, 2]}\n"
     )
-    assert run.main([f"space={space}", "plan=true", f"storage={tmp_path}"]) == 0
+    assert run([f"space={space}", "plan=true", f"storage={tmp_path}"]) == 0
     assert f"{MARKUP} :smile:" in capsys.readouterr().out
 
 
@@ -128,7 +130,7 @@ def test_notices_of_a_merge(
     # Runs with different questions cannot be merged.
     shutil.copy(str(searched.config), str(hostile.config))
     shutil.copytree(str(searched.path), storage / "other")
-    assert merge.main(["run=real,other", "into=both", f"storage={storage}"]) == 0
+    assert merge(["run=real,other", "into=both", f"storage={storage}"]) == 0
     shown = capsys.readouterr().out
     assert "owned" in shown
     require_harmless(shown)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from failmap.run_folder.errors import UserError
 from failmap.search.cluster.manifests.rendering import label, yaml_text
-from failmap.search.commands.manifest import main
+from failmap.search.commands.clusters import manifest as main
 from tests.search.long_runs import ENDLESS
 
 RUN = ("space=smoke", "run=Deep_nets", "storage=/shared/runs")

@@ -10,7 +10,8 @@ from failmap.models.config import LSTMConfig
 from failmap.models.network import Interface
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
-from failmap.search.commands import check, run
+from failmap.search.commands.check import check
+from failmap.search.commands.running import run
 from failmap.search.config import RunConfig
 from failmap.search.input_checks import check_weights
 from failmap.search.loading import load
@@ -95,10 +96,10 @@ def test_looking_draws_nothing_at_random(storage: Path) -> None:
 @pytest.mark.parametrize("plan", [[], ["plan=true"]])
 def test_a_run_is_refused_before_anything_is_made(storage: Path, plan: list[str]) -> None:
     with pytest.raises(UserError, match="trial 4 is not there"):
-        run.main([f"storage={storage}", "run=mine", "model.start_from=shallow/4", *plan])
+        run([f"storage={storage}", "run=mine", "model.start_from=shallow/4", *plan])
     assert [folder.name for folder in storage.iterdir()] == ["shallow"]
 
 
 def test_a_check_tells_it_too(storage: Path) -> None:
     with pytest.raises(UserError, match="trial 4 is not there"):
-        check.main([f"storage={storage}", "model=lstm", "model.start_from=shallow/4"])
+        check([f"storage={storage}", "model=lstm", "model.start_from=shallow/4"])

@@ -19,7 +19,7 @@ from ray._private.runtime_env.packaging import create_package
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.search.cluster.job_package import PACKAGE, code_environment, ship
-from failmap.search.commands.submit import main
+from failmap.search.commands.clusters import submit as main
 from failmap.search.provenance import describe_code
 from tests.search.long_runs import ENDLESS, NO_LIMIT
 from tests.search.processes.conftest import ROOT, Driver

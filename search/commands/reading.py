@@ -1,0 +1,179 @@
+"""The commands that read stored runs: `status`, `report` and `signals`. They disturb no driver."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from time import time
+from typing import TYPE_CHECKING
+
+from failmap.run_folder.command_lines import command_line
+from failmap.run_folder.errors import UserError, printable
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import parse_location, store_of
+from failmap.run_folder.wording import quantity
+from failmap.search.commands.help import JSON, RUN, STORAGE, HelpPage, Section
+from failmap.search.loading import from_yaml, locate
+from failmap.search.loading.cli_args import read_run_arguments
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def status(arguments: Sequence[str], as_json: bool = False) -> int:
+    """Show the progress of runs, from any machine that sees their storage. Change nothing.
+
+    States: running on HOST; died: its driver is gone without having ended it; stopped: by Ctrl-C, SIGTERM or
+    the command stop; all decided: every cell that the budget reaches learns or fails; budget spent: its time
+    is over, or nothing is left to try. A run that is not running can be continued with the command resume.
+    """
+    settings = read_run_arguments(arguments, needs_run=False)
+    # Not imported above: rich and Optuna delay the message about a typo.
+    from rich.text import Text
+
+    from failmap.search.run_status import read_run_status
+    from failmap.search.terminal.run_list import as_json as status_json
+    from failmap.search.terminal.run_list import faults_lines, show_run_list
+    from failmap.search.terminal.view import SafeConsole
+
+    if "run" in settings:
+        folders = [locate([f"{key}={settings[key]}" for key in ("run", "storage")])[0]]
+    else:
+        storage = parse_location(settings["storage"])
+        store = store_of(storage)
+        folders = [RunFolder(storage / name) for name in store.list_folders(storage)]
+        folders = [folder for folder in folders if store.exists(folder.config)]
+    runs = [read_run_status(folder, time()) for folder in folders]
+    console = SafeConsole()
+    if as_json:
+        print(status_json(runs))
+    elif "run" in settings:
+        _show(folders[0], console)
+        for line in faults_lines(runs[0]):
+            console.print(Text(line), soft_wrap=True)
+    elif runs:
+        show_run_list(runs, console)
+    else:
+        console.print(Text(f"{settings['storage']} holds no run"), soft_wrap=True)
+    return 0
+
+
+def status_help() -> HelpPage:
+    """Return the help of `status`."""
+    examples = [
+        ("", "all runs, one per line"),
+        ("run=lstm_depth", "one run: its map, outcomes and faults"),
+        ("storage=s3://my-bucket/runs --json", "all runs of a bucket, as JSON"),
+    ]
+    keys = [("run", "name of the run; without it, all runs"), STORAGE, JSON]
+    return HelpPage(status, "[run=NAME] [storage=FOLDER] [--json]", examples, [Section("Arguments:", keys)])
+
+
+def _show(folder: RunFolder, console: "Console") -> None:
+    """Print a run's driver, outcomes and map."""
+    from rich.text import Text
+
+    from failmap.analysis.load import load_run
+    from failmap.search.allocation.known_trials import KnownTrial
+    from failmap.search.allocation.map_allocation import cells_in_order
+    from failmap.search.lease import driver_of
+    from failmap.search.shards import Shard
+    from failmap.search.space import Cell
+    from failmap.search.terminal.map_table import map_picture
+
+    config = from_yaml(folder.config)
+    cells: dict[Cell, list[KnownTrial]] = defaultdict(list)
+    counts: dict[str, Counter[str]] = {"trial": Counter(), "intervention": Counter()}
+    for record in load_run(folder).records:
+        trial = KnownTrial.of_record(record, config.space)
+        if trial.intervention is None:
+            cells[trial.cell].append(trial)
+        kind = "trial" if trial.intervention is None else "intervention"
+        counts[kind][trial.outcome or "unfinished"] += 1
+    owner = driver_of(folder)
+    driver = "no driver" if owner is None else f"driven by {owner}"
+    if owner is not None and owner.is_known_dead:
+        driver = f"its driver died ({owner})"
+    shard = "" if config.shard is None else f", {Shard.parse(config.shard).text}"
+    console.print(Text(f"run {folder.name}{shard}: {driver}"), soft_wrap=True)
+    for kind, outcomes in counts.items():
+        if outcomes or kind == "trial":
+            listed = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+            line = f"{quantity(outcomes.total(), kind)}: {listed or 'none yet'}"
+            console.print(Text(line), soft_wrap=True)
+    console.print(map_picture(config, cells_in_order(config), cells, console.width))
+
+
+def report(arguments: Sequence[str], as_json: bool = False) -> int:
+    """Read a run, and write its table and its report into its folder. Start no training."""
+    settings = read_run_arguments(arguments)
+    if "," in settings["run"]:
+        raise UserError(
+            f"run={settings['run']}: a report is of one run; merge them first: "
+            f"{command_line('merge', *arguments, 'into=NAME')}"
+        )
+    # Not imported above: pandas and matplotlib delay the message about a typo.
+    from failmap.analysis.load import find_run
+    from failmap.analysis.reporting import build
+
+    written = build(find_run(settings["run"], settings["storage"]))
+    if as_json:
+        from failmap.search.commands.json_output import print_report
+
+        print_report(written)
+    else:
+        print(f"report: {written.page}")
+    return 0
+
+
+def report_help() -> HelpPage:
+    """Return the help of `report`."""
+    intervals = "one row per cell: state, counts, 95 % interval of P(learn), estimated seconds, cause"
+    files = [
+        ("trials.parquet", "all records, one row per trial (times in seconds of training)"),
+        ("report/index.html", "self-contained: the failure map, and the curves behind every cell"),
+        ("report/failure_map.png", "the map as a picture"),
+        ("report/trials.csv", "the same rows; text that a spreadsheet would run is quoted by a '"),
+        ("report/cells.csv", intervals),
+        ("report/rescue.csv", "one row per fix that was tried: counts and intervals before and after, p"),
+        ("causes.jsonl", "the verdicts on failed trials, which make the next report faster"),
+    ]
+    sections = [
+        Section("Arguments:", [RUN, STORAGE, JSON]),
+        Section("Files, in the run's folder:", files, are_keys=False),
+    ]
+    examples = [("run=lstm_depth", "the report of one run")]
+    return HelpPage(report, "run=NAME [storage=FOLDER] [--json]", examples, sections)
+
+
+def signals(arguments: Sequence[str]) -> int:
+    """Print one signal over a run's cells: the median over a cell's trials, those that learned included."""
+    settings = read_run_arguments(arguments, ("signal", "at"))
+    at, times = settings.get("at", "first"), ("first", "last", "mean")
+    problems = [] if "signal" in settings else ["signal=NAME is missing: docs/signals.md lists them"]
+    if at not in times:
+        problems.append(f"at={at}: known: {', '.join(times)}")
+    if problems:
+        raise UserError(*problems)
+    # Not imported above: pandas delays the message about a typo.
+    from failmap.analysis.load import find_run, load_run
+    from failmap.analysis.signals_by_cell import signal_table
+
+    rows = signal_table(load_run(find_run(settings["run"], settings["storage"])), settings["signal"], at)
+    rows = [[printable(text) for text in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
+        print(f"{first.ljust(widths[0])}  {'  '.join(cells)}".rstrip())
+    return 0
+
+
+def signals_help() -> HelpPage:
+    """Return the help of `signals`."""
+    keys = [
+        RUN,
+        STORAGE,
+        ("signal", "one of docs/signals.md that is a number, or numbers by layer (required)"),
+        ("at", "which of a trial's measurements counts (first | last | mean; default first)"),
+    ]
+    usage = "run=NAME signal=NAME [storage=FOLDER] [at=first|last|mean]"
+    examples = [("run=lstm_depth signal=spread_by_layer", "a column per layer")]
+    return HelpPage(signals, usage, examples, [Section("Arguments:", keys)])

@@ -1,0 +1,192 @@
+"""The commands that train: `run` and `resume`."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from time import monotonic
+
+from failmap.run_folder.command_lines import program
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import check_location, parse_location, store_of, write_atomically
+from failmap.search.commands.help import (
+    RUN,
+    HelpPage,
+    Row,
+    Section,
+    group_sections,
+    meaning,
+    model_rows,
+    run_rows,
+)
+from failmap.search.input_checks import check_device, check_files, check_weights
+from failmap.search.loading import (
+    Request,
+    differences,
+    from_yaml,
+    locate,
+    read_request,
+    resume_config,
+    to_yaml,
+    unresumable_differences,
+)
+from failmap.search.loading.cli_args import question_of, shipped
+from failmap.search.loading.fields import KINDS, PARTS
+from failmap.search.loading.request import DEFAULT_SPACE, DEFAULT_SPACE_OF_A_FILE, RUN_GROUPS, RUN_KEYS
+from failmap.search.new_run import create_run_folder, report_disk_errors, resume_command
+from failmap.search.space import Space
+
+
+def run(arguments: Sequence[str], as_json: bool = False) -> int:
+    """Search where recurrent networks stop learning, and draw a failure map. A key with one value sets it. A
+    key with several values becomes an axis, whose first value is the default; an axis of the space is
+    replaced.
+    """
+    started = monotonic()
+    request = read_request(arguments)
+    config = request.config
+    if as_json and not request.plan:
+        raise UserError("--json: only a plan is printed as JSON: add plan=true")
+    # Not imported above: rich delays the message about a typo.
+    from failmap.search.terminal.view import SafeConsole
+
+    console = SafeConsole(stderr=as_json)
+    for note in request.notes:
+        console.print_line(note)
+    if request.plan:
+        check_files(config)
+        check_weights(config)
+        if as_json:
+            from failmap.search.commands.json_output import print_plan
+
+            print_plan(config)
+        else:
+            from failmap.search.plan import show_plan
+
+            show_plan(config, console)
+        return 0
+    storage = parse_location(config.storage)
+    check_location(storage)
+    folder = RunFolder(storage / config.run)
+    exists = _can_resume(request, folder)
+    check_files(config)
+    check_weights(config)
+    check_device(config)
+    if not exists:
+        # Not imported above: torch delays the message about a typo.
+        from failmap.search.preflight.run import brief_preflight, check_command
+
+        for line in brief_preflight(config, check_command(arguments)):
+            console.print_line(line)
+        create_run_folder(folder)
+        with report_disk_errors(folder):
+            write_atomically(folder.config, to_yaml(config))
+    from failmap.search.driver import drive
+
+    return drive(config, folder, command=[*program("run"), *arguments], started=started, console=console)
+
+
+def _can_resume(request: Request, folder: RunFolder) -> bool:
+    """Return whether the run exists and `resume=true` allows to continue it.
+
+    Raises:
+        UserError: The run exists, and `resume=true` is missing or its configuration differs.
+    """
+    if not store_of(folder.path).exists(folder.config):
+        return False
+    compare = unresumable_differences if request.resume else differences
+    if changed := compare(from_yaml(folder.config), request.config):
+        raise UserError(
+            f"{folder.path} exists already, with another configuration: choose another name with run=NAME. "
+            "These keys differ:",
+            *changed,
+        )
+    if not request.resume:
+        again = f"continue it with {resume_command(folder)}"
+        raise UserError(f"{folder.path} exists already, with this configuration: {again}")
+    return True
+
+
+def run_help() -> HelpPage:
+    """Return the help of `run`."""
+    examples = [
+        ("", f"the default: space={DEFAULT_SPACE}"),
+        ("task=array_file task.path=my.npz", f"your own data; the default: space={DEFAULT_SPACE_OF_A_FILE}"),
+        ("plan=true", "what would be done, and what it costs"),
+        ("task=parity task.supervision=last budget.minutes=10", "another task, for ten minutes"),
+        ("model.depth=1,2,5 train.learning_rate=3e-3,1e-3 seed=1", "other values on two axes"),
+        (
+            "train.learning_rate.low=1e-4 train.learning_rate.high=1e-1 train.learning_rate.log=true",
+            "learning rates from a range",
+        ),
+        ("space=my_space.yaml budget=hour run=first_try", "a space of your own"),
+    ]
+    defaults = {DEFAULT_SPACE: " (default)", DEFAULT_SPACE_OF_A_FILE: " (default for task=array_file)"}
+    spaces = [(name, question_of(name) + defaults.get(name, "")) for name in shipped("space")]
+    plan = "show what would be done and what it costs, and start nothing (true or false; default false)"
+    settings = [
+        ("space", "the search space: one of these names, or a path that ends in .yaml"),
+        *run_rows(*RUN_KEYS, "journal"),
+        ("plan", plan),
+        ("resume", "continue the run if it exists, as a job that is started again does; needs run="),
+        ("map.x, map.y, map.facet", "the map's axes (dotted paths); map.facet=none: no facet"),
+        ("fail_after_recipes", meaning(Space.model_fields["fail_after_recipes"])),
+        ("--json", "with plan=true: print the plan as JSON (docs/json.md)"),
+    ]
+    halving = [*model_rows("halving.", RUN_GROUPS["halving"])]
+    sections = [
+        Section("Spaces (space=NAME):", spaces, are_keys=False),
+        Section("The run:", settings),
+        *group_sections("budget"),
+        *group_sections("cluster"),
+        Section("Early stopping by rank (pruner=halving):", halving),
+        *_trial_sections(),
+    ]
+    return HelpPage(run, "[KEY=VALUE ...]", examples, sections)
+
+
+def _trial_sections() -> Iterator[Section]:
+    """Yield the keys of a trial: a key that several tasks or networks share once, with their names."""
+    for group, kinds in KINDS.items():
+        owners: dict[Row, list[str]] = defaultdict(list)
+        for kind, model in kinds.items():
+            for name, field in model.model_fields.items():
+                if name != "name":
+                    owners[f"{group}.{name}", meaning(field)].append(kind)
+        rows = [(group, f"one of {', '.join(kinds)}")]
+        for (key, text), names in owners.items():
+            rows.append((key, text + (f" [{', '.join(names)}]" if len(names) < len(kinds) else "")))
+        yield Section(f"{group.capitalize()}:", rows)
+    for group, part in PARTS.items():
+        yield Section(f"{group.capitalize()}:", [*model_rows(f"{group}.", part)])
+
+
+def resume(arguments: Sequence[str]) -> int:
+    """Continue a run: finished trials stay, interrupted ones continue from their checkpoints. Further values
+    may be added to an axis. Any other difference would make it another run.
+    """
+    started = monotonic()
+    folder, changes = locate(arguments)
+    config = resume_config(from_yaml(folder.config), changes)
+    check_files(config)
+    check_weights(config)
+    check_device(config)
+    # Not imported above: rich, pandas and Optuna delay the message about a typo.
+    from failmap.search.driver import drive
+    from failmap.search.terminal.view import SafeConsole
+
+    typed = [*program("resume"), *arguments]
+    return drive(config, folder, command=typed, started=started, console=SafeConsole())
+
+
+def resume_help() -> HelpPage:
+    """Return the help of `resume`."""
+    examples = [
+        ("run=lstm_depth", "with what is left of the run's budget"),
+        ("run=lstm_depth budget.minutes=30 budget.facets=none", "for half an hour, in all facets"),
+        ("run=lstm_depth train.learning_rate=3e-3,1e-3,1e-2,3e-2", "with more learning rates"),
+    ]
+    journal = ("journal", "the run's database again, with its password, which is stored nowhere")
+    keys = [RUN, *run_rows("storage", "keep"), journal]
+    own = Section("What may change, besides further values on an axis:", keys)
+    sections = [own, *group_sections("budget"), *group_sections("cluster")]
+    return HelpPage(resume, "run=NAME [KEY=VALUE ...]", examples, sections)
