@@ -90,10 +90,10 @@ def test_title_of_budget_and_criterion_axes(make_run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("criterion", "told"),
+    ("criterion", "message"),
     [({}, "the task's own criterion"), ({"score": 0.9}, "a score of at least 0.9")],
 )
-def test_title_of_an_empty_run(make_run: Any, criterion: dict[str, Any], told: str) -> None:
+def test_title_of_an_empty_run(make_run: Any, criterion: dict[str, Any], message: str) -> None:
     base = {
         "task": {"name": "delayed_recall"},
         "model": {"name": "gru"},
@@ -103,7 +103,7 @@ def test_title_of_an_empty_run(make_run: Any, criterion: dict[str, Any], told: s
     title = built(make_run(base=base)).title
     assert title.lines == (
         "GRU on the task delayed recall",
-        f"learned: {told} at two evaluations in a row, within 800 updates",
+        f"learned: {message} at two evaluations in a row, within 800 updates",
         "default recipe: sgd, learning rate 0.003; no other tried",
     )
 

@@ -155,7 +155,7 @@ def test_a_torn_last_line_is_left_out(make_run: Any, history: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('{\n "number": 0,\n', r"record\.json, line \d+: not JSON: "),
         ("[]", r"record\.json, line 1: not a trial's record: "),
@@ -163,11 +163,11 @@ def test_a_torn_last_line_is_left_out(make_run: Any, history: Any) -> None:
         ("\udcff", r"record\.json, line 1: "),
     ],
 )
-def test_a_corrupt_record_is_named(make_run: Any, text: str, told: str) -> None:
+def test_a_corrupt_record_is_named(make_run: Any, text: str, message: str) -> None:
     run = make_run()
     run.trial("learned")
     run.folder.trial(0).record.write_text(text, errors="surrogateescape")
-    with pytest.raises(UserError, match=told) as error:
+    with pytest.raises(UserError, match=message) as error:
         load_run(run.folder)
     assert "\n" not in str(error.value)
 

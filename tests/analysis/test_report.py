@@ -170,15 +170,15 @@ def test_old_forecast_is_ignored(make_run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ([], "run=NAME is missing"),
         (["rnu=first"], "unknown key 'rnu'; did you mean run?"),
         (["first"], "'first' is not key=value"),
     ],
 )
-def test_wrong_arguments_give_one_line(words: list[str], told: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=re.escape(told)) as error:
+def test_wrong_arguments_give_one_line(words: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=re.escape(message)) as error:
         main([*words, f"storage={tmp_path}"])
     assert len(error.value.problems) == 1
 

@@ -165,7 +165,7 @@ def test_an_endpoint_that_does_not_answer_is_told_within_seconds(use_s3: Callabl
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("s4://bucket/runs", r"an object store \(s3://, gs://, az://\)"),
         ("s3://key:secret@bucket/runs", "credentials do not belong in a URL"),
@@ -175,8 +175,8 @@ def test_an_endpoint_that_does_not_answer_is_told_within_seconds(use_s3: Callabl
         ("az://bucket/runs", "needs the package adlfs, which is not installed"),
     ],
 )
-def test_places_that_are_none_are_told(text: str, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_invalid_locations(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         parse_location(text)
 
 

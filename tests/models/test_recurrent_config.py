@@ -9,7 +9,7 @@ from failmap.models.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNCon
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"depth": 2, "widths": "8-4-2"}, "names 3 layers, and model.depth is 2"),
         ({"residual": True, "highway": True}, "a layer is bypassed one way, not both"),
@@ -22,9 +22,9 @@ from failmap.models.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNCon
 )
 @pytest.mark.parametrize("kind", [RNNConfig, GRUConfig, LSTMConfig])
 def test_settings_that_do_not_fit_are_refused(
-    kind: type[RecurrentConfig], settings: dict[str, Any], told: str
+    kind: type[RecurrentConfig], settings: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=message):
         kind.model_validate(settings)
 
 

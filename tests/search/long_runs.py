@@ -1,6 +1,6 @@
 """Runs that are under way until somebody ends them, and how long is waited for the end of any."""
 
-#: Longer than anything takes on a slow machine with much else to do: what hangs is told, nothing is timed.
+#: Longer than anything takes on a slow, busy machine. A hang is reported; nothing is timed.
 PATIENCE_SECONDS = 600
 
 NO_LIMIT = "budget.minutes=none"

@@ -21,8 +21,8 @@ LEARNED = Summary("learned", "criterion met", updates=700, score=0.97, best_scor
 FAILED = replace(LEARNED, outcome="failed", reason="update budget spent", score=0.1, best_score=0.2)
 
 
-def open_study(config: RunConfig, folder: RunFolder, told: list[str] | None = None) -> Study:
-    return Study.open(config, folder, ([] if told is None else told).append)
+def open_study(config: RunConfig, folder: RunFolder, messages: list[str] | None = None) -> Study:
+    return Study.open(config, folder, ([] if messages is None else messages).append)
 
 
 def crash(folder: RunFolder) -> None:

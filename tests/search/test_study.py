@@ -1,4 +1,4 @@
-"""What a study decides, and what it writes down: asked, reported, told, put back."""
+"""What a study decides, and what it writes down: ask, report, tell, requeue."""
 
 import json
 from dataclasses import replace
@@ -151,9 +151,9 @@ def test_a_journal_of_before_there_were_faults_opens(make_config: MakeConfig, fo
     old = json.loads(folder.trial(0).record.read_text())
     del old["faults"], old["batch_halvings"]
     folder.trial(0).record.write_text(json.dumps(old))
-    told: list[str] = []
-    assert open_study(make_config(), folder, told).faults(0) == ()
-    assert told == []
+    messages: list[str] = []
+    assert open_study(make_config(), folder, messages).faults(0) == ()
+    assert messages == []
 
 
 def test_the_live_view_sees_all_trials(make_config: MakeConfig, folder: RunFolder) -> None:

@@ -40,10 +40,10 @@ def test_a_record_behind_the_journal_is_written_again(make_config: MakeConfig, f
     right = [folder.trial(number).record.read_text() for number in range(3)]
     folder.trial(0).record.unlink()
     folder.trial(1).record.write_text(right[1][:40])
-    told: list[str] = []
-    open_study(make_config(), folder, told)
+    messages: list[str] = []
+    open_study(make_config(), folder, messages)
     assert [folder.trial(number).record.read_text() for number in range(3)] == right
-    (line,) = told
+    (line,) = messages
     assert line.startswith("2 trial records")
 
 
@@ -134,7 +134,7 @@ def test_a_run_in_an_object_store_tries_the_same(
 def test_what_a_driver_decided_in_an_object_store_outlives_it(
     make_config: MakeConfig, s3_storage: AnyPath
 ) -> None:
-    """What it had not yet pushed is lost with it, and was told to nobody."""
+    """What it had not yet pushed is lost with it, and was reported to nobody."""
     folder, config = RunFolder(s3_storage / "tiny"), make_config(pruner="halving")
     study = Study.open(config, folder, print, timing=LeaseTiming(beat_seconds=0.1))
     first, second = ask(study), ask(study)
@@ -146,10 +146,10 @@ def test_what_a_driver_decided_in_an_object_store_outlives_it(
             crash(folder)
     crash(folder)
     store_of(folder.path).remove(folder.trial(first.number).record)
-    told: list[str] = []
-    resumed = open_study(config, folder, told)
+    messages: list[str] = []
+    resumed = open_study(config, folder, messages)
     assert resumed.known.outcomes() == {"learned": 1, None: 1}
-    (line,) = told
+    (line,) = messages
     assert line.startswith("1 trial records")
     assert ask(resumed) == replace(second, attempt=2)
     with pytest.raises(UserError, match=r"was taken over by .*: nothing more is written here"):
@@ -166,7 +166,7 @@ def test_no_finished_trial_is_lost_whenever_the_driver_dies(
     chance, folder = random.Random(seed), RunFolder(tmp_path_factory.mktemp("run"))
     config = make_config(budget={"recipes": 2, "trials": 25})
     study = open_study(config, folder)
-    told: dict[int, Summary] = {}
+    summaries: dict[int, Summary] = {}
     running: dict[int, Start] = {}
     while True:
         if chance.random() < 0.1:
@@ -181,11 +181,11 @@ def test_no_finished_trial_is_lost_whenever_the_driver_dies(
             break
         else:
             number = chance.choice(sorted(running))
-            told[number] = end_by_rule(running.pop(number))
-            study.tell(number, told[number])
+            summaries[number] = end_by_rule(running.pop(number))
+            study.tell(number, summaries[number])
     ended = {number: record(folder, number).summary for number in range(25)}
     assert {n: s and (s.outcome, s.score) for n, s in ended.items()} == {
-        n: (s.outcome, s.score) for n, s in told.items()
+        n: (s.outcome, s.score) for n, s in summaries.items()
     }
     seeds = [(note.cell, note.recipe_index, note.seed) for c in study.known.by_cell.values() for note in c]
     assert len(set(seeds)) == len(seeds) == 25
@@ -211,8 +211,8 @@ def test_a_journal_torn_at_any_byte_goes_on(
     folder = RunFolder(tmp_path_factory.mktemp("torn") / "tiny")
     folder.path.mkdir()
     folder.journal.write_bytes(journal[:size])
-    told: list[str] = []
-    study = open_study(make_config(), folder, told)
+    messages: list[str] = []
+    study = open_study(make_config(), folder, messages)
     # Records: the study, then of each trial its beginning, its summary, its state.
     lines = journal[:size].split(b"\n")
     num_whole, is_torn = len(lines) - 1, lines[-1] != b""
@@ -220,7 +220,7 @@ def test_a_journal_torn_at_any_byte_goes_on(
     num_ended = sum(b'"summary"' in line for line in lines[:num_whole])
     outcomes = study.known.outcomes()
     assert (outcomes.total(), outcomes[None]) == (num_begun, num_begun - num_ended)
-    assert sum("torn" in line for line in told) == is_torn
+    assert sum("torn" in line for line in messages) == is_torn
     start = ask(study)
     assert start.number == num_ended, "what had not ended is asked first"
     study.tell(start.number, LEARNED)

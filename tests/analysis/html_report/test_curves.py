@@ -12,9 +12,9 @@ from failmap.run_folder.records import Evaluation
 
 def curves(run: Any, number: int = 0) -> dict[str, Any]:
     loaded = load_run(run.folder)
-    told = trial_curves(loaded, loaded.records[number])
-    assert told is not None
-    return told
+    curve = trial_curves(loaded, loaded.records[number])
+    assert curve is not None
+    return curve
 
 
 @pytest.mark.parametrize("count", [1, 2, MAX_POINTS, MAX_POINTS + 1, 1000])
@@ -29,13 +29,13 @@ def test_thinning_keeps_order_and_ends(history: Any, count: int) -> None:
 
 def test_inner_signals_have_their_own_updates(make_run: Any, history: Any) -> None:
     run = make_run()
-    told = [
+    measured = [
         replace(one, signals={"gate_mean_by_layer": {"layers.0": {"forget": 0.5, "input": None}}})
         if index % 2
         else replace(one, signals={"label_signal": 0.123456, "label_agreement": None})
         for index, one in enumerate(history("failed", count=200))
     ]
-    run.trial("failed", history=told)
+    run.trial("failed", history=measured)
     shown = curves(run)
     gates = shown["inside"]["gates"]
     assert list(shown["inside"]) == ["gates"]
@@ -48,11 +48,11 @@ def test_inner_signals_have_their_own_updates(make_run: Any, history: Any) -> No
 def test_curves_have_one_value_per_evaluation(make_run: Any, history: Any) -> None:
     run = make_run()
     run.trial("learned", history=history("learned", depth=2, count=5))
-    told = curves(run)
-    assert told["update"] == [50, 100, 150, 200, 250]
-    assert list(told["by_layer"]) == ["layers.0", "layers.1", "readout"]
-    assert [one["update"] for one in told["by_step"]] == [50, 150, 250]
-    assert told["by_step"][0]["step"] == list(range(10))
+    curve = curves(run)
+    assert curve["update"] == [50, 100, 150, 200, 250]
+    assert list(curve["by_layer"]) == ["layers.0", "layers.1", "readout"]
+    assert [one["update"] for one in curve["by_step"]] == [50, 150, 250]
+    assert curve["by_step"][0]["step"] == list(range(10))
 
 
 def test_missing_values_are_gaps(make_run: Any) -> None:
@@ -60,10 +60,10 @@ def test_missing_values_are_gaps(make_run: Any) -> None:
     partly = {"gradient_norm_by_layer": {"layers.0": None}, "gradient_norm_by_step": [None, 1.0]}
     steps = [Evaluation(50, 0.1, None, None, None, -1.0), Evaluation(100, 0.2, 1.0, 1.0, 1.0, 0.0, partly)]
     run.trial("failed", history=steps)
-    told = curves(run)
-    assert told["train_loss"] == [None, 1.0]
-    assert told["by_layer"] == {"layers.0": [None, None]}
-    assert told["by_step"] == [{"update": 100, "step": [0, 1], "norm": [None, 1.0]}]
+    curve = curves(run)
+    assert curve["train_loss"] == [None, 1.0]
+    assert curve["by_layer"] == {"layers.0": [None, None]}
+    assert curve["by_step"] == [{"update": 100, "step": [0, 1], "norm": [None, 1.0]}]
 
 
 def test_levels_have_the_units_of_their_chart(make_run: Any, history: Any) -> None:
@@ -73,11 +73,11 @@ def test_levels_have_the_units_of_their_chart(make_run: Any, history: Any) -> No
     for output in (mse, {**mse, "loss": "huber"}, {**mse, "target_range": "zero_one"}):
         run.trial("learned", history=history("learned"), config={"output": output}, **levels)
     for number in range(3):
-        told = curves(run, number)
-        assert {name: told[name] for name in levels} == levels
-        assert told["chance_error"] == pytest.approx(1 / 6, rel=1e-3)
-        assert told["target_error"] == pytest.approx(0.05 / 6, rel=1e-3)
-        assert told["target_score"] == 0.95
+        curve = curves(run, number)
+        assert {name: curve[name] for name in levels} == levels
+        assert curve["chance_error"] == pytest.approx(1 / 6, rel=1e-3)
+        assert curve["target_error"] == pytest.approx(0.05 / 6, rel=1e-3)
+        assert curve["target_score"] == 0.95
     criteria = [curves(run, number)["target_loss"] for number in range(3)]
     assert criteria == [pytest.approx(0.05 / 6, rel=1e-3), None, None]
 
@@ -90,8 +90,8 @@ def test_unbounded_loss_has_no_floor(make_run: Any, history: Any) -> None:
 
 def test_compared_losses_are_included_if_recorded(make_run: Any, history: Any) -> None:
     run = make_run()
-    told = [replace(one, signals={"losses": {"mean_squared_error": 0.2}}) for one in history("failed")]
-    run.trial("failed", history=told)
+    measured = [replace(one, signals={"losses": {"mean_squared_error": 0.2}}) for one in history("failed")]
+    run.trial("failed", history=measured)
     run.trial("failed", history=history("failed"))
     assert curves(run, 0)["compared"] == {"mean_squared_error": [0.2] * 30}
     assert curves(run, 1)["compared"] == {}

@@ -1,4 +1,4 @@
-"""Files are looked at before anything starts, and all that is wrong with them is told at once."""
+"""Files are looked at before anything starts, and all that is wrong with them is reported at once."""
 
 from pathlib import Path
 from typing import Any

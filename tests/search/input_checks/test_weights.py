@@ -1,4 +1,4 @@
-"""What trials begin with is looked at before anything starts, and all that is missing is told at once."""
+"""What trials begin with is looked at before anything starts, and all that is missing is reported at once."""
 
 from pathlib import Path
 

@@ -35,7 +35,7 @@ WORDS = (
 )
 
 
-def told(folder: RunFolder) -> dict[str, str]:
+def last_reasons(folder: RunFolder) -> dict[str, str]:
     """What ended starts of trials, in the whole run: the reason by the kind."""
     return {fault.kind: fault.reason for record in records(folder) for fault in record.faults}
 
@@ -57,7 +57,7 @@ def test_trials_survive_preempted_dead_and_hung_workers(start: Callable[..., Dri
     silent, other = driver.workers()
     silent.send_signal(signal.SIGSTOP)
     other.send_signal(signal.SIGTERM)
-    driver.wait_for(lambda: "preempted" in told(folder))
+    driver.wait_for(lambda: "preempted" in last_reasons(folder))
     successors: list[psutil.Process] = []
 
     def is_succeeded() -> bool:
@@ -66,7 +66,7 @@ def test_trials_survive_preempted_dead_and_hung_workers(start: Callable[..., Dri
 
     driver.wait_for(is_succeeded)
     successors[0].kill()
-    driver.wait_for(lambda: {"lost", "hung"} <= set(told(folder)))
+    driver.wait_for(lambda: {"lost", "hung"} <= set(last_reasons(folder)))
     driver.wait_for(lambda: not silent.is_running())
 
     assert driver.end() == 0, driver.output
@@ -74,6 +74,6 @@ def test_trials_survive_preempted_dead_and_hung_workers(start: Callable[..., Dri
     assert_nothing_lost_nothing_repeated(folder)
     assert set(ended(folder).values()) <= {"learned", "failed"}
     assert_every_history_is_undisturbed(folder, tmp_path / "undisturbed")
-    assert "was asked to leave (SIGTERM)" in told(folder)["preempted"]
-    assert told(folder)["lost"] == "its worker died on 127.0.0.1"
-    assert told(folder)["hung"] == "no evaluation within 0.25 minutes (cluster.evaluation_minutes)"
+    assert "was asked to leave (SIGTERM)" in last_reasons(folder)["preempted"]
+    assert last_reasons(folder)["lost"] == "its worker died on 127.0.0.1"
+    assert last_reasons(folder)["hung"] == "no evaluation within 0.25 minutes (cluster.evaluation_minutes)"
