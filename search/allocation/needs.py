@@ -25,18 +25,19 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True)
 class Need:
-    """One more trial of a recipe. An index that no trial has yet asks for a new recipe."""
+    """Further trials of a recipe, one at a time. An index that no trial has yet asks for a new recipe."""
 
     recipe_index: int
     purpose: Purpose
     priority: Priority
+    num_trials: int = 1
 
 
 def cell_need(trials: Sequence[JudgedTrial], budget: Budget) -> Need | None:
     """Return what a cell with these trials needs next, or None if nothing until one of them ends."""
     default = [trial for trial in trials if trial.purpose == "default"]
-    if _num_missing(default, budget, extend=True):
-        return Need(DEFAULT_RECIPE, "default", Priority.DEFAULT)
+    if missing := _num_missing(default, budget, extend=True):
+        return Need(DEFAULT_RECIPE, "default", Priority.DEFAULT, missing)
     if _is_running(default) or _tally(default).is_above_half or budget.recipes == 1:
         return None
     return _recipe_need(trials, budget)
@@ -53,7 +54,7 @@ class _Known(NamedTuple):
 def num_trials_left(trials: Sequence[JudgedTrial], budget: Budget) -> int:
     """Return how many trials of a cell run or are still to come if none of them learns.
 
-    The allocation itself is asked, trial by trial, so that the count holds for every kind of budget.
+    The allocation itself is asked, so that the count holds for every kind of budget.
     """
     known = (_Known(trial.recipe_index, trial.purpose, trial.outcome) for trial in trials)
     return _num_trials_left(tuple(known), budget)
@@ -63,7 +64,7 @@ def num_trials_left(trials: Sequence[JudgedTrial], budget: Budget) -> int:
 def _num_trials_left(known: tuple[_Known, ...], budget: Budget) -> int:
     trials = [trial._replace(outcome=trial.outcome or "failed") for trial in known]
     while (need := cell_need(trials, budget)) is not None:
-        trials.append(_Known(need.recipe_index, need.purpose, "failed"))
+        trials += need.num_trials * [_Known(need.recipe_index, need.purpose, "failed")]
     return len(trials) - sum(trial.outcome is not None for trial in known)
 
 
@@ -76,11 +77,11 @@ def _recipe_need(trials: Sequence[JudgedTrial], budget: Budget) -> Need | None:
     if any(_tally(mine).is_above_half for mine in confirmed.values() if not _is_running(mine)):
         return None
     for index, mine in explored.items():
-        if _num_missing(mine, budget, extend=False):
-            return Need(index, "explore", Priority.EXPLORE)
+        if missing := _num_missing(mine, budget, extend=False):
+            return Need(index, "explore", Priority.EXPLORE, missing)
     for index, mine in confirmed.items():
-        if _num_missing(mine, budget, extend=True):
-            return Need(index, "confirm", Priority.EXPLORE)
+        if missing := _num_missing(mine, budget, extend=True):
+            return Need(index, "confirm", Priority.EXPLORE, missing)
     is_confirming = any(_is_running(mine) for mine in confirmed.values())
     promising = {
         index: _tally(mine)

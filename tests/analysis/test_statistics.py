@@ -1,19 +1,18 @@
 import itertools
-from math import sqrt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from failmap.analysis.statistics import censored_interval, exact_paired_test, wilson_interval
 
 
-def test_wilson_interval_is_its_closed_form() -> None:
-    z = 1.959963984540054
-    middle, half_width = (5 + z * z / 2) / (8 + z * z), z / (8 + z * z) * sqrt(5 * 3 / 8 + z * z / 4)
-    assert wilson_interval(5, 8) == pytest.approx((middle - half_width, middle + half_width), abs=1e-12)
-    assert wilson_interval(0, 0) == (0, 1)
-    assert (wilson_interval(0, 5).low, wilson_interval(5, 5).high) == (0, 1)
+@given(st.integers(0, 3000), st.integers(0, 3000))
+def test_wilson_interval_is_scipys(successes: int, failures: int) -> None:
+    trials = successes + failures
+    expected = binomtest(successes, trials).proportion_ci(0.95, method="wilson") if trials else (0, 1)
+    assert wilson_interval(successes, trials) == pytest.approx(tuple(expected), abs=1e-12)
 
 
 def test_four_of_four_is_the_least_that_decides() -> None:
