@@ -238,7 +238,7 @@ class TrialRecord(Checked):
 
     def to_json(self) -> str:
         """Return the text of record.json."""
-        return json.dumps(_finite(asdict(self)), indent=1, allow_nan=False)
+        return json.dumps(_finite(self), indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "TrialRecord":
@@ -270,11 +270,12 @@ def parse_history(lines: Iterable[bytes], name: str) -> Iterator[Evaluation]:
 
 
 def _finite(value: Any) -> Any:
-    """Return the same value with None for floats that are not finite, and texts that UTF-8 can encode."""
+    """Return a value for JSON: None for floats that are not finite, and texts that UTF-8 can encode."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, dict | Checked):
+        values = value if isinstance(value, dict) else vars(value)
+        return {key: _finite(inner) for key, inner in values.items()}
     return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
