@@ -2,14 +2,8 @@
 
 import logging
 import os
-import signal
-import socket
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from time import monotonic
-from types import FrameType
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -17,67 +11,15 @@ import ray
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.search.cluster.environment import prepared_addresses
+from failmap.search.cluster.head_watchdog import ClusterLostError, watch_head
 from failmap.search.cluster.job_package import code_environment
 from failmap.search.cluster.nodes import check_nodes
 from failmap.search.config import Cluster
 from failmap.search.new_run import resume_command
 
-_POLL_SECONDS = 2.0
-#: Time that the main thread gets to react.
-_GRACE_SECONDS = 10.0
-_SIGNAL = signal.SIGUSR1
 #: Only small results travel through Ray, never weights: a store that fits into any /dev/shm leaves the memory
 #: to the trials. Ray's default is 30 % of it, and its minimum 75 MiB.
 _OBJECT_STORE_BYTES = 128 * 2**20
-
-
-class ClusterLostError(BaseException):
-    """The head has not answered for too long. Not an Exception: Tune would take it for a trial's."""
-
-
-@contextmanager
-def watch_head(address: str, lost_seconds: float, message: str) -> Iterator[None]:
-    """Raise ClusterLostError in the main thread, inside the context, once the head is gone.
-
-    Ray's calls then block for ever, and only a signal interrupts them.
-
-    Args:
-        address: HOST:PORT of the head.
-        lost_seconds: Seconds without an answer after which the head is lost; it may restart before.
-        message: Printed if Ray does not release the main thread and the process has to exit at once.
-    """
-    over = threading.Event()
-    main = threading.main_thread().ident
-    assert main == threading.get_ident(), "signals reach the main thread only"
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if not over.is_set():
-            raise ClusterLostError
-
-    def watch() -> None:
-        host, _, port = address.rpartition(":")
-        answered = monotonic()
-        while not over.wait(_POLL_SECONDS):
-            with suppress(OSError):
-                socket.create_connection((host.strip("[]"), int(port)), timeout=_POLL_SECONDS).close()
-                answered = monotonic()
-            silent_seconds = monotonic() - answered
-            if silent_seconds >= lost_seconds + _GRACE_SECONDS:
-                print(f"error: {message}", file=sys.stderr, flush=True)
-                os._exit(2)
-            if silent_seconds >= lost_seconds:
-                # Repeatedly: Tune's cleanup waits for the head as well.
-                signal.pthread_kill(main, _SIGNAL)
-
-    previous = signal.signal(_SIGNAL, interrupt)
-    watcher = threading.Thread(target=watch, name="failmap-head", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-        signal.signal(_SIGNAL, previous)
 
 
 @contextmanager

@@ -181,7 +181,7 @@ def _cell_text(verdict: CellVerdict, notes: Sequence[KnownTrial], width: int) ->
     ended = tally.trials - sum(
         note.outcome is None for note in notes if note.recipe_index == verdict.best_recipe
     )
-    known = f"{tally.learned}/{ended}" * (ended > 0) + MARKS[verdict.state]
+    known = f"{tally.learned}/{ended}{MARKS[verdict.state]}" if ended else MARKS[verdict.state]
     ink, background = "black" if verdict.state == "unknown" else "white", cell_colour(verdict)
     style = "" if background is None else f"{ink} on {background}"
     shown = f"{known}{'…' if running else ' '}"

@@ -57,8 +57,8 @@ def _row(status: RunStatus) -> tuple[str, ...]:
     return (
         printable(status.run),
         state_display(status),
-        f"{status.num_decided}/{status.num_cells}" * is_readable,
-        f"{status.num_ended:,}" * is_readable,
+        f"{status.num_decided}/{status.num_cells}" if is_readable else "",
+        f"{status.num_ended:,}" if is_readable else "",
         "" if status.trials_per_hour is None else f"{status.trials_per_hour:,.0f}",
         "" if status.seconds_left is None else duration_display(status.seconds_left),
         printable(status.problem) or fault_display(status),

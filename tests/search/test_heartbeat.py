@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.search.cluster.trial_failures import Heartbeats
+from failmap.search.cluster.heartbeat import Heartbeats
 
 
 class Clock:
