@@ -49,7 +49,7 @@ def test_every_command_has_help_and_an_entry(name: str, capsys: pytest.CaptureFi
 def test_readme_lists_the_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {name for name in COMMANDS if f"`{name}`" in readme} == set(COMMANDS)
-    written = re.findall(r"failmap ([a-z]+) [a-z]+=", readme)
+    written = re.findall(r"(?:failmap |python -m search\.)([a-z]+)[ `]", readme)
     assert set(written) <= set(COMMANDS)
 
 

@@ -43,7 +43,7 @@ def test_link_is_refused_and_not_followed(run: RunFolder, name: str, tmp_path: P
 def test_pipe_is_refused(run: RunFolder) -> None:
     run.costs.unlink()
     os.mkfifo(str(run.costs))
-    with pytest.raises(UserError, match=r"costs\.json"):
+    with pytest.raises(UserError, match=r"costs\.json.*neither a file nor a folder"):
         load_run(run)
 
 
@@ -61,7 +61,7 @@ def test_other_folders_are_ignored(run: RunFolder, name: str) -> None:
 @pytest.mark.parametrize("name", ["4", "1" * 200])
 def test_record_must_have_the_number_of_its_folder(run: RunFolder, name: str) -> None:
     shutil.copytree(str(run.trial(0).path), str(run.trials / name))
-    with pytest.raises(UserError, match=name):
+    with pytest.raises(UserError, match=f"{name}/record.json.*trial 0"):
         load_run(run)
 
 
@@ -107,7 +107,7 @@ def test_array_larger_than_memory_is_refused(tmp_path: Path, shape: tuple[int, .
     header = {"descr": "<f8", "fortran_order": False, "shape": shape}
     with zipfile.ZipFile(path, "w") as archive, archive.open("inputs.npy", "w") as file:
         np.lib.format.write_array_header_1_0(file, header)
-    with pytest.raises(TaskError, match=r"my\.npz"):
+    with pytest.raises(TaskError, match=r"my\.npz.* holds"):
         prepare(ArrayFileConfig(path=str(path)))
 
 

@@ -56,7 +56,7 @@ class TestFailingObjectStore:
 
 def test_error_after_the_last_retry(failing_s3: Any, folder: AnyPath) -> None:
     failing_s3.fail("busy")
-    with pytest.raises(OSError, match=r".") as error:
+    with pytest.raises(OSError, match="overloaded") as error:
         ObjectStore(Backoff(limit_seconds=0.3)).write(folder / "file", b"content")
     assert error.value.errno == errno.EAGAIN
     assert str(error.value.filename) == str(folder / "file")
@@ -68,7 +68,7 @@ def test_failed_sync_of_a_log_is_repeated_later(failing_s3: Any, folder: AnyPath
     log = store.open_log(path)
     log.append([b"first\n"])
     failing_s3.fail("hangs up")
-    with pytest.raises(OSError, match=r"."):
+    with pytest.raises(OSError, match="does not answer"):
         log.sync()
     failing_s3.fail("well")
     log.append([b"second\n"])
