@@ -4,13 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import get_args
 
 from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map_title import MapTitle, map_title
 from failmap.analysis.verdict import STATES, CellVerdict, State, judge
-from failmap.run_folder.records import OUTCOMES, Outcome, TrialRecord
+from failmap.run_folder.records import Outcome, TrialRecord
 from failmap.run_folder.wording import (
     axis_display,
     axis_labels,
@@ -119,7 +120,7 @@ def build_map(run: Run) -> FailureMap:
     trials: dict[CellKey, list[TrialRecord]] = defaultdict(list)
     interventions: dict[CellKey, list[int]] = defaultdict(list)
     recipes: dict[tuple[CellKey, int], str] = {}
-    outcomes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
+    outcomes: dict[Outcome, int] = dict.fromkeys(get_args(Outcome), 0)
     labels = {path: dict.fromkeys(map(label_text, config.map_values[path])) for path in config.map_paths}
     for record in run.records:
         key = run.cell_key(record.cell)

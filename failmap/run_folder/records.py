@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WrapValidator
 
@@ -15,7 +15,6 @@ from failmap.run_folder.storage.bounded_files import bounded_lines
 from failmap.run_folder.storage.location import AnyPath
 
 Outcome = Literal["learned", "failed", "censored", "errored"]
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 #: Why the study began a trial: to try the default recipe, to try another one, to confirm a recipe that was
 #: chosen among several on fresh seeds, or to change one thing about a trial (see `Intervention`).
