@@ -36,7 +36,7 @@ def ship(arguments: Sequence[str], folder: Path) -> list[str]:
         folder: An empty folder.
 
     Raises:
-        UserError: The shipment is too large.
+        UserError: The package is too large.
     """
     package = folder / SHIPPED_PACKAGE
     shutil.copytree(PACKAGE, package, ignore=_not_code)

@@ -61,13 +61,13 @@ class Jobs:
         with self._user_errors():
             self._client = JobSubmissionClient(cluster.address)
 
-    def submit(self, stem: str, entrypoint: str, shipment: Path) -> Submission:
+    def submit(self, stem: str, entrypoint: str, package: Path) -> Submission:
         """Submit a job, unless one of this stem is running.
 
         Args:
             stem: The name of the run's jobs, to which the number of the attempt is appended.
             entrypoint: The job's command line.
-            shipment: A folder that `ship` filled.
+            package: A folder that `ship` filled.
 
         Raises:
             UserError: The cluster refuses it.
@@ -78,8 +78,8 @@ class Jobs:
         attempt = max(attempts, default=0) + 1
         submission_id = f"{stem}.{attempt}"
         runtime_env = {
-            "working_dir": str(shipment / WORKING_DIR),
-            "py_modules": [str(shipment / SHIPPED_PACKAGE)],
+            "working_dir": str(package / WORKING_DIR),
+            "py_modules": [str(package / SHIPPED_PACKAGE)],
         }
         deadline = monotonic() + _AGENT_SECONDS
         while True:

@@ -70,14 +70,14 @@ def _run(
     check_files(config)
     check_weights(config)
     check_device(config)
-    agenda, notice = InterventionSchedule(plan), console.print_line
-    with open_session(config, folder, command=session.command, notice=notice, allocation=agenda) as study:
-        eta = Eta(agenda.cost_spent(), deadline)
+    schedule, notice = InterventionSchedule(plan), console.print_line
+    with open_session(config, folder, command=session.command, notice=notice, allocation=schedule) as study:
+        eta = Eta(schedule.cost_spent(), deadline)
         prepare_ray(config.cluster)
         # Importing Ray takes seconds, so everything that may be refused comes first.
         from failmap.search.executor import execute
 
-        with InterventionView(agenda, eta, console) as view:
+        with InterventionView(schedule, eta, console) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
     view.show()
-    return agenda, ended_by
+    return schedule, ended_by

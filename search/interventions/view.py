@@ -25,7 +25,7 @@ from failmap.search.space import Cell, Space
 from failmap.search.terminal.map_table import MARKS
 from failmap.search.terminal.view import TerminalView
 
-_STEP_NAMES: dict[str, str] = {UNCHANGED: "unchanged", **dict(FIX_WORDS.items())}
+_STEP_NAMES: dict[str, str] = {UNCHANGED: "unchanged", **FIX_WORDS}
 
 
 def step_display(step: Step) -> str:
