@@ -150,8 +150,10 @@ def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVer
     best = max(tried, key=lambda recipe: _promise(recipe, recipe.all_trials))
     doubt = _doubt(tried, best, fail_after_recipes)
     if doubt is None:
-        told = _seeds_text(best.recipe_index, best.all_trials)
-        reason = told if len(tried) == 1 else f"each of the {len(tried)} recipes tried failed; at best {told}"
+        seeds = _seeds_text(best.recipe_index, best.all_trials)
+        reason = (
+            seeds if len(tried) == 1 else f"each of the {len(tried)} recipes tried failed; at best {seeds}"
+        )
         return verdict("fails", best, best.all_trials, reason)
     return verdict("unknown", best, best.all_trials, doubt)
 
@@ -200,11 +202,11 @@ def _doubt(tried: Sequence[RecipeTally], best: RecipeTally, fail_after_recipes: 
         return None
     for recipe in open_recipes:
         if recipe.all_trials.is_above_half:
-            told = _seeds_text(recipe.recipe_index, recipe.all_trials)
-            return f"{told}, but these seeds chose it: it is to be confirmed on fresh ones"
+            seeds = _seeds_text(recipe.recipe_index, recipe.all_trials)
+            return f"{seeds}, but these seeds chose it: it is to be confirmed on fresh ones"
     doubtful = best if best in open_recipes else open_recipes[0]
-    told, (low, high) = _seeds_text(doubtful.recipe_index, doubtful.all_trials), doubtful.all_trials.interval
-    return f"{told}: P(learn) from {low:.2f} to {high:.2f} may be above or below one half"
+    seeds, (low, high) = _seeds_text(doubtful.recipe_index, doubtful.all_trials), doubtful.all_trials.interval
+    return f"{seeds}: P(learn) from {low:.2f} to {high:.2f} may be above or below one half"
 
 
 def _seeds_text(index: int, tally: Tally) -> str:
