@@ -1,13 +1,13 @@
 from collections.abc import Iterable
 from itertools import product
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from failmap.analysis.verdict import Tally, judge
-from failmap.run_folder.records import OUTCOMES, Outcome, Purpose
+from failmap.run_folder.records import Outcome, Purpose
 
 
 class TrialResult(NamedTuple):
@@ -20,7 +20,7 @@ class TrialResult(NamedTuple):
 
 def results(outcomes: str, recipe_index: int = 0, purpose: Purpose = "default") -> list[TrialResult]:
     """One trial a letter: l(earned), f(ailed), c(ensored), e(rrored), . (not ended)."""
-    names: dict[str, Outcome | None] = {name[0]: name for name in OUTCOMES}
+    names: dict[str, Outcome | None] = {name[0]: name for name in get_args(Outcome)}
     return [TrialResult(recipe_index, purpose, names.get(letter)) for letter in outcomes]
 
 

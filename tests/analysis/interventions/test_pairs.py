@@ -1,16 +1,18 @@
 from random import Random
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from failmap.analysis.interventions.comparisons import Pairs, pair
 from failmap.analysis.verdict import Tally
-from failmap.run_folder.records import OUTCOMES, Outcome, Summary, TrialRecord
+from failmap.run_folder.records import Outcome, Summary, TrialRecord
 
 Trials = list[tuple[int, Outcome | None]]
 
-trials = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([*OUTCOMES, None])), max_size=12)
+trials = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([*get_args(Outcome), None])), max_size=12)
 
 
 def records(outcomes: Trials) -> list[TrialRecord]:
