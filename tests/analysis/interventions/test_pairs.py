@@ -1,5 +1,4 @@
 from random import Random
-
 from typing import get_args
 
 import pytest
