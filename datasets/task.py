@@ -61,6 +61,9 @@ class Task(ABC):
         counted_from: The first label that the metric counts: 0 but for the copy task, whose blanks are
             trained and not counted.
         partial_solutions: Known levels between chance and perfection, the worst first.
+        target_shift: Share of the validation targets outside the range of the training targets.
+        mean_shift: Distance of the means of both in standard deviations of the training targets.
+        input_shift: Share of the validation inputs outside the range of their feature in training.
         notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
 
@@ -74,6 +77,9 @@ class Task(ABC):
     num_train: int | None = None
     counted_from: int = 0
     partial_solutions: tuple[PartialSolution, ...] = ()
+    target_shift: float = 0.0
+    mean_shift: float = 0.0
+    input_shift: float = 0.0
     notes: tuple[str, ...] = ()
     #: A metric of this value is perfect.
     perfect_metric: float = 1.0

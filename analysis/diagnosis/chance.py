@@ -8,20 +8,31 @@ from failmap.run_folder.records import TrialRecord
 
 #: Probability that a blind guesser passes as better than chance, over all evaluations of a trial.
 SIGNIFICANCE = 0.01
-#: Number of validation sequences that is assumed where the record does not contain it.
-_NOMINAL_VALIDATION_SIZE = 500
-#: Score that counts as better than guessing where the chance level is unknown.
+#: Score that counts as better than guessing where chance, or the number of sequences, is unknown.
 _UNKNOWN_SCORE = 0.1
 
 
-def validation_size(record: TrialRecord) -> int:
-    """Return the number of validation sequences: half of the configured test set."""
+def is_larger_better(metric: str) -> bool:
+    """Return whether a larger value of a metric is better: of all but errors."""
+    return metric != "mean_squared_error"
+
+
+def validation_size(record: TrialRecord) -> int | None:
+    """Return the number of validation sequences, or None if the record does not contain it.
+
+    Records of older versions lack it: then it is half of the configured test set.
+    """
+    if record.summary is not None and record.summary.validation_size:
+        return record.summary.validation_size
     test_size = record.config.get("task", {}).get("test_size")
-    return test_size // 2 if isinstance(test_size, int) and test_size >= 2 else _NOMINAL_VALIDATION_SIZE
+    return test_size // 2 if isinstance(test_size, int) and test_size >= 2 else None
 
 
 def significant_metric(record: TrialRecord, num_evaluations: int) -> float:
-    """Return the metric that blind guessing passes in one of 100 trainings; NaN if chance is unknown.
+    """Return the metric that blind guessing passes in one of 100 trainings.
+
+    It is NaN if chance or the number of validation sequences is unknown, and for metrics such as F1, whose
+    distribution depends on how the classes are guessed.
 
     For an accuracy it is k / n with the least k whose binomial tail under the chance rate is at most
     SIGNIFICANCE divided by the number of evaluations (Bonferroni), since the best of them counts. Sequences
@@ -31,21 +42,23 @@ def significant_metric(record: TrialRecord, num_evaluations: int) -> float:
     For a mean squared error it is chance minus z standard errors of the mean of n squared normal numbers,
     each sqrt(2 / n) of chance. All evaluations use the same sequences, so a guesser has one try.
     """
-    summary = record.summary
-    if summary is None or not math.isfinite(summary.chance_metric):
+    summary, size = record.summary, validation_size(record)
+    if summary is None or size is None or not math.isfinite(summary.chance_metric):
         return math.nan
-    size, chance = validation_size(record), summary.chance_metric
+    chance = summary.chance_metric
     if summary.metric == "accuracy" and 0 < chance < 1:
         return _least_significant(size, chance, SIGNIFICANCE / max(num_evaluations, 1)) / size
+    if is_larger_better(summary.metric):
+        return math.nan
     return chance * (1 - NormalDist().inv_cdf(1 - SIGNIFICANCE) * math.sqrt(2 / size))
 
 
 def significant_score(record: TrialRecord, num_evaluations: int) -> float:
-    """Return `significant_metric` as a score; a tenth of the way to perfection if chance is unknown."""
+    """Return `significant_metric` as a score; a tenth of the way to perfection if that is unknown."""
     metric, summary = significant_metric(record, num_evaluations), record.summary
     if summary is None or math.isnan(metric):
         return _UNKNOWN_SCORE
-    room = (1.0 if summary.metric == "accuracy" else 0.0) - summary.chance_metric
+    room = (1.0 if is_larger_better(summary.metric) else 0.0) - summary.chance_metric
     return (metric - summary.chance_metric) / room if room else _UNKNOWN_SCORE
 
 

@@ -110,6 +110,10 @@ class Summary(Checked):
         partial_solutions: Known levels between chance and perfection, the worst first, each a dict of 'name'
             (what such a network has understood), 'metric', and 'loss' (the natural one of the targets).
         has_every_input: Whether validation contains every distinct input, including those of training.
+        validation_size: Number of validation sequences or windows; 0 in records that lack it.
+        target_shift: Share of the validation targets outside the range of the training targets.
+        mean_shift: Distance of the means of both in standard deviations of the training targets.
+        input_shift: Share of the validation inputs outside the range of their feature in training.
         num_parameters, host: Number of the network's parameters, and name of the machine that trained it.
         first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
         test_metric, test_score: None unless the run asked for them.
@@ -130,6 +134,10 @@ class Summary(Checked):
     best_possible_loss: OrUnknown = math.nan
     partial_solutions: Levels = field(default_factory=list)
     has_every_input: bool = False
+    validation_size: Count = 0
+    target_shift: float = 0.0
+    mean_shift: float = 0.0
+    input_shift: float = 0.0
     num_parameters: Count = 0
     host: str = ""
     first_nonfinite: Values | None = None

@@ -190,6 +190,10 @@ class TrialSession:
             best_possible_loss=objective.floor.best_possible,
             partial_solutions=[level._asdict() for level in task.partial_solutions],
             has_every_input=task.config.is_enumerated,
+            validation_size=len(self.validation.inputs),
+            target_shift=task.target_shift,
+            mean_shift=task.mean_shift,
+            input_shift=task.input_shift,
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
             **extra,
         )
