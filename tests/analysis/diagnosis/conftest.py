@@ -63,44 +63,45 @@ def at_chance(share: float) -> float:
 Loss = Callable[[float], float | None]
 
 
-@pytest.fixture
-def make_training() -> Callable[..., tuple[TrialRecord, list[Evaluation]]]:
-    """Return a function that makes a record and a history, healthy except for its arguments.
+def build_training(
+    outcome: Outcome | None = "failed",
+    *,
+    train: Loss = at_chance,
+    validation: Loss | None = None,
+    score: Callable[[float], float] | None = None,
+    signals: Signals | None = None,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+    count: int = NUM_EVALUATIONS,
+    **summary: Any,
+) -> tuple[TrialRecord, list[Evaluation]]:
+    """Return a record and a history, healthy except for its arguments.
 
     Losses are functions of the share of the training that is done; a signal of None is left out.
     """
-
-    def make(
-        outcome: Outcome | None = "failed",
-        *,
-        train: Loss = at_chance,
-        validation: Loss | None = None,
-        score: Callable[[float], float] | None = None,
-        signals: Signals | None = None,
-        config: Mapping[str, Mapping[str, Any]] | None = None,
-        count: int = NUM_EVALUATIONS,
-        **summary: Any,
-    ) -> tuple[TrialRecord, list[Evaluation]]:
-        history = []
-        for index in range(1, count + 1):
-            share = index / count
-            loss = (validation or train)(share)
-            measured = {**healthy_signals(share), **(signals or {})}
-            said = {name: value(share) if callable(value) else value for name, value in measured.items()}
-            history.append(
-                Evaluation(
-                    update=50 * index,
-                    seconds=0.1 * index,
-                    train_loss=train(share),
-                    validation_loss=loss,
-                    metric=loss,
-                    score=score(share) if score else skill(loss),
-                    signals={name: value for name, value in said.items() if value is not None},
-                )
+    history = []
+    for index in range(1, count + 1):
+        share = index / count
+        loss = (validation or train)(share)
+        measured = {**healthy_signals(share), **(signals or {})}
+        said = {name: value(share) if callable(value) else value for name, value in measured.items()}
+        history.append(
+            Evaluation(
+                update=50 * index,
+                seconds=0.1 * index,
+                train_loss=train(share),
+                validation_loss=loss,
+                metric=loss,
+                score=score(share) if score else skill(loss),
+                signals={name: value for name, value in said.items() if value is not None},
             )
-        return make_record(outcome, history, config or {}, summary), history
+        )
+    return make_record(outcome, history, config or {}, summary), history
 
-    return make
+
+@pytest.fixture
+def make_training() -> Callable[..., tuple[TrialRecord, list[Evaluation]]]:
+    """Return `build_training`."""
+    return build_training
 
 
 def make_record(
