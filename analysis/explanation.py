@@ -160,7 +160,11 @@ def _finite(suspicion: Suspicion) -> Suspicion:
 
     def finite(evidence: Evidence) -> Evidence:
         numbers = evidence.values.items()
-        return replace(evidence, values={name: number for name, number in numbers if math.isfinite(number)})
+        return replace(
+            evidence,
+            values={name: number for name, number in numbers if math.isfinite(number)},
+            limits=tuple(limit for limit in evidence.limits if math.isfinite(limit.value)),
+        )
 
     return replace(suspicion, evidence=tuple(map(finite, suspicion.evidence)))
 

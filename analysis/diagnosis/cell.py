@@ -9,7 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from failmap.analysis.diagnosis.causes import Cause
-from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence
+from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Suspicion
+from failmap.analysis.verdict import DEFAULT_RECIPE
 from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import label_text, path_display, setting_display
@@ -27,12 +28,17 @@ MAX_SEPARATIONS = 3
 class CellDiagnosis:
     """The diagnosis of a cell.
 
+    The failed trials of the default recipe count: they say why the cell fails as it was asked for, and fixes
+    are tried on them. Other recipes may fail for reasons of their own, such as a rate that is too high. They
+    count where the default recipe has not failed.
+
     Attributes:
-        cause: Cause of most failed trials; of equally frequent ones, the one with the higher confidence.
-        num_trials: k, the number of failed trials with this cause.
-        num_failed: n, the number of failed trials.
-        evidence: Evidence of the diagnosis with the highest confidence among these k.
-        others: The other causes with their numbers of trials.
+        cause: Cause of most trials that count; of equally frequent ones, the one with the higher confidence.
+        num_trials: k, the number of trials that count and have this cause.
+        num_failed: n, the number of trials that count.
+        evidence: Evidence of a typical one of these k: found by the rule that found most of them, with the
+            median of the number that the rule compares with its threshold.
+        others: The other causes of trials that count, with their numbers.
         differences: Sentences about settings that separate learned from failed trials.
         confidence: Mean confidence of these k diagnoses.
     """
@@ -52,7 +58,9 @@ def diagnose_cell(trials: Sequence[tuple[TrialRecord, Diagnosis | None]]) -> Cel
     Args:
         trials: Every trial of the cell with its diagnosis, without interventions.
     """
-    failed = [diagnosis for record, diagnosis in trials if diagnosis and record.outcome == "failed"]
+    of_any_recipe = [(record, one) for record, one in trials if one and record.outcome == "failed"]
+    of_default = [one for record, one in of_any_recipe if record.recipe_index == DEFAULT_RECIPE]
+    failed = of_default or [one for _, one in of_any_recipe]
     if not failed:
         return None
     confidences: dict[Cause, list[float]] = defaultdict(list)
@@ -60,16 +68,28 @@ def diagnose_cell(trials: Sequence[tuple[TrialRecord, Diagnosis | None]]) -> Cel
         confidences[diagnosis.cause].append(diagnosis.confidence)
     cause = max(confidences, key=lambda one: (len(confidences[one]), fmean(confidences[one])))
     counts = Counter({one: len(several) for one, several in confidences.items() if one != cause})
-    surest = max((one for one in failed if one.cause == cause), key=lambda one: one.confidence)
     return CellDiagnosis(
         cause,
         len(confidences[cause]),
         len(failed),
-        surest.verdict.evidence,
+        _typical([one.verdict for one in failed if one.cause == cause]).evidence,
         tuple(counts.most_common()),
         _differences([record for record, _ in trials]),
         fmean(confidences[cause]),
     )
+
+
+def _typical(verdicts: Sequence[Suspicion]) -> Suspicion:
+    """Return the verdict in the middle of those that the most frequent rule found."""
+    (rule, _), *_ = Counter(one.rule for one in verdicts).most_common(1)
+    found = [one for one in verdicts if one.rule == rule]
+    return sorted(found, key=_compared)[(len(found) - 1) // 2]
+
+
+def _compared(verdict: Suspicion) -> float:
+    """Return the number that the rule compared with its threshold, or 0 if it has none."""
+    limits = [limit for evidence in verdict.evidence[:1] for limit in evidence.limits]
+    return limits[0].value if limits else 0.0
 
 
 def _differences(records: Sequence[TrialRecord]) -> tuple[str, ...]:

@@ -2,9 +2,32 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from failmap.analysis.diagnosis.causes import Cause
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A number that a rule compared with its threshold, and that was on the far side of it.
+
+    Attributes:
+        name: Name of the number; a signal has its name in docs/signals.md.
+        value: The number.
+        relation: Side of the threshold on which the rule fires.
+        threshold: The threshold.
+    """
+
+    name: str
+    value: float
+    relation: Literal["<", ">"]
+    threshold: float
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the number is on the side on which the rule fires; on the threshold counts."""
+        return self.value <= self.threshold if self.relation == "<" else self.value >= self.threshold
 
 
 @dataclass(frozen=True)
@@ -16,12 +39,14 @@ class Evidence:
         values: The numbers by name; signals have the names of docs/signals.md.
         layer: Layer in which it was observed; None if it concerns the whole network.
         update: Update at which it was observed; None if it concerns the whole training.
+        limits: The thresholds that it passed, the decisive one first.
     """
 
     told: str
     values: Mapping[str, float] = field(default_factory=dict)
     layer: str | None = None
     update: int | None = None
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True)

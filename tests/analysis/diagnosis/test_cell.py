@@ -1,10 +1,12 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
 from failmap.analysis.diagnosis import Cause, Diagnosis, Evidence, Suspicion
 from failmap.analysis.diagnosis.cell import diagnose_cell, fisher_p, separations
+from failmap.analysis.diagnosis.diagnosis import Limit
 from failmap.run_folder.records import Outcome, Summary, TrialRecord
 from tests.analysis.diagnosis.records import record_of
 
@@ -30,8 +32,37 @@ def test_most_frequent_cause_wins() -> None:
     assert cell is not None
     assert (cell.cause, cell.num_trials, cell.num_failed) == ("vanishing_in_time", 2, 3)
     assert cell.confidence == pytest.approx(0.7)
-    assert [evidence.told for evidence in cell.evidence] == ["seen with confidence 0.8"]
+    assert [evidence.told for evidence in cell.evidence] == ["seen with confidence 0.6"]
     assert cell.others == (("diverged", 1),)
+
+
+def test_evidence_is_that_of_a_typical_trial() -> None:
+    """Neither the surest trial nor the most extreme one, and none that another rule found."""
+
+    def found(value: float, rule: str = "some_rule") -> tuple[TrialRecord, Diagnosis]:
+        limit = Limit("share", value, "<", 1e-4)
+        evidence = Evidence(f"{value:g} is left", limits=(limit,))
+        return record_of({}, Summary("failed", "")), Diagnosis(
+            Suspicion("vanishing_in_time", 0.9 - value, rule, (evidence,))
+        )
+
+    cell = diagnose_cell([found(1e-9), found(1e-6), found(5e-5), found(1e-12, "another_rule")])
+    assert cell is not None
+    assert [evidence.told for evidence in cell.evidence] == ["1e-06 is left"]
+
+
+def test_trials_of_the_default_recipe_count() -> None:
+    def of_recipe(index: int, cause: Cause) -> tuple[TrialRecord, Diagnosis]:
+        record, diagnosis = trial("failed", cause)
+        return replace(record, recipe_index=index), diagnosis
+
+    others = [of_recipe(index, "oscillating") for index in (1, 1, 2, 3)]
+    cell = diagnose_cell([of_recipe(0, "vanishing_in_time"), *others])
+    assert cell is not None
+    assert (cell.cause, cell.num_trials, cell.num_failed) == ("vanishing_in_time", 1, 1)
+    explored = diagnose_cell(others)
+    assert explored is not None
+    assert (explored.cause, explored.num_failed) == ("oscillating", 4)
 
 
 def test_confidence_breaks_ties() -> None:
