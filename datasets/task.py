@@ -1,5 +1,6 @@
 """The interface of a task, its batches, and epochs over a finite training set."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
@@ -64,6 +65,7 @@ class Task(ABC):
         target_shift: Share of the validation targets outside the range of the training targets.
         mean_shift: Distance of the means of both in standard deviations of the training targets.
         input_shift: Share of the validation inputs outside the range of their feature in training.
+        error_shift: Error of a linear prediction on validation, in units of that on training data left out.
         notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
 
@@ -80,6 +82,7 @@ class Task(ABC):
     target_shift: float = 0.0
     mean_shift: float = 0.0
     input_shift: float = 0.0
+    error_shift: float = math.nan
     notes: tuple[str, ...] = ()
     #: A metric of this value is perfect.
     perfect_metric: float = 1.0

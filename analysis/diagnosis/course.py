@@ -53,6 +53,8 @@ FALL = 0.2
 GAP, SMALL_GAP, LEFT_RATIO = 0.3, 0.02, 2.0
 #: Skill of the training loss from which on it is at its floor.
 AT_FLOOR = 0.9
+#: Skill of the loss on a finite training set from which on hardly any gradient is left.
+EXHAUSTED = 0.98
 #: Skill below which a loss is worse than guessing.
 WORSE = -0.1
 #: Largest distance from a known level, as a share of the range between chance and perfection: of the best
@@ -79,7 +81,8 @@ def course(curves: TrainingCurves) -> Course:
 
     Only losses, scores and epochs are read, with the levels of chance, goal and known partial solutions: no
     gradients, states or settings. The first of these that holds is the course: a loss left the finite;
-    there are fewer than MIN_EVALUATIONS; training is fitted and validation is left behind without improving;
+    there are fewer than MIN_EVALUATIONS; training is fitted, and validation, which is left behind, does not
+    improve or has nothing left to learn from;
     validation improves at a pace that reaches the goal within REACHABLE budgets, jumped lately, or creeps; it
     fell back from its best level; it is worse than guessing, at chance, at a known level, or else stalled.
     """
@@ -93,9 +96,9 @@ def course(curves: TrainingCurves) -> Course:
 
 
 def _name(curves: TrainingCurves, speed: Pace) -> CourseName:
-    if _is_fitted(curves) and not speed.is_improving:
+    if _is_fitted(curves) and (not speed.is_improving or _is_exhausted(curves)):
         return "fitted"
-    if speed.budgets_needed <= REACHABLE:
+    if speed.budgets_needed <= REACHABLE and curves.ends_away_from_chance:
         return "on_the_way"
     if _has_jumped(curves):
         return "jumped_late"
@@ -122,6 +125,11 @@ def _is_fitted(curves: TrainingCurves) -> bool:
     return is_wide or (
         training > AT_FLOOR and gap > SMALL_GAP and 1 - validation > LEFT_RATIO * (1 - training)
     )
+
+
+def _is_exhausted(curves: TrainingCurves) -> bool:
+    """Return whether a finite training set has nothing left to teach, so that the pace cannot last."""
+    return curves.is_data_finite and curves.end_train_skill > EXHAUSTED
 
 
 def _has_jumped(curves: TrainingCurves) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from failmap.analysis.diagnosis.course import CourseName, course
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Rule, Suspicion
 from failmap.analysis.diagnosis.rules import RULES
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
@@ -30,11 +31,15 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
         return None
     is_blind = blind or outcome is None
     curves = TrainingCurves(record, history, is_blind=is_blind, is_running=outcome is None)
+    with np.errstate(over="ignore", invalid="ignore"):  # Losses that explode may overflow.
+        name = course(curves).name
     if outcome == "learned" and not blind:
         # A trial that learned may have learned by a leak, which is reported beside the verdict.
-        leaks = _suspicions(curves, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"])
+        leaks = _suspicions(
+            curves, name, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"]
+        )
         return Diagnosis(Suspicion("none", 1.0, "criterion_met"), leaks)
-    suspicions = _suspicions(curves, RULES)
+    suspicions = _suspicions(curves, name, RULES)
     if suspicions:
         return Diagnosis(suspicions[0], suspicions[1:])
     if is_blind:
@@ -43,13 +48,15 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
     return Diagnosis(Suspicion("unknown", 0.0, "none_fired", _last_evaluation(curves)))
 
 
-def _suspicions(curves: TrainingCurves, rules: Iterable[Rule]) -> tuple[Suspicion, ...]:
+def _suspicions(
+    curves: TrainingCurves, course_name: CourseName, rules: Iterable[Rule]
+) -> tuple[Suspicion, ...]:
     """Return the suspicions of rules in their order, one per cause."""
     found: dict[str, Suspicion] = {}
     # Squares and differences of losses that explode may overflow.
     with np.errstate(over="ignore", invalid="ignore"):
         for rule in rules:
-            suspicion = None if rule.cause in found else rule.suspicion(curves)
+            suspicion = None if rule.cause in found else rule.suspicion(curves, course_name)
             if suspicion is not None:
                 found[rule.cause] = suspicion
     return tuple(found.values())

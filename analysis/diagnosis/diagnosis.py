@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from failmap.analysis.diagnosis.causes import Cause
+from failmap.analysis.diagnosis.course import CourseName
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 
@@ -28,6 +29,16 @@ class Limit:
     def holds(self) -> bool:
         """Return whether the number is on the side on which the rule fires; on the threshold counts."""
         return self.value <= self.threshold if self.relation == "<" else self.value >= self.threshold
+
+
+def above(name: str, value: float, threshold: float) -> Limit:
+    """Return the limit of a number that was above its threshold."""
+    return Limit(name, value, ">", threshold)
+
+
+def below(name: str, value: float, threshold: float) -> Limit:
+    """Return the limit of a number that was below its threshold."""
+    return Limit(name, value, "<", threshold)
 
 
 @dataclass(frozen=True)
@@ -98,13 +109,15 @@ class Rule:
         look: The function, which yields its observations, the most important first. The rule has its name.
         cause: The cause that it suspects if it observes anything.
         confidence: Share of its correct verdicts (see `RULES`).
-        is_certain: Whether it observes the fault itself rather than its consequences. Such rules are also
-            asked about a training that makes progress.
+        courses: Courses of a training that it may speak for.
+        is_certain: Whether it observes the fault itself rather than its consequences. Without a criterion,
+            such rules are also asked about a training that makes progress.
     """
 
     look: Callable[[TrainingCurves], Iterator[Evidence]]
     cause: Cause
     confidence: float
+    courses: frozenset[CourseName]
     is_certain: bool = False
 
     @property
@@ -112,11 +125,13 @@ class Rule:
         """Return the name by which docs/diagnosis.md lists the rule."""
         return self.look.__name__
 
-    def suspicion(self, curves: TrainingCurves) -> Suspicion | None:
-        """Return the rule's suspicion, or None if it observes nothing.
+    def suspicion(self, curves: TrainingCurves, course: CourseName) -> Suspicion | None:
+        """Return the rule's suspicion, or None if it observes nothing or the course is not one of its own.
 
         Without a criterion, a training that makes progress is suspected by certain rules only.
         """
+        if course not in self.courses:
+            return None
         if curves.is_blind and curves.is_getting_somewhere and not self.is_certain:
             return None
         evidence = tuple(self.look(curves))

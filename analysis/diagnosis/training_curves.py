@@ -19,6 +19,8 @@ LEFT_CHANCE = 0.05
 PROGRESS_LEFT = 0.03
 #: Networks of recurrent layers.
 _RECURRENT = ("rnn", "gru", "lstm", "encoder_decoder", "cnn_lstm", "conv_lstm")
+#: Epochs in which a finite training set is hardly memorised.
+EARLY_EPOCHS = 3
 #: The end of a training: its last fifth, but at least three evaluations.
 END_SHARE, MIN_END = 0.2, 3
 
@@ -93,6 +95,20 @@ class TrainingCurves:
     def num_epochs(self) -> float:
         """Return the number of epochs, or 0 if every batch was new."""
         return number(self.last_signal("epoch")) if self.is_data_finite else 0.0
+
+    @cached_property
+    def num_train(self) -> float:
+        """Return the number of training sequences, or infinity if every batch is new."""
+        if not self.num_epochs > 0:
+            return math.inf
+        return self.updates[-1] * number(self.setting("train.batch_size", 0)) / self.num_epochs
+
+    @cached_property
+    def first_epochs(self) -> slice:
+        """Return the evaluations of the first EARLY_EPOCHS; all if every batch is new."""
+        if not self.is_data_finite:
+            return slice(None)
+        return slice(0, int((self.signal_curve("epoch") <= EARLY_EPOCHS).sum()))
 
     @cached_property
     def fresh(self) -> slice:

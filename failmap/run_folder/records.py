@@ -114,6 +114,9 @@ class Summary(Checked):
         target_shift: Share of the validation targets outside the range of the training targets.
         mean_shift: Distance of the means of both in standard deviations of the training targets.
         input_shift: Share of the validation inputs outside the range of their feature in training.
+        error_shift: Error of a linear prediction on validation, in units of that on training data left out.
+        target_mean, target_deviation: Of the training targets as they are trained; NaN for classes.
+        baseline_errors: Validation errors of simple predictions by name; empty if none was measured.
         num_parameters, host: Number of the network's parameters, and name of the machine that trained it.
         first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
         test_metric, test_score: None unless the run asked for them.
@@ -138,6 +141,10 @@ class Summary(Checked):
     target_shift: float = 0.0
     mean_shift: float = 0.0
     input_shift: float = 0.0
+    error_shift: OrUnknown = math.nan
+    target_mean: OrUnknown = math.nan
+    target_deviation: OrUnknown = math.nan
+    baseline_errors: Values = field(default_factory=dict)
     num_parameters: Count = 0
     host: str = ""
     first_nonfinite: Values | None = None

@@ -78,6 +78,12 @@ class Head:
             high=high * scale + offset,
         )
 
+    def trained_moments(self, moments: tuple[float, float]) -> tuple[float, float]:
+        """Return mean and standard deviation of mapped targets from those of the targets; NaN for classes."""
+        if self.kind == "category":
+            return math.nan, math.nan
+        return moments[0] * self.scale + self.offset, moments[1] * abs(self.scale)
+
     @property
     def is_natural(self) -> bool:
         """Whether this is the natural loss of unmapped targets, all of which are reachable."""

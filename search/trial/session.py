@@ -174,6 +174,7 @@ class TrialSession:
     def summarise(self, outcome: Outcome | None, reason: str, **extra: Any) -> Summary:
         """Return a summary of the trial's current state with a given outcome."""
         task, objective = self.training.task, self.training.objective
+        target_mean, target_deviation = objective.head.trained_moments(task.target_moments)
         return Summary(
             outcome=outcome,
             reason=reason,
@@ -194,6 +195,10 @@ class TrialSession:
             target_shift=task.target_shift,
             mean_shift=task.mean_shift,
             input_shift=task.input_shift,
+            error_shift=task.error_shift,
+            target_mean=target_mean,
+            target_deviation=target_deviation,
+            baseline_errors=dict(task.baseline_errors),
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
             **extra,
         )

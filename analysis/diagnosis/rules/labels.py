@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.diagnosis import Evidence, below
 from failmap.analysis.diagnosis.series import known, largest, middle
 from failmap.analysis.diagnosis.training_curves import PROGRESS_LEFT, TrainingCurves
 
@@ -35,16 +35,18 @@ def labels_contradict(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect validation labels that contradict training labels.
 
     Reads `label_agreement`: negative if following the labels of one leads away from those of the other.
-    Its mean over all probes is below -0.2, and PRESENT standard deviations below zero.
+    Its mean over all probes is below -0.2, and PRESENT standard deviations below zero. Of a finite training
+    set only the first epochs count: what is left of labels that are memorised says nothing about others.
     """
-    agreement = _signal(curves, "label_agreement")
+    agreement = _signal(curves, "label_agreement", curves.first_epochs)
     is_followed = curves.trained_away_from_chance or _signal(curves, "label_signal").is_present
     if is_followed and agreement.cosine < TURNED and agreement.deviations < -PRESENT:
         told = (
             "following the labels of training leads away from those of validation: a cosine of "
             f"{agreement.cosine:.2g}"
         )
-        yield Evidence(told, {"label_agreement": agreement.cosine})
+        limit = below("label_agreement", agreement.cosine, TURNED)
+        yield Evidence(told, {"label_agreement": agreement.cosine}, limits=(limit,))
 
 
 def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -66,7 +68,8 @@ def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
             ": training labels do not belong to their inputs"
         )
         values = {"label_signal": training.cosine, "label_signal_validation": validation.cosine}
-        yield Evidence(told, values)
+        limit = below("label_signal", training.cosine, MUCH_LESS * validation.cosine)
+        yield Evidence(told, values, limits=(limit,))
 
 
 def labels_make_no_difference(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -82,7 +85,7 @@ def labels_make_no_difference(curves: TrainingCurves) -> Iterator[Evidence]:
             f"labels given to other sequences change the gradient to the outputs by {share:.1g} of "
             "its size: the loss ignores which label belongs to which sequence"
         )
-        yield Evidence(told, {"label_share": share})
+        yield Evidence(told, {"label_share": share}, limits=(below("label_share", share, NO_DIFFERENCE),))
 
 
 def labels_disagree(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -104,7 +107,9 @@ def labels_disagree(curves: TrainingCurves) -> Iterator[Evidence]:
         f"labels have a signal in training ({training.cosine:.2g}) and in validation "
         f"({validation.cosine:.2g}), but not the same: a cosine of {agreement.cosine:.2g}"
     )
-    yield Evidence(told, {"label_signal": training.cosine, "label_agreement": agreement.cosine})
+    values = {"label_signal": training.cosine, "label_agreement": agreement.cosine}
+    limit = below("label_agreement", agreement.cosine, MUCH_LESS * quieter)
+    yield Evidence(told, values, limits=(limit,))
 
 
 def labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -172,9 +177,9 @@ class _Signal(NamedTuple):
         return self.cosine > NEGLIGIBLE and self.deviations > PRESENT
 
 
-def _signal(curves: TrainingCurves, name: str) -> _Signal:
-    """Return the mean of a signal, NaN if it was not measured."""
-    cosines = known(curves.signal_curve(name))
+def _signal(curves: TrainingCurves, name: str, part: slice = slice(None)) -> _Signal:
+    """Return the mean of a signal over a part of the training, NaN if it was not measured there."""
+    cosines = known(curves.signal_curve(name)[part])
     if not cosines.size:
         return _Signal(math.nan, math.nan, math.nan)
     mean, error = float(cosines.mean()), _noise(curves) / math.sqrt(cosines.size)

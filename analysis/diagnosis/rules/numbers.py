@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.diagnosis import Evidence, above
 from failmap.analysis.diagnosis.series import first, largest, middle
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
@@ -49,7 +49,8 @@ def gradient_grows_back_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     if len(grown) >= 2:
         share, update = grown[-1]
         told = f"the gradient at the first step is {share:.2g} times that at the last (update {update})"
-        yield Evidence(told, {"gradient_share_at_first": share}, None, update)
+        limit = above("gradient_share_at_first", share, GROWTH_IN_TIME)
+        yield Evidence(told, {"gradient_share_at_first": share}, None, update, (limit,))
 
 
 def states_grow_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -66,7 +67,8 @@ def states_grow_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
         told = (
             f"in an early update the gradient is {share:.2g} times as large at the first step as at the last"
         )
-        yield Evidence(told, {"gradient_share_at_first": share}, None, curves.updates[0])
+        limit = above("gradient_share_at_first", share, GROWTH_IN_TIME)
+        yield Evidence(told, {"gradient_share_at_first": share}, None, curves.updates[0], (limit,))
 
 
 def gradient_boundless(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -80,7 +82,8 @@ def gradient_boundless(curves: TrainingCurves) -> Iterator[Evidence]:
     if highest > BOUNDLESS_GRADIENT:
         update = curves.updates[np.nanargmax(norms)]
         told = f"a gradient norm of {highest:.2g} at update {update}, with a median of {middle(norms):.2g}"
-        yield Evidence(told, {"gradient_norm": highest}, None, update)
+        limit = above("gradient_norm", highest, BOUNDLESS_GRADIENT)
+        yield Evidence(told, {"gradient_norm": highest}, None, update, (limit,))
 
 
 def gradient_spikes(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -96,4 +99,5 @@ def gradient_spikes(curves: TrainingCurves) -> Iterator[Evidence]:
             f"a gradient of {highest:.2g} at update {update}, {highest / usual:.0f} times the median of "
             f"{usual:.2g}"
         )
-        yield Evidence(told, {"gradient_norm": highest, "median": usual}, None, update)
+        limit = above("gradient_norm", highest, SPIKE_RATIO * usual)
+        yield Evidence(told, {"gradient_norm": highest, "median": usual}, None, update, (limit,))

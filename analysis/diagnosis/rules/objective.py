@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
 from failmap.analysis.diagnosis.series import known, least, middle, slope
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
@@ -20,6 +20,8 @@ BELOW_FLOOR = 0.1
 LEARNS, GAP = 0.2, 0.3
 #: Difference of the label signals from which on the inputs of training leak the labels.
 LOUDER = 0.4
+#: Share of the steps of a training loss that go up if it climbs.
+RISING = 5 / 6
 #: Skill from which on downwards validation is worse than guessing.
 WORSE_THAN_CHANCE = -0.2
 
@@ -35,7 +37,8 @@ def updates_climb(curves: TrainingCurves) -> Iterator[Evidence]:
     if alignments.size < MIN_CLIMBS or not typical < CLIMBING or curves.end_train_skill > FAR_BELOW:
         return
     told = f"updates climb the loss: their median cosine with the negative gradient is {typical:.2g}"
-    yield Evidence(told, {"update_alignment": typical}, None, curves.updates[-1])
+    limit = below("update_alignment", typical, CLIMBING)
+    yield Evidence(told, {"update_alignment": typical}, None, curves.updates[-1], (limit,))
 
 
 def loss_below_floor(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -48,7 +51,8 @@ def loss_below_floor(curves: TrainingCurves) -> Iterator[Evidence]:
     if room > 0 and lowest < floor - BELOW_FLOOR * room:
         update = curves.updates[np.nanargmin(curves.train_loss)]
         told = f"the training loss is {lowest:.3g} at update {update}, and cannot be below {floor:.3g}"
-        yield Evidence(told, {"train_loss": lowest, "loss_floor": floor}, None, update)
+        limit = below("train_loss", lowest, floor - BELOW_FLOOR * room)
+        yield Evidence(told, {"train_loss": lowest, "loss_floor": floor}, None, update, (limit,))
 
 
 def learns_something_else(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -63,7 +67,11 @@ def learns_something_else(curves: TrainingCurves) -> Iterator[Evidence]:
             f"on new sequences training came {training:.0%} of the way from chance, and validation is "
             f"{-validation:.0%} worse than chance"
         )
-        yield Evidence(told, {"train_skill": training, "validation_skill": validation})
+        limits = (
+            below("validation_skill", validation, WORSE_THAN_CHANCE),
+            above("train_skill", training, LEARNS),
+        )
+        yield Evidence(told, {"train_skill": training, "validation_skill": validation}, limits=limits)
 
 
 def learns_what_validation_lacks(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -82,7 +90,11 @@ def learns_what_validation_lacks(curves: TrainingCurves) -> Iterator[Evidence]:
             f"on new sequences training came {training:.0%} of the way from chance and validation "
             f"{validation:.0%}; the label signal is {spoken:.2g} in training and {heard:.2g} in validation"
         )
-        yield Evidence(told, {"train_skill": training, "label_signal": spoken})
+        limits = (
+            above("label_signal", spoken, heard + LOUDER),
+            above("train_skill", training, max(LEARNS, validation + GAP)),
+        )
+        yield Evidence(told, {"train_skill": training, "label_signal": spoken}, limits=limits)
 
 
 def loss_climbs(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -94,10 +106,11 @@ def loss_climbs(curves: TrainingCurves) -> Iterator[Evidence]:
     if losses.size < 6 or not slope(losses) > 0:
         return
     rises = float((np.diff(losses) > 0).mean())
-    if rises < 5 / 6 or losses.min() < losses[0] or not losses[-1] > 1.5 * abs(losses[0]):
+    if rises < RISING or losses.min() < losses[0] or not losses[-1] > 1.5 * abs(losses[0]):
         return
     told = f"the training loss rose from {losses[0]:.3g} to {losses[-1]:.3g}, in {rises:.0%} of its steps"
-    yield Evidence(told, {"first_loss": float(losses[0]), "last_loss": float(losses[-1])})
+    values = {"first_loss": float(losses[0]), "last_loss": float(losses[-1])}
+    yield Evidence(told, values, limits=(above("rises", rises, RISING),))
 
 
 def _fresh_skills(curves: TrainingCurves) -> tuple[float, float]:

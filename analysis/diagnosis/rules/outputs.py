@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
 from failmap.analysis.diagnosis.series import known, least, middle, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
@@ -41,7 +41,8 @@ def floor_too_high(curves: TrainingCurves) -> Iterator[Evidence]:
             f"the head's loss cannot fall below {summary.loss_floor:.3g}, where {curves.best_loss:.3g} is "
             f"perfect and {summary.chance_loss:.3g} is chance: {_head(curves)}"
         )
-        yield Evidence(told, {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss})
+        values = {"loss_floor": summary.loss_floor, "chance_loss": summary.chance_loss}
+        yield Evidence(told, values, limits=(above("floor_share", share, _allowed_floor(curves)),))
 
 
 def training_at_floor(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -59,7 +60,11 @@ def training_at_floor(curves: TrainingCurves) -> Iterator[Evidence]:
             f"the training loss fell to {curves.train_loss[-1]:.3g}, and the head cannot go below "
             f"{summary.loss_floor:.3g} ({curves.best_loss:.3g} is perfect): {_head(curves)}"
         )
-        yield Evidence(told, {"loss_floor": summary.loss_floor}, None, curves.updates[-1])
+        limits = (
+            above("train_skill", reached, (1 - share) * (1 - AT_FLOOR_SHARE)),
+            above("floor_share", share, SMALL_FLOOR_SHARE),
+        )
+        yield Evidence(told, {"loss_floor": summary.loss_floor}, None, curves.updates[-1], limits)
 
 
 def loss_without_end(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -73,7 +78,8 @@ def loss_without_end(curves: TrainingCurves) -> Iterator[Evidence]:
     is_bounded = is_shares or math.isfinite(curves.summary.loss_floor)
     if is_logits and not is_bounded and lowest < 0:
         told = f"targets are not probabilities: the loss falls without bound ({lowest:.3g}): {_head(curves)}"
-        yield Evidence(told, {"train_loss": lowest}, None, curves.updates[-1])
+        limit = below("train_loss", lowest, 0.0)
+        yield Evidence(told, {"train_loss": lowest}, None, curves.updates[-1], (limit,))
 
 
 def outputs_against_bound(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -99,7 +105,8 @@ def outputs_against_bound(curves: TrainingCurves) -> Iterator[Evidence]:
                 f"raw outputs never left {bottom:.0f}..{top:.0f} ({low:.3g} to {high:.3g} in {len(seen)} "
                 "evaluations) and are at its end: there seems to be an activation before the head"
             )
-            yield Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0])
+            limits = (above("least", low, bottom), below("largest", high, top))
+            yield Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0], limits)
             return
     means = np.array([number(value.get("mean")) for _, value in seen])
     if low >= 0 and high <= 1 and 0 < middle(means) < 1 and np.ptp(known(means)) < ADDS_UP * middle(means):
@@ -107,14 +114,17 @@ def outputs_against_bound(curves: TrainingCurves) -> Iterator[Evidence]:
             f"raw outputs are within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "
             "evaluations: they add up to one before the head"
         )
-        yield Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0])
+        limit = below("range_of_means", float(np.ptp(known(means))), ADDS_UP * middle(means))
+        yield Evidence(told, {"mean": middle(means)}, "readout", seen[-1][0], (limit,))
         return
-    if float((lows == 0).mean()) > MOSTLY:
+    zero_share = float((lows == 0).mean())
+    if zero_share > MOSTLY:
         told = (
             f"the least raw output is exactly 0 at most of {len(seen)} evaluations: outputs are rectified "
             "before the head"
         )
-        yield Evidence(told, {"least": 0.0, "largest": high}, "readout", seen[-1][0])
+        limit = above("share_of_zeros", zero_share, MOSTLY)
+        yield Evidence(told, {"least": 0.0, "largest": high}, "readout", seen[-1][0], (limit,))
 
 
 def _floor_share(curves: TrainingCurves) -> float:

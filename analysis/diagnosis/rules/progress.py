@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
-from failmap.analysis.diagnosis.diagnosis import Evidence
-from failmap.analysis.diagnosis.series import known, middle, number
+from failmap.analysis.diagnosis.chance import is_larger_better
+from failmap.analysis.diagnosis.course import NEAR_LEVEL, REACHABLE, STAYS_NEAR, level_of
+from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
+from failmap.analysis.diagnosis.pace import pace
+from failmap.analysis.diagnosis.series import least, number
 from failmap.analysis.diagnosis.training_curves import (
     LEFT_CHANCE,
     PROGRESS_LEFT,
@@ -11,13 +14,36 @@ from failmap.analysis.diagnosis.training_curves import (
     TrainingCurves,
 )
 
-#: Largest distance from a partial solution, as a share of the range between chance and perfection: of the
-#: best evaluation, and of the noisier median of the last third.
-NEAR_PARTIAL, STAYS = 0.12, 0.2
+#: Baselines that are fitted to the training set; the others need no fitting.
+FITTED_BASELINES = ("predicts linearly", "predicts like its nearest neighbours")
+#: Share of a simple level's error by which a prediction must be better to beat it.
+BEATS = 0.1
 #: Number of units below which a network is small for any task.
 SMALL_WIDTH = 8
 #: Gap between training and validation, as skills, that is negligible.
 NO_GAP = 0.1
+
+
+def still_learning(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a training that was on its way to its goal when its budget ended.
+
+    Reads validation loss and score (`pace.pace`): at the pace of its last third it reaches the criterion
+    within four times its updates. Without a criterion that is no fault.
+    """
+    speed = pace(curves)
+    if curves.is_blind or not speed.is_improving:
+        return
+    told = (
+        f"still learning when the budget ended: a score of {curves.score[-1]:.2g} after "
+        f"{curves.updates[-1]:,} updates"
+    )
+    limits = [above("gain", speed.gain, PROGRESS_LEFT)]
+    values = {"gain": speed.gain}
+    if speed.budgets_needed <= REACHABLE:
+        told += f"; at this pace it needs about {speed.updates_needed:,}"
+        values["updates_needed"] = float(speed.updates_needed)
+        limits.insert(0, below("budgets_needed", speed.budgets_needed, REACHABLE))
+    yield Evidence(told, values, None, curves.updates[-1], tuple(limits))
 
 
 def at_partial_solution(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -27,38 +53,51 @@ def at_partial_solution(curves: TrainingCurves) -> Iterator[Evidence]:
     two numbers'): the best evaluation reaches the level without exceeding it, and the last third stays near
     it.
     """
-    is_accuracy = curves.summary.metric == "accuracy"
-    room = abs(curves.summary.chance_metric - (1.0 if is_accuracy else 0.0))
-    metrics = known(curves.metric)
-    if not metrics.size or curves.is_running or curves.progress > 2 * PROGRESS_LEFT:
+    stay = level_of(curves)
+    if stay is None or curves.is_running or curves.progress > 2 * PROGRESS_LEFT:
         return
-    best = float(metrics.max() if is_accuracy else metrics.min())
-    late = middle(metrics[-max(3, len(metrics) // 3) :])
-    for level in reversed(curves.summary.partial_solutions):
-        wanted = number(level.get("metric"))
-        if abs(best - wanted) < NEAR_PARTIAL * room and abs(late - wanted) < STAYS * room:
-            told = (
-                f"the {curves.summary.metric.replace('_', ' ')} never passed {best:.3g} and ends at "
-                f"{late:.3g}; a network that {level.get('name')} has {wanted:.3g}"
-            )
-            yield Evidence(told, {"metric": late, "partial": wanted}, None, curves.updates[-1])
-            return
+    told = (
+        f"the {curves.summary.metric.replace('_', ' ')} never passed {stay.best:.3g} and ends at "
+        f"{stay.late:.3g}; a network that {stay.name} has {stay.level:.3g}"
+    )
+    room = abs(curves.summary.chance_metric - (1.0 if is_larger_better(curves.summary.metric) else 0.0))
+    limits = (
+        below("distance_of_best", abs(stay.best - stay.level) / room, NEAR_LEVEL),
+        below("distance_at_end", abs(stay.late - stay.level) / room, STAYS_NEAR),
+    )
+    yield Evidence(told, {"metric": stay.late, "partial": stay.level}, None, curves.updates[-1], limits)
+
+
+def nothing_predicts(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a series that no simple forecast predicts better than its last value, or than its mean.
+
+    Reads `baseline_errors` and the metric: neither a prediction that was fitted to the training windows nor
+    the network is better by a tenth than the best of what needs no fitting: the mean, the last value, the
+    value one season before. As far as these baselines tell, nobody can do better.
+    """
+    errors = {name: number(error) for name, error in curves.summary.baseline_errors.items()}
+    fitted = [errors.pop(name) for name in FITTED_BASELINES if name in errors]
+    if not fitted or curves.is_running:
+        return
+    level = min(curves.summary.chance_metric, *errors.values())
+    bound, best = (1 - BEATS) * level, least(curves.metric)
+    if min(fitted) >= bound and best >= bound:
+        told = (
+            f"nothing predicts better than a simple level of {level:.3g}: a fitted baseline has an error of "
+            f"{min(fitted):.3g}, the network {best:.3g} at best"
+        )
+        limits = (above("fitted_baseline", min(fitted), bound), above("metric", best, bound))
+        values = {"fitted_baseline": min(fitted), "level": level, "metric": best}
+        yield Evidence(told, values, None, curves.updates[-1], limits)
 
 
 def still_improving(curves: TrainingCurves) -> Iterator[Evidence]:
-    """Detect a validation loss that still falls at the end of the update budget.
+    """Detect a validation loss that still falls at the end, though too slowly to get there soon.
 
-    Reads the validation loss as a skill: by its Theil-Sen slope over the last third it gains at least 3 % of
-    what is left in a fifth of the budget, and more than its jitter. Without a criterion that is no fault.
+    Reads the same as `still_learning`, without its bound on the updates needed: it gains at least 3 % of what
+    is left in a fifth of the budget, and more than its jitter.
     """
-    gained = curves.progress
-    if gained > PROGRESS_LEFT and not curves.is_blind:
-        skill = curves.end_validation_skill
-        told = (
-            f"validation came {skill:.0%} of the way from chance and still gains {gained:.0%} of the rest "
-            "in a fifth of the training"
-        )
-        yield Evidence(told, {"progress": gained, "validation_skill": skill}, None, curves.updates[-1])
+    return still_learning(curves)
 
 
 def stands_between(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -72,7 +111,11 @@ def stands_between(curves: TrainingCurves) -> Iterator[Evidence]:
     if is_between and not is_open:
         told = f"validation stalls {validation:.0%} of the way from chance"
         told += f", and training is no further ({training:.0%})"
-        yield Evidence(told, {"validation_skill": validation}, None, curves.updates[-1])
+        limits = (
+            above("validation_skill", validation, LEFT_CHANCE),
+            below("validation_skill", validation, SOLVED_SCORE),
+        )
+        yield Evidence(told, {"validation_skill": validation}, None, curves.updates[-1], limits)
 
 
 def network_tiny(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -88,4 +131,5 @@ def network_tiny(curves: TrainingCurves) -> Iterator[Evidence]:
             f"with {width} units per layer training is {curves.end_train_skill:.0%} of the way from chance, "
             f"and validation {curves.end_validation_skill:.0%}"
         )
-        yield Evidence(told, {"hidden_size": float(width), "validation_skill": curves.end_validation_skill})
+        values = {"hidden_size": float(width), "validation_skill": curves.end_validation_skill}
+        yield Evidence(told, values, limits=(below("hidden_size", float(width), SMALL_WIDTH),))

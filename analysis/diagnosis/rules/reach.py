@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.diagnosis import Evidence, below
 from failmap.analysis.diagnosis.series import first, known, last, middle
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
@@ -15,6 +15,8 @@ REACHED_SHARE = 1e-4
 #: The same at the first evaluation: a network that starts below this spends its training on reaching back.
 #: Those that learned started with 5e-5 or more.
 BEGAN_SHARE = 1e-5
+#: Such a network must not have reached back in most of its training.
+STILL_SHARE = 1e-2
 #: Share of the lowest layer's spread over inputs that must be left at the top. An LSTM with torch's
 #: initialization loses a factor of 4 per layer; below a hundredth, after four layers, the preflight warns as
 #: well.
@@ -40,16 +42,26 @@ def gradient_fades_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     if not shares or not curves.is_recurrent:
         return
     median = float(np.median([share for _, share in shares]))
-    (_, began), (final_update, final) = shares[0], shares[-1]
-    if not (max(began, median, final) < REACHED_SHARE or began < BEGAN_SHARE):
+    (began_update, began), (final_update, final) = shares[0], shares[-1]
+    most = max(began, median, final)
+    if most < REACHED_SHARE:
+        limit = below("gradient_share_at_first", most, REACHED_SHARE)
+        when = f"throughout, and {final:.1g} at update {final_update}"
+    elif began < BEGAN_SHARE and median < STILL_SHARE:
+        limit = below("gradient_share_at_first", began, BEGAN_SHARE)
+        when = (
+            f"at update {began_update}, {median:.1g} in the median and {final:.1g} at update {final_update}"
+        )
+    else:
         return
-    told = f"of the gradient at the last step {final:.1g} is left at step 1"
-    values = {"gradient_share_at_first": final}
+    told = f"of the gradient at the last step {limit.value:.1g} is left at step 1 {when}"
+    values = {"gradient_share_at_first": limit.value}
     reach = known(curves.signal_curve("gradient_reach_steps"))
     if reach.size:
-        told += f"; a thousandth is left {reach[-1]:.0f} of {curves.num_steps} steps back"
-        values["gradient_reach_steps"] = float(reach[-1])
-    yield Evidence(f"{told} (update {final_update})", values, None, final_update)
+        typical = middle(reach)
+        told += f"; a thousandth is left {typical:.0f} of {curves.num_steps} steps back in the median"
+        values["gradient_reach_steps"] = typical
+    yield Evidence(told, values, None, final_update, (limit,))
     yield from _short_memory(curves)
 
 
@@ -68,16 +80,22 @@ def input_fades_in_depth(curves: TrainingCurves) -> Iterator[Evidence]:
         spreads = {layer: spread for layer, spread in spreads.items() if layer.split(".")[0] == stack}
         if len(spreads) < 2:
             return
-        (lowest, below), *_, (top, above) = spreads.items()
-        share = above / below if below > 0 else math.nan
+        (lowest, in_lowest), *_, (top, in_top) = spreads.items()
+        share = in_top / in_lowest if in_lowest > 0 else math.nan
         factor = share ** (1 / (len(spreads) - 1))
         allowed = DEEP_SPREAD_SHARE if len(spreads) >= DEEP else SPREAD_SHARE
         if share < allowed or factor < SPREAD_FACTOR:
             told = (
-                f"{when} states differ between inputs by {below:.1g} in {lowest} and by {above:.1g} in "
+                f"{when} states differ between inputs by {in_lowest:.1g} in {lowest} and by {in_top:.1g} in "
                 f"{top}: a factor of {factor:.2g} per layer"
             )
-            yield Evidence(told, {"spread_lowest": below, "spread_top": above}, top)
+            limit = (
+                below("spread_share", share, allowed)
+                if share < allowed
+                else below("spread_factor", factor, SPREAD_FACTOR)
+            )
+            values = {"spread_lowest": in_lowest, "spread_top": in_top}
+            yield Evidence(told, values, top, limits=(limit,))
             return
 
 
@@ -90,10 +108,12 @@ def gradient_fades_in_depth(curves: TrainingCurves) -> Iterator[Evidence]:
     layers = {name: middle(curve) for name, curve in norms.items() if "layers." in name or "encoder." in name}
     if len(layers) < 3:
         return
-    (lowest, below), *_, (top, above) = layers.items()
-    if 0 < below < DEPTH_GRADIENT_SHARE * above:
-        told = f"the gradient of {lowest} is {below:.1g}, that of {top} {above:.1g} (medians)"
-        yield Evidence(told, {"gradient_lowest": below, "gradient_top": above}, lowest)
+    (lowest, in_lowest), *_, (top, in_top) = layers.items()
+    if 0 < in_lowest < DEPTH_GRADIENT_SHARE * in_top:
+        told = f"the gradient of {lowest} is {in_lowest:.1g}, that of {top} {in_top:.1g} (medians)"
+        values = {"gradient_lowest": in_lowest, "gradient_top": in_top}
+        limit = below("gradient_share", in_lowest / in_top, DEPTH_GRADIENT_SHARE)
+        yield Evidence(told, values, lowest, limits=(limit,))
 
 
 def _short_memory(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -109,4 +129,5 @@ def _short_memory(curves: TrainingCurves) -> Iterator[Evidence]:
     began, ended = memories[layer]
     if ended < curves.num_steps:
         told = f"{layer} keeps its state for {ended:.2g} of {curves.num_steps} steps ({began:.2g} at first)"
-        yield Evidence(told, {"memory_steps": ended}, layer, curves.updates[-1])
+        limit = below("memory_steps", ended, curves.num_steps)
+        yield Evidence(told, {"memory_steps": ended}, layer, curves.updates[-1], (limit,))

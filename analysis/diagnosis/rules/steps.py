@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import first, jitter, known, largest, last, middle, number, turns
 from failmap.analysis.diagnosis.training_curves import MIN_END, PROGRESS_LEFT, TrainingCurves
@@ -46,7 +46,8 @@ def first_steps_overshoot(curves: TrainingCurves) -> Iterator[Evidence]:
             f"the training loss started at {began:.2g} and rose to {highest:.2g} within {update} updates, "
             f"where guessing has {curves.summary.chance_loss:.2g}"
         )
-        yield Evidence(told, {"loss_first": began, "loss_max": highest}, None, update)
+        limit = above("loss_max", highest, _allowed_rise(curves) * level)
+        yield Evidence(told, {"loss_first": began, "loss_max": highest}, None, update, (limit,))
 
 
 def unclipped_steps_overshoot(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -66,10 +67,13 @@ def unclipped_steps_overshoot(curves: TrainingCurves) -> Iterator[Evidence]:
     if level > 0 and peak > _allowed_rise(curves) * level:
         update = curves.updates[np.nanargmax(losses)]
         told = f"the training loss started at {began:.2g} and rose to {peak:.2g} before update {update}"
-        yield Evidence(told, {"loss_first": began, "loss_max": peak}, None, update)
+        limit = above("loss_max", peak, _allowed_rise(curves) * level)
+        yield Evidence(told, {"loss_first": began, "loss_max": peak}, None, update, (limit,))
     elif killed := _killed_layer(curves):
         told = f"most units of {killed} are dead at the end, more than at update {curves.updates[0]}"
-        yield Evidence(told, {}, killed, curves.updates[-1])
+        share = last(curves.curves_by_layer("dead_units_by_layer")[killed])
+        limit = above("dead_units", share, DEAD_SHARE)
+        yield Evidence(told, {"dead_units": share}, killed, curves.updates[-1], (limit,))
     else:
         return
     told = f"nothing clips the gradient, the largest at an evaluation is {highest:.2g}"
@@ -114,7 +118,9 @@ def loss_jumps(curves: TrainingCurves) -> Iterator[Evidence]:
             f"single training losses deviate by {spread:.2g} at the end, where drawing batches explains "
             f"{explained:.2g}, and their mean does not fall"
         )
-        yield Evidence(told, {"loss_spread": spread, "explained": explained}, None, curves.updates[-1])
+        values = {"loss_spread": spread, "explained": explained}
+        limit = above("loss_spread", spread, allowed * explained)
+        yield Evidence(told, values, None, curves.updates[-1], (limit,))
 
 
 def validation_jumps(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -132,7 +138,8 @@ def validation_jumps(curves: TrainingCurves) -> Iterator[Evidence]:
         f"the validation loss jumps by {noise:.0%} of the way from chance to perfection between evaluations, "
         f"and changes direction at {turns(later):.0%} of them"
     )
-    yield Evidence(told, {"jitter": noise}, None, curves.updates[-1])
+    limit = above("jitter", noise, LARGE_JITTER)
+    yield Evidence(told, {"jitter": noise}, None, curves.updates[-1], (limit,))
 
 
 def cannot_travel(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -160,8 +167,9 @@ def cannot_travel(curves: TrainingCurves) -> Iterator[Evidence]:
             f"an update moves {part} by {ratios[part]:.1g} of its norm: {num_updates:,} of them, even in one "
             f"direction, by {travel:.2g}, and every other part by less"
         )
-        evidence = {"update_ratio": ratios[part], "travel": travel}
-        yield Evidence(told, evidence, part, curves.updates[-1])
+        values = {"update_ratio": ratios[part], "travel": travel}
+        limit = below("travel", travel, LEAST_TRAVEL)
+        yield Evidence(told, values, part, curves.updates[-1], (limit,))
 
 
 def loss_explodes(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -178,4 +186,6 @@ def loss_explodes(curves: TrainingCurves) -> Iterator[Evidence]:
             f"the training loss rose to {peak:.2g} before update {curves.updates[where]}, where guessing has "
             f"{level:.2g}; the first evaluation's gradient was {gradient:.2g}"
         )
-        yield Evidence(told, {"loss_max": peak, "chance_loss": level}, None, curves.updates[where])
+        values = {"loss_max": peak, "chance_loss": level}
+        limit = above("loss_max", peak, EXPLOSION * level)
+        yield Evidence(told, values, None, curves.updates[where], (limit,))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.diagnosis import Evidence, above
 from failmap.analysis.diagnosis.series import curve, first, known, last, least
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
@@ -59,7 +59,8 @@ def saturated_from_birth(curves: TrainingCurves) -> Iterator[Evidence]:
                 f"at least {began:.0%} of the activations of each gate of {layer} are below 0.1 or above 0.9 "
                 f"at update {curves.updates[0]}, {ended:.0%} at the end"
             )
-            yield Evidence(told, {"saturation": began}, layer, curves.updates[0])
+            limit = above("saturation", min(began, ended), SATURATED_GATES)
+            yield Evidence(told, {"saturation": began}, layer, curves.updates[0], (limit,))
             return
     if curves.setting("model.nonlinearity") != "tanh":
         return
@@ -70,7 +71,11 @@ def saturated_from_birth(curves: TrainingCurves) -> Iterator[Evidence]:
                 f"the states of {layer}, within -1..1, deviate by {first(spreads):.2f} between inputs at "
                 f"update {curves.updates[0]}, {last(spreads):.2f} at the end: nearly all are at an end"
             )
-            yield Evidence(told, {"spread": first(spreads)}, layer, curves.updates[0])
+            limits = (
+                above("spread", first(spreads), SATURATED_SPREAD),
+                above("spread_at_end", last(spreads), STILL_SATURATED_SPREAD),
+            )
+            yield Evidence(told, {"spread": first(spreads)}, layer, curves.updates[0], limits)
             return
 
 
@@ -106,4 +111,4 @@ def _worst_layer(curves: TrainingCurves, signal: str, threshold: float, state: s
         final, update = curves.updates[-1], curves.updates[np.flatnonzero(by_layer[layer] >= threshold)[0]]
         told = f"{share:.0%} of the units of {layer} {state} (update {final}); "
         told += f"above {threshold:.0%} from update {update} on"
-        yield Evidence(told, {signal: share}, layer, final)
+        yield Evidence(told, {signal: share}, layer, final, (above(signal, share, threshold),))

@@ -8,6 +8,9 @@ from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import known, largest, least
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
+#: Input weights of the lowest layer of a decoder.
+_BLIND = ".layers.0.layer.weight_ih"
+
 
 def missing_gradient(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect trainable parameters without a gradient: their path to the loss is cut.
@@ -67,11 +70,13 @@ def cut_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
 def parameters_frozen(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect parameters that are not trained although the configuration does not freeze them.
 
-    Reads `frozen_parameters` and `model.frozen_layers`; without a threshold.
+    Reads `frozen_parameters` and `model.frozen_layers`; without a threshold. The input weights of a decoder
+    that sees nothing are never trained (`models.encoder_decoder`).
     """
     update, names = _first_named(curves, "frozen_parameters")
     configured = tuple(f"layers.{layer}." for layer in range(curves.setting("model.frozen_layers", 0)))
     unexpected = [name for name in names if not name.startswith(configured)] if configured else names
+    unexpected = [name for name in unexpected if not (name.startswith("decoders.") and _BLIND in name)]
     if unexpected:
         told = (
             f"{_listed(unexpected)} {_does(unexpected)} not train, although the configuration does not "

@@ -220,5 +220,5 @@ def test_evidence_is_a_sentence(make_training: Any) -> None:
     diagnosis = diagnose(*make_training(signals={"gradient_share_at_first": 3e-9, "gradient_reach_steps": 2}))
     assert diagnosis is not None
     assert diagnosis.cause == "vanishing_in_time"
-    for part in ("3e-09", "2 of 5 steps", "(update 1000)"):
+    for part in ("3e-09", "2 of 5 steps", "update 1000"):
         assert part in diagnosis.verdict.evidence[0].told
