@@ -23,6 +23,9 @@ Cause = Literal[
     "too_little_data",
     "too_small",
     "too_slow",
+    "distribution_shift",
+    "not_predictable",
+    "target_scale",
     "unknown",
 ]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
@@ -49,6 +52,9 @@ CAUSE_WORDS: dict[str, str] = {
     "too_little_data": "the training set is memorised, but validation never left chance",
     "too_small": "the network is too small for the task: the loss stalls above its minimum",
     "too_slow": "still improving at the end of the update budget",
+    "distribution_shift": "validation lies outside of what training shows",
+    "not_predictable": "nothing predicts the targets better than a known simple level",
+    "target_scale": "the targets are far from the scale of the network's outputs",
     "unknown": "no rule applies",
 }
 
@@ -139,6 +145,9 @@ REMEDIES: dict[str, tuple[FixName, ...]] = {
     "too_little_data": ("more_data",),
     "too_small": ("wider", "more_updates"),
     "too_slow": ("more_updates", "higher_rate", "adam", "less_dropout"),
+    "distribution_shift": (),
+    "not_predictable": (),
+    "target_scale": (),
     "unknown": (
         "more_updates",
         "lower_rate",
