@@ -46,12 +46,11 @@ def _on(family: Family, label: Cause, name: str, seeds: Iterable[int]) -> list[C
 
 _OVERFITTED: list[Case] = [
     *_few(TIDES, "overfit", 12, range(2), 600),
-    *_few(SEASONS, "overfit", 10, range(2), 800),
-    *_few(MAPS, "overfit", 10, range(2), 2000),
+    *_few(MAPS, "overfit", 6, range(2), 1200),
     *_few(DELAYS, "overfit", 8, range(2), 800),
     *_few(CHIRPS, "overfit", 24, range(3), 600),
-    *_few(DECAYS, "overfit", 16, range(3), 600),
-    *_few(LEVELS, "overfit", 12, range(3), 1500),
+    *_few(DECAYS, "overfit", 6, range(3), 500),
+    *_few(LEVELS, "overfit", 26, range(3), 1500),
     *_few(PULSES, "overfit", 10, range(3), 600),
     *_few(LATCHES, "overfit", 12, range(3), 1000),
     *_few(MAJORITIES, "overfit", 24, range(3), 2000),
@@ -65,7 +64,7 @@ _OVERFITTED: list[Case] = [
 ]
 _TOO_FEW: list[Case] = [
     *_few(CHIRPS, "too_little_data", 6, range(3), 400),
-    *_few(LEVELS, "too_little_data", 4, range(2), 800),
+    *_few(LEVELS, "too_little_data", 8, range(2), 800),
     *_few(ALARMS, "too_little_data", 12, range(3), 600),
     *_few(ADDING, "too_little_data", 8, range(2), 1500),
     *_few(PARITY, "too_little_data", 8, range(3), 600),
