@@ -74,7 +74,7 @@ _TOO_FEW: list[Case] = [
     *_few(ATTENTION, "too_little_data", 6, range(2), 500),
 ]
 _SHIFTED: list[Case] = [
-    *_on(TIDES, "distribution_shift", "tides_trend_4", range(2)),
+    *_on(TIDES, "distribution_shift", "tides_trend_20", range(2)),
     *_on(TIDES, "distribution_shift", "tides_trend_10", range(2)),
     *_on(TIDES, "distribution_shift", "tides_jump_3", range(2)),
     *_on(TIDES, "distribution_shift", "tides_jump_-5", range(2)),

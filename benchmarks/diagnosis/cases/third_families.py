@@ -147,11 +147,11 @@ COPYING = Family(
     train={"learning_rate": 3e-3, "max_updates": 1200},
 )
 PARITY = Family(
-    "parity of numbers below 4 lstm 1x24 T=7, every step, layer norm",
+    "parity of numbers below 3 lstm 1x36 T=4, every step",
     "third",
-    task={"name": "parity", "number_range": 4, "sequence_length": 7, "supervision": "every_step"},
-    model={"name": "lstm", "hidden_size": 24, "layer_norm": True},
-    train={"learning_rate": 1e-2, "max_updates": 2000},
+    task={"name": "parity", "number_range": 3, "sequence_length": 4, "supervision": "every_step"},
+    model={"name": "lstm", "hidden_size": 36},
+    train={"learning_rate": 1e-2, "max_updates": 1200},
 )
 XOR = Family(
     "marked xor attention 1x32 T=4",

@@ -75,7 +75,12 @@ _TARGETS: list[Case] = [
     *LATCHES.planted("unreachable_output", "outputs_through_softmax", range(2)),
     *CHIRPS.planted("no_signal", "labels_random", range(2)),
     *MAJORITIES.planted("no_signal", "labels_random", range(1)),
-    *PARITY.configured("no_signal", "label last", range(2), {"task.supervision": "last"}),
+    *PARITY.configured(
+        "no_signal",
+        "9 numbers, label last",
+        range(2),
+        {"task.supervision": "last", "task.sequence_length": 9},
+    ),
     *PULSES.planted("no_signal", "labels_random", range(2)),
     *ALARMS.planted("labels_or_loss_wrong", "labels_one_row_off", range(2)),
     *CHIRPS.planted("labels_or_loss_wrong", "classes_misnumbered", range(2)),

@@ -65,7 +65,7 @@ _GENERATED: list[Case] = [
     *ATTENTION.rising("rate / 12", (12, 13), 160, {"train.learning_rate": 2.5e-4}),
     *COPYING.rising("same rate", (10, 11), 600, {}, "plain"),
     *COPYING.rising("rate / 3", (12, 13), 1000, {"train.learning_rate": 1e-3}),
-    *PARITY.rising("same rate", (10, 11), 400, {}, "plain"),
+    *PARITY.rising("same rate", (10, 11), 300, {}, "plain"),
     *XOR.rising("rate / 4", (10, 11), 80, {"train.learning_rate": 7e-4}),
     *XOR.rising("rate / 12", (12, 13), 200, {"train.learning_rate": 2.5e-4}),
     *RECALL.rising("rate / 4", (10, 11), 180, {"train.learning_rate": 1.2e-3}),

@@ -124,7 +124,7 @@ def _is_late(num: int) -> Array:
 
 _SERIES: dict[str, Callable[[], Array]] = {
     "tides": tides,
-    "tides_trend_4": lambda: trend(tides(), 4.0),
+    "tides_trend_20": lambda: trend(tides(), 20.0),
     "tides_trend_10": lambda: trend(tides(), 10.0),
     "tides_jump_3": lambda: jump(tides(), 3.0),
     "tides_jump_-5": lambda: jump(tides(), -5.0),
