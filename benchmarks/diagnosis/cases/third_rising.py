@@ -46,7 +46,7 @@ _FILES: list[Case] = [
     *CHIRPS.rising("rate / 12", (10, 11), 120, {"train.learning_rate": 8e-4}),
     *CHIRPS.rising("rate / 30", (12, 13), 280, {"train.learning_rate": 3e-4}),
     *DECAYS.rising("rate / 12", (10, 11), 80, {"train.learning_rate": 8e-4}),
-    *DECAYS.rising("rate / 30", (12, 13), 160, {"train.learning_rate": 3e-4}),
+    *DECAYS.rising("rate / 30", (12, 13), 240, {"train.learning_rate": 3e-4}),
     *LEVELS.rising("rate / 12", (10, 11), 120, {"train.learning_rate": 4e-4}),
     *LEVELS.rising("rate / 30", (12, 13), 280, {"train.learning_rate": 1.5e-4}),
     *PULSES.rising("rate / 4", (10, 11), 50, {"train.learning_rate": 1.2e-3}),
@@ -55,8 +55,8 @@ _FILES: list[Case] = [
     *LATCHES.rising("same rate", (10, 11), 200, {}, "plain"),
     *LATCHES.rising("rate / 3", (12, 13), 480, {"train.learning_rate": 1e-3}),
     *MAJORITIES.rising("rate / 10", (10, 11), 120, {"train.learning_rate": 2e-4}),
-    *ALARMS.rising("rate / 4", (10, 11), 140, {"train.learning_rate": 2.5e-3}),
-    *ALARMS.rising("rate / 12", (12, 13), 270, {"train.learning_rate": 8e-4}),
+    *ALARMS.rising("rate / 4", (10, 11), 90, {"train.learning_rate": 2.5e-3}),
+    *ALARMS.rising("rate / 12", (12, 13), 200, {"train.learning_rate": 8e-4}),
 ]
 _GENERATED: list[Case] = [
     *ADDING.rising("same rate", (10, 11), 400, {}, "plain"),
@@ -64,7 +64,7 @@ _GENERATED: list[Case] = [
     *ATTENTION.rising("rate / 4", (10, 11), 80, {"train.learning_rate": 7e-4}),
     *ATTENTION.rising("rate / 12", (12, 13), 160, {"train.learning_rate": 2.5e-4}),
     *COPYING.rising("same rate", (10, 11), 600, {}, "plain"),
-    *COPYING.rising("rate / 3", (12, 13), 1000, {"train.learning_rate": 1e-3}),
+    *COPYING.rising("rate / 3", (12, 13), 800, {"train.learning_rate": 1e-3}),
     *PARITY.rising("same rate", (10, 11), 300, {}, "plain"),
     *XOR.rising("rate / 4", (10, 11), 80, {"train.learning_rate": 7e-4}),
     *XOR.rising("rate / 12", (12, 13), 200, {"train.learning_rate": 2.5e-4}),
