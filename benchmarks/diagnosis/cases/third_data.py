@@ -46,7 +46,6 @@ def _on(family: Family, label: Cause, name: str, seeds: Iterable[int]) -> list[C
 _OVERFITTED: list[Case] = [
     *_few(TIDES, "overfit", 12, range(2), 600),
     *_few(TIDES, "overfit", 20, range(2), 1000),
-    *_few(MAPS, "overfit", 6, range(2), 1200),
     *_few(DELAYS, "overfit", 8, range(3), 800),
     *_few(SWINGS, "overfit", 10, range(2), 600),
     *_few(CHIRPS, "overfit", 24, range(3), 600),
@@ -66,6 +65,7 @@ _OVERFITTED: list[Case] = [
     *_few(DIGITS, "overfit", 80, range(2), 300),
 ]
 _TOO_FEW: list[Case] = [
+    *_few(MAPS, "too_little_data", 6, range(2), 1200),
     *_few(CHIRPS, "too_little_data", 6, range(3), 400),
     *_few(LEVELS, "too_little_data", 8, range(2), 800),
     *_few(ALARMS, "too_little_data", 12, range(3), 600),

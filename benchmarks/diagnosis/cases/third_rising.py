@@ -69,12 +69,12 @@ _GENERATED: list[Case] = [
     *XOR.rising("rate / 4", (10, 11), 80, {"train.learning_rate": 7e-4}),
     *XOR.rising("rate / 12", (12, 13), 200, {"train.learning_rate": 2.5e-4}),
     *RECALL.rising("rate / 4", (10, 11), 180, {"train.learning_rate": 1.2e-3}),
-    *RECALL.rising("rate / 12", (12, 13), 440, {"train.learning_rate": 4e-4}),
-    *DIGITS.rising("same rate", (10, 11), 120, {}, "plain"),
+    *RECALL.rising("rate / 12", (12, 13), 400, {"train.learning_rate": 4e-4}),
+    *DIGITS.rising("same rate", (10, 11), 100, {}, "plain"),
     *DIGITS.rising("rate / 4", (12, 13), 200, {"train.learning_rate": 1.2e-3}),
-    *SUMS.rising("same rate", (10, 11), 160, {}, "plain"),
+    *SUMS.rising("same rate", (10, 11), 110, {}, "plain"),
     *SUMS.rising("rate / 12", (12, 13), 320, {"train.learning_rate": 8e-4}),
-    *DEEP_TIDES.rising("rate / 12", (10, 11), 60, {"train.learning_rate": 1.7e-4}),
+    *DEEP_TIDES.rising("rate / 12", (10, 11), 36, {"train.learning_rate": 1.7e-4}),
     *DEEP_LEVELS.rising("rate / 12", (10, 11), 80, {"train.learning_rate": 4e-4}),
 ]
 
