@@ -58,10 +58,9 @@ _OVERFITTED: list[Case] = [
     *_few(MAJORITIES, "overfit", 24, range(3), 2000),
     *_few(ALARMS, "overfit", 60, range(3), 800),
     *_few(ALARMS, "overfit", 45, range(2), 600),
-    *_few(ADDING, "overfit", 20, range(3), 2000),
     *_few(ATTENTION, "overfit", 14, range(3), 600),
     *_few(COPYING, "overfit", 9, range(2), 1200),
-    *_few(SUMS, "overfit", 3, range(2), 1000),
+    *_few(SUMS, "overfit", 2, range(2), 1000),
     *_few(DIGITS, "overfit", 80, range(2), 300),
 ]
 _TOO_FEW: list[Case] = [
@@ -70,6 +69,7 @@ _TOO_FEW: list[Case] = [
     *_few(LEVELS, "too_little_data", 8, range(2), 800),
     *_few(ALARMS, "too_little_data", 12, range(3), 600),
     *_few(ADDING, "too_little_data", 8, range(2), 1500),
+    *_few(ADDING, "too_little_data", 20, range(3), 2000),
     *_few(PARITY, "too_little_data", 8, range(3), 600),
     *_few(ATTENTION, "too_little_data", 6, range(2), 500),
 ]
