@@ -202,7 +202,7 @@ LONG_RECALL = Family(
     "third",
     task={"name": "delayed_recall", "num_symbols": 4, "sequence_length": 55},
     model={"name": "gru", "depth": 2, "hidden_size": 20, "chrono": True},
-    train={"learning_rate": 5e-3, "max_updates": 400},
+    train={"learning_rate": 5e-3, "max_updates": 300},
 )
 ELMAN_RECALL = Family(
     "delayed recall of 5 symbols rnn tanh 2x24 T=35",
