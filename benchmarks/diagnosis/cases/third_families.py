@@ -182,11 +182,11 @@ SUMS = Family(
     train={"learning_rate": 1e-2, "max_updates": 800},
 )
 DEEP_TIDES = Family(
-    "forecast of tides rnn tanh 9x14 T=12+1",
+    "forecast of tides lstm 10x12 T=12+1",
     "third",
     task=_forecast("tides", 12, 1),
-    model={"name": "rnn", "depth": 9, "hidden_size": 14, "residual": True},
-    train={"learning_rate": 2e-3, "max_updates": 400},
+    model={"name": "lstm", "depth": 10, "hidden_size": 12, "residual": True},
+    train={"learning_rate": 5e-3, "max_updates": 120},
     criterion={"score": 0.7},
 )
 DEEP_LEVELS = Family(
@@ -194,7 +194,7 @@ DEEP_LEVELS = Family(
     "third",
     task=_file("levels", "regression"),
     model={"name": "lstm", "depth": 9, "hidden_size": 12, "residual": True},
-    train={"learning_rate": 5e-3, "max_updates": 400},
+    train={"learning_rate": 5e-3, "max_updates": 100},
     criterion={"score": 0.7},
 )
 LONG_RECALL = Family(
@@ -209,7 +209,7 @@ ELMAN_RECALL = Family(
     "third",
     task={"name": "delayed_recall", "num_symbols": 5, "sequence_length": 35},
     model={"name": "rnn", "depth": 2, "hidden_size": 24, "initialization": "orthogonal"},
-    train={"learning_rate": 2e-3, "max_updates": 600},
+    train={"learning_rate": 2e-3, "max_updates": 240},
 )
 
 

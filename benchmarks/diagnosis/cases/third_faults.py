@@ -32,7 +32,7 @@ _GRADIENTS: list[Case] = [
     *LONG_RECALL.plain(3),
     *LONG_RECALL.configured("vanishing_in_time", "torch's biases", range(3), {"model.chrono": False}),
     *ELMAN_RECALL.plain(3),
-    *ELMAN_RECALL.planted("vanishing_in_time", "recurrent_weights_x0.1", range(2)),
+    *ELMAN_RECALL.planted("vanishing_in_time", "recurrent_weights_x0.03", range(2)),
     *ELMAN_RECALL.configured(
         "vanishing_in_time", "torch's weights", range(3), {"model.initialization": "torch"}
     ),
