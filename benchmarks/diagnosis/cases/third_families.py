@@ -186,7 +186,7 @@ DEEP_TIDES = Family(
     "third",
     task=_forecast("tides", 12, 1),
     model={"name": "lstm", "depth": 10, "hidden_size": 12, "residual": True},
-    train={"learning_rate": 5e-3, "max_updates": 120},
+    train={"learning_rate": 5e-3, "max_updates": 80},
     criterion={"score": 0.7},
 )
 DEEP_LEVELS = Family(

@@ -74,7 +74,7 @@ _GENERATED: list[Case] = [
     *DIGITS.rising("rate / 4", (12, 13), 200, {"train.learning_rate": 1.2e-3}),
     *SUMS.rising("same rate", (10, 11), 110, {}, "plain"),
     *SUMS.rising("rate / 12", (12, 13), 320, {"train.learning_rate": 8e-4}),
-    *DEEP_TIDES.rising("rate / 12", (10, 11), 60, {"train.learning_rate": 4e-4}),
+    *DEEP_TIDES.rising("rate / 12", (10, 11), 70, {"train.learning_rate": 4e-4}),
     *DEEP_LEVELS.rising("rate / 12", (10, 11), 80, {"train.learning_rate": 4e-4}),
 ]
 
