@@ -148,6 +148,9 @@ REMEDIES: dict[str, tuple[FixName, ...]] = {
     "not_predictable": (),
     "target_scale": (),
     "too_slow": ("more_updates", "higher_rate", "adam", "less_dropout"),
+    "distribution_shift": (),
+    "not_predictable": (),
+    "target_scale": (),
     "unknown": (
         "more_updates",
         "lower_rate",

@@ -1,7 +1,7 @@
 """Train the labelled cases and score the verdicts of Failmap and of published tools.
 
-    python -m benchmarks.diagnosis [train|score] [half=tuning|unseen] [folder=runs/diagnosis] [processes=2]
-                                   [misses=true]
+    python -m benchmarks.diagnosis [train|score] [half=tuning|unseen|third] [folder=runs/diagnosis]
+                                   [processes=2] [misses=true]
 
 Without arguments, missing cases are trained and the results file is written. With a half, only that half is
 trained or read, and its scores are printed.
@@ -33,10 +33,12 @@ def _train(request: Request) -> None:
     # Imported here, because scoring and reporting a typo need no torch.
     from benchmarks.diagnosis.cases import all_cases
     from benchmarks.diagnosis.cases.arrays import write_arrays
+    from benchmarks.diagnosis.cases.third_files import write_files
     from benchmarks.diagnosis.train import train_all
 
     cases = [case for case in all_cases() if case.half in request.halves]
     write_arrays()
+    write_files()
     train_all(cases, request.folder, request.num_processes, print)
 
 

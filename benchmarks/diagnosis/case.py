@@ -7,7 +7,9 @@ from failmap.analysis.diagnosis import Cause
 from failmap.search.trial.config import TrialConfig
 
 #: Thresholds are set on the tuning half, and evaluated on the unseen half, which has other tasks and shapes.
-Half = Literal["tuning", "unseen"]
+#: Confidence is calibrated on these two, and tested on the third set: other families again, and kinds of
+#: trainings that the first two have few of: still rising, overfitted, shifted, not predictable.
+Half = Literal["tuning", "unseen", "third"]
 HALVES: tuple[Half, ...] = get_args(Half)
 
 #: How a healthy training learns, or '' for a faulty one.
@@ -25,8 +27,8 @@ class Case:
     Attributes:
         name: unique name, also of its folder.
         label: cause of failure; 'none' for a healthy case.
-        half: half of the benchmark.
-        family: task, network and length, such as 'adding lstm 1x24 T=20'; no family is in both halves.
+        half: half of the benchmark, or its third set.
+        family: task, network and length, such as 'adding lstm 1x24 T=20'; no family is in two halves.
         severity: short description of the fault: 'rate x30', 'half of the layers'.
         config: configuration of the trial.
         fault: name of a fault in code (`faults.FAULTS`); None if the fault is in the configuration.

@@ -1,10 +1,12 @@
 """Trainings read back with their labels, and whether the label holds."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.diagnosis.case import Case, Half
@@ -22,7 +24,12 @@ WHY_LEFT_OUT = (
     "faulty, but learned",
     "faulty, and its healthy twin failed too",
     "not finite because of another fault, or finite though labelled diverged",
+    "too slow, but its loss no longer fell",
 )
+#: The twin of a training that is still rising at its end has so many times the updates.
+RISING_FACTOR = 3
+#: Shares of the evaluations of which the last two are compared, to tell whether a training is still rising.
+_NUM_SHARES = 5
 
 
 @dataclass(frozen=True)
@@ -55,22 +62,23 @@ def read_labelled(folder: Path, half: Half) -> list[Labelled]:
     }
     records = {name: record for name, (_, record, _) in trained.items()}
     return [
-        Labelled(case, record, history, took(case, records))
+        Labelled(case, record, history, took(case, records, history))
         for case, record, history in trained.values()
         if case.twin is None or case.twin in records
     ]
 
 
-def took(case: Case, records: Mapping[str, TrialRecord]) -> bool:
+def took(case: Case, records: Mapping[str, TrialRecord], history: Sequence[Evaluation] = ()) -> bool:
     """Return whether a training is what its label says; others are counted, but not scored.
 
     A healthy one met its criterion within its update budget. A faulty one failed while its twin learned, so
     the one difference is the cause. By definition, a training `diverged` if and only if a value became not
-    finite.
+    finite. One whose only fault is a third of its twin's update budget must be rising at its end.
 
     Args:
         case: case of the training.
         records: records of the training and its twin, by name.
+        history: evaluations of the training, which only the last rule needs.
     """
     summary = records[case.name].summary
     assert summary is not None, f"{case.name} has ended"
@@ -80,9 +88,26 @@ def took(case: Case, records: Mapping[str, TrialRecord]) -> bool:
     twin = records[case.twin].summary
     assert twin is not None, f"{case.twin} has ended"
     is_finite = summary.first_nonfinite is None
-    return (
-        summary.outcome == "failed" and twin.outcome == "learned" and is_finite != (case.label == "diverged")
-    )
+    if summary.outcome != "failed" or twin.outcome != "learned" or is_finite == (case.label == "diverged"):
+        return False
+    return not _is_cut_short(records[case.name], records[case.twin]) or is_rising(history)
+
+
+def _is_cut_short(record: TrialRecord, twin: TrialRecord) -> bool:
+    """Return whether the twin has thrice the updates, and differs in nothing else."""
+    config, longer = (dict(one.config) for one in (record, twin))
+    train, longer_train = dict(config.pop("train")), dict(longer.pop("train"))
+    train["max_updates"] *= RISING_FACTOR
+    return config == longer and train == longer_train
+
+
+def is_rising(history: Sequence[Evaluation]) -> bool:
+    """Return whether the median validation loss of the last fifth is below that of the fifth before it."""
+    size = len(history) // _NUM_SHARES
+    if size == 0:
+        return False
+    losses = [math.inf if one.validation_loss is None else one.validation_loss for one in history]
+    return median(losses[-size:]) < median(losses[-2 * size : -size])
 
 
 def why_left_out(trainings: Sequence[Labelled]) -> Counter[str]:
@@ -92,11 +117,20 @@ def why_left_out(trainings: Sequence[Labelled]) -> Counter[str]:
 
 
 def _why(training: Labelled, learned: set[str]) -> str:
-    if training.case.is_healthy:
+    case = training.case
+    if case.is_healthy:
         return WHY_LEFT_OUT[0]
-    if training.case.name in learned:
+    if case.name in learned:
         return WHY_LEFT_OUT[1]
-    return WHY_LEFT_OUT[2] if training.case.twin not in learned else WHY_LEFT_OUT[3]
+    if case.twin not in learned:
+        return WHY_LEFT_OUT[2]
+    return WHY_LEFT_OUT[4 if case.label == "too_slow" and _is_finite(training) else 3]
+
+
+def _is_finite(training: Labelled) -> bool:
+    summary = training.record.summary
+    assert summary is not None, f"{training.case.name} has ended"
+    return summary.first_nonfinite is None
 
 
 def _outcome(training: Labelled) -> str | None:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.diagnosis.case import Case, Half, KindOfHealthy
+from benchmarks.diagnosis.labelled import RISING_FACTOR
 from failmap.analysis.diagnosis import Cause
 from failmap.search.trial.config import TrialConfig
 
@@ -50,6 +51,24 @@ class Family:
     def planted(self, label: Cause, fault: str, seeds: Iterable[int]) -> list[Case]:
         """Return cases with a fault in the code."""
         return [self._case(label, fault.replace("_", " "), seed, {}, fault=fault) for seed in seeds]
+
+    def rising(
+        self,
+        severity: str,
+        seeds: Iterable[int],
+        max_updates: int,
+        changes: Changes,
+        kind: KindOfHealthy = "slow",
+    ) -> list[Case]:
+        """Return cases whose budget ends while they learn, and their twins with thrice the updates."""
+        every = max(1, max_updates // _NUM_EVALUATIONS)
+        cut = {**changes, "train.max_updates": max_updates, "train.evaluate_every": every}
+        whole = {**cut, "train.max_updates": RISING_FACTOR * max_updates}
+        cases = []
+        for seed in seeds:
+            twin = self._case("none", f"{severity} whole", seed, whole, kind=kind)
+            cases += [twin, replace(self._case("too_slow", f"{severity} cut", seed, cut), twin=twin.name)]
+        return cases
 
     def _case(
         self,

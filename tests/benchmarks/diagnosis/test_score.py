@@ -116,6 +116,7 @@ def test_reasons_for_left_out_trainings(training: MakeTraining) -> None:
         training("overfit", name="mild", outcome="learned", took=False),
         training("overfit", name="too hard", twin="hard", took=False),
         training("diverged", name="stays finite", took=False),
+        training("too_slow", name="falls no more", took=False),
     ]
 
     assert why_left_out(trainings) == dict.fromkeys(WHY_LEFT_OUT, 1)

@@ -7,7 +7,7 @@ from failmap.run_folder.errors import UserError
 
 
 def test_default_is_everything() -> None:
-    everything = Request(("train", "score"), ("tuning", "unseen"), Path("runs/diagnosis"), 2, False)
+    everything = Request(("train", "score"), ("tuning", "unseen", "third"), Path("runs/diagnosis"), 2, False)
     assert parse_request([]) == everything
 
 

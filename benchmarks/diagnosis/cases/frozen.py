@@ -1,0 +1,27 @@
+"""A digest by which a set of cases that was chosen blind can be shown to be unchanged."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from benchmarks.diagnosis.case import Case
+from benchmarks.diagnosis.cases.third_files import FILES, content_of
+
+#: Digest of the third set, written when it was made, before any rule was changed with it in sight.
+DIGEST_FILE = Path(__file__).with_name("third.sha256")
+
+
+def digest_of_set(cases: Iterable[Case]) -> str:
+    """Return a SHA-256 over all cases, whatever their order, and over the bytes of the third set's files.
+
+    A configuration counts with the settings that the case makes. Those it leaves at their defaults do not
+    count, so that a new setting of Failmap does not look like another case.
+    """
+    digests = [_digest(case) for case in cases]
+    digests += [sha256(name.encode() + content_of(name)).hexdigest() for name in FILES]
+    return sha256("\n".join(sorted(digests)).encode()).hexdigest()
+
+
+def _digest(case: Case) -> str:
+    values = {name: value for name, value in vars(case).items() if name != "config"}
+    return sha256(f"{values}{case.config.model_dump_json(exclude_unset=True)}".encode()).hexdigest()
