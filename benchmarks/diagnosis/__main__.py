@@ -1,31 +1,43 @@
-"""Train the labelled cases and score the verdicts of Failmap and of published tools.
+"""Score the verdicts of Failmap and of published tools on labelled trainings.
 
-    python -m benchmarks.diagnosis [train|score] [half=tuning|unseen|third] [folder=runs/diagnosis]
-                                   [processes=2] [misses=true]
+python -m benchmarks.diagnosis [score]      score the recorded trainings, and write the results file
+                               train        train the cases that are missing in folder=
+                               record       record the trainings of folder= in this package
+                               calibrate    print the confidence of each rule from tuning and unseen
 
-Without arguments, missing cases are trained and the results file is written. With a half, only that half is
-trained or read, and its scores are printed.
+half=tuning|unseen|third  only these trainings; their scores are printed    processes=2
+folder=runs/diagnosis     score the trainings of this folder instead        misses=true
+
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.diagnosis.calibration import CALIBRATED_ON, count_by_rule
 from benchmarks.diagnosis.case import HALVES, Half
-from benchmarks.diagnosis.labelled import Labelled, read_labelled
+from benchmarks.diagnosis.labelled import DEFAULT_FOLDER, Labelled, read_labelled
 from benchmarks.diagnosis.page import TITLE, as_body
+from benchmarks.diagnosis.recorded import read_recorded, recorded_file, write_recorded
 from benchmarks.diagnosis.request import Request, parse_request
-from benchmarks.results_file import write_results
+from benchmarks.results_file import table, write_results
+from failmap.analysis.diagnosis.rules import RULES
 from failmap.run_folder.errors import UserError, run_program
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train and score. Raises UserError for invalid arguments, or if there are no trainings to score."""
+    """Carry out one stage. Raises UserError for invalid arguments, or if there are no trainings."""
     request = parse_request(arguments)
-    if "train" in request.stages:
-        _train(request)
-    if "score" in request.stages:
-        _score(request)
+    match request.stage:
+        case "train":
+            _train(request)
+        case "record":
+            for half in request.halves:
+                write_recorded(_read_folder(request.folder or DEFAULT_FOLDER, half), recorded_file(half))
+        case "calibrate":
+            _calibrate()
+        case _:
+            _score(request)
     return 0
 
 
@@ -39,11 +51,25 @@ def _train(request: Request) -> None:
     cases = [case for case in all_cases() if case.half in request.halves]
     write_arrays()
     write_files()
-    train_all(cases, request.folder, request.num_processes, print)
+    train_all(cases, request.folder or DEFAULT_FOLDER, request.num_processes, print)
+
+
+def _calibrate() -> None:
+    """Print the confidence of each rule beside the one that it states."""
+    counts = count_by_rule(training for half in CALIBRATED_ON for training in read_recorded(half))
+    rows = [
+        (rule.name, str(count.right), str(count.all), f"{count.confidence:.2f}", f"{rule.confidence:.2f}")
+        for rule in RULES
+        for count in (counts[rule.name],)
+    ]
+    print(table(("rule", "right", "verdicts", "confidence", "stated"), rows))
 
 
 def _score(request: Request) -> None:
-    trainings = {half: _read(request.folder, half) for half in request.halves}
+    trainings = {
+        half: _read_folder(request.folder, half) if request.folder else read_recorded(half)
+        for half in request.halves
+    }
     body = as_body(trainings, request.show_misses)
     if request.halves == HALVES:
         write_results("diagnosis", TITLE, body)
@@ -51,7 +77,7 @@ def _score(request: Request) -> None:
         print(body)
 
 
-def _read(folder: Path, half: Half) -> list[Labelled]:
+def _read_folder(folder: Path, half: Half) -> list[Labelled]:
     trainings = read_labelled(folder, half)
     if not trainings:
         raise UserError(

@@ -45,7 +45,7 @@ def read_recorded(half: Half, path: Path | None = None) -> list[Labelled]:
     with lzma.open(path or recorded_file(half), "rt", encoding="utf-8") as file:
         read = [_from_line(line) for line in file]
     records = {case.name: record for case, record, _ in read}
-    return [Labelled(case, record, history, took(case, records)) for case, record, history in read]
+    return [Labelled(case, record, history, took(case, records, history)) for case, record, history in read]
 
 
 def _to_line(training: Labelled) -> str:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.diagnosis.case import HALVES, Half
-from benchmarks.diagnosis.labelled import DEFAULT_FOLDER
 from failmap.run_folder.errors import UserError, nearest
 
-STAGES = ("train", "score")
+STAGES = ("score", "train", "record", "calibrate")
 SETTINGS = ("half", "folder", "processes", "misses")
 _BOOLEANS = {"true": True, "false": False}
 
@@ -18,22 +17,22 @@ class Request:
     """Parsed arguments.
 
     Attributes:
-        stages: 'train', 'score', or both.
-        halves: halves to train or score; others are not read.
-        folder: folder of the trainings.
+        stage: what to do, one of STAGES.
+        halves: halves to train or read; others are not read.
+        folder: folder of the trainings; None for the default, or to score the recorded ones.
         num_processes: number of concurrent trainings.
         show_misses: whether to list the misses of the unseen half.
     """
 
-    stages: tuple[str, ...] = STAGES
+    stage: str = STAGES[0]
     halves: tuple[Half, ...] = HALVES
-    folder: Path = DEFAULT_FOLDER
+    folder: Path | None = None
     num_processes: int = 2
     show_misses: bool = False
 
 
 def parse_request(arguments: Sequence[str]) -> Request:
-    """Parse [train|score] [half=...] [folder=...] [processes=...] [misses=true].
+    """Parse [score|train|record|calibrate] [half=...] [folder=...] [processes=...] [misses=true].
 
     Raises:
         UserError: with one line for each invalid argument.
@@ -42,7 +41,7 @@ def parse_request(arguments: Sequence[str]) -> Request:
     stages = [argument for argument in arguments if "=" not in argument]
     problems += [f"{stage}: no such stage{nearest(stage, STAGES)}" for stage in stages if stage not in STAGES]
     if len(stages) > 1:
-        problems.append(f"{' '.join(stages)}: give one stage, or none for both")
+        problems.append(f"{' '.join(stages)}: give one stage, or none to score")
     settings = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     unknown = [name for name in settings if name not in SETTINGS]
     problems += [f"{name}=: no such setting{nearest(name, SETTINGS)}" for name in unknown]
@@ -59,9 +58,9 @@ def parse_request(arguments: Sequence[str]) -> Request:
     if problems:
         raise UserError(*problems)
     return Request(
-        stages=tuple(stages) or STAGES,
+        stage=stages[0] if stages else STAGES[0],
         halves=halves,
-        folder=Path(settings.get("folder", DEFAULT_FOLDER)),
+        folder=Path(settings["folder"]) if "folder" in settings else None,
         num_processes=int(processes),
         show_misses=_BOOLEANS[misses],
     )

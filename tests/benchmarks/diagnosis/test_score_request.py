@@ -6,15 +6,14 @@ from benchmarks.diagnosis.request import Request, parse_request
 from failmap.run_folder.errors import UserError
 
 
-def test_default_is_everything() -> None:
-    everything = Request(("train", "score"), ("tuning", "unseen", "third"), Path("runs/diagnosis"), 2, False)
-    assert parse_request([]) == everything
+def test_default_is_to_score_everything() -> None:
+    assert parse_request([]) == Request("score", ("tuning", "unseen", "third"), None, 2, False)
 
 
 def test_arguments() -> None:
     asked = parse_request(["score", "half=tuning", "folder=elsewhere", "misses=true"])
 
-    assert asked == Request(("score",), ("tuning",), Path("elsewhere"), 2, True)
+    assert asked == Request("score", ("tuning",), Path("elsewhere"), 2, True)
 
 
 def test_each_mistake_has_a_line_with_the_nearest_name() -> None:
