@@ -1,9 +1,10 @@
 """The interface of a task, its batches, and epochs over a finite training set."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -61,6 +62,13 @@ class Task(ABC):
         counted_from: The first label that the metric counts: 0 but for the copy task, whose blanks are
             trained and not counted.
         partial_solutions: Known levels between chance and perfection, the worst first.
+        baseline_errors: Errors of simple forecasts on the validation set by name, whatever chance is; empty
+            for other tasks.
+        target_shift: Share of validation targets outside of what training shows (see `files.shift.Shift`); 0
+            for generated tasks, as the next two.
+        mean_shift: Difference of the targets' means in training standard deviations.
+        input_shift: Share of validation inputs outside the range of training.
+        season: Steps of a season that a forecast's training shows; 0 if there is none.
         notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
 
@@ -74,6 +82,11 @@ class Task(ABC):
     num_train: int | None = None
     counted_from: int = 0
     partial_solutions: tuple[PartialSolution, ...] = ()
+    baseline_errors: Mapping[str, float] = MappingProxyType({})
+    target_shift: float = 0.0
+    mean_shift: float = 0.0
+    input_shift: float = 0.0
+    season: int = 0
     notes: tuple[str, ...] = ()
     #: A metric of this value is perfect.
     perfect_metric: float = 1.0
