@@ -113,6 +113,7 @@ class Finding:
         unit: Unit of `value`.
         advice: What to try, in one line; empty if the check passed.
         details: Further numbers by name, such as one for each layer.
+        settings: The settings that the advice names, as in 'task.padding=trim', the best first.
     """
 
     status: Status
@@ -121,6 +122,7 @@ class Finding:
     unit: str
     advice: str = ""
     details: Mapping[str, float] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import math
 
 from failmap.datasets import build_task
 from failmap.datasets.baselines import measure_baselines
+from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.task import num_shared
 from failmap.search.preflight.check import Finding, Status, Subject
 
@@ -28,8 +29,12 @@ def input_scale(subject: Subject) -> Finding:
     size = f"root mean square of the largest feature {largest:.3g}"
     standardise = "standardise each feature of the inputs by the training data"
 
+    is_raw = isinstance(subject.config.task, ArrayFileConfig) and not subject.config.task.normalise
+
     def finding(status: Status, message: str, advice: str = "") -> Finding:
-        return Finding(status, message, largest, "input units", advice)
+        settings = ("task.normalise=true",) if is_raw and advice == standardise else ()
+        advice = " ".join(filter(None, (f"{settings[0]}:" if settings else "", advice)))
+        return Finding(status, message, largest, "input units", advice, settings=settings)
 
     if not math.isfinite(largest):
         return finding("fail", "inputs are not finite", "look for gaps and infinities in the data")
