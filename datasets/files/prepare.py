@@ -40,7 +40,7 @@ def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
     # Settings that have no effect on reading are set to one value, for the cache.
     unread = (
         "sequence_length", "horizon", "train_size", "test_size", "normalise",
-        "padding", "one_hot", "differences", "forecast", "later_inputs",
+        "one_hot", "differences", "forecast", "later_inputs",
     )  # fmt: skip
     defaults = {name: ArrayFileConfig.model_fields[name].default for name in unread}
     reading = config.model_copy(update={**defaults, "sequence_length": 1})

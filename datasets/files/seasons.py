@@ -9,15 +9,17 @@ _MAX_STEPS = 20_000
 _NUM_CYCLES = 3
 #: The least autocorrelation at the season, and the least rise to it from the trough before it.
 _LEAST_PEAK, _LEAST_RISE = 0.3, 0.3
-#: Standard errors that the autocorrelation of the changes must have there: a random walk has waves, too, but
-#: its changes have none.
-_NUM_ERRORS = 3.0
+_NEARLY_HIGHEST = 0.9
+#: Standard errors that the autocorrelation of changes must have there: a random walk has waves, too, but its
+#: changes have none. They are taken over a quarter of the season, by which noise weighs least.
+_NUM_ERRORS, _CHANGE_SHARE = 3.0, 0.25
 
 
 def season_of(values: Float64[np.ndarray, "steps features"]) -> int:
     """Return the steps of the strongest season that series share, or 0 if there is none.
 
-    It is the highest local maximum of the autocorrelation without a linear trend, averaged over the features.
+    It is the highest peak of the autocorrelation without a linear trend, averaged over the features; of peaks
+    that are about as high, the first, since a multiple of a season repeats, too.
 
     Args:
         values: Consecutive steps of a series.
@@ -30,14 +32,24 @@ def season_of(values: Float64[np.ndarray, "steps features"]) -> int:
     time = np.arange(num_steps) - (num_steps - 1) / 2
     slope = time @ values / (time @ time)
     levels = _autocorrelation(values - time[:, None] * slope, max_lag + 1)
-    changes = _autocorrelation(np.diff(values, axis=0), max_lag + 1)
     lags = np.arange(1, len(levels) - 1)
     is_peak = (levels[lags] >= levels[lags - 1]) & (levels[lags] > levels[lags + 1])
     trough = np.minimum.accumulate(levels)[lags]
     is_peak &= (levels[lags] >= _LEAST_PEAK) & (levels[lags] - trough >= _LEAST_RISE)
-    is_peak &= changes[lags] >= _NUM_ERRORS / np.sqrt(num_steps)
     peaks = lags[is_peak]
-    return int(peaks[levels[peaks].argmax()]) if len(peaks) else 0
+    if not len(peaks):
+        return 0
+    first = int(peaks[levels[peaks] >= _NEARLY_HIGHEST * levels[peaks].max()][0])
+    # Noise makes small peaks on the way to a wide one.
+    season = first + int(levels[first : first + first // 3 + 1].argmax())
+    return season if _changes_repeat(values, season) else 0
+
+
+def _changes_repeat(values: Float64[np.ndarray, "steps features"], season: int) -> bool:
+    """Return whether changes are correlated with those one season before, which those of a walk are not."""
+    span = max(1, round(_CHANGE_SHARE * season))
+    changes = _autocorrelation(values[span:] - values[:-span], season + 1)
+    return bool(changes[season] >= _NUM_ERRORS * np.sqrt(span / len(values)))
 
 
 def longest_run(
@@ -65,5 +77,7 @@ def _autocorrelation(
     is_changing = products[0] > 1e-12 * np.square(values).sum(axis=0)
     if not is_changing.any():
         return np.zeros(len(products))
+    # Of fewer products at longer lags.
+    weights = len(centred) / (len(centred) - np.arange(len(products)))
     mean: Float64[np.ndarray, "lags"] = (products[:, is_changing] / products[0, is_changing]).mean(axis=1)
-    return mean
+    return mean * weights
