@@ -85,4 +85,4 @@ def _is_code_like(values: Float64[np.ndarray, "rows"], owners: Shaped[np.ndarray
         return True
     from_median = np.abs(distinct - np.median(values))
     # Three values have two distances from their median at most, which says little of an order.
-    return len(distinct) <= 3 or np.corrcoef(from_median, counts)[0, 1] > _LEAST_CORRELATION
+    return len(distinct) <= 3 or bool(np.corrcoef(from_median, counts)[0, 1] > _LEAST_CORRELATION)

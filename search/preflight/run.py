@@ -167,9 +167,10 @@ def brief_preflight(config: RunConfig, full_command: str) -> list[str]:
     Raises:
         UserError: A trial cannot be built.
     """
-    deadline = monotonic() + BRIEF_SECONDS
+    smallest = select(config.space, config.seed).smallest
+    deadline = monotonic() + BRIEF_SECONDS + BRIEF_FILE_SECONDS * any(map(_file_checks, smallest))
     with _trial_settings(config.cluster.cpus_per_trial):
-        trials = list(_check_in_brief(select(config.space, config.seed).smallest, deadline))
+        trials = list(_check_in_brief(smallest, deadline))
     checked = rows(trials)
     bad = [row for row in checked if row.status != "pass"]
     if not checked:
