@@ -134,7 +134,8 @@ def _present(
             f"inputs: {num_ends} of {len(inputs)} sequences end in missing values only: if these rows are "
             "padding, set task.padding=trim, or store the lengths of the sequences as an array lengths"
         )
-    return np.maximum(lengths - num_missing, 1)
+    present: Int64[np.ndarray, "sequences"] = np.maximum(lengths - num_missing, 1)
+    return present
 
 
 def _one_for_each(arrays: Arrays, name: str, num_items: int, item: str) -> Shaped[np.ndarray, "items"] | None:
