@@ -62,14 +62,13 @@ class Task(ABC):
         counted_from: The first label that the metric counts: 0 but for the copy task, whose blanks are
             trained and not counted.
         partial_solutions: Known levels between chance and perfection, the worst first.
+        target_shift: Share of the validation targets outside the range of the training targets.
+        mean_shift: Distance of the means of both in standard deviations of the training targets.
+        input_shift: Share of the validation inputs outside the range of their feature in training.
+        notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
         baseline_errors: Errors of simple forecasts on the validation set by name, whatever chance is; empty
             for other tasks.
-        target_shift: Share of validation targets outside of what training shows (see `files.shift.Shift`); 0
-            for generated tasks, as the next two.
-        mean_shift: Difference of the targets' means in training standard deviations.
-        input_shift: Share of validation inputs outside the range of training.
         season: Steps of a season that a forecast's training shows; 0 if there is none.
-        notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
 
     input_size: int
@@ -82,12 +81,12 @@ class Task(ABC):
     num_train: int | None = None
     counted_from: int = 0
     partial_solutions: tuple[PartialSolution, ...] = ()
-    baseline_errors: Mapping[str, float] = MappingProxyType({})
     target_shift: float = 0.0
     mean_shift: float = 0.0
     input_shift: float = 0.0
-    season: int = 0
     notes: tuple[str, ...] = ()
+    baseline_errors: Mapping[str, float] = MappingProxyType({})
+    season: int = 0
     #: A metric of this value is perfect.
     perfect_metric: float = 1.0
 

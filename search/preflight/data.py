@@ -29,12 +29,11 @@ def input_scale(subject: Subject) -> Finding:
     size = f"root mean square of the largest feature {largest:.3g}"
     standardise = "standardise each feature of the inputs by the training data"
 
-    is_raw = isinstance(subject.config.task, ArrayFileConfig) and not subject.config.task.normalise
+    if isinstance(subject.config.task, ArrayFileConfig) and not subject.config.task.normalise:
+        standardise = f"task.normalise=true: {standardise}"
 
     def finding(status: Status, message: str, advice: str = "") -> Finding:
-        settings = ("task.normalise=true",) if is_raw and advice == standardise else ()
-        advice = " ".join(filter(None, (f"{settings[0]}:" if settings else "", advice)))
-        return Finding(status, message, largest, "input units", advice, settings=settings)
+        return Finding(status, message, largest, "input units", advice)
 
     if not math.isfinite(largest):
         return finding("fail", "inputs are not finite", "look for gaps and infinities in the data")

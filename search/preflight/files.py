@@ -25,10 +25,9 @@ def padding(subject: Subject) -> Finding:
     if tails.sequences < MIN_PADDED_SHARE:
         return Finding("pass", "sequences change up to their ends", tails.sequences, unit)
     message = f"{tails.sequences:.0%} of the sequences end in unchanging rows, {tails.steps:.0%} of all steps"
-    settings = ("task.padding=trim",)
     given = "an array lengths" if config.path.lower().endswith(".npz") else "a table without these rows"
-    advice = f"if they are padding: {given}, or {settings[0]}"
-    return Finding("warn", message, tails.sequences, unit, advice, settings=settings)
+    advice = f"if they are padding: {given}, or task.padding=trim"
+    return Finding("warn", message, tails.sequences, unit, advice)
 
 
 def codes(subject: Subject) -> Finding:
@@ -40,8 +39,8 @@ def codes(subject: Subject) -> Finding:
     if not names:
         return Finding("pass", "no feature looks like a code", 0, unit)
     message = f"few whole numbers without an order, as codes are: feature {', '.join(names)}"
-    settings = (f"task.one_hot={'+'.join([*sorted(known), *names])}",)
-    return Finding("warn", message, len(names), unit, f"if they are codes: {settings[0]}", settings=settings)
+    advice = f"if they are codes: task.one_hot={'+'.join([*sorted(known), *names])}"
+    return Finding("warn", message, len(names), unit, advice)
 
 
 def shift(subject: Subject) -> Finding:
@@ -66,7 +65,7 @@ def shift(subject: Subject) -> Finding:
     if not config.differences and (settings or task.input_shift >= MIN_SHARE_OUTSIDE):
         settings.append("task.differences=true")
     advice = " with ".join(settings) or "another task.split, or more data like those of validation"
-    return Finding("warn", message, task.target_shift, unit, advice, details, tuple(settings))
+    return Finding("warn", message, task.target_shift, unit, advice, details)
 
 
 def simple_forecasts(subject: Subject) -> Finding:
@@ -98,8 +97,7 @@ def season(subject: Subject) -> Finding:
         message = "the history holds a whole season" if task.season else "no season is found"
         return Finding("pass", message, task.season, unit)
     message = f"values repeat after {task.season} steps, and {config.sequence_length} are shown"
-    settings = (f"task.sequence_length={task.season}",)
-    return Finding("warn", message, task.season, unit, settings[0], settings=settings)
+    return Finding("warn", message, task.season, unit, f"task.sequence_length={task.season}")
 
 
 def _contents(subject: Subject) -> tuple[ArrayFileConfig, Sequences | SeriesSet]:

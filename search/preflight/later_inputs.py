@@ -77,10 +77,12 @@ def later_inputs(subject: Subject) -> Finding:
     )
     if config.task.later_inputs == "allowed":
         return Finding("pass", f"allowed: {message}", gain, unit, details=details)
-    settings = ("model.bidirectional=false", "task.later_inputs=allowed")
-    advice = f"{settings[0]}, or {settings[1]} if a target is asked for once the whole sequence is known"
+    advice = (
+        "model.bidirectional=false, or task.later_inputs=allowed if a target is asked for once the whole "
+        "sequence is known"
+    )
     status: Status = "fail" if gain >= FAIL_SHARE else "warn"
-    return Finding(status, message, gain, unit, advice, details, settings)
+    return Finding(status, message, gain, unit, advice, details)
 
 
 class _Targets:
