@@ -2,14 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from failmap.run_folder.paths import TrialFolder
 from failmap.search.commands.check import check
 from failmap.search.loading import load
 from failmap.search.preflight.run import brief_preflight
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.session import TrialSession
 
 RANDOM = np.random.default_rng(0)
 ONE = ("task=array_file", "model=lstm", "model.depth=1", "model.hidden_size=4")
@@ -81,6 +86,44 @@ def test_a_trend_is_told_with_changes_as_the_way_out(tmp_path: Path) -> None:
     words = (f"task.path={tmp_path / 'trend.csv'}", "task.target=forecasting", "task.sequence_length=14")
     assert "task.forecast=change with task.differences=true" in bad_checks(*words)["shift"]
     assert "shift" not in bad_checks(*words, "task.forecast=change", "task.differences=true")
+
+
+def outcome(folder: Path, **task: Any) -> str | None:
+    """Train one trial without Ray, and return its outcome."""
+    config = TrialConfig.model_validate(
+        {
+            "task": {"name": "array_file", **task},
+            "model": {"name": "lstm", "depth": 1, "hidden_size": 32},
+            "train": {"learning_rate": 3e-3, "max_updates": 600},
+        }
+    )
+    name = "-".join(map(str, task.values())).replace("/", "_")[-100:]
+    session = TrialSession(config, TrialFolder(folder / name), torch.device("cpu"))
+    while session.summary is None:
+        session.advance()
+    return session.summary.outcome
+
+
+@pytest.mark.long
+def test_changes_of_a_trend_are_learned(tmp_path: Path) -> None:
+    days = np.arange(2000)
+    values = days * 0.1 + 5 * np.sin(days / 7 * 2 * np.pi) + 0.3 * RANDOM.normal(size=2000)
+    np.savez(tmp_path / "trend.npz", series=values)
+    task = {"path": str(tmp_path / "trend.npz"), "target": "forecasting", "sequence_length": 14}
+    assert outcome(tmp_path, **task) == "failed"
+    assert outcome(tmp_path, **task, forecast="change", differences=True) == "learned"
+
+
+@pytest.mark.long
+def test_sequences_without_their_padding_are_learned(tmp_path: Path) -> None:
+    lengths = RANDOM.integers(5, 20, 800)
+    is_step = (np.arange(100) < lengths[:, None])[:, :, None]
+    inputs = np.where(is_step, RANDOM.normal(size=(800, 100, 1)), 0.0)
+    classes = (inputs[:, :3, 0].sum(1) > 0).astype(int)
+    np.savez(tmp_path / "pad.npz", inputs=inputs, targets=classes)
+    task = {"path": str(tmp_path / "pad.npz"), "sequence_length": 0, "test_size": 200}
+    assert outcome(tmp_path, **task) == "failed"
+    assert outcome(tmp_path, **task, padding="trim") == "learned"
 
 
 def test_a_random_walk_is_told(tmp_path: Path) -> None:
