@@ -6,10 +6,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from failmap.datasets.chance import Chance, PartialSolution
+from failmap.datasets.chance import Chance
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.criterion import NUM_EVALUATIONS, is_beyond_chance
 from failmap.datasets.errors import TaskError
+from failmap.datasets.files.forecast_levels import LAST_VALUE, known_levels
 from failmap.datasets.files.prepare import prepare
 from failmap.datasets.task import TEST, VALIDATION, Batch, Epochs, Task
 
@@ -45,11 +46,18 @@ class ArrayFile(Task):
             self._require_enough(len(prepared.validation))
         else:
             self.perfect_metric = 0.0
-            self.chance = number_chance(labels)
+            self.chance = number_chance(prepared.validation.levels())
             self._measure_targets(prepared.train.labels())
         self.target_metric = config.target_metric(self.chance)
-        if config.target == "forecasting":
-            self._measure_last_value(prepared.validation.all())
+        self.season = prepared.season
+        self.target_shift, self.mean_shift, self.input_shift = prepared.shift
+        if prepared.forecast_errors:
+            self.baseline_errors = prepared.forecast_errors
+            last_value = LAST_VALUE_SHARE * self.baseline_errors[LAST_VALUE]
+            self.target_metric = min(self.target_metric, last_value)
+            self.partial_solutions = known_levels(
+                self.baseline_errors, self.chance.metric, self.target_metric
+            )
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
         """Return the training batch of one update: the next sequences in the orders of the epochs."""
@@ -77,15 +85,6 @@ class ArrayFile(Task):
         self.target_range = (targets.min().item(), targets.max().item())
         numbers = targets.double()
         self.target_moments = (numbers.mean().item(), numbers.std(correction=0).item())
-
-    def _measure_last_value(self, validation: Batch) -> None:
-        """Measure a forecast that repeats the last value; learned means better than that."""
-        guess = validation.inputs[:, -1:, : self.output_size]
-        targets = validation.targets.view(len(guess), -1, self.output_size)
-        error = (guess - targets).double().square().mean().item()
-        if error < self.chance.metric:
-            self.partial_solutions = (PartialSolution("repeats the last value", error, error),)
-        self.target_metric = min(self.target_metric, LAST_VALUE_SHARE * error)
 
 
 def class_chance(labels: Int64[Tensor, "labels"], num_classes: int) -> Chance:

@@ -73,7 +73,7 @@ def measure_baselines(task: Task, seed: int = 0, num_train: int = 2000) -> list[
     weights = train.is_label.float().view(*train.is_label.shape, *[1] * (codes.ndim - 2))
     mean = (codes * weights).sum(0) / weights.sum(0).clamp(min=1)
     guesses = {"constant": mean.expand(len(validation.labels), *mean.shape)}
-    if task.config.target_layout == "decoded" and task.config.target_kind in ("number", "share"):
+    if task.config.continues_input:
         last = validation.last[:, None, : task.output_size]
         if last.shape[-1] == task.output_size:
             guesses["last value"] = last.expand_as(validation.labels)

@@ -2,9 +2,10 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -67,6 +68,9 @@ class Task(ABC):
         input_shift: Share of the validation inputs outside the range of their feature in training.
         error_shift: Error of a linear prediction on validation, in units of that on training data left out.
         notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
+        baseline_errors: Errors of simple forecasts on the validation set by name, whatever chance is; empty
+            for other tasks.
+        season: Steps of a season that a forecast's training shows; 0 if there is none.
     """
 
     input_size: int
@@ -84,6 +88,8 @@ class Task(ABC):
     input_shift: float = 0.0
     error_shift: float = math.nan
     notes: tuple[str, ...] = ()
+    baseline_errors: Mapping[str, float] = MappingProxyType({})
+    season: int = 0
     #: A metric of this value is perfect.
     perfect_metric: float = 1.0
 

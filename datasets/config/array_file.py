@@ -73,6 +73,31 @@ class ArrayFileConfig(TaskConfig):
         description="shift and scale each feature, and targets that are numbers, by the training part's mean "
         "and deviation",
     )
+    padding: Literal["keep", "trim"] = Field(
+        default="keep",
+        description="sequences that end in unchanging rows, as padding without lengths does: keep them, "
+        "or trim each sequence where they begin",
+    )
+    one_hot: str | int | None = Field(
+        default=None,
+        description="features that hold codes without an order, shown as one 0 or 1 for each code of the "
+        "training part: names or numbers from 0, as in shop+weekday",
+    )
+    differences: bool = Field(
+        default=False,
+        description="show the change of each feature from the step before in place of its value; 0 at the "
+        "first step of a sequence or series",
+    )
+    forecast: Literal["level", "change"] = Field(
+        default="level",
+        description="forecasting: ask for the values to come, or for their change from the last value shown; "
+        "errors and the score stay those of the values",
+    )
+    later_inputs: Literal["checked", "allowed"] = Field(
+        default="checked",
+        description="targets at every step that later inputs tell, to a bidirectional network: reported by "
+        "the preflight, or allowed because the question is asked with the whole sequence known",
+    )
     sequence_column: str = Field(default="sequence", description="table: which sequence a row belongs to")
     step_column: str = Field(default="step", description="table: the order of a sequence's rows")
     time_column: str = Field(default="time", description="table: when a row was, the same clock for all")
@@ -119,6 +144,11 @@ class ArrayFileConfig(TaskConfig):
         return (self.horizon,) if self.target == "forecasting" else ()
 
     @property
+    def continues_input(self) -> bool:
+        """Whether the targets continue the first features of the input."""
+        return self.target == "forecasting" and self.forecast == "level" and not self.differences
+
+    @property
     def num_steps(self) -> int:
         """Time steps of the longest input; nominal where only the file knows them."""
         return self.sequence_length or NOMINAL_NUM_STEPS
@@ -143,7 +173,9 @@ class ArrayFileConfig(TaskConfig):
                 )
             if self.supervision == "every_step":
                 problems.append("task.supervision=every_step: a forecast is made once, after the history")
-        elif self.horizon != 1:
+        elif self.forecast != "level":
+            problems.append(f"task.forecast={self.forecast} is a setting of task.target=forecasting only")
+        if self.target != "forecasting" and self.horizon != 1:
             problems.append(f"task.horizon={self.horizon} is a setting of task.target=forecasting only")
         if problems:
             raise ValueError("\n".join(problems))

@@ -96,6 +96,11 @@ class TaskConfig(Config):
         return ()
 
     @property
+    def continues_input(self) -> bool:
+        """Whether the targets continue the first features of the input."""
+        return self.target_layout == "decoded" and self.target_kind in ("number", "share")
+
+    @property
     def frame_shape(self) -> tuple[int, int, int] | None:
         """Channels, height and width if the features of a step are a picture."""
         return None

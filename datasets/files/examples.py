@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor
 
 from failmap.datasets.task import Batch
@@ -36,6 +36,10 @@ class Examples(ABC):
     @abstractmethod
     def labels(self) -> Shaped[Tensor, "labels *outputs"]:
         """Return all labels, without those of padding."""
+
+    def levels(self) -> Shaped[Tensor, "labels *outputs"]:
+        """Return what chance is measured on: the labels, or the values whose change they are."""
+        return self.labels()
 
     @abstractmethod
     def to(self, device: torch.device) -> "Examples":
@@ -97,11 +101,13 @@ class WindowedExamples(Examples):
     The series are stored once, however much the windows overlap.
 
     Args:
-        values: Features of the steps of all series, one after the other; the target features come first.
+        values: Input features of the steps of all series, one after the other.
+        levels: Target features of the same steps, in the units of the targets.
         starts: The first step of each window.
         history: Steps of the input.
         horizon: Steps of the target.
-        num_targets: Number of target features.
+        offset: If given, a target is the change from the last step of the history less this offset; else it
+            is the level itself.
     """
 
     is_ragged = False
@@ -109,13 +115,14 @@ class WindowedExamples(Examples):
     def __init__(
         self,
         values: Float[Tensor, "steps features"],
+        levels: Float[Tensor, "steps targets"],
         starts: Int64[Tensor, "examples"],
         history: int,
         horizon: int,
-        num_targets: int,
+        offset: Float64[Tensor, "targets"] | None = None,
     ) -> None:
-        self._values, self._starts = values, starts
-        self._history, self._horizon, self._num_targets = history, horizon, num_targets
+        self._values, self._levels, self._starts = values, levels, starts
+        self._history, self._horizon, self._offset = history, horizon, offset
         self._offsets = torch.arange(history + horizon, device=values.device)
         self.device = values.device
 
@@ -126,16 +133,40 @@ class WindowedExamples(Examples):
         """Return the windows of some rows (see `Examples.take`)."""
         steps = self._starts.index_select(0, rows)[:, None] + self._offsets
         inputs = self._values[steps[:, : self._history]]
-        targets = self._values[steps[:, self._history :], : self._num_targets]
-        return Batch(inputs, targets.squeeze(-1) if self._num_targets == 1 else targets)
+        targets = self._targets(steps)
+        return Batch(inputs, targets.squeeze(-1) if targets.shape[-1] == 1 else targets)
 
     def labels(self) -> Float[Tensor, "labels outputs"]:
         """Return the targets at each step of each horizon."""
+        return self._targets(self._starts[:, None] + self._offsets).flatten(0, 1)
+
+    def levels(self) -> Float[Tensor, "labels outputs"]:
+        """Return the level at each step of each horizon, in the units of the targets."""
         steps = self._starts[:, None] + self._offsets[self._history :]
-        return self._values[steps.flatten(), : self._num_targets]
+        return self._levels[steps.flatten()]
+
+    def history(
+        self, rows: Int64[Tensor, "batch"]
+    ) -> tuple[Float[Tensor, "batch time targets"], Float[Tensor, "batch horizon targets"]]:
+        """Return the levels of history and horizon of some windows, in the units of the targets."""
+        steps = self._starts.index_select(0, rows)[:, None] + self._offsets
+        both = self._levels[steps]
+        return both[:, : self._history], both[:, self._history :]
 
     def to(self, device: torch.device) -> "WindowedExamples":
         """Return the same windows on a device."""
         return WindowedExamples(
-            self._values.to(device), self._starts.to(device), self._history, self._horizon, self._num_targets
+            self._values.to(device),
+            self._levels.to(device),
+            self._starts.to(device),
+            self._history,
+            self._horizon,
+            None if self._offset is None else self._offset.to(device),
         )
+
+    def _targets(self, steps: Int64[Tensor, "batch time"]) -> Float[Tensor, "batch horizon targets"]:
+        later = self._levels[steps[:, self._history :]]
+        if self._offset is None:
+            return later
+        last = self._levels[steps[:, self._history - 1]]
+        return (later - last[:, None] - self._offset).float()

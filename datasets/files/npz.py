@@ -5,7 +5,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError, nearest_name
@@ -76,6 +76,8 @@ def _sequences(arrays: Arrays, config: ArrayFileConfig) -> Sequences:
         )
     num_sequences, num_steps, num_features = inputs.shape
     lengths = _lengths(arrays, num_sequences, num_steps)
+    if "lengths" not in arrays and np.isnan(inputs[:, -1]).any():
+        lengths = _present(inputs, lengths, config)
     is_step = np.arange(num_steps) < lengths[:, None]
     require_finite("inputs", inputs, ("sequence", "step", "feature"), is_step[:, :, None])
 
@@ -113,6 +115,27 @@ def _lengths(arrays: Arrays, num_sequences: int, num_steps: int) -> Int64[np.nda
             f"{num_steps}"
         )
     return numbers.astype(np.int64)
+
+
+def _present(
+    inputs: Float64[np.ndarray, "sequences time features"],
+    lengths: Int64[np.ndarray, "sequences"],
+    config: ArrayFileConfig,
+) -> Int64[np.ndarray, "sequences"]:
+    """Return the steps of each sequence before the missing rows at its end.
+
+    Raises:
+        TaskError: These rows are not to be trimmed.
+    """
+    num_missing = np.cumprod(np.isnan(inputs[:, ::-1]).all(axis=2), axis=1).sum(axis=1)
+    num_ends = int((num_missing > 0).sum())
+    if num_ends and config.padding == "keep":
+        raise TaskError(
+            f"inputs: {num_ends} of {len(inputs)} sequences end in missing values only: if these rows are "
+            "padding, set task.padding=trim, or store the lengths of the sequences as an array lengths"
+        )
+    present: Int64[np.ndarray, "sequences"] = np.maximum(lengths - num_missing, 1)
+    return present
 
 
 def _one_for_each(arrays: Arrays, name: str, num_items: int, item: str) -> Shaped[np.ndarray, "items"] | None:

@@ -1,73 +1,25 @@
 """From a file to three normalised sets of examples, with notes for the user."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
-from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError, nearest_name
 from failmap.datasets.files.contents import Sequences, SeriesSet
-from failmap.datasets.files.examples import Examples, PaddedExamples, WindowedExamples
+from failmap.datasets.files.examples import PaddedExamples
 from failmap.datasets.files.npz import read_npz
+from failmap.datasets.files.prepared import Prepared, constant_features, shortened
+from failmap.datasets.files.scaling import Scaling
+from failmap.datasets.files.shift import Shift
 from failmap.datasets.files.split import Parts, split_sequences
-from failmap.datasets.files.windows import cut_windows
+from failmap.datasets.files.transforms import OneHot, code_features, cropped, differenced, trimmed
+from failmap.datasets.files.window_sets import of_series
 from failmap.datasets.task import Batch, num_shared
-
-
-class Scaling(NamedTuple):
-    """A shift and a scale for each feature.
-
-    Attributes:
-        mean: The shift.
-        deviation: The scale, 1 for a feature that never changes.
-    """
-
-    mean: Float64[np.ndarray, "features"]
-    deviation: Float64[np.ndarray, "features"]
-
-    @classmethod
-    def of(cls, values: Float64[np.ndarray, "items features"], *, is_on: bool) -> "Scaling":
-        """Return the scaling by mean and deviation of training values, or the identity if it is off."""
-        if not is_on:
-            return cls(np.zeros(values.shape[1]), np.ones(values.shape[1]))
-        mean, deviation = values.mean(axis=0), values.std(axis=0)
-        # By rounding a constant has a deviation of about 1e-16 of its size.
-        is_constant = deviation <= 1e-12 * np.abs(mean)
-        return cls(mean, np.where(is_constant, 1.0, deviation))
-
-    def apply(self, values: Float64[np.ndarray, "*items features"]) -> Float64[np.ndarray, "*items features"]:
-        """Return the values shifted and scaled."""
-        scaled: Float64[np.ndarray, "*items features"] = (values - self.mean) / self.deviation
-        return scaled
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A file as sets of examples.
-
-    Attributes:
-        train: Training examples.
-        validation: Validation examples.
-        test: Test examples.
-        input_size: Features of a step.
-        output_size: Classes, or target features.
-        num_steps: Steps of the longest input.
-        notes: What a user should know.
-    """
-
-    train: Examples
-    validation: Examples
-    test: Examples
-    input_size: int
-    output_size: int
-    num_steps: int
-    notes: tuple[str, ...]
 
 
 def prepare(config: ArrayFileConfig) -> Prepared:
@@ -86,9 +38,12 @@ def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
         TaskError: There is no such file, or it cannot be read.
     """
     # Settings that have no effect on reading are set to one value, for the cache.
-    reading = config.model_copy(
-        update={"sequence_length": 1, "horizon": 1, "train_size": None, "test_size": 0, "normalise": True}
-    )
+    unread = (
+        "sequence_length", "horizon", "train_size", "test_size", "normalise",
+        "one_hot", "differences", "forecast", "later_inputs",
+    )  # fmt: skip
+    defaults = {name: ArrayFileConfig.model_fields[name].default for name in unread}
+    reading = config.model_copy(update={**defaults, "sequence_length": 1})
     return _read(reading, _file_stamp(config))
 
 
@@ -121,18 +76,22 @@ def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | Series
 def _prepare(config: ArrayFileConfig, stamp: tuple[int, int]) -> Prepared:
     contents = read_file(config)
     if isinstance(contents, SeriesSet):
-        return _of_series(contents, config)
+        return of_series(contents, config)
     return _of_sequences(contents, config)
 
 
 def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
-    parts = _shortened(split_sequences(sequences, config), config, "sequences")
+    if config.padding == "trim":
+        sequences = trimmed(sequences)
+    parts = shortened(split_sequences(sequences, config), config, "sequences")
     notes = list(parts.notes)
-    sequences = _cropped(sequences, config.sequence_length)
+    sequences, encoding = _transformed(sequences, parts, config)
+    notes += encoding.notes(sequences.inputs[sequences.is_step]) if config.one_hot is not None else []
+    sequences = cropped(replace(sequences, inputs=encoding.apply(sequences.inputs)), config.sequence_length)
     is_step = sequences.is_step
     in_training = sequences.inputs[parts.train][is_step[parts.train]]
-    scaling = Scaling.of(in_training, is_on=config.normalise)
-    notes += _constant_features(in_training, sequences.features)
+    scaling = Scaling.of(in_training, is_on=config.normalise).leaving(encoding.is_code)
+    notes += constant_features(in_training, encoding.names)
     inputs = np.where(is_step[:, :, None], scaling.apply(sequences.inputs), 0.0)
     is_label = is_step if sequences.targets.ndim == 2 else np.ones(len(sequences), dtype=np.bool_)
     if config.target == "classification":
@@ -150,53 +109,25 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
 
     train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
     notes += _look_alikes(train.all(), validation.all())
-    return Prepared(train, validation, test, inputs.shape[2], output_size, inputs.shape[1], tuple(notes))
-
-
-def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
-    windows = cut_windows(series_set, config)
-    parts = _shortened(windows.parts, config, "windows")
-    in_training = windows.values[np.unique(parts.train[:, None] + np.arange(windows.span))]
-    scaling = Scaling.of(in_training, is_on=config.normalise)
-    notes = (*parts.notes, *_constant_features(in_training, series_set.features))
-    values = torch.from_numpy(scaling.apply(windows.values).astype(np.float32))
-
-    def examples(starts: Int64[np.ndarray, "windows"]) -> WindowedExamples:
-        return WindowedExamples(
-            values, torch.from_numpy(starts), config.sequence_length, config.horizon, series_set.num_targets
-        )
-
-    train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
-    num_features = windows.values.shape[1]
+    shift = Shift.between(
+        inputs[parts.train][is_step[parts.train]],
+        inputs[parts.validation][is_step[parts.validation]],
+        train.labels().numpy()[:, None],
+        validation.labels().numpy()[:, None],
+    )
     return Prepared(
-        train, validation, test, num_features, series_set.num_targets, config.sequence_length, notes
+        train, validation, test, inputs.shape[2], output_size, inputs.shape[1], tuple(notes), shift
     )
 
 
-def _shortened(parts: Parts, config: ArrayFileConfig, what: str) -> Parts:
-    """Return the parts with as many training rows as the user wants, and notes on the sizes."""
-    num_left = len(parts.train)
-    if config.train_size is not None and config.train_size > num_left:
-        raise TaskError(f"task.train_size={config.train_size}: {num_left} are left for training")
-    train = parts.train[: config.train_size]
-    num_validation, num_test = len(parts.validation), len(parts.test)
-    sizes = f"{len(train):,} {what} to train, {num_validation:,} to validate, {num_test:,} to test"
-    notes = (sizes, *parts.notes, *few_test_sequences(config, num_test))
-    return replace(parts, train=train, notes=notes)
-
-
-def _cropped(sequences: Sequences, sequence_length: int) -> Sequences:
-    """Return the last steps of each sequence; all of them for 0."""
-    longest = int(sequences.lengths.max())
-    if sequence_length > longest:
-        raise TaskError(f"task.sequence_length={sequence_length}: the longest sequence has {longest} steps")
-    kept = sequence_length or longest
-    lengths = np.minimum(sequences.lengths, kept)
-    steps = (sequences.lengths - lengths)[:, None] + np.arange(kept)
-    steps = np.minimum(steps, sequences.inputs.shape[1] - 1)
-    rows = np.arange(len(sequences))[:, None]
-    targets = sequences.targets[rows, steps] if sequences.targets.ndim == 2 else sequences.targets
-    return replace(sequences, inputs=sequences.inputs[rows, steps], targets=targets, lengths=lengths)
+def _transformed(sequences: Sequences, parts: Parts, config: ArrayFileConfig) -> tuple[Sequences, OneHot]:
+    """Return the sequences with their changes where these are asked for, and the encoding of their codes."""
+    is_code = code_features(config.one_hot, sequences.features)
+    if config.differences:
+        changes = np.where(sequences.is_step[:, :, None], differenced(sequences.inputs, is_code), 0.0)
+        sequences = replace(sequences, inputs=changes)
+    in_training = sequences.inputs[parts.train][sequences.is_step[parts.train]]
+    return sequences, OneHot.of(in_training, is_code, sequences.features)
 
 
 def _classes(
@@ -251,11 +182,6 @@ def _scaled_targets(
     scaled = Scaling.of(known[:, None], is_on=config.normalise).apply(targets[..., None])[..., 0]
     numbers: Shaped[np.ndarray, "sequences *time"] = np.where(is_label, scaled, 0.0).astype(np.float32)
     return numbers
-
-
-def _constant_features(values: Float64[np.ndarray, "steps features"], features: tuple[str, ...]) -> list[str]:
-    constant = np.flatnonzero(values.min(axis=0) == values.max(axis=0))
-    return [f"feature {features[index]} is always {values[0, index]:g} in training" for index in constant]
 
 
 def _look_alikes(train: Batch, validation: Batch) -> list[str]:

@@ -4,6 +4,7 @@ import math
 
 from failmap.datasets import build_task
 from failmap.datasets.baselines import measure_baselines
+from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.task import num_shared
 from failmap.search.preflight.check import Finding, Status, Subject
 
@@ -27,6 +28,9 @@ def input_scale(subject: Subject) -> Finding:
     spread = inputs.std(dim=0, correction=0).max().item()
     size = f"root mean square of the largest feature {largest:.3g}"
     standardise = "standardise each feature of the inputs by the training data"
+
+    if isinstance(subject.config.task, ArrayFileConfig) and not subject.config.task.normalise:
+        standardise = f"task.normalise=true: {standardise}"
 
     def finding(status: Status, message: str, advice: str = "") -> Finding:
         return Finding(status, message, largest, "input units", advice)

@@ -148,7 +148,14 @@ def _trial_json(trial: TrialReport) -> dict[str, Any]:
         "status": trial.status,
         "seconds": round(trial.seconds, 2),
         "config": trial.config.model_dump(mode="json"),
-        "findings": [{"check": name, **_finite(asdict(finding))} for name, finding in trial.findings.items()],
+        "findings": [
+            {
+                "check": name,
+                **_finite(asdict(finding)),
+                "settings": [f"{path}={value}" for path, value in finding.settings],
+            }
+            for name, finding in trial.findings.items()
+        ],
         "not_checked": [{"check": name, "reason": reason} for name, reason in trial.not_checked.items()],
     }
 

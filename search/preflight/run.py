@@ -8,6 +8,7 @@ from time import monotonic
 
 import torch
 
+from failmap.datasets.config import ArrayFileConfig
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.wording import quantity
@@ -16,7 +17,9 @@ from failmap.search.cost import relative_cost
 from failmap.search.loading.request import default_space
 from failmap.search.preflight.check import Check, Finding, Subject, TimeLimitError, time_limit
 from failmap.search.preflight.data import baselines, data_notes, duplicates, input_scale
+from failmap.search.preflight.files import codes, padding, season, shift, simple_forecasts
 from failmap.search.preflight.initial_loss import initial_loss, output_floor
+from failmap.search.preflight.later_inputs import later_inputs
 from failmap.search.preflight.leaks import leak_across_batch, leak_from_future
 from failmap.search.preflight.overfitting import overfitting
 from failmap.search.preflight.rates import run_range_test
@@ -44,6 +47,15 @@ CHECKS = (
     Check("duplicates", duplicates, 10),
 )
 BRIEF_CHECKS = tuple(check for check in CHECKS if check.in_brief)
+#: Of tasks on the user's own files, also all before every run.
+FILE_CHECKS = (
+    Check("later_inputs", later_inputs, 4),
+    Check("padding", padding, 4),
+    Check("codes", codes, 4),
+    Check("shift", shift, 4),
+    Check("simple_forecasts", simple_forecasts, 4),
+    Check("season", season, 4),
+)
 
 #: Time limit of a full preflight, so that it ends within a minute of its start.
 TOTAL_SECONDS = 50.0
@@ -54,6 +66,8 @@ MIN_TRAINING_SECONDS, MAX_TRAINING_SECONDS, _TRAINING_SHARE = 1.0, 6.0, 0.5
 MAX_BRIEF_TRIALS, BRIEF_SECONDS, BRIEF_TRIAL_SECONDS = 4, 1.0, 1.0
 #: Seconds of one update on a nominal core above which a brief preflight skips a trial.
 MAX_UPDATE_SECONDS = 2.0
+#: Seconds for the checks of a file in a brief preflight, beside those of the trial.
+BRIEF_FILE_SECONDS = 2.0
 #: Multiplications of a forward pass in a brief preflight: some hundredths of a second.
 _BRIEF_MAX_PRODUCTS = 3e8
 
@@ -125,12 +139,18 @@ def _build_and_check(config: TrialConfig, training_seconds: float, deadline: flo
     started = monotonic()
     try:
         with torch.random.fork_rng(devices=[]):
-            return check_trial(Subject(config, training_seconds=training_seconds), CHECKS, deadline)
+            subject = Subject(config, training_seconds=training_seconds)
+            return check_trial(subject, (*_file_checks(config), *CHECKS), deadline)
     except Exception as error:
         # A task or a network may raise anything while it is built.
         message = f"cannot be built: {type(error).__name__}: {error}"
         findings = {"build": Finding("fail", message, math.nan, "", "correct what the message names")}
         return TrialReport(trial_name(config), config, findings, {}, monotonic() - started)
+
+
+def _file_checks(config: TrialConfig) -> tuple[Check, ...]:
+    """Return the checks of the user's own file, if the task reads one."""
+    return FILE_CHECKS if isinstance(config.task, ArrayFileConfig) else ()
 
 
 def _first_line(error: Exception) -> str:
@@ -147,9 +167,10 @@ def brief_preflight(config: RunConfig, full_command: str) -> list[str]:
     Raises:
         UserError: A trial cannot be built.
     """
-    deadline = monotonic() + BRIEF_SECONDS
+    smallest = select(config.space, config.seed).smallest
+    deadline = monotonic() + BRIEF_SECONDS + BRIEF_FILE_SECONDS * any(map(_file_checks, smallest))
     with _trial_settings(config.cluster.cpus_per_trial):
-        trials = list(_check_in_brief(select(config.space, config.seed).smallest, deadline))
+        trials = list(_check_in_brief(smallest, deadline))
     checked = rows(trials)
     bad = [row for row in checked if row.status != "pass"]
     if not checked:
@@ -187,7 +208,9 @@ def _check_in_brief(trials: Sequence[TrialConfig], deadline: float) -> Iterator[
             # Whatever it raises would end every trial of the run.
             message = _first_line(error) or type(error).__name__
             raise UserError(f"{trial_name(config)}: cannot be built: {message}") from error
-        yield check_trial(subject, BRIEF_CHECKS, monotonic() + BRIEF_TRIAL_SECONDS)
+        file_checks = _file_checks(config)
+        seconds = BRIEF_TRIAL_SECONDS + BRIEF_FILE_SECONDS * bool(file_checks)
+        yield check_trial(subject, (*file_checks, *BRIEF_CHECKS), monotonic() + seconds)
 
 
 @contextmanager

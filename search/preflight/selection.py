@@ -14,7 +14,7 @@ from failmap.search.space import Axis, Space
 from failmap.search.trial.config import TrialConfig
 
 #: Prefixes of axes whose values are different kinds of trials.
-_KIND_GROUPS = ("task.name", "model.name", "output")
+_KIND_GROUPS = ("task.name", "model.name", "model.bidirectional", "output")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Selection:
     """The trials to check, in order.
 
     Attributes:
-        smallest: For each task, network and output, the default recipe in its cheapest cell.
+        smallest: For each task, network, direction and output, the default recipe in its cheapest cell.
         largest: The same in the most expensive cell, if that is a different one.
         left_out: What is not checked, a line each.
     """
@@ -56,6 +56,8 @@ def trial_name(config: TrialConfig) -> str:
     # For a file, 0 means all of its steps, a number that only the file knows.
     steps = f" of {task.sequence_length} steps" * (task.sequence_length > 0)
     name = f"{task.name}{steps}, {model.name} {model.depth}x{model.hidden_size}"
+    if getattr(model, "bidirectional", False):
+        name += ", bidirectional"
     if getattr(task, "supervision", "last") == "every_step":
         name += ", a label at every step"
     if output.activation != "none" or output.target_range != "task":
@@ -86,5 +88,6 @@ def _kind(config: TrialConfig) -> tuple[str, ...]:
     output = config.output
     return (
         config.task.name, config.task.target_layout, config.model.name,
+        str(getattr(config.model, "bidirectional", False)),
         output.activation, output.target_range, str(output.loss),
     )  # fmt: skip

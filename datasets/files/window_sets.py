@@ -1,0 +1,92 @@
+"""From a file's series to three sets of windows."""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from failmap.datasets.config import ArrayFileConfig
+from failmap.datasets.errors import TaskError
+from failmap.datasets.files.contents import SeriesSet
+from failmap.datasets.files.examples import WindowedExamples
+from failmap.datasets.files.forecast_levels import forecast_errors
+from failmap.datasets.files.prepared import Prepared, constant_features, shortened
+from failmap.datasets.files.scaling import Scaling
+from failmap.datasets.files.seasons import longest_run, season_of
+from failmap.datasets.files.shift import Shift
+from failmap.datasets.files.split import Parts
+from failmap.datasets.files.transforms import OneHot, code_features, differenced
+from failmap.datasets.files.windows import Windows, cut_windows
+
+
+def of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
+    """Cut a file's series into windows, transform and normalise them.
+
+    Raises:
+        TaskError: The series are too short, or a setting does not fit them.
+    """
+    windows = cut_windows(series_set, config)
+    parts = shortened(windows.parts, config, "windows")
+    num_targets = series_set.num_targets
+    is_code = code_features(config.one_hot, series_set.features)
+    if is_code[:num_targets].any():
+        names = ", ".join(np.array(series_set.features)[:num_targets][is_code[:num_targets]])
+        raise TaskError(f"task.one_hot: {names} is forecast: name another feature by task.target_column")
+    in_training = np.unique(parts.train[:, None] + np.arange(windows.span))
+    values, notes = windows.values, list(parts.notes)
+    if config.differences:
+        values = np.concatenate([differenced(one.values, is_code) for one in series_set.series])
+    encoding = OneHot.of(values[in_training], is_code, series_set.features)
+    notes += encoding.notes(values) if config.one_hot is not None else []
+    values = encoding.apply(values)
+    notes += constant_features(values[in_training], encoding.names)
+    scaling = Scaling.of(values[in_training], is_on=config.normalise).leaving(encoding.is_code)
+    inputs = torch.from_numpy(scaling.apply(values).astype(np.float32))
+    levels, offset = _levels(windows, parts, inputs, in_training, num_targets, config)
+
+    def examples(starts: Int64[np.ndarray, "windows"]) -> WindowedExamples:
+        return WindowedExamples(
+            inputs, levels, torch.from_numpy(starts), config.sequence_length, config.horizon, offset
+        )
+
+    train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
+    owners = np.repeat(np.arange(len(series_set.series)), [len(one.values) for one in series_set.series])
+    season = season_of(windows.values[longest_run(in_training, owners[in_training]), :num_targets])
+    of_validation = np.unique(parts.validation[:, None] + np.arange(config.sequence_length))
+    shift = Shift.between(
+        inputs[in_training].numpy(), inputs[of_validation].numpy(),
+        train.labels().numpy(), validation.labels().numpy(),
+    )  # fmt: skip
+    if config.differences and config.forecast == "level":
+        notes.append("levels are asked for and only changes are shown: task.forecast=change asks for changes")
+    return Prepared(
+        train, validation, test, inputs.shape[1], num_targets, config.sequence_length, tuple(notes), shift,
+        season, forecast_errors(train, validation, season),
+    )  # fmt: skip
+
+
+def _levels(
+    windows: Windows,
+    parts: Parts,
+    inputs: Float[Tensor, "steps features"],
+    in_training: Int64[np.ndarray, "shown"],
+    num_targets: int,
+    config: ArrayFileConfig,
+) -> tuple[Float[Tensor, "steps targets"], Float64[Tensor, "targets"] | None]:
+    """Return the target features in the units of the targets, and what is taken from a change.
+
+    Changes are divided by one number for all features, so that their errors weigh as those of the levels do.
+    """
+    if config.continues_input:
+        return inputs[:, :num_targets], None
+    values = windows.values[:, :num_targets]
+    levels = Scaling.of(values[in_training], is_on=config.normalise).apply(values)
+    if config.forecast == "level":
+        return torch.from_numpy(levels.astype(np.float32)), None
+    if not config.normalise:
+        return torch.from_numpy(levels), torch.zeros(num_targets, dtype=torch.float64)
+    last = parts.train + config.sequence_length - 1
+    changes = [levels[last + ahead] - levels[last] for ahead in range(1, config.horizon + 1)]
+    mean = np.mean(changes, axis=(0, 1))
+    deviation = float(np.sqrt(np.square(changes - mean).mean())) or 1.0
+    return torch.from_numpy(levels / deviation), torch.from_numpy(mean / deviation)
