@@ -57,6 +57,7 @@ class Task(ABC):
         target_metric: The criterion: the accuracy to reach, or the mean squared error to get below.
         target_range: The least and the largest target of a number (0 and 1 for a binary label).
         target_moments: Mean and standard deviation of the targets.
+        num_validation: Sequences, or windows of a forecast, in the validation set.
         num_train: Sequences in a finite training set, None where they are drawn anew.
         counted_from: The first label that the metric counts: 0 but for the copy task, whose blanks are
             trained and not counted.
@@ -67,6 +68,7 @@ class Task(ABC):
     input_size: int
     output_size: int
     num_steps: int
+    num_validation: int
     chance: Chance
     target_metric: float
     target_range: tuple[float, float] = (0.0, 1.0)
@@ -82,6 +84,7 @@ class Task(ABC):
         self.config = config
         self.device = device or torch.device("cpu")
         self.num_steps = config.num_steps
+        self.num_validation = config.num_validation
         self._sealed = True
 
     @abstractmethod

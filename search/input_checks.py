@@ -44,15 +44,19 @@ def check_files(config: RunConfig) -> None:
         return
     # Imported here: they import torch, which a run without files need not wait for.
     from failmap.datasets import build_task
+    from failmap.datasets.array_file import ArrayFile
     from failmap.datasets.criterion import check_criterion
+    from failmap.datasets.files.criterion import check_luck
 
     problems: dict[str, None] = {}
     for (task_config, score), trial in trials.items():
         num_evaluations = math.ceil(trial.train.max_updates / trial.train.evaluate_every)
         try:
             task = build_task(task_config)
-            num_validation = len(task.validation_set().targets)
-            check_criterion(task_config, num_evaluations, score, task.chance, num_validation)
+            if isinstance(task, ArrayFile):
+                check_luck(task, num_evaluations, score)
+            else:
+                check_criterion(task_config, num_evaluations, score, task.chance)
         except TaskError as error:
             where = f"{task_config.source}: " if task_config.source_path else ""
             problems[f"{where}{error}"] = None

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from failmap.datasets.chance import Chance
-from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
+from failmap.datasets.config.base import ClassMetric, Metric, TargetKind, TargetLayout, TaskConfig
 
 Split = Literal["auto", "random", "group", "time"]
 
@@ -33,6 +33,16 @@ class ArrayFileConfig(TaskConfig):
     path: str = Field(default="", description="the file: .npz, .csv or .parquet")
     target: Literal["classification", "regression", "forecasting"] = Field(
         default="classification", description="what is asked for: a class, a number, or the steps to come"
+    )
+    metric: ClassMetric | None = Field(
+        default=None,
+        description="classification: what criterion and score measure; f1 and auroc are means over the "
+        "classes; none: accuracy",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="classification: balanced weighs each label's training loss by the inverse frequency of "
+        "its class in training",
     )
     supervision: Literal["last", "every_step"] = Field(
         default="last", description="whether the file has one target for a sequence, or one at every step"
@@ -107,6 +117,11 @@ class ArrayFileConfig(TaskConfig):
         return "category" if self.target == "classification" else "number"
 
     @property
+    def metric_name(self) -> Metric:
+        """Metric of the criterion."""
+        return (self.metric or "accuracy") if self.target == "classification" else "mean_squared_error"
+
+    @property
     def target_layout(self) -> TargetLayout:
         """Of each sequence, at every step, or of the steps to come."""
         if self.target == "forecasting":
@@ -145,6 +160,13 @@ class ArrayFileConfig(TaskConfig):
                 problems.append("task.supervision=every_step: a forecast is made once, after the history")
         elif self.horizon != 1:
             problems.append(f"task.horizon={self.horizon} is a setting of task.target=forecasting only")
+        if self.target != "classification":
+            chosen = {"metric": self.metric, "class_weights": self.class_weights}
+            problems += [
+                f"task.{key}={value} is a setting of task.target=classification only"
+                for key, value in chosen.items()
+                if value not in (None, "none")
+            ]
         if problems:
             raise ValueError("\n".join(problems))
         return self

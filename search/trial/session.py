@@ -182,7 +182,7 @@ class TrialSession:
             score=self.progress.score,
             best_score=self.progress.best_score,
             target_score=self.criterion.target_score,
-            metric=task.config.metric,
+            metric=task.config.metric_name,
             chance_metric=task.chance.metric,
             target_metric=objective.target_metric(self.config.criterion.score),
             chance_loss=objective.chance_loss,
