@@ -53,6 +53,9 @@ class ArrayFile(Task):
             assert config.metric_name != "mean_squared_error"
             self.chance = class_chance(labels, prepared.output_size, config.metric_name)
             self.luck = ClassLuck(config.metric_name, counts)
+            if config.class_weights == "balanced":
+                weights = balanced_weights(prepared.train.labels(), prepared.output_size)
+                self.class_weights = weights.to(self.device)
         else:
             self.perfect_metric = 0.0
             self.chance = number_chance(labels)
@@ -121,6 +124,16 @@ def class_chance(labels: Int64[Tensor, "labels"], num_classes: int, metric: Clas
             "apart; choose another task.split, or raise task.test_share"
         )
     return Chance(metric=blind_class_metric(metric, present), loss=nats)
+
+
+def balanced_weights(labels: Int64[Tensor, "labels"], num_classes: int) -> Float[Tensor, "classes"]:
+    """Return labels / (classes * labels of a class) for each class, 1 for one that training never shows.
+
+    Scikit-learn's class_weight="balanced": the mean weight of all labels is 1, and all classes count alike.
+    """
+    counts = labels.bincount(minlength=num_classes).double()
+    num_shown = int((counts > 0).sum())
+    return torch.where(counts > 0, len(labels) / (num_shown * counts), 1.0).float()
 
 
 def number_chance(labels: Float[Tensor, "labels *outputs"]) -> Chance:

@@ -61,6 +61,7 @@ class Task(ABC):
         num_train: Sequences in a finite training set, None where they are drawn anew.
         counted_from: The first label that the metric counts: 0 but for the copy task, whose blanks are
             trained and not counted.
+        class_weights: What the training loss of a label of each class is multiplied by; None for 1.
         partial_solutions: Known levels between chance and perfection, the worst first.
         notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
@@ -75,6 +76,7 @@ class Task(ABC):
     target_moments: tuple[float, float] = (0.5, 0.5)
     num_train: int | None = None
     counted_from: int = 0
+    class_weights: Float[Tensor, "classes"] | None = None
     partial_solutions: tuple[PartialSolution, ...] = ()
     notes: tuple[str, ...] = ()
     #: A metric of this value is perfect.

@@ -59,6 +59,12 @@ class ArrayFileConfig(TaskConfig):
         description="how validation and test are held out: the latest, whole groups, or at random; auto: by "
         "time if the file has times, else by group if it has groups, else at random",
     )
+    validation_path: str | None = Field(
+        default=None, description="a file of its own for validation, in the format of task.path"
+    )
+    test_path: str | None = Field(
+        default=None, description="a file of its own for the test, in the format of task.path"
+    )
     allow_leakage: bool = Field(
         default=False,
         description="take task.split=random although the file has times or groups, which then reach from "

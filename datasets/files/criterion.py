@@ -1,7 +1,7 @@
 """The criterion of a file: how strict it must be, how precise it is, and what helps if luck could meet it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from scipy import special
@@ -62,15 +62,11 @@ def check_luck(task: "ArrayFile", num_evaluations: int, score: float | None = No
         return
     metric = task.config.metric_at_skill(skill, task.chance)
     remedies = list(_remedies(task, num_evaluations, score))
+    advice = f"set {', or '.join(remedies)}" if remedies else "the file has too few for any share of it"
     raise TaskError(
-        f"{_size(task)} are too few: in {num_evaluations} evaluations a "
-        f"guess that knows nothing of the input reaches the criterion ({task.config.metric_name} {metric:.3g}) "
-        f"by luck with a probability of up to {probability:.2g}, and {TOLERATED_LUCK:g} is allowed; "
-        + (
-            f"set {', or '.join(remedies)}"
-            if remedies
-            else "no share of this file is enough: it needs more data"
-        )
+        f"{_size(task)} are too few: in {num_evaluations} evaluations a guess that knows nothing of the "
+        f"input reaches the criterion ({task.config.metric_name} {metric:.3g}) by luck with a probability of "
+        f"up to {probability:.2g}, and {TOLERATED_LUCK:g} is allowed; {advice}"
     )
 
 
@@ -94,7 +90,9 @@ def _remedies(task: "ArrayFile", num_evaluations: int, score: float | None) -> I
             break
 
 
-def _passes(task: "ArrayFile", changes: dict[str, object], num_evaluations: int, score: float | None) -> bool:
+def _passes(
+    task: "ArrayFile", changes: Mapping[str, object], num_evaluations: int, score: float | None
+) -> bool:
     try:
         changed = type(task)(task.config.model_copy(update=changes))
     except TaskError:
@@ -115,7 +113,7 @@ def precision_notes(task: "ArrayFile", *, is_raised: bool) -> tuple[str, ...]:
         )
     if is_raised:
         notes.append(
-            f"the criterion is raised to {name} {target_metric:.3g}: a laxer one could be met by luck on so few"
+            f"the criterion is raised to {name} {target_metric:.3g}: luck could meet a laxer one on so few"
         )
     if isinstance(luck, ClassLuck) and config.metric_name == "accuracy":
         share = luck.counts[-1] / luck.size

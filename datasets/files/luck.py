@@ -19,6 +19,8 @@ from failmap.datasets.config.base import ClassMetric
 
 #: Sizes of a guess that are tried at most.
 _MAX_SIZES = 512
+#: Pairs of a class with the others up to which the tail of their ranks is exact.
+_MAX_PAIRS = 2000
 #: Rounding of a target.
 _ROUNDING = 1e-9
 
@@ -62,8 +64,8 @@ class ClassLuck:
     - More classes, balanced accuracy and F1: Chernoff's bound, with each right guess weighted by one over the
       size of its class. The rarest class has the heaviest tail and stands for all. F1 weighs so, too, where a
       class is guessed as often as it is there, which is best for a blind guess.
-    - AUROC: the normal approximation of the Mann-Whitney statistic, with the standard deviations of all
-      classes added as if they were one. Its tail is above that of the statistic, which is bounded.
+    - AUROC: a mean over classes reaches the target only if one of them does, so the tails of all are added.
+      Each is that of the Mann-Whitney statistic without ties: exact, or normal where there are many pairs.
 
     Args:
         metric: The metric.
@@ -129,10 +131,32 @@ class ClassLuck:
         return math.exp(-self.size * divergence(min(1.0, share), blind_share))
 
     def _of_ranks(self, target: float) -> float:
-        deviations = [
-            math.sqrt((self.size + 1) / (12 * count * (self.size - count))) for count in self.counts
-        ]
-        return float(special.ndtr((0.5 - target) * len(deviations) / sum(deviations)))
+        # Of two classes, both have the same area.
+        counts = self.counts[:1] if len(self.counts) == 2 else self.counts
+        return min(1.0, sum(area_tail(count, self.size - count, target) for count in counts))
+
+
+def area_tail(num_rare: int, num_others: int, area: float) -> float:
+    """Return the probability of at least this area under the ROC of scores that know nothing.
+
+    The ways to each number of wrong pairs are the coefficients of a Gaussian binomial, the product of
+    (1 - q^(n+i)) / (1 - q^i) over i = 1 .. m (Mann and Whitney 1947).
+    """
+    num_rare, num_others = sorted((num_rare, num_others))
+    num_pairs = num_rare * num_others
+    if num_pairs > _MAX_PAIRS:
+        deviation = math.sqrt((num_rare + num_others + 1) / (12 * num_pairs))
+        return float(special.ndtr((0.5 - area) / deviation))
+    num_wrong = math.floor((1 - area) * num_pairs + _ROUNDING)
+    ways = np.zeros(num_wrong + 1)
+    ways[0] = 1.0
+    for i in range(1, num_rare + 1):
+        shift = num_others + i
+        if shift <= num_wrong:
+            ways[shift:] = ways[shift:] - ways[:-shift]
+        for start in range(min(i, num_wrong + 1)):
+            ways[start::i] = ways[start::i].cumsum()
+    return float(ways.sum() * math.exp(-_log_choose(num_rare + num_others, np.array([num_rare]))[0]))
 
 
 #: Luck on one validation set.

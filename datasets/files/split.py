@@ -11,8 +11,8 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import Sequences
 
-#: Where a share of the file is less, validation gets this many sequences, as far as they are there: the fewest
-#: on which luck never has two equally frequent classes all right in a thousand evaluations.
+#: Validation gets this many sequences where its share of a small file is less: the fewest on which luck does
+#: not get two equally frequent classes all right in a thousand evaluations.
 _LEAST_VALIDATION = 24
 #: Share of what the test leaves that validation then takes at most.
 _LARGEST_SHARE = 0.6

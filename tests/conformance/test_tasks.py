@@ -376,6 +376,13 @@ def test_partial_solutions_are_between_chance_and_perfection(variant: dict[str, 
 
 
 @pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("length", [3, 10])
+def test_number_of_validation_sequences(variant: dict[str, Any], length: int) -> None:
+    task = build(variant, sequence_length=length)
+    assert task.num_validation == len(task.validation_set().targets)
+
+
+@pytest.mark.parametrize("variant", ALL)
 @pytest.mark.parametrize("length", [3, 10, 200])
 def test_criterion_is_between_chance_and_perfection(variant: dict[str, Any], length: int) -> None:
     task = build(variant, sequence_length=length)

@@ -10,6 +10,7 @@ from failmap.analysis.diagnosis.training_curves import (
     SOLVED_SCORE,
     TrainingCurves,
 )
+from failmap.run_folder.metrics import is_larger_better
 
 #: Largest distance from a partial solution, as a share of the range between chance and perfection: of the
 #: best evaluation, and of the noisier median of the last third.
@@ -27,7 +28,7 @@ def at_partial_solution(curves: TrainingCurves) -> Iterator[Evidence]:
     two numbers'): the best evaluation reaches the level without exceeding it, and the last third stays near
     it.
     """
-    is_accuracy = curves.summary.metric == "accuracy"
+    is_accuracy = is_larger_better(curves.summary.metric)
     room = abs(curves.summary.chance_metric - (1.0 if is_accuracy else 0.0))
     metrics = known(curves.metric)
     if not metrics.size or curves.is_running or curves.progress > 2 * PROGRESS_LEFT:
