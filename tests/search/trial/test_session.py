@@ -236,6 +236,6 @@ def test_a_metric_of_rare_classes_decides(tmp_path: Path) -> None:
     summary = run(trial, tmp_path / "trial").summary
     assert summary is not None
     assert (summary.metric, summary.chance_metric) == ("auroc", 0.5)
-    last = read_history(TrialFolder(tmp_path / "trial"))[-1]
+    last = list(read_history(tmp_path / "trial" / "history.jsonl"))[-1]
     assert last.metric is not None
     assert last.score == pytest.approx(2 * last.metric - 1)
