@@ -46,6 +46,7 @@ class ArrayFile(Task):
         self._host_epochs = Epochs(self.num_train, torch.device("cpu"))
         self.input_size, self.output_size = prepared.input_size, prepared.output_size
         self.num_steps = prepared.num_steps
+        self.preprocessing = prepared.preprocessing.to_dict()
 
         labels = prepared.validation.labels()
         if config.is_larger_better:

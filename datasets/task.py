@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -63,6 +63,7 @@ class Task(ABC):
             trained and not counted.
         class_weights: What the training loss of a label of each class is multiplied by; None for 1.
         partial_solutions: Known levels between chance and perfection, the worst first.
+        preprocessing: What turns new data into inputs, as JSON; None where inputs are generated.
         notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
     """
 
@@ -78,6 +79,7 @@ class Task(ABC):
     counted_from: int = 0
     class_weights: Float[Tensor, "classes"] | None = None
     partial_solutions: tuple[PartialSolution, ...] = ()
+    preprocessing: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
     #: A metric of this value is perfect.
     perfect_metric: float = 1.0

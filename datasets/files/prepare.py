@@ -15,6 +15,7 @@ from failmap.datasets.errors import TaskError, nearest_name
 from failmap.datasets.files.contents import Sequences, SeriesSet
 from failmap.datasets.files.examples import Examples, PaddedExamples, WindowedExamples
 from failmap.datasets.files.npz import read_npz
+from failmap.datasets.files.preprocessing import Preprocessing
 from failmap.datasets.files.split import Parts, split_sequences
 from failmap.datasets.files.windows import cut_windows
 from failmap.datasets.task import Batch, num_shared
@@ -59,6 +60,7 @@ class Prepared:
         output_size: Classes, or target features.
         num_steps: Steps of the longest input.
         notes: What a user should know.
+        preprocessing: What new data need.
     """
 
     train: Examples
@@ -68,6 +70,7 @@ class Prepared:
     output_size: int
     num_steps: int
     notes: tuple[str, ...]
+    preprocessing: Preprocessing
 
 
 def prepare(config: ArrayFileConfig) -> Prepared:
@@ -138,9 +141,14 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
     if config.target == "classification":
         targets, output_size, class_notes = _classes(sequences.targets, is_label, parts)
         notes += class_notes
+        classes = np.unique(sequences.targets[is_label])
+        preprocessing = Preprocessing.of(config, sequences.features, scaling, classes=classes)
     else:
         output_size = 1
-        targets = _scaled_targets(sequences.targets, is_label, parts, config)
+        target_scaling = _target_scaling(sequences.targets, is_label, parts, config)
+        scaled = target_scaling.apply(sequences.targets[..., None])[..., 0]
+        targets = np.where(is_label, scaled, 0.0).astype(np.float32)
+        preprocessing = Preprocessing.of(config, sequences.features, scaling, targets=target_scaling)
     lengths = torch.from_numpy(sequences.lengths)
 
     def examples(rows: Int64[np.ndarray, "rows"]) -> PaddedExamples:
@@ -150,7 +158,16 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
 
     train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
     notes += _look_alikes(train.all(), validation.all())
-    return Prepared(train, validation, test, inputs.shape[2], output_size, inputs.shape[1], tuple(notes))
+    return Prepared(
+        train,
+        validation,
+        test,
+        inputs.shape[2],
+        output_size,
+        inputs.shape[1],
+        tuple(notes),
+        preprocessing,
+    )
 
 
 def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
@@ -167,9 +184,18 @@ def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
         )
 
     train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
-    num_features = windows.values.shape[1]
+    num_features, num_targets = windows.values.shape[1], series_set.num_targets
+    of_targets = Scaling(scaling.mean[:num_targets], scaling.deviation[:num_targets])
+    preprocessing = Preprocessing.of(config, series_set.features, scaling, targets=of_targets)
     return Prepared(
-        train, validation, test, num_features, series_set.num_targets, config.sequence_length, notes
+        train,
+        validation,
+        test,
+        num_features,
+        num_targets,
+        config.sequence_length,
+        notes,
+        preprocessing,
     )
 
 
@@ -236,21 +262,19 @@ def _classes(
     return numbered, len(labels), notes
 
 
-def _scaled_targets(
+def _target_scaling(
     targets: Float64[np.ndarray, "sequences *time"],
     is_label: Shaped[np.ndarray, "sequences *time"],
     parts: Parts,
     config: ArrayFileConfig,
-) -> Shaped[np.ndarray, "sequences *time"]:
-    """Return numbers scaled by training's mean and deviation, with 0 for padding."""
+) -> Scaling:
+    """Return the scaling of numbers by training's mean and deviation."""
     known = targets[parts.train][is_label[parts.train]]
     if known.min() == known.max():
         raise TaskError(
             f"targets: all {len(known)} for training are {known[0]:g}: there is nothing to predict"
         )
-    scaled = Scaling.of(known[:, None], is_on=config.normalise).apply(targets[..., None])[..., 0]
-    numbers: Shaped[np.ndarray, "sequences *time"] = np.where(is_label, scaled, 0.0).astype(np.float32)
-    return numbers
+    return Scaling.of(known[:, None], is_on=config.normalise)
 
 
 def _constant_features(values: Float64[np.ndarray, "steps features"], features: tuple[str, ...]) -> list[str]:

@@ -167,7 +167,7 @@ class TrialSession:
             extra["test_metric"] = tested.metric
             extra["test_score"] = self.training.objective.score(tested.metric)
         if self.keep in ("all", decision.outcome):
-            save_weights(self.training.model, self.folder.path)
+            save_weights(self.training.model, self.folder.path, self.training.task.preprocessing)
         self.history.push()
         self.summary = self.summarise(decision.outcome, reason, **extra)
 
