@@ -113,7 +113,7 @@ def states_of_files(space: Space) -> dict[str, FileState]:
     Raises:
         UserError: A file cannot be read.
     """
-    sources = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(space))
+    sources = dict.fromkeys(path for trial in trials_of_tasks(space) for path in trial.task.source_paths)
     states = {}
     for source in (Path(source) for source in sources if source):
         for path in sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source]:

@@ -103,6 +103,16 @@ class ArrayFileConfig(TaskConfig):
     )
 
     @property
+    def held_out_paths(self) -> tuple[str, ...]:
+        """The files of its own that validation or test has."""
+        return tuple(path for path in (self.validation_path, self.test_path) if path is not None)
+
+    @property
+    def source_paths(self) -> tuple[str, ...]:
+        """All files that the task reads."""
+        return (self.path, *self.held_out_paths) if self.path else ()
+
+    @property
     def num_features(self) -> int:
         """Features of one time step; nominal, since only the file knows them."""
         return NOMINAL_NUM_FEATURES
@@ -155,6 +165,14 @@ class ArrayFileConfig(TaskConfig):
         suffix = PurePath(self.path).suffix.lower()
         if self.path and suffix not in FILE_FORMS:
             problems.append(f"task.path={self.path}: must end in {', '.join(FILE_FORMS)}, not in {suffix!r}")
+        if self.test_path is not None and self.test_size and self.validation_path is not None:
+            problems.append(f"task.test_size={self.test_size}: validation and test have files of their own")
+        for name in ("validation_path", "test_path"):
+            path = getattr(self, name)
+            if path is not None and PurePath(path).suffix.lower() not in FILE_FORMS:
+                problems.append(f"task.{name}={path}: must end in {', '.join(FILE_FORMS)}")
+            if path is not None and path == self.path:
+                problems.append(f"task.{name}={path}: is the file that is trained on")
         if self.test_size == 1:
             problems.append("task.test_size=1: must be at least 2, or 0 for a share of the file")
         if self.target == "forecasting":

@@ -78,6 +78,11 @@ class TaskConfig(Config):
         return None if self.source_setting is None else getattr(self, self.source_setting)
 
     @property
+    def source_paths(self) -> tuple[str, ...]:
+        """All of the user's files or folders which the task reads."""
+        return () if self.source_path is None else (self.source_path,)
+
+    @property
     def source(self) -> str | None:
         """The argument that names that file or folder, None if the task reads none."""
         return None if self.source_path is None else f"task.{self.source_setting}={self.source_path}"

@@ -14,10 +14,10 @@ from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError, nearest_name
 from failmap.datasets.files.contents import Sequences, SeriesSet
 from failmap.datasets.files.examples import Examples, PaddedExamples, WindowedExamples
+from failmap.datasets.files.held_out_files import split_with_files, windows_with_files
 from failmap.datasets.files.npz import read_npz
 from failmap.datasets.files.preprocessing import Preprocessing
-from failmap.datasets.files.split import Parts, split_sequences
-from failmap.datasets.files.windows import cut_windows
+from failmap.datasets.files.split import Parts
 from failmap.datasets.task import Batch, num_shared
 
 
@@ -79,7 +79,8 @@ def prepare(config: ArrayFileConfig) -> Prepared:
     Raises:
         TaskError: The file cannot be read, or cannot be split without leaks.
     """
-    return _prepare(config, _file_stamp(config))
+    paths = dict.fromkeys((config.path, *config.held_out_paths))
+    return _prepare(config, tuple(_file_stamp(config.model_copy(update={"path": path})) for path in paths))
 
 
 def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
@@ -109,7 +110,7 @@ def _file_stamp(config: ArrayFileConfig) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=3)
 def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | SeriesSet:
     path = Path(config.path)
     if path.suffix.lower() == ".npz":
@@ -121,7 +122,7 @@ def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | Series
 
 
 @lru_cache(maxsize=2)
-def _prepare(config: ArrayFileConfig, stamp: tuple[int, int]) -> Prepared:
+def _prepare(config: ArrayFileConfig, stamps: tuple[tuple[int, int], ...]) -> Prepared:
     contents = read_file(config)
     if isinstance(contents, SeriesSet):
         return _of_series(contents, config)
@@ -129,7 +130,8 @@ def _prepare(config: ArrayFileConfig, stamp: tuple[int, int]) -> Prepared:
 
 
 def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
-    parts = _shortened(split_sequences(sequences, config), config, "sequences")
+    sequences, parts = split_with_files(sequences, config, read_file)
+    parts = _shortened(parts, config, "sequences")
     notes = list(parts.notes)
     sequences = _cropped(sequences, config.sequence_length)
     is_step = sequences.is_step
@@ -171,7 +173,7 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
 
 
 def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
-    windows = cut_windows(series_set, config)
+    windows = windows_with_files(series_set, config, read_file)
     parts = _shortened(windows.parts, config, "windows")
     in_training = windows.values[np.unique(parts.train[:, None] + np.arange(windows.span))]
     scaling = Scaling.of(in_training, is_on=config.normalise)
