@@ -62,7 +62,7 @@ def windows_with_files(series_set: SeriesSet, config: ArrayFileConfig, read: Rea
     own = _contents(config, read)
     if len(own) == 2:
         values = np.concatenate([one.values for one in series_set.series])
-        train, held_out = all_windows(series_set.series, span)[::-1], None
+        train, held_out = all_windows(series_set.series, span)[::-1].copy(), None
     else:
         windows = cut_windows(series_set, config)
         values = windows.values
@@ -105,7 +105,8 @@ def _require_same(
 def _parts(train: Rows, held_out: Rows | None, rows: dict[str, Rows], notes: tuple[str, ...]) -> Parts:
     """Return the parts, with the rows of what was held out of `task.path` where a file is missing."""
     validation, test = (rows.get(name, held_out) for name in ("validation_path", "test_path"))
-    assert validation is not None and test is not None
+    assert validation is not None
+    assert test is not None
     return Parts(train, validation, test, notes)
 
 

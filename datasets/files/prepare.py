@@ -161,14 +161,7 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
     train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
     notes += _look_alikes(train.all(), validation.all())
     return Prepared(
-        train,
-        validation,
-        test,
-        inputs.shape[2],
-        output_size,
-        inputs.shape[1],
-        tuple(notes),
-        preprocessing,
+        train, validation, test, inputs.shape[2], output_size, inputs.shape[1], tuple(notes), preprocessing
     )
 
 
@@ -190,14 +183,7 @@ def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
     of_targets = Scaling(scaling.mean[:num_targets], scaling.deviation[:num_targets])
     preprocessing = Preprocessing.of(config, series_set.features, scaling, targets=of_targets)
     return Prepared(
-        train,
-        validation,
-        test,
-        num_features,
-        num_targets,
-        config.sequence_length,
-        notes,
-        preprocessing,
+        train, validation, test, num_features, num_targets, config.sequence_length, notes, preprocessing
     )
 
 

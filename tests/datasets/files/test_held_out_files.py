@@ -84,7 +84,7 @@ def test_other_features_are_refused(tmp_path: Path) -> None:
         TaskError, match=r"task\.test_path=.*has the features 0, 1, 2, and train\.npz has 0, 1"
     ):
         build(path=path, test_path=write(tmp_path / "test.npz", arrays(80, num_features=3)))
-    with pytest.raises(TaskError, match=r"task\.test_path=.*tast\.npz.*no such file; did you mean test\.npz"):
+    with pytest.raises(TaskError, match=r"tast\.npz: no such file; did you mean test\.npz"):
         build(path=path, test_path=str(tmp_path / "tast.npz"))
     with pytest.raises(ValidationError, match="is the file that is trained on"):
         build(path=path, test_path=path)
