@@ -178,11 +178,13 @@ def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
             values, torch.from_numpy(starts), config.sequence_length, config.horizon, series_set.num_targets
         )
 
-    sets = map(examples, (parts.train, parts.validation, parts.test))
+    train, validation, test = map(examples, (parts.train, parts.validation, parts.test))
     num_features, num_targets = windows.values.shape[1], series_set.num_targets
-    of_targets = Scaling(*(each[:num_targets] for each in scaling))
+    of_targets = Scaling(scaling.mean[:num_targets], scaling.deviation[:num_targets])
     preprocessing = Preprocessing.of(config, series_set.features, scaling, targets=of_targets)
-    return Prepared(*sets, num_features, num_targets, config.sequence_length, notes, preprocessing)
+    return Prepared(
+        train, validation, test, num_features, num_targets, config.sequence_length, notes, preprocessing
+    )
 
 
 def _shortened(parts: Parts, config: ArrayFileConfig, what: str) -> Parts:
