@@ -8,9 +8,12 @@ from torch import Tensor
 
 from failmap.datasets.chance import Chance
 from failmap.datasets.config import ArrayFileConfig
-from failmap.datasets.criterion import NUM_EVALUATIONS, is_beyond_chance
+from failmap.datasets.config.base import ClassMetric
 from failmap.datasets.errors import TaskError
+from failmap.datasets.files.criterion import own_skill, precision_notes
+from failmap.datasets.files.examples import Examples
 from failmap.datasets.files.forecast_levels import LAST_VALUE, known_levels
+from failmap.datasets.files.luck import ClassLuck, Luck, NumberLuck, blind_class_metric
 from failmap.datasets.files.prepare import prepare
 from failmap.datasets.task import TEST, VALIDATION, Batch, Epochs, Task
 
@@ -23,10 +26,15 @@ class ArrayFile(Task):
 
     Chance is the best that any constant gets on the validation set, even one that has seen it: so none meets
     the criterion, also where classes or levels drift from training to validation. For numbers it is the
-    variance, and the skill is R squared.
+    variance, and the skill is R squared. Where guesses that vary could meet the criterion by luck, because
+    the validation set is small, it is stricter (see `own_skill`).
+
+    Attributes:
+        luck: How likely such guesses meet a criterion.
     """
 
     config: ArrayFileConfig
+    luck: Luck
 
     def __init__(self, config: ArrayFileConfig, device: torch.device | None = None) -> None:
         super().__init__(config, device)
@@ -34,30 +42,49 @@ class ArrayFile(Task):
         self._train = prepared.train.to(self.device)
         self._held_out = {VALIDATION: prepared.validation, TEST: prepared.test}
         self.num_train = len(prepared.train)
+        self.num_validation = len(prepared.validation)
         self._epochs = Epochs(self.num_train, self.device)
         self._host_epochs = Epochs(self.num_train, torch.device("cpu"))
         self.input_size, self.output_size = prepared.input_size, prepared.output_size
         self.num_steps = prepared.num_steps
-        self.notes = prepared.notes
+        self.preprocessing = prepared.preprocessing.to_dict()
 
         labels = prepared.validation.labels()
-        if config.metric == "accuracy":
-            self.chance = class_chance(labels, prepared.output_size)
-            self._require_enough(len(prepared.validation))
+        if config.is_larger_better:
+            counts = class_counts(labels, prepared.validation)
+            assert config.metric_name != "mean_squared_error"
+            self.chance = class_chance(labels, prepared.output_size, config.metric_name)
+            self.luck = ClassLuck(config.metric_name, counts)
+            if config.class_weights == "balanced":
+                weights = balanced_weights(prepared.train.labels(), prepared.output_size)
+                self.class_weights = weights.to(self.device)
         else:
             self.perfect_metric = 0.0
-            self.chance = number_chance(prepared.validation.levels())
+            levels = prepared.validation.levels()
+            self.chance = number_chance(levels)
+            self.luck = NumberLuck(prepared.validation.num_independent, kurtosis(levels))
             self._measure_targets(prepared.train.labels())
         self.target_metric = config.target_metric(self.chance)
         self.season = prepared.season
         self.target_shift, self.mean_shift, self.input_shift = prepared.shift
-        if prepared.forecast_errors:
-            self.baseline_errors = prepared.forecast_errors
+        self.baseline_errors = prepared.forecast_errors
+        if self.baseline_errors:
             last_value = LAST_VALUE_SHARE * self.baseline_errors[LAST_VALUE]
             self.target_metric = min(self.target_metric, last_value)
-            self.partial_solutions = known_levels(
-                self.baseline_errors, self.chance.metric, self.target_metric
-            )
+        wanted = self._skill_of(self.target_metric)
+        skill = own_skill(self.luck, wanted)
+        if skill > wanted:
+            self.target_metric = config.metric_at_skill(skill, self.chance)
+        self.partial_solutions = known_levels(self.baseline_errors, self.chance.metric, self.target_metric)
+        self.notes = (*prepared.notes, *precision_notes(self, is_raised=skill > wanted))
+
+    @property
+    def own_skill(self) -> float:
+        """The task's own criterion as skill."""
+        return self._skill_of(self.target_metric)
+
+    def _skill_of(self, metric: float) -> float:
+        return (metric - self.chance.metric) / (self.perfect_metric - self.chance.metric)
 
     def train_batch(self, seed: int, update: int, batch_size: int, progress: float) -> Batch:
         """Return the training batch of one update: the next sequences in the orders of the epochs."""
@@ -71,15 +98,6 @@ class ArrayFile(Task):
         """Return the fixed sequences of VALIDATION or TEST."""
         return self._held_out[stream].to(self.device).all()
 
-    def _require_enough(self, num_validation: int) -> None:
-        """Check that a perfect network can be distinguished from lucky guesses."""
-        if is_beyond_chance(self.config, 1.0, self.chance, num_validation, NUM_EVALUATIONS):
-            return
-        raise TaskError(
-            f"{num_validation} validation sequences, {self.chance.metric:.0%} of them of one class, are too "
-            "few to tell a perfect network from lucky guesses; raise task.test_share or task.test_size"
-        )
-
     def _measure_targets(self, targets: Float[Tensor, "labels *outputs"]) -> None:
         """Set range and moments of the targets from the training part."""
         self.target_range = (targets.min().item(), targets.max().item())
@@ -87,11 +105,34 @@ class ArrayFile(Task):
         self.target_moments = (numbers.mean().item(), numbers.std(correction=0).item())
 
 
-def class_chance(labels: Int64[Tensor, "labels"], num_classes: int) -> Chance:
-    """Return the share of the most frequent class, and the entropy of all shares in nats."""
-    shares = torch.bincount(labels, minlength=num_classes).double() / len(labels)
+def class_counts(labels: Int64[Tensor, "labels"], validation: Examples) -> list[int]:
+    """Return the sizes of the classes that a set has, in sequences: labels of one sequence may be alike."""
+    shares = labels.bincount().double() / len(labels)
+    return [max(1, round(share * len(validation))) for share in shares.tolist() if share]
+
+
+def class_chance(labels: Int64[Tensor, "labels"], num_classes: int, metric: ClassMetric) -> Chance:
+    """Return what a guess that knows nothing but the classes' shares gets, and their entropy in nats."""
+    counts = torch.bincount(labels, minlength=num_classes)
+    shares = counts.double() / len(labels)
     nats = -torch.special.xlogy(shares, shares).sum().item()
-    return Chance(metric=shares.max().item(), loss=nats)
+    present = [count for count in counts.tolist() if count]
+    if len(present) < 2:
+        raise TaskError(
+            f"all {len(labels)} labels of the validation set are of one class: there is nothing to tell "
+            "apart; choose another task.split, or raise task.test_share"
+        )
+    return Chance(metric=blind_class_metric(metric, present), loss=nats)
+
+
+def balanced_weights(labels: Int64[Tensor, "labels"], num_classes: int) -> Float[Tensor, "classes"]:
+    """Return labels / (classes * labels of a class) for each class, 1 for one that training never shows.
+
+    Scikit-learn's class_weight="balanced": the mean weight of all labels is 1, and all classes count alike.
+    """
+    counts = labels.bincount(minlength=num_classes).double()
+    num_shown = int((counts > 0).sum())
+    return torch.where(counts > 0, len(labels) / (num_shown * counts), 1.0).float()
 
 
 def number_chance(labels: Float[Tensor, "labels *outputs"]) -> Chance:
@@ -102,3 +143,9 @@ def number_chance(labels: Float[Tensor, "labels *outputs"]) -> Chance:
             f"all {len(labels)} targets of the validation set are the same: there is nothing to predict"
         )
     return Chance(metric=variance, loss=variance)
+
+
+def kurtosis(labels: Float[Tensor, "labels *outputs"]) -> float:
+    """Return the mean fourth power over the squared mean square of the labels' distance from their mean."""
+    squares = (labels.double() - labels.double().mean(dim=0)).square().reshape(len(labels), -1).sum(dim=1)
+    return (squares.square().mean() / squares.mean().square()).item()

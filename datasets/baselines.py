@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from failmap.datasets.files.class_metrics import class_metric
 from failmap.datasets.task import Batch, Task
 
 #: Numbers of inputs and targets that a linear map is fitted to at most: a second or two on one core.
@@ -131,7 +132,10 @@ def _measured(
     if kind == "category":
         probabilities = probabilities / probabilities.sum(-1, keepdim=True)
         nats = -probabilities.gather(-1, labels[..., None]).squeeze(-1).log()
-        return _mean((guess.argmax(-1) == labels).double(), is_counted), _mean(nats, wanted.is_label)
+        metric = task.config.metric_name
+        assert metric != "mean_squared_error", "classes have no error"
+        found = class_metric(metric, guess[is_counted], labels[is_counted]).item()
+        return found, _mean(nats, wanted.is_label)
     nats = functional.binary_cross_entropy(probabilities, labels.double(), reduction="none")
     if kind == "binary":
         right = ((guess > 0.5) == (labels > 0.5)).double()

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+#: Risk, over all evaluations of one trial, that blind guessing meets a criterion. More is refused.
+TOLERATED_LUCK = 1e-3
+
 
 @dataclass(frozen=True)
 class Chance:
@@ -16,7 +19,7 @@ class Chance:
     It knows the task, and where labels are given at every step also the step.
 
     Attributes:
-        metric: Its accuracy, or its mean squared error.
+        metric: Its accuracy or another metric of classes, or its mean squared error.
         loss: Its expected loss under the task's natural loss (cross-entropy in nats for labels, mean
             squared error for numbers).
     """
@@ -50,7 +53,7 @@ def entropy(p: float) -> float:
 
 
 def best_of_chance(
-    accuracy: float, num_sequences: int, num_evaluations: int, probability: float = 1e-6
+    accuracy: float, num_sequences: int, num_evaluations: int, probability: float = TOLERATED_LUCK
 ) -> float:
     """Return an accuracy that blind guessing exceeds at any evaluation with at most this probability.
 
@@ -70,17 +73,17 @@ def best_of_chance(
     """
     surprise = math.log(num_evaluations / probability) / num_sequences
     low, high = accuracy, 1.0
-    if _divergence(high, accuracy) <= surprise:
+    if divergence(high, accuracy) <= surprise:
         return 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        if _divergence(middle, accuracy) < surprise:
+        if divergence(middle, accuracy) < surprise:
             low = middle
         else:
             high = middle
     return high
 
 
-def _divergence(q: float, p: float) -> float:
+def divergence(q: float, p: float) -> float:
     """Return the Kullback-Leibler divergence of two binary distributions, KL(q || p), in nats."""
     return sum(a * math.log(a / b) for a, b in ((q, p), (1 - q, 1 - p)) if a > 0)

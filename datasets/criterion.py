@@ -25,16 +25,16 @@ def check_criterion(
     num_evaluations: int = NUM_EVALUATIONS,
     score: float | None = None,
     chance: Chance | None = None,
-    num_validation: int | None = None,
 ) -> None:
     """Check that blind guessing does not meet the criterion, not even at its best evaluation.
+
+    Nothing is checked of a task whose chance only its data determine; `check_luck` checks files.
 
     Args:
         config: The task.
         num_evaluations: Evaluations of one trial at most.
         score: The criterion as skill (0 at chance, 1 perfect), if the user set one.
-        chance: Measured chance, if known. Where only the data determine chance, nothing is checked without.
-        num_validation: Validation sequences, if the configuration does not determine them.
+        chance: Measured chance, if known.
 
     Raises:
         TaskError: Blind guessing may meet it. Names the smallest test set that rules this out.
@@ -42,7 +42,7 @@ def check_criterion(
     chance = chance or config.chance()
     if chance is None:
         return
-    num_validation = num_validation or config.validation_size
+    num_validation = config.num_validation
     target = config.target_metric(chance) if score is None else config.metric_at_skill(score, chance)
     if is_beyond_chance(config, target, chance, num_validation, num_evaluations):
         return
@@ -53,10 +53,9 @@ def check_criterion(
     )
     remedies = [] if num_too_few == len(sizes) else [f"task.test_size={2 * sizes[num_too_few]} or more"]
     remedies += [] if score is None else [f"a criterion.score above {score:g}"]
-    size = f"task.test_size={config.test_size}" if config.test_size else "the file's share"
     raise TaskError(
-        f"{size} validates on {num_validation} sequences, too few to rule out that a guess blind to the "
-        f"input reaches the criterion ({config.metric} {target:.3g}); "
+        f"task.test_size={config.test_size} validates on {num_validation} sequences, too few to rule out "
+        f"that a guess blind to the input reaches the criterion ({config.metric_name} {target:.3g}); "
         f"{'set ' + ' or '.join(remedies) if remedies else 'no test set is large enough'}"
     )
 
@@ -69,8 +68,8 @@ def is_beyond_chance(
     On a set of all distinct inputs, the best blind guess is exactly chance.
     """
     if config.is_enumerated:
-        return (target > chance.metric) == (config.metric == "accuracy")
-    if config.metric == "accuracy":
+        return (target > chance.metric) == config.is_larger_better
+    if config.is_larger_better:
         return target > best_of_chance(chance.metric, num_sequences, num_evaluations)
     return target < config.least_blind_error(chance, num_sequences)
 
@@ -83,8 +82,11 @@ def few_test_sequences(config: TaskConfig, num_test: int) -> tuple[str, ...]:
     """
     if num_test >= _ENOUGH_TEST_SEQUENCES:
         return ()
-    if config.metric == "accuracy":
+    if config.metric_name == "accuracy":
         known = f"an accuracy is known to ±{100 * _HALF_WIDTH * math.sqrt(0.25 / num_test):.0f} points only"
+    elif config.is_larger_better:
+        # The precision of other metrics depends on the sizes of the classes.
+        return ()
     else:
         known = f"a mean squared error is known to ±{100 * _HALF_WIDTH * math.sqrt(2 / num_test):.0f} % only"
     return (f"{num_test:,} test sequences: {known} (95 %)",)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -59,14 +59,17 @@ class Task(ABC):
         target_metric: The criterion: the accuracy to reach, or the mean squared error to get below.
         target_range: The least and the largest target of a number (0 and 1 for a binary label).
         target_moments: Mean and standard deviation of the targets.
+        num_validation: Sequences, or windows of a forecast, in the validation set.
         num_train: Sequences in a finite training set, None where they are drawn anew.
         counted_from: The first label that the metric counts: 0 but for the copy task, whose blanks are
             trained and not counted.
+        class_weights: What the training loss of a label of each class is multiplied by; None for 1.
         partial_solutions: Known levels between chance and perfection, the worst first.
         target_shift: Share of the validation targets outside the range of the training targets.
         mean_shift: Distance of the means of both in standard deviations of the training targets.
         input_shift: Share of the validation inputs outside the range of their feature in training.
         error_shift: Error of a linear prediction on validation, in units of that on training data left out.
+        preprocessing: What turns new data into inputs, as JSON; None where inputs are generated.
         notes: What a user should know of the data: few test examples, or splits that cannot be disjoint.
         baseline_errors: Errors of simple forecasts on the validation set by name, whatever chance is; empty
             for other tasks.
@@ -76,17 +79,20 @@ class Task(ABC):
     input_size: int
     output_size: int
     num_steps: int
+    num_validation: int
     chance: Chance
     target_metric: float
     target_range: tuple[float, float] = (0.0, 1.0)
     target_moments: tuple[float, float] = (0.5, 0.5)
     num_train: int | None = None
     counted_from: int = 0
+    class_weights: Float[Tensor, "classes"] | None = None
     partial_solutions: tuple[PartialSolution, ...] = ()
     target_shift: float = 0.0
     mean_shift: float = 0.0
     input_shift: float = 0.0
     error_shift: float = math.nan
+    preprocessing: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
     baseline_errors: Mapping[str, float] = MappingProxyType({})
     season: int = 0
@@ -97,6 +103,7 @@ class Task(ABC):
         self.config = config
         self.device = device or torch.device("cpu")
         self.num_steps = config.num_steps
+        self.num_validation = config.num_validation
         self._sealed = True
 
     @abstractmethod

@@ -44,15 +44,19 @@ def check_files(config: RunConfig) -> None:
         return
     # Imported here: they import torch, which a run without files need not wait for.
     from failmap.datasets import build_task
+    from failmap.datasets.array_file import ArrayFile
     from failmap.datasets.criterion import check_criterion
+    from failmap.datasets.files.criterion import check_luck
 
     problems: dict[str, None] = {}
     for (task_config, score), trial in trials.items():
         num_evaluations = math.ceil(trial.train.max_updates / trial.train.evaluate_every)
         try:
             task = build_task(task_config)
-            num_validation = len(task.validation_set().targets)
-            check_criterion(task_config, num_evaluations, score, task.chance, num_validation)
+            if isinstance(task, ArrayFile):
+                check_luck(task, num_evaluations, score)
+            else:
+                check_criterion(task_config, num_evaluations, score, task.chance)
         except TaskError as error:
             where = f"{task_config.source}: " if task_config.source_path else ""
             problems[f"{where}{error}"] = None
@@ -109,7 +113,7 @@ def states_of_files(space: Space) -> dict[str, FileState]:
     Raises:
         UserError: A file cannot be read.
     """
-    sources = dict.fromkeys(trial.task.source_path for trial in trials_of_tasks(space))
+    sources = dict.fromkeys(path for trial in trials_of_tasks(space) for path in trial.task.source_paths)
     states = {}
     for source in (Path(source) for source in sources if source):
         for path in sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source]:

@@ -4,17 +4,13 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
+from failmap.run_folder.metrics import is_larger_better
 from failmap.run_folder.records import TrialRecord
 
 #: Probability that a blind guesser passes as better than chance, over all evaluations of a trial.
 SIGNIFICANCE = 0.01
 #: Score that counts as better than guessing where chance, or the number of sequences, is unknown.
 _UNKNOWN_SCORE = 0.1
-
-
-def is_larger_better(metric: str) -> bool:
-    """Return whether a larger value of a metric is better: of all but errors."""
-    return metric != "mean_squared_error"
 
 
 def validation_size(record: TrialRecord) -> int | None:

@@ -5,10 +5,10 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from failmap.analysis.diagnosis.chance import is_larger_better
 from failmap.analysis.diagnosis.pace import Pace, pace
 from failmap.analysis.diagnosis.series import Curve, jitter, known, largest, middle
 from failmap.analysis.diagnosis.training_curves import LEFT_CHANCE, MIN_END, TrainingCurves
+from failmap.run_folder.metrics import is_larger_better
 
 CourseName = Literal[
     "left_finite",

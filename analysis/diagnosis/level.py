@@ -7,7 +7,6 @@ import numpy as np
 
 from failmap.analysis.diagnosis.chance import (
     SIGNIFICANCE,
-    is_larger_better,
     significant_metric,
     upper_tail,
     validation_size,
@@ -15,6 +14,7 @@ from failmap.analysis.diagnosis.chance import (
 from failmap.analysis.diagnosis.series import Curve, known, largest
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 from failmap.analysis.statistics import wilson_interval
+from failmap.run_folder.metrics import is_larger_better
 from failmap.run_folder.records import Evaluation, TrialRecord
 
 LevelName = Literal["at chance", "above chance", "memorised", "learned"]

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from failmap.datasets.chance import Chance
-from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
+from failmap.datasets.config.base import ClassMetric, Metric, TargetKind, TargetLayout, TaskConfig
 
 Split = Literal["auto", "random", "group", "time"]
 
@@ -34,6 +34,16 @@ class ArrayFileConfig(TaskConfig):
     target: Literal["classification", "regression", "forecasting"] = Field(
         default="classification", description="what is asked for: a class, a number, or the steps to come"
     )
+    metric: ClassMetric | None = Field(
+        default=None,
+        description="classification: what criterion and score measure; f1 and auroc are means over the "
+        "classes; none: accuracy",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="classification: balanced weighs each label's training loss by the inverse frequency of "
+        "its class in training",
+    )
     supervision: Literal["last", "every_step"] = Field(
         default="last", description="whether the file has one target for a sequence, or one at every step"
     )
@@ -48,6 +58,12 @@ class ArrayFileConfig(TaskConfig):
         default="auto",
         description="how validation and test are held out: the latest, whole groups, or at random; auto: by "
         "time if the file has times, else by group if it has groups, else at random",
+    )
+    validation_path: str | None = Field(
+        default=None, description="a file of its own for validation, in the format of task.path"
+    )
+    test_path: str | None = Field(
+        default=None, description="a file of its own for the test, in the format of task.path"
     )
     allow_leakage: bool = Field(
         default=False,
@@ -112,6 +128,16 @@ class ArrayFileConfig(TaskConfig):
     )
 
     @property
+    def held_out_paths(self) -> tuple[str, ...]:
+        """The files of its own that validation or test has."""
+        return tuple(path for path in (self.validation_path, self.test_path) if path is not None)
+
+    @property
+    def source_paths(self) -> tuple[str, ...]:
+        """All files that the task reads."""
+        return (self.path, *self.held_out_paths) if self.path else ()
+
+    @property
     def num_features(self) -> int:
         """Features of one time step; nominal, since only the file knows them."""
         return NOMINAL_NUM_FEATURES
@@ -130,6 +156,11 @@ class ArrayFileConfig(TaskConfig):
     def target_kind(self) -> TargetKind:
         """A class, or a number."""
         return "category" if self.target == "classification" else "number"
+
+    @property
+    def metric_name(self) -> Metric:
+        """Metric of the criterion."""
+        return (self.metric or "accuracy") if self.target == "classification" else "mean_squared_error"
 
     @property
     def target_layout(self) -> TargetLayout:
@@ -164,6 +195,14 @@ class ArrayFileConfig(TaskConfig):
         suffix = PurePath(self.path).suffix.lower()
         if self.path and suffix not in FILE_FORMS:
             problems.append(f"task.path={self.path}: must end in {', '.join(FILE_FORMS)}, not in {suffix!r}")
+        if self.test_path is not None and self.test_size and self.validation_path is not None:
+            problems.append(f"task.test_size={self.test_size}: validation and test have files of their own")
+        for name in ("validation_path", "test_path"):
+            path = getattr(self, name)
+            if path is not None and PurePath(path).suffix.lower() not in FILE_FORMS:
+                problems.append(f"task.{name}={path}: must end in {', '.join(FILE_FORMS)}")
+            if path is not None and path == self.path:
+                problems.append(f"task.{name}={path}: is the file that is trained on")
         if self.test_size == 1:
             problems.append("task.test_size=1: must be at least 2, or 0 for a share of the file")
         if self.target == "forecasting":
@@ -177,6 +216,13 @@ class ArrayFileConfig(TaskConfig):
             problems.append(f"task.forecast={self.forecast} is a setting of task.target=forecasting only")
         if self.target != "forecasting" and self.horizon != 1:
             problems.append(f"task.horizon={self.horizon} is a setting of task.target=forecasting only")
+        if self.target != "classification":
+            chosen = {"metric": self.metric, "class_weights": self.class_weights}
+            problems += [
+                f"task.{key}={value} is a setting of task.target=classification only"
+                for key, value in chosen.items()
+                if value not in (None, "none")
+            ]
         if problems:
             raise ValueError("\n".join(problems))
         return self

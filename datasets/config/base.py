@@ -15,7 +15,9 @@ TargetKind = Literal["binary", "category", "number", "share"]
 #: Position of targets: one per sequence; one at every step of the input; a sequence of their own after the
 #: input.
 TargetLayout = Literal["sequence", "step", "decoded"]
-Metric = Literal["accuracy", "mean_squared_error"]
+#: Metrics of classes: 1 is perfect.
+ClassMetric = Literal["accuracy", "balanced_accuracy", "f1", "auroc"]
+Metric = ClassMetric | Literal["mean_squared_error"]
 
 
 class Config(BaseModel):
@@ -61,14 +63,24 @@ class TaskConfig(Config):
         return self.kind
 
     @property
-    def metric(self) -> Metric:
+    def metric_name(self) -> Metric:
         """Metric of the criterion."""
         return "accuracy" if self.target_kind in ("binary", "category") else "mean_squared_error"
+
+    @property
+    def is_larger_better(self) -> bool:
+        """Whether a larger metric is better: that of classes is, an error is not."""
+        return self.metric_name != "mean_squared_error"
 
     @property
     def source_path(self) -> str | None:
         """The user's file or folder which the task reads, None if it reads none."""
         return None if self.source_setting is None else getattr(self, self.source_setting)
+
+    @property
+    def source_paths(self) -> tuple[str, ...]:
+        """All of the user's files or folders which the task reads."""
+        return () if self.source_path is None else (self.source_path,)
 
     @property
     def source(self) -> str | None:
@@ -134,7 +146,7 @@ class TaskConfig(Config):
         Args:
             chance: Measured chance, where only the data determine it.
         """
-        if self.metric == "accuracy":
+        if self.is_larger_better:
             return self.target_accuracy
         chance = chance or self.chance()
         assert chance is not None, "chance of this task must be measured"
@@ -142,7 +154,7 @@ class TaskConfig(Config):
 
     def metric_at_skill(self, skill: float, chance: Chance) -> float:
         """Return the metric at a skill, which is 0 at chance and 1 at perfection."""
-        perfect = 1.0 if self.metric == "accuracy" else 0.0
+        perfect = 1.0 if self.is_larger_better else 0.0
         return chance.metric + skill * (perfect - chance.metric)
 
     def least_blind_error(self, chance: Chance, num_sequences: int) -> float:

@@ -23,6 +23,11 @@ class Examples(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    @property
+    def num_independent(self) -> int:
+        """Number of examples of which no two share a target."""
+        return len(self)
+
     @abstractmethod
     def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
         """Return the examples of some rows.
@@ -128,6 +133,15 @@ class WindowedExamples(Examples):
 
     def __len__(self) -> int:
         return len(self._starts)
+
+    @property
+    def num_independent(self) -> int:
+        """Number of windows, one after the other, whose horizons do not overlap."""
+        count, free = 0, 0
+        for start in sorted(self._starts.tolist()):
+            if start >= free:
+                count, free = count + 1, start + self._horizon
+        return count
 
     def take(self, rows: Int64[Tensor, "batch"], host_rows: Int64[Tensor, "batch"] | None = None) -> Batch:
         """Return the windows of some rows (see `Examples.take`)."""

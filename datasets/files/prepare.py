@@ -12,11 +12,13 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError, nearest_name
 from failmap.datasets.files.contents import Sequences, SeriesSet
 from failmap.datasets.files.examples import PaddedExamples
+from failmap.datasets.files.held_out_files import split_with_files
 from failmap.datasets.files.npz import read_npz
 from failmap.datasets.files.prepared import Prepared, constant_features, shortened
+from failmap.datasets.files.preprocessing import Preprocessing
 from failmap.datasets.files.scaling import Scaling
 from failmap.datasets.files.shift import Shift
-from failmap.datasets.files.split import Parts, split_sequences
+from failmap.datasets.files.split import Parts
 from failmap.datasets.files.transforms import OneHot, code_features, cropped, differenced, trimmed
 from failmap.datasets.files.window_sets import of_series
 from failmap.datasets.task import Batch, num_shared
@@ -28,7 +30,8 @@ def prepare(config: ArrayFileConfig) -> Prepared:
     Raises:
         TaskError: The file cannot be read, or cannot be split without leaks.
     """
-    return _prepare(config, _file_stamp(config))
+    paths = dict.fromkeys((config.path, *config.held_out_paths))
+    return _prepare(config, tuple(_file_stamp(config.model_copy(update={"path": path})) for path in paths))
 
 
 def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
@@ -61,7 +64,7 @@ def _file_stamp(config: ArrayFileConfig) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=3)
 def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | SeriesSet:
     path = Path(config.path)
     if path.suffix.lower() == ".npz":
@@ -73,17 +76,18 @@ def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | Series
 
 
 @lru_cache(maxsize=2)
-def _prepare(config: ArrayFileConfig, stamp: tuple[int, int]) -> Prepared:
+def _prepare(config: ArrayFileConfig, stamps: tuple[tuple[int, int], ...]) -> Prepared:
     contents = read_file(config)
     if isinstance(contents, SeriesSet):
-        return of_series(contents, config)
+        return of_series(contents, config, read_file)
     return _of_sequences(contents, config)
 
 
 def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
+    sequences, parts = split_with_files(sequences, config, read_file)
     if config.padding == "trim":
         sequences = trimmed(sequences)
-    parts = shortened(split_sequences(sequences, config), config, "sequences")
+    parts = shortened(parts, config, "sequences")
     notes = list(parts.notes)
     sequences, encoding = _transformed(sequences, parts, config)
     notes += encoding.notes(sequences.inputs[sequences.is_step]) if config.one_hot is not None else []
@@ -97,9 +101,14 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
     if config.target == "classification":
         targets, output_size, class_notes = _classes(sequences.targets, is_label, parts)
         notes += class_notes
+        classes = np.unique(sequences.targets[is_label])
+        preprocessing = Preprocessing.of(config, encoding.names, scaling, classes=classes)
     else:
         output_size = 1
-        targets = _scaled_targets(sequences.targets, is_label, parts, config)
+        target_scaling = _target_scaling(sequences.targets, is_label, parts, config)
+        scaled = target_scaling.apply(sequences.targets[..., None])[..., 0]
+        targets = np.where(is_label, scaled, 0.0).astype(np.float32)
+        preprocessing = Preprocessing.of(config, encoding.names, scaling, targets=target_scaling)
     lengths = torch.from_numpy(sequences.lengths)
 
     def examples(rows: Int64[np.ndarray, "rows"]) -> PaddedExamples:
@@ -116,7 +125,15 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
         validation.labels().numpy()[:, None],
     )
     return Prepared(
-        train, validation, test, inputs.shape[2], output_size, inputs.shape[1], tuple(notes), shift
+        train,
+        validation,
+        test,
+        inputs.shape[2],
+        output_size,
+        inputs.shape[1],
+        tuple(notes),
+        preprocessing,
+        shift,
     )
 
 
@@ -167,21 +184,19 @@ def _classes(
     return numbered, len(labels), notes
 
 
-def _scaled_targets(
+def _target_scaling(
     targets: Float64[np.ndarray, "sequences *time"],
     is_label: Shaped[np.ndarray, "sequences *time"],
     parts: Parts,
     config: ArrayFileConfig,
-) -> Shaped[np.ndarray, "sequences *time"]:
-    """Return numbers scaled by training's mean and deviation, with 0 for padding."""
+) -> Scaling:
+    """Return the scaling of numbers by training's mean and deviation."""
     known = targets[parts.train][is_label[parts.train]]
     if known.min() == known.max():
         raise TaskError(
             f"targets: all {len(known)} for training are {known[0]:g}: there is nothing to predict"
         )
-    scaled = Scaling.of(known[:, None], is_on=config.normalise).apply(targets[..., None])[..., 0]
-    numbers: Shaped[np.ndarray, "sequences *time"] = np.where(is_label, scaled, 0.0).astype(np.float32)
-    return numbers
+    return Scaling.of(known[:, None], is_on=config.normalise)
 
 
 def _look_alikes(train: Batch, validation: Batch) -> list[str]:

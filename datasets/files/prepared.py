@@ -10,6 +10,7 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.examples import Examples
+from failmap.datasets.files.preprocessing import Preprocessing
 from failmap.datasets.files.shift import Shift
 from failmap.datasets.files.split import Parts
 
@@ -26,6 +27,7 @@ class Prepared:
         output_size: Classes, or target features.
         num_steps: Steps of the longest input.
         notes: What a user should know.
+        preprocessing: What new data need.
         shift: How far validation lies outside of training.
         season: Steps of a season of the target features in training; 0 if there is none.
         forecast_errors: Errors of simple forecasts on validation by name; empty for other targets.
@@ -38,6 +40,7 @@ class Prepared:
     output_size: int
     num_steps: int
     notes: tuple[str, ...]
+    preprocessing: Preprocessing
     shift: Shift
     season: int = 0
     forecast_errors: Mapping[str, float] = field(default_factory=dict)

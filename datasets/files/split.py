@@ -11,6 +11,12 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import Sequences
 
+#: Validation gets this many sequences where its share of a small file is less: the fewest on which luck does
+#: not get two equally frequent classes all right in a thousand evaluations.
+_LEAST_VALIDATION = 24
+#: Share of what the test leaves that validation then takes at most.
+_LARGEST_SHARE = 0.6
+
 Kind = Literal["random", "group", "time"]
 Rows = Int64[np.ndarray, "_"]
 
@@ -93,6 +99,9 @@ def part_sizes(num_items: int, config: ArrayFileConfig) -> tuple[int, int]:
     """Return the sizes wanted for validation and test."""
     num_test = config.test_size or max(2, round(config.test_share * num_items))
     num_validation = max(1, num_test // 2)
+    if not config.test_size:
+        num_affordable = int(_LARGEST_SHARE * (num_items - num_test))
+        num_validation = max(num_validation, min(_LEAST_VALIDATION, num_affordable))
     if num_test + num_validation + 2 > num_items:
         raise TaskError(
             f"{num_items} sequences are too few for a test set of {num_test} and a validation set of "

@@ -21,13 +21,19 @@ class Windows:
 
     Attributes:
         values: Features of the steps of all series, one after the other.
+        lengths: Steps of each series.
         parts: First steps of windows, as rows of `values`.
         span: Steps of one window.
     """
 
     values: Float64[np.ndarray, "steps features"]
+    lengths: tuple[int, ...]
     parts: Parts
     span: int
+
+    def by_series(self) -> list[Float64[np.ndarray, "_ features"]]:
+        """Return the features of the steps of each series."""
+        return np.split(self.values, np.cumsum(self.lengths)[:-1])
 
 
 def cut_windows(series_set: SeriesSet, config: ArrayFileConfig) -> Windows:
@@ -47,8 +53,8 @@ def cut_windows(series_set: SeriesSet, config: ArrayFileConfig) -> Windows:
         f"in a row, and the longest series has {longest} for all three parts",
     )
     values = np.concatenate([one.values for one in series])
-    parts = replace(parts, validation=_thinned(parts.validation), test=_thinned(parts.test))
-    return Windows(values, parts, span)
+    parts = replace(parts, validation=thinned(parts.validation), test=thinned(parts.test))
+    return Windows(values, tuple(len(one.values) for one in series), parts, span)
 
 
 def _by_time(series: tuple[Series, ...], span: int, config: ArrayFileConfig) -> Parts:
@@ -84,15 +90,22 @@ def _by_time(series: tuple[Series, ...], span: int, config: ArrayFileConfig) -> 
 def _shuffled(series: tuple[Series, ...], span: int, kind: Kind, config: ArrayFileConfig) -> Parts:
     """Split windows of whole series, or all windows at random."""
     owners = np.repeat(np.arange(len(series)), [len(one.values) for one in series])
-    # A window may begin at a step if the last step of the window is of the same series.
-    num_begins = max(0, len(owners) - span + 1)
-    rows = np.flatnonzero(owners[:num_begins] == owners[span - 1 :])
+    rows = all_windows(series, span)
     units = owners[rows] if kind == "group" else np.arange(len(rows))
     parts = split_units(units, *part_sizes(len(rows), config))
     return Parts(rows[parts.train], rows[parts.validation], rows[parts.test])
 
 
-def _thinned(starts: Int64[np.ndarray, "windows"]) -> Int64[np.ndarray, "kept"]:
+def all_windows(series: tuple[Series, ...], span: int) -> Rows:
+    """Return the first step of every window, as rows of all series one after the other."""
+    owners = np.repeat(np.arange(len(series)), [len(one.values) for one in series])
+    # A window may begin at a step if the last step of the window is of the same series.
+    num_begins = max(0, len(owners) - span + 1)
+    return np.flatnonzero(owners[:num_begins] == owners[span - 1 :])
+
+
+def thinned(starts: Int64[np.ndarray, "windows"]) -> Int64[np.ndarray, "kept"]:
+    """Return at most `MAX_WINDOWS` of some windows, evenly spaced."""
     if len(starts) <= MAX_WINDOWS:
         return starts
     return starts[np.linspace(0, len(starts) - 1, MAX_WINDOWS).round().astype(np.int64)]

@@ -94,7 +94,7 @@ def baselines(subject: Subject) -> Finding:
     is_accuracy = task.perfect_metric > task.chance.metric
     best = (max if is_accuracy else min)(measured, key=lambda baseline: baseline.metric)
     details = {baseline.name: baseline.metric for baseline in measured}
-    unit = config.task.metric.replace("_", " ")
+    unit = config.task.metric_name.replace("_", " ")
     message = f"the best baseline, {best.name}, has {unit} {best.metric:.4g}; the criterion is {target:.4g}"
     is_met = best.metric >= target if is_accuracy else best.metric <= target
     if not is_met:

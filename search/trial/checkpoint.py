@@ -30,6 +30,7 @@ from failmap.search.trial.precision import LossScaling
 
 STATE_FILE = "state.safetensors"
 WEIGHTS_FILE = "weights.safetensors"
+PREPROCESSING_FILE = "preprocessing.json"
 #: Maximum number of trials that a message lists.
 _MAX_NAMED = 5
 
@@ -127,8 +128,16 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     return f"{checksum:08x}"
 
 
-def save_weights(model: nn.Module, folder: AnyPath) -> None:
-    """Write the network's weights to the folder's weights file."""
+def save_weights(model: nn.Module, folder: AnyPath, preprocessing: Mapping[str, Any] | None = None) -> None:
+    """Write the network's weights, and beside them what new data need, if anything.
+
+    Args:
+        model: The network.
+        folder: The trial's folder.
+        preprocessing: See `Task.preprocessing`.
+    """
+    if preprocessing is not None:
+        write_atomically(folder / PREPROCESSING_FILE, json.dumps(preprocessing, indent=1).encode())
     write_atomically(folder / WEIGHTS_FILE, save(dict(model.state_dict()), {"format": "pt"}))
 
 

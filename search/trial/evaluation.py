@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from failmap.datasets.files.class_metrics import class_metric
 from failmap.datasets.task import Batch
 from failmap.models.network import Network
 from failmap.search.trial.objective import Objective
@@ -40,20 +41,24 @@ def measure(model: Network, objective: Objective, batch: Batch, precision: Preci
     """Measure a network in evaluation mode and a training's precision, in chunks that fit in memory."""
     model.eval()
     measured: list[dict[str, Tensor]] = []
+    scores: list[tuple[Tensor, Tensor]] = []
     signals: Signals = {}
     num_labels = objective.num_labels(batch)
     for part in batch.split(_chunk_size(model, objective, batch)):
         trace = precision.trace(model, part.inputs, part.lengths)
         share = objective.num_labels(part) / num_labels
-        values = {
-            "loss": objective.loss(trace.outputs, part),
-            "metric": objective.metric(trace.outputs, part),
-            **objective.losses(trace.outputs, part),
-        }
+        values = {"loss": objective.loss(trace.outputs, part), **objective.losses(trace.outputs, part)}
+        if objective.class_metric is None:
+            values["metric"] = objective.metric(trace.outputs, part)
+        else:
+            scores.append(objective.class_scores(trace.outputs, part))
         measured.append({name: value.double() * share for name, value in values.items()})
         signals = signals or state_signals(trace, part)
     model.train()
     sums = {name: torch.stack([part[name] for part in measured]).sum() for name in measured[0]}
+    if objective.class_metric is not None:
+        probabilities, labels = (torch.cat(parts) for parts in zip(*scores, strict=True))
+        sums["metric"] = class_metric(objective.class_metric, probabilities, labels)
     means, signals = to_host({"means": sums, "signals": signals}).values()
     return Measurement(means.pop("loss"), means.pop("metric"), means, signals)
 

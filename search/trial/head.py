@@ -129,10 +129,26 @@ class Head:
         return wanted.clamp(0, 1) if self.loss == "bce" else wanted
 
     def mean_loss(
-        self, outputs: Float[Tensor, "*label outputs"], targets: Shaped[Tensor, "*target"]
+        self,
+        outputs: Float[Tensor, "*label outputs"],
+        targets: Shaped[Tensor, "*target"],
+        class_weights: Float[Tensor, "classes"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Return the training loss, averaged over labels and over the classes or pixels of each."""
+        """Return the training loss, averaged over labels and over the classes or pixels of each.
+
+        With weights of classes each label's loss is multiplied by that of its class, as in Keras. torch also
+        divides by the mean weight of the batch, which then counts a batch of rare labels less.
+        """
         predicted = self.activated(self._squeezed(outputs))
+        if class_weights is not None:
+            weights = class_weights[targets]
+            if self.loss == "cross_entropy":
+                losses = functional.cross_entropy(
+                    predicted.flatten(0, -2), targets.flatten(), reduction="none"
+                )
+                return (weights.flatten() * losses).mean()
+            losses = _ELEMENTWISE[self.loss](predicted, self.wanted(targets), reduction="none")
+            return (weights[..., None] * losses).mean()
         if self.loss == "cross_entropy":
             return functional.cross_entropy(predicted.flatten(0, -2), targets.flatten())
         return _ELEMENTWISE[self.loss](predicted, self.wanted(targets))

@@ -84,14 +84,26 @@ def floor(
     return replace(found, explanation=_explanation(head, found, costs, interval, reach))
 
 
-def best_constant_loss(head: Head, targets: Shaped[Tensor, "batch *position"]) -> float:
-    """Return the mean loss of the best constants, one per position of a label and per class or pixel."""
+def best_constant_loss(
+    head: Head,
+    targets: Shaped[Tensor, "batch *position"],
+    class_weights: Float[Tensor, "classes"] | None = None,
+) -> float:
+    """Return the mean loss of the best constants, one per position of a label and per class or pixel.
+
+    Args:
+        head: Activation, target mapping and loss.
+        targets: Targets in the task's units, without padding.
+        class_weights: What the loss of a label of each class is multiplied by, if anything.
+    """
     interval = head.interval()
     if head.kind == "category":
         # How frequent each class is at each position.
         mean = torch.stack([(targets == index).double().mean(0) for index in range(head.size)], dim=-1)
+        if class_weights is not None:
+            return _weighted(head, mean * class_weights.double(), interval)
         if head.loss == "cross_entropy":
-            return _cross_entropy_in(mean, interval)
+            return _cross_entropy_in(mean, interval).mean().item()
         variance = mean * (1 - mean)
     else:
         variance, mean = torch.var_mean(targets, dim=0, correction=0)
@@ -107,6 +119,34 @@ def best_constant_loss(head: Head, targets: Shaped[Tensor, "batch *position"]) -
     squared = (variance + (constant - mean).square()).mean().item()
     # If all targets are within 1 of each other and within reach, the Huber loss is half the square.
     return squared / 2 if head.loss == "huber" else squared
+
+
+def _weighted(head: Head, weights: Float64[Tensor, "*position classes"], interval: Interval) -> float:
+    """Return the mean loss of the best constants where classes have weights that need not add up to 1.
+
+    It is that of as many labels, times their weight.
+    """
+    total = weights.sum(-1, keepdim=True)
+    shares = weights / total
+    if head.loss == "cross_entropy":
+        return (total.squeeze(-1) * _cross_entropy_in(shares, interval)).mean().item()
+    # 0 and 1 for each class: the mean loss of one output is that at each of them, times how frequent it is.
+    outputs = _best_of_shares(head, shares, interval)
+    if_one, if_zero = (losses_at(head.loss, outputs, torch.full_like(shares, value)) for value in (1.0, 0.0))
+    losses = torch.where(shares == 0, 0.0, shares * if_one)
+    losses = losses + torch.where(shares == 1, 0.0, (1 - shares) * if_zero)
+    return (total * losses).mean().item()
+
+
+def _best_of_shares(
+    head: Head, shares: Float64[Tensor, "*any"], interval: Interval
+) -> Float64[Tensor, "*any"]:
+    """Return the best constant output for each share of ones: their mean, or its logit.
+
+    Zeros and ones are within 1 of the outputs between them, where the Huber loss is half the square.
+    """
+    best = torch.logit(shares) if head.loss == "bce_with_logits" else shares
+    return best.clamp(*interval)
 
 
 def _of_cross_entropy(num_classes: int, interval: Interval) -> tuple[Floor, str]:
@@ -187,7 +227,9 @@ def _probabilities(head: Head, interval: Interval) -> str:
     return ""
 
 
-def _cross_entropy_in(shares: Float64[Tensor, "*position classes"], interval: Interval) -> float:
+def _cross_entropy_in(
+    shares: Float64[Tensor, "*position classes"], interval: Interval
+) -> Float64[Tensor, "*position"]:
     """Return the least mean cross-entropy of constant outputs within an interval.
 
     The best outputs are log(shares) + c. A narrow interval clips them at its ends (Karush-Kuhn-Tucker), and c
@@ -196,7 +238,7 @@ def _cross_entropy_in(shares: Float64[Tensor, "*position classes"], interval: In
     low, high = interval
     logs = shares.log()
     if math.isinf(high - low):
-        return -(shares * logs).nansum(-1).mean().item()
+        return -(shares * logs).nansum(-1)
     below = torch.full_like(shares[..., :1], low)
     above = torch.full_like(below, high + math.log(shares.shape[-1]))
     for _ in range(_NUM_HALVINGS):
@@ -204,7 +246,7 @@ def _cross_entropy_in(shares: Float64[Tensor, "*position classes"], interval: In
         is_low = (logs + middle).clamp(low, high).logsumexp(-1, keepdim=True) > middle
         below, above = torch.where(is_low, middle, below), torch.where(is_low, above, middle)
     outputs = (logs + below).clamp(low, high)
-    return (outputs.logsumexp(-1) - (shares * outputs).sum(-1)).mean().item()
+    return outputs.logsumexp(-1) - (shares * outputs).sum(-1)
 
 
 def _huber_loss(head: Head, targets: Float[Tensor, "batch *position"], interval: Interval) -> float:

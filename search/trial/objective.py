@@ -1,12 +1,15 @@
 """The objective of a training: its loss, losses that compare trainings, the task's metric, and the score."""
 
 import math
+from dataclasses import replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
+from failmap.datasets.config.base import ClassMetric
+from failmap.datasets.files.class_metrics import class_metric
 from failmap.datasets.task import Batch, Task
 from failmap.search.trial.config import OutputConfig
 from failmap.search.trial.head import LEAST_PROBABILITY, Head
@@ -18,19 +21,27 @@ class Objective:
 
     Targets y are mapped to scale * y + offset for training, and predictions are mapped back, so metrics are
     always in the task's own units.
+
+    Attributes:
+        class_metric: The metric, if it is none that is a mean over labels and so can be taken in parts.
     """
 
     def __init__(self, output: OutputConfig, task: Task) -> None:
         self.task = task
         self.head = Head.of(output, task)
         self.kind = task.config.target_kind
+        self.class_metric: ClassMetric | None = None
+        match task.config.metric_name:
+            case "balanced_accuracy" | "f1" | "auroc" as name:
+                self.class_metric = name
         low, high = task.target_range
         self.middle = (low + high) / 2
         self.has_probabilities = self.kind == "category" or (low >= 0 and high <= 1)
 
     def loss(self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Float[Tensor, ""]:
-        """Return the training loss (`output.loss`), averaged over all labels."""
-        return self.head.mean_loss(*self._without_padding(batch, outputs, batch.targets))
+        """Return the training loss (`output.loss`), averaged over all labels, with `task.class_weights`."""
+        outputs, targets = self._without_padding(batch, outputs, batch.targets)
+        return self.head.mean_loss(outputs, targets, self.task.class_weights)
 
     def losses(
         self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch
@@ -57,7 +68,9 @@ class Objective:
         return losses
 
     def metric(self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Float[Tensor, ""]:
-        """Return the task's metric: accuracy, or the mean squared error in the task's own units."""
+        """Return the task's metric of a whole set: a squared error is in the task's own units."""
+        if self.class_metric is not None:
+            return class_metric(self.class_metric, *self.class_scores(outputs, batch))
         outputs, targets = self._without_padding(batch, outputs, batch.targets)
         if self.task.counted_from:
             assert batch.lengths is None, "padded sequences have no common first step"
@@ -68,6 +81,13 @@ class Objective:
         if self.kind == "binary":
             return ((predicted > self.middle) == (targets > self.middle)).double().mean()
         return (predicted - targets).square().mean().double()
+
+    def class_scores(
+        self, outputs: Float[Tensor, "batch *label outputs"], batch: Batch
+    ) -> tuple[Float[Tensor, "labels classes"], Int64[Tensor, "labels"]]:
+        """Return the probabilities of all classes and the right one, for each label."""
+        outputs, targets = self._without_padding(batch, outputs, batch.targets)
+        return self.head.predict(outputs).flatten(0, -2), targets.flatten()
 
     def labels(self, batch: Batch) -> Shaped[Tensor, "labels *target"]:
         """Return the targets of a batch, without padding."""
@@ -97,7 +117,14 @@ class Objective:
     @cached_property
     def floor(self) -> Floor:
         """The loss floor of this head on the validation targets."""
-        return floor(self.head, self.labels(self.task.validation_set()))
+        labels = self.labels(self.task.validation_set())
+        found = floor(self.head, labels)
+        weights = self.task.class_weights
+        if weights is None:
+            return found
+        # The floor of a label is the same for all classes.
+        mean = weights[labels].double().mean().item()
+        return replace(found, loss=mean * found.loss, best_possible=mean * found.best_possible)
 
     @cached_property
     def chance_loss(self) -> float:
@@ -108,11 +135,12 @@ class Objective:
         pixel (one for all steps if sequences differ in length).
         """
         head = self.head
-        if head.is_natural:
+        weights = self.task.class_weights
+        if head.is_natural and weights is None:
             return self.task.chance.loss
         if head.loss == "mse" and head.activation == "none" and self.kind == "number":
             return self.task.chance.metric * head.scale**2
-        return best_constant_loss(head, self.labels(self.task.validation_set()))
+        return best_constant_loss(head, self.labels(self.task.validation_set()), weights)
 
     def _without_padding(self, batch: Batch, *values: Tensor) -> tuple[Tensor, ...]:
         """Return the values at the steps that have labels, or all values if no step is padded."""

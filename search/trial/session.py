@@ -167,7 +167,7 @@ class TrialSession:
             extra["test_metric"] = tested.metric
             extra["test_score"] = self.training.objective.score(tested.metric)
         if self.keep in ("all", decision.outcome):
-            save_weights(self.training.model, self.folder.path)
+            save_weights(self.training.model, self.folder.path, self.training.task.preprocessing)
         self.history.push()
         self.summary = self.summarise(decision.outcome, reason, **extra)
 
@@ -183,7 +183,7 @@ class TrialSession:
             score=self.progress.score,
             best_score=self.progress.best_score,
             target_score=self.criterion.target_score,
-            metric=task.config.metric,
+            metric=task.config.metric_name,
             chance_metric=task.chance.metric,
             target_metric=objective.target_metric(self.config.criterion.score),
             chance_loss=objective.chance_loss,

@@ -325,7 +325,7 @@ def test_targets_follow_from_the_inputs(variant: dict[str, Any]) -> None:
 
 def blind_guess(task: Task, seen: torch.Tensor, asked: torch.Tensor) -> tuple[float, float]:
     """Metric and loss of guessing, at each labelled step, what was most frequent (or the mean) there."""
-    if task.config.metric == "mean_squared_error":
+    if task.config.metric_name == "mean_squared_error":
         error = (asked.double() - seen.double().mean(0)).square().mean().item()
         return error, error
     num_classes = max(2, task.output_size)
@@ -343,7 +343,7 @@ def test_chance_of_a_blind_guess(variant: dict[str, Any]) -> None:
     task = build(variant, test_size=2 * num_sequences)
     seen = task.train_batch(0, 0, 2 * num_sequences, 0.0).targets
     metric, loss = blind_guess(task, seen, task.validation_set().targets)
-    if task.config.metric == "mean_squared_error":
+    if task.config.metric_name == "mean_squared_error":
         # A mean of squares strays by sqrt(2/n) of itself where errors are normal, by less where bounded.
         assert metric == pytest.approx(task.chance.metric, rel=6 * math.sqrt(2 / num_sequences))
         return
@@ -370,9 +370,16 @@ def test_partial_solutions_are_between_chance_and_perfection(variant: dict[str, 
         *(partial.metric for partial in task.partial_solutions),
         task.perfect_metric,
     ]
-    rising = levels == sorted(levels, reverse=task.config.metric == "mean_squared_error")
+    rising = levels == sorted(levels, reverse=task.config.metric_name == "mean_squared_error")
     assert rising
     assert len(set(levels)) == len(levels)
+
+
+@pytest.mark.parametrize("variant", ALL)
+@pytest.mark.parametrize("length", [3, 10])
+def test_number_of_validation_sequences(variant: dict[str, Any], length: int) -> None:
+    task = build(variant, sequence_length=length)
+    assert task.num_validation == len(task.validation_set().targets)
 
 
 @pytest.mark.parametrize("variant", ALL)
@@ -389,7 +396,7 @@ def test_no_constant_guess_meets_the_criterion(variant: dict[str, Any]) -> None:
     task = build(variant)
     targets = task.validation_set().targets
     best, _ = blind_guess(task, targets, targets)
-    if task.config.metric == "accuracy":
+    if task.config.metric_name == "accuracy":
         assert best < task.target_metric
     else:
         assert best > task.target_metric

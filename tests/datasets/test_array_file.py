@@ -195,11 +195,6 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "targets: all 280 for training are 1",
     ),
     "too long": ({"targets": SIGNS}, {"sequence_length": 9}, "the longest sequence has 8 steps"),
-    "too few to tell from luck": (
-        {"targets": SIGNS},
-        {"test_size": 20},
-        "10 validation sequences, .* are too few",
-    ),
 }
 
 

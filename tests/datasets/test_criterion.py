@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from failmap.datasets.chance import Chance
 from failmap.datasets.config import TASK_CONFIGS, TaskConfig
 from failmap.datasets.criterion import check_criterion
 from failmap.datasets.errors import TaskError
@@ -38,7 +37,7 @@ SAMPLED = [
 @pytest.mark.parametrize("values", SAMPLED)
 def test_proposed_test_size_is_the_smallest_that_passes(values: dict[str, Any]) -> None:
     with pytest.raises(TaskError, match=r"set task\.test_size=\d+ or more$") as refusal:
-        check_criterion(config_of(**values, test_size=20))
+        check_criterion(config_of(**values, test_size=20 if values["name"] == "mnist" else 6))
     proposed = int(str(refusal.value).rpartition("task.test_size=")[2].split()[0])
     check_criterion(config_of(**values, test_size=proposed))
     with pytest.raises(TaskError):
@@ -52,7 +51,7 @@ def test_tiny_test_set_is_refused_in_one_line() -> None:
     assert "\n" not in message
     assert message.startswith("task.test_size=2 ")
     assert "accuracy 0.99" in message
-    assert "task.test_size=66" in message
+    assert "task.test_size=44" in message
 
 
 def test_lenient_score_is_refused() -> None:
@@ -95,14 +94,3 @@ def test_adding_criterion_is_a_twentieth_of_chance() -> None:
 def test_needs_no_torch() -> None:
     program = "import failmap.datasets.criterion, sys; sys.exit(bool({'torch', 'scipy'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-def test_file_is_checked_with_measured_chance() -> None:
-    config = config_of("array_file", path="my.npz")
-    check_criterion(config)
-    chance = Chance(metric=0.5, loss=0.69)
-    assert config.target_metric(chance) == pytest.approx(0.8)
-    check_criterion(config, chance=chance, num_validation=200)
-    with pytest.raises(TaskError, match=r"validates on 40 sequences, .*; set task\.test_size=216 or more$"):
-        check_criterion(config, chance=chance, num_validation=40)
-    check_criterion(config, score=0.95, chance=chance, num_validation=40)

@@ -8,6 +8,7 @@ import numpy as np
 from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
 from failmap.analysis.diagnosis.series import known, least, middle, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
+from failmap.run_folder.metrics import is_larger_better
 
 #: Share of a floor below which it is rounding of the targets.
 SMALL_FLOOR_SHARE = 1e-2
@@ -136,7 +137,7 @@ def _floor_share(curves: TrainingCurves) -> float:
 
 def _allowed_floor(curves: TrainingCurves) -> float:
     """Return the largest harmless share: for a squared error what its criterion leaves, else a half."""
-    if curves.is_blind or curves.setting("output.loss") != "mse" or curves.summary.metric == "accuracy":
+    if curves.is_blind or curves.setting("output.loss") != "mse" or is_larger_better(curves.summary.metric):
         return FLOOR_SHARE
     target = curves.summary.target_score
     return min(FLOOR_SHARE, 1 - target) if math.isfinite(target) else FLOOR_SHARE

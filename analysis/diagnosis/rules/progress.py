@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from failmap.analysis.diagnosis.chance import is_larger_better
 from failmap.analysis.diagnosis.course import NEAR_LEVEL, REACHABLE, STAYS_NEAR, level_of
 from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
 from failmap.analysis.diagnosis.pace import pace
@@ -13,6 +12,7 @@ from failmap.analysis.diagnosis.training_curves import (
     SOLVED_SCORE,
     TrainingCurves,
 )
+from failmap.run_folder.metrics import is_larger_better
 
 #: Baselines that are fitted to the training set; the others need no fitting.
 FITTED_BASELINES = ("predicts linearly", "predicts like its nearest neighbours")

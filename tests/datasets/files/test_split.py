@@ -49,7 +49,9 @@ def test_a_random_split_is_complete(num_sequences: int, test_share: float) -> No
     train, validation, test = rows_of(parts)
     assert train | validation | test == set(range(num_sequences))
     assert len(test) == max(2, round(test_share * num_sequences))
-    assert len(validation) == len(test) // 2
+    # A small file gives validation more than half of the test's share.
+    least = min(24, int(0.6 * (num_sequences - len(test))))
+    assert len(validation) == max(1, len(test) // 2, least)
 
 
 def test_a_random_split_has_each_class_by_its_share() -> None:

@@ -1,5 +1,6 @@
 """Files are looked at before anything starts, and all that is wrong with them is reported at once."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,10 @@ def test_a_length_that_the_file_lacks_is_told(folder: Path) -> None:
 
 def test_a_criterion_within_reach_of_luck_is_told(folder: Path) -> None:
     config = config_of(f"task.path={folder}/good.npz", "criterion.score=0.2")
-    assert "validates on 120 sequences, too few to rule out that a guess" in problems_of(config)[0]
+    (problem, *_) = problems_of(config)
+    assert "120 validation sequences" in problem
+    (score,) = re.findall(r"criterion\.score=([\d.]+)", problem)
+    check_files(config_of(f"task.path={folder}/good.npz", f"criterion.score={score}"))
 
 
 def test_a_missing_file_is_told(folder: Path) -> None:

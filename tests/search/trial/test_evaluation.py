@@ -1,11 +1,14 @@
 """A measurement is a mean over labels, independent of chunks and of padding."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from failmap.datasets import build_task
-from failmap.datasets.config import DelayedRecallConfig, ParityConfig
+from failmap.datasets.config import ArrayFileConfig, DelayedRecallConfig, ParityConfig
 from failmap.datasets.task import Batch
 from failmap.models import build_model
 from failmap.models.config import LSTMConfig
@@ -102,3 +105,19 @@ def test_wide_outputs_use_smaller_chunks(num_classes: int, monkeypatch: pytest.M
     assert sum(model.sizes) == 100
     assert max(model.sizes) == (100 if num_classes == 3 else 12)
     assert measured.loss == pytest.approx(measured.losses["cross_entropy"])
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1", "auroc"])
+def test_metric_of_a_whole_set_does_not_depend_on_chunks(
+    metric: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = np.random.RandomState(0).normal(size=(400, 5, 1))
+    np.savez(tmp_path / "my.npz", inputs=inputs, targets=inputs.sum((1, 2)) > 1)
+    task = build_task(ArrayFileConfig(path=str(tmp_path / "my.npz"), metric=metric))
+    torch.manual_seed(0)
+    model = build_model(LSTMConfig(hidden_size=4), Interface(1, 2, num_steps=5))
+    objective, batch = Objective(OutputConfig(), task), task.validation_set()
+    whole = measure(model, objective, batch, SINGLE)
+    assert whole.metric == pytest.approx(objective.metric(model(batch.inputs), batch).item())
+    monkeypatch.setattr("failmap.search.trial.evaluation.MAX_ENTRIES", 1000)
+    assert measure(model, objective, batch, SINGLE).metric == whole.metric

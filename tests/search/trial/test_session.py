@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -225,3 +226,16 @@ def test_gradient_steps_of_shorter_sequences(tmp_path: Path) -> None:
     first, *_, last = (line["signals"] for line in history(tmp_path))
     assert len(first["gradient_steps"]) == len(first["gradient_norm_by_step"]) < TINY["sequence_length"]
     assert len(last["gradient_steps"]) == len(last["gradient_norm_by_step"]) <= TINY["sequence_length"]
+
+
+def test_a_metric_of_rare_classes_decides(tmp_path: Path) -> None:
+    inputs = np.random.RandomState(0).normal(size=(400, 5, 1))
+    np.savez(tmp_path / "my.npz", inputs=inputs, targets=inputs.sum((1, 2)) > 2)
+    task = {"name": "array_file", "path": str(tmp_path / "my.npz"), "metric": "auroc"}
+    trial = config(task={**task, "class_weights": "balanced"}, train={"batch_size": 32})
+    summary = run(trial, tmp_path / "trial").summary
+    assert summary is not None
+    assert (summary.metric, summary.chance_metric) == ("auroc", 0.5)
+    last = list(read_history(tmp_path / "trial" / "history.jsonl"))[-1]
+    assert last.metric is not None
+    assert last.score == pytest.approx(2 * last.metric - 1)
