@@ -127,7 +127,7 @@ def _prepare(config: ArrayFileConfig, stamp: tuple[int, int]) -> Prepared:
 
 def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
     parts = _shortened(split_sequences(sequences, config), config, "sequences")
-    notes = list(parts.notes)
+    notes = [*parts.notes, *sequences.notes]
     sequences = _cropped(sequences, config.sequence_length)
     is_step = sequences.is_step
     in_training = sequences.inputs[parts.train][is_step[parts.train]]
@@ -158,7 +158,7 @@ def _of_series(series_set: SeriesSet, config: ArrayFileConfig) -> Prepared:
     parts = _shortened(windows.parts, config, "windows")
     in_training = windows.values[np.unique(parts.train[:, None] + np.arange(windows.span))]
     scaling = Scaling.of(in_training, is_on=config.normalise)
-    notes = (*parts.notes, *_constant_features(in_training, series_set.features))
+    notes = (*parts.notes, *series_set.notes, *_constant_features(in_training, series_set.features))
     values = torch.from_numpy(scaling.apply(windows.values).astype(np.float32))
 
     def examples(starts: Int64[np.ndarray, "windows"]) -> WindowedExamples:

@@ -86,7 +86,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "array inputs holds Python objects: pad ragged sequences",
     ),
-    "texts": ({"inputs": np.array([["a"]]), "targets": TARGETS}, {}, "inputs: holds <U1, not numbers"),
+    "texts": ({"inputs": np.array([["a"]]), "targets": TARGETS}, {}, "inputs: holds texts, not numbers"),
     "wrong shape": ({"inputs": np.zeros(3), "targets": TARGETS}, {}, r"inputs: has shape \(3,\), not"),
     "empty": ({"inputs": np.zeros((0, 3, 2)), "targets": np.zeros(0)}, {}, r"inputs: has shape \(0, 3, 2\)"),
     "targets at every step": (

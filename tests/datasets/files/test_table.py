@@ -87,17 +87,25 @@ MISTAKES: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
     "text": (
         ROWS.assign(note=list("abcde")),
         {},
-        "column note: holds no numbers: make it numbers, or set task.ignored_columns=note",
+        "column note: holds text .*: make it numbers, or set task.ignored_columns=note",
     ),
-    "text target": (ROWS.assign(target=list("xyxyx")), {}, "column target: holds .*, not numbers"),
+    "text target": (
+        ROWS.assign(target=list("xyxyx")),
+        {"target": "regression"},
+        "column target: holds text",
+    ),
     "missing value": (
         ROWS.assign(speed=[1, 2, np.nan, 4, 5]),
         {},
         r"column speed: a missing value at row 2 \(1 in all",
     ),
     "missing time": (ROWS.assign(time=[None, *ROWS.time[1:]]), {}, "column time: a missing value at row 0"),
-    "no time": (ROWS.assign(time=list("abcde")), {}, "column time: neither numbers nor times"),
-    "two rows at one step": (ROWS.assign(step=1), {}, "rows 0 and 2 .* are one step of sequence b"),
+    "no time": (
+        ROWS.assign(time=list("abcde")),
+        {},
+        "column time, row 0: 'a' is neither a number nor a time",
+    ),
+    "two rows at one step": (ROWS.assign(step=1), {}, "column step: 1 stands in rows 0 and 2 of sequence b"),
     "changing target": (
         ROWS.assign(target=[0, 0, 1, 0, 1]),
         {},
