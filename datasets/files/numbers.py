@@ -11,6 +11,12 @@ from failmap.datasets.files.checks import require_finite
 from failmap.datasets.files.clock import offer_of_time
 
 
+def reads_as_numbers(column: "pd.Series[Any]") -> bool:
+    """Return whether most values of a column are numbers, so that others are bad cells."""
+    numbers = pd.to_numeric(column.dropna().astype(str), errors="coerce")
+    return bool(numbers.notna().mean() > 0.5)
+
+
 def column_numbers(name: str, column: "pd.Series[Any]", *, has_time: bool) -> Float64[np.ndarray, "rows"]:
     """Return a column as numbers, in the order of the file.
 
@@ -28,7 +34,7 @@ def column_numbers(name: str, column: "pd.Series[Any]", *, has_time: bool) -> Fl
     if not pd.api.types.is_numeric_dtype(column):
         numbers = pd.to_numeric(column.astype(str), errors="coerce")
         is_bad = (numbers.isna() & column.notna()).to_numpy()
-        if 2 * is_bad.sum() >= len(column):
+        if not reads_as_numbers(column):
             raise TaskError(
                 f"column {name}: holds text ({str(column[is_bad].iloc[0])!r}, ...): make it numbers, or set "
                 f"task.ignored_columns={name}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,13 @@ from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
-from failmap.datasets.files.clock import Clock, read_clock
+from failmap.datasets.files.clock import Clock, date_formats, read_clock
 from failmap.datasets.files.contents import Sequences, Series, SeriesSet
 from failmap.datasets.files.frame import is_nameless, read_frame
 from failmap.datasets.files.gaps import cut_at_gaps
 from failmap.datasets.files.identity import MIN_GROUPS, is_constant
 from failmap.datasets.files.labels import listed, number_labels
-from failmap.datasets.files.numbers import column_numbers
+from failmap.datasets.files.numbers import column_numbers, reads_as_numbers
 from failmap.datasets.files.ordering import Ordering, order_rows, require_none_missing
 from failmap.datasets.files.roles import find_roles
 from failmap.datasets.files.selection import kept_names, select_of_sequences, select_of_series
@@ -156,6 +156,8 @@ class _Table:
         is_distinct = len(column) > 1 and column.is_unique
         if name in kept_names(self.config):
             return False
+        if is_text and not reads_as_numbers(column) and not date_formats(column):
+            return is_distinct or self._is_id_of_sequences(column)
         if is_nameless(name) or name.lower() in _INDEX_NAMES:
             is_whole = is_text or (column.notna().all() and (column == column.round()).all())
             if is_distinct and is_whole:
@@ -166,10 +168,20 @@ class _Table:
                 )
         return False
 
+    def _is_id_of_sequences(self, column: "pd.Series[Any]") -> bool:
+        """Return whether a column of text has one value for each sequence, and another for each other."""
+        if self.roles.sequence is None or self._ordering is None:
+            return False
+        texts = np.asarray(pd.factorize(column)[0])[self._ordering.rows]
+        num_sequences = len(self._ordering.lengths)
+        return int(texts.max()) + 1 == num_sequences and is_constant(texts, self._ordering.codes)
+
     def _numbers(self, name: str) -> Float64[np.ndarray, "rows"]:
         try:
             return column_numbers(name, self.frame[name], has_time=self.clock is not None)
         except TaskError as error:
+            if any(f"task.sequence_column={name}" in problem for problem in self._problems):
+                return np.empty(0)  # It is offered as what tells series apart.
             question = self._text_of_sequences(name)
             raise TaskError(question) if question else error from None
 
@@ -184,8 +196,8 @@ class _Table:
         if not MIN_GROUPS <= num_values < num_sequences or self.config.group_column != "auto":
             return None
         return (
-            f"column {name}: text that is constant within each sequence and shared by several, like a patient: "
-            f"set task.group_column={name} to split by it, or task.ignored_columns={name}"
+            f"column {name}: text that is constant within each sequence and shared by several: set "
+            f"task.group_column={name} to split by it, like a patient, or task.ignored_columns={name}"
         )
 
     def _values(self) -> Float64[np.ndarray, "rows features"]:
@@ -201,7 +213,7 @@ class _Table:
         if pd.api.types.is_numeric_dtype(column) or self.config.target != "classification":
             return column_numbers(name, column, has_time=True)
         require_none_missing(name, column.isna().to_numpy())
-        if pd.to_numeric(column.astype(str), errors="coerce").notna().mean() > 0.5:
+        if reads_as_numbers(column):
             return column_numbers(name, column, has_time=True)
         numbers, note = number_labels(column.to_numpy(dtype=str))
         self.notes.append(note)
@@ -228,7 +240,9 @@ class _Table:
         return spans
 
     def _left_out(self) -> list[str]:
-        return [f"column {name}: left out, it tells rows apart, as an id does" for name in self.ids]
+        return [
+            f"column {name}: left out, it tells rows or sequences apart, as an id does" for name in self.ids
+        ]
 
     def _summary(self, what: str, features: tuple[str, ...], target: str = "") -> str:
         """Return the note on what was read."""

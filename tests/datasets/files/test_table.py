@@ -85,7 +85,7 @@ MISTAKES: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
     "named column": (ROWS, {"group_column": "grup"}, "task.group_column=grup: no such column; .* mean group"),
     "ignored column": (ROWS, {"ignored_columns": "lod"}, "no column lod; did you mean load"),
     "text": (
-        ROWS.assign(note=list("abcde")),
+        ROWS.assign(note=list("aabbc")),
         {},
         "column note: holds text .*: make it numbers, or set task.ignored_columns=note",
     ),
