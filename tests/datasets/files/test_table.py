@@ -131,3 +131,15 @@ def test_file_of_another_kind_is_refused(tmp_path: Path, suffix: str, content: b
     path.write_bytes(content)
     with pytest.raises(TaskError, match="no table that can be read"):
         read_file(ArrayFileConfig(path=str(path)))
+
+
+def test_text_labels_are_numbered_in_sorted_order(tmp_path: Path) -> None:
+    contents = read(tmp_path, ROWS.assign(target=["walk", "run", "walk", "run", "walk"]))
+    assert contents.targets.tolist() == [1, 0]
+    assert any("0 run, 1 walk" in note for note in contents.notes)
+
+
+def test_what_was_read_is_reported(tmp_path: Path) -> None:
+    summary = read(tmp_path, ROWS).notes[0]
+    for part in ("5 rows", "2 sequences of 2 to 3 steps", "speed, load", "2024-01-01 to 2024-02-02"):
+        assert part in summary
