@@ -10,7 +10,7 @@ from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
 Split = Literal["auto", "random", "group", "time"]
 
 #: Supported file formats, by suffix.
-FILE_FORMS = (".npz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+FILE_FORMS = (".npz", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".ts", ".arff", ".tsf")
 #: Steps, features and validation sequences with which costs are estimated before the file is read.
 NOMINAL_NUM_STEPS, NOMINAL_NUM_FEATURES, NOMINAL_VALIDATION_SIZE = 100, 8, 500
 #: Training sequences for each validation sequence: those of the default test_share.
@@ -37,7 +37,7 @@ class ArrayFileConfig(TaskConfig):
     source_setting: ClassVar[str | None] = "path"
 
     name: Literal["array_file"] = "array_file"
-    path: str = Field(default="", description="the file: .npz, .csv, .tsv (.gz, too) or .parquet")
+    path: str = Field(default="", description=f"the file: {', '.join(FILE_FORMS)}")
     target: Literal["classification", "regression", "forecasting"] = Field(
         default="classification", description="what is asked for: a class, a number, or the steps to come"
     )
@@ -110,6 +110,9 @@ class ArrayFileConfig(TaskConfig):
     kept_columns: str | None = Field(
         default=None,
         description="features that are inputs although they look like ids or counters, as in year+serial",
+    )
+    layout: Literal["steps", "wide"] = Field(
+        default="steps", description="table: a row is a step of a sequence, or (wide) a whole sequence"
     )
     separator: Literal["auto", "comma", "semicolon", "tab", "bar", "space"] = Field(
         default="auto", description=".csv, .tsv: what separates the columns"

@@ -39,13 +39,13 @@ def read_delimited(path: Path, config: ArrayFileConfig) -> tuple[pd.DataFrame, t
     """
     lines = _first_lines(path)
     separator = config.separator if config.separator != "auto" else _find_separator(lines, config.decimal)
-    _require_names(_fields([lines[0]], separator)[0])
+    has_names = _has_names(_fields([lines[0]], separator)[0], is_wide=config.layout == "wide")
     decimal: str = config.decimal
-    frame = _read(path, separator, "point" if decimal == "auto" else decimal)
+    frame = _read(path, separator, "point" if decimal == "auto" else decimal, has_names=has_names)
     if decimal == "auto":
         decimal = _find_decimal(frame, separator)
         if decimal == "comma":
-            frame = _read(path, separator, decimal)
+            frame = _read(path, separator, decimal, has_names=has_names)
     grouped = _convert_grouped(frame, decimal)
     told = []
     if separator != ("tab" if ".tsv" in path.suffixes else "comma"):
@@ -109,16 +109,32 @@ def _find_separator(lines: Sequence[str], decimal: str) -> str:
     return name
 
 
-def _require_names(header: Sequence[str]) -> None:
-    """Refuse a first line of numbers, unless it numbers the columns."""
+def _has_names(header: Sequence[str], *, is_wide: bool) -> bool:
+    """Return whether the first line names the columns; a wide table may have none.
+
+    Raises:
+        TaskError: The first line holds numbers that do not count the columns.
+    """
     names = [name.strip() for name in header]
-    if not all(map(_PLAIN.fullmatch, names)) or names == [str(number) for number in range(len(names))]:
-        return
+    # The label of a wide table without names may be text.
+    values = names[1:] if is_wide else names
+    if not all(_PLAIN.fullmatch(name) or name in ("NaN", "nan", "?") for name in values) or _counts(values):
+        return True
+    if is_wide:
+        return False
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    raise TaskError(f"the first line holds numbers ({shown}), and it must name the columns")
+    raise TaskError(
+        f"the first line holds numbers ({shown}), and it must name the columns (task.layout=wide reads a row "
+        "as a sequence, without names)"
+    )
 
 
-def _read(path: Path, separator: str, decimal: str) -> pd.DataFrame:
+def _counts(names: Sequence[str]) -> bool:
+    """Return whether names number the columns: 0, 1, 2, ... or 1, 2, 3, ..."""
+    return list(names) in ([str(first + number) for number in range(len(names))] for first in (0, 1))
+
+
+def _read(path: Path, separator: str, decimal: str, *, has_names: bool) -> pd.DataFrame:
     try:
         frame = pd.read_csv(
             path,
@@ -127,6 +143,7 @@ def _read(path: Path, separator: str, decimal: str) -> pd.DataFrame:
             encoding="utf-8-sig",
             skipinitialspace=True,
             low_memory=False,
+            header="infer" if has_names else None,
         )
     except pd.errors.ParserError as error:
         found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
@@ -136,6 +153,8 @@ def _read(path: Path, separator: str, decimal: str) -> pd.DataFrame:
         raise TaskError(
             f"no table that can be read: line {line} has {seen} fields, and lines before it {expected}"
         ) from None
+    if not has_names:
+        frame = frame.rename(columns={0: "target"})
     if not isinstance(frame.index, pd.RangeIndex):
         # Rows have one field more than the header, which names no row names.
         frame = frame.reset_index(names="Unnamed: 0")

@@ -1,4 +1,4 @@
-"""Text labels as numbers."""
+"""Text labels as numbers, and words for notes."""
 
 from typing import Any
 
@@ -27,6 +27,11 @@ def number_labels(
 def is_text(values: Shaped[np.ndarray, "..."]) -> bool:
     """Return whether an array holds texts."""
     return values.dtype.kind in "UST"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things, as in '1 feature' or '1,200 features'."""
+    return f"{number:,} {what}{'' if number == 1 or what == 'series' else 's'}"
 
 
 def listed(names: "tuple[Any, ...] | list[Any]") -> str:

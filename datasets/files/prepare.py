@@ -14,7 +14,7 @@ from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError, nearest_name
 from failmap.datasets.files.contents import Sequences, SeriesSet
 from failmap.datasets.files.examples import Examples, PaddedExamples, WindowedExamples
-from failmap.datasets.files.npz import read_npz
+from failmap.datasets.files.formats import read_contents
 from failmap.datasets.files.split import Parts, split_sequences
 from failmap.datasets.files.windows import cut_windows
 from failmap.datasets.task import Batch, num_shared
@@ -108,13 +108,7 @@ def _file_stamp(config: ArrayFileConfig) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | SeriesSet:
-    path = Path(config.path)
-    if path.suffix.lower() == ".npz":
-        return read_npz(path, config)
-    # Imported here because it needs pandas, which arrays do not.
-    from failmap.datasets.files.table import read_table
-
-    return read_table(path, config)
+    return read_contents(Path(config.path), config)
 
 
 @lru_cache(maxsize=2)
