@@ -21,7 +21,7 @@ _STAMPED = re.compile(r"\([^()]*,\s*([^(),]+)\)")
 _MISSING = {"?", "nan", "NaN", "NA"}
 
 #: Features of one sequence, each with its values, and the label as it is written.
-Record = tuple[list[Float64[np.ndarray, "steps"]], str]
+Record = tuple[list[Float64[np.ndarray, "_"]], str]
 
 
 def read_ts(path: Path, config: ArrayFileConfig) -> Sequences:

@@ -67,9 +67,8 @@ def read_tsf(path: Path, config: ArrayFileConfig) -> SeriesSet:
             )
         except ValueError as error:
             raise TaskError(f"line {number}: {str(error).partition(': ')[2]} is no number") from None
-        times = _times(
-            dict(zip(attributes, told, strict=True)), header.get("frequency", ""), len(values), number
-        )
+        start = dict(zip(attributes, told, strict=True)).get("start_timestamp")
+        times = _times(start, header.get("frequency", ""), len(values), number)
         is_missing = np.isnan(values)
         num_missing += int(is_missing.sum())
         series += _pieces(values, times, is_missing, group=len(lengths))
