@@ -83,7 +83,7 @@ def test_a_separator_may_be_named(tmp_path: Path) -> None:
 
 
 MISTAKES = {
-    "no names": (["1,2", "3,4", "5,6"], "the first line holds numbers"),
+    "no names": (["1.5,2", "3,4", "5,6"], "the first line holds numbers"),
     "a line before the header": (["made by hand", "time,v", "1,2", "2,3"], "line 2 has 2 fields"),
     "cents become a column": (["v", "1,5", "2,5"], r"line 2 has 2 fields .* task\.decimal=comma"),
     "a long line": (["time,v", *[f"{row},1" for row in range(900)], "900,1,2"], "line 902 has 3 fields"),
