@@ -176,7 +176,8 @@ class ArrayFileConfig(TaskConfig):
     def _parts_fit(self) -> "ArrayFileConfig":
         problems = []
         if self.path and not self.path.lower().endswith(FILE_FORMS):
-            problems.append(f"task.path={self.path}: must end in {', '.join(FILE_FORMS)}")
+            hint = "" if "." in self.path else " (a comma stands between two files of an axis)"
+            problems.append(f"task.path={self.path}: must end in {', '.join(FILE_FORMS)}{hint}")
         if self.test_size == 1:
             problems.append("task.test_size=1: must be at least 2, or 0 for a share of the file")
         if self.target == "forecasting":

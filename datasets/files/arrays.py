@@ -94,7 +94,7 @@ def _lengths(arrays: Arrays, num_sequences: int, num_steps: int) -> Int64[np.nda
     if len(wrong):
         raise TaskError(
             f"lengths: sequence {wrong[0]} has {numbers[wrong[0]]:g}, not a whole number from 1 to "
-            f"{num_steps}"
+            f"{num_steps}, the second axis of inputs (sequences, steps, features)"
         )
     return numbers.astype(np.int64)
 

@@ -64,7 +64,10 @@ def read_clock(name: str, times: "pd.Series[Any]", time_format: str | None) -> C
         row = int(np.argmax(times.isna().to_numpy()))
         raise TaskError(f"column {name}: a missing value at row {row} (counted from 0 below the header)")
     if time_format is None and pd.api.types.is_numeric_dtype(times):
-        return Clock(times.to_numpy(), is_date=False)
+        if not date_formats(times):
+            return Clock(times.to_numpy(), is_date=False)
+        # As numbers, days like 20240131 and 20240201 would be 70 apart.
+        time_format = "%Y%m%d"
     moments = _dates(times, time_format)
     if moments.isna().any():
         row = int(np.argmax(moments.isna().to_numpy()))

@@ -1,6 +1,6 @@
 """Gaps in the times of series, which no window may cross."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -16,38 +16,29 @@ _JITTER = 0.15
 _MAX_GAP_SHARE = 0.1
 
 
-@dataclass(frozen=True)
-class Gaps:
-    """Series cut at the gaps of their times.
-
-    Attributes:
-        series: Pieces without gaps, in order; those of one series share its group.
-        notes: Number and size of the gaps, or that times are irregular.
-    """
-
-    series: tuple[Series, ...]
-    notes: tuple[str, ...]
-
-
-def cut_at_gaps(series: tuple[Series, ...], clock: Clock) -> Gaps:
+def cut_at_gaps(series: tuple[Series, ...], clock: Clock) -> tuple[tuple[Series, ...], tuple[str, ...]]:
     """Cut series where times are missing, as seen by their usual step.
 
     Series whose long steps are frequent are not cut: on working days each fifth step is long.
+
+    Returns:
+        Pieces without gaps, in order, of which those of one series share its group; and notes on number and
+        size of the gaps, or that times are irregular.
     """
     steps = np.concatenate([np.diff(one.times) for one in series if one.times is not None])
     if len(steps) < 2:
-        return Gaps(series, ())
+        return series, ()
     usual = float(np.median(steps))
     is_long = steps > _GAP_RATIO * usual
     is_odd = np.abs(steps - usual) > _JITTER * usual
     if not is_odd.any():
-        return Gaps(series, (f"a step each {clock.length(usual)}, without gaps",))
+        return series, (f"a step each {clock.length(usual)}, without gaps",)
     if is_long.mean() > _MAX_GAP_SHARE or (is_odd & ~is_long).mean() > _MAX_GAP_SHARE:
         note = (
             f"times are irregular: steps from {clock.length(steps.min())} to {clock.length(steps.max())}, "
             f"half of them at most {clock.length(usual)}; a network sees rows, not how far apart they are"
         )
-        return Gaps(series, (note,))
+        return series, (note,)
     pieces = tuple(piece for one in series for piece in _pieces(one, _GAP_RATIO * usual))
     notes = []
     if is_long.any():
@@ -57,7 +48,7 @@ def cut_at_gaps(series: tuple[Series, ...], clock: Clock) -> Gaps:
         )
     if num_short := int((is_odd & ~is_long).sum()):
         notes.append(f"{num_short:,} steps differ from the usual {clock.length(usual)}")
-    return Gaps(pieces, tuple(notes))
+    return pieces, tuple(notes)
 
 
 def _pieces(one: Series, limit: float) -> list[Series]:

@@ -77,6 +77,16 @@ def identity_of(
     return "group" if is_shared and (num_blocks == distinct or is_identifying) else None
 
 
+def identity_of_text(texts: Int64[np.ndarray, "rows"], codes: Int64[np.ndarray, "rows"]) -> Identity | None:
+    """Return what a column of text, numbered from 0, says about sequences: an id, a group, or nothing."""
+    num_texts, num_sequences = int(texts.max()) + 1, int(codes[-1]) + 1
+    if texts.min() < 0 or not is_constant(texts, codes):
+        return None
+    if num_texts == num_sequences:
+        return "id"
+    return "group" if num_texts >= MIN_GROUPS else None
+
+
 def is_constant(values: Shaped[np.ndarray, "rows"], codes: Int64[np.ndarray, "rows"]) -> bool:
     """Return whether a column never changes within a sequence; it must be able to in half of them."""
     firsts = np.flatnonzero(np.diff(codes, prepend=-1))

@@ -1,9 +1,10 @@
 """Reading of tables with one row for each step of each sequence."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from failmap.datasets.files.clock import Clock, date_formats, read_clock
 from failmap.datasets.files.contents import Sequences, Series, SeriesSet
 from failmap.datasets.files.frame import is_nameless, read_frame
 from failmap.datasets.files.gaps import cut_at_gaps
-from failmap.datasets.files.identity import MIN_GROUPS, is_constant
+from failmap.datasets.files.identity import Identity, identity_of_text
 from failmap.datasets.files.labels import listed, number_labels
 from failmap.datasets.files.numbers import column_numbers, reads_as_numbers
 from failmap.datasets.files.ordering import Ordering, order_rows, require_none_missing
@@ -109,19 +110,38 @@ class _Table:
             kept.sort(key=lambda position: self.features[position] != str(target))
         features = tuple(self.features[position] for position in kept)
         parts = np.split(values[:, kept], ordering.firsts[1:])
-        clocks: list[Shaped[np.ndarray, "time"] | None] = [None] * len(parts)
-        if self.clock is not None:
-            clocks = list(np.split(self.clock.values[ordering.rows], ordering.firsts[1:]))
-        series = tuple(
-            Series(part, times, group) for group, (part, times) in enumerate(zip(parts, clocks, strict=True))
-        )
         self.notes += [*ordering.notes, *self._left_out(), *notes]
-        if self.clock is not None and self.roles.step is None:
-            gaps = cut_at_gaps(series, self.clock)
-            series = gaps.series
-            self.notes += gaps.notes
+        clock = self._series_clock()
+        if clock is None:
+            series = tuple(Series(part, None, group) for group, part in enumerate(parts))
+        else:
+            times = np.split(clock.values[ordering.rows], ordering.firsts[1:])
+            whole = zip(parts, times, range(len(parts)), strict=True)
+            series, gap_notes = cut_at_gaps(tuple(Series(*one) for one in whole), clock)
+            self.notes += gap_notes
+            if self.clock is None:
+                series = tuple(replace(one, times=None) for one in series)
         num_targets = len(features) if target is None else 1
         return SeriesSet(series, num_targets, features, (self._summary("series", features), *self.notes))
+
+    def _series_clock(self) -> Clock | None:
+        """Return the times of the rows, or their steps if they have no times; both show gaps.
+
+        Raises:
+            TaskError: Times do not rise with the steps that the rows are sorted by.
+        """
+        if self.clock is None:
+            name = self.roles.step
+            return None if name is None else Clock(self.frame[name].to_numpy(np.float64), is_date=False)
+        times, codes = self.clock.values[self.ordering.rows], self.ordering.codes
+        back = (np.diff(times) <= 0) & (np.diff(codes) == 0)
+        if back.any():
+            row = self.ordering.rows[int(np.argmax(back)) + 1]
+            raise TaskError(
+                f"column {self.roles.time}: {self.clock.text(self.clock.values[row])} in row {row} is not "
+                f"after the step before it, by {self.roles.step}: leave one of the two columns out"
+            )
+        return self.clock
 
     def _collect(self, read: Callable[[], _Result]) -> _Result | None:
         """Return what is read; if that fails, keep the problems, to report all of them at once."""
@@ -157,7 +177,7 @@ class _Table:
         if name in kept_names(self.config):
             return False
         if is_text and not reads_as_numbers(column) and not date_formats(column):
-            return is_distinct or self._is_id_of_sequences(column)
+            return is_distinct or self._text_identity(name) == "id"
         if is_nameless(name) or name.lower() in _INDEX_NAMES:
             is_whole = is_text or (column.notna().all() and (column == column.round()).all())
             if is_distinct and is_whole:
@@ -168,13 +188,12 @@ class _Table:
                 )
         return False
 
-    def _is_id_of_sequences(self, column: "pd.Series[Any]") -> bool:
-        """Return whether a column of text has one value for each sequence, and another for each other."""
+    def _text_identity(self, name: str) -> Identity | None:
+        """Return what a column of text says about sequences."""
         if self.roles.sequence is None or self._ordering is None:
-            return False
-        texts = np.asarray(pd.factorize(column)[0])[self._ordering.rows]
-        num_sequences = len(self._ordering.lengths)
-        return int(texts.max()) + 1 == num_sequences and is_constant(texts, self._ordering.codes)
+            return None
+        texts = np.asarray(pd.factorize(self.frame[name])[0], dtype=np.int64)
+        return identity_of_text(texts[self._ordering.rows], self._ordering.codes)
 
     def _numbers(self, name: str) -> Float64[np.ndarray, "rows"]:
         try:
@@ -182,23 +201,13 @@ class _Table:
         except TaskError as error:
             if any(f"task.sequence_column={name}" in problem for problem in self._problems):
                 return np.empty(0)  # It is offered as what tells series apart.
-            question = self._text_of_sequences(name)
-            raise TaskError(question) if question else error from None
-
-    def _text_of_sequences(self, name: str) -> str | None:
-        """Return the message on a column of text that is constant within each sequence, else None."""
-        if pd.api.types.is_numeric_dtype(self.frame[name]) or self._ordering is None:
-            return None
-        texts = np.asarray(pd.factorize(self.frame[name])[0])[self._ordering.rows]
-        num_values, num_sequences = int(texts.max()) + 1, len(self._ordering.lengths)
-        if self.roles.sequence is None or not is_constant(texts, self._ordering.codes):
-            return None
-        if not MIN_GROUPS <= num_values < num_sequences or self.config.group_column != "auto":
-            return None
-        return (
-            f"column {name}: text that is constant within each sequence and shared by several: set "
-            f"task.group_column={name} to split by it, like a patient, or task.ignored_columns={name}"
-        )
+            is_text = not pd.api.types.is_numeric_dtype(self.frame[name])
+            if self.config.group_column != "auto" or not is_text or self._text_identity(name) != "group":
+                raise error from None
+            raise TaskError(
+                f"column {name}: text that is constant within each sequence and shared by several: set "
+                f"task.group_column={name} to split by it, like a patient, or task.ignored_columns={name}"
+            ) from None
 
     def _values(self) -> Float64[np.ndarray, "rows features"]:
         """Return all features, with rows in order."""

@@ -1,7 +1,7 @@
 """Reading of .tsf files, in which the Monash archive publishes series to forecast.
 
 Times are counted from each start as it is written. (Readers that count in pandas' frequencies move the start
-of a yearly series to the end of its year.)
+of a yearly series to the first or last day of a year.)
 """
 
 import re

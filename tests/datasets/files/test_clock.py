@@ -154,3 +154,19 @@ def test_rows_of_a_sequence_stand_together_or_have_an_order(tmp_path: Path) -> N
     assert isinstance(contents, Sequences)
     assert contents.inputs[0, :, 0].tolist() == VALUES[:40:2][::-1].tolist()
     assert any("do not stand together" in note for note in contents.notes)
+
+
+def test_gaps_in_steps_are_gaps(tmp_path: Path) -> None:
+    table = pd.DataFrame({"step": np.arange(400), "v": VALUES}).drop(index=range(100, 150))
+    contents = read(tmp_path, table)
+    assert [len(one.values) for one in contents.series] == [100, 250]
+    assert all(one.times is None for one in contents.series)
+    back = table.assign(time=-np.arange(350))
+    assert "column time: -1 in row 1 is not after" in problems_of(tmp_path, back)[0]
+
+
+def test_days_written_as_numbers_are_days(tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-01", periods=400).strftime("%Y%m%d").astype(int)
+    contents = read(tmp_path, pd.DataFrame({"time": days, "v": VALUES}))
+    assert len(contents.series) == 1
+    assert any("a step each 1 day" in note for note in contents.notes)
