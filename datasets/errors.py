@@ -5,7 +5,15 @@ from difflib import get_close_matches
 
 
 class TaskError(ValueError):
-    """A task cannot be built as asked. One line: what is wrong, where, and the nearest right thing."""
+    """A task cannot be built as asked.
+
+    Attributes:
+        problems: One line each: what is wrong, where, and the nearest right thing.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str:

@@ -59,7 +59,7 @@ def check_files(config: RunConfig) -> None:
                 check_criterion(task_config, num_evaluations, score, task.chance)
         except TaskError as error:
             where = f"{task_config.source}: " if task_config.source_path else ""
-            problems[f"{where}{error}"] = None
+            problems.update(dict.fromkeys(f"{where}{problem}" for problem in error.problems))
     if problems:
         raise UserError(*problems)
 

@@ -1,7 +1,6 @@
 """Settings of tasks on the user's own arrays."""
 
-from pathlib import PurePath
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +10,7 @@ from failmap.datasets.config.base import ClassMetric, Metric, TargetKind, Target
 Split = Literal["auto", "random", "group", "time"]
 
 #: Supported file formats, by suffix.
-FILE_FORMS = (".npz", ".csv", ".parquet")
+FILE_FORMS = (".npz", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".ts", ".arff", ".tsf")
 #: Steps, features and validation sequences with which costs are estimated before the file is read.
 NOMINAL_NUM_STEPS, NOMINAL_NUM_FEATURES, NOMINAL_VALIDATION_SIZE = 100, 8, 500
 #: Training sequences for each validation sequence: those of the default test_share.
@@ -20,9 +19,17 @@ _NOMINAL_TRAIN_RATIO = 7
 #: size: near 1 every network would count as failed, and below one half a trace of signal as learned.
 _TARGET_SKILL = 0.6
 
+#: What runs stored for columns that nobody had named: these were optional, and a named column is required.
+_FORMER_DEFAULTS = {
+    "sequence_column": "sequence",
+    "step_column": "step",
+    "time_column": "time",
+    "group_column": "group",
+}
+
 
 class ArrayFileConfig(TaskConfig):
-    """Sequences from a file: .npz, .csv or .parquet (docs/your_data.md describes their layout).
+    """Sequences from a file: .npz, .csv, .parquet and others (docs/your_data.md describes their layout).
 
     The target is a class or a number, of each sequence or at every step, or the continuation of a series.
     """
@@ -30,7 +37,7 @@ class ArrayFileConfig(TaskConfig):
     source_setting: ClassVar[str | None] = "path"
 
     name: Literal["array_file"] = "array_file"
-    path: str = Field(default="", description="the file: .npz, .csv or .parquet")
+    path: str = Field(default="", description=f"the file: {', '.join(FILE_FORMS)}")
     target: Literal["classification", "regression", "forecasting"] = Field(
         default="classification", description="what is asked for: a class, a number, or the steps to come"
     )
@@ -114,10 +121,24 @@ class ArrayFileConfig(TaskConfig):
         description="targets at every step that later inputs tell, to a bidirectional network: reported by "
         "the preflight, or allowed because the question is asked with the whole sequence known",
     )
-    sequence_column: str = Field(default="sequence", description="table: which sequence a row belongs to")
-    step_column: str = Field(default="step", description="table: the order of a sequence's rows")
-    time_column: str = Field(default="time", description="table: when a row was, the same clock for all")
-    group_column: str = Field(default="group", description="table: patient, machine, ... of a sequence")
+    sequence_column: str = Field(
+        default="auto", description="table: which sequence a row belongs to; auto: `sequence`"
+    )
+    step_column: str = Field(
+        default="auto", description="table: the order of a sequence's rows; auto: `step`, if there is one"
+    )
+    time_column: str = Field(
+        default="auto", description="table: when a row was, one clock for all; auto: `time`, if there is one"
+    )
+    time_format: str | None = Field(
+        default=None,
+        description="table: how dates are written, as in %d.%m.%Y (none: ISO 8601, 2024-03-01 12:00)",
+    )
+    group_column: str = Field(
+        default="auto",
+        description="table: patient, machine, ... of a sequence; auto: `group`, if there is one; none: there "
+        "are no groups (also for .npz), and features that look like groups are inputs",
+    )
     target_column: str | int | None = Field(
         default=None,
         description="table: the target (none: `target`); forecasting: the one feature asked for, in an .npz "
@@ -125,6 +146,20 @@ class ArrayFileConfig(TaskConfig):
     )
     ignored_columns: str | None = Field(
         default=None, description="table: columns to leave out, as in name+comment"
+    )
+
+    kept_columns: str | None = Field(
+        default=None,
+        description="features that are inputs although they look like ids or counters, as in year+serial",
+    )
+    layout: Literal["steps", "wide"] = Field(
+        default="steps", description="table: a row is a step of a sequence, or (wide) a whole sequence"
+    )
+    separator: Literal["auto", "comma", "semicolon", "tab", "bar", "space"] = Field(
+        default="auto", description=".csv, .tsv: what separates the columns"
+    )
+    decimal: Literal["auto", "point", "comma"] = Field(
+        default="auto", description=".csv, .tsv: the decimal sign; auto: as the cells show"
     )
 
     @property
@@ -189,17 +224,26 @@ class ArrayFileConfig(TaskConfig):
         """Sequences of the validation set; nominal where only the file knows them."""
         return self.test_size // 2 or NOMINAL_VALIDATION_SIZE
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_old_defaults(cls, values: Any) -> Any:
+        """Drop the former defaults, which runs stored as if they had been named, without a `time_format`."""
+        is_old = isinstance(values, dict) and "time_format" not in values
+        if is_old and _FORMER_DEFAULTS.items() <= values.items():
+            return {key: value for key, value in values.items() if key not in _FORMER_DEFAULTS}
+        return values
+
     @model_validator(mode="after")
     def _parts_fit(self) -> "ArrayFileConfig":
         problems = []
-        suffix = PurePath(self.path).suffix.lower()
-        if self.path and suffix not in FILE_FORMS:
-            problems.append(f"task.path={self.path}: must end in {', '.join(FILE_FORMS)}, not in {suffix!r}")
+        if self.path and not self.path.lower().endswith(FILE_FORMS):
+            hint = "" if "." in self.path else " (a comma stands between two files of an axis)"
+            problems.append(f"task.path={self.path}: must end in {', '.join(FILE_FORMS)}{hint}")
         if self.test_path is not None and self.test_size and self.validation_path is not None:
             problems.append(f"task.test_size={self.test_size}: validation and test have files of their own")
         for name in ("validation_path", "test_path"):
             path = getattr(self, name)
-            if path is not None and PurePath(path).suffix.lower() not in FILE_FORMS:
+            if path is not None and not path.lower().endswith(FILE_FORMS):
                 problems.append(f"task.{name}={path}: must end in {', '.join(FILE_FORMS)}")
             if path is not None and path == self.path:
                 problems.append(f"task.{name}={path}: is the file that is trained on")

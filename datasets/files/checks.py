@@ -16,7 +16,8 @@ def as_numbers(name: str, values: Shaped[np.ndarray, "..."]) -> Float64[np.ndarr
         TaskError: They are not numbers.
     """
     if values.dtype.kind not in "fiub":
-        raise TaskError(f"{name}: holds {values.dtype}, not numbers")
+        kinds = {"U": "texts", "S": "texts", "T": "texts", "M": "dates", "m": "durations", "O": "objects"}
+        raise TaskError(f"{name}: holds {kinds.get(values.dtype.kind, str(values.dtype))}, not numbers")
     return values.astype(np.float64)
 
 

@@ -17,6 +17,7 @@ class Sequences:
         groups: The group of each, numbered from 0.
         spans: Begin and end of each, on one clock for all.
         features: Names, or numbers from 0.
+        notes: What was read, and how.
     """
 
     inputs: Float64[np.ndarray, "sequences time features"]
@@ -25,6 +26,7 @@ class Sequences:
     groups: Int64[np.ndarray, "sequences"] | None
     spans: Shaped[np.ndarray, "sequences 2"] | None
     features: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -45,10 +47,12 @@ class Series:
     Attributes:
         values: Features of each step; the target features come first.
         times: Time of each step, rising, on one clock for all series of the file.
+        group: Number of what was measured, which pieces of a series with gaps share; None: nothing else.
     """
 
     values: Float64[np.ndarray, "time features"]
     times: Shaped[np.ndarray, "time"] | None
+    group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,10 @@ class SeriesSet:
     Attributes:
         num_targets: Number of target features.
         features: Names, or numbers from 0, in the order of `Series.values`.
+        notes: What was read, and how.
     """
 
     series: tuple[Series, ...]
     num_targets: int
     features: tuple[str, ...]
+    notes: tuple[str, ...] = ()

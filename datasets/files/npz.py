@@ -5,14 +5,14 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
-from jaxtyping import Float64, Int64, Shaped
 
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError, nearest_name
+from failmap.datasets.files.arrays import Arrays, clock_of, one_for_each, sequences_of
 from failmap.datasets.files.checks import as_numbers, require_finite, require_room
 from failmap.datasets.files.contents import Sequences, Series, SeriesSet
-
-Arrays = dict[str, Shaped[np.ndarray, "..."]]
+from failmap.datasets.files.labels import counted
+from failmap.datasets.files.selection import select_of_series
 
 
 def read_npz(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
@@ -23,7 +23,7 @@ def read_npz(path: Path, config: ArrayFileConfig) -> Sequences | SeriesSet:
     """
     if config.target == "forecasting":
         return _series(_load(path, ("series",), ("times",)), config)
-    return _sequences(_load(path, ("inputs", "targets"), ("lengths", "groups", "times")), config)
+    return sequences_of(_load(path, ("inputs", "targets"), ("lengths", "groups", "times")), config)
 
 
 def _load(path: Path, required: tuple[str, ...], optional: tuple[str, ...]) -> Arrays:
@@ -65,97 +65,6 @@ def _check_headers(path: Path, known: tuple[str, ...]) -> None:
     require_room(num_bytes, path.name)
 
 
-def _sequences(arrays: Arrays, config: ArrayFileConfig) -> Sequences:
-    inputs = as_numbers("inputs", arrays["inputs"])
-    if inputs.ndim == 2:
-        inputs = inputs[:, :, None]
-    if inputs.ndim != 3 or 0 in inputs.shape:
-        raise TaskError(
-            f"inputs: has shape {arrays['inputs'].shape}, not (sequences, steps, features) or "
-            "(sequences, steps)"
-        )
-    num_sequences, num_steps, num_features = inputs.shape
-    lengths = _lengths(arrays, num_sequences, num_steps)
-    if "lengths" not in arrays and np.isnan(inputs[:, -1]).any():
-        lengths = _present(inputs, lengths, config)
-    is_step = np.arange(num_steps) < lengths[:, None]
-    require_finite("inputs", inputs, ("sequence", "step", "feature"), is_step[:, :, None])
-
-    targets = as_numbers("targets", arrays["targets"])
-    shapes = {"last": (num_sequences,), "every_step": (num_sequences, num_steps)}
-    if targets.shape != shapes[config.supervision]:
-        hints = [f": set task.supervision={key}" for key, shape in shapes.items() if shape == targets.shape]
-        raise TaskError(
-            f"targets: has shape {targets.shape}, and task.supervision={config.supervision} needs "
-            f"{shapes[config.supervision]}{''.join(hints)}"
-        )
-    is_label = is_step if targets.ndim == 2 else np.ones(num_sequences, dtype=np.bool_)
-    require_finite("targets", targets, ("sequence", "step")[: targets.ndim], is_label)
-    groups = _one_for_each(arrays, "groups", num_sequences, "sequence")
-    times = _one_for_each(arrays, "times", num_sequences, "sequence")
-    return Sequences(
-        inputs=np.where(is_step[:, :, None], inputs, 0.0),
-        targets=np.where(is_label, targets, 0.0),
-        lengths=lengths,
-        groups=None if groups is None else np.unique(groups, return_inverse=True)[1].astype(np.int64),
-        spans=None if times is None else np.stack([_clock(times)] * 2, axis=1),
-        features=tuple(map(str, range(num_features))),
-    )
-
-
-def _lengths(arrays: Arrays, num_sequences: int, num_steps: int) -> Int64[np.ndarray, "sequences"]:
-    lengths = _one_for_each(arrays, "lengths", num_sequences, "sequence")
-    if lengths is None:
-        return np.full(num_sequences, num_steps, dtype=np.int64)
-    numbers = as_numbers("lengths", lengths)
-    (wrong,) = np.nonzero(~((numbers >= 1) & (numbers <= num_steps) & (numbers == np.round(numbers))))
-    if len(wrong):
-        raise TaskError(
-            f"lengths: sequence {wrong[0]} has {numbers[wrong[0]]:g}, not a whole number from 1 to "
-            f"{num_steps}"
-        )
-    return numbers.astype(np.int64)
-
-
-def _present(
-    inputs: Float64[np.ndarray, "sequences time features"],
-    lengths: Int64[np.ndarray, "sequences"],
-    config: ArrayFileConfig,
-) -> Int64[np.ndarray, "sequences"]:
-    """Return the steps of each sequence before the missing rows at its end.
-
-    Raises:
-        TaskError: These rows are not to be trimmed.
-    """
-    num_missing = np.cumprod(np.isnan(inputs[:, ::-1]).all(axis=2), axis=1).sum(axis=1)
-    num_ends = int((num_missing > 0).sum())
-    if num_ends and config.padding == "keep":
-        raise TaskError(
-            f"inputs: {num_ends} of {len(inputs)} sequences end in missing values only: if these rows are "
-            "padding, set task.padding=trim, or store the lengths of the sequences as an array lengths"
-        )
-    present: Int64[np.ndarray, "sequences"] = np.maximum(lengths - num_missing, 1)
-    return present
-
-
-def _one_for_each(arrays: Arrays, name: str, num_items: int, item: str) -> Shaped[np.ndarray, "items"] | None:
-    """Return an optional array that must have one value for each sequence or step."""
-    values = arrays.get(name)
-    if values is not None and values.shape != (num_items,):
-        raise TaskError(f"{name}: has shape {values.shape}, not ({num_items},): one for each {item}")
-    return values
-
-
-def _clock(times: Shaped[np.ndarray, "times"]) -> Shaped[np.ndarray, "times"]:
-    """Return times as numbers that can be compared: dates become whole numbers."""
-    if times.dtype.kind == "M":
-        if np.isnat(times).any():
-            raise TaskError(f"times: no time at sequence {int(np.argmax(np.isnat(times)))}, counted from 0")
-        return times.astype("datetime64[ns]").astype(np.int64)
-    require_finite("times", as_numbers("times", times), ("sequence",))
-    return times
-
-
 def _series(arrays: Arrays, config: ArrayFileConfig) -> SeriesSet:
     values = as_numbers("series", arrays["series"])
     if values.ndim == 1:
@@ -169,17 +78,23 @@ def _series(arrays: Arrays, config: ArrayFileConfig) -> SeriesSet:
         )
     require_finite("series", values, ("series", "step", "feature"))
     num_steps, num_features = values.shape[1:]
-    times = _one_for_each(arrays, "times", num_steps, "step")
+    times = one_for_each(arrays, "times", num_steps, "step")
     if times is not None:
-        times = _clock(times)
+        times = clock_of(times)
         (back,) = np.nonzero(times[1:] <= times[:-1])
         if len(back):
             raise TaskError(f"times: step {back[0] + 1} is not after the one before it, counted from 0")
-    order, target = list(range(num_features)), config.target_column
+    names, target = tuple(map(str, range(num_features))), config.target_column
+    if target is not None and target not in range(num_features):
+        raise TaskError(f"task.target_column={target}: series has the features 0 to {num_features - 1}")
+    codes = np.repeat(np.arange(len(values)), num_steps)
+    order, notes = select_of_series(
+        names, values.reshape(-1, num_features), codes, config, has_time=times is not None, what="feature"
+    )
     if target is not None:
-        if target not in order:
-            raise TaskError(f"task.target_column={target}: series has the features 0 to {num_features - 1}")
         # The sort is stable: the target comes first, all others keep their order.
         order.sort(key=lambda feature: feature != target)
-    series = tuple(Series(one[:, order], times) for one in values)
-    return SeriesSet(series, num_features if target is None else 1, tuple(map(str, order)))
+    series = tuple(Series(one[:, order], times, group) for group, one in enumerate(values))
+    summary = f"read {len(values):,} series of {num_steps:,} steps with {counted(num_features, 'feature')}"
+    num_targets = len(order) if target is None else 1
+    return SeriesSet(series, num_targets, tuple(names[feature] for feature in order), (summary, *notes))

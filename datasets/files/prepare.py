@@ -12,8 +12,8 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError, nearest_name
 from failmap.datasets.files.contents import Sequences, SeriesSet
 from failmap.datasets.files.examples import PaddedExamples
+from failmap.datasets.files.formats import read_contents
 from failmap.datasets.files.held_out_files import split_with_files
-from failmap.datasets.files.npz import read_npz
 from failmap.datasets.files.prepared import Prepared, constant_features, shortened
 from failmap.datasets.files.preprocessing import Preprocessing
 from failmap.datasets.files.scaling import Scaling
@@ -43,7 +43,7 @@ def read_file(config: ArrayFileConfig) -> Sequences | SeriesSet:
     # Settings that have no effect on reading are set to one value, for the cache.
     unread = (
         "sequence_length", "horizon", "train_size", "test_size", "normalise",
-        "one_hot", "differences", "forecast", "later_inputs",
+        "one_hot", "differences", "forecast", "later_inputs", "padding",
     )  # fmt: skip
     defaults = {name: ArrayFileConfig.model_fields[name].default for name in unread}
     reading = config.model_copy(update={**defaults, "sequence_length": 1})
@@ -66,13 +66,7 @@ def _file_stamp(config: ArrayFileConfig) -> tuple[int, int]:
 
 @lru_cache(maxsize=3)
 def _read(config: ArrayFileConfig, stamp: tuple[int, int]) -> Sequences | SeriesSet:
-    path = Path(config.path)
-    if path.suffix.lower() == ".npz":
-        return read_npz(path, config)
-    # Imported here because it needs pandas, which arrays do not.
-    from failmap.datasets.files.table import read_table
-
-    return read_table(path, config)
+    return read_contents(Path(config.path), config)
 
 
 @lru_cache(maxsize=2)
@@ -88,7 +82,7 @@ def _of_sequences(sequences: Sequences, config: ArrayFileConfig) -> Prepared:
     if config.padding == "trim":
         sequences = trimmed(sequences)
     parts = shortened(parts, config, "sequences")
-    notes = list(parts.notes)
+    notes = [*parts.notes, *sequences.notes]
     sequences, encoding = _transformed(sequences, parts, config)
     notes += encoding.notes(sequences.inputs[sequences.is_step]) if config.one_hot is not None else []
     sequences = cropped(replace(sequences, inputs=encoding.apply(sequences.inputs)), config.sequence_length)

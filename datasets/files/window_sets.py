@@ -40,7 +40,7 @@ def of_series(series_set: SeriesSet, config: ArrayFileConfig, read: Read) -> Pre
         names = ", ".join(np.array(series_set.features)[:num_targets][is_code[:num_targets]])
         raise TaskError(f"task.one_hot: {names} is forecast: name another feature by task.target_column")
     in_training = np.unique(parts.train[:, None] + np.arange(windows.span))
-    values, notes = windows.values, list(parts.notes)
+    values, notes = windows.values, [*parts.notes, *series_set.notes]
     if config.differences:
         values = np.concatenate([differenced(one, is_code) for one in windows.by_series()])
     encoding = OneHot.of(values[in_training], is_code, series_set.features)

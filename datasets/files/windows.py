@@ -44,7 +44,7 @@ def cut_windows(series_set: SeriesSet, config: ArrayFileConfig) -> Windows:
     """
     span = config.sequence_length + config.horizon
     series = series_set.series
-    kind = kind_of_split(config, has_times=True, has_groups=len(series) > 1)
+    kind = kind_of_split(config, has_times=True, has_groups=len(set(_groups(series))) > 1)
     parts = _by_time(series, span, config) if kind == "time" else _shuffled(series, span, kind, config)
     longest = max(len(one.values) for one in series)
     parts = parts.checked(
@@ -91,7 +91,7 @@ def _shuffled(series: tuple[Series, ...], span: int, kind: Kind, config: ArrayFi
     """Split windows of whole series, or all windows at random."""
     owners = np.repeat(np.arange(len(series)), [len(one.values) for one in series])
     rows = all_windows(series, span)
-    units = owners[rows] if kind == "group" else np.arange(len(rows))
+    units = np.array(_groups(series))[owners[rows]] if kind == "group" else np.arange(len(rows))
     parts = split_units(units, *part_sizes(len(rows), config))
     return Parts(rows[parts.train], rows[parts.validation], rows[parts.test])
 
@@ -102,6 +102,11 @@ def all_windows(series: tuple[Series, ...], span: int) -> Rows:
     # A window may begin at a step if the last step of the window is of the same series.
     num_begins = max(0, len(owners) - span + 1)
     return np.flatnonzero(owners[:num_begins] == owners[span - 1 :])
+
+
+def _groups(series: tuple[Series, ...]) -> list[int]:
+    """Return the group of each series: a number that pieces of one series share."""
+    return [-number if one.group is None else one.group for number, one in enumerate(series)]
 
 
 def thinned(starts: Int64[np.ndarray, "windows"]) -> Int64[np.ndarray, "kept"]:

@@ -208,7 +208,7 @@ def test_useless_files_are_refused(make: Make, mistake: str) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"path": "my.xlsx"}, r"must end in \.npz, \.csv, \.parquet"),
+        ({"path": "my.xlsx"}, r"must end in \.npz, \.csv"),
         ({"target": "forecasting"}, r"task\.sequence_length: is missing"),
         (
             {"target": "forecasting", "sequence_length": 3, "supervision": "every_step"},

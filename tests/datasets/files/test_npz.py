@@ -86,7 +86,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "array inputs holds Python objects: pad ragged sequences",
     ),
-    "texts": ({"inputs": np.array([["a"]]), "targets": TARGETS}, {}, "inputs: holds <U1, not numbers"),
+    "texts": ({"inputs": np.array([["a"]]), "targets": TARGETS}, {}, "inputs: holds texts, not numbers"),
     "wrong shape": ({"inputs": np.zeros(3), "targets": TARGETS}, {}, r"inputs: has shape \(3,\), not"),
     "empty": ({"inputs": np.zeros((0, 3, 2)), "targets": np.zeros(0)}, {}, r"inputs: has shape \(0, 3, 2\)"),
     "targets at every step": (
@@ -160,3 +160,31 @@ def test_changed_file_is_read_again(tmp_path: Path) -> None:
     assert len(read(path)) == 4
     write(tmp_path, inputs=INPUTS[:3], targets=TARGETS[:3])
     assert len(read(path)) == 3
+
+
+def test_missing_ends_are_padding(tmp_path: Path) -> None:
+    padded = np.random.RandomState(0).normal(size=(4, 3, 2))
+    padded[0, 1:] = padded[2, 2] = np.nan
+    sequences = read(write(tmp_path, inputs=padded, targets=TARGETS))
+    assert sequences.lengths.tolist() == [1, 3, 2, 3]
+    assert np.isfinite(sequences.inputs).all()
+    assert any("padding" in note for note in sequences.notes)
+    padded[1, 0] = np.nan
+    with pytest.raises(TaskError, match="sequence 1, step 0"):
+        read(write(tmp_path, inputs=padded, targets=TARGETS))
+
+
+def test_text_labels_are_numbered_in_sorted_order(tmp_path: Path) -> None:
+    path = write(tmp_path, inputs=INPUTS, targets=np.array(["walk", "run", "sit", "run"]))
+    sequences = read(path)
+    assert sequences.targets.tolist() == [2, 0, 1, 0]
+    assert any("0 run, 1 sit, 2 walk" in note for note in sequences.notes)
+    with pytest.raises(TaskError, match="targets: holds texts, not numbers"):
+        read(path, target="regression")
+
+
+def test_exchanged_axes_are_noted(tmp_path: Path) -> None:
+    random = np.random.RandomState(0)
+    for shape, is_noted in (((20, 3, 100), True), ((20, 100, 3), False), ((20, 3, 5), False)):
+        contents = read(write(tmp_path, inputs=random.normal(size=shape), targets=np.arange(20) % 2))
+        assert any("numpy.swapaxes" in note for note in contents.notes) == is_noted

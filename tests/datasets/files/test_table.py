@@ -85,19 +85,27 @@ MISTAKES: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
     "named column": (ROWS, {"group_column": "grup"}, "task.group_column=grup: no such column; .* mean group"),
     "ignored column": (ROWS, {"ignored_columns": "lod"}, "no column lod; did you mean load"),
     "text": (
-        ROWS.assign(note=list("abcde")),
+        ROWS.assign(note=list("aabbc")),
         {},
-        "column note: holds no numbers: make it numbers, or set task.ignored_columns=note",
+        "column note: holds text .*: make it numbers, or set task.ignored_columns=note",
     ),
-    "text target": (ROWS.assign(target=list("xyxyx")), {}, "column target: holds .*, not numbers"),
+    "text target": (
+        ROWS.assign(target=list("xyxyx")),
+        {"target": "regression"},
+        "column target: holds text",
+    ),
     "missing value": (
         ROWS.assign(speed=[1, 2, np.nan, 4, 5]),
         {},
         r"column speed: a missing value at row 2 \(1 in all",
     ),
     "missing time": (ROWS.assign(time=[None, *ROWS.time[1:]]), {}, "column time: a missing value at row 0"),
-    "no time": (ROWS.assign(time=list("abcde")), {}, "column time: neither numbers nor times"),
-    "two rows at one step": (ROWS.assign(step=1), {}, "rows 0 and 2 .* are one step of sequence b"),
+    "no time": (
+        ROWS.assign(time=list("abcde")),
+        {},
+        "column time, row 0: 'a' is neither a number nor a time",
+    ),
+    "two rows at one step": (ROWS.assign(step=1), {}, "column step: 1 stands in rows 0 and 2 of sequence b"),
     "changing target": (
         ROWS.assign(target=[0, 0, 1, 0, 1]),
         {},
@@ -123,3 +131,15 @@ def test_file_of_another_kind_is_refused(tmp_path: Path, suffix: str, content: b
     path.write_bytes(content)
     with pytest.raises(TaskError, match="no table that can be read"):
         read_file(ArrayFileConfig(path=str(path)))
+
+
+def test_text_labels_are_numbered_in_sorted_order(tmp_path: Path) -> None:
+    contents = read(tmp_path, ROWS.assign(target=["walk", "run", "walk", "run", "walk"]))
+    assert contents.targets.tolist() == [1, 0]
+    assert any("0 run, 1 walk" in note for note in contents.notes)
+
+
+def test_what_was_read_is_reported(tmp_path: Path) -> None:
+    summary = read(tmp_path, ROWS).notes[0]
+    for part in ("5 rows", "2 sequences of 2 to 3 steps", "speed, load", "2024-01-01 to 2024-02-02"):
+        assert part in summary

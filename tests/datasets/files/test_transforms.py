@@ -65,17 +65,15 @@ def test_sequences_without_padding_stay(make: Make) -> None:
     assert torch.equal(kept.validation_set().inputs, cut.validation_set().inputs)
 
 
-def test_missing_rows_at_the_end_are_padding_to_trim(make: Make) -> None:
+def test_missing_rows_at_the_end_are_padding(make: Make) -> None:
     inputs = INPUTS.copy()
     inputs[::2, 5:] = np.nan
-    with pytest.raises(TaskError, match=r"task\.padding=trim"):
-        make({"inputs": inputs, "targets": SIGNS})
-    lengths = make({"inputs": inputs, "targets": SIGNS}, padding="trim").validation_set().lengths
+    lengths = make({"inputs": inputs, "targets": SIGNS}).validation_set().lengths
     assert lengths is not None
     assert set(lengths.tolist()) == {5, 8}
     inputs[1, 2] = np.nan
     with pytest.raises(TaskError, match="sequence 1, step 2"):
-        make({"inputs": inputs, "targets": SIGNS}, padding="trim")
+        make({"inputs": inputs, "targets": SIGNS})
 
 
 def test_differences_use_the_step_before_a_cut(make: Make) -> None:
