@@ -67,8 +67,8 @@ class ArrayFile(Task):
         self.target_metric = config.target_metric(self.chance)
         self.season = prepared.season
         self.target_shift, self.mean_shift, self.input_shift = prepared.shift
-        self.baseline_errors = prepared.forecast_errors
-        if self.baseline_errors:
+        if prepared.forecasts is not None:
+            self.baseline_errors, self.error_shift = prepared.forecasts
             last_value = LAST_VALUE_SHARE * self.baseline_errors[LAST_VALUE]
             self.target_metric = min(self.target_metric, last_value)
         wanted = self._skill_of(self.target_metric)

@@ -1,7 +1,6 @@
 """A file as three sets of examples, and the notes that all files have in common."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -10,6 +9,7 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.examples import Examples
+from failmap.datasets.files.forecast_levels import SimpleForecasts
 from failmap.datasets.files.preprocessing import Preprocessing
 from failmap.datasets.files.shift import Shift
 from failmap.datasets.files.split import Parts
@@ -30,7 +30,7 @@ class Prepared:
         preprocessing: What new data need.
         shift: How far validation lies outside of training.
         season: Steps of a season of the target features in training; 0 if there is none.
-        forecast_errors: Errors of simple forecasts on validation by name; empty for other targets.
+        forecasts: What simple forecasts get on validation; None for other targets.
     """
 
     train: Examples
@@ -43,7 +43,7 @@ class Prepared:
     preprocessing: Preprocessing
     shift: Shift
     season: int = 0
-    forecast_errors: Mapping[str, float] = field(default_factory=dict)
+    forecasts: SimpleForecasts | None = None
 
 
 def shortened(parts: Parts, config: ArrayFileConfig, what: str) -> Parts:

@@ -9,7 +9,7 @@ from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.contents import SeriesSet
 from failmap.datasets.files.examples import WindowedExamples
-from failmap.datasets.files.forecast_levels import forecast_errors
+from failmap.datasets.files.forecast_levels import simple_forecasts
 from failmap.datasets.files.held_out_files import Read, windows_with_files
 from failmap.datasets.files.prepared import Prepared, constant_features, shortened
 from failmap.datasets.files.preprocessing import Preprocessing
@@ -71,7 +71,7 @@ def of_series(series_set: SeriesSet, config: ArrayFileConfig, read: Read) -> Pre
     preprocessing = Preprocessing.of(config, encoding.names, scaling, targets=of_targets)
     return Prepared(
         train, validation, test, inputs.shape[1], num_targets, config.sequence_length, tuple(notes),
-        preprocessing, shift, season, forecast_errors(train, validation, season),
+        preprocessing, shift, season, simple_forecasts(train, validation, season),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from failmap.datasets import build_task
 from failmap.datasets.config import ArrayFileConfig
-from failmap.datasets.files.forecast_levels import LAST_SEASON, LAST_VALUE, LINEAR, known_levels
+from failmap.datasets.files.forecast_levels import LAST_SEASON, LAST_VALUE, LINEAR, NEIGHBOURS, known_levels
 from failmap.datasets.files.seasons import longest_run, season_of
 from failmap.datasets.task import Task
 
@@ -52,9 +52,26 @@ def test_a_season_that_is_shown_can_be_repeated(tmp_path: Path) -> None:
     assert LAST_SEASON not in short.baseline_errors
 
 
+def test_neighbours_predict_a_chaotic_map_that_no_line_does(tmp_path: Path) -> None:
+    values = [0.3]
+    for _ in range(1500):
+        values.append(3.99 * values[-1] * (1 - values[-1]))
+    task = forecast(tmp_path, np.array(values), 4)
+    assert task.baseline_errors[LINEAR] > 0.9 * task.chance.metric
+    assert task.baseline_errors[NEIGHBOURS] < 0.05 * task.chance.metric
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0])
+def test_error_shift_is_the_ratio_of_the_variances(tmp_path: Path, factor: float) -> None:
+    values = NOISE * np.where(STEPS < 1050, 1.0, factor)
+    task = forecast(tmp_path, values, 8)
+    assert task.error_shift == pytest.approx(factor**2, rel=0.25)
+
+
 def test_nothing_beats_the_last_value_of_a_random_walk(tmp_path: Path) -> None:
     task = forecast(tmp_path, NOISE.cumsum(), 12)
-    assert task.baseline_errors[LINEAR] > 0.98 * task.baseline_errors[LAST_VALUE]
+    for fitted in (LINEAR, NEIGHBOURS):
+        assert task.baseline_errors[fitted] > 0.98 * task.baseline_errors[LAST_VALUE]
     assert LAST_VALUE in {level.name for level in task.partial_solutions}
 
 
