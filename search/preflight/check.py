@@ -1,6 +1,7 @@
 """What every check works with: the trial under check, its finding, and its time limit."""
 
 import math
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +26,8 @@ from failmap.search.trial.training import Training
 MIN_SEQUENCES, MAX_SEQUENCES = 4, 64
 #: Approximate multiplications of a forward pass: some tenths of a second on one core.
 MAX_PRODUCTS = 4e9
+#: A setting of a trial in a sentence, such as task.one_hot=day+month.
+_SETTING = re.compile(r"\b((?:task|model|output|train)\.\w+)=([\w.+-]*\w)")
 #: From the best to the worst.
 Status = Literal["pass", "warn", "fail"]
 
@@ -121,6 +124,14 @@ class Finding:
     unit: str
     advice: str = ""
     details: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> tuple[tuple[str, str], ...]:
+        """The settings that the advice names, as paths and values: (('model.residual', 'true'),).
+
+        A rescue tries them where a fix makes the same change, so that message and rescue cannot differ.
+        """
+        return tuple(_SETTING.findall(self.advice))
 
 
 @dataclass(frozen=True)
