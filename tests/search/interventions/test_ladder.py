@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 
 from failmap.analysis.diagnosis import CAUSES, CONTROLS, REMEDIES, Cause
-from failmap.search.interventions.plan import START_SHORTER, Plan, Step, WarmStart
 from failmap.search.interventions.ladder import ladder
+from failmap.search.interventions.plan import START_SHORTER, Plan, Step, WarmStart
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 
