@@ -37,5 +37,6 @@ def _sentence(chain: str, comparisons: Sequence[Comparison]) -> str:
         parts.append(f"{'+ ' if index else ''}{FIX_WORDS.get(name, name)}: then {cause}")
     tried = [one for one in comparisons if one.on_top_of == chain]
     best = max(tried, key=lambda one: (one.pairs.after.interval.low, one.pairs.after.share))
-    parts.append(f"+ {FIX_WORDS.get(best.name, best.name)}: learns {best.pairs.after.words}")
+    if best.pairs.after.trials:
+        parts.append(f"+ {FIX_WORDS.get(best.name, best.name)}: learns {best.pairs.after.words}")
     return "; ".join(parts)

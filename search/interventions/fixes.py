@@ -66,11 +66,9 @@ def named_fix(path: str, value: Any, config: TrialConfig) -> tuple[FixName, Chan
     if path in _NAMED_BY_CHECKS:
         changes = effective_changes(config, {path: value})
         return (_NAMED_BY_CHECKS[path], changes) if changes else None
-    for name in FIXES:
-        changes = changes_of(name, config)
-        if path in changes and changes[path] == value:
-            return name, changes
-    return None
+    # The fix that makes the fewest other changes.
+    makers = [(name, changes) for name in FIXES if (changes := changes_of(name, config)).get(path) == value]
+    return min(makers, key=lambda maker: len(maker[1]), default=None)
 
 
 def more_updates(config: TrialConfig, updates_needed: float) -> Changes:
@@ -164,10 +162,13 @@ def _standardised_targets(config: TrialConfig) -> Changes:
     return {"output.target_range": "standardised"} if is_number and is_raw and has_unit_scale else {}
 
 
-def _forecast_setting(config: TrialConfig, path: str, value: Any) -> Changes:
-    task = config.task
-    is_forecast = isinstance(task, ArrayFileConfig) and task.target == "forecasting"
-    return {path: value} if is_forecast else {}
+def _last_value_added(config: TrialConfig) -> Changes:
+    return {"task.forecast": "change"} if getattr(config.task, "target", None) == "forecasting" else {}
+
+
+def _differences(config: TrialConfig) -> Changes:
+    """A forecast of levels cannot be made from differences, so it asks for changes, too."""
+    return {"task.differences": True} | _last_value_added(config)
 
 
 def _every_step_labels(config: TrialConfig) -> Changes:
@@ -260,8 +261,8 @@ FIXES: Mapping[FixName, Callable[[TrialConfig], Changes]] = {
     "narrower": lambda config: _with_widths(config, lambda width: max(1, width // 2)),
     "more_data": _more_data,
     "standardised_inputs": lambda config: {"task.normalise": True},
-    "last_value_added": lambda config: _forecast_setting(config, "task.forecast", "change"),
-    "differences": lambda config: _forecast_setting(config, "task.differences", True),
+    "last_value_added": _last_value_added,
+    "differences": _differences,
     # Only if a check of the data names them (see `named_fix`).
     "lengths": lambda config: {},
     "one_hot": lambda config: {},

@@ -26,7 +26,8 @@ def named_fixes(config: TrialConfig, num_threads: int) -> tuple[tuple[FixName, C
         for finding in findings:
             if finding.status != status:
                 continue
-            for path, text in finding.settings:
+            for setting in finding.settings:
+                path, _, text = setting.partition("=")
                 value = parse_yaml(f"value: {text}")["value"]
                 fix = named_fix(path, value, config)
                 if fix is not None and fix[0] not in CONTROLS:

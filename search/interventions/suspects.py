@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, WHERE_TO_LOOK, Cause, Diagnosis
 from failmap.analysis.diagnosis.cell import diagnose_cell
 from failmap.run_folder.records import TrialRecord
-from failmap.search.interventions.ladder import ladder
+from failmap.search.interventions.ladder import addressed, ladder
 from failmap.search.interventions.named_fixes import named_fixes
 from failmap.search.interventions.plan import UNCHANGED, Case, make_step
+
+#: Causes that a check predicts from initial gradients, and that trials then measure as they train: their fixes
+#: are tried where a diagnosis suspects them, not wherever the check warns.
+_MEASURED = ("vanishing_in_depth", "vanishing_in_time")
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,15 @@ def with_ladder(case: Case, suspects: Suspects, num_threads: int | None) -> Case
         suspects: The causes of its failures.
         num_threads: Threads with which its configuration is checked for fixes; None for no check.
     """
-    named = () if num_threads is None else named_fixes(case.config, num_threads)
+    causes = (suspects.cause, *(one for one in suspects.others if one not in ("none", "unknown")))
+    named = [
+        (name, changes)
+        for name, changes in (() if num_threads is None else named_fixes(case.config, num_threads))
+        if (against := addressed(name, suspects.cause)) not in _MEASURED or against in causes
+    ]
     reasons = list(suspects.reasons)
     if named:
         reasons.append(f"named by the preflight: {', '.join(FIX_WORDS[name] for name, _ in named)}")
-    causes = (suspects.cause, *(one for one in suspects.others if one not in ("none", "unknown")))
     ladders = {
         cause: ladder(
             case.config,
@@ -75,7 +83,8 @@ def with_ladder(case: Case, suspects: Suspects, num_threads: int | None) -> Case
     with_own = (cause for cause, steps in ladders.items() if any(step.cause == cause for step in steps))
     treated = next(with_own, suspects.cause)
     if treated != suspects.cause or not ladders[treated]:
-        reasons.append(f"no fix of it applies here; {WHERE_TO_LOOK.get(suspects.cause, 'none is known')}")
+        where = WHERE_TO_LOOK.get(suspects.cause)
+        reasons.append("no fix of it applies here" + (f": {where}" if where else ""))
     if treated != suspects.cause:
         reasons.append(f"tried in their place: the fixes of the next suspicion, {treated}")
     unchanged = make_step(case.config, UNCHANGED, {})

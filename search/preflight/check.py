@@ -1,7 +1,6 @@
 """What every check works with: the trial under check, its finding, and its time limit."""
 
 import math
-import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,8 +25,6 @@ from failmap.search.trial.training import Training
 MIN_SEQUENCES, MAX_SEQUENCES = 4, 64
 #: Approximate multiplications of a forward pass: some tenths of a second on one core.
 MAX_PRODUCTS = 4e9
-#: A setting of a trial in a sentence, such as task.one_hot=day+month.
-_SETTING = re.compile(r"\b((?:task|model|output|train)\.\w+)=([\w.+-]*\w)")
 #: From the best to the worst.
 Status = Literal["pass", "warn", "fail"]
 
@@ -116,6 +113,7 @@ class Finding:
         unit: Unit of `value`.
         advice: What to try, in one line; empty if the check passed.
         details: Further numbers by name, such as one for each layer.
+        settings: The settings that the advice names, as in 'task.padding=trim', the best first.
     """
 
     status: Status
@@ -124,14 +122,7 @@ class Finding:
     unit: str
     advice: str = ""
     details: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def settings(self) -> tuple[tuple[str, str], ...]:
-        """The settings that the advice names, as paths and values: (('model.residual', 'true'),).
-
-        A rescue tries them where a fix makes the same change, so that message and rescue cannot differ.
-        """
-        return tuple(_SETTING.findall(self.advice))
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,9 +154,14 @@ def remedies(config: TrialConfig, *candidates: str) -> str:
         config: The trial's configuration.
         candidates: Settings such as 'model.residual=true', dropped if the trial has no such key, or text.
     """
+    known = supported_settings(config, *candidates)
+    return ", or ".join(text for text in candidates if "=" not in text or text in known)
+
+
+def supported_settings(config: TrialConfig, *candidates: str) -> tuple[str, ...]:
+    """Return the candidates that are settings of the trial's task and network, without mere text."""
     schema = Schema([config.task.name], [config.model.name])
-    supported = [text for text in candidates if "=" not in text or text.partition("=")[0] in schema]
-    return ", or ".join(supported)
+    return tuple(text for text in candidates if "=" in text and text.partition("=")[0] in schema)
 
 
 class TimeLimitError(Exception):

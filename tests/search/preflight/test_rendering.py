@@ -57,7 +57,7 @@ def test_json_is_complete_and_finite(report: Report) -> None:
     one, other = data["trials"]
     assert one["findings"][0] == {
         "check": "shapes", "status": "pass", "message": "fine", "value": 1.0, "unit": "parts", "advice": "",
-        "details": {"layer": 0.5},
+        "details": {"layer": 0.5}, "settings": [],
     }  # fmt: skip
     assert other["findings"][1]["value"] is None
     assert other["not_checked"] == [{"check": "modes", "reason": "no time left"}]
