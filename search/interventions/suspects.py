@@ -11,8 +11,8 @@ from failmap.search.interventions.ladder import addressed, ladder
 from failmap.search.interventions.named_fixes import named_fixes
 from failmap.search.interventions.plan import UNCHANGED, Case, make_step
 
-#: Causes that a check predicts from initial gradients, and that trials then measure as they train: their fixes
-#: are tried where a diagnosis suspects them, not wherever the check warns.
+#: Causes that a check predicts from initial gradients and that trials measure as they train: their fixes are
+#: tried where a diagnosis suspects them, not wherever the check warns.
 _MEASURED = ("vanishing_in_depth", "vanishing_in_time")
 
 
