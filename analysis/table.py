@@ -89,7 +89,7 @@ def _fixed_values(
         "purpose": record.purpose,
         "recipe_index": record.recipe_index,
         "attempt": record.attempt,
-        "intervention": record.intervention and f"{record.intervention.kind} {record.intervention.name}",
+        "intervention": record.intervention and f"{record.intervention.kind} {record.intervention.chain}",
         "level": explanation.level,
     }
     if explanation.diagnosis is not None:

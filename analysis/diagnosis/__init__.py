@@ -7,6 +7,7 @@ from failmap.analysis.diagnosis.causes import (
     CONTROLS,
     FIX_WORDS,
     REMEDIES,
+    WHERE_TO_LOOK,
     Cause,
     FixName,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "CONTROLS",
     "FIX_WORDS",
     "REMEDIES",
+    "WHERE_TO_LOOK",
     "Cause",
     "Diagnosis",
     "Evidence",

@@ -103,7 +103,8 @@ def _trial(
 
 def _intervention_display(intervention: Intervention) -> str:
     """Return an intervention as text: 'rescue: layer norm, against vanishing in depth'."""
-    name = FIX_WORDS.get(intervention.name, intervention.name.replace("_", " "))
+    chain = intervention.chain.split("+") if intervention.on_top_of else [intervention.name]
+    name = " + ".join(FIX_WORDS.get(one, one.replace("_", " ")) for one in chain)
     against = f", against {intervention.cause.replace('_', ' ')}" if intervention.cause else ""
     return f"{intervention.kind}: {name}{against}"
 

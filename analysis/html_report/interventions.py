@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from failmap.analysis.failure_map import FailureMap
+from failmap.analysis.interventions.chains import chain_lines
 from failmap.analysis.interventions.comparisons import (
     Comparison,
     ablation_comparisons,
@@ -35,9 +36,10 @@ def fixes(run: Run, failure_map: FailureMap) -> dict[str, Any]:
                 "identifier": identifiers.get(cell),
                 "findings": [
                     *(
-                        f"{one.cause.replace('_', ' ')} is {one.status}: {one.reason}"
+                        f"{one.condition}{one.cause.replace('_', ' ')} is {one.status}: {one.reason}"
                         for one in confirmations(tried)
                     ),
+                    *chain_lines(tried),
                     *control_lines(tried),
                 ],
                 "rows": _rows(tried, verdict),

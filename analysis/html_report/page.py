@@ -78,7 +78,7 @@ def render(run: Run, failure_map: FailureMap) -> str:
             for cause, count in cause_counts(failure_map).items()
         ],
         fixes=fixes(run, failure_map),
-        rescue=rescue_command(run),
+        rescue=rescue_command(run) if failure_map.states["fails"] else None,
         steps=next_steps(run, failure_map),
         files=[_text_file(run.copy.config), _text_file(run.copy.provenance)],
         data=script_safe_json(data),

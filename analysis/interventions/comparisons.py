@@ -55,9 +55,10 @@ class Comparison:
         base: What was changed: the index of a recipe (rescue) or the number of a trial (ablation).
         name: Name of the fix, or description of what was removed.
         cause: Cause that the fix was chosen against; '' if none was given.
-        changes: The changed settings by dotted path.
+        changes: The changed settings by dotted path, those of `on_top_of` included.
         pairs: Outcomes before and after.
         num_nonfinite: Number of trials with the change that ended because something was not finite.
+        on_top_of: Fixes that were in effect before and after, as in `Intervention.on_top_of`.
     """
 
     cell: CellKey
@@ -67,16 +68,20 @@ class Comparison:
     changes: dict[str, Any]
     pairs: Pairs
     num_nonfinite: int = 0
+    on_top_of: str = ""
 
     @property
     def words(self) -> str:
-        """Return the name of the change in reports."""
-        return FIX_WORDS.get(self.name, self.name)
+        """Return the name of the change in reports, after those of the fixes that it was added to."""
+        names = [*filter(None, self.on_top_of.split("+")), self.name]
+        return " + ".join(FIX_WORDS.get(name, name) for name in names)
 
 
 #: A cell and a base within it.
 _Base = tuple[CellKey, int]
 _Tried = dict[_Base, list[tuple[TrialRecord, Intervention]]]
+#: The trials before a change, by its base and by the fixes that the base has already.
+_Before = dict[tuple[_Base, str], list[TrialRecord]]
 
 
 def rescue_comparisons(run: Run) -> list[Comparison]:
@@ -91,7 +96,11 @@ def rescue_comparisons(run: Run) -> list[Comparison]:
             before[cell, change.base].append(record)
         elif change.kind == "rescue":
             tried[cell, change.base].append((record, change))
-    return list(_compare(tried, {base: _configured_as_first(records) for base, records in before.items()}))
+    known: _Before = {(base, ""): _configured_as_first(records) for base, records in before.items()}
+    for base, trials in tried.items():
+        for record, change in trials:
+            known.setdefault((base, change.chain), []).append(record)
+    return list(_compare(tried, known))
 
 
 def ablation_comparisons(run: Run, number: int) -> list[Comparison]:
@@ -108,7 +117,7 @@ def ablation_comparisons(run: Run, number: int) -> list[Comparison]:
         return []
     wanted = {_configuration(record) for record in run.records if record.number == number}
     before = [record for record in run.records if _configuration(record) in wanted]
-    return list(_compare(tried, dict.fromkeys(tried, before)))
+    return list(_compare(tried, {(base, ""): before for base in tried}))
 
 
 def by_base(comparisons: Iterable[Comparison]) -> dict[_Base, list[Comparison]]:
@@ -154,21 +163,22 @@ def _tally(outcomes: Iterable[Outcome | None]) -> Tally:
     return Tally(counts["learned"], counts.total(), counts["censored"])
 
 
-def _compare(tried: _Tried, before: dict[_Base, list[TrialRecord]]) -> Iterator[Comparison]:
+def _compare(tried: _Tried, before: _Before) -> Iterator[Comparison]:
     """Yield one comparison per base and change, in the order of their first trials."""
     for base, trials in tried.items():
-        by_name: dict[str, list[tuple[TrialRecord, Intervention]]] = defaultdict(list)
+        by_name: dict[tuple[str, str], list[tuple[TrialRecord, Intervention]]] = defaultdict(list)
         for record, change in sorted(trials, key=lambda trial: trial[0].number):
-            by_name[change.name].append((record, change))
-        for name, mine in by_name.items():
+            by_name[change.on_top_of, change.name].append((record, change))
+        for (on_top_of, name), mine in by_name.items():
             summaries = [record.summary for record, _ in mine if record.summary]
             yield Comparison(
                 *base,
                 name=name,
                 cause=next((change.cause for _, change in mine if change.cause), ""),
                 changes=_common_changes([change.changes for _, change in mine]),
-                pairs=pair(before.get(base, ()), [record for record, _ in mine]),
+                pairs=pair(before.get((base, on_top_of), ()), [record for record, _ in mine]),
                 num_nonfinite=sum(summary.first_nonfinite is not None for summary in summaries),
+                on_top_of=on_top_of,
             )
 
 

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from failmap.analysis.diagnosis import CONTROLS, REMEDIES
+from failmap.analysis.interventions.chains import chain_display
 from failmap.analysis.interventions.comparisons import Comparison
 
 #: The result of one fix. The control at a learning rate of nearly zero only shows whether the loss is finite.
@@ -35,11 +36,18 @@ class Confirmation:
         cause: The cause.
         status: Confirmed, suspected or refuted.
         reason: One sentence with the fixes that decided.
+        on_top_of: Fixes with which the cell failed by this cause, as in `Intervention.on_top_of`.
     """
 
     cause: str
     status: Status
     reason: str
+    on_top_of: str = ""
+
+    @property
+    def condition(self) -> str:
+        """Return 'with layer norm, ' for a cause that a fix brought out, and '' for the others."""
+        return f"with {chain_display(self.on_top_of)}, " if self.on_top_of else ""
 
 
 def verdict(comparison: Comparison) -> Verdict:
@@ -72,11 +80,17 @@ def need(comparison: Comparison) -> Need:
 def confirmations(comparisons: Sequence[Comparison]) -> list[Confirmation]:
     """Return the status of each cause that a fix was chosen against, the one with the most fixes first.
 
+    Causes that showed up after a fix come later, each judged by what was tried on top of that fix.
+
     Args:
         comparisons: All comparisons of one cell and base.
     """
-    causes = Counter(comparison.cause for comparison in comparisons if comparison.cause not in _UNCONFIRMABLE)
-    return [_confirm(cause, comparisons) for cause, _ in causes.most_common()]
+    found = []
+    for on_top_of in dict.fromkeys(["", *(one.on_top_of for one in comparisons)]):
+        mine = [one for one in comparisons if one.on_top_of == on_top_of]
+        causes = Counter(one.cause for one in mine if one.cause not in _UNCONFIRMABLE)
+        found += [replace(_confirm(cause, mine), on_top_of=on_top_of) for cause, _ in causes.most_common()]
+    return found
 
 
 def control_lines(comparisons: Iterable[Comparison]) -> list[str]:

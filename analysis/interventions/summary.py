@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
+from failmap.analysis.interventions.chains import chain_lines
 from failmap.analysis.interventions.comparisons import (
     Comparison,
     Pairs,
@@ -73,15 +74,16 @@ def rescue_csv(run: Run, comparisons: Sequence[Comparison]) -> str:
     """
     rows = []
     for tried in by_base(comparisons).values():
-        status = {found.cause: found.status for found in confirmations(tried)}
+        status = {(found.on_top_of, found.cause): found.status for found in confirmations(tried)}
         for one in tried:
             pairs = one.pairs
             row = {
                 **dict(zip(run.config.map_paths, one.cell, strict=True)),
                 "recipe_index": one.base,
                 "cause": one.cause,
-                "status": status.get(one.cause, ""),
+                "status": status.get((one.on_top_of, one.cause), ""),
                 "fix": one.name,
+                "on_top_of": one.on_top_of,
                 "changes": " ".join(f"{path}={label_text(value)}" for path, value in one.changes.items()),
                 "learned_before": pairs.before.learned,
                 "trials_before": pairs.before.trials,
@@ -107,7 +109,8 @@ def _cell_lines(tried: Sequence[Comparison]) -> Iterator[str]:
     for index, found in enumerate(confirmations(tried)):
         if index == 0 or found.status == "confirmed":
             meaning = f" ({CAUSE_WORDS[found.cause]})" if found.cause in CAUSE_WORDS else ""
-            yield f"{found.cause}{meaning} is {found.status}: {found.reason}"
+            yield f"{found.condition}{found.cause}{meaning} is {found.status}: {found.reason}"
+    yield from chain_lines(tried)
     yield from control_lines(tried)
     best_first = sorted(tried, key=_promise, reverse=True)
     rows = [(one.words, *_numbers(one.pairs), verdict(one)) for one in best_first]

@@ -170,9 +170,11 @@ class Intervention(Checked):
             learned; 'donor' repeats a training and keeps its weights, from which another trial starts.
         name: Name of the fix (`analysis.diagnosis.causes`) or of what was removed; 'as_it_was' if nothing is
             changed, for seeds that were not tried before.
-        changes: The changed settings by dotted path.
+        changes: The changed settings by dotted path, those of `on_top_of` included.
         base: What was changed: a recipe's index in the cell (rescue, donor), or a trial's number (ablation).
         cause: The cause that the fix was chosen against; '' if none was given.
+        on_top_of: Names of the fixes that the base has been given already, the first one first, joined by
+            '+'; '' if it is the base as it was.
     """
 
     kind: Literal["rescue", "ablation", "donor"]
@@ -180,6 +182,12 @@ class Intervention(Checked):
     changes: Values
     base: Whole
     cause: str = ""
+    on_top_of: str = ""
+
+    @property
+    def chain(self) -> str:
+        """Return the names of all fixes in effect, joined as in `on_top_of`."""
+        return f"{self.on_top_of}+{self.name}" if self.on_top_of else self.name
 
 
 @dataclass(frozen=True)

@@ -83,12 +83,13 @@ class Case:
         recipe: Values by path.
         config: Configuration of the base; the seed is replaced.
         base: See `Intervention.base`.
-        intervention: The base's own intervention, if it is one.
+        intervention: The base's own intervention, if it is one: of a rescue the fix that it continues.
         steps: Steps in order, the unchanged base first.
         carried: Steps of other cells in the row, tried here once they have worked there.
         warm_start: Trial to start from; None if no shorter cell learned.
         row: Labels of the cell except the one along x.
-        cause: Cause of its failures; '' for none.
+        cause: Cause whose fixes its ladder has; '' for none.
+        verdict: Cause of most of its failures, which differs from `cause` if no fix of it applies.
         reasons: Lines that explain the case to users.
     """
 
@@ -104,7 +105,15 @@ class Case:
     warm_start: WarmStart | None = None
     row: tuple[tuple[str, Any], ...] = ()
     cause: str = ""
+    verdict: str = ""
     reasons: tuple[str, ...] = ()
+
+    @property
+    def on_top_of(self) -> str:
+        """The fixes that the base of a rescue has already, as in `Intervention.on_top_of`; '' for none."""
+        if self.kind == "ablation" or self.intervention is None:
+            return ""
+        return self.intervention.chain
 
 
 @dataclass(frozen=True)

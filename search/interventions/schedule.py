@@ -48,7 +48,7 @@ class InterventionSchedule:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._num_interventions = 0
-        # By kind, cell, base and name of an intervention, then by seed.
+        # By kind, cell, base and chain of an intervention, then by seed.
         self._tries: dict[tuple[str, Cell, int, str], dict[int, KnownTrial]] = defaultdict(dict)
         self._by_recipe: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
         self._next: NextTrial | None = None
@@ -59,7 +59,7 @@ class InterventionSchedule:
         self._by_recipe[trial.cell, trial.recipe_index].append(trial)
         if (tried := trial.intervention) is not None:
             self._num_interventions += 1
-            self._tries[tried.kind, trial.cell, tried.base, tried.name][trial.seed] = trial
+            self._tries[tried.kind, trial.cell, tried.base, tried.chain][trial.seed] = trial
         self._is_current = False
 
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
@@ -100,6 +100,10 @@ class InterventionSchedule:
         found = (self.progress(case, step) for step in self.steps(case))
         return not any(progress.num_left or progress.num_running for progress in found)
 
+    def has_worked(self, case: Case, step: Step) -> bool:
+        """Return whether a fix worked in its cell: on more than half of its seeds."""
+        return step.is_remedy and 2 * self._tally(case, step).learned > len(self.plan.seeds_of(step))
+
     def cost_spent(self) -> float:
         """Relative cost of the interventions that have ended."""
         return sum(
@@ -135,8 +139,9 @@ class InterventionSchedule:
 
     def _trials(self, case: Case, step: Step) -> Mapping[int, KnownTrial]:
         """Return a step's trials by seed, including the base's own trials for the unchanged base."""
-        own = self._tries.get((case.kind, case.cell, case.base, step.name), {})
-        if step.name != UNCHANGED:
+        chain = _intervention(case, step, step.changes).chain
+        own = self._tries.get((case.kind, case.cell, case.base, chain), {})
+        if step.name != UNCHANGED or case.on_top_of:
             return own
         # Trials of exactly the base's configuration that decide a seed, or will.
         base = {
@@ -206,14 +211,24 @@ class InterventionSchedule:
             for other in self.plan.cases
             if other.row == case.row and other is not case
             for step in (*other.steps, *other.carried)
-            if step.is_remedy and 2 * self._tally(other, step).learned > len(self.plan.seeds_of(step))
+            if self.has_worked(other, step)
         }
 
 
 def _trial(case: Case, step: Step, changes: Changes, seed: int) -> NextTrial:
-    intervention = Intervention(case.kind, step.name, changes, case.base, step.cause)
     config = apply(case.config, {**changes, "seed": seed})
+    intervention = _intervention(case, step, changes)
     return NextTrial(case.cell, case.recipe_index, dict(case.recipe), "intervene", config, intervention)
+
+
+def _intervention(case: Case, step: Step, changes: Changes) -> Intervention:
+    """Return what a trial of a step records; further seeds of a fix that a case continues are that fix's."""
+    if case.kind == "ablation" or case.intervention is None:
+        return Intervention(case.kind, step.name, changes, case.base, step.cause)
+    if step.name == UNCHANGED:
+        return case.intervention
+    together = {**case.intervention.changes, **changes}
+    return Intervention(case.kind, step.name, together, case.base, step.cause, case.on_top_of)
 
 
 def _source_trial(start: WarmStart, seed: int, cause: str) -> NextTrial:

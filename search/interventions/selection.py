@@ -65,7 +65,10 @@ def cells_to_rescue(
         hint = ", and no trial of it failed there"
         if with_failures:
             example = cell_display(with_failures[0])
-            hint = f'; trials failed in {len(with_failures)}, such as cell="{example}"'
+            hint = (
+                ", so there is none to choose without being named; name one to try fixes all the same: "
+                f'trials failed in {len(with_failures)}, such as cell="{example}"'
+            )
         raise UserError(f"run={config.run}: no cell{where} fails by {recipe_name(recipe)}{hint}")
     learning = {cell for cell, state in states.items() if state == "learns"}
     edge = {cell for cell in failing if learning & _neighbours(config, cell)}

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from failmap.analysis.load import Run, load_run
 from failmap.search.allocation.remaining import Eta
@@ -44,9 +45,19 @@ def intervene(
     if session.arguments.plan:
         notice("Nothing was started. Omit plan=true to begin.")
         return DONE
-    ended_by = None
+    deadline, ended_by = deadline_of(config, started), None
     if schedule.next() is not None or any(record.summary is None for record in run.records):
-        schedule, ended_by = _run(session, plan, deadline_of(config, started), console)
+        schedule, ended_by = _run(session, plan, deadline, console)
+    # What was tried may show another cause, whose fixes are then planned on top.
+    while ended_by is None and all(schedule.is_done(case) for case in plan.cases):
+        run = load_run(folder)
+        known, plan = plan.cases, replace(make_plan(session, run), max_trials=plan.max_trials)
+        following = InterventionSchedule(plan)
+        replay(following, config.space, run.records)
+        if following.next() is None:
+            break
+        show_preview(following, config, run.records, console, omitted=known)
+        schedule, ended_by = _run(session, plan, deadline, console)
     report = write_report(config, folder)
     for line in results(report.run):
         notice(line)

@@ -30,7 +30,12 @@ _STEP_NAMES: dict[str, str] = {UNCHANGED: "unchanged", **FIX_WORDS}
 
 def step_display(step: Step) -> str:
     """Name a step: 'layer norm', 'unchanged'."""
-    return _STEP_NAMES.get(step.name, step.name)
+    return step_name(step.name)
+
+
+def step_name(name: str) -> str:
+    """Return the words for the name of a step, a fix or an ablation."""
+    return _STEP_NAMES.get(name, name)
 
 
 def changes_display(step: Step) -> str:
@@ -51,7 +56,8 @@ def case_display(case: Case) -> list[str]:
     """Name a case in parts: ['depth 5', 'sequence length 100'], or ['trial 12']."""
     if case.kind == "ablation":
         return [f"trial {case.base}"]
-    return [setting_display(path, label) for path, label in reversed(case.cell.labels)]
+    fixes = [f"with {step_name(name)}" for name in case.on_top_of.split("+") if name]
+    return [*(setting_display(path, label) for path, label in reversed(case.cell.labels)), *fixes]
 
 
 #: Width of a column, and maximum width of the step names.
@@ -151,12 +157,19 @@ def replay(allocation: Allocation, space: Space, records: Sequence[TrialRecord])
 
 
 def show_preview(
-    schedule: InterventionSchedule, config: RunConfig, records: Sequence[TrialRecord], console: Console
+    schedule: InterventionSchedule,
+    config: RunConfig,
+    records: Sequence[TrialRecord],
+    console: Console,
+    omitted: Sequence[Case] = (),
 ) -> None:
-    """Print the remaining steps of a schedule that has all recorded trials."""
+    """Print the remaining steps of a schedule that has all recorded trials, except for cases shown before."""
     # Measured times of this run are better estimates than a nominal second of training.
     factor = seconds_per_cost(records) or machine_factor()
+    shown_before = {(case.cell, case.on_top_of) for case in omitted}
     for case in schedule.plan.cases:
+        if (case.cell, case.on_top_of) in shown_before:
+            continue
         console.print(Text(", ".join(case_display(case)), style="bold"))
         for line in case.reasons:
             console.print(Text(f"  {line}"), soft_wrap=True)

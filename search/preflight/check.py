@@ -116,6 +116,7 @@ class Finding:
         unit: Unit of `value`.
         advice: What to try, in one line; empty if the check passed.
         details: Further numbers by name, such as one for each layer.
+        settings: The settings that the advice names, as in 'task.padding=trim', the best first.
     """
 
     status: Status
@@ -124,6 +125,7 @@ class Finding:
     unit: str
     advice: str = ""
     details: Mapping[str, float] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
 
     @property
     def settings(self) -> tuple[tuple[str, str], ...]:
@@ -163,9 +165,14 @@ def remedies(config: TrialConfig, *candidates: str) -> str:
         config: The trial's configuration.
         candidates: Settings such as 'model.residual=true', dropped if the trial has no such key, or text.
     """
+    known = supported_settings(config, *candidates)
+    return ", or ".join(text for text in candidates if "=" not in text or text in known)
+
+
+def supported_settings(config: TrialConfig, *candidates: str) -> tuple[str, ...]:
+    """Return the candidates that are settings of the trial's task and network, without mere text."""
     schema = Schema([config.task.name], [config.model.name])
-    supported = [text for text in candidates if "=" not in text or text.partition("=")[0] in schema]
-    return ", or ".join(supported)
+    return tuple(text for text in candidates if "=" in text and text.partition("=")[0] in schema)
 
 
 class TimeLimitError(Exception):

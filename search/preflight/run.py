@@ -56,6 +56,8 @@ FILE_CHECKS = (
     Check("simple_forecasts", simple_forecasts, 4),
     Check("season", season, 4),
 )
+#: Checks that train a network, fit predictors or compare whole data sets.
+_SLOW_CHECKS = {"overfitting", "baselines", "duplicates"}
 
 #: Time limit of a full preflight, so that it ends within a minute of its start.
 TOTAL_SECONDS = 50.0
@@ -64,6 +66,8 @@ MIN_TRAINING_SECONDS, MAX_TRAINING_SECONDS, _TRAINING_SHARE = 1.0, 6.0, 0.5
 
 #: Limits of a brief preflight: trials, seconds after which no trial is started, and seconds for each trial.
 MAX_BRIEF_TRIALS, BRIEF_SECONDS, BRIEF_TRIAL_SECONDS = 4, 1.0, 1.0
+#: Time limit of the checks of one trial before a rescue; most trials take tenths of a second.
+UNTRAINED_SECONDS = 5.0
 #: Seconds of one update on a nominal core above which a brief preflight skips a trial.
 MAX_UPDATE_SECONDS = 2.0
 #: Seconds for the checks of a file in a brief preflight, beside those of the trial.
@@ -132,6 +136,26 @@ def check_trial(subject: Subject, checks: Sequence[Check], deadline: float) -> T
     return TrialReport(
         trial_name(subject.config), subject.config, findings, not_checked, monotonic() - started
     )
+
+
+def check_untrained(config: TrialConfig, num_threads: int) -> list[Finding]:
+    """Return what the checks that need no training find on one trial; nothing if it cannot be built.
+
+    Args:
+        config: The trial's configuration.
+        num_threads: Threads of torch, as in trials.
+    """
+    if relative_cost(config) / config.train.max_updates > MAX_UPDATE_SECONDS:
+        return []
+    with _trial_settings(num_threads):
+        try:
+            subject = Subject(config, max_products=_BRIEF_MAX_PRODUCTS)
+        except Exception:
+            # A task or a network may raise anything while it is built; its trials say what.
+            return []
+        checks = [*_file_checks(config), *(check for check in CHECKS if check.name not in _SLOW_CHECKS)]
+        report = check_trial(subject, checks, monotonic() + UNTRAINED_SECONDS)
+    return list(report.findings.values())
 
 
 def _build_and_check(config: TrialConfig, training_seconds: float, deadline: float) -> TrialReport:

@@ -100,6 +100,7 @@ def test_csv_has_one_row_per_fix(rescued_run: Run) -> None:
         "cause": "vanishing_in_depth",
         "status": "confirmed",
         "fix": "layer_norm",
+        "on_top_of": "",
         "changes": "model.layer_norm=true",
         "learned_before": "0",
         "trials_before": "5",

@@ -30,6 +30,7 @@ VARIANTS: tuple[dict[str, dict[str, Any]], ...] = (
     {"task": {"supervision": "every_step"}, "train": {"schedule": "one_cycle", "warmup_updates": 100}},
     {"task": {"length_distribution": "curriculum"}, "train": {"clip_norm": 0.5, "clip_value": 0.1}},
     {"task": {"normalise": False}},
+    {"task": {"target": "forecasting", "sequence_length": 5}},
     {"output": {"activation": "sigmoid"}},
     {"output": {"activation": "sigmoid", "loss": "bce"}},
     {"output": {"activation": "tanh", "loss": "mse"}},

@@ -6,14 +6,18 @@ from typing import Any, get_args
 import pytest
 
 from failmap.analysis.diagnosis.causes import FIX_WORDS, REMEDIES, FixName
-from failmap.datasets.config import TASK_CONFIGS
+from failmap.datasets.config import TASK_CONFIGS, ArrayFileConfig
 from failmap.models.config import MODEL_CONFIGS
-from failmap.search.interventions.fixes import FIXES, changes_of
+from failmap.search.interventions.fixes import FIXES, changes_of, named_fix
 from failmap.search.interventions.plan import apply
 from failmap.search.trial.config import TrialConfig
 
 #: Fixes that can be applied more than once.
-REPEATABLE = {"lower_rate", "higher_rate", "larger_batch", "wider", "more_updates"}
+REPEATABLE = {"lower_rate", "higher_rate", "larger_batch", "wider", "narrower", "more_updates"}
+#: Fixes that depend on more than the configuration: on another trial, or on what a check of the data finds.
+BY_MORE = {"start_shorter", "lengths", "one_hot"}
+#: Fixes that set one key of array files.
+SETTING_OF = {"last_value_added": "forecast", "differences": "differences"}
 MakeTrial = Callable[..., TrialConfig]
 
 SIGMOID_BCE = {"activation": "sigmoid", "loss": "bce"}
@@ -38,7 +42,8 @@ def test_fix_changes_only_its_paths(
         changes = changes_of(name, trial)
         assert differing_paths(trial, apply(trial, changes)) == set(changes)
         num_applied += bool(changes)
-    assert (num_applied > 0) == (name != "start_shorter")
+    is_offered = SETTING_OF.get(name, "path") in ArrayFileConfig.model_fields
+    assert (num_applied > 0) == (is_offered and name not in BY_MORE)
 
 
 @pytest.mark.parametrize("name", sorted(FIXES.keys() - REPEATABLE))
@@ -135,6 +140,33 @@ def test_applied_fix_does_not_apply_again(name: FixName, every_trial: list[Trial
             {"task": {"name": "array_file", "normalise": False}},
             {"task.normalise": True},
         ),
+        ("tanh", {"model": {"name": "rnn", "nonlinearity": "relu"}}, {"model.nonlinearity": "tanh"}),
+        ("tanh", {"model": {"name": "rnn"}}, {}),
+        ("tanh", {}, {}),
+        ("standardised_targets", {}, {"output.target_range": "standardised"}),
+        ("standardised_targets", {"output": {"activation": "sigmoid"}}, {}),
+        ("standardised_targets", {"output": {"target_range": "zero_one"}}, {}),
+        ("standardised_targets", {"task": {"name": "parity"}}, {}),
+        (
+            "standardised_targets",
+            {"task": {"name": "array_file", "target": "regression", "normalise": False}},
+            {"output.target_range": "standardised"},
+        ),
+        ("standardised_targets", {"task": {"name": "array_file", "target": "regression"}}, {}),
+        ("last_value_added", {}, {}),
+        ("last_value_added", {"task": {"name": "array_file"}}, {}),
+        ("differences", {"task": {"name": "array_file", "target": "regression"}}, {}),
+        ("regularised", {}, {"train.optimizer": "adamw", "train.weight_decay": 0.1}),
+        (
+            "regularised",
+            {"model": {"depth": 2}, "train": {"optimizer": "sgd"}},
+            {"model.dropout": 0.3, "train.weight_decay": 1e-3},
+        ),
+        ("regularised", {"train": {"optimizer": "rprop"}}, {}),
+        ("regularised", {"train": {"optimizer": "adamw", "weight_decay": 0.5}}, {}),
+        ("narrower", {}, {"model.hidden_size": 16}),
+        ("narrower", {"model": {"hidden_size": 1}}, {}),
+        ("narrower", {"model": {"depth": 2, "widths": "64-32"}}, {"model.widths": "32-16"}),
         ("wider", {}, {"model.hidden_size": 64}),
         ("wider", {"model": {"depth": 2, "widths": "64-32"}}, {"model.widths": "128-64"}),
         ("wider", {"model": {"start_from": "short/3"}}, {}),
@@ -154,6 +186,15 @@ def test_changes_of_a_fix(
     make_trial: MakeTrial, name: FixName, given: dict[str, dict[str, Any]], changes: dict[str, Any]
 ) -> None:
     assert changes_of(name, make_trial(**given)) == changes
+
+
+def test_setting_that_a_check_names_is_a_fix(make_trial: MakeTrial) -> None:
+    trial = make_trial(model={"depth": 2}, output={"activation": "sigmoid"})
+    assert named_fix("model.residual", True, trial) == ("residual", {"model.residual": True})
+    assert named_fix("output.activation", "none", trial) == ("output_head", {"output.activation": "none"})
+    assert named_fix("model.depth", 3, trial) is None, "no fix"
+    assert named_fix("model.residual", False, trial) is None, "the opposite of a fix"
+    assert named_fix("task.one_hot", "day", trial) is None, "this task lacks it"
 
 
 def test_fix_by_which_chance_could_learn_does_not_apply(make_trial: MakeTrial) -> None:

@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 
 from failmap.analysis.diagnosis import CAUSES, CONTROLS, REMEDIES, Cause
+from failmap.search.interventions.ladder import ladder
 from failmap.search.interventions.plan import START_SHORTER, Plan, Step, WarmStart
-from failmap.search.interventions.rescue_plan import ladder
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 
@@ -91,3 +91,39 @@ def test_zero_rate_control_takes_one_seed_and_few_updates(make_trial: MakeTrial)
 def test_cost_of_a_step(make_trial: MakeTrial) -> None:
     steps = {step.name: step for step in ladder(make_trial(), "too_slow", (), None)}
     assert steps["more_updates"].cost == pytest.approx(4 * steps["higher_rate"].cost)
+
+
+def test_named_fixes_come_first_and_one_of_another_cause_is_the_control(make_trial: MakeTrial) -> None:
+    config = make_trial(output={"activation": "sigmoid"})
+    named = [("output_head", {"output.activation": "none"})]
+    steps = ladder(config, "too_slow", (), None, named=named)
+    assert names(steps) == ["output_head", "more_updates", "higher_rate"]
+    assert negative_controls(steps, "too_slow") == [("output_head", "unreachable_output")]
+
+
+def test_named_fix_of_the_cause_is_followed_by_a_control(make_trial: MakeTrial) -> None:
+    config = make_trial(model={"depth": 3})
+    named = [("layer_norm", {"model.layer_norm": True})]
+    steps = ladder(config, "vanishing_in_depth", (), None, named=named)
+    assert names(steps)[:3] == ["layer_norm", "chrono", "residual"]
+    assert negative_controls(steps, "vanishing_in_depth") == [("chrono", "vanishing_in_time")]
+
+
+@pytest.mark.parametrize(
+    ("needed", "updates"),
+    [(None, 6000), (1600, 3000), (3200, 4000), (3210, 4050), (1e9, 12_000)],
+)
+def test_more_updates_follow_the_pace(make_trial: MakeTrial, needed: float | None, updates: int) -> None:
+    steps = ladder(make_trial(), "too_slow", (), None, updates_needed=needed)
+    assert steps[0].changes == {"train.max_updates": updates}
+
+
+def test_relu_that_explodes_is_clipped_then_bounded(make_trial: MakeTrial) -> None:
+    config = make_trial(model={"name": "rnn", "nonlinearity": "relu"})
+    own = [
+        step.name for step in ladder(config, "exploding_gradient", (), None) if step.cause != "oscillating"
+    ]
+    assert own[0] == "clip"
+    assert "tanh" in own[:3]
+    bounded = make_trial(model={"name": "rnn"})
+    assert "tanh" not in names(ladder(bounded, "exploding_gradient", (), None))

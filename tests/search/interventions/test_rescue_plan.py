@@ -96,7 +96,7 @@ def test_most_frequent_cause_decides_the_steps(run: RunFolder) -> None:
     assert case.reasons[0].startswith("diverged in ")
     assert "loss" in case.reasons[1]
     first, second, control, *others = case.steps
-    assert (first.name, second.name) == (UNCHANGED, "lower_rate")
+    assert (first.name, second.name) == (UNCHANGED, "clip")
     assert control.cause not in ("diverged", "")
     assert {step.cause for step in others} == {"diverged"}
 
