@@ -30,6 +30,8 @@ class SessionNote:
         versions: Versions of Python and of the packages that affect results, by name.
         files: The user's files that trials read, by path.
         started, ended: ISO 8601 with zone; `ended` is None for a session that was killed, or still runs.
+        ended_by: 'finished', 'time', 'interrupt', 'request' or 'fault'; None where `ended` is, and for
+            sessions of earlier versions.
     """
 
     code: str = ""
@@ -38,6 +40,7 @@ class SessionNote:
     files: dict[str, FileNote] = field(default_factory=dict)
     started: str | None = None
     ended: str | None = None
+    ended_by: str | None = None
 
 
 @dataclass(frozen=True)

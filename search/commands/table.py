@@ -1,5 +1,6 @@
 """The table of commands: what `failmap NAME` and `python -m search.NAME` run."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from failmap.search.commands.help import HelpPage
 
 _HELP = {"--help", "-h"}
+#: The exit status after Ctrl-C.
+_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,11 @@ def main(name: str | None = None) -> None:
     Args:
         name: The command; the first argument if None.
     """
-    sys.exit(run_program(_run_any if name is None else COMMANDS[name].run, sys.argv[1:]))
+    status = run_program(_run_any if name is None else COMMANDS[name].run, sys.argv[1:])
+    if status == _INTERRUPTED:
+        # All of ours is closed, and the interpreter takes seconds to take torch and Ray apart.
+        os._exit(status)
+    sys.exit(status)
 
 
 def _run_any(arguments: Sequence[str]) -> int:

@@ -67,10 +67,13 @@ class InterventionView(TerminalView):
         schedule: Schedule of the session with all trials of earlier ones.
         eta: Estimates when the session ends by itself.
         console: Console to draw on.
+        started: Start of the program by time.monotonic; now by default.
     """
 
-    def __init__(self, schedule: InterventionSchedule, eta: Eta, console: Console) -> None:
-        super().__init__(console)
+    def __init__(
+        self, schedule: InterventionSchedule, eta: Eta, console: Console, started: float | None = None
+    ) -> None:
+        super().__init__(console, started)
         self.schedule = schedule
         self.eta = eta
 
