@@ -1,5 +1,6 @@
 """The provenance of a run: code, versions, hardware and files of each session, in provenance.json."""
 
+import getpass
 import json
 import os
 import platform
@@ -49,6 +50,7 @@ def begin_session(
     code = describe_code(code_root)
     digest = blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
     session: dict[str, Any] = {
+        "user": _user(),
         "command": [redact(argument) for argument in command],
         "code": digest,
         "versions": versions(),
@@ -209,6 +211,14 @@ def _gpu_names() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return listed.stdout.splitlines()
+
+
+def _user() -> str:
+    """Return the name of the user, or the number where the system has no name for it, as in containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
 
 
 def _time(seconds_ago: float = 0.0) -> str:

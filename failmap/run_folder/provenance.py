@@ -25,6 +25,7 @@ class SessionNote:
     """One session of a run, as far as others read it; `search.provenance` writes more.
 
     Attributes:
+        user: Who started it; '' for sessions of earlier versions.
         code: Digest of the code; '' if unknown.
         command: The program and its arguments.
         versions: Versions of Python and of the packages that affect results, by name.
@@ -34,6 +35,7 @@ class SessionNote:
             sessions of earlier versions.
     """
 
+    user: str = ""
     code: str = ""
     command: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)

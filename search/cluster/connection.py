@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,12 +33,12 @@ class _RayProcess(subprocess.Popen[bytes]):
     signals, and unblock SIGTERM (see `search.trial.process.PreemptionFlag`).
     """
 
-    def __init__(self, *arguments: Any, preexec_fn: Callable[[], None], **options: Any) -> None:
+    def __init__(self, command: Sequence[str], preexec_fn: Callable[[], None], **options: Any) -> None:
         def prepare() -> None:
             preexec_fn()
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
 
-        super().__init__(*arguments, preexec_fn=prepare, start_new_session=True, **options)
+        super().__init__(command, preexec_fn=prepare, start_new_session=True, **options)
 
     def terminate(self) -> None:
         """Kill the process, as the death of the driver does: it holds nothing that is needed later."""

@@ -67,6 +67,7 @@ COMMANDS = {
         Command("resume", "running", "continue a run"),
         Command("status", "reading", "show the progress of runs", has_json=True),
         Command("stop", "stop", "ask the driver of a run to save and end"),
+        Command("delete", "delete", "delete a run"),
         Command("check", "check", "check trials before they are trained", has_json=True),
         Command("rescue", "interventions", "try fixes in the cells that fail"),
         Command("ablate", "interventions", "find what a recipe that learned depends on"),

@@ -14,7 +14,7 @@ from failmap.search.config import RunConfig
 from failmap.search.shards import Shard
 from failmap.search.terminal.map_table import map_picture
 from failmap.search.terminal.messages import error_lines
-from failmap.search.terminal.view import TerminalView
+from failmap.search.terminal.view import SEPARATOR, TerminalView
 
 #: Errors of trials in the picture; the summary and `failmap status` have more.
 _MAX_ERRORS = 2
@@ -56,7 +56,7 @@ class LiveView(TerminalView):
     def picture(self) -> RenderableType:
         """Return the map so far, as much of it as fits above its line."""
         # One line is left to the prompt.
-        below = len(Text(self.line()).wrap(self.console, self.console.width))
+        below = len(self.wrapped(self.line()).wrap(self.console, self.console.width))
         errors = self._error_lines()
         picture = self._picture(self.console.height - 1 - below - len(errors))
         return Group(picture, *errors) if errors else picture
@@ -85,7 +85,7 @@ class LiveView(TerminalView):
             f"{(ended - self.ended_before) / max(monotonic() - self.training_since, 1) * 60:.0f} trials/min",
             "no estimate of the time left" if left is None else f"{duration_display(left)} left",
         ]
-        return " · ".join(parts)
+        return SEPARATOR.join(parts)
 
     def _picture(self, height: int | None = None) -> RenderableType:
         return map_picture(self.config, self.costs, self.known.by_cell, self.console.width, height)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Self, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.control import Control
 from rich.live import Live
@@ -16,6 +17,8 @@ from failmap.run_folder.errors import printable
 
 #: Seconds between two lines on a pipe, and between two pictures in a terminal.
 PLAIN_SECONDS, PICTURE_SECONDS = 5.0, 0.25
+#: Between the parts of a line.
+SEPARATOR = " · "
 #: Lines above the picture that are repeated after the terminal's size has changed.
 _NUM_RECENT = 6
 
@@ -71,11 +74,23 @@ class TerminalView(ABC):
             if self.console.size != self._size:
                 self._size = self.console.size
                 self._redraw()
-            self._live.update(Group(self.picture(), Text(self.line())), refresh=True)
+            self._live.update(Group(self.picture(), self.wrapped(self.line())), refresh=True)
 
     def print_wrapped(self, line: str) -> None:
-        """Print a line, in a terminal broken between words; on a pipe it stays one line."""
-        self.console.print(Text(line), soft_wrap=not self.console.is_terminal)
+        """Print a line, in a terminal broken between its parts; on a pipe it stays one line."""
+        text = self.wrapped(line) if self.console.is_terminal else Text(line)
+        self.console.print(text, soft_wrap=not self.console.is_terminal)
+
+    def wrapped(self, line: str) -> Text:
+        """Return a line of parts, broken where one of them does not fit, and not between '4' and 's'."""
+        lines: list[str] = []
+        for part in line.split(SEPARATOR):
+            longer = f"{lines[-1]}{SEPARATOR}{part}" if lines else part
+            if lines and cell_len(longer) <= self.console.width:
+                lines[-1] = longer
+            else:
+                lines.append(part)
+        return Text("\n".join(lines))
 
     def _new_live(self) -> Live:
         return Live(console=self.console, auto_refresh=False)
@@ -116,13 +131,16 @@ class SafeConsole(Console):
         In a terminal it is broken between words, but for indented lines: these are commands to be copied.
         """
         self._recent.append(line)
-        for part in line.split("\n"):
-            self.print(Text(part), soft_wrap=part.startswith("  ") or not self.is_terminal)
+        self._print_parts(line)
 
     def print_recent(self) -> None:
         """Print the last lines again."""
-        for line in [*self._recent]:
-            self.print_line(line)
+        for line in self._recent:
+            self._print_parts(line)
+
+    def _print_parts(self, line: str) -> None:
+        for part in line.split("\n"):
+            self.print(Text(part), soft_wrap=part.startswith("  ") or not self.is_terminal)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render with escaped text; all text passes here, table cells included, but not rich's own codes."""
