@@ -1,6 +1,5 @@
 """The commands that run a search on a cluster from another machine: `submit` and `manifest`."""
 
-import shlex
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -24,7 +23,10 @@ def submit(arguments: Sequence[str]) -> int:
     shipped. The same command follows the job while it runs, and continues the run after the job has ended.
     Ctrl-C stops following; the run continues.
 
-    Exit status: the job's; 0 with follow=false; 130 after Ctrl-C; 2 for a mistake in the arguments.
+    A job that runs with other arguments is not changed, and this is refused. What ends a job before it
+    begins, such as a cluster without a package that a run needs, is shown with follow=false, too.
+
+    Exit status: the job's; 0 with follow=false if it began; 130 after Ctrl-C; 2 for a mistake in the arguments.
     """
     problems: list[str] = []
     read = parse_arguments(arguments, problems)
@@ -57,16 +59,16 @@ def submit(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="failmap-submit-") as name:
         folder = Path(name)
         shipped = ship(job_arguments(arguments, _OWN_KEYS), folder)
-        entrypoint = shlex.join(
-            ["python", "-m", "failmap", "run", *shipped, "cluster.address=auto", "resume=true"]
-        )
+        words = [*shipped, "cluster.address=auto", "resume=true"]
         size = megabytes(folder)
-        job = jobs.submit(job_stem(config.run, config.storage), entrypoint, folder)
+        job = jobs.submit(job_stem(config.run, config.storage), words, folder)
     state = f"submitted as {job.id}, with {size:.1f} MB of code" if job.is_new else f"is running as {job.id}"
     console.print(Text(f"run {config.run} {state}"), soft_wrap=True)
     where = [f"run={config.run}", f"storage={config.storage}"]
     next_commands = f"  {command_line('status', *where)}\n  {command_line('stop', *where)}"
     if not is_followed:
+        if (status := jobs.wait_for_begin(job.id, console.print_line)) is not None:
+            return status
         console.print(Text(next_commands), soft_wrap=True)
         return 0
     try:

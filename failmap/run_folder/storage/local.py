@@ -19,9 +19,9 @@ from failmap.run_folder.storage.bounded_files import (
 )
 from failmap.run_folder.storage.location import AnyPath
 
-#: Runs contain data of their owner: others can neither read nor change them unless the owner allows it. What is
-#: made in a folder with the set-group-ID bit, by which Unix marks what a group shares, gives the group the
-#: folder's rights.
+#: Runs contain data of their owner: others can neither read nor change them unless the owner allows it, by
+#: the set-group-ID bit of the storage. Unix marks by it what a group shares: the group gets the folder's
+#: rights to whatever is made in it.
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
@@ -53,7 +53,7 @@ class LocalFiles:
         handle, temporary = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                _share(handle, Path(str(path.parent)))
+                _share(Path(temporary))
                 file.write(content)
                 if survives_power_loss:
                     file.flush()
@@ -66,7 +66,7 @@ class LocalFiles:
     def create(self, path: AnyPath, content: bytes) -> bool:
         """Write a temporary file next to it, then link: whoever finds the file finds all of it."""
         with tempfile.NamedTemporaryFile(dir=str(path.parent), prefix=f".{path.name}.") as file:
-            _share(file.fileno(), Path(str(path.parent)))
+            _share(Path(file.name))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -119,7 +119,7 @@ class LocalLog:
         self.torn_bytes = cut_torn_line(self.path)
         if not self.path.exists():
             self.path.touch(mode=FILE_MODE)
-            _share(self.path, self.path.parent)
+            _share(self.path)
         self._whole_bytes: int | None = None
 
     def lines(self) -> Iterator[bytes]:
@@ -182,13 +182,13 @@ def _make_folders(path: Path) -> None:
         _make_folders(path.parent)
         with suppress(FileExistsError):
             path.mkdir(mode=FOLDER_MODE)
-            _share(path, path.parent)
+            _share(path)
 
 
-def _share(made: Path | int, folder: Path) -> None:
-    """Give the group its rights in a shared folder to what was made there, a path or an open file."""
-    shared = folder.stat().st_mode
+def _share(made: Path) -> None:
+    """Give the group its rights in a shared folder to what was made there."""
+    shared = made.parent.stat().st_mode
     if shared & stat.S_ISGID:
-        mode = os.stat(made).st_mode
+        mode = made.stat().st_mode
         rights = stat.S_IRWXG if stat.S_ISDIR(mode) else stat.S_IRGRP | stat.S_IWGRP
-        os.chmod(made, stat.S_IMODE(mode) | shared & rights)
+        made.chmod(stat.S_IMODE(mode) | shared & rights)
