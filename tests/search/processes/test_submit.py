@@ -23,6 +23,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.search.cluster.check_packages import OTHER_NAMES, REQUIRED, missing_packages
 from failmap.search.cluster.job_package import PACKAGE, code_environment, ship
 from failmap.search.commands.clusters import submit as main
+from failmap.search.loading import load, to_yaml
 from failmap.search.provenance import describe_code
 from tests.search.long_runs import ENDLESS, NO_LIMIT
 from tests.search.processes.conftest import ROOT, Driver
@@ -156,6 +157,19 @@ def test_mistakes_are_reported_before_anything_is_sent(arguments: list[str], pro
     with pytest.raises(UserError) as raised:
         main(["space=smoke", *arguments])
     assert problem in str(raised.value)
+
+
+def test_taken_name_with_another_configuration_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    where = ["space=smoke", f"storage={tmp_path}", "run=taken"]
+    folder = RunFolder(tmp_path / "taken")
+    folder.path.mkdir()
+    folder.config.write_text(to_yaml(load(where)))
+    nowhere = "cluster.address=http://127.0.0.1:9"
+    with pytest.raises(UserError, match="exists already") as refused:
+        main([*where, nowhere, "train.clip_norm=1.0"])
+    assert any(problem.startswith("train.clip_norm") for problem in refused.value.problems)
+    with pytest.raises(UserError, match="no Ray dashboard"):
+        main([*where, nowhere, "budget.minutes=3"])
 
 
 def _package_files() -> set[str]:
