@@ -114,10 +114,10 @@ def test_job_lifecycle(head: Head, start: Start, tmp_path: Path, monkeypatch: py
     again = submitted(*words, "follow=false")
     assert "run job is running as failmap-job-" in again.output
 
-    other = start("search.submit", *words, "seed=5")
+    other = start("search.submit", *words, "cluster.retries.lost=4")
     assert other.end() == 2
     assert "is running with other arguments" in other.output
-    assert "would get seed=5" in other.output
+    assert "would get cluster.retries.lost=4" in other.output
 
     stop = start("search.stop", *where)
     assert stop.end() == 0, stop.output
