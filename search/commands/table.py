@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -90,6 +91,8 @@ def main(name: str | None = None) -> None:
     status = run_program(_run_any if name is None else COMMANDS[name].run, sys.argv[1:])
     if status == _INTERRUPTED:
         # All of ours is closed, and the interpreter takes seconds to take torch and Ray apart.
+        with suppress(OSError):
+            sys.stdout.flush()
         os._exit(status)
     sys.exit(status)
 
