@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from time import monotonic
 
 from failmap.analysis.failure_map import why_line
 from failmap.analysis.load import load_run
@@ -10,21 +12,39 @@ from failmap.analysis.next_steps import next_steps
 from failmap.analysis.reporting import Report, build
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
+from failmap.run_folder.wording import duration_display
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
 from failmap.search.allocation.remaining import write_costs
 from failmap.search.cluster.environment import prepare_ray
-from failmap.search.config import RunConfig
+from failmap.search.config import Cluster, RunConfig
 from failmap.search.input_checks import states_of_files
 from failmap.search.loading import to_yaml
 from failmap.search.new_run import report_disk_errors, resume_command
 from failmap.search.provenance import begin_session, end_session
+from failmap.search.shutdown import interrupted_by_signals
 from failmap.search.study import Study
 from failmap.search.terminal.live import LiveView
-from failmap.search.terminal.view import SafeConsole
+from failmap.search.terminal.messages import error_lines
+from failmap.search.terminal.view import SafeConsole, TerminalView
 
 #: Exit statuses. DONE also after `search.stop`, so that no cluster restarts the search; INTERRUPTED after
 #: Ctrl-C or SIGTERM, as shells report SIGINT.
 DONE, INTERRUPTED = 0, 130
+#: The part of the time limit from which on the time of the start is worth a word.
+_LARGE_SHARE = 0.25
+
+
+@dataclass
+class Session:
+    """A session of a run.
+
+    Attributes:
+        study: The run's study, open.
+        ended_by: How the session ended, for the provenance; a fault until its trials have ended otherwise.
+    """
+
+    study: Study
+    ended_by: str = "fault"
 
 
 def drive(
@@ -44,7 +64,8 @@ def drive(
     """
     notice = console.print_line
     deadline = deadline_of(config, started)
-    with open_session(config, folder, command=command, notice=notice) as study:
+    with open_session(config, folder, command=command, notice=notice, started=started) as session:
+        study = session.study
         with report_disk_errors(folder):
             # A resume may have changed the configuration, which only the holder of the lease may write.
             write_atomically(folder.config, to_yaml(config))
@@ -52,24 +73,51 @@ def drive(
                 # For readers that do not know the search's order.
                 cells = [cell.as_dict() for cell in shard_cells(config)]
                 write_atomically(folder.own_cells, json.dumps(cells))
-        prepare_ray(config.cluster)
+        join_ray(config.cluster, notice)
         # Importing Ray takes seconds, so all checks of the configuration come first.
         from failmap.search.executor import execute
 
-        with LiveView(config, study.known, deadline, console) as view:
+        with LiveView(config, study.known, deadline, console, started) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
+            session.ended_by = ended_by or "finished"
 
     view.show_map()
+    for line in error_lines(study.known.errors()):
+        notice(line)
     report = write_report(config, folder)
     if why := why_line(report.failure_map):
         notice(why)
     if ended_by in ("interrupt", "request"):
         notice(f"Stopped; running trials are saved. Resume with\n  {resume_command(folder)}")
     else:
+        if spent := _budget_line(config, ended_by, view, study.known.outcomes().total()):
+            notice(spent)
         for purpose, next_command in next_steps(report.run, report.failure_map):
             notice(f"{purpose}\n  {next_command}")
     notice(f"report: {report.page}")
     return INTERRUPTED if ended_by == "interrupt" else DONE
+
+
+def join_ray(cluster: Cluster, notice: Callable[[str], None]) -> None:
+    """Announce the start of Ray, which takes seconds, and prepare it. Raises UserError as `prepare_ray`."""
+    local = "starting Ray on this machine" + ("" if cluster.cpus is None else f", on {cluster.cpus} CPUs")
+    notice(local if cluster.address == "local" else f"joining the Ray cluster at {cluster.address}")
+    prepare_ray(cluster)
+
+
+def _budget_line(config: RunConfig, ended_by: str | None, view: TerminalView, num_trials: int) -> str | None:
+    """Return the line that says that the budget ended a session, and what start-up took of a short one."""
+    budget = config.budget
+    if ended_by == "time" and budget.minutes is not None:
+        line = f"budget spent: budget.minutes={budget.minutes:g}"
+        seconds = view.seconds_until_training
+        if seconds is None or seconds > _LARGE_SHARE * budget.minutes * 60:
+            took = duration_display(monotonic() - view.started if seconds is None else seconds)
+            line += f", of which starting took {took}"
+        return line
+    if budget.trials is not None and num_trials >= budget.trials:
+        return f"budget spent: budget.trials={budget.trials}"
+    return None
 
 
 def deadline_of(config: RunConfig, started: float) -> float | None:
@@ -84,8 +132,9 @@ def open_session(
     *,
     command: Sequence[str],
     notice: Callable[[str], None],
+    started: float,
     allocation: Allocation | None = None,
-) -> Iterator[Study]:
+) -> Iterator[Session]:
     """Open the run's study under its lease, and record the session in its provenance.
 
     Args:
@@ -93,23 +142,28 @@ def open_session(
         folder: The run's folder, which exists.
         command: The user's command line.
         notice: Receives every repair and warning.
+        started: The program's start on the clock of time.monotonic.
         allocation: Decides which trial is next; the map's allocation by default.
 
     Raises:
         UserError: For example, another driver is running or the disk is full.
     """
-    with closing(Study.open(config, folder, notice, allocation)) as study:
+    with interrupted_by_signals(), closing(Study.open(config, folder, notice, allocation)) as study:
         files = states_of_files(config.space)
         with report_disk_errors(folder):
-            for warning in begin_session(folder, command, files=files):
+            for warning in begin_session(folder, command, files=files, seconds_ago=monotonic() - started):
                 notice(f"warning: {warning}")
+        session = Session(study)
         try:
-            yield study
+            yield session
+        except KeyboardInterrupt:
+            session.ended_by = "interrupt"
+            raise
         finally:
             # If another driver has taken the run over, the last session in its provenance is that driver's.
             if study.holds_lease:
                 with report_disk_errors(folder):
-                    end_session(folder)
+                    end_session(folder, session.ended_by)
 
 
 def write_report(config: RunConfig, folder: RunFolder) -> Report:

@@ -18,15 +18,23 @@ from ray.tune.search import Searcher
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import parse_location
+from failmap.run_folder.wording import quantity
 from failmap.search.cluster.connection import connected
 from failmap.search.cluster.resources import Slots, trial_resources
 from failmap.search.cluster.trial_failures import TrialFailures
 from failmap.search.config import RunConfig
-from failmap.search.shutdown import Shutdown, shutdown_on_signals
+from failmap.search.shutdown import Reason, Shutdown, shutdown_on_signals
 from failmap.search.study import Study
 from failmap.search.trial.process import PreemptionFlag
 from failmap.search.trial_lifecycle import NotPickled, TrialLifecycle
 from failmap.search.worker import Worker
+
+#: What the user is told when a session ends early; an error of the driver has a message of its own.
+_ANNOUNCED: dict[Reason, str] = {
+    "time": "The time limit is reached",
+    "interrupt": "Stopping",
+    "request": "Stopping on request",
+}
 
 
 def execute(
@@ -46,20 +54,26 @@ def execute(
         folder: The run's folder.
         deadline: Time limit on the clock of time.monotonic; None for no limit.
         on_tick: Called several times a second, and after every result.
-        notice: Receives warnings about the cluster.
+        notice: Receives warnings about the cluster, and the answer to Ctrl-C.
 
     Returns:
         Why it ended before the study was over: 'time', 'interrupt' or 'request'; None if the study is over.
     """
-    shutdown = Shutdown(folder, deadline)
+
+    def announce(reason: Reason) -> None:
+        if reason in _ANNOUNCED:
+            saved = f"; saving {quantity(num, 'running trial')}" if (num := len(lifecycle.running)) else ""
+            notice(f"{_ANNOUNCED[reason]}{saved} (Ctrl-C: end at once)")
+
+    shutdown = Shutdown(folder, deadline, announce)
+    lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
     with (
         shutdown.watching(),
-        connected(config.cluster, folder, notice),
+        connected(config.cluster, folder, notice, lambda: shutdown.reason is not None),
         shutdown_on_signals(shutdown),
         tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch,
     ):
         resources = trial_resources(config.cluster)
-        lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
         failures = TrialFailures(lifecycle, config.cluster.evaluation_minutes)
         tune.Tuner(
             tune.with_resources(TrialActor, resources),

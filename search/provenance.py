@@ -1,12 +1,13 @@
 """The provenance of a run: code, versions, hardware and files of each session, in provenance.json."""
 
+import getpass
 import json
 import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
@@ -31,6 +32,7 @@ def begin_session(
     code_root: Path = CODE_ROOT,
     *,
     files: Mapping[str, FileState] | None = None,
+    seconds_ago: float = 0.0,
 ) -> list[str]:
     """Append a session to provenance.json.
 
@@ -39,6 +41,7 @@ def begin_session(
         command: The program and its arguments; secrets in them are not written.
         code_root: The folder of the git repository.
         files: The user's files that trials read, by path.
+        seconds_ago: Seconds since the program started, from which `budget.minutes` counts.
 
     Returns:
         A line for each difference in code, versions or files from the previous session.
@@ -47,13 +50,15 @@ def begin_session(
     code = describe_code(code_root)
     digest = blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
     session: dict[str, Any] = {
+        "user": _user(),
         "command": [redact(argument) for argument in command],
         "code": digest,
         "versions": versions(),
         "hardware": hardware(),
         "files": dict(files or {}),
-        "started": _now(),
+        "started": _time(seconds_ago),
         "ended": None,
+        "ended_by": None,
     }
     if stored["sessions"]:
         before = stored["sessions"][-1]
@@ -66,11 +71,11 @@ def begin_session(
     return warnings
 
 
-def end_session(folder: RunFolder) -> None:
-    """Store the end of the last session. A session that was killed has none."""
+def end_session(folder: RunFolder, ended_by: str = "finished") -> None:
+    """Store the end of the last session and its reason. A session that was killed has none."""
     stored, _ = _read(folder.provenance)
     if stored["sessions"]:
-        stored["sessions"][-1]["ended"] = _now()
+        stored["sessions"][-1] |= {"ended": _time(), "ended_by": ended_by}
         write_atomically(folder.provenance, json.dumps(stored, indent=1))
 
 
@@ -208,5 +213,14 @@ def _gpu_names() -> list[str]:
     return listed.stdout.splitlines()
 
 
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
+def _user() -> str:
+    """Return the name of the user, or the number where the system has no name for it, as in containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
+
+
+def _time(seconds_ago: float = 0.0) -> str:
+    time = datetime.now().astimezone() - timedelta(seconds=seconds_ago)
+    return time.isoformat(timespec="seconds")

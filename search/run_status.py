@@ -23,7 +23,7 @@ from failmap.search.space import Cell
 
 State = Literal["running", "died", "stopped", "decided", "spent", "new", "unreadable"]
 
-#: A session that came this close to its minutes was ended by them.
+#: A session that came this close to its minutes was ended by them, where its provenance does not say.
 _SPENT_SHARE = 0.98
 
 
@@ -42,6 +42,10 @@ class RunStatus:
         num_cells: Cells that the budget reaches.
         trials_per_hour: In the last session; None if none of its trials has ended.
         seconds_left: Of a running run, until its minutes are spent or nothing remains; None if unknown.
+        owner: User who started the last session; '' if unknown.
+        started: Start of the first session, ISO 8601 with zone; None before.
+        report: Location of the report; None if there is none.
+        errors: How many trials are errored by each message, the most frequent first.
         num_faults: Faults after which trials were retried, by kind.
         num_retried: Trials that had any.
         last_fault: The latest of them.
@@ -57,6 +61,10 @@ class RunStatus:
     num_cells: int = 0
     trials_per_hour: float | None = None
     seconds_left: float | None = None
+    owner: str = ""
+    started: str | None = None
+    report: str | None = None
+    errors: Mapping[str, int] | None = None
     num_faults: Mapping[str, int] | None = None
     num_retried: int = 0
     last_fault: Fault | None = None
@@ -66,6 +74,7 @@ class RunStatus:
 @dataclass(frozen=True)
 class _SummaryPart:
     outcome: Outcome | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,10 +95,20 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Session:
-    """Start and end of the last session in Unix time; `ended` is None if it runs, or died."""
+    """The last session of a run.
+
+    Attributes:
+        started, ended: Unix times; `ended` is None if it runs, or died.
+        ended_by: Why it ended; None if unknown.
+        user: Who started it; '' if unknown.
+        first_started: Start of the run's first session, ISO 8601 with zone.
+    """
 
     started: float
     ended: float | None
+    ended_by: str | None
+    user: str
+    first_started: str | None
 
 
 def read_run_status(folder: RunFolder, now: float) -> RunStatus:
@@ -123,6 +142,7 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     rest = remaining(config, reached, cells)
     ends = [trial.ended.timestamp() for trial in trials if trial.ended is not None]
     faults = [fault for trial in trials for fault in trial.faults]
+    errors = [trial.summary.reason for trial in trials if trial.summary and trial.outcome == "errored"]
     is_running = owner is not None and not owner.is_known_dead
     per_hour = _trials_per_hour(ends, session, now if is_running else None)
     state: State
@@ -136,11 +156,10 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         state = "died"
     else:
         budget, minutes = config.budget, (session.ended - session.started) / 60
-        is_spent = (
-            rest.num_trials == 0
-            or minutes >= _SPENT_SHARE * (budget.minutes or math.inf)
-            or len(ends) >= (budget.trials or math.inf)
-        )
+        is_out_of_time = session.ended_by == "time"
+        if session.ended_by is None:
+            is_out_of_time = minutes >= _SPENT_SHARE * (budget.minutes or math.inf)
+        is_spent = rest.num_trials == 0 or is_out_of_time or len(ends) >= (budget.trials or math.inf)
         state = "spent" if is_spent else "stopped"
     return RunStatus(
         folder.name,
@@ -152,6 +171,10 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         num_cells=len(reached),
         trials_per_hour=per_hour,
         seconds_left=_seconds_left(config, session, rest.num_trials, per_hour, now) if is_running else None,
+        owner="" if session is None else session.user,
+        started=None if session is None else session.first_started,
+        report=str(page) if store.exists(page := folder.report / "index.html") else None,
+        errors=dict(Counter(errors).most_common()),
         num_faults=dict(Counter(fault.kind for fault in faults)),
         num_retried=sum(bool(trial.faults) for trial in trials),
         last_fault=max(faults, key=lambda fault: fault.at, default=None),
@@ -182,7 +205,9 @@ def _read_session(store: Store, folder: RunFolder) -> _Session | None:
         None if text is None else datetime.fromisoformat(text).timestamp()
         for text in (sessions[-1].started, sessions[-1].ended)
     )
-    return None if started is None else _Session(started, ended)
+    if started is None:
+        return None
+    return _Session(started, ended, sessions[-1].ended_by, sessions[-1].user, sessions[0].started)
 
 
 def _trials_per_hour(ends: Iterable[float], session: _Session | None, now: float | None) -> float | None:

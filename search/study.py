@@ -202,6 +202,8 @@ class Study:
             # The record last: if it is right after a crash, nothing else needs recovery.
             self._files.drop_checkpoint(number)
             self._files.write_record(self._trial(number))
+        if summary.outcome == "errored":
+            self.known[number].error = summary.reason
         self._allocation.end(self.known[number], summary.outcome, summary.score)
 
     @property

@@ -26,9 +26,6 @@ Cause = Literal[
     "distribution_shift",
     "too_small",
     "too_slow",
-    "distribution_shift",
-    "not_predictable",
-    "target_scale",
     "unknown",
 ]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
@@ -58,9 +55,6 @@ CAUSE_WORDS: dict[str, str] = {
     "distribution_shift": "validation lies outside of what training shows",
     "too_small": "the network is too small for the task: the loss stalls above its minimum",
     "too_slow": "still improving at the end of the update budget",
-    "distribution_shift": "validation lies outside of what training shows",
-    "not_predictable": "nothing predicts the targets better than a known simple level",
-    "target_scale": "the targets are far from the scale of the network's outputs",
     "unknown": "no rule applies",
 }
 
@@ -185,9 +179,6 @@ REMEDIES: dict[str, tuple[FixName, ...]] = {
     "distribution_shift": ("last_value_added", "differences", "more_data", "regularised"),
     "too_small": ("wider", "more_updates"),
     "too_slow": ("more_updates", "higher_rate", "adam", "less_dropout"),
-    "distribution_shift": (),
-    "not_predictable": (),
-    "target_scale": (),
     "unknown": (
         "more_updates",
         "lower_rate",

@@ -25,19 +25,24 @@ class SessionNote:
     """One session of a run, as far as others read it; `search.provenance` writes more.
 
     Attributes:
+        user: Who started it; '' for sessions of earlier versions.
         code: Digest of the code; '' if unknown.
         command: The program and its arguments.
         versions: Versions of Python and of the packages that affect results, by name.
         files: The user's files that trials read, by path.
         started, ended: ISO 8601 with zone; `ended` is None for a session that was killed, or still runs.
+        ended_by: 'finished', 'time', 'interrupt', 'request' or 'fault'; None where `ended` is, and for
+            sessions of earlier versions.
     """
 
+    user: str = ""
     code: str = ""
     command: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     files: dict[str, FileNote] = field(default_factory=dict)
     started: str | None = None
     ended: str | None = None
+    ended_by: str | None = None
 
 
 @dataclass(frozen=True)

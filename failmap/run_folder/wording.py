@@ -111,6 +111,11 @@ def label_lines(label: str, width: int) -> list[str]:
     return [line[start : start + width] for line in lines for start in range(0, len(line) or 1, width)]
 
 
+def least_width(label: str) -> int:
+    """Return the least width in which `label_lines` breaks no word."""
+    return max(map(len, re.findall(r"[^_\s]*_+|[^_\s]+", label)), default=0)
+
+
 def _field_display(path: str, key: str, text: str) -> str:
     if text == "none":
         return f"no {path_display(f'{path}.{key}')}"

@@ -23,6 +23,7 @@ class KnownTrial:
         outcome: None until the trial has ended.
         score: The last known score; 0 before the first.
         intervention: The change that was tried, if any: such a trial is no evidence of its cell.
+        error: What an errored trial ran into; '' for every other.
     """
 
     number: int
@@ -34,6 +35,7 @@ class KnownTrial:
     outcome: Outcome | None = None
     score: float = 0.0
     intervention: Intervention | None = None
+    error: str = ""
 
     @classmethod
     def of_record(cls, record: TrialRecord, space: Space) -> "KnownTrial":
@@ -48,6 +50,7 @@ class KnownTrial:
             record.outcome,
             0.0 if record.summary is None else record.summary.score,
             record.intervention,
+            record.summary.reason if record.summary is not None and record.outcome == "errored" else "",
         )
 
 
@@ -73,6 +76,10 @@ class KnownTrials:
 
     def __getitem__(self, number: int) -> KnownTrial:
         return self._trials[number]
+
+    def errors(self) -> list[str]:
+        """Return what errored trials ran into, interventions included, in the order of their numbers."""
+        return [trial.error for trial in self._trials if trial.error]
 
     def outcomes(self, *, interventions: bool = False) -> Counter[Outcome | None]:
         """Count the trials by outcome, those that have not ended under None: the map's, or interventions."""

@@ -2,11 +2,14 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray._private import services
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
@@ -22,32 +25,62 @@ from failmap.search.new_run import resume_command
 _OBJECT_STORE_BYTES = 128 * 2**20
 
 
+class _RayProcess(subprocess.Popen[bytes]):
+    """A process of a local Ray, which leaves the signals that end a search to the driver.
+
+    A terminal that closes, `kill` of a process group, systemd and Slurm signal Ray's processes as well. Ray
+    would be gone before any trial is saved. It still dies with the driver. The workers inherit the blocked
+    signals, and unblock SIGTERM (see `search.trial.process.PreemptionFlag`).
+    """
+
+    def __init__(self, command: Sequence[str], preexec_fn: Callable[[], None], **options: Any) -> None:
+        def prepare() -> None:
+            preexec_fn()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
+
+        super().__init__(command, preexec_fn=prepare, start_new_session=True, **options)
+
+    def terminate(self) -> None:
+        """Kill the process, as the death of the driver does: it holds nothing that is needed later."""
+        self.kill()
+
+
 @contextmanager
-def connected(cluster: Cluster, folder: RunFolder, notice: Callable[[str], None]) -> Iterator[None]:
+def connected(
+    cluster: Cluster, folder: RunFolder, notice: Callable[[str], None], is_ending: Callable[[], bool]
+) -> Iterator[None]:
     """Connect to Ray for the duration of the context.
 
     Args:
         cluster: The cluster; `prepare_ray` was called with it.
         folder: The run's folder, which every node must see.
         notice: Called with a line for each oddity of the nodes.
+        is_ending: Whether the session is being ended. A cluster that is lost then was asked to end as well,
+            as by systemd or Slurm, and the context ends without an error.
 
     Raises:
         UserError: Ray cannot be started or joined, a node does not see the folder, or the head is lost.
     """
     assert prepared_addresses == [cluster.address], "call prepare_ray before Ray is imported"
-    _init_ray(cluster)
+    try:
+        _init_ray(cluster)
+    except SystemExit:
+        # Ray's answer to SIGTERM while it starts.
+        raise KeyboardInterrupt from None
     lost = (
         f"the head of the Ray cluster has not answered for {cluster.head_lost_seconds:g} seconds: "
         "the cluster is lost, but no finished trial is. "
         f"Continue here or on another cluster with {resume_command(folder)}"
     )
     try:
-        with watch_head(ray.get_runtime_context().gcs_address, cluster.head_lost_seconds, lost):
+        address = ray.get_runtime_context().gcs_address
+        with watch_head(address, cluster.head_lost_seconds, lost, is_ending):
             if cluster.address != "local":
                 check_nodes(folder, notice)
             yield
     except ClusterLostError:
-        raise UserError(lost) from None
+        if not is_ending():
+            raise UserError(lost) from None
     finally:
         ray.shutdown()
 
@@ -56,6 +89,7 @@ def _init_ray(cluster: Cluster) -> None:
     is_local = cluster.address == "local"
     options: dict[str, Any] = {}
     if is_local:
+        services.ConsolePopen = _RayProcess  # type: ignore[assignment, misc]
         options = {
             "num_cpus": cluster.cpus,
             "include_dashboard": False,

@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 from types import FrameType
@@ -13,6 +13,8 @@ from types import FrameType
 _POLL_SECONDS = 2.0
 #: Time that the main thread gets to react.
 _GRACE_SECONDS = 10.0
+#: Longest silence of the head while the session is being ended.
+_ENDING_SECONDS = 4.0
 _SIGNAL = signal.SIGUSR1
 
 
@@ -21,7 +23,9 @@ class ClusterLostError(BaseException):
 
 
 @contextmanager
-def watch_head(address: str, lost_seconds: float, message: str) -> Iterator[None]:
+def watch_head(
+    address: str, lost_seconds: float, message: str, is_ending: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """Raise ClusterLostError in the main thread, inside the context, once the head is gone.
 
     Ray's calls then block for ever, and only a signal interrupts them.
@@ -30,6 +34,7 @@ def watch_head(address: str, lost_seconds: float, message: str) -> Iterator[None
         address: HOST:PORT of the head.
         lost_seconds: Seconds without an answer after which the head is lost; it may restart before.
         message: Printed if Ray does not release the main thread and the process has to exit at once.
+        is_ending: Whether the session is being ended, in which no restart of the head is waited for.
     """
     over = threading.Event()
     main = threading.main_thread().ident
@@ -47,10 +52,11 @@ def watch_head(address: str, lost_seconds: float, message: str) -> Iterator[None
                 socket.create_connection((host.strip("[]"), int(port)), timeout=_POLL_SECONDS).close()
                 answered = monotonic()
             silent_seconds = monotonic() - answered
-            if silent_seconds >= lost_seconds + _GRACE_SECONDS:
+            limit = min(lost_seconds, _ENDING_SECONDS) if is_ending() else lost_seconds
+            if silent_seconds >= limit + _GRACE_SECONDS:
                 print(f"error: {message}", file=sys.stderr, flush=True)
                 os._exit(2)
-            if silent_seconds >= lost_seconds:
+            if silent_seconds >= limit:
                 # Repeatedly: Tune's cleanup waits for the head as well.
                 signal.pthread_kill(main, _SIGNAL)
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,6 +18,11 @@ from failmap.run_folder.errors import UserError
 from failmap.search.cluster.job_package import SHIPPED_PACKAGE, WORKING_DIR
 from failmap.search.config import Cluster
 
+#: A job's program, and what it begins with.
+_RUN = "python -m failmap run"
+_CHECK = "python -m failmap.search.cluster.check_packages"
+#: Seconds that a job may take to print its first line.
+_BEGIN_SECONDS = 60.0
 #: Seconds between two requests.
 _POLL_SECONDS = 1.0
 #: The answer of a cluster that is still starting, and how long it is tolerated.
@@ -61,19 +67,21 @@ class Jobs:
         with self._user_errors():
             self._client = JobSubmissionClient(cluster.address)
 
-    def submit(self, stem: str, entrypoint: str, package: Path) -> Submission:
+    def submit(self, stem: str, words: Sequence[str], package: Path) -> Submission:
         """Submit a job, unless one of this stem is running.
 
         Args:
             stem: The name of the run's jobs, to which the number of the attempt is appended.
-            entrypoint: The job's command line.
+            words: The arguments of `failmap run`.
             package: A folder that `ship` filled.
 
         Raises:
-            UserError: The cluster refuses it.
+            UserError: The cluster refuses it, or one is running with other arguments.
         """
         attempts = self._attempts(stem)
-        if attempts and not attempts[max(attempts)].status.is_terminal():
+        entrypoint = f"{_CHECK} && {_RUN} {shlex.join(words)}"
+        if attempts and not (last := attempts[max(attempts)]).status.is_terminal():
+            _require_same(f"{stem}.{max(attempts)}", last.entrypoint, words)
             return Submission(f"{stem}.{max(attempts)}", is_new=False)
         attempt = max(attempts, default=0) + 1
         submission_id = f"{stem}.{attempt}"
@@ -116,6 +124,27 @@ class Jobs:
                 return details.driver_exit_code or 1
             sleep(_POLL_SECONDS)
 
+    def wait_for_begin(self, submission_id: str, show: Callable[[str], None]) -> int | None:
+        """Wait until a job's program has printed a line, and return None; or its exit status if it has ended.
+
+        The log of one that failed is shown. A job that waits for its turn is not waited for longer than a
+        minute.
+        """
+        deadline = monotonic() + _BEGIN_SECONDS
+        while monotonic() < deadline:
+            with self._user_errors():
+                details = self._client.get_job_info(submission_id)
+                log = self._client.get_job_logs(submission_id)
+            if details.status == JobStatus.SUCCEEDED:
+                return 0
+            if details.status.is_terminal():
+                show(f"{submission_id} has failed:\n{log.strip() or details.message}")
+                return details.driver_exit_code or 1
+            if log.strip():
+                return None
+            sleep(_POLL_SECONDS)
+        return None
+
     async def _show_log(self, submission_id: str, show: Callable[[str], None], num_before: int) -> int:
         """Show the log after the first `num_before` characters, and return its length."""
         num_seen = 0
@@ -142,6 +171,19 @@ class Jobs:
         except _ERRORS as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(f"cluster.address={self._address}: {lines[0]}") from None
+
+
+def _require_same(submission_id: str, entrypoint: str, words: Sequence[str]) -> None:
+    """Raise UserError with the arguments that differ from those of a running job, if any do."""
+    _, _, text = entrypoint.partition(f"{_RUN} ")
+    running = shlex.split(text)
+    differing = [f"runs with {word}" for word in running if word not in words]
+    differing += [f"would get {word}" for word in words if word not in running]
+    if text and differing:
+        raise UserError(
+            f"{submission_id} is running with other arguments: stop it first, or choose another run=",
+            *differing,
+        )
 
 
 def job_stem(run: str, storage: str) -> str:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import check_location, parse_location
 from failmap.search.commands.help import JSON, HelpPage, Section
 from failmap.search.input_checks import check_files, check_weights
 from failmap.search.loading import Request, read_request
@@ -29,10 +30,14 @@ def check(arguments: Sequence[str], as_json: bool = False) -> int:
     If arguments set a trial and space= is missing, exactly that trial is checked; of several values the first
     counts. Exit status: 0 if nothing fails, 1 if a check fails, 2 for a mistake in the arguments.
     """
-    picture, others = _read_range_test(arguments)
+    is_range_test, picture, others = _read_range_test(arguments)
     request = read_check_request(others)
     check_files(request.config)
     check_weights(request.config)
+    place = None
+    if is_range_test:
+        place = picture or parse_location(request.config.storage) / DEFAULT_PICTURE
+        check_location(place.parent)
     # With --json, standard output is JSON alone.
     console = SafeConsole(stderr=as_json)
     for note in request.notes:
@@ -43,7 +48,7 @@ def check(arguments: Sequence[str], as_json: bool = False) -> int:
 
     with console.status("") as status:
         report = preflight(
-            request.config, picture=picture, on_trial=lambda name: status.update(f"checking {name}")
+            request.config, picture=place, on_trial=lambda name: status.update(f"checking {name}")
         )
     if as_json:
         print(json.dumps(to_json(report), indent=2, allow_nan=False))
@@ -62,7 +67,7 @@ def check_help() -> HelpPage:
     ]
     keys = [
         (RANGE_TEST, "try growing learning rates on the first trial (true or false; default false)"),
-        (PICTURE, f"file for the picture of that test (text; default {DEFAULT_PICTURE})"),
+        (PICTURE, f"file for the picture of that test (text; default {DEFAULT_PICTURE} in storage)"),
         JSON,
     ]
     sections = [Section("Arguments, besides those of the command run:", keys)]
@@ -85,8 +90,8 @@ def read_check_request(arguments: Sequence[str]) -> Request:
     return request
 
 
-def _read_range_test(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """Return the file for the range test's picture, or None if there is no test, and the other arguments."""
+def _read_range_test(arguments: Sequence[str]) -> tuple[bool, Path | None, list[str]]:
+    """Return whether there is a range test, the file named for its picture, and the other arguments."""
     own: dict[str, str] = {}
     others: list[str] = []
     for argument in arguments:
@@ -98,10 +103,12 @@ def _read_range_test(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     if not is_true(own, RANGE_TEST, default=False):
         if PICTURE in own:
             raise UserError(f"{PICTURE}={own[PICTURE]}: there is no picture without {RANGE_TEST}=true")
-        return None, others
-    path = Path(own.get(PICTURE) or DEFAULT_PICTURE)
+        return False, None, others
+    if PICTURE not in own:
+        return True, None, others
+    path = Path(own[PICTURE])
     if path.suffix != ".png":
         raise UserError(f"{PICTURE}={path}: must end in .png")
     if not path.parent.is_dir():
         raise UserError(f"{PICTURE}={path}: no such folder")
-    return path, others
+    return True, path, others

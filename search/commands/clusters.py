@@ -1,6 +1,5 @@
 """The commands that run a search on a cluster from another machine: `submit` and `manifest`."""
 
-import shlex
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -9,7 +8,11 @@ from typing import Any
 
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.storage import check_location, parse_location, store_of
 from failmap.search.commands.help import RUN, HelpPage, Section, meaning
+from failmap.search.config import RunConfig
+from failmap.search.loading import from_yaml, unresumable_differences
 from failmap.search.loading.cli_args import Argument, boolean, parse_arguments
 from failmap.search.loading.validation import check_fields
 from failmap.search.remote import job_arguments, read_remote_request
@@ -24,7 +27,11 @@ def submit(arguments: Sequence[str]) -> int:
     shipped. The same command follows the job while it runs, and continues the run after the job has ended.
     Ctrl-C stops following; the run continues.
 
-    Exit status: the job's; 0 with follow=false; 130 after Ctrl-C; 2 for a mistake in the arguments.
+    Other arguments than those of the running job, or of the stored run, are refused. What ends a job before
+    it begins, such as a cluster without a package that a run needs, is shown with follow=false, too.
+
+    Exit status: the job's; 0 with follow=false if it began; 130 after Ctrl-C; 2 for a mistake in the
+    arguments.
     """
     problems: list[str] = []
     read = parse_arguments(arguments, problems)
@@ -45,6 +52,7 @@ def submit(arguments: Sequence[str]) -> int:
     console = SafeConsole()
     for note in request.notes:
         console.print(Text(note), soft_wrap=True)
+    _require_same_run(config)
     if find_spec("aiohttp") is None:
         raise UserError("submit needs Ray's Jobs client: pip install -e '.[cluster]'")
     from failmap.search.cluster.environment import prepare_jobs_client
@@ -57,16 +65,16 @@ def submit(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="failmap-submit-") as name:
         folder = Path(name)
         shipped = ship(job_arguments(arguments, _OWN_KEYS), folder)
-        entrypoint = shlex.join(
-            ["python", "-m", "failmap", "run", *shipped, "cluster.address=auto", "resume=true"]
-        )
+        words = [*shipped, "cluster.address=auto", "resume=true"]
         size = megabytes(folder)
-        job = jobs.submit(job_stem(config.run, config.storage), entrypoint, folder)
+        job = jobs.submit(job_stem(config.run, config.storage), words, folder)
     state = f"submitted as {job.id}, with {size:.1f} MB of code" if job.is_new else f"is running as {job.id}"
     console.print(Text(f"run {config.run} {state}"), soft_wrap=True)
     where = [f"run={config.run}", f"storage={config.storage}"]
     next_commands = f"  {command_line('status', *where)}\n  {command_line('stop', *where)}"
     if not is_followed:
+        if (status := jobs.wait_for_begin(job.id, console.print_line)) is not None:
+            return status
         console.print(Text(next_commands), soft_wrap=True)
         return 0
     try:
@@ -75,6 +83,26 @@ def submit(arguments: Sequence[str]) -> int:
         message = f"\nNo longer following; the run continues.\n{next_commands}"
         console.print(Text(message), soft_wrap=True)
         return 130
+
+
+def _require_same_run(config: RunConfig) -> None:
+    """Raise UserError if the run exists with a configuration that the job would refuse.
+
+    A storage that only the nodes see is left to the job.
+    """
+    folder = RunFolder(parse_location(config.storage) / config.run)
+    try:
+        check_location(folder.path.parent)
+        if not store_of(folder.path).exists(folder.config):
+            return
+    except (OSError, UserError):
+        return
+    if changed := unresumable_differences(from_yaml(folder.config), config):
+        raise UserError(
+            f"{folder.path} exists already, with another configuration: choose another name with run=NAME. "
+            "These keys differ:",
+            *changed,
+        )
 
 
 def submit_help() -> HelpPage:

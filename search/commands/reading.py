@@ -31,7 +31,7 @@ def status(arguments: Sequence[str], as_json: bool = False) -> int:
 
     from failmap.search.run_status import read_run_status
     from failmap.search.terminal.run_list import as_json as status_json
-    from failmap.search.terminal.run_list import faults_lines, show_run_list
+    from failmap.search.terminal.run_list import detail_lines, faults_lines, show_run_list
     from failmap.search.terminal.view import SafeConsole
 
     if "run" in settings:
@@ -47,7 +47,7 @@ def status(arguments: Sequence[str], as_json: bool = False) -> int:
         print(status_json(runs))
     elif "run" in settings:
         _show(folders[0], console)
-        for line in faults_lines(runs[0]):
+        for line in (*detail_lines(runs[0]), *faults_lines(runs[0])):
             console.print(Text(line), soft_wrap=True)
     elif runs:
         show_run_list(runs, console)

@@ -68,6 +68,9 @@ def run(arguments: Sequence[str], as_json: bool = False) -> int:
     check_location(storage)
     folder = RunFolder(storage / config.run)
     exists = _can_resume(request, folder)
+    # Checks import torch, and then comes Ray: it takes a while until the next line.
+    console.print_line(f"run {folder.name}: {config.space.question}")
+    console.print_line(f"{'continuing' if exists else 'beginning'} in {folder.path}")
     check_files(config)
     check_weights(config)
     check_device(config)
@@ -167,15 +170,18 @@ def resume(arguments: Sequence[str]) -> int:
     started = monotonic()
     folder, changes = locate(arguments)
     config = resume_config(from_yaml(folder.config), changes)
+    # Not imported above: rich, and below torch, pandas and Optuna, delay the message about a typo.
+    from failmap.search.terminal.view import SafeConsole
+
+    console = SafeConsole()
+    console.print_line(f"run {folder.name}: continuing in {folder.path}")
     check_files(config)
     check_weights(config)
     check_device(config)
-    # Not imported above: rich, pandas and Optuna delay the message about a typo.
     from failmap.search.driver import drive
-    from failmap.search.terminal.view import SafeConsole
 
     typed = [*program("resume"), *arguments]
-    return drive(config, folder, command=typed, started=started, console=SafeConsole())
+    return drive(config, folder, command=typed, started=started, console=console)
 
 
 def resume_help() -> HelpPage:

@@ -1,7 +1,9 @@
 """The table of commands: what `failmap NAME` and `python -m search.NAME` run."""
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from failmap.search.commands.help import HelpPage
 
 _HELP = {"--help", "-h"}
+#: The exit status after Ctrl-C.
+_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ COMMANDS = {
         Command("resume", "running", "continue a run"),
         Command("status", "reading", "show the progress of runs", has_json=True),
         Command("stop", "stop", "ask the driver of a run to save and end"),
+        Command("delete", "delete", "delete a run"),
         Command("check", "check", "check trials before they are trained", has_json=True),
         Command("rescue", "interventions", "try fixes in the cells that fail"),
         Command("ablate", "interventions", "find what a recipe that learned depends on"),
@@ -83,7 +88,13 @@ def main(name: str | None = None) -> None:
     Args:
         name: The command; the first argument if None.
     """
-    sys.exit(run_program(_run_any if name is None else COMMANDS[name].run, sys.argv[1:]))
+    status = run_program(_run_any if name is None else COMMANDS[name].run, sys.argv[1:])
+    if status == _INTERRUPTED:
+        # All of ours is closed, and the interpreter takes seconds to take torch and Ray apart.
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _run_any(arguments: Sequence[str]) -> int:

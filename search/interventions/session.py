@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from failmap.analysis.load import Run, load_run
 from failmap.search.allocation.remaining import Eta
-from failmap.search.cluster.environment import prepare_ray
-from failmap.search.driver import DONE, INTERRUPTED, deadline_of, open_session, write_report
+from failmap.search.driver import DONE, INTERRUPTED, deadline_of, join_ray, open_session, write_report
 from failmap.search.input_checks import check_device, check_files, check_weights
 from failmap.search.interventions.plan import Plan
 from failmap.search.interventions.request import Own, Session
@@ -45,9 +44,9 @@ def intervene(
     if session.arguments.plan:
         notice("Nothing was started. Omit plan=true to begin.")
         return DONE
-    deadline, ended_by = deadline_of(config, started), None
+    ended_by = None
     if schedule.next() is not None or any(record.summary is None for record in run.records):
-        schedule, ended_by = _run(session, plan, deadline, console)
+        schedule, ended_by = _run(session, plan, started, console)
     # What was tried may show another cause, whose fixes are then planned on top.
     while ended_by is None and all(schedule.is_done(case) for case in plan.cases):
         run = load_run(folder)
@@ -57,7 +56,7 @@ def intervene(
         if following.next() is None:
             break
         show_preview(following, config, run.records, console, omitted=known)
-        schedule, ended_by = _run(session, plan, deadline, console)
+        schedule, ended_by = _run(session, plan, started, console)
     report = write_report(config, folder)
     for line in results(report.run):
         notice(line)
@@ -74,21 +73,24 @@ def intervene(
 
 
 def _run(
-    session: Session[Own], plan: Plan, deadline: float | None, console: SafeConsole
+    session: Session[Own], plan: Plan, started: float, console: SafeConsole
 ) -> tuple[InterventionSchedule, str | None]:
     """Run the remaining trials. Return their schedule, and why the session ended early, if it did."""
-    config, folder = session.config, session.folder
+    config, folder, deadline = session.config, session.folder, deadline_of(session.config, started)
     check_files(config)
     check_weights(config)
     check_device(config)
     schedule, notice = InterventionSchedule(plan), console.print_line
-    with open_session(config, folder, command=session.command, notice=notice, allocation=schedule) as study:
-        eta = Eta(schedule.cost_spent(), deadline)
-        prepare_ray(config.cluster)
+    with open_session(
+        config, folder, command=session.command, notice=notice, started=started, allocation=schedule
+    ) as opened:
+        study, eta = opened.study, Eta(schedule.cost_spent(), deadline)
+        join_ray(config.cluster, notice)
         # Importing Ray takes seconds, so everything that may be refused comes first.
         from failmap.search.executor import execute
 
-        with InterventionView(schedule, eta, console) as view:
+        with InterventionView(schedule, eta, console, started) as view:
             ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
+            opened.ended_by = ended_by or "finished"
     view.show()
     return schedule, ended_by

@@ -23,7 +23,7 @@ from failmap.search.loading.validation import shown
 from failmap.search.plan import num_slots
 from failmap.search.space import Cell, Space
 from failmap.search.terminal.map_table import MARKS
-from failmap.search.terminal.view import TerminalView
+from failmap.search.terminal.view import SEPARATOR, TerminalView
 
 _STEP_NAMES: dict[str, str] = {UNCHANGED: "unchanged", **FIX_WORDS}
 
@@ -73,10 +73,13 @@ class InterventionView(TerminalView):
         schedule: Schedule of the session with all trials of earlier ones.
         eta: Estimates when the session ends by itself.
         console: Console to draw on.
+        started: Start of the program by time.monotonic; now by default.
     """
 
-    def __init__(self, schedule: InterventionSchedule, eta: Eta, console: Console) -> None:
-        super().__init__(console)
+    def __init__(
+        self, schedule: InterventionSchedule, eta: Eta, console: Console, started: float | None = None
+    ) -> None:
+        super().__init__(console, started)
         self.schedule = schedule
         self.eta = eta
 
@@ -115,13 +118,13 @@ class InterventionView(TerminalView):
             f"{done} of {quantity(len(plan.cases), 'case')} done",
             "no estimate of the time left" if left is None else f"{duration_display(left)} left",
         ]
-        return " · ".join(parts)
+        return SEPARATOR.join(parts)
 
     def show(self) -> None:
         """Print the table and the counts."""
         self.console.print(self.picture())
         self.console.print(Text(_LEGEND, style="dim"))
-        self.console.print(self.line("unfinished"), highlight=False, soft_wrap=True)
+        self.print_wrapped(self.line("unfinished"))
 
     def _shown_cases(self) -> Sequence[Case]:
         """Return as many cases as fit, including the one in progress."""

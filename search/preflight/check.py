@@ -116,7 +116,6 @@ class Finding:
         unit: Unit of `value`.
         advice: What to try, in one line; empty if the check passed.
         details: Further numbers by name, such as one for each layer.
-        settings: The settings that the advice names, as in 'task.padding=trim', the best first.
     """
 
     status: Status
@@ -125,15 +124,14 @@ class Finding:
     unit: str
     advice: str = ""
     details: Mapping[str, float] = field(default_factory=dict)
-    settings: tuple[str, ...] = ()
 
     @property
-    def settings(self) -> tuple[tuple[str, str], ...]:
-        """The settings that the advice names, as paths and values: (('model.residual', 'true'),).
+    def settings(self) -> tuple[str, ...]:
+        """The settings that the advice names, as in 'task.padding=trim', the best first.
 
         A rescue tries them where a fix makes the same change, so that message and rescue cannot differ.
         """
-        return tuple(_SETTING.findall(self.advice))
+        return tuple(f"{path}={value}" for path, value in _SETTING.findall(self.advice))
 
 
 @dataclass(frozen=True)
@@ -165,14 +163,9 @@ def remedies(config: TrialConfig, *candidates: str) -> str:
         config: The trial's configuration.
         candidates: Settings such as 'model.residual=true', dropped if the trial has no such key, or text.
     """
-    known = supported_settings(config, *candidates)
-    return ", or ".join(text for text in candidates if "=" not in text or text in known)
-
-
-def supported_settings(config: TrialConfig, *candidates: str) -> tuple[str, ...]:
-    """Return the candidates that are settings of the trial's task and network, without mere text."""
     schema = Schema([config.task.name], [config.model.name])
-    return tuple(text for text in candidates if "=" in text and text.partition("=")[0] in schema)
+    supported = [text for text in candidates if "=" not in text or text.partition("=")[0] in schema]
+    return ", or ".join(supported)
 
 
 class TimeLimitError(Exception):

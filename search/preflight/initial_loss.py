@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from failmap.search.preflight.check import Finding, Subject, remedies, supported_settings
+from failmap.search.preflight.check import Finding, Subject, remedies
 from failmap.search.trial.probes.passes import first_of
 
 #: The loss of an untrained network over that of outputs of zero.
@@ -42,16 +42,14 @@ def initial_loss(subject: Subject) -> Finding:
         message += f", outputs of zero {zero:.4g}"
         options = "model.layer_norm=true", "a smaller initialization", "smaller inputs"
         advice = f"outputs are too large: {remedies(subject.config, *options)}"
-        settings = supported_settings(subject.config, *options)
-        return Finding("warn", message, ratio, unit, advice, details, settings)
+        return Finding("warn", message, ratio, unit, advice, details)
     scaled = batch.targets * objective.head.scale + objective.head.offset
     # Classes are not scaled.
     target_rms = 0.0 if objective.kind == "category" else scaled.double().square().mean().sqrt().item()
     if target_rms > MAX_TARGET_RMS or zero > MAX_ZERO_AGAINST_CHANCE * chance > 0:
         message += f"; targets have a root mean square of {target_rms:.3g}"
-        settings = ("output.target_range=standardised",)
-        advice = f"targets lie far from the first outputs: {settings[0]}"
-        return Finding("warn", message, ratio, unit, advice, details, settings)
+        advice = "targets lie far from the first outputs: output.target_range=standardised"
+        return Finding("warn", message, ratio, unit, advice, details)
     if objective.num_labels(batch) >= _MIN_LABELS and loss < MIN_AGAINST_CHANCE * min(chance, constant):
         advice = "too low before training: does the input contain the target, or are all targets alike?"
         return Finding("warn", message, ratio, unit, advice, details)
@@ -80,12 +78,4 @@ def output_floor(subject: Subject) -> Finding:
         return Finding("pass", message, floor.loss, unit, details=details)
     advice = "output.activation=none with a suitable loss: bce_with_logits for 0 .. 1, mse for numbers"
     is_pointless = not floor.gap <= MAX_LOST_SHARE * (constant - floor.best_possible)
-    return Finding(
-        "fail" if is_pointless else "warn",
-        floor.explanation,
-        floor.loss,
-        unit,
-        advice,
-        details,
-        ("output.activation=none",),
-    )
+    return Finding("fail" if is_pointless else "warn", floor.explanation, floor.loss, unit, advice, details)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from failmap.datasets.task import Batch
-from failmap.search.preflight.check import Finding, Subject, remedies, supported_settings
+from failmap.search.preflight.check import Finding, Subject, remedies
 from failmap.search.trial.probes.common import MAX_STEPS, shown_steps
 from failmap.search.trial.probes.passes import of_one_length
 from failmap.search.trial.probes.states import spread
@@ -97,11 +97,9 @@ def reach_in_depth(subject: Subject) -> Finding:
     message = f"last outputs vary by {first:.2g} in the first layer, {last:.2g} in the last"
     if last > MIN_SPREAD_SHARE * first:
         return Finding("pass", message, last / first if first else math.nan, "of the first", details=details)
-    options = "model.residual=true", "model.layer_norm=true", "fewer layers"
-    advice, settings = remedies(subject.config, *options), supported_settings(subject.config, *options)
+    advice = remedies(subject.config, "model.residual=true", "model.layer_norm=true", "fewer layers")
     message += ": little is left of the input"
-    share = last / first if first else 0.0
-    return Finding("warn", message, share, "of the first", advice, details, settings)
+    return Finding("warn", message, last / first if first else 0.0, "of the first", advice, details)
 
 
 def reach_in_time(subject: Subject) -> Finding:
@@ -124,8 +122,7 @@ def reach_in_time(subject: Subject) -> Finding:
     if share >= MIN_GRADIENT_SHARE:
         return Finding("pass", message, share, unit, details=details)
     options = ("model.forget_bias=1", "model.chrono=true", "task.supervision=every_step", "shorter sequences")
-    advice, settings = remedies(subject.config, *options), supported_settings(subject.config, *options)
-    return Finding("warn", message, share, unit, advice, details, settings)
+    return Finding("warn", message, share, unit, remedies(subject.config, *options), details)
 
 
 def gradient_by_step(subject: Subject, batch: Batch) -> Float[Tensor, "time"]:

@@ -152,7 +152,7 @@ def _trial_json(trial: TrialReport) -> dict[str, Any]:
             {
                 "check": name,
                 **_finite(asdict(finding)),
-                "settings": [f"{path}={value}" for path, value in finding.settings],
+                "settings": list(finding.settings),
             }
             for name, finding in trial.findings.items()
         ],

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 
 import torch
@@ -11,6 +10,7 @@ import torch
 from failmap.datasets.config import ArrayFileConfig
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.wording import quantity
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
@@ -80,7 +80,7 @@ def preflight(
     config: RunConfig,
     *,
     total_seconds: float = TOTAL_SECONDS,
-    picture: Path | None = None,
+    picture: AnyPath | None = None,
     on_trial: Callable[[str], None] = lambda name: None,
 ) -> Report:
     """Check the smallest trial of each kind, then the largest, until the time is up.
@@ -206,7 +206,7 @@ def brief_preflight(config: RunConfig, full_command: str) -> list[str]:
         + f"; {row.advice}" * bool(row.advice)
         for row in bad
     ]
-    return [*lines, f"preflight: for details run {full_command}"]
+    return [*lines, f"preflight: for details run\n  {full_command}"]
 
 
 def check_command(arguments: Sequence[str]) -> str:

@@ -2,7 +2,8 @@
 
 from time import monotonic
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
 from failmap.run_folder.records import Outcome
 from failmap.run_folder.wording import duration_display, quantity
@@ -12,7 +13,11 @@ from failmap.search.allocation.remaining import Eta, remaining
 from failmap.search.config import RunConfig
 from failmap.search.shards import Shard
 from failmap.search.terminal.map_table import map_picture
-from failmap.search.terminal.view import TerminalView
+from failmap.search.terminal.messages import error_lines
+from failmap.search.terminal.view import SEPARATOR, TerminalView
+
+#: Errors of trials in the picture; the summary and `failmap status` have more.
+_MAX_ERRORS = 2
 
 
 class LiveView(TerminalView):
@@ -23,12 +28,19 @@ class LiveView(TerminalView):
         known: The run's trials, which are looked at anew for each picture.
         deadline: Latest end of the session, on the clock of time.monotonic; None for no limit.
         console: The terminal.
+        started: The program's start on the same clock, from which the time limit counts; now by default.
     """
 
     def __init__(
-        self, config: RunConfig, known: KnownTrials, deadline: float | None, console: Console
+        self,
+        config: RunConfig,
+        known: KnownTrials,
+        deadline: float | None,
+        console: Console,
+        started: float | None = None,
     ) -> None:
-        super().__init__(console)
+        super().__init__(console, started)
+        self.training_since = monotonic()
         self.config = config
         self.known = known
         self.costs = {cell: default_cost(config, cell) for cell in cells_in_order(config)}
@@ -39,12 +51,15 @@ class LiveView(TerminalView):
     def show_map(self) -> None:
         """Print the map and the counts, to stay."""
         self.console.print(self._picture())
-        self.console.print(self.line("unfinished"), highlight=False, soft_wrap=True)
+        self.print_wrapped(self.line("unfinished"))
 
     def picture(self) -> RenderableType:
         """Return the map so far, as much of it as fits above its line."""
         # One line is left to the prompt.
-        return self._picture(self.console.height - 1 - -(-len(self.line()) // self.console.width))
+        below = len(self.wrapped(self.line()).wrap(self.console, self.console.width))
+        errors = self._error_lines()
+        picture = self._picture(self.console.height - 1 - below - len(errors))
+        return Group(picture, *errors) if errors else picture
 
     def line(self, unfinished: str = "running") -> str:
         """Return one line of outcomes, decided cells, trials a minute and time left.
@@ -67,13 +82,18 @@ class LiveView(TerminalView):
             f"{quantity(ended, 'trial')}: {', '.join(counts)}; {outcomes[None]} {unfinished}",
             *([f"{quantity(num_changed, 'intervention')} {unfinished}"] if num_changed else []),
             f"{rest.num_decided} of {quantity(len(self.costs), 'cell')} decided",
-            f"{(ended - self.ended_before) / max(seconds, 1) * 60:.0f} trials/min",
+            f"{(ended - self.ended_before) / max(monotonic() - self.training_since, 1) * 60:.0f} trials/min",
             "no estimate of the time left" if left is None else f"{duration_display(left)} left",
         ]
-        return " · ".join(parts)
+        return SEPARATOR.join(parts)
 
     def _picture(self, height: int | None = None) -> RenderableType:
         return map_picture(self.config, self.costs, self.known.by_cell, self.console.width, height)
+
+    def _error_lines(self) -> list[Text]:
+        """Return what went wrong in the map's trials, a line for each message."""
+        lines = error_lines(self.known.errors(), most=_MAX_ERRORS)
+        return [Text(line, no_wrap=True, overflow="ellipsis", style="red") for line in lines]
 
     def _spent(self) -> float:
         """Return the relative cost of the map's trials that have ended."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -16,6 +17,7 @@ from failmap.run_folder.wording import (
     axis_labels,
     is_scale,
     label_lines,
+    least_width,
     quantity,
     setting_display,
 )
@@ -49,18 +51,20 @@ class _Panel:
 
     @property
     def height(self) -> int:
-        """Lines of the whole panel if the terminal is wide enough."""
-        return 1 + len(self.rows) + self._label_height
+        """Lines of the whole panel."""
+        return self._frame_height + sum(_num_lines(row[0].plain) for row in self.rows)
 
     @property
-    def _label_height(self) -> int:
-        return max(label.plain.count("\n") + 1 for label in self.labels)
+    def _frame_height(self) -> int:
+        return _num_lines(self.heading) + max(_num_lines(label.plain) for label in self.labels)
 
     def cut(self, height: int) -> "_Panel":
         """Return the panel cut to so many lines, with the number of hidden rows in its heading."""
-        room = max(height - 1 - self._label_height, 1)
-        hidden = quantity(len(self.rows) - room, "more row")
-        return replace(self, heading=f"{self.heading} (… {hidden})", rows=self.rows[:room])
+        room = height - self._frame_height
+        ends = accumulate(_num_lines(row[0].plain) for row in self.rows)
+        num_rows = max(sum(end <= room for end in ends), 1)
+        hidden = quantity(len(self.rows) - num_rows, "more row")
+        return replace(self, heading=f"{self.heading} (… {hidden})", rows=self.rows[:num_rows])
 
     def parts(self, label_width: int, cell_width: int) -> tuple[RenderableType, RenderableType]:
         """Return the heading and the table."""
@@ -98,7 +102,7 @@ def map_picture(
     x, y, *_ = config.space.map_axes
     columns, rows = _axis_labels(x), _axis_labels(y)
     label_width, cell_width = _widths(width, [text for _, text in columns], [text for _, text in rows])
-    panels = list(_panels(config, judge_cells(config, reached, cells), cells, cell_width))
+    panels = list(_panels(config, judge_cells(config, reached, cells), cells, width, label_width, cell_width))
     legend = _legend(config.shard)
     notes = []
     if height is not None:
@@ -118,6 +122,8 @@ def _panels(
     config: RunConfig,
     verdicts: Mapping[Cell, CellVerdict],
     cells: Mapping[Cell, Sequence[KnownTrial]],
+    width: int,
+    label_width: int,
     cell_width: int,
 ) -> Iterator[_Panel]:
     """Yield a panel for each facet that the budget reaches or that has trials."""
@@ -135,7 +141,7 @@ def _panels(
             continue
         drawn: list[list[Text]] = []
         for y_label, row_text in reversed(rows) if is_upward else rows:
-            drawn.append([Text(row_text)])
+            drawn.append([Text("\n".join(label_lines(row_text, label_width)))])
             for x_label, _ in columns:
                 chosen = {x.path: x_label, y.path: y_label, **facet_labels}
                 cell = config.space.cell(chosen)
@@ -145,7 +151,12 @@ def _panels(
                 else:
                     drawn[-1].append(Text(ELSEWHERE, style="dim"))
         suffix = "".join(f", {setting_display(path, label)}" for path, label in facet_labels.items())
-        yield _Panel(f"{heading}{suffix}", drawn, labels, sum(verdicts[cell].num_unfinished for cell in own))
+        lines = "\n".join(label_lines(f"{heading}{suffix}", width))
+        yield _Panel(lines, drawn, labels, sum(verdicts[cell].num_unfinished for cell in own))
+
+
+def _num_lines(text: str) -> int:
+    return text.count("\n") + 1
 
 
 def _that_fit(panels: Sequence[_Panel], height: int) -> list[_Panel]:
@@ -167,11 +178,19 @@ def _axis_labels(axis: Axis) -> list[tuple[Any, str]]:
 
 
 def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[int, int]:
-    """Return the widths of the label column and of the other columns, narrower in a narrow terminal."""
+    """Return the widths of the label column and of the other columns, narrower in a narrow terminal.
+
+    Row labels are broken between words before words of column labels are broken.
+    """
     narrow, usual, wide = CELL_WIDTHS
+    rows = list(rows)
     preferred = min(max(usual, *(len(text) + 1 for text in columns)), wide)
+    whole_words = min(max(narrow, *(least_width(text) + 1 for text in columns)), wide)
     width -= 1
-    label_width = min(max(map(len, rows)), max(MIN_LABEL_WIDTH, width - narrow * len(columns)))
+    least = max(MIN_LABEL_WIDTH, *map(least_width, rows))
+    if least > width - narrow * len(columns):
+        least = MIN_LABEL_WIDTH
+    label_width = min(max(map(len, rows)), max(least, width - whole_words * len(columns)))
     return label_width, max(narrow, min(preferred, (width - label_width) // len(columns)))
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from failmap.run_folder.errors import printable
 from failmap.run_folder.wording import duration_display, quantity
 from failmap.search.run_status import RunStatus, State
+from failmap.search.terminal.messages import error_lines
 
 _STATE_TEXTS: dict[State, str] = {
     "running": "running on {host}",
@@ -61,7 +62,7 @@ def _row(status: RunStatus) -> tuple[str, ...]:
         f"{status.num_ended:,}" if is_readable else "",
         "" if status.trials_per_hour is None else f"{status.trials_per_hour:,.0f}",
         "" if status.seconds_left is None else duration_display(status.seconds_left),
-        printable(status.problem) or fault_display(status),
+        printable(status.problem) or fault_display(status) or errors_display(status),
     )
 
 
@@ -80,7 +81,19 @@ def line_of(status: RunStatus) -> str:
         parts.append(f"{duration_display(status.seconds_left)} left")
     if status.last_fault is not None:
         parts.append(f"last fault: {fault_display(status)}")
+    if status.errors:
+        parts.append(errors_display(status))
+    if since := since_display(status):
+        parts.append(since)
     return f"{printable(status.run)}: {' · '.join(parts)}"
+
+
+def detail_lines(status: RunStatus) -> Iterator[str]:
+    """Yield lines about one run: its state, who started it and when, and its report."""
+    yield " · ".join(filter(None, (state_display(status), since_display(status))))
+    if status.report is not None:
+        yield f"report: {printable(status.report)}"
+    yield from map(printable, error_lines(status.errors or {}))
 
 
 def faults_lines(status: RunStatus) -> Iterator[str]:
@@ -101,6 +114,23 @@ def as_json(statuses: Sequence[RunStatus]) -> str:
 def state_display(status: RunStatus) -> str:
     """Format the state of a run: 'running on HOST', 'stopped'."""
     return _STATE_TEXTS[status.state].format(host=printable(status.host))
+
+
+def since_display(status: RunStatus) -> str:
+    """Format who started a run, and when: 'started 2026-11-22 14:05 by ada'; '' if unknown."""
+    if status.started is None:
+        return ""
+    owner = f" by {printable(status.owner)}" if status.owner else ""
+    return f"started {printable(status.started)[:16].replace('T', ' ')}{owner}"
+
+
+def errors_display(status: RunStatus) -> str:
+    """Format the most frequent error of trials, and how many others there are; '' if there is none."""
+    if not status.errors:
+        return ""
+    message, count = next(iter(status.errors.items()))
+    others = f", and {len(status.errors) - 1} other messages" if len(status.errors) > 1 else ""
+    return f"{count} errored: {printable(message)}{others}"
 
 
 def fault_display(status: RunStatus) -> str:

@@ -1,5 +1,6 @@
 """What every place of runs does alike: a local disk, and a real S3 server."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -189,6 +190,29 @@ def test_files_are_their_owners_alone(tmp_path: Path) -> None:
     made = [tmp_path / "runs", *(tmp_path / "runs").rglob("*")]
     assert {oct(path.stat().st_mode & 0o777) for path in made} == {"0o700", "0o600"}
     assert all((path.stat().st_mode & 0o777 == 0o700) == path.is_dir() for path in made)
+
+
+@pytest.mark.parametrize(
+    ("storage", "folder", "file"), [(0o2750, "0o750", "0o640"), (0o2770, "0o770", "0o660")]
+)
+def test_a_folder_with_the_group_bit_shares_what_is_made_in_it(
+    tmp_path: Path, storage: int, folder: str, file: str
+) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    runs.chmod(storage)
+    store, run = store_of(runs), runs / "mine"
+    umask = os.umask(0o077)
+    try:
+        store.write(run / "trials" / "0" / "record.json", b"{}")
+        store.create(run / "lock", b"")
+        store.open_log(run / "trials" / "1" / "history.jsonl").append([b"{}\n"])
+    finally:
+        os.umask(umask)
+    made = [*runs.rglob("*")]
+    assert {oct(path.stat().st_mode & 0o777) for path in made if path.is_dir()} == {folder}
+    assert {oct(path.stat().st_mode & 0o777) for path in made if path.is_file()} == {file}
+    assert {path.stat().st_gid for path in made} == {runs.stat().st_gid}
 
 
 def test_a_line_that_a_crash_tore_is_cut_off(tmp_path: Path) -> None:

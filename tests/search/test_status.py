@@ -1,5 +1,6 @@
 """The progress of runs: all of a storage, and one."""
 
+import getpass
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from failmap.search.commands.reading import status as main
 from failmap.search.commands.table import COMMANDS
 from failmap.search.lease import acquire_lease
 from failmap.search.loading import load, to_yaml
+from failmap.search.provenance import begin_session, end_session
 from failmap.search.run_status import RunStatus, read_run_status
 from failmap.search.terminal.run_list import show_run_list
 from tests.search.json_keys import documented_keys
@@ -110,6 +112,36 @@ def test_state_without_a_driver(
     tmp_path: Path, outcomes: list[Outcome], arguments: list[str], ended: float | None, state: str
 ) -> None:
     assert status_of(make_run(tmp_path, "one", outcomes, ended=ended, arguments=arguments)).state == state
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "state"),
+    [("time", "spent"), ("interrupt", "stopped"), ("request", "stopped"), (None, "stopped")],
+)
+def test_reason_of_the_end_decides_the_state(tmp_path: Path, ended_by: str | None, state: str) -> None:
+    folder = make_run(tmp_path, "one", ["learned"] * 4)
+    stored = json.loads(folder.provenance.read_text())
+    stored["sessions"][-1]["ended_by"] = ended_by
+    folder.provenance.write_text(json.dumps(stored))
+    assert status_of(folder).state == state
+
+
+def test_owner_start_report_and_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_run(tmp_path, "one", ["learned", "errored", "errored"])
+    begin_session(folder, ["run"])
+    end_session(folder)
+    folder.report.mkdir()
+    (folder.report / "index.html").touch()
+    found = status_of(folder)
+    assert found.owner == getpass.getuser()
+    assert found.started == at(0)
+    assert found.report == str(folder.report / "index.html")
+    assert found.errors == {"criterion met": 2}, "the reason of a made-up error"
+    main([f"storage={tmp_path}", "run=one"])
+    lines = capsys.readouterr().out.splitlines()
+    assert f"report: {folder.report}/index.html" in lines
+    assert "2 errored: criterion met" in lines
+    assert any(line.endswith(f"started 2026-01-01 12:00 by {getpass.getuser()}") for line in lines)
 
 
 def test_faults_are_counted(tmp_path: Path) -> None:

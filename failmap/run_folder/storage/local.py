@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,8 +19,10 @@ from failmap.run_folder.storage.bounded_files import (
 )
 from failmap.run_folder.storage.location import AnyPath
 
-#: Runs contain data of their owner: others can neither read nor change them unless the owner allows it.
-FOLDER_MODE = 0o700
+#: Runs contain data of their owner: others can neither read nor change them unless the owner allows it, by
+#: the set-group-ID bit of the storage. Unix marks by it what a group shares: the group gets the folder's
+#: rights to whatever is made in it.
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
 class LocalFiles:
@@ -50,6 +53,7 @@ class LocalFiles:
         handle, temporary = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
+                _share(Path(temporary))
                 file.write(content)
                 if survives_power_loss:
                     file.flush()
@@ -62,6 +66,7 @@ class LocalFiles:
     def create(self, path: AnyPath, content: bytes) -> bool:
         """Write a temporary file next to it, then link: whoever finds the file finds all of it."""
         with tempfile.NamedTemporaryFile(dir=str(path.parent), prefix=f".{path.name}.") as file:
+            _share(Path(file.name))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -112,7 +117,9 @@ class LocalLog:
         self.path = Path(str(path))
         _make_folders(self.path.parent)
         self.torn_bytes = cut_torn_line(self.path)
-        self.path.touch(mode=0o600)
+        if not self.path.exists():
+            self.path.touch(mode=FILE_MODE)
+            _share(self.path)
         self._whole_bytes: int | None = None
 
     def lines(self) -> Iterator[bytes]:
@@ -173,4 +180,15 @@ def _make_folders(path: Path) -> None:
     """Make a folder and its missing parents for their owner only: pathlib sets the mode of the last alone."""
     if not path.is_dir():
         _make_folders(path.parent)
-        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir(mode=FOLDER_MODE)
+            _share(path)
+
+
+def _share(made: Path) -> None:
+    """Give the group its rights in a shared folder to what was made there."""
+    shared = made.parent.stat().st_mode
+    if shared & stat.S_ISGID:
+        mode = made.stat().st_mode
+        rights = stat.S_IRWXG if stat.S_ISDIR(mode) else stat.S_IRGRP | stat.S_IWGRP
+        made.chmod(stat.S_IMODE(mode) | shared & rights)

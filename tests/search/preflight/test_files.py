@@ -45,7 +45,7 @@ def test_padding_without_lengths_warns(of_file: MakeFile, value: float | str) ->
     arrays = {"inputs": np.where(IS_STEP, INPUTS, last if value == "last" else value), "targets": SIGNS}
     finding = padding(of_file(arrays))
     assert (finding.status, finding.value) == ("warn", 1.0)
-    assert finding.settings == (("task.padding", "trim"),)
+    assert finding.settings == ("task.padding=trim",)
     assert padding(of_file(arrays, padding="trim")).status == "pass"
     assert padding(of_file({**arrays, "lengths": LENGTHS})).status == "pass"
 
@@ -75,7 +75,7 @@ def test_codes_are_told_from_counts_and_levels(of_file: MakeFile, name: str) -> 
     arrays = {"inputs": np.stack([INPUTS[:, :, 0], values], axis=2), "targets": SIGNS}
     finding = codes(of_file(arrays))
     assert finding.status == ("warn" if are_codes else "pass")
-    assert finding.settings == ((("task.one_hot", "1"),) if are_codes else ())
+    assert finding.settings == (("task.one_hot=1",) if are_codes else ())
 
 
 def test_codes_that_are_encoded_pass(of_file: MakeFile) -> None:
@@ -90,16 +90,16 @@ def test_codes_of_a_table_are_named(make_subject: MakeSubject, tmp_path: Path) -
         "name": "array_file", "path": str(tmp_path / "my.csv"), "target": "forecasting",
         "target_column": "v", "sequence_length": 5,
     }  # fmt: skip
-    assert codes(make_subject(task=task, model={"hidden_size": 4})).settings == (("task.one_hot", "shop"),)
+    assert codes(make_subject(task=task, model={"hidden_size": 4})).settings == ("task.one_hot=shop",)
 
 
 def test_a_trend_warns_until_changes_are_shown_and_asked_for(of_file: MakeFile) -> None:
     arrays = {"series": 0.1 * STEPS + NOISE}
     finding = shift(of_file(arrays, sequence_length=6))
     assert (finding.status, finding.value) == ("warn", pytest.approx(1, abs=0.1))
-    assert finding.settings == (("task.forecast", "change"), ("task.differences", "true"))
+    assert finding.settings == ("task.forecast=change", "task.differences=true")
     half = shift(of_file(arrays, sequence_length=6, forecast="change"))
-    assert half.settings == (("task.differences", "true"),)
+    assert half.settings == ("task.differences=true",)
     whole = shift(of_file(arrays, sequence_length=6, forecast="change", differences=True))
     assert whole.status == "pass"
 
@@ -108,7 +108,7 @@ def test_other_ranges_of_sequences_warn(of_file: MakeFile) -> None:
     arrays = {"inputs": INPUTS + np.arange(600)[:, None, None], "targets": SIGNS, "times": np.arange(600)}
     finding = shift(of_file(arrays))
     assert finding.details["inputs outside"] > 0.9
-    assert finding.settings == (("task.differences", "true"),)
+    assert finding.settings == ("task.differences=true",)
     assert shift(of_file({"inputs": INPUTS, "targets": SIGNS})).status == "pass"
 
 
@@ -130,11 +130,11 @@ def test_what_no_simple_forecast_beats_warns(of_file: MakeFile, values: np.ndarr
 def test_a_history_shorter_than_the_season_warns(of_file: MakeFile) -> None:
     arrays = {"series": np.sin(STEPS / 24 * 2 * np.pi) + 0.2 * NOISE}
     short, long = (season(of_file(arrays, sequence_length=steps)) for steps in (12, 24))
-    assert (short.status, short.value, short.settings) == ("warn", 24, (("task.sequence_length", "24"),))
+    assert (short.status, short.value, short.settings) == ("warn", 24, ("task.sequence_length=24",))
     assert long.status == "pass"
 
 
 def test_raw_inputs_are_to_be_normalised(of_file: MakeFile) -> None:
     arrays = {"inputs": 100 * INPUTS, "targets": SIGNS}
-    assert input_scale(of_file(arrays, normalise=False)).settings == (("task.normalise", "true"),)
+    assert input_scale(of_file(arrays, normalise=False)).settings == ("task.normalise=true",)
     assert input_scale(of_file(arrays)).status == "pass"

@@ -60,7 +60,7 @@ def test_later_inputs_that_tell_are_named(check_targets: CheckTargets, name: str
     assert finding.status in ("warn", "fail")
     assert finding.value > 0.3
     assert name in finding.message
-    assert finding.settings == (("model.bidirectional", "false"), ("task.later_inputs", "allowed"))
+    assert finding.settings == ("model.bidirectional=false", "task.later_inputs=allowed")
 
 
 @pytest.mark.parametrize("name", NOT_TOLD)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from failmap.search.commands.check import read_check_request
+import pytest
+
+from failmap.search.commands.check import check, read_check_request
 from failmap.search.preflight.rates import curve_lines, run_range_test
 from failmap.search.preflight.selection import select
 
@@ -34,3 +36,22 @@ def test_bars_show_the_loss() -> None:
     assert [line.count("#") for line in lines] == [30, 15, 30]
     assert lines[1].endswith("<- steepest")
     assert lines[2].endswith("+")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"), [([], "store/range_test.png"), (["picture=rates.png"], "rates.png")]
+)
+def test_picture_goes_to_the_storage_unless_it_is_named(
+    arguments: list[str], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[object] = []
+
+    def look(config: object, *, picture: object, on_trial: object) -> None:
+        places.append(picture)
+        raise SystemExit
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("failmap.search.preflight.run.preflight", look)
+    with pytest.raises(SystemExit):
+        check(["space=smoke", "range_test=true", "storage=store", *arguments])
+    assert places == [Path(place)]

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,8 +20,10 @@ from ray._private.runtime_env.packaging import create_package
 
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
+from failmap.search.cluster.check_packages import OTHER_NAMES, REQUIRED, missing_packages
 from failmap.search.cluster.job_package import PACKAGE, code_environment, ship
 from failmap.search.commands.clusters import submit as main
+from failmap.search.loading import load, to_yaml
 from failmap.search.provenance import describe_code
 from tests.search.long_runs import ENDLESS, NO_LIMIT
 from tests.search.processes.conftest import ROOT, Driver
@@ -110,14 +114,21 @@ def test_job_lifecycle(head: Head, start: Start, tmp_path: Path, monkeypatch: py
     again = submitted(*words, "follow=false")
     assert "run job is running as failmap-job-" in again.output
 
+    other = start("search.submit", *words, "cluster.retries.lost=4")
+    assert other.end() == 2
+    assert "is running with other arguments" in other.output
+    assert "would get cluster.retries.lost=4" in other.output
+
     stop = start("search.stop", *where)
     assert stop.end() == 0, stop.output
     assert "It has ended." in stop.output
 
-    last = submitted(*begun, "budget.minutes=0.1")
-    while "is running as" in last.output:
+    last = start("search.submit", *begun, "budget.minutes=0.1")
+    while last.end() == 2:
         # The driver had given the run back, and was still drawing its map.
-        last = submitted(*begun, "budget.minutes=0.1")
+        assert "would get budget.minutes=0.1" in last.output
+        last = start("search.submit", *begun, "budget.minutes=0.1")
+    assert last.process.returncode == 0, last.output
     assert ".2, with" in last.output, "the second attempt of the same run"
     stored = json.loads(folder.provenance.read_text())
     assert len(stored["sessions"]) == 2
@@ -148,6 +159,19 @@ def test_mistakes_are_reported_before_anything_is_sent(arguments: list[str], pro
     assert problem in str(raised.value)
 
 
+def test_taken_name_with_another_configuration_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    where = ["space=smoke", f"storage={tmp_path}", "run=taken"]
+    folder = RunFolder(tmp_path / "taken")
+    folder.path.mkdir()
+    folder.config.write_text(to_yaml(load(where)))
+    nowhere = "cluster.address=http://127.0.0.1:9"
+    with pytest.raises(UserError, match="exists already") as refused:
+        main([*where, nowhere, "train.clip_norm=1.0"])
+    assert any(problem.startswith("train.clip_norm") for problem in refused.value.problems)
+    with pytest.raises(UserError, match="no Ray dashboard"):
+        main([*where, nowhere, "budget.minutes=3"])
+
+
 def _package_files() -> set[str]:
     """Return all files of the package, with the links of a checkout followed."""
     return {
@@ -171,6 +195,25 @@ def test_shipment_holds_the_whole_package_and_the_users_files(tmp_path: Path) ->
     assert {"failmap/search/study.py", "failmap/models/network.py"} <= shipped
     assert not any(path.is_symlink() for path in shipment.rglob("*"))
     assert (shipment / "job" / "space" / "my space.yaml").read_text() == "question: Why?\n"
+
+
+def test_packages_that_a_job_checks_are_those_of_the_project() -> None:
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[\[<>=]", each)[0] for each in dependencies}
+    assert {name for name in REQUIRED if not missing_packages([name])} == set(REQUIRED)
+    assert {OTHER_NAMES.get(name, name) for name in REQUIRED} == names
+
+
+def test_missing_packages_are_named_in_one_line(tmp_path: Path) -> None:
+    module = "failmap.search.cluster.check_packages"
+    # Without site-packages, as in an image that has Python alone.
+    ended = subprocess.run(
+        [sys.executable, "-S", "-m", module], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: the Python of this cluster")
+    assert "optuna" in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 def test_ray_packs_the_whole_package(tmp_path: Path) -> None:

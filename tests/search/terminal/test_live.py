@@ -1,17 +1,19 @@
 """The live view: a picture in a terminal, plain lines on a pipe."""
 
+import re
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from unittest.mock import patch
 
 import pytest
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 from failmap.run_folder.records import Intervention, Outcome
 from failmap.search.allocation.known_trials import KnownTrial, KnownTrials
 from failmap.search.config import RunConfig
 from failmap.search.loading import load
 from failmap.search.terminal.live import LiveView
+from failmap.search.terminal.view import SafeConsole
 
 CONFIG = load(["space=smoke", "budget=quick", "model.depth=1,2,4"])
 CELLS = {
@@ -161,3 +163,62 @@ def test_tall_map_shows_running_trials_and_counts_the_rest(height: int) -> None:
     assert "hidden size 512" in file.getvalue()
     assert "… 2 more parts of the map: python -m search.status run=" in file.getvalue()
     assert ("more row" in file.getvalue()) == (height == 9)
+
+
+def test_no_word_is_broken_in_a_narrow_terminal() -> None:
+    view = LiveView(
+        load(["space=loss_activation"]),
+        results(),
+        None,
+        Console(file=StringIO(), force_terminal=True, width=60),
+    )
+    with view.console.capture() as captured:
+        view.show_map()
+    text = re.sub(r"\x1b\[[0-9;]*m", "", captured.get())
+    words = {word for line in text.splitlines() for word in line.split()}
+    assert {"standardised", "bce_with_logits", "zero_one", "unfinished", "decided"} <= words
+    assert max(map(len, text.splitlines())) <= 60
+
+
+@pytest.mark.parametrize("width", range(24, 100, 5))
+def test_line_is_broken_between_its_parts(width: int) -> None:
+    view = LiveView(CONFIG, FILLED, None, Console(file=StringIO(), force_terminal=True, width=width))
+    lines = view.wrapped("1 · 22 trials · 4 s left · 3 of 4").plain.splitlines()
+    assert " · ".join(lines) == "1 · 22 trials · 4 s left · 3 of 4"
+    assert all(len(line) <= width for line in lines)
+
+
+def test_resized_terminal_is_cleared_once_and_keeps_what_was_said() -> None:
+    file = StringIO()
+    console = SafeConsole(file=file)
+    console._force_terminal, console.size = True, ConsoleDimensions(80, 30)
+    console.print_line("warning: no disk")
+    with LiveView(CONFIG, FILLED, None, console) as view:
+        view.tick()
+        assert "\x1b[2J" not in file.getvalue()
+        console.size = ConsoleDimensions(50, 30)
+        for _ in range(2):
+            view._next = 0.0
+            view.tick()
+    before, cleared, after = file.getvalue().partition("\x1b[2J")
+    assert cleared
+    assert "\x1b[2J" not in after
+    assert before.count("warning: no disk") == after.count("warning: no disk") == 1
+
+
+def test_errors_are_shown_with_their_message() -> None:
+    trials = [
+        KnownTrial(i, CELLS[3, 1], 0, {}, "default", i, "errored", error=error)
+        for i, error in enumerate(["out of memory", "ValueError: no", "out of memory", "a", "b"])
+    ]
+    text = shown(known(trials), terminal=True)
+    assert "2 errored: out of memory" in text
+    assert "3 errored: 3 other messages" in text
+
+
+def test_time_counts_from_the_programs_start() -> None:
+    with patch("failmap.search.terminal.live.monotonic", lambda: 100.0):
+        view = LiveView(CONFIG, results(), 160.0, Console(file=StringIO()), started=40.0)
+        assert view.line().startswith("60 s · ")
+        with patch("failmap.search.allocation.remaining.monotonic", lambda: 100.0):
+            assert view.line().endswith("60 s left")
