@@ -15,6 +15,7 @@ from failmap.run_folder.parsing import (
     ParseError,
     Plain,
     YamlError,
+    load_plain_data,
     one_line,
     parse_values,
     require_plain_data,
@@ -141,7 +142,7 @@ def read_config(path: AnyPath) -> RunConfig:
     try:
         text = read_bounded(path, 4 * MAX_CHARACTERS).decode("utf-8")
         require_plain_data(text)
-        read = parse_values(_File, yaml.safe_load(text), "a run's configuration")
+        read = parse_values(_File, load_plain_data(text), "a run's configuration")
         return _run_config(read)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None

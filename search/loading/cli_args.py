@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, one_line, require_plain_data
+from failmap.run_folder.parsing import (
+    MAX_CHARACTERS,
+    YamlError,
+    load_plain_data,
+    one_line,
+    require_plain_data,
+)
 from failmap.run_folder.paths import names_of_runs
 from failmap.run_folder.storage import parse_location
 
@@ -19,7 +23,8 @@ from failmap.run_folder.storage import parse_location
 def parse_yaml(text: str) -> Any:
     """Return the mapping or list of a YAML text.
 
-    OmegaConf reads it, because `yaml.safe_load` reads 1e-3 as a string.
+    Scalars are read as YAML 1.2 reads them: 1e-3 is a number, `1:30`, `no` and 010 are texts, of which a
+    numeric field takes the last one as ten.
 
     Raises:
         YamlError: It is not YAML, too large, too deep, or more than data.
@@ -28,14 +33,15 @@ def parse_yaml(text: str) -> Any:
         raise YamlError("${...} is not filled in here: write the value itself")
     try:
         require_plain_data(text)
-        data = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+        data = load_plain_data(text)
     except YamlError:
         raise
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise YamlError(one_line(error)) from None
-    except AssertionError:
-        # OmegaConf asserts that a text is not a single number, for example.
-        raise YamlError("neither a mapping nor a list") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict | list):
+        raise YamlError("neither a mapping nor a list")
     _require_bounded(data)
     return data
 
