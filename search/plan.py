@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from failmap.run_folder.wording import axis_labels, duration_display, is_scale, label_display
+from failmap.run_folder.wording import axis_labels, duration_display, in_order, is_scale, label_display
 from failmap.search.allocation.map_allocation import cells_in_order, shard_cells
 from failmap.search.allocation.remaining import Remaining, num_recipes, remaining
 from failmap.search.config import RunConfig
@@ -111,7 +111,8 @@ def _values(axis: Axis) -> str:
 def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
     """Return a table of seconds for each facet with cells of the run; a star marks what the budget covers."""
     x, y, *_ = config.space.map_axes
-    rows = list(zip(y.labels, axis_labels(y.path, y.labels), strict=True))
+    x_labels, y_labels = in_order(x.labels), in_order(y.labels)
+    rows = list(zip(y_labels, axis_labels(y.path, y_labels), strict=True))
     covered = set(plan.order[: plan.num_covered])
     elsewhere = f"; {ELSEWHERE}: in another shard" if config.shard else ""
     tables: list[RenderableType] = []
@@ -124,7 +125,7 @@ def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
             costs = [plan.seconds[cell] for cell in cells.values()]
             tables.append(Text(f"{title}: {duration_display(min(costs))} to {duration_display(max(costs))}"))
             continue
-        table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, x.labels))
+        table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, x_labels))
         for y_label, row in reversed(rows) if is_scale(y.labels) else rows:
             table.add_row(
                 row,
@@ -132,7 +133,7 @@ def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
                     duration_display(plan.seconds[cell]) + " *" * (cell in covered)
                     if (cell := cells.get((x_label, y_label)))
                     else ELSEWHERE
-                    for x_label in x.labels
+                    for x_label in x_labels
                 ),
             )
         tables += [Text(title), table]

@@ -1,7 +1,10 @@
 """Command-line arguments as key=value, and the YAML files that they name."""
 
+import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -103,11 +106,29 @@ def _value(key: str, text: str) -> Any:
         if "${" in text:
             raise YamlError("${...} is not filled in here: write the value itself")
         return text
-    listed = parse_yaml(f"[{text}]")
+    try:
+        listed = parse_yaml(f"[{text}]")
+    except YamlError:
+        _require_no_such_file(key, text)
+        raise
     assert isinstance(listed, list), listed
+    if listed != [text]:
+        _require_no_such_file(key, text)
     if listed in ([], [[]], [{}]):
         raise YamlError("no value in it")
     return listed[0] if len(listed) == 1 else listed
+
+
+def _require_no_such_file(key: str, text: str) -> None:
+    """Raise YamlError if a path that YAML reads otherwise, as several for example, is the name of a file."""
+    if not key.endswith("path") or text.startswith(("'", '"')):
+        return
+    is_file = False
+    with suppress(OSError, ValueError):
+        is_file = Path(text).exists()
+    if is_file:
+        quoted = shlex.quote(f"{key}={json.dumps(text, ensure_ascii=False)}")
+        raise YamlError(f"is read as YAML, not as the file of this name: write {quoted}")
 
 
 def boolean(argument: Argument | None, problems: list[str], default: bool = False) -> bool:
