@@ -33,7 +33,7 @@ class Plan:
             for its own cells.
         order: The cells that the budget reaches, in the order in which they are begun.
         num_covered: How many of them get the first seeds of their default recipe within the budget.
-        num_recipes: Recipes of each cell: as many as the space has and the budget allows.
+        num_recipes: Recipes of a cell, at most: as many as the space has and the budget allows.
         remaining: What the run does if no trial learns.
         num_slots: Trials at a time.
     """
@@ -72,7 +72,8 @@ def make_plan(config: RunConfig, factor: float) -> Plan:
         if spent > 60 * (budget.minutes or math.inf) or begun > (budget.trials or math.inf):
             break
         covered += 1
-    return Plan(seconds, order, covered, num_recipes(config), remaining(config, order, {}), slots)
+    most = max((num_recipes(config, cell) for cell in order), default=1)
+    return Plan(seconds, order, covered, most, remaining(config, order, {}), slots)
 
 
 def num_slots(config: RunConfig) -> int:

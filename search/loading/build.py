@@ -119,7 +119,9 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     others = check_fields(Space, own, problems)
     fixed = {path: checker.value(path, value, schema) for path, value in draft.fixed.items()}
     axes = [axis for path in draft.axes if (axis := checker.axis(path)) is not None]
-    axes = [_in_order(axis) if axis.path in (draft.map.get("x"), draft.map.get("y")) else axis for axis in axes]
+    axes = [
+        _in_order(axis) if axis.path in (draft.map.get("x"), draft.map.get("y")) else axis for axis in axes
+    ]
     problems += _conflicts(axes, fixed)
     if problems != before:
         return None

@@ -129,9 +129,7 @@ def draft_from_file(name: str, content: Mapping[str, Any], problems: list[str], 
     for section in ("fixed", "axes"):
         for path, value in sections[section].items():
             if path in places:
-                problems.append(
-                    f"{source}: {path}: is set {places[path]} and under {section}: leave one out"
-                )
+                problems.append(f"{source}: {path}: is set {places[path]} and under {section}: leave one out")
             places[path] = f"under {section}"
             if section == "fixed":
                 draft.set_value(path, value, f"{source}: fixed")

@@ -16,6 +16,7 @@ from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading.build import build_space
 from failmap.search.loading.cli_args import Argument, Group, boolean, parse_arguments, question_of, read_group
+from failmap.search.loading.combinations import settings_without_effect
 from failmap.search.loading.contradictions import contradictions
 from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable, set_twice
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
@@ -83,6 +84,7 @@ def read_request(arguments: Sequence[str]) -> Request:
     values = run_values(read, choices, problems)
     if problems or space is None:
         raise UserError(*dict.fromkeys(problems))
+    notes += settings_without_effect(space)
     _check_shard(values, space)
     shard = Shard.parse(values["shard"]) if values.get("shard") else None
     if "run" not in values:
