@@ -7,7 +7,7 @@ from failmap.analysis.load import Run, load_run
 from failmap.search.allocation.remaining import Eta
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.driver import DONE, INTERRUPTED, deadline_of, open_session, write_report
-from failmap.search.input_checks import check_device, check_files, check_weights
+from failmap.search.input_checks import check_all
 from failmap.search.interventions.plan import Plan
 from failmap.search.interventions.request import Own, Session
 from failmap.search.interventions.schedule import InterventionSchedule
@@ -67,9 +67,7 @@ def _run(
 ) -> tuple[InterventionSchedule, str | None]:
     """Run the remaining trials. Return their schedule, and why the session ended early, if it did."""
     config, folder = session.config, session.folder
-    check_files(config)
-    check_weights(config)
-    check_device(config)
+    check_all(config)
     schedule, notice = InterventionSchedule(plan), console.print_line
     with open_session(config, folder, command=session.command, notice=notice, allocation=schedule) as study:
         eta = Eta(schedule.cost_spent(), deadline)

@@ -95,7 +95,7 @@ def _has_grown(old: Axis, new: Axis, *, is_on_map: bool, is_shard: bool) -> bool
 
 
 def _extended(axis: Axis, added: Sequence[Any], *, is_on_map: bool) -> Axis:
-    """Return an axis with more values, kept in order if it was; its default stays, unless it is on the map."""
+    """Return an axis with more values, kept in order if it was; a default off the map stays."""
     old = axis.values or ()
     values = (*old, *added)
     if list(old) == in_order(old):

@@ -117,10 +117,8 @@ def _filled_in(train: TrainConfig) -> dict[str, Any]:
     filled: dict[str, Any] = {}
     if "epsilon" in known and train.epsilon is None:
         filled["epsilon"] = _EPSILONS.get(train.optimizer, _EPSILON)
-    for name, default in zip(("beta1", "beta2"), BETAS, strict=True):
-        if name in known and getattr(train, name) is None:
-            filled[name] = default
-    return filled
+    defaults = zip(("beta1", "beta2"), BETAS, strict=True)
+    return filled | {name: beta for name, beta in defaults if name in known and getattr(train, name) is None}
 
 
 _PATHS = frozenset(
