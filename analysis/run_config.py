@@ -44,7 +44,7 @@ class RunConfig:
         num_recipes: Maximum number of recipes of a cell; None if an axis is a range to draw from.
         base: Configuration of a trial as nested mappings, without the values of the axes.
         fail_after_recipes: Number of recipes that must fail before a cell fails.
-        budget: Limits per cell: seeds, max_seeds, recipes, facets; None if not set.
+        budget: Limits: trials of the run; seeds, max_seeds, recipes of a cell; facets; None if not set.
         shard: '2/5' if the run has every fifth cell, starting with the second; None if it has all.
     """
 
@@ -120,6 +120,7 @@ class _Space:
 
 @dataclass(frozen=True)
 class _Budget:
+    trials: Count | None = None
     seeds: Count | None = None
     max_seeds: Count | None = None
     recipes: Count | None = None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.verdict import CellVerdict, JudgedTrial, judge
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
@@ -89,13 +90,18 @@ def num_recipes(config: RunConfig, cell: Cell) -> int:
     return space.num_recipes(cell, allowed)
 
 
-def has_work(config: RunConfig, records: Iterable[TrialRecord]) -> bool:
-    """Return whether a run with these trials would begin or continue one under its budget."""
-    trials: dict[Cell, list[TrialRecord]] = defaultdict(list)
-    for record in records:
-        if record.purpose != "intervene":
-            trials[config.space.cell(record.cell)].append(record)
-    return remaining(config, cells_in_order(config), trials).num_trials > 0
+def trials_left_of(config: RunConfig) -> TrialsLeft:
+    """Return a function that counts the trials which a run would still begin or continue if none learned."""
+
+    def trials_left(records: Sequence[TrialRecord], limits: Mapping[str, int | None]) -> int:
+        trials: dict[Cell, list[TrialRecord]] = defaultdict(list)
+        for record in records:
+            if record.purpose != "intervene":
+                trials[config.space.cell(record.cell)].append(record)
+        changed = config.model_copy(update={"budget": config.budget.model_copy(update=dict(limits))})
+        return remaining(changed, cells_in_order(changed), trials).num_trials
+
+    return trials_left
 
 
 class Eta:

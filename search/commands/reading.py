@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from time import time
 from typing import TYPE_CHECKING
 
@@ -113,8 +114,14 @@ def report(arguments: Sequence[str], as_json: bool = False) -> int:
     # Not imported above: pandas and matplotlib delay the message about a typo.
     from failmap.analysis.load import find_run
     from failmap.analysis.reporting import build
+    from failmap.search.allocation.remaining import trials_left_of
 
-    written = build(find_run(settings["run"], settings["storage"]))
+    folder = find_run(settings["run"], settings["storage"])
+    trials_left = None
+    # A configuration that only the reader of analysis takes is reported all the same.
+    with suppress(UserError):
+        trials_left = trials_left_of(from_yaml(folder.config))
+    written = build(folder, trials_left)
     if as_json:
         from failmap.search.commands.json_output import print_report
 
