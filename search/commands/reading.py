@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError, printable
-from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.paths import RunFolder, check_storage
 from failmap.run_folder.storage import parse_location, store_of
 from failmap.run_folder.wording import quantity
 from failmap.search.commands.help import JSON, RUN, STORAGE, HelpPage, Section
@@ -39,6 +39,7 @@ def status(arguments: Sequence[str], as_json: bool = False) -> int:
         folders = [locate([f"{key}={settings[key]}" for key in ("run", "storage")])[0]]
     else:
         storage = parse_location(settings["storage"])
+        check_storage(storage)
         store = store_of(storage)
         folders = [RunFolder(storage / name) for name in store.list_folders(storage)]
         folders = [folder for folder in folders if store.exists(folder.config)]

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, flatten
-from failmap.run_folder.paths import RunFolder, name_problem, names_of_runs
-from failmap.run_folder.storage import AnyPath, check_location, parse_location, store_of
+from failmap.run_folder.paths import RunFolder, check_storage, name_problem, names_of_runs
+from failmap.run_folder.storage import AnyPath, parse_location, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.run_folder.wording import in_order
 from failmap.search.config import RunConfig
@@ -127,7 +127,7 @@ def locate(arguments: Sequence[str]) -> tuple[RunFolder, list[str]]:
     named = dict(argument.partition("=")[::2] for argument in arguments if argument.startswith(own))
     others = [argument for argument in arguments if not argument.startswith(own)]
     storage = parse_location(named.get("storage", "runs"))
-    check_location(storage)
+    check_storage(storage)
     if "run" not in named:
         raise UserError(f"run: is missing: which run in {storage}?{nearest('', names_of_runs(storage))}")
     if problem := name_problem(named["run"]):
