@@ -22,27 +22,23 @@ _REFUSED = "error:"
 
 
 def commands_of(page: Path) -> list[list[str]]:
-    """Return the commands of a page as words, those with `...` left out, and those that are shown as refused."""
+    """Return the commands of a page as words, without those that are patterns or are shown to be refused."""
     text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
-    blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
-    quoted = re.findall(
-        r"`((?:failmap|python -m search\.)[^`\n]*=[^`\n]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    )
-    lines = [*quoted]
-    for block in blocks:
-        all_lines = block.splitlines()
-        for line, after in zip(all_lines, [*all_lines[1:], ""], strict=True):
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    lines = re.findall(r"`((?:failmap|python -m search\.)[^`\n]*=[^`\n]*)`", prose)
+    for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL):
+        shown = block.splitlines()
+        for line, after in zip(shown, [*shown[1:], ""], strict=True):
             if (prompt := _PROMPT.match(line)) and not after.startswith(_REFUSED):
                 lines.append(line[prompt.end() :])
     found = []
     for line in lines:
-        line = re.split(r"\s+(?:#|>|  )|\s{2,}", line)[0]
-        if not re.search(r"\.\.\.|\[|NAME|FOLDER|=N\b", line):
-            words = shlex.split(line)
-            found.append(
-                words[1:] if words[0] == "failmap" else [words[2].removeprefix("search."), *words[3:]]
-            )
-    return [words for words in found if words and any("=" in word for word in words)]
+        # Behind the command stands a comment, a file or an explanation.
+        command = re.split(r"\s+[#>]|\s{2,}", line)[0]
+        if not re.search(r"\.\.\.|\[|NAME|FOLDER|=N\b", command):
+            first, *words = shlex.split(command)
+            found.append(words if first == "failmap" else [words[1].removeprefix("search."), *words[2:]])
+    return [words for words in found if any("=" in word for word in words)]
 
 
 QUOTED = [(page.relative_to(ROOT).as_posix(), words) for page in PAGES for words in commands_of(page)]
@@ -68,9 +64,8 @@ def test_quoted_command(page: str, words: list[str], tmp_path: Path, monkeypatch
         case "run":
             read_request(arguments)
         case "check":
-            read_check_request(
-                [one for one in arguments if one.partition("=")[0] not in ("range_test", "picture")]
-            )
+            own = ("range_test=", "picture=")
+            read_check_request([argument for argument in arguments if not argument.startswith(own)])
         case "submit" | "manifest":
             problems: list[str] = []
             read = parse_arguments(arguments, problems)

@@ -18,9 +18,10 @@ KEYS = [key for key in COMMANDS["run"].help_page().keys if "=" not in key and no
 #: A valid value of each key that is no field, or whose field's own default would not tell.
 VALUES = {
     "space": "smoke", "budget": "full", "cluster": "ray", "run": "a_name", "storage": "somewhere",
-    "plan": "true", "resume": "true", "journal": "none", "map.x": "train.max_updates", "shard": "1/2",
-    "map.y": "train.evaluate_every", "map.facet": "none", "task.number_range": "4", "fail_after_recipes": "2", "model.widths": "32", "task.path": "a.npz",
-    "model.start_from": "a_run/3", "task.folder": "digits",
+    "plan": "true", "resume": "true", "journal": "none", "shard": "1/2", "fail_after_recipes": "2",
+    "map.x": "train.max_updates", "map.y": "train.evaluate_every", "map.facet": "none",
+    "model.widths": "32", "model.start_from": "a_run/3", "task.path": "a.npz", "task.folder": "digits",
+    "task.number_range": "4",
 }  # fmt: skip
 #: What else must be set for a key to make sense.
 COMPANIONS = {

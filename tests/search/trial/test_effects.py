@@ -42,7 +42,12 @@ CASES: list[tuple[str, Any, dict[str, Any], dict[str, Any]]] = [
     ("train.epsilon", 1e-6, {"train.optimizer": "adadelta"}, {"train.epsilon": 1e-2}),
     ("train.epsilon", 1e-10, {"train.optimizer": "adagrad"}, {"train.epsilon": 1e-2}),
     ("train.epsilon", 1e-8, {"train.optimizer": "rmsprop"}, {"train.epsilon": 1e-2}),
-    ("task.curriculum_share", 0.1, {}, {"task.length_distribution": "curriculum"}),
+    (
+        "task.curriculum_share",
+        0.1,
+        {},
+        {"task.length_distribution": "curriculum", "task.sequence_length": 40},
+    ),
     ("output.target_range", "zero_one", {"task.name": "parity"}, {"task.name": "sum_regression"}),
 ]
 FRAMES = {"task.frame_size": 8, "task.digit_size": 4, "task.sequence_length": 2, "task.prediction_length": 2}
@@ -85,10 +90,10 @@ def test_only_settings_without_effect_are_one_training(
     assert one != other
     assert canonical(one) == canonical(other)
     assert is_same_training(one, other)
-    # A case that makes the setting itself different has the value in `active`.
-    one, other = config_of(active), config_of({path: value, **idle, **active})
-    if path not in active:
-        one, other = config_of(active), config_of({**active, path: value})
+    # Where one value is the default, written out, `active` has another value of the same setting.
+    one, other = config_of({**active, path: value}), config_of(active)
+    if path in active:
+        one, other = config_of({**idle, path: value}), config_of({**idle, **active})
     assert canonical(one) != canonical(other)
     assert not is_same_training(one, other)
 
