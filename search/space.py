@@ -3,22 +3,18 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from failmap.datasets.config import Config
 from failmap.run_folder.errors import nearest
 from failmap.run_folder.parsing import flatten
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.effects import can_be_idle, canonical
 
 #: Larger maps can be neither searched nor read.
 MAX_CELLS = 10_000
-#: Recipes of a cell that are looked at to count the different ones.
-_MAX_COUNTED = 1_000
 
 
 def alternatives(wanted: Any) -> Sequence[Any]:
@@ -229,27 +225,6 @@ class Space(Config):
     def recipe_axes(self) -> tuple[Axis, ...]:
         """The axes that are not on the map, each behind those that its condition is about."""
         return tuple(axis for axis in self.axes if axis.path not in self.map.paths)
-
-    @property
-    def may_repeat(self) -> bool:
-        """Whether two recipes of a cell may be the same training, by a setting without effect there."""
-        return any(can_be_idle(path) for axis in self.recipe_axes for path in axis.paths)
-
-    def num_recipes(self, cell: Cell, limit: int) -> int:
-        """Count the different recipes of a cell on the grid, up to a limit, which is at least 1."""
-        grids = {axis.path: axis.grid() for axis in self.recipe_axes}
-        if not self.may_repeat and not any(axis.when for axis in self.recipe_axes):
-            return min(limit, math.prod(map(len, grids.values())))
-        found: dict[Any, None] = {}
-        for values in itertools.islice(itertools.product(*grids.values()), _MAX_COUNTED):
-            recipe = self.complete(cell, dict(zip(grids, values, strict=True)))
-            with suppress(ValidationError):
-                found[canonical(self.trial_config(cell, recipe, 0)) if self.may_repeat else str(recipe)] = (
-                    None
-                )
-            if len(found) >= limit:
-                break
-        return max(1, len(found))
 
     def cells(self) -> Iterator[Cell]:
         """Yield every cell, facet by facet, each row by row."""

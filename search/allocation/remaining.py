@@ -17,6 +17,7 @@ from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
 from failmap.search.allocation.map_allocation import cells_in_order, default_cost
 from failmap.search.allocation.needs import num_trials_left
+from failmap.search.allocation.recipes import num_different_recipes
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
 from failmap.search.space import Cell
@@ -87,7 +88,7 @@ def num_recipes(config: RunConfig, cell: Cell) -> int:
     space, allowed = config.space, config.budget.recipes
     if config.sampler != "grid" and any(axis.values is None for axis in space.recipe_axes):
         return allowed
-    return space.num_recipes(cell, allowed)
+    return num_different_recipes(space, cell, allowed)
 
 
 def trials_left_of(config: RunConfig) -> TrialsLeft:

@@ -15,6 +15,7 @@ from optuna.distributions import (
 from pydantic import ValidationError
 
 from failmap.search.allocation.known_trials import KnownTrial
+from failmap.search.allocation.recipes import may_repeat
 from failmap.search.space import Axis, Cell, Space
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.effects import canonical
@@ -65,7 +66,7 @@ class Sampler(ABC):
 
     def _trained(self, cell: Cell, recipes: Iterable[Mapping[str, Any]]) -> list[TrialConfig]:
         """Return what recipes by labels train, if some setting of the space may be without effect."""
-        if not self.space.may_repeat:
+        if not may_repeat(self.space):
             return []
         values = (self.space.recipe_values(labels) for labels in recipes)
         return [canonical(self.space.trial_config(cell, recipe, self.seed)) for recipe in values]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from failmap.run_folder.records import Outcome
 from failmap.search.allocation.known_trials import KnownTrial
+from failmap.search.allocation.recipes import num_different_recipes
 from failmap.search.config import RunConfig
 from failmap.search.samplers import SAMPLERS
 from failmap.search.samplers.base import recipe_key
@@ -198,8 +199,8 @@ def test_no_recipe_repeats_a_training() -> None:
             recipes = propose_many(name, shallow, 0, cells[depth], 9)
             trained = {canonical(shallow.trial_config(cells[depth], recipe, 0)) for recipe in recipes}
             assert len(recipes) == len(trained) == num_different, name
-        assert shallow.num_recipes(cells[depth], 100) == num_different
-        assert shallow.num_recipes(cells[depth], 2) == 2
+        assert num_different_recipes(shallow, cells[depth], 100) == num_different
+        assert num_different_recipes(shallow, cells[depth], 2) == 2
 
 
 def test_grid_lists_each_recipe_once() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from failmap.search.allocation.recipes import may_repeat
 from failmap.search.loading import read_request
 from failmap.search.loading.cli_args import shipped
 from failmap.search.loading.combinations import settings_without_effect
@@ -107,7 +108,7 @@ def test_a_reason_names_the_setting_that_is_missing() -> None:
 def test_shipped_spaces_have_no_such_setting(space: str) -> None:
     file = ["task=array_file", "task.path=a.npz"] if space == "my_data" else []
     request = read_request([f"space={space}", *file])
-    assert not request.config.space.may_repeat
+    assert not may_repeat(request.config.space)
     assert settings_without_effect(request.config.space) == []
 
 
