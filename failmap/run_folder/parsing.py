@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
 import yaml
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
@@ -173,19 +173,19 @@ class _PlainLoader(yaml.SafeLoader):
     false. A number with leading zeros stays a text here, which a numeric field reads as the decimal number.
     """
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Return the mapping of a node. Raises yaml.constructor.ConstructorError for a key that is twice."""
         mapping: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
-            key: Any = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key: Any = self.construct_object(key_node, deep=True)
             if isinstance(key, list | dict):
                 problem = "a key must be one name"
             elif key in mapping:
                 problem = f"the key {key} is there twice"
             else:
-                mapping[key] = self.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+                mapping[key] = self.construct_object(value_node, deep=True)
                 continue
             raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
         return mapping
