@@ -129,7 +129,7 @@ def test_plan_of_a_run_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_an_order_of_numbers_is_shown_whatever_was_typed() -> None:
     console = Console(file=io.StringIO(), width=120)
-    config = load([*WORDS[:1], "model.depth=3,1", "task.sequence_length=100,10,30", "budget=quick"])
+    config = load([*WORDS[:1], "model.depth=3,1", "task.sequence_length=100,10,30", "model.hidden_size=32"])
     show_plan(config, console, factor=1.0)
     assert isinstance(console.file, io.StringIO)
     (heading,) = {line for line in console.file.getvalue().splitlines() if "depth \\ sequence" in line}
