@@ -14,9 +14,9 @@ from failmap.analysis.run_config import RunConfig, read_config
 from failmap.analysis.table import build_table
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.parsing import Checked, Kind, ParseError, parse
-from failmap.run_folder.paths import RunFolder, is_trial_number, name_problem, names_of_runs
+from failmap.run_folder.paths import RunFolder, check_storage, is_trial_number, name_problem, names_of_runs
 from failmap.run_folder.records import Evaluation, TrialRecord, Values
-from failmap.run_folder.storage import AnyPath, check_location, parse_location, store_of, write_atomically
+from failmap.run_folder.storage import AnyPath, parse_location, store_of, write_atomically
 from failmap.run_folder.storage.bounded_files import read_bounded, require_plain_files
 from failmap.run_folder.storage.local_copy import local_copy
 from failmap.run_folder.wording import label_text
@@ -93,7 +93,7 @@ def cell_key(labels: Mapping[str, Any], paths: Iterable[str]) -> CellKey:
 def find_run(name: str, storage: str | Path = "runs") -> RunFolder:
     """Return the folder of a run. Raises UserError with the nearest existing name if there is none."""
     location = parse_location(str(storage))
-    check_location(location)
+    check_storage(location)
     if name and (problem := name_problem(name)):
         raise UserError(f"run={name}: {problem}")
     folder, store = RunFolder(location / name), store_of(location)

@@ -1,17 +1,23 @@
 """The commands to continue with after a run, for the terminal and the report."""
 
+import json
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from failmap.analysis.failure_map import FailureMap
 from failmap.analysis.load import Run
 from failmap.run_folder.command_lines import command_line, parse_command_line, program
 from failmap.run_folder.provenance import parse_provenance
+from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage.bounded_files import read_bounded
-from failmap.run_folder.wording import is_scale, path_display, setting_display
+from failmap.run_folder.wording import is_scale, label_text, path_display, setting_display
 
 #: A purpose and the command for it.
 Step = tuple[str, str]
+#: Counts the trials that a run with these records would still begin or continue if some limits of its budget,
+#: by key, were others. Only the search can count them.
+TrialsLeft = Callable[[Sequence[TrialRecord], Mapping[str, int | None]], int]
 
 #: The shipped maps of depth over length and the network of each; the first is the default.
 _DEPTH_SPACES = {"lstm_depth": "lstm", "gru_depth": "gru", "rnn_depth": "rnn"}
@@ -23,27 +29,39 @@ _RUN_KEYS = (
 )
 
 
-def next_steps(run: Run, failure_map: FailureMap) -> list[Step]:
-    """Return what to do next, as purposes and commands."""
+def next_steps(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = None) -> list[Step]:
+    """Return what to do next, as purposes and commands.
+
+    Args:
+        run: The run.
+        failure_map: Its map.
+        trials_left: Leaves out what would begin no trial; None: that is not known.
+    """
+    purpose = "Fixes for the cells that fail, one change at a time on the same seeds:"
+    rescue = rescue_command(run, failure_map)
     return [
-        *_rescue(run, failure_map),
+        *([] if rescue is None else [(purpose, rescue)]),
         *_preflight(run, failure_map),
-        *_further(run, failure_map),
+        *_further(run, failure_map, trials_left),
         *_merge(run),
         *_elsewhere(run),
     ]
 
 
-def rescue_command(run: Run) -> str:
-    """Return the command that tries fixes in every cell that fails."""
+def rescue_command(run: Run, failure_map: FailureMap) -> str | None:
+    """Return the command that tries fixes in every cell that fails, or None.
+
+    None if no cell fails by the default recipe, or fixes were tried in each that does.
+    """
+    failed = {one.number for one in run.records if one.outcome == "failed" and one.recipe_index == 0}
+    failing = [
+        cell
+        for cell in failure_map.cells.values()
+        if cell.verdict.state == "fails" and not failed.isdisjoint(cell.numbers)
+    ]
+    if all(cell.interventions for cell in failing):
+        return None
     return f"{' '.join(program('rescue'))} {_run_arguments(run)}"
-
-
-def _rescue(run: Run, failure_map: FailureMap) -> Iterator[Step]:
-    """Yield the rescue, unless fixes were tried in every cell that fails."""
-    failing = [cell for cell in failure_map.cells.values() if cell.verdict.state == "fails"]
-    if not all(cell.interventions for cell in failing):
-        yield "Fixes for the cells that fail, one change at a time on the same seeds:", rescue_command(run)
 
 
 def _preflight(run: Run, failure_map: FailureMap) -> Iterator[Step]:
@@ -67,26 +85,43 @@ def _original_arguments(run: Run) -> list[str] | None:
     return arguments if command == "run" else None
 
 
-def _further(run: Run, failure_map: FailureMap) -> Iterator[Step]:
+def _further(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None) -> Iterator[Step]:
     """Yield the ways to continue this run."""
     resume = f"{' '.join(program('resume'))} {_run_arguments(run)}"
+
+    def step(purpose: str, minutes: int, limits: Mapping[str, int | None]) -> Iterator[Step]:
+        """Yield a step if it begins trials: those that the limits add, without the run's limit of trials if
+        that is in the way.
+        """
+        for lifted in ({}, {"trials": None}) if budget.get("trials") else ({},):
+            all_limits = {**limits, **lifted}
+            if trials_left is not None:
+                before = trials_left(run.records, lifted) if limits else 0
+                if trials_left(run.records, all_limits) <= before:
+                    continue
+            words = [f"budget.{key}={label_text(value)}" for key, value in all_limits.items()]
+            yield purpose, " ".join([resume, *words, f"budget.minutes={minutes}"])
+            return
+
     states, budget = failure_map.states, run.config.budget
-    recipes, max_seeds = int(budget.get("recipes") or 1), int(budget.get("max_seeds") or 8)
+    recipes = int(budget.get("recipes") or 1)
+    # Fewer than the seeds to begin with are no limit.
+    max_seeds = max(int(budget.get("max_seeds") or 8), run.config.seeds)
     facets = budget.get("facets")
     if states["not_run"] or any(record.summary is None for record in run.records):
-        yield "More minutes, where the budget ended:", f"{resume} budget.minutes=30"
+        yield from step("More minutes, where the budget ended:", 30, {})
     if states["unknown"]:
-        yield "More seeds, for unknown cells:", f"{resume} budget.max_seeds={2 * max_seeds} budget.minutes=30"
+        yield from step("More seeds, for unknown cells:", 30, {"max_seeds": 2 * max_seeds})
     most = run.config.num_recipes
     if states["fails"] + states["unknown"] and (most is None or recipes < most):
         names = ", ".join(path_display(path) for path in run.config.recipe_defaults)
         wanted = recipes + 2 if most is None else min(recipes + 2, most)
         purpose = f"More recipes ({names}), where the default recipe fails:"
-        yield purpose, f"{resume} budget.recipes={wanted} budget.minutes=60"
+        yield from step(purpose, 60, {"recipes": wanted})
     if facets and len(failure_map.facets) > facets:
         path = failure_map.paths[2]
         added = setting_display(path, run.config.map_values[path][facets])
-        yield f"The next map: {added}, too:", f"{resume} budget.facets={facets + 1} budget.minutes=120"
+        yield from step(f"The next map: {added}, too:", 120, {"facets": facets + 1})
 
 
 def _merge(run: Run) -> Iterator[Step]:
@@ -127,7 +162,9 @@ def _task_arguments(run: Run) -> list[str]:
     given = [one for one in _original_arguments(run) or () if one.startswith("task.")]
     kept = [one for one in given if one.partition("=")[0] not in config.axis_paths]
     has_path = path is None or any(one.startswith("task.path=") for one in kept)
-    return kept if has_path else [f"task.path={path}", *kept]
+    # A path with a comma is quoted for our syntax, and then for the shell.
+    written = json.dumps(path, ensure_ascii=False) if re.search(r"[,#\[\]{}]", str(path)) else path
+    return kept if has_path else [f"task.path={written}", *kept]
 
 
 def _run_arguments(run: Run) -> str:

@@ -7,6 +7,7 @@ from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions.comparisons import rescue_comparisons
 from failmap.analysis.interventions.summary import rescue_csv
 from failmap.analysis.load import Run, load_run
+from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.plots import write_failure_map
 from failmap.analysis.table import safe_csv, safe_table
 from failmap.run_folder.errors import UserError
@@ -23,8 +24,12 @@ class Report:
     failure_map: FailureMap
 
 
-def build(folder: RunFolder) -> Report:
+def build(folder: RunFolder, trials_left: TrialsLeft | None = None) -> Report:
     """Write table, picture and page of a run.
+
+    Args:
+        folder: The run's.
+        trials_left: Leaves out next steps that would begin no trial; None: that is not known.
 
     Raises:
         UserError: A file of the run is corrupt, or the folder cannot be written.
@@ -39,7 +44,7 @@ def build(folder: RunFolder) -> Report:
         if rescues := rescue_comparisons(run):
             write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
         write_failure_map(failure_map, folder.report / "failure_map.png")
-        write_atomically(page, render(run, failure_map))
+        write_atomically(page, render(run, failure_map, trials_left))
     except OSError as error:
         raise UserError(
             f"{error.filename or folder.report}: cannot be written: {error.strerror or error}"

@@ -15,6 +15,7 @@ from failmap.run_folder.parsing import (
     ParseError,
     Plain,
     YamlError,
+    load_plain_data,
     one_line,
     parse_values,
     require_plain_data,
@@ -22,6 +23,7 @@ from failmap.run_folder.parsing import (
 from failmap.run_folder.records import Values
 from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.storage.bounded_files import read_bounded
+from failmap.run_folder.wording import in_order
 
 #: The same limit as in the search (`search.space.MAX_CELLS`).
 MAX_CELLS = 10_000
@@ -37,12 +39,12 @@ class RunConfig:
         question: Question that the space is made to answer.
         space: Name of the space.
         x, y, facet: Paths of the map's axes.
-        map_values: Values of each map axis by path, in order.
+        map_values: Values of each map axis by path, those of x and y in order.
         recipe_defaults: Default of every other axis by path.
         num_recipes: Maximum number of recipes of a cell; None if an axis is a range to draw from.
         base: Configuration of a trial as nested mappings, without the values of the axes.
         fail_after_recipes: Number of recipes that must fail before a cell fails.
-        budget: Limits per cell: seeds, max_seeds, recipes, facets; None if not set.
+        budget: Limits: trials of the run; seeds, max_seeds, recipes of a cell; facets; None if not set.
         shard: '2/5' if the run has every fifth cell, starting with the second; None if it has all.
     """
 
@@ -118,6 +120,7 @@ class _Space:
 
 @dataclass(frozen=True)
 class _Budget:
+    trials: Count | None = None
     seeds: Count | None = None
     max_seeds: Count | None = None
     recipes: Count | None = None
@@ -141,7 +144,7 @@ def read_config(path: AnyPath) -> RunConfig:
     try:
         text = read_bounded(path, 4 * MAX_CHARACTERS).decode("utf-8")
         require_plain_data(text)
-        read = parse_values(_File, yaml.safe_load(text), "a run's configuration")
+        read = parse_values(_File, load_plain_data(text), "a run's configuration")
         return _run_config(read)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
@@ -158,6 +161,8 @@ def _run_config(read: _File) -> RunConfig:
     paths = [path for path in (space.map.x, space.map.y, space.map.facet) if path]
     values = {path: axes[path].values for path in paths if path in axes}
     listed = {path: tuple(several) for path, several in values.items() if several is not None}
+    # Facets keep their order, in which the budget counts them.
+    listed |= {path: tuple(in_order(listed[path])) for path in paths[:2] if path in listed}
     if len(set(paths)) < len(paths) or listed.keys() != set(paths):
         raise ParseError("not a run's configuration: space.map: each side needs an axis with values")
     if math.prod(map(len, listed.values())) > MAX_CELLS:

@@ -14,7 +14,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
 from failmap.run_folder.wording import duration_display
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
-from failmap.search.allocation.remaining import write_costs
+from failmap.search.allocation.remaining import trials_left_of, write_costs
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import Cluster, RunConfig
 from failmap.search.input_checks import states_of_files
@@ -92,7 +92,7 @@ def drive(
     else:
         if spent := _budget_line(config, ended_by, view, study.known.outcomes().total()):
             notice(spent)
-        for purpose, next_command in next_steps(report.run, report.failure_map):
+        for purpose, next_command in next_steps(report.run, report.failure_map, trials_left_of(config)):
             notice(f"{purpose}\n  {next_command}")
     notice(f"report: {report.page}")
     return INTERRUPTED if ended_by == "interrupt" else DONE
@@ -170,4 +170,4 @@ def write_report(config: RunConfig, folder: RunFolder) -> Report:
     """Write measured cell costs, table and report. Raises UserError if, for example, the disk is full."""
     with report_disk_errors(folder):
         write_costs(config, folder, load_run(folder).records)
-    return build(folder)
+    return build(folder, trials_left_of(config))

@@ -13,6 +13,7 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage import AnyPath, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
+from failmap.search.machine import check_resources
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 
@@ -30,6 +31,24 @@ class FileState(TypedDict):
 
     bytes: int
     blake2b: str
+
+
+def check_all(config: RunConfig) -> None:
+    """Check everything that can be checked here before a run is begun, continued or planned.
+
+    Raises:
+        UserError: With a line for each mistake.
+    """
+    problems: list[str] = []
+    for check in (lambda config: check_resources(config.cluster), check_files, check_device):
+        try:
+            check(config)
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(*problems)
+    # Last: it builds the tasks, whose files must be valid.
+    check_weights(config)
 
 
 def check_files(config: RunConfig) -> None:

@@ -1,27 +1,45 @@
 """The plan of a run: its cells, their cost, and what the budget covers. Nothing is started."""
 
 import math
-import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from failmap.run_folder.wording import axis_labels, duration_display, is_scale, label_display
+from failmap.analysis.verdict import JudgedTrial
+from failmap.run_folder.wording import (
+    axis_labels,
+    duration_display,
+    in_order,
+    is_scale,
+    label_display,
+    quantity,
+)
 from failmap.search.allocation.map_allocation import cells_in_order, shard_cells
 from failmap.search.allocation.remaining import Remaining, num_recipes, remaining
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor, relative_cost
 from failmap.search.input_checks import with_sizes_of_its_file
 from failmap.search.loading.validation import shown
+from failmap.search.machine import num_cpus
 from failmap.search.shards import ELSEWHERE, Shard
 from failmap.search.space import Axis, Cell, Space
 
 #: A wider map is summarised by its lowest and highest cost, not drawn.
 MAX_COLUMNS = 16
+
+
+class Trial(JudgedTrial, Protocol):
+    """All that a plan needs of a trial that the run has already."""
+
+    @property
+    def cell(self) -> Mapping[str, Any]:
+        """The labels of its cell by path."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +51,9 @@ class Plan:
             for its own cells.
         order: The cells that the budget reaches, in the order in which they are begun.
         num_covered: How many of them get the first seeds of their default recipe within the budget.
-        num_recipes: Recipes of each cell: as many as the space has and the budget allows.
-        remaining: What the run does if no trial learns.
+        num_recipes: Recipes of a cell, at most: as many as the space has and the budget allows.
+        remaining: What the run has decided, and what it does if no further trial learns.
+        num_begun: Trials that the run has already.
         num_slots: Trials at a time.
     """
 
@@ -43,6 +62,7 @@ class Plan:
     num_covered: int
     num_recipes: int
     remaining: Remaining
+    num_begun: int
     num_slots: int
 
     @property
@@ -56,34 +76,52 @@ class Plan:
         return sum(self.seconds[cell] * num for cell, num in self.remaining.by_cell.items())
 
 
-def make_plan(config: RunConfig, factor: float) -> Plan:
-    """Return the plan of a run on a machine that takes `factor` seconds for a nominal core-second."""
+def make_plan(config: RunConfig, factor: float, trials: Sequence[Trial] = ()) -> Plan:
+    """Return the plan of a run on a machine that takes `factor` seconds for a nominal core-second.
+
+    Args:
+        config: The run's.
+        factor: Of the machine.
+        trials: Those that the run has already; interventions are ignored.
+    """
     space, budget = config.space, config.budget
     own, seconds = set(shard_cells(config)), {}
     for cell in filter(own.__contains__, space.cells()):
-        trial = space.trial_config(cell, space.default_recipe(cell), config.seed)
-        seconds[cell] = factor * relative_cost(with_sizes_of_its_file(trial))
+        default = space.trial_config(cell, space.default_recipe(cell), config.seed)
+        seconds[cell] = factor * relative_cost(with_sizes_of_its_file(default))
     order = cells_in_order(config)
     slots = num_slots(config)
-    covered, spent = 0, 0.0
+    by_cell: dict[Cell, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        if trial.purpose != "intervene":
+            by_cell[space.cell(trial.cell)].append(trial)
+    num_begun = sum(map(len, by_cell.values()))
+    covered, spent, begun = 0, 0.0, num_begun
     for cell in order:
-        spent += budget.seeds * seconds[cell] / slots
-        begun = (covered + 1) * budget.seeds
+        num_default = sum(trial.purpose == "default" for trial in by_cell.get(cell, ()))
+        missing = max(budget.seeds - num_default, 0)
+        spent += missing * seconds[cell] / slots
+        begun += missing
         if spent > 60 * (budget.minutes or math.inf) or begun > (budget.trials or math.inf):
             break
         covered += 1
-    return Plan(seconds, order, covered, num_recipes(config), remaining(config, order, {}), slots)
+    most = max((num_recipes(config, cell) for cell in order), default=1)
+    return Plan(seconds, order, covered, most, remaining(config, order, by_cell), num_begun, slots)
 
 
 def num_slots(config: RunConfig) -> int:
     """Return how many trials run at a time on the CPUs of this machine."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, (config.cluster.cpus or usable) // config.cluster.cpus_per_trial)
+    return max(1, (config.cluster.cpus or num_cpus()) // config.cluster.cpus_per_trial)
 
 
-def show_plan(config: RunConfig, console: Console, factor: float | None = None) -> None:
-    """Print the plan. Unless `factor` is given, train for a second to measure this machine."""
-    plan = make_plan(config, machine_factor() if factor is None else factor)
+def show_plan(
+    config: RunConfig, console: Console, trials: Sequence[Trial] = (), factor: float | None = None
+) -> None:
+    """Print the plan of a run, or of what is left of one that has trials.
+
+    Unless `factor` is given, train for a second to measure this machine.
+    """
+    plan = make_plan(config, machine_factor() if factor is None else factor, trials)
     heading = Text(f"{config.run}: {config.space.question}", style="bold")
     tables = (_axes_table(config.space), *_cost_tables(config, plan))
     console.print(Group(heading, *tables, Text(_summary(config, plan))))
@@ -111,7 +149,8 @@ def _values(axis: Axis) -> str:
 def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
     """Return a table of seconds for each facet with cells of the run; a star marks what the budget covers."""
     x, y, *_ = config.space.map_axes
-    rows = list(zip(y.labels, axis_labels(y.path, y.labels), strict=True))
+    x_labels, y_labels = in_order(x.labels), in_order(y.labels)
+    rows = list(zip(y_labels, axis_labels(y.path, y_labels), strict=True))
     covered = set(plan.order[: plan.num_covered])
     elsewhere = f"; {ELSEWHERE}: in another shard" if config.shard else ""
     tables: list[RenderableType] = []
@@ -124,7 +163,7 @@ def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
             costs = [plan.seconds[cell] for cell in cells.values()]
             tables.append(Text(f"{title}: {duration_display(min(costs))} to {duration_display(max(costs))}"))
             continue
-        table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, x.labels))
+        table = Table(f"{_short(y)} \\ {_short(x)}", *axis_labels(x.path, x_labels))
         for y_label, row in reversed(rows) if is_scale(y.labels) else rows:
             table.add_row(
                 row,
@@ -132,7 +171,7 @@ def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
                     duration_display(plan.seconds[cell]) + " *" * (cell in covered)
                     if (cell := cells.get((x_label, y_label)))
                     else ELSEWHERE
-                    for x_label in x.labels
+                    for x_label in x_labels
                 ),
             )
         tables += [Text(title), table]
@@ -147,6 +186,7 @@ def _summary(config: RunConfig, plan: Plan) -> str:
     budget = config.budget
     num_cells, num_reached = len(plan.seconds), len(plan.order)
     limit = "without a time limit" if budget.minutes is None else f"in {shown(budget.minutes)} minutes"
+    left = duration_display(plan.max_seconds / plan.num_slots)
     whole = plan.total_seconds * budget.seeds
     shard = f"{Shard.parse(config.shard).text}: " if config.shard else ""
     return "\n".join(
@@ -154,9 +194,12 @@ def _summary(config: RunConfig, plan: Plan) -> str:
             f"{shard}{num_cells} cell{'s' * (num_cells != 1)}, of which budget={budget.name} reaches "
             f"{num_reached}; in each of them {plan.num_recipes} recipe{'s' * (plan.num_recipes > 1)} "
             f"x {budget.seeds} to {max(budget.seeds, budget.max_seeds)} seeds.",
-            "If nothing learned, the default recipe would take "
-            f"{duration_display(whole / plan.num_slots)} on {plan.num_slots} slots, all recipes "
-            f"{duration_display(plan.max_seconds / plan.num_slots)}; "
+            f"{quantity(plan.num_begun, 'trial')} begun, {plan.remaining.num_decided} cells decided. If "
+            f"nothing else learned, {quantity(plan.remaining.num_trials, 'trial')} would be left, {left} on "
+            f"{plan.num_slots} slots."
+            if plan.num_begun
+            else "If nothing learned, the default recipe would take "
+            f"{duration_display(whole / plan.num_slots)} on {plan.num_slots} slots, all recipes {left}; "
             "trials that learn end earlier.",
             f"The budget covers at least {plan.num_covered} of {num_reached} cells {limit}.",
             "Nothing was started. Leave plan=true out to begin.",

@@ -131,7 +131,7 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     store = store_of(folder.path)
     require_plain_files(folder.path)
     config = from_yaml(store.read(folder.config).decode("utf-8"))
-    trials = _read_trials(store, folder)
+    trials = read_trials(folder)
     session = _read_session(store, folder)
     owner = driver_of(folder)
     cells: dict[Cell, list[_Trial]] = defaultdict(list)
@@ -181,7 +181,9 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     )
 
 
-def _read_trials(store: Store, folder: RunFolder) -> list[_Trial]:
+def read_trials(folder: RunFolder) -> list[_Trial]:
+    """Return the trials of a run, interventions included. Raises UserError if a record is corrupt."""
+    store = store_of(folder.path)
     numbers = [int(name) for name in store.list_folders(folder.trials) if is_trial_number(name)]
     trials = []
     for path, content in store.read_many([folder.trial(number).record for number in numbers]).items():

@@ -12,7 +12,7 @@ from failmap.analysis.html_report.curves import MAX_POINTS
 from failmap.analysis.html_report.data import page_data, state_line
 from failmap.analysis.html_report.interventions import fixes
 from failmap.analysis.load import Run
-from failmap.analysis.next_steps import next_steps, rescue_command
+from failmap.analysis.next_steps import TrialsLeft, next_steps, rescue_command
 from failmap.analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
 from failmap.run_folder.errors import printable
 from failmap.run_folder.storage import AnyPath
@@ -43,8 +43,14 @@ def breakable(label: str) -> Markup:
 _TEMPLATES.filters["breakable"] = breakable
 
 
-def render(run: Run, failure_map: FailureMap) -> str:
-    """Return the page. Raises UserError if the history of a trial has a corrupt line."""
+def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = None) -> str:
+    """Return the page. Raises UserError if the history of a trial has a corrupt line.
+
+    Args:
+        run: The run.
+        failure_map: Its map.
+        trials_left: Leaves out next steps that would begin no trial; None: that is not known.
+    """
     cells = list(failure_map.cells.values())
     identifiers = {cell.labels: index for index, cell in enumerate(cells)}
     data = page_data(run, failure_map, MAX_TRIALS)
@@ -78,8 +84,8 @@ def render(run: Run, failure_map: FailureMap) -> str:
             for cause, count in cause_counts(failure_map).items()
         ],
         fixes=fixes(run, failure_map),
-        rescue=rescue_command(run) if failure_map.states["fails"] else None,
-        steps=next_steps(run, failure_map),
+        rescue=rescue_command(run, failure_map),
+        steps=next_steps(run, failure_map, trials_left),
         files=[_text_file(run.copy.config), _text_file(run.copy.provenance)],
         data=script_safe_json(data),
         style=Markup(_source("report.css")),

@@ -6,6 +6,7 @@ whole numbers to floats, and no number is infinite or beyond 64 bits.
 
 import json
 import math
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
@@ -163,6 +164,61 @@ def require_plain_data(text: str) -> None:
             raise YamlError(f"nested deeper than {MAX_NESTING} levels")
         if num_nodes > MAX_NODES:
             raise YamlError(f"more than {MAX_NODES:,} keys and values")
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Builds plain data by the core schema of YAML 1.2, and refuses a key that is twice in a mapping.
+
+    PyYAML follows YAML 1.1, to which 010 is 8, 1:30 is 90, 1e-3 is a text, and `on` and `no` are true and
+    false. A number with leading zeros stays a text here, which a numeric field reads as the decimal number.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return the mapping of a node. Raises yaml.constructor.ConstructorError for a key that is twice."""
+        mapping: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            key: Any = self.construct_object(key_node, deep=True)
+            if isinstance(key, list | dict):
+                problem = "a key must be one name"
+            elif key in mapping:
+                problem = f"the key {key} is there twice"
+            else:
+                mapping[key] = self.construct_object(value_node, deep=True)
+                continue
+            raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+        return mapping
+
+
+for _tag, _pattern, _starts in (
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
+        r"|\.(?:nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+):
+    _PlainLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), [*_starts, *([""] * (_tag == "null"))]
+    )
+
+
+def load_plain_data(text: str) -> Any:
+    """Return the data of a YAML text that `require_plain_data` has passed.
+
+    Raises:
+        yaml.YAMLError: It is not YAML, or a key is twice in a mapping.
+        ValueError: A whole number has thousands of digits.
+    """
+    loader = _PlainLoader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def one_line(error: Exception) -> str:

@@ -1,10 +1,13 @@
 """The paths of a run folder, which a search and its readers share, and the names of runs."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
-from failmap.run_folder.storage import AnyPath, is_local, store_of
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.storage import AnyPath, check_location, is_local, store_of
 
 MAX_LENGTH = 80
 
@@ -97,6 +100,26 @@ def name_problem(name: str) -> str | None:
 def is_trial_number(name: str) -> bool:
     """Return whether a folder has the name of a trial's folder."""
     return name.isascii() and name.isdecimal() and str(int(name)) == name
+
+
+def check_storage(storage: AnyPath) -> None:
+    """Check that a folder of runs can be read. The default one, `runs`, is made by the first run.
+
+    Raises:
+        UserError: It cannot be reached, or there is no such folder.
+    """
+    check_location(storage)
+    if not is_local(storage) or str(storage) == "runs" or Path(str(storage)).is_dir():
+        return
+    path = Path(str(storage))
+    problem = "is not a folder" if path.exists() else "no such folder"
+    siblings: list[str] = []
+    with suppress(OSError):
+        siblings = [other.name for other in path.parent.iterdir() if other.is_dir()]
+    close = get_close_matches(path.name, siblings, n=1)
+    raise UserError(
+        f"storage={storage}: {problem}{f'; did you mean {path.parent / close[0]}?' if close else ''}"
+    )
 
 
 def names_of_runs(storage: AnyPath) -> list[str]:

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+Kind = TypeVar("Kind")
 
 #: Names that are written in capital letters.
 _ABBREVIATIONS = {"rnn", "gru", "lstm", "mlp", "mnist", "cnn", "xor"}
@@ -91,6 +93,13 @@ def cell_display(paths: Iterable[str], labels: Iterable[Any]) -> str:
 def is_scale(values: Iterable[Any]) -> bool:
     """Return whether an axis' values are numbers, which have an order, and not names."""
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def in_order(values: Iterable[Kind]) -> list[Kind]:
+    """Return values with the numbers among them sorted, and all others behind these as they are."""
+    values = list(values)
+    numbers: list[Any] = [value for value in values if is_scale([value])]
+    return [*sorted(numbers), *(value for value in values if not is_scale([value]))]
 
 
 def label_lines(label: str, width: int) -> list[str]:

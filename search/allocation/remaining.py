@@ -4,18 +4,20 @@ Status, plan and live view share this answer, and it agrees with the allocation.
 """
 
 import json
-import math
 import statistics
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.verdict import CellVerdict, JudgedTrial, judge
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
-from failmap.search.allocation.map_allocation import default_cost
+from failmap.search.allocation.map_allocation import cells_in_order, default_cost
 from failmap.search.allocation.needs import num_trials_left
+from failmap.search.allocation.recipes import num_different_recipes
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
 from failmap.search.space import Cell
@@ -66,8 +68,13 @@ def remaining(
         reached: The cells that the budget reaches.
         trials: Every trial of each cell that has any, interventions left out.
     """
-    budget = config.budget.model_copy(update={"recipes": num_recipes(config)})
-    by_cell = {cell: num_trials_left(trials.get(cell, ()), budget) for cell in reached}
+    budget = config.budget
+    by_cell = {
+        cell: num_trials_left(
+            trials.get(cell, ()), budget.model_copy(update={"recipes": num_recipes(config, cell)})
+        )
+        for cell in reached
+    }
     num_trials = sum(by_cell.values())
     if budget.trials is not None:
         num_unfinished = sum(trial.outcome is None for cell in reached for trial in trials.get(cell, ()))
@@ -76,12 +83,26 @@ def remaining(
     return Remaining(judge_cells(config, reached, trials), by_cell, num_trials)
 
 
-def num_recipes(config: RunConfig) -> int:
-    """Return how many recipes each cell gets: as many as the space has, and the budget allows."""
+def num_recipes(config: RunConfig, cell: Cell) -> int:
+    """Return how many recipes a cell gets: as many as the space has for it, and the budget allows."""
     space, allowed = config.space, config.budget.recipes
     if config.sampler != "grid" and any(axis.values is None for axis in space.recipe_axes):
         return allowed
-    return min(allowed, math.prod(len(axis.grid()) for axis in space.recipe_axes))
+    return num_different_recipes(space, cell, allowed)
+
+
+def trials_left_of(config: RunConfig) -> TrialsLeft:
+    """Return a function that counts the trials which a run would still begin or continue if none learned."""
+
+    def trials_left(records: Sequence[TrialRecord], limits: Mapping[str, int | None]) -> int:
+        trials: dict[Cell, list[TrialRecord]] = defaultdict(list)
+        for record in records:
+            if record.purpose != "intervene":
+                trials[config.space.cell(record.cell)].append(record)
+        changed = config.model_copy(update={"budget": config.budget.model_copy(update=dict(limits))})
+        return remaining(changed, cells_in_order(changed), trials).num_trials
+
+    return trials_left
 
 
 class Eta:

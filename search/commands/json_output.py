@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,21 +13,22 @@ from failmap.run_folder.storage import store_of
 from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
 from failmap.search.cost import machine_factor
-from failmap.search.plan import make_plan
+from failmap.search.plan import Trial, make_plan
 
 #: Incremented when a key changes its meaning or disappears; keys may be added at any time.
 SCHEMA = 1
 
 
-def print_plan(config: RunConfig, factor: float | None = None) -> None:
+def print_plan(config: RunConfig, trials: Sequence[Trial] = (), factor: float | None = None) -> None:
     """Print the plan of a run.
 
     Args:
         config: The run's.
+        trials: Those that the run has already.
         factor: Seconds that this machine takes for a nominal core-second; None to train for a second and
             measure it.
     """
-    plan = make_plan(config, machine_factor() if factor is None else factor)
+    plan = make_plan(config, machine_factor() if factor is None else factor, trials)
     space, budget = config.space, config.budget
     positions = {cell: position for position, cell in enumerate(plan.order)}
     roles = {path: role for role, path in space.map.model_dump(exclude_none=True).items()}
@@ -48,6 +49,7 @@ def print_plan(config: RunConfig, factor: float | None = None) -> None:
         "num_covered": plan.num_covered,
         "default_recipe_seconds": default_seconds,
         "all_recipes_seconds": default_seconds * plan.num_recipes,
+        "num_trials_left": plan.remaining.num_trials,
         "cells": [
             {
                 "labels": cell.as_dict(),

@@ -2,12 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from time import time
 from typing import TYPE_CHECKING
 
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError, printable
-from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.paths import RunFolder, check_storage
 from failmap.run_folder.storage import parse_location, store_of
 from failmap.run_folder.wording import quantity
 from failmap.search.commands.help import JSON, RUN, STORAGE, HelpPage, Section
@@ -38,6 +39,7 @@ def status(arguments: Sequence[str], as_json: bool = False) -> int:
         folders = [locate([f"{key}={settings[key]}" for key in ("run", "storage")])[0]]
     else:
         storage = parse_location(settings["storage"])
+        check_storage(storage)
         store = store_of(storage)
         folders = [RunFolder(storage / name) for name in store.list_folders(storage)]
         folders = [folder for folder in folders if store.exists(folder.config)]
@@ -113,8 +115,14 @@ def report(arguments: Sequence[str], as_json: bool = False) -> int:
     # Not imported above: pandas and matplotlib delay the message about a typo.
     from failmap.analysis.load import find_run
     from failmap.analysis.reporting import build
+    from failmap.search.allocation.remaining import trials_left_of
 
-    written = build(find_run(settings["run"], settings["storage"]))
+    folder = find_run(settings["run"], settings["storage"])
+    trials_left = None
+    # A configuration that only the reader of analysis takes is reported all the same.
+    with suppress(UserError):
+        trials_left = trials_left_of(from_yaml(folder.config))
+    written = build(folder, trials_left)
     if as_json:
         from failmap.search.commands.json_output import print_report
 

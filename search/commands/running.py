@@ -18,7 +18,7 @@ from failmap.search.commands.help import (
     model_rows,
     run_rows,
 )
-from failmap.search.input_checks import check_device, check_files, check_weights
+from failmap.search.input_checks import check_all
 from failmap.search.loading import (
     Request,
     differences,
@@ -29,11 +29,16 @@ from failmap.search.loading import (
     to_yaml,
     unresumable_differences,
 )
-from failmap.search.loading.cli_args import question_of, shipped
+from failmap.search.loading.cli_args import is_true, question_of, shipped
 from failmap.search.loading.fields import KINDS, PARTS
 from failmap.search.loading.request import DEFAULT_SPACE, DEFAULT_SPACE_OF_A_FILE, RUN_GROUPS, RUN_KEYS
 from failmap.search.new_run import create_run_folder, report_disk_errors, resume_command
 from failmap.search.space import Space
+
+_PLAN = (
+    "plan",
+    "show what would be done and what it costs, and start nothing (true or false; default false)",
+)
 
 
 def run(arguments: Sequence[str], as_json: bool = False) -> int:
@@ -52,34 +57,35 @@ def run(arguments: Sequence[str], as_json: bool = False) -> int:
     console = SafeConsole(stderr=as_json)
     for note in request.notes:
         console.print_line(note)
-    if request.plan:
-        check_files(config)
-        check_weights(config)
-        if as_json:
-            from failmap.search.commands.json_output import print_plan
-
-            print_plan(config)
-        else:
-            from failmap.search.plan import show_plan
-
-            show_plan(config, console)
-        return 0
     storage = parse_location(config.storage)
     check_location(storage)
     folder = RunFolder(storage / config.run)
     exists = _can_resume(request, folder)
-    # Checks import torch, and then comes Ray: it takes a while until the next line.
-    console.print_line(f"run {folder.name}: {config.space.question}")
-    console.print_line(f"{'continuing' if exists else 'beginning'} in {folder.path}")
-    check_files(config)
-    check_weights(config)
-    check_device(config)
+    if not request.plan:
+        # Checks import torch, and then comes Ray: it takes a while until the next line.
+        console.print_line(f"run {folder.name}: {config.space.question}")
+        console.print_line(f"{'continuing' if exists else 'beginning'} in {folder.path}")
+    check_all(config)
     if not exists:
         # Not imported above: torch delays the message about a typo.
         from failmap.search.preflight.run import brief_preflight, check_command
 
         for line in brief_preflight(config, check_command(arguments)):
             console.print_line(line)
+    if request.plan:
+        from failmap.search.run_status import read_trials
+
+        trials = read_trials(folder) if exists else ()
+        if as_json:
+            from failmap.search.commands.json_output import print_plan
+
+            print_plan(config, trials)
+        else:
+            from failmap.search.plan import show_plan
+
+            show_plan(config, console, trials)
+        return 0
+    if not exists:
         create_run_folder(folder)
         with report_disk_errors(folder):
             write_atomically(folder.config, to_yaml(config))
@@ -125,11 +131,10 @@ def run_help() -> HelpPage:
     ]
     defaults = {DEFAULT_SPACE: " (default)", DEFAULT_SPACE_OF_A_FILE: " (default for task=array_file)"}
     spaces = [(name, question_of(name) + defaults.get(name, "")) for name in shipped("space")]
-    plan = "show what would be done and what it costs, and start nothing (true or false; default false)"
     settings = [
         ("space", "the search space: one of these names, or a path that ends in .yaml"),
         *run_rows(*RUN_KEYS, "journal"),
-        ("plan", plan),
+        _PLAN,
         ("resume", "continue the run if it exists, as a job that is started again does; needs run="),
         ("map.x, map.y, map.facet", "the map's axes (dotted paths); map.facet=none: no facet"),
         ("fail_after_recipes", meaning(Space.model_fields["fail_after_recipes"])),
@@ -169,15 +174,23 @@ def resume(arguments: Sequence[str]) -> int:
     """
     started = monotonic()
     folder, changes = locate(arguments)
-    config = resume_config(from_yaml(folder.config), changes)
+    plans = dict(one.partition("=")[::2] for one in changes if one.startswith("plan="))
+    config = resume_config(from_yaml(folder.config), [one for one in changes if not one.startswith("plan=")])
+    is_planned = is_true(plans, "plan", default=False)
     # Not imported above: rich, and below torch, pandas and Optuna, delay the message about a typo.
     from failmap.search.terminal.view import SafeConsole
 
     console = SafeConsole()
-    console.print_line(f"run {folder.name}: continuing in {folder.path}")
-    check_files(config)
-    check_weights(config)
-    check_device(config)
+    if not is_planned:
+        console.print_line(f"run {folder.name}: continuing in {folder.path}")
+    check_all(config)
+
+    if is_planned:
+        from failmap.search.plan import show_plan
+        from failmap.search.run_status import read_trials
+
+        show_plan(config, console, read_trials(folder))
+        return 0
     from failmap.search.driver import drive
 
     typed = [*program("resume"), *arguments]
@@ -189,10 +202,11 @@ def resume_help() -> HelpPage:
     examples = [
         ("run=lstm_depth", "with what is left of the run's budget"),
         ("run=lstm_depth budget.minutes=30 budget.facets=none", "for half an hour, in all facets"),
+        ("run=lstm_depth budget.minutes=30 plan=true", "what would be left to do, and what it costs"),
         ("run=lstm_depth train.learning_rate=3e-3,1e-3,1e-2,3e-2", "with more learning rates"),
     ]
     journal = ("journal", "the run's database again, with its password, which is stored nowhere")
-    keys = [RUN, *run_rows("storage", "keep"), journal]
+    keys = [RUN, *run_rows("storage", "keep"), journal, _PLAN]
     own = Section("What may change, besides further values on an axis:", keys)
     sections = [own, *group_sections("budget"), *group_sections("cluster")]
     return HelpPage(resume, "run=NAME [KEY=VALUE ...]", examples, sections)

@@ -1,12 +1,14 @@
 """The table of commands: what `failmap NAME` and `python -m search.NAME` run."""
 
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from failmap.run_folder.errors import UserError, nearest, run_program
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 _HELP = {"--help", "-h"}
 #: The exit status after Ctrl-C.
 _INTERRUPTED = 130
+_VERSION = "--version"
+#: Packages on whose versions a run's numbers may depend.
+_PACKAGES = ("torch", "ray", "optuna")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,9 @@ class Command:
         """Run the command and return its exit status. Raises UserError for a user's mistakes."""
         if _HELP & set(arguments):
             print(self.help_page().render(), end="")
+            return 0
+        if _VERSION in arguments:
+            print(versions())
             return 0
         handler = getattr(import_module(f"failmap.search.commands.{self.module}"), self.name)
         if self.has_json:
@@ -101,10 +109,26 @@ def _run_any(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in _HELP:
         sys.stdout.write(overview())
         return 0
+    if arguments[0] == _VERSION:
+        print(versions())
+        return 0
     name = arguments[0]
     if name not in COMMANDS:
         raise UserError(f"unknown command {name!r}{nearest(name, COMMANDS)}")
     return COMMANDS[name].run(arguments[1:])
+
+
+def versions() -> str:
+    """Return the versions of Failmap, Python and the packages below it, without importing these."""
+
+    def version_of(name: str) -> str:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return "not installed"
+
+    parts = [f"failmap {version_of('failmap')}", f"Python {platform.python_version()}"]
+    return ", ".join([*parts, *(f"{name} {version_of(name)}" for name in _PACKAGES)])
 
 
 def overview() -> str:
@@ -118,5 +142,5 @@ Failmap shows where recurrent networks stop learning, why, and what fixes it.
 
 {listed}
 
-`failmap COMMAND --help` lists the keys of a command.
+`failmap COMMAND --help` lists the keys of a command; `failmap --version` prints versions.
 """

@@ -7,7 +7,7 @@ from dataclasses import replace
 from failmap.analysis.load import Run, load_run
 from failmap.search.allocation.remaining import Eta
 from failmap.search.driver import DONE, INTERRUPTED, deadline_of, join_ray, open_session, write_report
-from failmap.search.input_checks import check_device, check_files, check_weights
+from failmap.search.input_checks import check_all
 from failmap.search.interventions.plan import Plan
 from failmap.search.interventions.request import Own, Session
 from failmap.search.interventions.schedule import InterventionSchedule
@@ -77,9 +77,7 @@ def _run(
 ) -> tuple[InterventionSchedule, str | None]:
     """Run the remaining trials. Return their schedule, and why the session ended early, if it did."""
     config, folder, deadline = session.config, session.folder, deadline_of(session.config, started)
-    check_files(config)
-    check_weights(config)
-    check_device(config)
+    check_all(config)
     schedule, notice = InterventionSchedule(plan), console.print_line
     with open_session(
         config, folder, command=session.command, notice=notice, started=started, allocation=schedule

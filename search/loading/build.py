@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from failmap.datasets.config import TASK_CONFIGS
 from failmap.run_folder.errors import nearest
+from failmap.run_folder.wording import in_order
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
 from failmap.search.loading.fields import GROUPS, KINDS, Schema
@@ -118,6 +119,9 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     others = check_fields(Space, own, problems)
     fixed = {path: checker.value(path, value, schema) for path, value in draft.fixed.items()}
     axes = [axis for path in draft.axes if (axis := checker.axis(path)) is not None]
+    axes = [
+        _in_order(axis) if axis.path in (draft.map.get("x"), draft.map.get("y")) else axis for axis in axes
+    ]
     problems += _conflicts(axes, fixed)
     if problems != before:
         return None
@@ -134,6 +138,15 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
         return None
     problems += impossible_combinations(space)
     return space if problems == before else None
+
+
+def _in_order(axis: Axis) -> Axis:
+    """Return an axis of the map with its numbers sorted; the first value is the default, if that was so."""
+    if axis.values is None:
+        return axis
+    values = tuple(in_order(axis.values))
+    default = values[0] if axis.default == axis.values[0] else axis.default
+    return axis.model_copy(update={"values": values, "default": default})
 
 
 def _schema(draft: Draft, problems: list[str]) -> Schema:

@@ -1,17 +1,24 @@
 """Command-line arguments as key=value, and the YAML files that they name."""
 
+import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, one_line, require_plain_data
+from failmap.run_folder.parsing import (
+    MAX_CHARACTERS,
+    YamlError,
+    load_plain_data,
+    one_line,
+    require_plain_data,
+)
 from failmap.run_folder.paths import names_of_runs
 from failmap.run_folder.storage import parse_location
 
@@ -19,7 +26,8 @@ from failmap.run_folder.storage import parse_location
 def parse_yaml(text: str) -> Any:
     """Return the mapping or list of a YAML text.
 
-    OmegaConf reads it, because `yaml.safe_load` reads 1e-3 as a string.
+    Scalars are read as YAML 1.2 reads them: 1e-3 is a number, `1:30`, `no` and 010 are texts, of which a
+    numeric field takes the last one as ten.
 
     Raises:
         YamlError: It is not YAML, too large, too deep, or more than data.
@@ -28,14 +36,15 @@ def parse_yaml(text: str) -> Any:
         raise YamlError("${...} is not filled in here: write the value itself")
     try:
         require_plain_data(text)
-        data = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+        data = load_plain_data(text)
     except YamlError:
         raise
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise YamlError(one_line(error)) from None
-    except AssertionError:
-        # OmegaConf asserts that a text is not a single number, for example.
-        raise YamlError("neither a mapping nor a list") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict | list):
+        raise YamlError("neither a mapping nor a list")
     _require_bounded(data)
     return data
 
@@ -97,11 +106,29 @@ def _value(key: str, text: str) -> Any:
         if "${" in text:
             raise YamlError("${...} is not filled in here: write the value itself")
         return text
-    listed = parse_yaml(f"[{text}]")
+    try:
+        listed = parse_yaml(f"[{text}]")
+    except YamlError:
+        _require_no_such_file(key, text)
+        raise
     assert isinstance(listed, list), listed
+    if listed != [text]:
+        _require_no_such_file(key, text)
     if listed in ([], [[]], [{}]):
         raise YamlError("no value in it")
     return listed[0] if len(listed) == 1 else listed
+
+
+def _require_no_such_file(key: str, text: str) -> None:
+    """Raise YamlError if a path that YAML reads otherwise, as several for example, is the name of a file."""
+    if not key.endswith("path") or text.startswith(("'", '"')):
+        return
+    is_file = False
+    with suppress(OSError, ValueError):
+        is_file = Path(text).exists()
+    if is_file:
+        quoted = shlex.quote(f"{key}={json.dumps(text, ensure_ascii=False)}")
+        raise YamlError(f"is read as YAML, not as the file of this name: write {quoted}")
 
 
 def boolean(argument: Argument | None, problems: list[str], default: bool = False) -> bool:

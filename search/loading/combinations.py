@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from failmap.datasets.criterion import check_criterion
 from failmap.search.loading.validation import shown, translate
 from failmap.search.space import Axis, Cell, Space, alternatives
 from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.effects import can_be_idle, idle_settings
 
 #: Above this number of combinations each recipe value is tried alone, in every cell.
 MAX_COMBINATIONS = 20_000
@@ -45,6 +47,9 @@ def _problems(space: Space, cell: Cell, recipe: dict[str, Any]) -> list[str]:
     except ValidationError as error:
         return translate(error, TrialConfig, values)
     num_evaluations = math.ceil(config.train.max_updates / config.train.evaluate_every)
+    if config.criterion.in_a_row > num_evaluations:
+        many = f"train.max_updates={config.train.max_updates} has {num_evaluations} evaluations"
+        return [f"criterion.in_a_row={config.criterion.in_a_row}: {many}, so that nothing could be learned"]
     return _criterion_problems(config.task, config.criterion.score, num_evaluations)
 
 
@@ -93,3 +98,43 @@ def _as_arguments(space: Space, cell: Cell, recipe: dict[str, Any]) -> str:
     default = space.default_recipe(cell)
     unusual = {path: value for path, value in recipe.items() if default.get(path, value) != value}
     return " ".join(f"{path}={shown(value)}" for path, value in (cell.as_dict() | unusual).items())
+
+
+def settings_without_effect(space: Space) -> list[str]:
+    """Return a line for each setting that no trial reads, of those that differ from the default."""
+    # Each path with what would be written for it.
+    written = {
+        f"{group}.{name}": f"{group}.{name}={shown(value)}"
+        for group, fields in space.base.items()
+        for name, value in fields.items()
+    }
+    for axis in space.axes:
+        for path in axis.paths:
+            values = [axis.low, axis.high] if axis.values is None else axis.values_at(path)
+            written[path] = f"{path}={shown(list(dict.fromkeys(values)))}"
+    open_paths = {path for path in written if can_be_idle(path)}
+    reasons: dict[str, str] = {}
+    for cell, recipe in combinations(space) if open_paths else ():
+        with suppress(ValidationError):
+            config = space.trial_config(cell, recipe, seed=0)
+            idle = idle_settings(config)
+            open_paths -= {path for path in open_paths if path not in idle and _has(config, path)}
+            reasons |= {path: reason for path, reason in idle.items() if not _is_default(config, path)}
+        if not open_paths:
+            return []
+    return [
+        f"{written[path]} has no effect: {reasons[path]}"
+        for path in written
+        if path in open_paths and path in reasons
+    ]
+
+
+def _has(config: TrialConfig, path: str) -> bool:
+    group, _, name = path.partition(".")
+    return hasattr(getattr(config, group), name)
+
+
+def _is_default(config: TrialConfig, path: str) -> bool:
+    group, _, name = path.partition(".")
+    part = getattr(config, group)
+    return bool(getattr(part, name) == type(part).model_fields[name].default)

@@ -1,6 +1,6 @@
 """A space from its file and the command line, not yet validated."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,16 +121,39 @@ def draft_from_file(name: str, content: Mapping[str, Any], problems: list[str], 
         sections[key] = {str(path): value for path, value in section.items()}
     draft = Draft(name, content.get("question", ""), map=sections["map"])
     draft.fail_after_recipes = content.get("fail_after_recipes", 1)
+    # A map's axis stays an axis when it is fixed, so that the draft does not tell what the file has set.
+    places = {f"{group}.name": f"as {group}:" for group in KINDS if group in content}
     for group in KINDS:
         if group in content:
             draft.set_value(f"{group}.name", content[group], source)
-    for path, value in sections["fixed"].items():
-        draft.set_value(path, value, f"{source}: fixed")
-    for path, value in sections["axes"].items():
-        if path in draft.fixed:
-            problems.append(f"{source}: {path}: is under axes and under fixed: leave one out")
-        draft.set_axis(path, describe_axis(path, value), f"{source}: axes")
+    for section in ("fixed", "axes"):
+        for path, value in sections[section].items():
+            if path in places:
+                problems.append(f"{source}: {path}: is set {places[path]} and under {section}: leave one out")
+            places[path] = f"under {section}"
+            if section == "fixed":
+                draft.set_value(path, value, f"{source}: fixed")
+            else:
+                draft.set_axis(path, describe_axis(path, value), f"{source}: axes")
     return draft
+
+
+def set_twice(arguments: Iterable[Argument]) -> list[str]:
+    """Return a line for each path that two arguments set, such as `model=lstm model.name=gru`."""
+    setters: dict[str, Argument] = {}
+    problems = []
+    for argument in arguments:
+        key, first = argument.key, argument.values[0]
+        paths = [key]
+        if key in KINDS and not isinstance(first, Mapping):
+            paths = [f"{key}.name"]
+        elif key in GROUPS and isinstance(argument.value, Mapping) and not _describes_axis(argument.value):
+            paths = [f"{key}.{name}" for name in argument.value]
+        for path in paths:
+            if path in setters:
+                problems.append(f"{path}: is set by {setters[path]} and by {argument}: leave one out")
+            setters[path] = argument
+    return problems
 
 
 def describe_axis(path: str, value: Any) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading.build import build_space
 from failmap.search.loading.cli_args import Argument, Group, boolean, parse_arguments, question_of, read_group
-from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable
+from failmap.search.loading.combinations import settings_without_effect
+from failmap.search.loading.contradictions import contradictions
+from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable, set_twice
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
-from failmap.search.loading.validation import check_fields
+from failmap.search.loading.validation import check_fields, with_origin
 from failmap.search.new_run import generate_run_name
 from failmap.search.shards import Shard, name_of_shard, shard_of_name, shard_problems
 from failmap.search.space import Space
@@ -82,6 +84,7 @@ def read_request(arguments: Sequence[str]) -> Request:
     values = run_values(read, choices, problems)
     if problems or space is None:
         raise UserError(*dict.fromkeys(problems))
+    notes += settings_without_effect(space)
     _check_shard(values, space)
     shard = Shard.parse(values["shard"]) if values.get("shard") else None
     if "run" not in values:
@@ -135,7 +138,7 @@ def run_values(
         values[group] = {"name": name} | content
         origins |= {f"{group}.{key}": str(choice) for key in content}
     for name in RUN_GROUPS:
-        if own := _settings(name, read.values()):
+        if own := _settings(name, read.values(), problems):
             values[name] = values.get(name, {}) | own
             origins |= {f"{name}.{key}": "" for key in own}
     journal: dict[str, Any] = {}
@@ -147,17 +150,24 @@ def run_values(
             journal = {"journal": address, "journal_password": password}
         except ValueError as error:
             problems.append(f"journal: {error}")
-    return check_fields(RunConfig, values, problems, origins=origins) | journal
+    held = check_fields(RunConfig, values, problems, origins=origins)
+    if held:
+        problems += (with_origin(line, origins) for line in contradictions(held, origins))
+    return held | journal
 
 
-def _settings(group: str, arguments: Iterable[Argument]) -> dict[str, Any]:
+def _settings(group: str, arguments: Iterable[Argument], problems: list[str]) -> dict[str, Any]:
     """Return what arguments set in a group; `retries.lost=5` is an entry of the mapping `retries`."""
     settings: dict[str, Any] = {}
+    setters: dict[str, set[bool]] = {}
     for argument in arguments:
         start, _, key = argument.key.partition(".")
         name, dot, entry = key.partition(".")
         if start != group or not key:
             continue
+        setters.setdefault(name, set()).add(bool(dot))
+        if len(setters[name]) > 1:
+            problems.append(f"{argument}: {group}.{name} is set as a whole, too: leave one out")
         if dot and isinstance(settings.setdefault(name, {}), dict):
             settings[name][entry] = argument.value
         elif not dot:
@@ -183,6 +193,7 @@ def _draft(
     draft = draft_from_file(name, content, problems, f"space {choice}")
     about_trials = [argument for argument in read.values() if _is_about_trials(argument.key)]
     about_trials.sort(key=lambda argument: not argument.key.startswith("map."))
+    problems += set_twice(about_trials)
     changed = [argument for argument in about_trials if draft.apply(argument)]
     kinds = {argument.key.removesuffix(".name") for argument in changed}
     drop_inapplicable(draft, kinds & KINDS.keys(), problems, notes)

@@ -1,15 +1,17 @@
 """Stored runs: their config.yaml, what differs between two of them, and what a resumed run may change."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.parsing import MAX_CHARACTERS, YamlError, flatten
-from failmap.run_folder.paths import RunFolder, name_problem, names_of_runs
-from failmap.run_folder.storage import AnyPath, check_location, parse_location, store_of
+from failmap.run_folder.paths import RunFolder, check_storage, name_problem, names_of_runs
+from failmap.run_folder.storage import AnyPath, parse_location, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
+from failmap.run_folder.wording import in_order
 from failmap.search.config import RunConfig
 from failmap.search.loading.build import Checker
 from failmap.search.loading.cli_args import Argument, Group, parse_arguments, parse_yaml
@@ -72,18 +74,34 @@ def unresumable_differences(old: RunConfig, new: RunConfig) -> list[str]:
         axis.path
         for axis in new.space.axes
         for other in old.space.axes
-        if axis.path == other.path and _has_grown(other, axis)
+        if axis.path == other.path
+        if _has_grown(other, axis, is_on_map=axis.path in old.space.map.paths, is_shard=old.shard is not None)
     }
     changed = (line for line in differences(old, new) if not line.startswith(_RESUMABLE))
     return [line for line in changed if line.partition(": ")[0] not in grown]
 
 
-def _has_grown(old: Axis, new: Axis) -> bool:
-    """Return whether the new axis begins with the old one's values and is otherwise the same."""
-    if old.values is None or new.values is None:
+def _has_grown(old: Axis, new: Axis, *, is_on_map: bool, is_shard: bool) -> bool:
+    """Return whether the new axis has all of the old one's values and is otherwise the same.
+
+    A shard's cells follow from the order of the map's values, so that one changes neither.
+    """
+    if old.values is None or new.values is None or (is_on_map and is_shard):
         return False
-    same = old.model_copy(update={"values": new.values}) == new
-    return same and new.values[: len(old.values)] == old.values
+    # A map's axis is there in every cell: its default is not used.
+    default = new.default if is_on_map else old.default
+    same = old.model_copy(update={"values": new.values, "default": default}) == new
+    return same and all(value in new.values for value in old.values)
+
+
+def _extended(axis: Axis, added: Sequence[Any], *, is_on_map: bool) -> Axis:
+    """Return an axis with more values, kept in order if it was; a default off the map stays."""
+    old = axis.values or ()
+    values = (*old, *added)
+    if list(old) == in_order(old):
+        values = tuple(in_order(values))
+    default = values[0] if is_on_map and axis.default == old[0] else axis.default
+    return axis.model_copy(update={"values": values, "default": default})
 
 
 def flat(config: RunConfig) -> Iterator[tuple[str, str]]:
@@ -109,7 +127,7 @@ def locate(arguments: Sequence[str]) -> tuple[RunFolder, list[str]]:
     named = dict(argument.partition("=")[::2] for argument in arguments if argument.startswith(own))
     others = [argument for argument in arguments if not argument.startswith(own)]
     storage = parse_location(named.get("storage", "runs"))
-    check_location(storage)
+    check_storage(storage)
     if "run" not in named:
         raise UserError(f"run: is missing: which run in {storage}?{nearest('', names_of_runs(storage))}")
     if problem := name_problem(named["run"]):
@@ -125,7 +143,7 @@ def locate(arguments: Sequence[str]) -> tuple[RunFolder, list[str]]:
 def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     """Return a stored configuration with other `budget.*`, `cluster.*`, `keep`, and more values on its axes.
 
-    Values are added behind those that an axis has, so that defaults and the order of cells stay.
+    An axis whose numbers are in order stays so, and its default stays; other values are added at its end.
 
     Raises:
         UserError: With a line for each mistake, and for each difference that would make it another run.
@@ -195,7 +213,7 @@ def _with_more_values(space: Space, arguments: Mapping[str, Argument], problems:
             problems.append(f"{argument}: lacks {lost} of the axis: {_ANOTHER_RUN}")
             continue
         added = tuple(value for value in after if value not in before)
-        axes[path] = old.model_copy(update={"values": before + added})
+        axes[path] = _extended(old, added, is_on_map=path in space.map.paths)
     if problems:
         return space
     try:

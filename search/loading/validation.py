@@ -56,7 +56,9 @@ _UNWANTED_BOOL = object()
 
 
 def _without_aliases(model: type[BaseModel], values: Any) -> dict[str, Any]:
-    """Replace `none` by None where a field may be None, and booleans where it cannot be one."""
+    """Replace `none` by None where a field may be None, booleans where it cannot be one, and whole numbers
+    by their text where it is a text, such as a column named 2020.
+    """
     replaced = dict(values)
     for name in values.keys() & model.model_fields.keys():
         annotation, value = model.model_fields[name].annotation, values[name]
@@ -66,6 +68,8 @@ def _without_aliases(model: type[BaseModel], values: Any) -> dict[str, Any]:
             replaced[name] = None
         elif isinstance(value, bool) and annotation is not bool:
             replaced[name] = _UNWANTED_BOOL
+        elif isinstance(value, int) and annotation in (str, str | None):
+            replaced[name] = str(value)
     return replaced
 
 

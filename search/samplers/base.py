@@ -2,7 +2,7 @@
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +15,10 @@ from optuna.distributions import (
 from pydantic import ValidationError
 
 from failmap.search.allocation.known_trials import KnownTrial
+from failmap.search.allocation.recipes import may_repeat
 from failmap.search.space import Axis, Cell, Space
+from failmap.search.trial.config import TrialConfig
+from failmap.search.trial.effects import canonical
 
 #: Candidates, plus four for each known recipe, after which a cell counts as exhausted.
 _MAX_CANDIDATES = 256
@@ -37,7 +40,7 @@ class Sampler(ABC):
         """Yield recipes of a cell in order of preference, as values by path; they may repeat known ones."""
 
     def propose(self, cell: Cell, trials: Sequence[KnownTrial]) -> dict[str, Any] | None:
-        """Return the first valid candidate that was not tried in the cell.
+        """Return the first valid candidate that was not tried in the cell, not even under other settings.
 
         Args:
             cell: The cell.
@@ -48,16 +51,25 @@ class Sampler(ABC):
         """
         if not trials:
             return self.space.default_recipe(cell)
-        known = {recipe_key(trial.recipe) for trial in trials}
+        known = {recipe_key(trial.recipe): trial.recipe for trial in trials}
+        trained = self._trained(cell, known.values())
         max_candidates = _MAX_CANDIDATES + 4 * len(known)
         for recipe in itertools.islice(self.candidates(cell, trials), max_candidates):
             if recipe_key(self.space.recipe_labels(recipe)) in known:
                 continue
             # Values that are valid one by one may not fit together.
             with suppress(ValidationError):
-                self.space.trial_config(cell, recipe, self.seed)
-                return recipe
+                config = self.space.trial_config(cell, recipe, self.seed)
+                if canonical(config) not in trained:
+                    return recipe
         return None
+
+    def _trained(self, cell: Cell, recipes: Iterable[Mapping[str, Any]]) -> list[TrialConfig]:
+        """Return what recipes by labels train, if some setting of the space may be without effect."""
+        if not may_repeat(self.space):
+            return []
+        values = (self.space.recipe_values(labels) for labels in recipes)
+        return [canonical(self.space.trial_config(cell, recipe, self.seed)) for recipe in values]
 
 
 def recipe_key(labels: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.wording import (
     axis_display,
     axis_labels,
+    in_order,
     is_scale,
     label_lines,
     least_width,
@@ -173,8 +174,9 @@ def _that_fit(panels: Sequence[_Panel], height: int) -> list[_Panel]:
 
 
 def _axis_labels(axis: Axis) -> list[tuple[Any, str]]:
-    """Return the labels of an axis with their display texts."""
-    return list(zip(axis.labels, axis_labels(axis.path, axis.labels), strict=True))
+    """Return the labels of an axis in order, with their display texts."""
+    labels = in_order(axis.labels)
+    return list(zip(labels, axis_labels(axis.path, labels), strict=True))
 
 
 def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[int, int]:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from failmap.run_folder.records import Outcome
 from failmap.search.allocation.known_trials import KnownTrial
+from failmap.search.allocation.recipes import num_different_recipes
 from failmap.search.config import RunConfig
 from failmap.search.samplers import SAMPLERS
 from failmap.search.samplers.base import recipe_key
 from failmap.search.space import Axis, Cell, Space
+from failmap.search.trial.effects import canonical
 
 RANGES: list[dict[str, Any]] = [
     {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True, "default": 3e-3},
@@ -39,7 +41,7 @@ def space_of(axes: list[dict[str, Any]]) -> Space:
             "map": {"x": "task.sequence_length", "y": "model.depth"},
             "axes": [
                 {"path": "task.sequence_length", "values": [5, 10]},
-                {"path": "model.depth", "values": [1, 2]},
+                {"path": "model.depth", "values": [2, 3]},
                 *axes,
             ],
             "base": {"task": {"name": "adding"}, "model": {"name": "lstm"}},
@@ -179,6 +181,26 @@ def test_tpe_draws_near_good_scores() -> None:
     draws = [SAMPLERS["tpe"](space, seed).propose(CELLS[0], trials) for seed in range(20)]
     mean_distance = sum(abs(draw["model.dropout"] - 0.4) for draw in draws if draw) / 20
     assert mean_distance < 0.08, "uniform draws lie 0.17 away"
+
+
+def test_no_recipe_repeats_a_training() -> None:
+    """At one layer, all of the dropout rates are the same training, and beta1 is 0.9 by default."""
+    axes = [
+        {"path": "model.dropout", "values": [0.0, 0.2, 0.5]},
+        {"path": "train.beta1", "values": [None, 0.9, 0.5]},
+    ]
+    space = space_of(axes)
+    shallow = Space.model_validate(
+        {**space.model_dump(), "axes": [{"path": "model.depth", "values": [1, 2]}, *space.axes[:1], *axes]}
+    )
+    cells = {cell.as_dict()["model.depth"]: cell for cell in shallow.cells()}
+    for depth, num_different in ((1, 2), (2, 6)):
+        for name in sorted(SAMPLERS):
+            recipes = propose_many(name, shallow, 0, cells[depth], 9)
+            trained = {canonical(shallow.trial_config(cells[depth], recipe, 0)) for recipe in recipes}
+            assert len(recipes) == len(trained) == num_different, name
+        assert num_different_recipes(shallow, cells[depth], 100) == num_different
+        assert num_different_recipes(shallow, cells[depth], 2) == 2
 
 
 def test_grid_lists_each_recipe_once() -> None:

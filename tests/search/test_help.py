@@ -1,9 +1,11 @@
 """The table of commands, their help pages, and shell completion."""
 
+import platform
 import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -83,6 +85,13 @@ def test_resume_lists_only_what_may_change() -> None:
     ("arguments", "status", "lines"),
     [
         (["-m", "failmap", "--help"], 0, []),
+        (["-m", "failmap", "status", "storage=tets"], 2, ["did you mean tests?"]),
+        (["-m", "failmap", "report", "run=x", "storage=tets"], 2, ["did you mean tests?"]),
+        (
+            ["-m", "failmap", "resume", "run=x", "storage=README.md"],
+            2,
+            ["is not a folder"],
+        ),
         (["-m", "failmap", "rnu"], 2, ["did you mean run?"]),
         (["-m", "failmap", "completion", "bsh"], 2, ["did you mean bash?"]),
         (["-m", "search.run", "moedl.depth=3", "sede=1"], 2, ["model.depth", "seed"]),
@@ -93,7 +102,7 @@ def test_exit_status_of_mistakes(arguments: list[str], status: int, lines: list[
     ended = run(*arguments)
     assert ended.returncode == status, ended.stderr
     shown = ended.stderr.splitlines()
-    assert len(shown) == len(lines)
+    assert len(shown) == len(lines), shown
     assert all(line.startswith("error: ") and hint in line for line, hint in zip(shown, lines, strict=True))
 
 
@@ -106,6 +115,16 @@ def test_closed_pipe_is_silent() -> None:
         check=True,
     )
     assert (ended.stdout, ended.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize("entry", [["failmap"], ["failmap", "status"], ["search.run"]])
+def test_versions_without_slow_imports(entry: list[str]) -> None:
+    ended = run("-X", "importtime", "-m", *entry, "--version")
+    assert ended.returncode == 0
+    parts = dict(part.split(" ") for part in ended.stdout.strip().split(", "))
+    assert parts["Python"] == platform.python_version()
+    assert all(parts[name] == version(name) for name in ("failmap", "torch", "ray", "optuna"))
+    assert not re.search(r"\| +(torch|ray|optuna|pydantic)\b", ended.stderr)
 
 
 def test_overview_needs_no_pydantic() -> None:

@@ -8,11 +8,15 @@ import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
 from failmap.search.commands.json_output import print_plan
 from failmap.search.commands.table import COMMANDS
-from failmap.search.loading import load
+from failmap.search.loading import load, to_yaml
 from failmap.search.plan import make_plan, show_plan
+from failmap.search.run_status import read_trials
 from tests.search.json_keys import documented_keys
+from tests.search.studies import FAILED, ask, open_study
 
 WORDS = ["cluster.cpus=2", "model.depth=1,3", "task.sequence_length=10,100"]
 
@@ -92,3 +96,41 @@ def test_json_is_all_that_a_plan_prints(capsys: pytest.CaptureFixture[str]) -> N
     assert COMMANDS["run"].run(["space=smoke", "run=mine", "plan=true", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["run"], found["num_cells"]) == ("mine", 4)
+
+
+def test_plan_of_a_run_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan refuses what the run would refuse, and shows what is left if it may be continued."""
+    words = ["space=smoke", "run=small", f"storage={tmp_path}"]
+    config = load(words)
+    folder = RunFolder(tmp_path / "small")
+    folder.trials.mkdir(parents=True)
+    folder.config.write_text(to_yaml(config))
+    study = open_study(config, folder)
+    for _ in range(4):
+        study.tell(ask(study).number, FAILED)
+    study.close()
+    before = sorted(tmp_path.rglob("*"))
+    for refused in (words, [*words, "train.clip_norm=3"]):
+        with pytest.raises(UserError, match="exists already"):
+            COMMANDS["run"].run([*refused, "plan=true"])
+    for command, arguments in (("run", [*words, "resume=true"]), ("resume", words[1:])):
+        capsys.readouterr()
+        assert COMMANDS[command].run([*arguments, "budget.minutes=7", "plan=true"]) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "4 trials begun, 1 cells decided" in shown
+        assert "12 trials would be left" in shown
+        assert "in 7 minutes" in shown
+    assert sorted(tmp_path.rglob("*")) == before
+    plan = make_plan(config, 1.0, read_trials(folder))
+    assert (plan.num_begun, plan.remaining.num_trials) == (4, 12)
+    with pytest.raises(UserError, match=r"^plan=perhaps: "):
+        COMMANDS["resume"].run([*words[1:], "plan=perhaps"])
+
+
+def test_an_order_of_numbers_is_shown_whatever_was_typed() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    config = load([*WORDS[:1], "model.depth=3,1", "task.sequence_length=100,10,30", "model.hidden_size=32"])
+    show_plan(config, console, factor=1.0)
+    assert isinstance(console.file, io.StringIO)
+    (heading,) = {line for line in console.file.getvalue().splitlines() if "depth \\ sequence" in line}
+    assert [word for word in heading.split() if word.isdigit()] == ["10", "30", "100"]

@@ -89,6 +89,16 @@ MISTAKES = [
     ("output={loss: mse},{loss: huber} output.loss=mse", ["output.loss: ", "the axis output", "mse"]),
     ("task=parity task.test_size=20", ["task.test_size=20 ", "0.99", "task.test_size=54"]),
     ("model.depth=1,2,1", ["model.depth: ", "twice"]),
+    ("model=lstm model.name=gru", ["model.name: ", "model=lstm", "model.name=gru"]),
+    ("train={schedule: step} train.schedule=cosine", ["train.schedule: ", "{schedule: step}", "cosine"]),
+    ("cluster.retries={lost: 3} cluster.retries.error=2", ["cluster.retries.error=2: ", "as a whole"]),
+    ("budget.seeds=10 budget.max_seeds=4", ["budget.max_seeds=4: ", "budget.seeds=10"]),
+    ("budget.max_seeds=2", ["budget.max_seeds=2: ", "budget.seeds=4"]),
+    ("cluster.cpus=2 cluster.cpus_per_trial=4", ["cluster.cpus_per_trial=4: ", "cluster.cpus=2"]),
+    ("cluster.cpus=2 cluster.address=auto", ["cluster.cpus=2: ", "cluster.address=auto"]),
+    ("cluster.resources_per_trial={GPU: 2}", ["resources_per_trial={GPU: 2}: ", "cluster.gpus_per_trial"]),
+    ("halving.factor=4", ["halving.factor: ", "pruner=halving"]),
+    ("criterion.in_a_row=90 model.depth=1", ["criterion.in_a_row=90: ", "20 evaluations"]),
 ]
 
 
@@ -163,7 +173,15 @@ SPACES = [
     (
         "{task: adding, model: lstm, map: {x: task.sequence_length, y: model.depth}, "
         "axes: {task.sequence_length: [5], model.depth: [1]}, fixed: {model.depth: 2, train.optimizer: adm}}",
-        ["space mine.yaml: fixed: train.optimizer=adm: must be one of "],
+        [
+            "space mine.yaml: fixed: train.optimizer=adm: must be one of ",
+            "space mine.yaml: model.depth: is set under fixed and under axes: ",
+        ],
+    ),
+    (
+        "{task: adding, model: lstm, map: {x: task.sequence_length, y: model.depth}, "
+        "axes: {task.sequence_length: [5], model.depth: [1], model.name: [gru, rnn]}}",
+        ["space mine.yaml: model.name: is set as model: and under axes: "],
     ),
     ("{map: {x: task.sequence_length, y: model.depth}, axes: {model.depth: [1]}}", ["model: ", "task: "]),
     (

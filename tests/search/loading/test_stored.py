@@ -114,6 +114,30 @@ class TestResume:
         assert config.space.axis("model.depth").values == (1, 2, 3, 4, 5, 6)
         assert unresumable_differences(load(BASE), config) == []
 
+    @pytest.mark.parametrize("values", ["3,10,30,100", "100,10,30,3"])
+    def test_numbers_in_order_stay_so(self, values: str) -> None:
+        stored = load(["space=smoke", "run=base", "task.sequence_length=30,3"])
+        arguments = [f"task.sequence_length={values}"]
+        config = resume_config(stored, arguments)
+        assert stored.space.axis("task.sequence_length").values == (3, 30)
+        assert config.space.axis("task.sequence_length").values == (3, 10, 30, 100)
+        again = load(["space=smoke", "run=base", *arguments])
+        assert unresumable_differences(stored, config) == unresumable_differences(stored, again) == []
+        assert again.space.axis("task.sequence_length") == config.space.axis("task.sequence_length")
+        assert unresumable_differences(again, stored) != [], "an axis has lost values"
+
+    def test_a_shard_keeps_its_cells(self) -> None:
+        stored = load(["space=smoke", "run=base", "shard=1/2"])
+        larger = load(["space=smoke", "run=base", "shard=1/2", "task.sequence_length=3,10,30"])
+        assert unresumable_differences(stored, larger) != []
+
+    def test_contradictions_of_a_stored_run_are_left(self) -> None:
+        stored = load(["space=smoke", "run=base", "budget.seeds=10"])
+        assert resume_config(stored, []) == stored
+        assert resume_config(stored, ["budget.minutes=1"]).budget.seeds == 10
+        with pytest.raises(UserError, match=r"^budget.max_seeds=9: "):
+            resume_config(stored, ["budget.max_seeds=9"])
+
     def test_same_value_again(self) -> None:
         assert self.resumed("train.clip_norm=1.0", "seed=0", "task=adding") == load(BASE)
 
