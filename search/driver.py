@@ -101,7 +101,7 @@ def open_session(
     with closing(Study.open(config, folder, notice, allocation)) as study:
         files = states_of_files(config.space)
         with report_disk_errors(folder):
-            for warning in begin_session(folder, command, files=files):
+            for warning in begin_session(folder, command, files=files, threads=config.cluster.cpus_per_trial):
                 notice(f"warning: {warning}")
         try:
             yield study

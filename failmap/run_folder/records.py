@@ -111,6 +111,8 @@ class Summary(Checked):
             (what such a network has understood), 'metric', and 'loss' (the natural one of the targets).
         has_every_input: Whether validation contains every distinct input, including those of training.
         num_parameters, host: Number of the network's parameters, and name of the machine that trained it.
+        threads: Number of torch threads of the process that ended it, which histories may depend on in their
+            last bits; 0 if not known.
         first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
         test_metric, test_score: None unless the run asked for them.
     """
@@ -132,6 +134,7 @@ class Summary(Checked):
     has_every_input: bool = False
     num_parameters: Count = 0
     host: str = ""
+    threads: Count = 0
     first_nonfinite: Values | None = None
     test_metric: float | None = None
     test_score: float | None = None
