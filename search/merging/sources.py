@@ -217,7 +217,7 @@ def _code_text(source: Source) -> str:
 
 
 def _thread_text(source: Source) -> str:
-    """Return the numbers of threads of all sessions; sessions of earlier revisions had the configuration's."""
+    """Return the numbers of threads of all sessions; those of earlier revisions had the configuration's."""
     configured = source.config.cluster.cpus_per_trial
     found = {session.get("threads") or configured for session in source.provenance["sessions"]}
     return ", ".join(map(str, sorted(found or {configured})))

@@ -186,25 +186,26 @@ def test_superseded_driver_commits_nothing(
     study.close()
 
 
+@pytest.fixture(scope="module")
+def shared_journal(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
+    folder.trials.mkdir(parents=True)
+    journal = open_database(*read_address(f"{postgres}postgres"), folder, lambda: None)
+    yield journal
+    journal.close()
+    # Optuna never closes the connections of its pickled copy.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 @pytest.mark.long
 class TestOptunasContract(StorageTestCase):
     """As in tests/conformance/test_optuna_storages.py."""
 
-    @pytest.fixture(scope="class")
-    def journal(self, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
-        folder = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
-        folder.trials.mkdir(parents=True)
-        journal = open_database(*read_address(f"{postgres}postgres"), folder, lambda: None)
-        yield journal
-        journal.close()
-        # Optuna never closes the connections of its pickled copy.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-
     @pytest.fixture
-    def storage(self, journal: Journal) -> BaseStorage:
+    def storage(self, shared_journal: Journal) -> BaseStorage:
         """The contract starts without studies, a run's journal with the run's."""
-        for study in journal.storage.get_all_studies():
-            journal.storage.delete_study(study._study_id)
-        return journal.storage
+        for study in shared_journal.storage.get_all_studies():
+            shared_journal.storage.delete_study(study._study_id)
+        return shared_journal.storage
