@@ -113,8 +113,8 @@ CLAIMS = [
     ),
     Claim(
         topic="recall, torch's initialization",
-        statement="at torch's default initialization a plain network holds a bit for 40 steps, an LSTM does not: "
-        "a gate that is half open halves the memory at each step",
+        statement="at torch's default initialization a plain network holds a bit for 40 steps, an LSTM does "
+        "not: a gate that is half open halves the memory at each step",
         source="measured beforehand; Gers et al. 2000 and Jozefowicz et al. 2015 open the gate by its bias",
         expected="plain 8 of 8, LSTM 0 of 8",
         judge=expects_counts(rnn=8, lstm=0),
