@@ -151,7 +151,14 @@ def open_session(
     with interrupted_by_signals(), closing(Study.open(config, folder, notice, allocation)) as study:
         files = states_of_files(config.space)
         with report_disk_errors(folder):
-            for warning in begin_session(folder, command, files=files, seconds_ago=monotonic() - started):
+            warnings = begin_session(
+                folder,
+                command,
+                files=files,
+                seconds_ago=monotonic() - started,
+                threads=config.cluster.cpus_per_trial,
+            )
+            for warning in warnings:
                 notice(f"warning: {warning}")
         session = Session(study)
         try:

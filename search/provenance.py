@@ -33,6 +33,7 @@ def begin_session(
     *,
     files: Mapping[str, FileState] | None = None,
     seconds_ago: float = 0.0,
+    threads: int | None = None,
 ) -> list[str]:
     """Append a session to provenance.json.
 
@@ -42,9 +43,10 @@ def begin_session(
         code_root: The folder of the git repository.
         files: The user's files that trials read, by path.
         seconds_ago: Seconds since the program started, from which `budget.minutes` counts.
+        threads: The number of torch threads of each trial; None for a session that trains nothing.
 
     Returns:
-        A line for each difference in code, versions or files from the previous session.
+        A line for each difference in code, versions, files or threads from the previous session.
     """
     stored, warnings = _read(folder.provenance)
     code = describe_code(code_root)
@@ -56,6 +58,7 @@ def begin_session(
         "versions": versions(),
         "hardware": hardware(),
         "files": dict(files or {}),
+        "threads": threads,
         "started": _time(seconds_ago),
         "ended": None,
         "ended_by": None,
@@ -65,6 +68,7 @@ def begin_session(
         warnings += _code_warnings(stored["codes"].get(before.get("code", ""), {}), code)
         warnings += _version_warnings(before.get("versions", {}), session["versions"])
         warnings += _file_warnings(before.get("files", {}), session["files"])
+        warnings += _thread_warnings(stored["sessions"], threads)
     stored["codes"][digest] = code
     stored["sessions"].append(session)
     write_atomically(folder.provenance, json.dumps(stored, indent=1))
@@ -150,6 +154,17 @@ def _file_warnings(before: Mapping[str, FileState], now: Mapping[str, FileState]
         f"{state['bytes']:,}): earlier trials saw other data"
         for path, state in now.items()
         if path in before and before[path] != state
+    ]
+
+
+def _thread_warnings(before: Sequence[Mapping[str, Any]], now: int | None) -> list[str]:
+    """Return a line if the trials of the last session that trained any had another number of threads."""
+    last = next((session["threads"] for session in reversed(before) if session.get("threads")), now)
+    if now is None or last == now:
+        return []
+    return [
+        f"threads of a trial have changed since the last session: {last} -> {now} (cluster.cpus_per_trial): "
+        "the last bits of small networks' histories may depend on it"
     ]
 
 

@@ -175,11 +175,12 @@ def _result(
     fault: str | None = None,
     ended_by: FaultKind | None = None,
 ) -> dict[str, Any]:
+    summary = replace(summary, host=socket.gethostname(), threads=torch.get_num_threads())
     return {
         "update": None if evaluation is None else evaluation.update,
         "score": None if evaluation is None else evaluation.score,
         "done": done,
         "fault": fault,
         "ended_by": ended_by,
-        "summary": json.dumps(asdict(replace(summary, host=socket.gethostname()))),
+        "summary": json.dumps(asdict(summary)),
     }

@@ -23,6 +23,22 @@ CLAIMS = [
         },
     ),
     Claim(
+        topic="parity, every network",
+        statement="with the label at the end of 5 bits, no network learns it: the wall is the supervision",
+        source=_SOURCE,
+        expected="LSTM, GRU and plain 0 of 8 each",
+        judge=expects_counts(lstm=0, gru=0, rnn=0),
+        arms={
+            name: seeds(
+                8,
+                task=_parity(sequence_length=5),
+                model={"name": name, "hidden_size": 128},
+                train={"learning_rate": 1e-3, "clip_norm": 1.0, "batch_size": 128, "max_updates": 4000},
+            )
+            for name in ("lstm", "gru", "rnn")
+        },
+    ),
+    Claim(
         topic="parity, mixed lengths",
         statement="trained on lengths mixed from 1 to 20, it learns 20 bits with the label at the end",
         source="curricula: Bengio et al. 2009; Zaremba and Sutskever 2014 (mixed lengths)",

@@ -118,6 +118,8 @@ class Summary(Checked):
         target_mean, target_deviation: Of the training targets as they are trained; NaN for classes.
         baseline_errors: Validation errors of simple predictions by name; empty if none was measured.
         num_parameters, host: Number of the network's parameters, and name of the machine that trained it.
+        threads: Number of torch threads of the process that ended it, which histories may depend on in their
+            last bits; 0 if not known.
         first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
         test_metric, test_score: None unless the run asked for them.
     """
@@ -147,6 +149,7 @@ class Summary(Checked):
     baseline_errors: Values = field(default_factory=dict)
     num_parameters: Count = 0
     host: str = ""
+    threads: Count = 0
     first_nonfinite: Values | None = None
     test_metric: float | None = None
     test_score: float | None = None

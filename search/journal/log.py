@@ -58,6 +58,17 @@ class LogBackend(BaseJournalBackend):
         self._is_read = False
         self._unread: deque[bytes] = deque()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Push what was appended, so that a copy in another process finds it."""
+        if self._log is not None:
+            self._check()
+            self._log.sync()
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy that only reads, and once: the run's lease is with the process of the original."""
+        self.__init__(state["path"], _whole_lines(state["path"]))  # type: ignore[misc]
+
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """Yield the records from this number on.
 
@@ -84,7 +95,8 @@ class LogBackend(BaseJournalBackend):
         """
         assert self._is_read
         assert self._log is not None, "this log is only read"
-        lines = [json.dumps(log, separators=(",", ":"), allow_nan=False).encode() + b"\n" for log in logs]
+        # Optuna's own backend writes NaN and Infinity, too: its studies may have them. Ours does not.
+        lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
         self._check()
         self._log.append(lines)
         self._unread.extend(lines)
@@ -148,14 +160,13 @@ def read_trials(path: AnyPath) -> tuple[FrozenTrial, ...]:
     return tuple(sorted(trials, key=lambda trial: trial.number))
 
 
-def _whole_lines(path: AnyPath) -> Iterable[bytes]:
+def _whole_lines(path: AnyPath) -> Iterator[bytes]:
     store = store_of(path)
     if not is_local(path):
-        return lines_of(read_segments(store, path))
-    if not store.exists(path):
-        return []
-    lines = store.read(path, MAX_LOG_BYTES).splitlines(keepends=True)
-    return lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
+        yield from lines_of(read_segments(store, path))
+    elif store.exists(path):
+        lines = store.read(path, MAX_LOG_BYTES).splitlines(keepends=True)
+        yield from lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
 
 
 def _replay(backend: LogBackend) -> JournalStorage:

@@ -173,6 +173,7 @@ def harmless_differences(sources: Sequence[Source]) -> Iterator[str]:
         "code": [_code_text(source) for source in sources],
         "versions": [session.get("versions") for session in sessions],
         "hardware": [{key: value for key, value in items if key in ("cpu", "gpus")} for items in machines],
+        "threads of a trial": [_thread_text(source) for source in sources],
     }
     for what, values in compared.items():
         if any(value != values[0] for value in values):
@@ -213,6 +214,13 @@ def _code_text(source: Source) -> str:
     code = source.provenance["codes"].get(source.last_session.get("code"), {})
     revision = (code.get("revision") or "unknown")[:10]
     return f"revision {revision}{' with changes' if code.get('diff') else ''}" if code else "unknown"
+
+
+def _thread_text(source: Source) -> str:
+    """Return the numbers of threads of all sessions; those of earlier revisions had the configuration's."""
+    configured = source.config.cluster.cpus_per_trial
+    found = {session.get("threads") or configured for session in source.provenance["sessions"]}
+    return ", ".join(map(str, sorted(found or {configured})))
 
 
 def _value_text(value: Any) -> str:

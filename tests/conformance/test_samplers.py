@@ -1,6 +1,8 @@
 """Conformance tests of all samplers, and properties of single ones."""
 
 import itertools
+import math
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -201,6 +203,75 @@ def test_no_recipe_repeats_a_training() -> None:
             assert len(recipes) == len(trained) == num_different, name
         assert num_different_recipes(shallow, cells[depth], 100) == num_different
         assert num_different_recipes(shallow, cells[depth], 2) == 2
+
+
+RATE: dict[str, Any] = {
+    "path": "train.learning_rate", "low": 1e-5, "high": 1.0, "log": True, "default": 3e-3
+}  # fmt: skip
+
+
+def rates_by_tpe(seed: int, score: Callable[[float], float], num_recipes: int, num_seeds: int) -> list[float]:
+    """Return the learning rates that TPE proposes after the default, when each has so many seeds."""
+    space, trials, rates = space_of([RATE]), list[KnownTrial](), list[float]()
+    for _ in range(num_recipes):
+        recipe = SAMPLERS["tpe"](space, seed).propose(CELLS[0], trials)
+        assert recipe is not None
+        rates.append(recipe[RATE["path"]])
+        trials += [tried(space.recipe_labels(recipe), "failed", score(rates[-1]))] * num_seeds
+    return rates[1:]
+
+
+def test_tpe_does_not_return_to_a_default_that_failed_like_all_others() -> None:
+    """A fifth of the axis is within half a decade of it; if age breaks ties, a third of the draws are."""
+    rates = [rate for seed in range(20) for rate in rates_by_tpe(seed, lambda _: 0.0, 25, num_seeds=4)]
+    share = sum(abs(math.log10(rate / RATE["default"])) <= 0.5 for rate in rates) / len(rates)
+    assert share < 0.25, "480 independent draws exceed this by chance in one case of 200"
+
+
+def test_tpe_finds_a_narrow_peak_more_often_than_chance() -> None:
+    """Only within 0.3 decades of 0.2, 12 % of the axis, the score is above chance."""
+
+    def distance(rate: float) -> float:
+        return abs(math.log10(rate / 0.2))
+
+    rates = [
+        rate
+        for seed in range(20)
+        for rate in rates_by_tpe(seed, lambda rate: max(0.0, 1 - distance(rate) / 0.3), 25, num_seeds=1)
+    ]
+    assert sum(distance(rate) < 0.3 for rate in rates) / len(rates) > 0.2
+
+
+@pytest.mark.parametrize("num_recipes", [9, 20])
+def test_seeds_of_a_recipe_are_one_observation_of_tpe(num_recipes: int) -> None:
+    """Also the random draws with which it begins are counted in recipes."""
+    by_seeds = [rates_by_tpe(3, lambda rate: -rate, num_recipes, num_seeds=number) for number in (1, 4)]
+    assert by_seeds[0] == by_seeds[1]
+
+
+def test_tpe_averages_the_seeds_of_a_recipe() -> None:
+    """One lucky seed of four does not outweigh four that all came half way."""
+    space = space_of([{"path": "model.dropout", "low": 0.0, "high": 0.5, "default": 0.0}])
+    trials = []
+    for n in range(30):
+        lucky, steady = abs(n / 60 - 0.1) < 0.02, abs(n / 60 - 0.4) < 0.02
+        scores = [1.0, 0.0, 0.0, 0.0] if lucky else [0.5 if steady else 0.0] * 4
+        trials += [tried({"model.dropout": n / 60}, "failed", score) for score in scores]
+    draws = [SAMPLERS["tpe"](space, seed).propose(CELLS[0], trials) for seed in range(20)]
+    near = [sum(abs(draw["model.dropout"] - peak) < 0.05 for draw in draws if draw) for peak in (0.1, 0.4)]
+    assert near[1] > 2 * near[0]
+
+
+def test_recipe_stopped_by_rank_is_worse_than_one_at_the_end() -> None:
+    space = space_of([{"path": "model.dropout", "low": 0.0, "high": 0.5, "default": 0.0}])
+    trials = [
+        tried({"model.dropout": n / 60}, "censored", 0.9)
+        if n < 15
+        else tried({"model.dropout": n / 60}, "failed", 0.1)
+        for n in range(30)
+    ]
+    draws = [SAMPLERS["tpe"](space, seed).propose(CELLS[0], trials) for seed in range(20)]
+    assert sum(draw["model.dropout"] > 0.25 for draw in draws if draw) >= 15
 
 
 def test_grid_lists_each_recipe_once() -> None:

@@ -85,6 +85,16 @@ def test_changed_versions(folder: RunFolder, checkout: Path) -> None:
     assert warning.startswith("versions have changed since the last session: torch 1.0 -> ")
 
 
+def test_changed_threads(folder: RunFolder, checkout: Path) -> None:
+    """A session without trials, such as a merge, is passed over; one of an earlier revision has no number."""
+    assert begin_session(folder, ["run"], checkout) == []
+    assert begin_session(folder, ["resume"], checkout, threads=2) == []
+    assert begin_session(folder, ["merge"], checkout) == []
+    assert begin_session(folder, ["resume"], checkout, threads=2) == []
+    (warning,) = begin_session(folder, ["resume"], checkout, threads=1)
+    assert "2 -> 1 (cluster.cpus_per_trial)" in warning
+
+
 def test_long_diff_is_cut(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "MAX_DIFF_BYTES", 100)
     (checkout / "file.py").write_text("b = 1\n" * 1000)

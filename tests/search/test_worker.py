@@ -85,6 +85,18 @@ def test_trial_is_trained_to_its_end(make_run: MakeRun) -> None:
     assert [evaluation.update for evaluation in read_history(run.trial(0).history)] == [2, 4]
 
 
+def test_threads_are_recorded(make_run: MakeRun) -> None:
+    run = make_run(RECORD.config, RECORD.config)
+    try:
+        recorded = [
+            last_result(Worker(run, device="cpu", num_threads=threads, keep="none", test=False), number)[1]
+            for number, threads in enumerate((2, 1))
+        ]
+    finally:
+        torch.set_num_threads(1)
+    assert [summary.threads for summary in recorded] == [2, 1]
+
+
 def test_next_trial_runs_after_error(make_run: MakeRun) -> None:
     broken = {**RECORD.config, "task": {"name": "mnist", "folder": "/nowhere", "sequence_length": 4}}
     broken["output"] = {"loss": "cross_entropy"}

@@ -1,8 +1,10 @@
 """Decisions in a real PostgreSQL server."""
 
+import gc
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import optuna
 import psycopg
 import pytest
+from optuna.storages import BaseStorage
+from optuna.testing.pytest_storages import StorageTestCase
 from pydantic import SecretStr
 
 from failmap.run_folder.errors import UserError
@@ -17,6 +21,8 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord
 from failmap.search.config import RunConfig
 from failmap.search.journal.address import read_address
+from failmap.search.journal.database import open_database
+from failmap.search.journal.log import Journal
 from failmap.search.lease_terms import LeaseTiming, Owner, Terms
 from failmap.search.loading import to_yaml
 from failmap.search.study import Study
@@ -178,3 +184,28 @@ def test_superseded_driver_commits_nothing(
         trials = connection.execute("SELECT state FROM trials").fetchall()
         assert trials == [("RUNNING",)]
     study.close()
+
+
+@pytest.fixture(scope="module")
+def shared_journal(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
+    folder.trials.mkdir(parents=True)
+    journal = open_database(*read_address(f"{postgres}postgres"), folder, lambda: None)
+    yield journal
+    journal.close()
+    # Optuna never closes the connections of its pickled copy.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.mark.long
+class TestOptunasContract(StorageTestCase):
+    """As in tests/conformance/test_optuna_storages.py."""
+
+    @pytest.fixture
+    def storage(self, shared_journal: Journal) -> BaseStorage:
+        """The contract starts without studies, a run's journal with the run's."""
+        for study in shared_journal.storage.get_all_studies():
+            shared_journal.storage.delete_study(study._study_id)
+        return shared_journal.storage

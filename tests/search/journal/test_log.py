@@ -1,4 +1,6 @@
 import json
+import math
+import pickle
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,9 +93,32 @@ def test_full_disk(tmp_path: Path) -> None:
     assert reopened.get_trial(trial_id).user_attrs == {"summary": "there is room again"}
 
 
-def test_lines_are_strict_json(tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_numbers_that_are_not_finite_survive(tmp_path: Path, value: float) -> None:
     path = tmp_path / "journal.log"
     storage, study_id = begin(path)
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        storage.set_study_user_attr(study_id, "score", float("nan"))
+    trial_id = storage.create_new_trial(study_id)
+    storage.set_trial_intermediate_value(trial_id, 1, value)
+    storages = [open_journal(path).storage, JournalStorage(JournalFileBackend(str(path)))]
+    found = [one.get_trial(trial_id).intermediate_values[1] for one in storages]
+    assert list(map(repr, found)) == [repr(value)] * 2
+
+
+def test_what_is_no_json_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    storage, study_id = begin(path)
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        storage.set_study_user_attr(study_id, "score", object())
     assert [json.loads(line)["op_code"] for line in path.read_text().splitlines()] == [0]
+
+
+def test_copy_in_another_process_only_reads(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    storage, study_id = begin(path)
+    trial_id = storage.create_new_trial(study_id)
+    copied = pickle.loads(pickle.dumps(storage))
+    assert copied.get_all_trials(study_id) == storage.get_all_trials(study_id)
+    before = path.read_text()
+    with pytest.raises(AssertionError, match="only read"):
+        copied.set_trial_state_values(trial_id, TrialState.COMPLETE, [0.5])
+    assert path.read_text() == before
