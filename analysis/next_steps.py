@@ -1,6 +1,7 @@
 """The commands to continue with after a run, for the terminal and the report."""
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from failmap.run_folder.command_lines import command_line, parse_command_line, p
 from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage.bounded_files import read_bounded
-from failmap.run_folder.wording import is_scale, label_text, path_display, setting_display
+from failmap.run_folder.wording import is_scale, label_text, path_display, quantity, setting_display
 
 #: A purpose and the command for it.
 Step = tuple[str, str]
@@ -22,6 +23,8 @@ TrialsLeft = Callable[[Sequence[TrialRecord], Mapping[str, int | None]], int]
 #: The shipped maps of depth over length and the network of each; the first is the default.
 _DEPTH_SPACES = {"lstm_depth": "lstm", "gru_depth": "gru", "rnn_depth": "rnn"}
 _DEPTH_AXES = {"task.sequence_length", "model.depth", "model.hidden_size"}
+#: Largest number of times the updates that a longer map is proposed with.
+MAX_FACTOR = 8
 #: Keys that concern the run, not what it trains.
 _RUN_KEYS = (
     *("run", "storage", "shard", "budget", "cluster", "sampler", "pruner", "halving", "keep", "test", "plan"),
@@ -41,6 +44,7 @@ def next_steps(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None
     rescue = rescue_command(run, failure_map)
     return [
         *([] if rescue is None else [(purpose, rescue)]),
+        *_longer(run, failure_map),
         *_preflight(run, failure_map),
         *_further(run, failure_map, trials_left),
         *_merge(run),
@@ -62,6 +66,27 @@ def rescue_command(run: Run, failure_map: FailureMap) -> str | None:
     if all(cell.interventions for cell in failing):
         return None
     return f"{' '.join(program('rescue'))} {_run_arguments(run)}"
+
+
+def _longer(run: Run, failure_map: FailureMap) -> Iterator[Step]:
+    """Yield the same map with more updates, if cells were still learning when their budget ended."""
+    arguments = _original_arguments(run)
+    needed = [
+        evidence.values["updates_needed"]
+        for cell in failure_map.cells.values()
+        if cell.shown_cause is not None
+        for evidence in cell.shown_cause.evidence
+        if "updates_needed" in evidence.values
+    ]
+    if arguments is None or not needed:
+        return
+    updates = max(one.summary.updates for one in run.records if one.summary and one.outcome == "failed")
+    # Whole budgets, since the pace is an estimate, and a map wants a round number in its title.
+    factor = min(MAX_FACTOR, max(2, math.ceil(max(needed) / updates)))
+    kept = [one for one in arguments if one.partition("=")[0] not in ("run", "plan", "train.max_updates")]
+    cells = quantity(len(needed), "cell")
+    purpose = f"More updates, since {cells} ended while still learning; the same map anew:"
+    yield purpose, command_line("run", *kept, f"train.max_updates={factor * updates}")
 
 
 def _preflight(run: Run, failure_map: FailureMap) -> Iterator[Step]:

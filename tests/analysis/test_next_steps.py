@@ -6,7 +6,7 @@ import pytest
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
 from failmap.analysis.next_steps import next_steps
-from failmap.run_folder.records import Intervention
+from failmap.run_folder.records import Evaluation, Intervention
 
 
 def commands(run: Any) -> dict[str, str]:
@@ -86,6 +86,21 @@ def test_parity_is_proposed_after_adding(make_run: Any) -> None:
         words = " ".join(commands(run).values())
         assert words.count("task=parity") == told
         assert ("model=gru" in words) is (network == "gru")
+
+
+def test_more_updates_are_proposed_where_trials_were_still_learning(make_run: Any) -> None:
+    run = make_run(lengths=(5,), depths=(1,))
+    typed(run, "run=first", "space=lstm_depth", "train.max_updates=1500")
+    for _ in range(4):
+        # The loss falls by a factor of 0.95 an evaluation: the goal of a twentieth needs 59 of them.
+        falling = [
+            Evaluation(50 * index, 0.1, loss, loss, loss, 1 - 0.95**index)
+            for index in range(1, 31)
+            for loss in (0.95**index / 6,)
+        ]
+        run.trial("failed", 5, 1, history=falling)
+    (longer,) = [words for purpose, words in commands(run).items() if purpose.startswith("More updates")]
+    assert longer == "python -m search.run space=lstm_depth train.max_updates=3000"
 
 
 def test_rescue_comes_first(make_run: Any) -> None:
