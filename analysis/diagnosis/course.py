@@ -43,7 +43,7 @@ COURSE_WORDS: dict[CourseName, str] = {
 #: Number of evaluations below which there is no course.
 MIN_EVALUATIONS = 4
 #: Multiple of the budget within which a training that is on its way reaches its goal at its present pace.
-REACHABLE = 4.0
+REACHABLE = 3.0
 #: Rise of a skill above its earlier plateau that is a jump, also in units of the plateau's jitter.
 JUMP, CLEAR = 0.1, 4.0
 #: Fall of a skill from its best level that is lost again, also in units of the jitter.
@@ -98,11 +98,13 @@ def course(curves: TrainingCurves) -> Course:
 def _name(curves: TrainingCurves, speed: Pace) -> CourseName:
     if _is_fitted(curves) and (not speed.is_improving or _is_exhausted(curves)):
         return "fitted"
-    if speed.budgets_needed <= REACHABLE and curves.ends_away_from_chance:
+    is_away = curves.ends_away_from_chance or middle(curves.validation_skill[-MIN_END:]) > LEFT_CHANCE
+    if speed.budgets_needed <= REACHABLE and is_away:
         return "on_the_way"
     if _has_jumped(curves):
         return "jumped_late"
-    if speed.is_improving:
+    is_at_chance = not curves.ends_away_from_chance and curves.end_validation_skill >= WORSE
+    if speed.is_improving and not is_at_chance:
         return "creeping"
     if _has_fallen(curves):
         return "fell_back"

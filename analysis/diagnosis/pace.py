@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from failmap.analysis.diagnosis.series import Curve, jitter, known, middle, slope
+from failmap.analysis.diagnosis.series import Curve, differences, jitter, known, middle, slope
 from failmap.analysis.diagnosis.training_curves import (
     END_SHARE,
     MIN_END,
@@ -14,6 +14,10 @@ from failmap.analysis.diagnosis.training_curves import (
     TrainingCurves,
 )
 
+#: Shares of a training at its end in which a rise is looked for, and the least number of evaluations.
+_WINDOWS, MIN_POINTS = (1 / 3, 1 / 2), 4
+#: Number of standard deviations of a rank test that is significant, one-sided at 5 %.
+SIGNIFICANT = 1.645
 #: Smallest remaining distance to perfection that is distinguished from none.
 _LEAST_LEFT = 1e-3
 
@@ -38,51 +42,55 @@ class Pace(NamedTuple):
 def pace(curves: TrainingCurves) -> Pace:
     """Return the pace of a training.
 
+    It improves if score or validation skill rise in the last third or the last half: significantly by the
+    rank test of Mann (1945), one-sided at 5 %, or by more than their jitter. An accuracy may rise when its
+    loss no longer falls, for outputs grow surer of their mistakes.
+
     What is left to the goal is assumed to shrink by the same factor in equal numbers of updates, the one by
-    which the distance of the score to perfection shrank in the last third (Theil-Sen slope of its logarithm).
-    Trainings that accelerate need less. The goal is the criterion, or nine tenths of the way where it is
-    unknown.
+    which the distance to perfection shrank there. Trainings that accelerate need less. The goal is the
+    criterion, or nine tenths of the way where it is unknown.
     """
-    gain = max(curves.progress, _score_progress(curves))
     updates = curves.updates[-1] if curves.updates else 0
-    if not gain > PROGRESS_LEFT or not updates:
-        return Pace(gain, False, 0, math.inf)
     target = curves.summary.target_score
     if curves.is_blind or not math.isfinite(target):
         target = SOLVED_SCORE
-    needed = [
-        _budgets(skill, target) for skill in (curves.score, curves.validation_skill) if known(skill).size
-    ]
-    budgets = min(needed, default=math.inf)
+    skills = [curves.validation_skill] + ([curves.score] if curves.left_chance else [])
+    trends = [trend for skill in skills for share in _WINDOWS if (trend := _trend(skill, share, target))]
+    gain = max((trend.gain for trend in trends), default=0.0)
+    if not gain > PROGRESS_LEFT:
+        return Pace(gain, False, 0, math.inf)
+    budgets = min(trend.budgets for trend in trends)
     count = _rounded(budgets * updates) if math.isfinite(budgets) else 0
     return Pace(gain, True, count, budgets)
 
 
-def _score_progress(curves: TrainingCurves) -> float:
-    """Return the progress of the score, as `TrainingCurves.progress` of the loss.
+class _Trend(NamedTuple):
+    """A significant rise of a skill: its gain, and the budgets after which it reaches the goal."""
 
-    An accuracy may still rise when its loss no longer falls, for outputs grow surer of their mistakes.
-    """
-    if not curves.left_chance:
-        return 0.0
-    score = curves.score
-    late = score[-max(MIN_END, len(score) // 3) :]
-    per_evaluation, left = slope(late), 1 - middle(late)
-    if not left > 0 or not per_evaluation * len(late) > jitter(late):
-        return 0.0
-    return per_evaluation * len(score) * END_SHARE / left
+    gain: float
+    budgets: float
 
 
-def _budgets(skill: Curve, target: float) -> float:
-    """Return after how many times its updates a skill reaches its target; infinite if it does not rise."""
-    left = np.log(np.maximum(1 - skill, _LEAST_LEFT))
-    late = left[-max(MIN_END, len(left) // 3) :]
-    shrinking = -slope(late)
-    if not shrinking > 0:
-        return math.inf
-    missing = middle(left[-MIN_END:]) - math.log(max(1 - target, _LEAST_LEFT))
+def _trend(skill: Curve, share: float, target: float) -> _Trend | None:
+    """Return the rise of a skill in the last share of a training, or None if it is not significant."""
+    late = known(skill[-max(MIN_POINTS, round(share * len(skill))) :])
+    if late.size < MIN_POINTS:
+        return None
+    pairs = differences(late)
+    num_points = late.size
+    deviation = math.sqrt(num_points * (num_points - 1) * (2 * num_points + 5) / 18)
+    rise = float(np.median(pairs.rises / pairs.steps)) * num_points
+    is_significant = np.sign(pairs.rises).sum() > SIGNIFICANT * deviation or rise > jitter(late)
+    if not (rise > 0 and is_significant):
+        return None
+    left = np.log(np.maximum(1 - late, _LEAST_LEFT))
+    shrinking = -slope(left)
+    now = middle(left[-MIN_END:])
+    missing = now - math.log(max(1 - target, _LEAST_LEFT))
     # The median of the last evaluations is that of the second last one.
-    return 1 + max(0.0, missing / shrinking - 1) / len(skill)
+    budgets = 1 + max(0.0, missing / shrinking - 1) / len(skill) if shrinking > 0 else math.inf
+    gain = rise / num_points * len(skill) * END_SHARE / math.exp(now)
+    return _Trend(gain, budgets)
 
 
 def _rounded(number: float) -> int:

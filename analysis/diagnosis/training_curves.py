@@ -78,6 +78,16 @@ class TrainingCurves:
         """Return whether the network consists of recurrent layers."""
         return self.setting("model.name") in _RECURRENT
 
+    @property
+    def is_unbounded(self) -> bool:
+        """Return whether the recurrent units have no bound, as ReLUs."""
+        return self.setting("model.name") == "rnn" and self.setting("model.nonlinearity", "tanh") != "tanh"
+
+    @property
+    def is_clipped(self) -> bool:
+        """Return whether gradients are clipped."""
+        return bool(self.setting("train.clip_norm") or self.setting("train.clip_value"))
+
     @cached_property
     def num_steps(self) -> int:
         """Return the number of time steps of an input, from a signal or the configuration."""

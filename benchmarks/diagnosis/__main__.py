@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.diagnosis.calibration import CALIBRATED_ON, count_by_rule
+from benchmarks.diagnosis.calibration import calibration_set, count_by_rule
 from benchmarks.diagnosis.case import HALVES, Half
 from benchmarks.diagnosis.labelled import DEFAULT_FOLDER, Labelled, read_labelled
 from benchmarks.diagnosis.page import TITLE, as_body
@@ -56,7 +56,7 @@ def _train(request: Request) -> None:
 
 def _calibrate() -> None:
     """Print the confidence of each rule beside the one that it states."""
-    counts = count_by_rule(training for half in CALIBRATED_ON for training in read_recorded(half))
+    counts = count_by_rule(calibration_set())
     rows = [
         (rule.name, str(count.right), str(count.all), f"{count.confidence:.2f}", f"{rule.confidence:.2f}")
         for rule in RULES

@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from benchmarks.diagnosis.case import Half
 from benchmarks.diagnosis.intervals import Rate, Trial, rate
-from benchmarks.diagnosis.labelled import Labelled
+from benchmarks.diagnosis.labelled import Labelled, is_rising
+from benchmarks.diagnosis.on_the_way import cut
+from benchmarks.diagnosis.recorded import read_recorded
 from failmap.analysis.diagnosis import diagnose
 from failmap.analysis.diagnosis.rules import RULES
+from failmap.run_folder.records import Evaluation
 
 #: Halves on which confidence is calibrated; it is tested on the third set.
 CALIBRATED_ON: tuple[Half, ...] = ("tuning", "unseen")
@@ -17,6 +20,10 @@ CALIBRATED_ON: tuple[Half, ...] = ("tuning", "unseen")
 PRIOR_SHARE = 0.83
 #: Number of imagined verdicts with this share that the confidence of every rule starts from.
 PRIOR_WEIGHT = 8
+#: Confidence of a rule that has not decided about any training.
+UNTESTED = 0.5
+#: Share of its evaluations after which a healthy training is cut, which makes it one that is still rising.
+CUT_AT = 0.7
 #: Borders of the bins of the reliability table.
 BORDERS = (0.0, 0.7, 0.8, 0.85, 0.9, 0.95, 1.01)
 
@@ -34,12 +41,37 @@ class RuleCount:
 
     @property
     def confidence(self) -> float:
-        """Return the share that is right, drawn towards PRIOR_SHARE, to two digits.
+        """Return the share that is right, drawn towards PRIOR_SHARE, to two digits; 0.5 without a verdict.
 
         This is the mean of a beta distribution. Thresholds were set on the same trainings, so that the bare
         share flatters the rule; with few verdicts it is also uncertain.
         """
+        if not self.all:
+            return UNTESTED
         return round((self.right + PRIOR_WEIGHT * PRIOR_SHARE) / (self.all + PRIOR_WEIGHT), 2)
+
+
+def calibration_set() -> list[Labelled]:
+    """Return the faulty trainings of both halves, and healthy ones that are cut while they rise.
+
+    Few cases of the halves end while they still learn, which is the most frequent failure of a map's edge.
+    The healthy trainings would have learned within 1 / CUT_AT times the updates.
+    """
+    trainings = [training for half in CALIBRATED_ON for training in read_recorded(half) if training.took]
+    faulty = [training for training in trainings if not training.case.is_healthy]
+    return faulty + [cut_short(one) for one in trainings if one.case.is_healthy and is_rising(_begin(one))]
+
+
+def cut_short(training: Labelled) -> Labelled:
+    """Return a healthy training as it would have ended with CUT_AT of its updates: failed, too slow."""
+    record, history = cut(training, CUT_AT)
+    assert record.summary is not None, f"{training.case.name} has ended"
+    failed = replace(record, ended=training.record.ended, summary=replace(record.summary, outcome="failed"))
+    return Labelled(replace(training.case, label="too_slow"), failed, history, took=True)
+
+
+def _begin(training: Labelled) -> Sequence[Evaluation]:
+    return cut(training, CUT_AT)[1]
 
 
 def count_by_rule(trainings: Iterable[Labelled]) -> dict[str, RuleCount]:

@@ -179,6 +179,25 @@ def memorised_at_chance(curves: TrainingCurves) -> Iterator[Evidence]:
         yield _memory_evidence(curves, told, below("best_validation_skill", best, SAW_SOMETHING))
 
 
+def memorised(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a memorised training set, whatever validation showed: more data would help.
+
+    Reads the same as `memorised_and_worse`, beside which it is a runner-up.
+    """
+    if _is_memorised(curves):
+        told = f"after {curves.num_epochs:.0f} epochs training came {curves.end_train_skill:.0%} of the way"
+        limit = above("gap", _gap(curves), SMALL_GAP)
+        yield Evidence(told, {"gap": _gap(curves)}, None, curves.updates[-1], (limit,))
+
+
+def falls_behind(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect the same: a set that is memorised is also overfitted.
+
+    It is a runner-up of `memorised_at_chance`.
+    """
+    return memorised(curves)
+
+
 def _is_memorised(curves: TrainingCurves) -> bool:
     """Return whether the gap is wide or, near perfection, validation has several times as much left to
     gain."""

@@ -52,8 +52,9 @@ def labels_contradict(curves: TrainingCurves) -> Iterator[Evidence]:
 def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect shuffled training labels: validation labels have a signal, training labels have none.
 
-    Reads `label_signal` and `label_signal_validation`, means over all probes, and the validation loss as a
-    skill: if it came a fifth of the way, the training labels taught it.
+    Reads `label_signal` and `label_signal_validation`, means over all probes, of which the latter must be
+    PRESENT standard errors above zero, and the validation loss as a skill: if it came a fifth of the way, the
+    training labels taught it.
     """
     training, validation = _signal(curves, "label_signal"), _signal(curves, "label_signal_validation")
     is_nothing = training.deviations < ABSENT or training.cosine < NEGLIGIBLE
@@ -62,7 +63,8 @@ def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
         return
     batch_size = curves.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
-    if validation.is_above(training) and is_silent and not is_small:
+    is_heard = validation.deviations > PRESENT and validation.is_above(training)
+    if is_heard and is_silent and not is_small:
         told = (
             f"the label signal is {training.cosine:.2g} in training and {validation.cosine:.2g} in validation"
             ": training labels do not belong to their inputs"

@@ -60,7 +60,7 @@ def states_grow_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     factor per step backwards in time also grows forwards unless a tanh bounds it (Pascanu et al. 2013). The
     rule comes before those of its consequences: huge losses and steps, and the units that these leave dead.
     """
-    if curves.setting("model.name") != "rnn" or curves.setting("model.nonlinearity", "tanh") == "tanh":
+    if not curves.is_unbounded:
         return
     share = first(curves.signal_curve("gradient_share_at_first"))
     if share >= GROWTH_IN_TIME:

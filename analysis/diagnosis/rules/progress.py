@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from failmap.analysis.diagnosis.course import NEAR_LEVEL, REACHABLE, STAYS_NEAR, level_of
 from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
 from failmap.analysis.diagnosis.pace import pace
-from failmap.analysis.diagnosis.series import least, number
+from failmap.analysis.diagnosis.series import largest, least, middle, number
 from failmap.analysis.diagnosis.training_curves import (
     LEFT_CHANCE,
     PROGRESS_LEFT,
@@ -18,6 +18,8 @@ from failmap.run_folder.metrics import is_larger_better
 FITTED_BASELINES = ("predicts linearly", "predicts like its nearest neighbours")
 #: Share of a simple level's error by which a prediction must be better to beat it.
 BEATS = 0.1
+#: Share of the criterion that the median score of a training reaches that nearly solved its task.
+NEARLY = 0.9
 #: Number of units below which a network is small for any task.
 SMALL_WIDTH = 8
 #: Gap between training and validation, as skills, that is negligible.
@@ -28,7 +30,7 @@ def still_learning(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a training that was on its way to its goal when its budget ended.
 
     Reads validation loss and score (`pace.pace`): at the pace of its last third it reaches the criterion
-    within four times its updates. Without a criterion that is no fault.
+    within three times its updates. Without a criterion that is no fault.
     """
     speed = pace(curves)
     if curves.is_blind or not speed.is_improving:
@@ -44,6 +46,22 @@ def still_learning(curves: TrainingCurves) -> Iterator[Evidence]:
         values["updates_needed"] = float(speed.updates_needed)
         limits.insert(0, below("budgets_needed", speed.budgets_needed, REACHABLE))
     yield Evidence(told, values, None, curves.updates[-1], tuple(limits))
+
+
+def nearly_solved(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a training that met its criterion now and then, and not often enough in a row.
+
+    Reads the score: one of the last half of the evaluations is at the criterion, and their median is at least
+    nine tenths of it. More updates, or a lower rate at the end, usually suffice.
+    """
+    target, late = curves.summary.target_score, curves.score[len(curves.history) // 2 :]
+    if curves.is_blind or not target > 0:
+        return
+    best, typical = largest(late), middle(late)
+    if best >= target and typical >= NEARLY * target:
+        told = f"the score met the criterion of {target:.3g} with {best:.3g}, but not often enough in a row"
+        limits = (above("best_score", best, target), above("median_score", typical, NEARLY * target))
+        yield Evidence(told, {"best_score": best, "target_score": target}, None, curves.updates[-1], limits)
 
 
 def at_partial_solution(curves: TrainingCurves) -> Iterator[Evidence]:

@@ -16,6 +16,8 @@ OVERSHOOT, LUCK = 2.0, 3.0
 #: Ratio to the loss of guessing that only unbounded gradients reach, not too large steps: Adam with a rate of
 #: 1 reached 700, unclipped gradients 10^5 to 10^10.
 EXPLOSION = 1e4
+#: The same where units have no bound and gradients are not clipped.
+UNBOUNDED_EXPLOSION = 100.0
 #: Ratio of the standard deviation of single training losses to that of a squared error by drawing batches.
 LARGE_SPREAD = 2.0
 #: Final skill of a training loss that is worse than guessing.
@@ -58,8 +60,7 @@ def unclipped_steps_overshoot(curves: TrainingCurves) -> Iterator[Evidence]:
     SGD is as large as the gradient, and one is enough: this is what clipping prevents (Pascanu et al. 2013).
     The learning rate bounds the steps of Adam and its variants, so there the rate is the cause.
     """
-    is_clipped = curves.setting("train.clip_norm") or curves.setting("train.clip_value")
-    if is_clipped or curves.setting("train.optimizer") != "sgd":
+    if curves.is_clipped or curves.setting("train.optimizer") != "sgd":
         return
     losses, began = curves.signal_curve("loss_max"), first(curves.signal_curve("loss_first"))
     level, peak = max(began, curves.summary.chance_loss), largest(losses)
@@ -173,19 +174,21 @@ def cannot_travel(curves: TrainingCurves) -> Iterator[Evidence]:
 
 
 def loss_explodes(curves: TrainingCurves) -> Iterator[Evidence]:
-    """Detect a training loss of ten thousand times that of guessing, which only unbounded gradients reach.
+    """Detect a training loss that only unbounded gradients reach: ten thousand times that of guessing.
 
-    Reads `loss_max`. Pascanu et al. (2013, section 2.3) show the walls of the loss that throw the weights so
-    far.
+    Reads `loss_max`, and `model.nonlinearity`, `train.clip_norm` and `train.clip_value`: where units have no
+    bound and nothing clips the gradient, a hundred times suffice. Pascanu et al. (2013, section 2.3) show the
+    walls of the loss that throw the weights so far.
     """
     losses, gradient = curves.signal_curve("loss_max"), first(curves.signal_curve("gradient_norm"))
     peak, level = largest(losses), curves.summary.chance_loss
-    if level > 0 and peak > EXPLOSION * level:
+    factor = EXPLOSION if curves.is_clipped or not curves.is_unbounded else UNBOUNDED_EXPLOSION
+    if level > 0 and peak > factor * level:
         where = int((losses == peak).argmax())
         told = (
             f"the training loss rose to {peak:.2g} before update {curves.updates[where]}, where guessing has "
             f"{level:.2g}; the first evaluation's gradient was {gradient:.2g}"
         )
         values = {"loss_max": peak, "chance_loss": level}
-        limit = above("loss_max", peak, EXPLOSION * level)
+        limit = above("loss_max", peak, factor * level)
         yield Evidence(told, values, None, curves.updates[where], (limit,))

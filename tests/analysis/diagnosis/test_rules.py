@@ -138,6 +138,10 @@ FAULTS: dict[str, dict[str, Any]] = {
     "cannot_travel": {
         "signals": {"update_ratio_by_layer": {"layers.0": 1e-5, "layers.1": 1e-5, "readout": 1e-4}}
     },
+    "nearly_solved": {
+        "train": lambda share: CHANCE * 0.07,
+        "score": lambda share: 0.96 if round(share * 20) == 18 else 0.93,
+    },
     "still_improving": {"train": lambda share: CHANCE * (1 - 0.4 * share)},
     "stands_between": {"train": lambda share: CHANCE * 0.3},
     "network_tiny": {"train": lambda share: CHANCE * 0.7, "config": {"model": {"hidden_size": 2}}},
@@ -158,6 +162,9 @@ WITHOUT_LIMIT = {
     "labels_heard_at_chance",
     "labels_may_be_wrong",
 }
+
+
+FAULTS["memorised"] = FAULTS["falls_behind"] = FAULTS["memorised_and_worse"]
 
 
 def test_every_rule_has_a_fault() -> None:
