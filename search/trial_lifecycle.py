@@ -133,4 +133,4 @@ class TrialLifecycle(NotPickled):
 
 def _summary(result: dict[str, Any], **changes: Any) -> Summary:
     """Return the summary in a worker's result, with changes."""
-    return Summary(**{**json.loads(result["summary"]), **changes})
+    return replace(Summary.from_dict(json.loads(result["summary"])), **changes)

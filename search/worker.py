@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -182,5 +182,5 @@ def _result(
         "done": done,
         "fault": fault,
         "ended_by": ended_by,
-        "summary": json.dumps(asdict(summary)),
+        "summary": json.dumps(summary.to_dict(), allow_nan=False),
     }

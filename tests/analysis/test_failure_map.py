@@ -44,7 +44,7 @@ def test_labels_of_any_type_are_distinct(make_run: Any) -> None:
     run.trials(4, 0, None, 1)
     run.trials(0, 4, "loss=mse activation=none", 1)
     failure_map = built(run)
-    assert failure_map.labels[0] == ("none", "1", "0.5", "loss=mse activation=none")
+    assert failure_map.labels[0] == ("0.5", "1", "none", "loss=mse activation=none")
     assert failure_map.cells["none", "1"].verdict.state == "learns"
     assert failure_map.cells["loss=mse activation=none", "1"].verdict.state == "fails"
 

@@ -124,7 +124,7 @@ def test_a_missing_run_names_the_nearest(make_run: Any) -> None:
     storage = make_run("adding_deep").folder.path.parent
     with pytest.raises(UserError, match=r"no run 'adding_depp' in .*; did you mean adding_deep\?"):
         find_run("adding_depp", storage)
-    with pytest.raises(UserError, match="holds no run"):
+    with pytest.raises(UserError, match="elsewhere: no such folder"):
         find_run("any", storage / "elsewhere")
 
 

@@ -99,7 +99,7 @@ def test_first_line_comes_before_torch_and_ray(tmp_path: Path) -> None:
         def look(config):
             print("loaded", sorted({"torch", "ray", "pandas"} & set(sys.modules)))
             raise SystemExit
-        running.check_files = look
+        running.check_all = look
         running.run(sys.argv[1:])
     """
     ended = subprocess.run(

@@ -78,14 +78,14 @@ def test_misses_of_both_modes(training: MakeTraining) -> None:
     ]
 
 
-def test_sections_of_the_unseen_half(half: list[Labelled]) -> None:
-    halves: dict[Half, list[Labelled]] = {"tuning": half, "unseen": half}
+def test_sections_of_the_unseen_set(half: list[Labelled]) -> None:
+    halves: dict[Half, list[Labelled]] = {"tuning": half, "third": half}
 
     assert "## Targets" not in as_body({"tuning": half})
     assert "## Targets" in as_body(halves)
-    assert "## Misses, unseen half" not in as_body(halves)
-    assert "## Misses, tuning half" in as_body(halves)
-    assert "## Misses, unseen half" in as_body(halves, show_misses=True)
+    assert "## Misses, third" not in as_body(halves)
+    assert "## Misses, tuning" in as_body(halves)
+    assert "## Misses, third" in as_body(halves, show_misses=True)
 
 
 def test_scoring_the_tuning_half_does_not_read_the_unseen_one(
@@ -99,7 +99,7 @@ def test_scoring_the_tuning_half_does_not_read_the_unseen_one(
 
     assert main(["score", "half=tuning", f"folder={folder}"]) == 0
 
-    assert "## The tuning half" in capsys.readouterr().out
+    assert "## Tuning" in capsys.readouterr().out
 
 
 def test_scoring_without_trainings_suggests_the_command(tmp_path: Path) -> None:

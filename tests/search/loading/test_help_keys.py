@@ -20,7 +20,9 @@ VALUES = {
     "space": "smoke", "budget": "full", "cluster": "ray", "run": "a_name", "storage": "somewhere",
     "plan": "true", "resume": "true", "journal": "none", "shard": "1/2", "fail_after_recipes": "2",
     "map.x": "train.max_updates", "map.y": "train.evaluate_every", "map.facet": "none",
-    "model.widths": "32", "model.start_from": "a_run/3", "task.path": "a.npz", "task.folder": "digits",
+    "model.widths": "32", "model.start_from": "a_run/3", "task.path": "a.npz",
+    "task.test_path": "b.npz", "task.validation_path": "b.npz",
+    "task.folder": "digits",
     "task.number_range": "4",
 }  # fmt: skip
 #: What else must be set for a key to make sense.

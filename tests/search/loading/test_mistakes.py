@@ -87,7 +87,7 @@ MISTAKES = [
     ("output={loss: mse},{loss: bce}", ["output.loss=bce ", "output.activation=sigmoid", "{loss: bce})"]),
     ("output={los: mse}", ["output.los: ", "did you mean output.loss?"]),
     ("output={loss: mse},{loss: huber} output.loss=mse", ["output.loss: ", "the axis output", "mse"]),
-    ("task=parity task.test_size=20", ["task.test_size=20 ", "0.99", "task.test_size=54"]),
+    ("task=parity task.test_size=20", ["task.test_size=20 ", "0.99", "task.test_size=32"]),
     ("model.depth=1,2,1", ["model.depth: ", "twice"]),
     ("model=lstm model.name=gru", ["model.name: ", "model=lstm", "model.name=gru"]),
     ("train={schedule: step} train.schedule=cosine", ["train.schedule: ", "{schedule: step}", "cosine"]),
