@@ -81,7 +81,8 @@ class TrainingCurves:
     @property
     def is_unbounded(self) -> bool:
         """Return whether the recurrent units have no bound, as ReLUs."""
-        return self.setting("model.name") == "rnn" and self.setting("model.nonlinearity", "tanh") != "tanh"
+        name, nonlinearity = self.setting("model.name"), self.setting("model.nonlinearity", "tanh")
+        return bool(name == "rnn" and nonlinearity != "tanh")
 
     @property
     def is_clipped(self) -> bool:

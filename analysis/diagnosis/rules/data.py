@@ -18,14 +18,18 @@ GAP = 0.3
 #: Near perfection the gap is small. There, validation must have this many times as much left to gain as
 #: training.
 SMALL_GAP, LEFT_RATIO = 0.02, 2.0
-#: Skill from which on training has learned anything, in spite of which validation is left behind.
-LEARNT = 0.2
+#: Skill from which on training has learned anything, and by which validation is left behind in spite of it.
+LEARNT, LEFT_BEHIND = 0.2, 0.15
 #: Share of values outside the range of training, distance of the means in standard deviations, and ratio of
 #: a linear prediction's errors, from which on validation lies outside of what training shows.
 MIN_OUTSIDE, MEAN_SHIFT, ERROR_SHIFT = 0.1, 1.0, 2.0
+#: Training windows from which on the last of these means anything.
+MANY = 100
 #: Root mean square of trained targets, and distance of their mean from zero in standard deviations, from
 #: which on they are out of scale: the preflight warns at the same values.
 LARGE_TARGETS, FAR_TARGETS = 10.0, 4.36
+#: Root mean square below which the first outputs of a network hide them.
+SMALL_TARGETS = 0.01
 #: Best validation skill below which there was too little data to learn from: a twelfth of the way.
 SAW_SOMETHING = 0.08
 
@@ -92,9 +96,10 @@ def validation_lies_outside(curves: TrainingCurves) -> Iterator[Evidence]:
     Dataset shift in machine learning).
     """
     summary = curves.summary
-    gap = _gap(curves)
-    if not (curves.end_train_skill > LEARNT and gap > GAP):
+    if not (curves.end_train_skill > LEARNT and _gap(curves) > LEFT_BEHIND):
         return
+    # Of few windows, hardly any are left out, and the errors on them mean nothing.
+    error_shift = summary.error_shift if curves.num_train >= MANY else math.nan
     allowed = max(MIN_OUTSIDE, 3 * 2 / (curves.num_train + 1))
     seen = (
         (
@@ -110,7 +115,7 @@ def validation_lies_outside(curves: TrainingCurves) -> Iterator[Evidence]:
             "of the validation inputs lie outside the range of training",
         ),
         (
-            above("error_shift", summary.error_shift, ERROR_SHIFT),
+            above("error_shift", error_shift, ERROR_SHIFT),
             "times the training error of a linear prediction is its validation error",
         ),
     )
@@ -126,7 +131,7 @@ def validation_lies_outside(curves: TrainingCurves) -> Iterator[Evidence]:
 
 
 def targets_out_of_scale(curves: TrainingCurves) -> Iterator[Evidence]:
-    """Detect targets that lie far from zero, or are much larger than the first outputs of a network.
+    """Detect targets far from zero, or much larger or smaller than the first outputs of a network.
 
     Reads `target_mean` and `target_deviation` of the record; the preflight warns at the same values. A step
     of a fixed rate moves the outputs of a network by a fixed amount, so such targets take long to reach, and
@@ -138,13 +143,14 @@ def targets_out_of_scale(curves: TrainingCurves) -> Iterator[Evidence]:
         return
     seen = (
         above("target_rms", size, LARGE_TARGETS),
+        below("target_rms", size, SMALL_TARGETS),
         above("mean_in_deviations", abs(mean) / deviation, FAR_TARGETS),
     )
     found = tuple(limit for limit in seen if limit.holds)
     if found:
         told = (
             f"the targets have a mean of {mean:.3g} and a standard deviation of {deviation:.3g}, where first "
-            "outputs are below 1"
+            "outputs are about 0.1"
         )
         yield Evidence(told, {"target_mean": mean, "target_deviation": deviation}, limits=found)
 

@@ -29,6 +29,8 @@ MIN_PROBES = 3
 MIN_BATCH_SIZE = 16
 #: Share of the labels in a gradient below which only rounding is left.
 NO_DIFFERENCE = 1e-4
+#: Skill below which outputs are far too large for that.
+FAR_OFF = -1e4
 
 
 def labels_contradict(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -56,10 +58,15 @@ def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
     PRESENT standard errors above zero, and the validation loss as a skill: if it came a fifth of the way, the
     training labels taught it.
     """
-    training, validation = _signal(curves, "label_signal"), _signal(curves, "label_signal_validation")
+    early = curves.first_epochs
+    training = _signal(curves, "label_signal", early)
+    validation = _signal(curves, "label_signal_validation", early)
     is_nothing = training.deviations < ABSENT or training.cosine < NEGLIGIBLE
     is_silent = is_nothing and training.cosine < MUCH_LESS * validation.cosine
-    if known(curves.signal_curve("label_signal")).size < MIN_PROBES or curves.end_validation_skill > LEARNED:
+    if (
+        known(curves.signal_curve("label_signal")[early]).size < MIN_PROBES
+        or curves.end_validation_skill > LEARNED
+    ):
         return
     batch_size = curves.setting("train.batch_size", 0)
     is_small = isinstance(batch_size, int) and batch_size < MIN_BATCH_SIZE
@@ -82,7 +89,8 @@ def labels_make_no_difference(curves: TrainingCurves) -> Iterator[Evidence]:
     against (batch,).
     """
     share = largest(curves.signal_curve("label_share"))
-    if share < NO_DIFFERENCE:
+    # Outputs that are thousands of times too large have a gradient in which no label weighs anything.
+    if share < NO_DIFFERENCE and curves.end_train_skill > FAR_OFF:
         told = (
             f"labels given to other sequences change the gradient to the outputs by {share:.1g} of "
             "its size: the loss ignores which label belongs to which sequence"

@@ -13,8 +13,8 @@ from failmap.analysis.diagnosis.training_curves import TrainingCurves
 CLIMBING, MIN_CLIMBS = -0.2, 5
 #: Skill above which updates have not climbed the loss: near a minimum, momentum goes up as often as down.
 FAR_BELOW = -0.5
-#: How far a loss must be below its floor, as a share of the range between chance and floor, beyond rounding
-#: and a training set that differs from validation.
+#: How far a loss must be below its floor, as a share of the range between chance and the best possible
+#: loss, beyond rounding and a training set that differs from validation.
 BELOW_FLOOR = 0.1
 #: Skill from which on training has learned anything, and its lead over validation.
 LEARNS, GAP = 0.2, 0.3
@@ -47,7 +47,7 @@ def loss_below_floor(curves: TrainingCurves) -> Iterator[Evidence]:
     Reads the training loss and `loss_floor`; a loss with a wrong sign falls without bound.
     """
     floor, lowest = curves.summary.loss_floor, least(curves.train_loss)
-    room = curves.summary.chance_loss - floor
+    room = curves.summary.chance_loss - curves.best_loss
     if room > 0 and lowest < floor - BELOW_FLOOR * room:
         update = curves.updates[np.nanargmin(curves.train_loss)]
         told = f"the training loss is {lowest:.3g} at update {update}, and cannot be below {floor:.3g}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from failmap.analysis.diagnosis.course import NEAR_LEVEL, REACHABLE, STAYS_NEAR, level_of
 from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
 from failmap.analysis.diagnosis.pace import pace
+from failmap.analysis.diagnosis.rules.data import ERROR_SHIFT
 from failmap.analysis.diagnosis.series import largest, least, middle, number
 from failmap.analysis.diagnosis.training_curves import (
     LEFT_CHANCE,
@@ -91,11 +92,12 @@ def nothing_predicts(curves: TrainingCurves) -> Iterator[Evidence]:
 
     Reads `baseline_errors` and the metric: neither a prediction that was fitted to the training windows nor
     the network is better by a tenth than the best of what needs no fitting: the mean, the last value, the
-    value one season before. As far as these baselines tell, nobody can do better.
+    value one season before. As far as these baselines tell, nobody can do better. What fails on validation
+    only, for it lies elsewhere, is no sign of that (`validation_lies_outside`).
     """
     errors = {name: number(error) for name, error in curves.summary.baseline_errors.items()}
     fitted = [errors.pop(name) for name in FITTED_BASELINES if name in errors]
-    if not fitted or curves.is_running:
+    if not fitted or curves.summary.error_shift > ERROR_SHIFT or curves.is_running:
         return
     level = min(curves.summary.chance_metric, *errors.values())
     bound, best = (1 - BEATS) * level, least(curves.metric)
