@@ -184,7 +184,8 @@ class Ridge(NamedTuple):
         mean, deviation = inputs.mean(0), inputs.std(0, correction=0)
         deviation = torch.where(deviation > 0, deviation, 1.0)
         examples, offset = (inputs - mean) / deviation, targets.mean(0)
-        products = (examples @ examples.T).double()
+        # In single precision, rounding outweighs a small penalty where examples repeat each other.
+        products = examples.double() @ examples.double().T
         size = products.diagonal().mean().clamp(min=1e-12)
         regular = products + penalty * size * torch.eye(len(products), dtype=torch.float64)
         weights = torch.cholesky_solve((targets - offset).double(), torch.linalg.cholesky(regular))

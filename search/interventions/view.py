@@ -176,16 +176,21 @@ def show_preview(
         console.print(Text(", ".join(case_display(case)), style="bold"))
         for line in case.reasons:
             console.print(Text(f"  {line}"), soft_wrap=True)
-        console.print(_steps(schedule, case, lambda cost: duration_display(cost * factor)))
+        console.print(_steps(schedule, case, lambda cost: duration_display(cost * factor), console.width))
     for note in schedule.plan.notes:
         console.print(Text(note), soft_wrap=True)
     console.print(Text(_summary(schedule, config, factor)), soft_wrap=True)
 
 
-def _steps(schedule: InterventionSchedule, case: Case, duration: Callable[[float], str]) -> Table:
+def _steps(schedule: InterventionSchedule, case: Case, duration: Callable[[float], str], width: int) -> Table:
     table = Table("change", "learned", "a trial", "sets", box=None)
     table.columns[0].ratio, table.columns[3].ratio = 3, 2
-    for step in schedule.steps(case):
+    steps = schedule.steps(case)
+    longest = max((len(word) for step in steps for word in changes_display(step).split()), default=0)
+    if 0 < longest <= width // 2:
+        # No setting is broken: the names of the changes are.
+        table.columns[3].width = longest
+    for step in steps:
         against = f" (against {step.cause.replace('_', ' ')})" if step.cause not in ("", case.cause) else ""
         table.add_row(
             f"{step_display(step)}{against}",

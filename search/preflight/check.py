@@ -116,6 +116,7 @@ class Finding:
         unit: Unit of `value`.
         advice: What to try, in one line; empty if the check passed.
         details: Further numbers by name, such as one for each layer.
+        parts: The parts of a message that is a list: each is shown on a line of its own.
     """
 
     status: Status
@@ -124,6 +125,7 @@ class Finding:
     unit: str
     advice: str = ""
     details: Mapping[str, float] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
     @property
     def settings(self) -> tuple[str, ...]:

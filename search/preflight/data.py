@@ -53,7 +53,8 @@ def data_notes(subject: Subject) -> Finding:
     size, unit = len(task.validation_set().inputs), "validation sequences"
     if task.config.is_enumerated or not notes:
         return Finding("pass", notes or "the task has no notes", size, unit)
-    return Finding("warn", notes, size, unit, "a larger test set: task.test_size, or more data")
+    advice = "a larger test set: task.test_size, or more data"
+    return Finding("warn", notes, size, unit, advice, parts=tuple(task.notes))
 
 
 def duplicates(subject: Subject) -> Finding:

@@ -96,13 +96,16 @@ class Row:
         return f"{' to '.join(ends)} {self.findings[0].unit}"
 
     @property
-    def message(self) -> str:
-        """The first finding's message with its trial, and the number of other trials."""
-        message = self.findings[0].message
-        if not self.trials:
-            return message
-        others = f" (and {quantity(len(self.trials) - 1, 'other trial')})" if len(self.trials) > 1 else ""
-        return f"{self.trials[0]}: {message}{others}"
+    def lines(self) -> list[str]:
+        """The first finding's message with its trial and the number of other trials, a line for each of its
+        parts."""
+        first, *others = self.findings[0].parts or (self.findings[0].message,)
+        if self.trials:
+            first = f"{self.trials[0]}: {first}"
+        lines = [first, *others]
+        if len(self.trials) > 1:
+            lines[-1] += f" (and {quantity(len(self.trials) - 1, 'other trial')})"
+        return lines
 
 
 def rows(trials: Sequence[TrialReport]) -> list[Row]:
@@ -170,13 +173,14 @@ def _finite(value: Any) -> Any:
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a report: a table in a terminal, a line for each row elsewhere."""
+    """Print a report: a table in a terminal, a line for each row or part of its message elsewhere."""
     if console.is_terminal:
         console.print(_table(report))
     else:
         for row in rows(report.trials):
             advice = f" -> {row.advice}" * bool(row.advice)
-            line = f"{row.status:4}  {row.check}: {row.number}: {row.message}{advice}"
+            message = "\n      ".join(row.lines)
+            line = f"{row.status:4}  {row.check}: {row.number}: {message}{advice}"
             console.print(Text(line), soft_wrap=True)
     rates = () if report.rates is None else report.rates.lines()
     for line in [*rates, *_not_checked_lines(report), _summary(report)]:
@@ -187,7 +191,7 @@ def _table(report: Report) -> Table:
     title = f"Preflight of {report.title}"
     table = Table("check", "result", "number", "finding and advice", title=title)
     for row in rows(report.trials):
-        finding = Text(row.message)
+        finding = Text("\n".join(row.lines))
         if row.advice:
             finding.append(f"\n{row.advice}", style="italic")
         status = Text(row.status, style=_STYLES[row.status])

@@ -24,7 +24,7 @@ from failmap.search.preflight.leaks import leak_across_batch, leak_from_future
 from failmap.search.preflight.overfitting import overfitting
 from failmap.search.preflight.rates import run_range_test
 from failmap.search.preflight.reach import gradients, reach_in_depth, reach_in_time
-from failmap.search.preflight.report import Report, TrialReport, rows
+from failmap.search.preflight.report import Report, Row, TrialReport, rows
 from failmap.search.preflight.selection import select, trial_name
 from failmap.search.preflight.shapes import modes, shapes
 from failmap.search.trial.config import TrialConfig
@@ -201,12 +201,16 @@ def brief_preflight(config: RunConfig, full_command: str) -> list[str]:
         return [f"preflight: no trial is small enough for a brief check; see {full_command}"]
     if not bad:
         return [f"preflight: {quantity(len({row.check for row in checked}), 'check')} passed"]
-    lines = [
-        f"preflight {row.status}: {row.check.replace('_', ' ')}: {row.message}"
-        + f"; {row.advice}" * bool(row.advice)
-        for row in bad
-    ]
-    return [*lines, f"preflight: for details run\n  {full_command}"]
+    return [*map(_brief_row, bad), f"preflight: for details run\n  {full_command}"]
+
+
+def _brief_row(row: Row) -> str:
+    """Return what a check found in one line, or its parts and the advice on lines of their own."""
+    first, *parts = row.lines
+    start = f"preflight {row.status}: {row.check.replace('_', ' ')}:"
+    if not parts:
+        return f"{start} {first}" + f"; {row.advice}" * bool(row.advice)
+    return "\n  ".join([f"{start} {first}", *parts, *filter(None, [row.advice])])
 
 
 def check_command(arguments: Sequence[str]) -> str:
@@ -214,8 +218,8 @@ def check_command(arguments: Sequence[str]) -> str:
     texts = dict(argument.partition("=")[::2] for argument in arguments)
     # Without a space, arguments about a trial would select that trial alone.
     space = [] if "space" in texts else [f"space={default_space(texts)}"]
-    # A check needs no journal, and its address may hold a password.
-    others = [argument for argument in arguments if not argument.startswith("journal=")]
+    # A check plans nothing, and needs no journal, whose address may hold a password.
+    others = [argument for argument in arguments if not argument.startswith(("journal=", "plan="))]
     return command_line("check", *space, *others)
 
 

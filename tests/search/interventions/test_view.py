@@ -16,7 +16,7 @@ from failmap.search.config import RunConfig
 from failmap.search.interventions.request import RescueArguments, Session, read_session
 from failmap.search.interventions.rescue_plan import plan_rescue
 from failmap.search.interventions.schedule import InterventionSchedule
-from failmap.search.interventions.view import InterventionView, replay, show_preview
+from failmap.search.interventions.view import InterventionView, changes_display, replay, show_preview
 from failmap.search.loading import to_yaml
 from tests.search.interventions.runs import DIVERGED, begin, open_study, run_all
 
@@ -100,6 +100,17 @@ def test_preview(schedule: InterventionSchedule, tmp_path: Path) -> None:
     assert "train.clip_norm=1" in text
     assert "(against vanishing in time)" in text or "(against vanishing in depth)" in text
     assert "trials at most" in text
+
+
+def test_no_setting_of_the_preview_is_broken(schedule: InterventionSchedule, tmp_path: Path) -> None:
+    run = load_run(RunFolder(tmp_path / "tiny"))
+    config = read(tmp_path).config
+    words = written(lambda console: show_preview(schedule, config, run.records, console), width=60).split()
+    settings = {
+        word for case in schedule.plan.cases for step in case.steps for word in changes_display(step).split()
+    }
+    assert max(map(len, settings)) > 20
+    assert settings <= set(words)
 
 
 def test_time_left_is_known_once_something_ended(schedule: InterventionSchedule) -> None:

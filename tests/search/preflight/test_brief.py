@@ -1,10 +1,13 @@
 """The short preflight before a run."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from failmap.datasets import build_task
 from failmap.run_folder.errors import UserError
 from failmap.search.config import RunConfig
 from failmap.search.loading import load
@@ -21,6 +24,25 @@ def test_problems_are_listed_with_the_full_command() -> None:
     *bad, last = brief_preflight(config, "python -m search.check")
     assert any("output floor" in line and line.startswith("preflight fail") for line in bad)
     assert last.endswith("python -m search.check")
+
+
+def test_each_note_has_its_line(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "few.npz",
+        inputs=np.random.RandomState(0).normal(size=(300, 5, 2)),
+        targets=np.arange(300) % 2,
+    )
+    config = load(
+        ["task=array_file", f"task.path={tmp_path / 'few.npz'}", "model.depth=1", "model.hidden_size=4"]
+    )
+    (notes,) = (
+        line for line in brief_preflight(config, "more") if line.startswith("preflight warn: data notes: ")
+    )
+    told = notes.removeprefix("preflight warn: data notes: ").split("\n  ")
+    assert (
+        tuple(told[:-1])
+        == build_task(config.space.trial_config(next(config.space.cells()), {}, 0).task).notes
+    )
 
 
 def test_torch_state_is_restored(make_config: Callable[..., RunConfig]) -> None:
@@ -46,4 +68,5 @@ def test_trial_that_cannot_be_built_is_an_error(
 def test_full_command_names_the_space() -> None:
     assert check_command(["model.depth=1,2"]) == "python -m search.check space=lstm_depth model.depth=1,2"
     assert check_command(["space=smoke"]) == "python -m search.check space=smoke"
+    assert check_command(["space=smoke", "plan=true"]) == "python -m search.check space=smoke"
     assert check_command(["task=array_file"]) == "python -m search.check space=my_data task=array_file"

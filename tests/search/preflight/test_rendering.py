@@ -32,7 +32,7 @@ def test_findings_with_the_same_advice_share_a_row(report: Report) -> None:
         ("leak", "pass", 1),
         ("leak", "fail", 1),
     ]
-    assert found[0].message == "one: fine (and 1 other trial)"
+    assert found[0].lines == ["one: fine (and 1 other trial)"]
     assert (found[2].number, found[2].advice) == ("", "repair it")
 
 
@@ -57,7 +57,7 @@ def test_json_is_complete_and_finite(report: Report) -> None:
     one, other = data["trials"]
     assert one["findings"][0] == {
         "check": "shapes", "status": "pass", "message": "fine", "value": 1.0, "unit": "parts", "advice": "",
-        "details": {"layer": 0.5}, "settings": [],
+        "details": {"layer": 0.5}, "parts": [], "settings": [],
     }  # fmt: skip
     assert other["findings"][1]["value"] is None
     assert other["not_checked"] == [{"check": "modes", "reason": "no time left"}]
