@@ -58,6 +58,7 @@ def significant_score(record: TrialRecord, num_evaluations: int) -> float:
     return (metric - summary.chance_metric) / room if room else _UNKNOWN_SCORE
 
 
+@lru_cache(maxsize=1024)
 def upper_tail(successes: int, trials: int, chance: float) -> float:
     """Return P(X >= successes) for X ~ Binomial(trials, chance)."""
     from scipy.stats import binom

@@ -1,8 +1,9 @@
 """The curves, levels and signals of one training, which all rules read."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,7 @@ class TrainingCurves:
         # Several rules read the same signals.
         self._signal_curves: dict[str, Curve] = {}
         self._layer_curves: dict[str, dict[str, Curve]] = {}
+        self._lists: dict[str, list[tuple[int, Curve]]] = {}
 
     # Configuration.
 
@@ -70,7 +72,7 @@ class TrainingCurves:
         """Return the setting at a dotted path, or the default if it is missing or None."""
         value: Any = self.record.config
         for key in path.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(key) if isinstance(value, dict) else None
         return default if value is None else value
 
     @property
@@ -237,8 +239,8 @@ class TrainingCurves:
         """Return the curves of a signal by layer, from the bottom up."""
         if name not in self._layer_curves:
             values = [one.signals.get(name) for one in self.history]
-            tables = [value if isinstance(value, Mapping) else {} for value in values]
-            layers = dict.fromkeys(layer for table in tables for layer in table)
+            tables = [value if isinstance(value, dict) else {} for value in values]
+            layers = dict.fromkeys(chain.from_iterable(tables))
             self._layer_curves[name] = {
                 layer: curve(table.get(layer) for table in tables) for layer in layers
             }
@@ -260,4 +262,7 @@ class TrainingCurves:
 
     def lists(self, name: str) -> list[tuple[int, Curve]]:
         """Return the updates and values of a signal that is a list of numbers."""
-        return [(update, curve(value)) for update, value in self.signals(name) if isinstance(value, list)]
+        if name not in self._lists:
+            measured = [(update, value) for update, value in self.signals(name) if isinstance(value, list)]
+            self._lists[name] = [(update, curve(value)) for update, value in measured]
+        return self._lists[name]

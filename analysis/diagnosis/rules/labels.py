@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from failmap.analysis.diagnosis.diagnosis import Evidence, below
@@ -186,6 +187,7 @@ def _signal(curves: TrainingCurves, name: str, part: slice = slice(None)) -> _Si
     return _Signal(mean, mean / error, error)
 
 
+@lru_cache(maxsize=1)  # Every rule about labels asks about the same training.
 def _noise(curves: TrainingCurves) -> float:
     """Return the standard deviation of one probe of a label signal by chance.
 
