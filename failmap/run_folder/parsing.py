@@ -127,9 +127,9 @@ def _parse_error(error: ValidationError, meant: str) -> ParseError:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted paths and values of nested mappings."""
+    """Yield the dotted paths and values of nested dicts."""
     for key, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
