@@ -1,6 +1,5 @@
 """Loading of run folders: configuration, records and the table of all trials."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -137,7 +136,7 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
     if not folder.trials.is_dir():
         return []
     records = []
-    for number in sorted(int(name) for name in os.listdir(folder.trials) if is_trial_number(name)):
+    for number in sorted(int(path.name) for path in folder.trials.iterdir() if is_trial_number(path.name)):
         path = folder.trial(number).record
         record = _read(path, TrialRecord, "a trial's record")
         if record is None:

@@ -48,8 +48,8 @@ Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-#: The start of every number beyond 64 bits or the largest float, and of some others: 19 digits in front of the
-#: point, or an exponent of three digits.
+#: The start of every number beyond 64 bits or the largest float, and of some others: 19 digits in front of
+#: the point, or an exponent of three digits.
 _LARGE_NUMBER = re.compile(r"(?<![0-9.])[0-9]{19}|[eE]\+?[0-9]{3}")
 #: Makes every such start one of three texts, for which a search takes a tenth of the time.
 _DIGITS_AS_ZEROS = str.maketrans("123456789E", "000000000e")
