@@ -64,7 +64,6 @@ class TrainingCurves:
         # Several rules read the same signals.
         self._signal_curves: dict[str, Curve] = {}
         self._layer_curves: dict[str, dict[str, Curve]] = {}
-        self._lists: dict[str, list[tuple[int, Curve]]] = {}
 
     # Configuration.
 
@@ -232,7 +231,7 @@ class TrainingCurves:
     def signal_curve(self, name: str) -> Curve:
         """Return a scalar signal by evaluation, with NaN where it is missing."""
         if name not in self._signal_curves:
-            self._signal_curves[name] = curve(one.signals.get(name) for one in self.history)
+            self._signal_curves[name] = curve([one.signals.get(name) for one in self.history])
         return self._signal_curves[name]
 
     def curves_by_layer(self, name: str) -> dict[str, Curve]:
@@ -242,7 +241,7 @@ class TrainingCurves:
             tables = [value if isinstance(value, dict) else {} for value in values]
             layers = dict.fromkeys(chain.from_iterable(tables))
             self._layer_curves[name] = {
-                layer: curve(table.get(layer) for table in tables) for layer in layers
+                layer: curve([table.get(layer) for table in tables]) for layer in layers
             }
         return self._layer_curves[name]
 
@@ -254,15 +253,14 @@ class TrainingCurves:
         """
         if self.setting("task.supervision", "last") != "last":
             return []
-        return [
-            (update, float(norms[0] / norms[-1]))
-            for update, norms in self.lists("gradient_norm_by_step")
-            if norms.size >= least_steps and norms[-1] > 0 and math.isfinite(norms[0])
+        ends = [
+            (update, number(norms[0]), number(norms[-1]))
+            for update, norms in self.lists("gradient_norm_by_step", least_steps)
         ]
+        return [(update, first / last) for update, first, last in ends if last > 0 and math.isfinite(first)]
 
-    def lists(self, name: str) -> list[tuple[int, Curve]]:
-        """Return the updates and values of a signal that is a list of numbers."""
-        if name not in self._lists:
-            measured = [(update, value) for update, value in self.signals(name) if isinstance(value, list)]
-            self._lists[name] = [(update, curve(value)) for update, value in measured]
-        return self._lists[name]
+    def lists(self, name: str, least_size: int) -> list[tuple[int, list[Any]]]:
+        """Return the updates and values of a signal that is a list, where it has at least `least_size`
+        entries."""
+        found = [(update, value) for update, value in self.signals(name) if isinstance(value, list)]
+        return [(update, value) for update, value in found if len(value) >= least_size]
