@@ -51,8 +51,8 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 #: The start of every number beyond 64 bits or the largest float, and of some others: 19 digits in front of
 #: the point, or an exponent of three digits.
 _LARGE_NUMBER = re.compile(r"(?<![0-9.])[0-9]{19}|[eE]\+?[0-9]{3}")
-#: Makes every such start one of three texts, for which a search takes a tenth of the time.
-_DIGITS_AS_ZEROS = str.maketrans("123456789E", "000000000e")
+#: Makes every such start one of two texts, for which a search takes a tenth of the time.
+_DIGITS_AS_ZEROS = str.maketrans("123456789E", "000000000e", "+")
 
 
 def usual_json(text: str) -> Any:
@@ -62,7 +62,7 @@ def usual_json(text: str) -> Any:
     `parse` then decides, and finds the words for what is wrong.
     """
     digits = text.translate(_DIGITS_AS_ZEROS)
-    may_be_large = "0" * 19 in digits or "e000" in digits or "e+000" in digits
+    may_be_large = "0" * 19 in digits or "e000" in digits
     if may_be_large and _LARGE_NUMBER.search(text):
         raise ValueError("a number may be out of bounds")
     return from_json(text, allow_inf_nan=False)
