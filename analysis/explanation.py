@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from hashlib import blake2b
 from itertools import islice
@@ -207,7 +207,7 @@ def _kept_entries(path: AnyPath) -> dict[int, _Entry]:
 
 
 def _to_line(entry: _Entry) -> str:
-    return json.dumps(asdict(entry), separators=(",", ":"), allow_nan=False)
+    return json.dumps(entry, default=vars, separators=(",", ":"), allow_nan=False)
 
 
 def main(arguments: Sequence[str]) -> int:

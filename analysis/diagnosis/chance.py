@@ -1,6 +1,7 @@
 """The scores that blind guessing may reach by luck."""
 
 import math
+from bisect import bisect_left
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -58,16 +59,19 @@ def significant_score(record: TrialRecord, num_evaluations: int) -> float:
     return (metric - summary.chance_metric) / room if room else _UNKNOWN_SCORE
 
 
+@lru_cache(maxsize=1024)
 def upper_tail(successes: int, trials: int, chance: float) -> float:
     """Return P(X >= successes) for X ~ Binomial(trials, chance)."""
-    from scipy.stats import binom
+    # Not imported above, because the start of a search does not need it. scipy.stats has the same function
+    # under a plainer name, but takes a second to import, in each process that reads trials.
+    from scipy.special import bdtrc
 
-    return float(binom.sf(successes - 1, trials, chance))
+    return float(bdtrc(successes - 1, trials, chance))
 
 
 @lru_cache(maxsize=1024)
 def _least_significant(size: int, chance: float, significance: float) -> int:
     """Return the least number of successes whose upper tail is at most `significance`."""
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
-    return int(binom.isf(significance, size, chance)) + 1
+    return 1 + bisect_left(range(size), -significance, key=lambda most: -float(bdtrc(most, size, chance)))

@@ -199,8 +199,8 @@ def _running_median(values: Curve) -> Curve:
     """Return medians of three neighbours, which single outliers do not change."""
     if values.size < 3:
         return values
-    stacked: Curve = np.median(np.stack([values[:-2], values[1:-1], values[2:]]), axis=0)
-    return stacked
+    medians: Curve = np.sort(np.stack([values[:-2], values[1:-1], values[2:]]), axis=0)[1]
+    return medians
 
 
 def _sentence(name: CourseName, curves: TrainingCurves, speed: Pace) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from failmap.analysis.diagnosis.series import Curve, differences, jitter, known, middle, slope
+from failmap.analysis.diagnosis.series import Curve, differences, jitter, known, median, middle, slope
 from failmap.analysis.diagnosis.training_curves import (
     END_SHARE,
     MIN_END,
@@ -79,7 +79,7 @@ def _trend(skill: Curve, share: float, target: float) -> _Trend | None:
     pairs = differences(late)
     num_points = late.size
     deviation = math.sqrt(num_points * (num_points - 1) * (2 * num_points + 5) / 18)
-    rise = float(np.median(pairs.rises / pairs.steps)) * num_points
+    rise = median(pairs.rises / pairs.steps) * num_points
     is_significant = np.sign(pairs.rises).sum() > SIGNIFICANT * deviation or rise > jitter(late)
     if not (rise > 0 and is_significant):
         return None

@@ -1,8 +1,9 @@
 """The curves, levels and signals of one training, which all rules read."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ class TrainingCurves:
         """Return the setting at a dotted path, or the default if it is missing or None."""
         value: Any = self.record.config
         for key in path.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(key) if isinstance(value, dict) else None
         return default if value is None else value
 
     @property
@@ -241,17 +242,17 @@ class TrainingCurves:
     def signal_curve(self, name: str) -> Curve:
         """Return a scalar signal by evaluation, with NaN where it is missing."""
         if name not in self._signal_curves:
-            self._signal_curves[name] = curve(one.signals.get(name) for one in self.history)
+            self._signal_curves[name] = curve([one.signals.get(name) for one in self.history])
         return self._signal_curves[name]
 
     def curves_by_layer(self, name: str) -> dict[str, Curve]:
         """Return the curves of a signal by layer, from the bottom up."""
         if name not in self._layer_curves:
             values = [one.signals.get(name) for one in self.history]
-            tables = [value if isinstance(value, Mapping) else {} for value in values]
-            layers = dict.fromkeys(layer for table in tables for layer in table)
+            tables = [value if isinstance(value, dict) else {} for value in values]
+            layers = dict.fromkeys(chain.from_iterable(tables))
             self._layer_curves[name] = {
-                layer: curve(table.get(layer) for table in tables) for layer in layers
+                layer: curve([table.get(layer) for table in tables]) for layer in layers
             }
         return self._layer_curves[name]
 
@@ -263,12 +264,14 @@ class TrainingCurves:
         """
         if self.setting("task.supervision", "last") != "last":
             return []
-        return [
-            (update, float(norms[0] / norms[-1]))
-            for update, norms in self.lists("gradient_norm_by_step")
-            if norms.size >= least_steps and norms[-1] > 0 and math.isfinite(norms[0])
+        ends = [
+            (update, number(norms[0]), number(norms[-1]))
+            for update, norms in self.lists("gradient_norm_by_step", least_steps)
         ]
+        return [(update, first / last) for update, first, last in ends if last > 0 and math.isfinite(first)]
 
-    def lists(self, name: str) -> list[tuple[int, Curve]]:
-        """Return the updates and values of a signal that is a list of numbers."""
-        return [(update, curve(value)) for update, value in self.signals(name) if isinstance(value, list)]
+    def lists(self, name: str, least_size: int) -> list[tuple[int, list[Any]]]:
+        """Return the updates and values of a signal that is a list, where it has at least `least_size`
+        entries."""
+        found = [(update, value) for update, value in self.signals(name) if isinstance(value, list)]
+        return [(update, value) for update, value in found if len(value) >= least_size]

@@ -5,7 +5,6 @@ whole numbers to floats, and no number is infinite or beyond 64 bits.
 """
 
 import json
-import math
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
 import yaml
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic_core import from_json
 from typing_extensions import TypeAliasType
 
 from failmap.run_folder.errors import unprintable
@@ -48,22 +48,24 @@ Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is no finite number")
-    return number
+#: The start of every number beyond 64 bits or the largest float, and of some others: 19 digits in front of
+#: the point, or an exponent of three digits.
+_LARGE_NUMBER = re.compile(r"(?<![0-9.])[0-9]{19}|[eE]\+?[0-9]{3}")
+#: Makes every such start one of two texts, for which a search takes a tenth of the time.
+_DIGITS_AS_ZEROS = str.maketrans("123456789E", "000000000e", "+")
 
 
-def _whole(text: str) -> int:
-    number = int(text)
-    if not -(2**63) <= number < 2**63:
-        raise ValueError(f"{text} has more than 64 bits")
-    return number
+def usual_json(text: str) -> Any:
+    """Return the value of a text of JSON whose numbers are all within 64 bits and finite, fast.
 
-
-#: A fast decoder of JSON that checks no types but bounds numbers. Raises ValueError.
-FINITE_JSON = json.JSONDecoder(parse_float=_finite, parse_int=_whole, parse_constant=_finite)
+    No types are checked. Raises ValueError if it is not JSON, or if a number in it may be out of bounds:
+    `parse` then decides, and finds the words for what is wrong.
+    """
+    digits = text.translate(_DIGITS_AS_ZEROS)
+    may_be_large = "0" * 19 in digits or "e000" in digits
+    if may_be_large and _LARGE_NUMBER.search(text):
+        raise ValueError("a number may be out of bounds")
+    return from_json(text, allow_inf_nan=False)
 
 
 class ParseError(ValueError):
@@ -125,9 +127,9 @@ def _parse_error(error: ValidationError, meant: str) -> ParseError:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted paths and values of nested mappings."""
+    """Yield the dotted paths and values of nested dicts."""
     for key, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WrapValidator
 
-from failmap.run_folder.parsing import FINITE_JSON, Checked, Count, Plain, Whole, parse, parse_values
+from failmap.run_folder.parsing import Checked, Count, Plain, Whole, parse, parse_values, usual_json
 from failmap.run_folder.storage.bounded_files import bounded_lines
 from failmap.run_folder.storage.location import AnyPath
 
@@ -75,9 +75,9 @@ class Evaluation(Checked):
         Signals may have any shape, but contain only finite numbers.
         """
         # A report reads hundreds of thousands of lines, nearly all of them exactly as `to_line` writes them.
-        # This fast check takes a third of the time of the full one below.
+        # This fast check takes a quarter of the time of the full one below.
         try:
-            values = FINITE_JSON.decode(line)
+            values = usual_json(line)
             # Only \u can stand for half of a surrogate pair, which no file can contain.
             if (
                 "\\u" not in line
@@ -86,7 +86,7 @@ class Evaluation(Checked):
                 and values["update"] >= 0
             ):
                 return cls(**values)
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError):
             pass
         evaluation = parse(cls, line, "an evaluation")
         parse_values(Values, evaluation.signals, "signals")

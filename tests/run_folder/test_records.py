@@ -1,6 +1,8 @@
 """Records and histories are read back as written, and files are always complete."""
 
+import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.run_folder.records import Evaluation, Summary, TrialRecord, read_history
+from failmap.run_folder.parsing import parse, parse_values
+from failmap.run_folder.records import Evaluation, Summary, TrialRecord, Values, read_history
 from failmap.run_folder.storage import write_atomically
 from failmap.run_folder.storage.local import cut_torn_line
 
@@ -41,6 +44,37 @@ def test_evaluation_round_trip(evaluation: Evaluation) -> None:
     line = evaluation.to_line()
     assert "\n" not in line
     assert Evaluation.from_line(line) == evaluation
+
+
+#: JSON of numbers within and out of bounds, in every notation.
+NUMBER_TEXTS = st.one_of(
+    st.from_regex(r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?([eE][-+]?[0-9]{1,4})?", fullmatch=True),
+    st.sampled_from(["1e999", "-1E999", "1e+999", "-1E+400", "1e0309", "1" + "0" * 400, "-0", "[[1e+999]]"]),
+    st.integers(-(2**63) - 2, 2**63 + 1).map(str),
+    st.sampled_from([str(edge + step) for edge in (-(2**63), 2**63) for step in (-1, 0, 1)]),
+    FINITE.map(repr),
+)
+LINE = (
+    '{"update":1,"seconds":1.0,"train_loss":%s,"validation_loss":null,"metric":0.5,"score":0.5,"signals":%s}'
+)
+
+
+@given(NUMBER_TEXTS | st.just("null"), st.text(max_size=5), NUMBER_TEXTS, st.sampled_from(["", " ", "\t"]))
+def test_fast_check_of_a_line_decides_as_the_full_one(loss: str, name: str, number: str, space: str) -> None:
+    def checked_fully(line: str) -> Evaluation:
+        evaluation = parse(Evaluation, line, "an evaluation")
+        parse_values(Values, evaluation.signals, "signals")
+        return evaluation
+
+    def found(read: Callable[[str], Evaluation]) -> str:
+        """The evaluation as text, for 1 is not 1.0, nor 0.0 the same as -0.0; or the error."""
+        try:
+            return repr(read(line))
+        except ValueError as error:
+            return f"refused: {error}"
+
+    line = LINE % (loss, f"{{{json.dumps(name, ensure_ascii=False)}:{space}[null,{space}{number}]}}")
+    assert found(Evaluation.from_line) == found(checked_fully)
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "null", '{"update": 1}', '{"update": 1, "what": 2}'])

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from failmap.analysis.diagnosis.diagnosis import Evidence, below
@@ -40,7 +41,7 @@ def labels_contradict(curves: TrainingCurves) -> Iterator[Evidence]:
     Its mean over all probes is below -0.2, and PRESENT standard deviations below zero. Of a finite training
     set only the first epochs count: what is left of labels that are memorised says nothing about others.
     """
-    agreement = _signal(curves, "label_agreement", curves.first_epochs)
+    agreement = _signal(curves, "label_agreement", curves.first_epochs.stop)
     is_followed = curves.trained_away_from_chance or _signal(curves, "label_signal").is_present
     if is_followed and agreement.cosine < TURNED and agreement.deviations < -PRESENT:
         told = (
@@ -58,13 +59,13 @@ def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
     PRESENT standard errors above zero, and the validation loss as a skill: if it came a fifth of the way, the
     training labels taught it.
     """
-    early = curves.first_epochs
+    early = curves.first_epochs.stop
     training = _signal(curves, "label_signal", early)
     validation = _signal(curves, "label_signal_validation", early)
     is_nothing = training.deviations < ABSENT or training.cosine < NEGLIGIBLE
     is_silent = is_nothing and training.cosine < MUCH_LESS * validation.cosine
     if (
-        known(curves.signal_curve("label_signal")[early]).size < MIN_PROBES
+        known(curves.signal_curve("label_signal")[:early]).size < MIN_PROBES
         or curves.end_validation_skill > LEARNED
     ):
         return
@@ -187,15 +188,17 @@ class _Signal(NamedTuple):
         return self.cosine > NEGLIGIBLE and self.deviations > PRESENT
 
 
-def _signal(curves: TrainingCurves, name: str, part: slice = slice(None)) -> _Signal:
-    """Return the mean of a signal over a part of the training, NaN if it was not measured there."""
-    cosines = known(curves.signal_curve(name)[part])
+@lru_cache(maxsize=4)  # Every rule about labels asks about the same training.
+def _signal(curves: TrainingCurves, name: str, num_evaluations: int | None = None) -> _Signal:
+    """Return the mean of a signal over the first evaluations, or over all; NaN if it was not measured."""
+    cosines = known(curves.signal_curve(name)[:num_evaluations])
     if not cosines.size:
         return _Signal(math.nan, math.nan, math.nan)
     mean, error = float(cosines.mean()), _noise(curves) / math.sqrt(cosines.size)
     return _Signal(mean, mean / error, error)
 
 
+@lru_cache(maxsize=1)
 def _noise(curves: TrainingCurves) -> float:
     """Return the standard deviation of one probe of a label signal by chance.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence, above, below
-from failmap.analysis.diagnosis.series import known, least, middle, number
+from failmap.analysis.diagnosis.series import curve, known, least, middle
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 from failmap.run_folder.metrics import is_larger_better
 
@@ -89,11 +89,11 @@ def outputs_against_bound(curves: TrainingCurves) -> Iterator[Evidence]:
     Reads `outputs` of the last linear layer before the head's activation, which nothing should bound.
     """
     seen = [(update, value) for update, value in curves.signals("outputs") if isinstance(value, dict)]
-    lows = np.array([number(value.get("least")) for _, value in seen])
-    highs = np.array([number(value.get("largest")) for _, value in seen])
+    lows = curve([value.get("least") for _, value in seen])
+    highs = curve([value.get("largest") for _, value in seen])
     if len(seen) < 2 or not np.isfinite(lows).any():
         return
-    spreads = [number(value.get("spread")) for _, value in seen]
+    spreads = curve([value.get("spread") for _, value in seen])
     low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
     for bottom, top in ((0.0, 1.0), (-1.0, 1.0)):
         is_inside = bottom <= low and high <= top
@@ -109,7 +109,7 @@ def outputs_against_bound(curves: TrainingCurves) -> Iterator[Evidence]:
             limits = (above("least", low, bottom), below("largest", high, top))
             yield Evidence(told, {"least": low, "largest": high}, "readout", seen[-1][0], limits)
             return
-    means = np.array([number(value.get("mean")) for _, value in seen])
+    means = curve([value.get("mean") for _, value in seen])
     if low >= 0 and high <= 1 and 0 < middle(means) < 1 and np.ptp(known(means)) < ADDS_UP * middle(means):
         told = (
             f"raw outputs are within 0..1 and their mean is {middle(means):.4g} at all {len(seen)} "

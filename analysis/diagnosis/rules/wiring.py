@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
-from failmap.analysis.diagnosis.series import known, largest, least
+from failmap.analysis.diagnosis.series import known, largest, least, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: Input weights of the lowest layer of a decoder.
@@ -59,12 +59,15 @@ def cut_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     """
     if not curves.is_recurrent or curves.setting("task.supervision", "last") != "last":
         return
-    lists = [(update, norms) for update, norms in curves.lists("gradient_norm_by_step") if norms.size > 2]
-    is_cut = all(math.isfinite(norms[-1]) and norms[-1] > 0 and (norms[:-1] == 0).all() for _, norms in lists)
+    lists = curves.lists("gradient_norm_by_step", 3)
+    is_cut = all(
+        0 < number(norms[-1]) < math.inf and all(number(norm) == 0 for norm in norms[:-1])
+        for _, norms in lists
+    )
     if lists and is_cut:
-        update, norms = lists[0]
-        told = f"the last step has a gradient of {norms[-1]:.2g}, every step before it exactly zero"
-        yield Evidence(told, {"gradient_norm_at_last_step": float(norms[-1])}, None, update)
+        update, last = lists[0][0], number(lists[0][1][-1])
+        told = f"the last step has a gradient of {last:.2g}, every step before it exactly zero"
+        yield Evidence(told, {"gradient_norm_at_last_step": last}, None, update)
 
 
 def parameters_frozen(curves: TrainingCurves) -> Iterator[Evidence]:

@@ -46,7 +46,10 @@ def read_plain(path: Path, most_bytes: int = MAX_BYTES) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(state.st_mode):
             raise OSError(errno.EINVAL, "neither a file nor a folder, and not read", str(path))
-        content = b"" if state.st_size > most_bytes else file.read(most_bytes + 1)
+        # Asked for `most_bytes` at once, Python would reserve as much memory for every small file.
+        content = b"" if state.st_size > most_bytes else file.read(state.st_size + 1)
+        if len(content) > state.st_size:  # It grows, or has no size, like those of /proc.
+            content += file.read(most_bytes + 1 - len(content))
     if max(len(content), state.st_size) > most_bytes:
         raise too_large(path, most_bytes)
     return content
