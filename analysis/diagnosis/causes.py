@@ -65,7 +65,7 @@ WHERE_TO_LOOK: dict[str, str] = {
     "sorted or joined wrongly, and a loss of another quantity than the metric's, look like this",
     "leak": "look for a mean, a sort or a reshape over the batch, and for inputs of later steps",
     "not_predictable": "add features that the targets depend on, show a longer history, or ask for another "
-    "target; no change of the network or its training can help",
+    "target; a fix can at best reach the known level",
     "distribution_shift": "compare the range and the mean of the inputs and targets in training and "
     "validation; collect training data that cover validation's, or forecast changes instead of levels",
     "overfit": "collect more training data",
@@ -172,7 +172,7 @@ REMEDIES: dict[str, tuple[FixName, ...]] = {
     "target_scale": ("standardised_targets", "standardised_inputs", "higher_rate", "adam", "more_updates"),
     "leak": (),
     "partial_solution": ("more_updates", "higher_rate", "chrono", "larger_batch", "mixed_lengths"),
-    "not_predictable": (),
+    "not_predictable": ("last_value_added", "differences"),
     "oscillating": ("lower_rate", "clip", "warmup", "larger_batch", "tanh"),
     "overfit": ("more_data", "regularised", "narrower", "less_dropout"),
     "too_little_data": ("more_data", "regularised", "narrower", "less_dropout"),

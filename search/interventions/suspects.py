@@ -82,9 +82,11 @@ def with_ladder(case: Case, suspects: Suspects, num_threads: int | None) -> Case
     }
     with_own = (cause for cause, steps in ladders.items() if any(step.cause == cause for step in steps))
     treated = next(with_own, suspects.cause)
+    where = WHERE_TO_LOOK.get(suspects.cause)
     if treated != suspects.cause or not ladders[treated]:
-        where = WHERE_TO_LOOK.get(suspects.cause)
         reasons.append("no fix of it applies here" + (f": {where}" if where else ""))
+    elif where:
+        reasons.append(where)
     if treated != suspects.cause:
         reasons.append(f"tried in their place: the fixes of the next suspicion, {treated}")
     unchanged = make_step(case.config, UNCHANGED, {})
