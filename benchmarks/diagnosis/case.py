@@ -9,7 +9,7 @@ from failmap.search.trial.config import TrialConfig
 #: Thresholds are set on the tuning half, and evaluated on the unseen half, which has other tasks and shapes.
 #: Confidence is calibrated on these two, and tested on the third set: other families again, and kinds of
 #: trainings that the first two have few of: still rising, overfitted, shifted, not predictable.
-Half = Literal["tuning", "unseen", "third"]
+Half = Literal["tuning", "unseen", "third", "fourth"]
 HALVES: tuple[Half, ...] = get_args(Half)
 
 #: How a healthy training learns, or '' for a faulty one.
