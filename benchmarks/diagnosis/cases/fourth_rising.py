@@ -1,0 +1,3 @@
+from benchmarks.diagnosis.case import Case
+
+RISING: list[Case] = []
