@@ -169,7 +169,6 @@ def firsts() -> Arrays:
     return {"inputs": rounded(values), "targets": places.argmin(axis=1)}
 
 
-
 #: Every file of sequences, by name.
 SEQUENCES: dict[str, Callable[[], Arrays]] = {
     "echoes": echoes,
