@@ -186,7 +186,7 @@ RECTIFIED_RECALL = Family(
     "fourth",
     task={"name": "delayed_recall", "num_symbols": 3, "sequence_length": 12},
     model={**_RECTIFIED, "depth": 2, "hidden_size": 20},
-    train={**_SGD, "learning_rate": 1.5e-3, "max_updates": 160},
+    train={**_SGD, "learning_rate": 5e-4, "max_updates": 120},
 )
 XOR = Family(
     "marked xor lstm 1x32 T=3",

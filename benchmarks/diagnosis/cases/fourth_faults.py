@@ -48,9 +48,9 @@ GRADIENTS: list[Case] = [
     *ENVELOPES.planted("exploding_gradient", "recurrent_weights_x2", range(2)),
     *WAITS.planted("exploding_gradient", "recurrent_weights_x3", range(3)),
     *RECTIFIED_RECALL.planted("exploding_gradient", "recurrent_weights_x3", range(3)),
-    *WAITS.configured("diverged", "rate x10000", range(2), {"train.learning_rate": 100.0}),
-    *RECTIFIED_RECALL.configured("diverged", "rate x70000", range(2), {"train.learning_rate": 100.0}),
-    *RECTIFIED_RECALL.configured("diverged", "rate x700000", range(2), {"train.learning_rate": 1000.0}),
+    *WAITS.configured("diverged", "rate 100", range(2), {"train.learning_rate": 100.0}),
+    *RECTIFIED_RECALL.configured("diverged", "rate 100", range(2), {"train.learning_rate": 100.0}),
+    *RECTIFIED_RECALL.configured("diverged", "rate 1000", range(2), {"train.learning_rate": 1000.0}),
 ]
 UNITS: list[Case] = [
     *DIALS.planted("saturated", "weights_x30", range(2)),

@@ -1,3 +1,86 @@
-from benchmarks.diagnosis.case import Case
+"""Trainings of the fourth set that are still rising at their end, and their twins with thrice the updates."""
 
-RISING: list[Case] = []
+from benchmarks.diagnosis.case import Case
+from benchmarks.diagnosis.cases.fourth_families import (
+    ADDING,
+    BEATS,
+    BRACKETS,
+    CONVECTIONS,
+    COPYING,
+    DIALS,
+    DIGITS,
+    ECHOES,
+    ENVELOPES,
+    FIRSTS,
+    HARES,
+    MAXIMA,
+    MOTIFS,
+    ORBITS,
+    ORDER,
+    PARITY,
+    PRODUCTS,
+    RECALL,
+    RECTIFIED_RECALL,
+    RELAXATIONS,
+    SLOPES,
+    SUMS,
+    TEXTURES,
+    WAITS,
+    WEEKS,
+    XOR,
+)
+
+FORECASTS: list[Case] = [
+    *HARES.rising("rate / 3", (10, 11), 60, {"train.learning_rate": 1e-3}),
+    *HARES.rising("rate / 8", (12, 13), 130, {"train.learning_rate": 4e-4}),
+    *HARES.rising("batch 4", (14, 15), 80, {"train.batch_size": 4, "train.learning_rate": 1e-3}),
+    *RELAXATIONS.rising("same rate", (10, 11), 60, {}, "plain"),
+    *RELAXATIONS.rising("rate / 8", (12, 13), 110, {"train.learning_rate": 5e-4}),
+    *ORBITS.rising("rate / 3", (10, 11), 84, {"train.learning_rate": 3e-3}),
+    *ORBITS.rising("rate / 10", (12, 13), 220, {"train.learning_rate": 1e-3}),
+    *BEATS.rising("rate / 3", (10, 11), 100, {"train.learning_rate": 3e-3}),
+    *BEATS.rising("rate / 10", (12, 13), 180, {"train.learning_rate": 1e-3}),
+    *ENVELOPES.rising("rate / 3", (10, 11), 80, {"train.learning_rate": 1e-3}),
+    *ENVELOPES.rising("rate / 8", (12, 13), 200, {"train.learning_rate": 4e-4}),
+    *WEEKS.rising("rate / 3", (10, 11), 80, {"train.learning_rate": 3e-3}),
+    *WEEKS.rising("rate / 10", (12, 13), 160, {"train.learning_rate": 1e-3}),
+    *CONVECTIONS.rising("same rate", (10, 11), 60, {}, "plain"),
+    *CONVECTIONS.rising("rate / 3", (12, 13), 180, {"train.learning_rate": 1e-3}),
+]
+FILES: list[Case] = [
+    *ECHOES.rising("rate / 3", (10, 11), 120, {"train.learning_rate": 3e-3}),
+    *ECHOES.rising("rate / 10", (12, 13), 180, {"train.learning_rate": 1e-3}),
+    *TEXTURES.rising("rate / 3", (10, 11), 100, {"train.learning_rate": 3e-3}),
+    *TEXTURES.rising("rate / 10", (12, 13), 260, {"train.learning_rate": 1e-3}),
+    *SLOPES.rising("rate / 3", (10, 11), 90, {"train.learning_rate": 1.7e-3}),
+    *SLOPES.rising("rate / 8", (12, 13), 240, {"train.learning_rate": 6e-4}),
+    *SLOPES.rising("batch 4", (14, 15), 110, {"train.batch_size": 4, "train.learning_rate": 1.7e-3}),
+    *PRODUCTS.rising("rate / 3", (10, 11), 100, {"train.learning_rate": 3e-3}),
+    *PRODUCTS.rising("rate / 10", (12, 13), 240, {"train.learning_rate": 1e-3}),
+    *MOTIFS.rising("rate / 3", (10, 11), 90, {"train.learning_rate": 1.7e-3}),
+    *DIALS.rising("same rate", (10, 11), 120, {}, "plain"),
+    *DIALS.rising("rate / 3", (12, 13), 240, {"train.learning_rate": 1.7e-3}),
+    *WAITS.rising("rate / 3", (10, 11), 110, {"train.learning_rate": 3e-3}),
+    *MAXIMA.rising("same rate", (10, 11), 70, {}, "plain"),
+    *MAXIMA.rising("rate / 3", (12, 13), 160, {"train.learning_rate": 3e-3}),
+    *BRACKETS.rising("rate / 3", (10, 11), 70, {"train.learning_rate": 1.7e-3}),
+    *BRACKETS.rising("rate / 8", (12, 13), 160, {"train.learning_rate": 6e-4}),
+    *FIRSTS.rising("same rate", (10, 11), 68, {}, "plain"),
+    *FIRSTS.rising("rate / 3", (12, 13), 140, {"train.learning_rate": 3e-3}),
+]
+GENERATED: list[Case] = [
+    *ORDER.rising("rate / 3", (10, 11), 40, {"train.learning_rate": 3e-3}),
+    *ORDER.rising("rate / 10", (12, 13), 80, {"train.learning_rate": 1e-3}),
+    *ADDING.rising("rate / 8", (10, 11), 70, {"train.learning_rate": 6e-4}),
+    *COPYING.rising("rate / 3", (10, 11), 220, {"train.learning_rate": 3e-3}),
+    *SUMS.rising("rate / 3", (10, 11), 150, {"train.learning_rate": 3e-3}),
+    *SUMS.rising("rate / 10", (12, 13), 240, {"train.learning_rate": 1e-3}),
+    *RECALL.rising("rate / 8", (10, 11), 60, {"train.learning_rate": 6e-4}),
+    *RECTIFIED_RECALL.rising("rate / 5", (10, 11), 60, {"train.learning_rate": 1e-4}),
+    *XOR.rising("rate / 3", (10, 11), 220, {"train.learning_rate": 3e-3}),
+    *DIGITS.rising("same rate", (10, 11), 60, {}, "plain"),
+    *DIGITS.rising("rate / 3", (12, 13), 130, {"train.learning_rate": 1.7e-3}),
+    *PARITY.rising("same rate", (10, 11), 240, {}, "plain"),
+]
+
+RISING: list[Case] = [*FORECASTS, *FILES, *GENERATED]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.diagnosis.cases.data_files import Array, Arrays, rounded
+from benchmarks.diagnosis.cases.data_files import Arrays, rounded
 
 
 def chirps(shift: str = "") -> Arrays:

@@ -27,7 +27,6 @@ from benchmarks.diagnosis.cases.third_families import (
 )
 from benchmarks.diagnosis.cases.third_files import THIRD_FILES
 
-
 _OVERFITTED: list[Case] = [
     *TIDES.few("overfit", 12, range(2), 600),
     *TIDES.few("overfit", 20, range(2), 1000),
