@@ -44,16 +44,16 @@ def _on(family: Family, label: Cause, name: str, seeds: Iterable[int]) -> list[C
 
 
 OVERFITTED: list[Case] = [
-    *WEEKS.few("overfit", 9, range(2), 500),
+    *WEEKS.few("overfit", 5, range(2), 500),
     *BEATS.few("overfit", 30, range(2), 500),
-    *ORBITS.few("overfit", 14, range(2), 600),
-    *ENVELOPES.few("overfit", 12, range(2), 600),
-    *CONVECTIONS.few("overfit", 10, range(2), 600),
-    *ECHOES.few("overfit", 30, range(2), 400),
+    *ORBITS.few("overfit", 8, range(2), 600),
+    *HARES.few("overfit", 6, range(2), 500),
+    *RELAXATIONS.few("overfit", 8, range(2), 600),
+    *ECHOES.few("overfit", 60, range(2), 400),
     *TEXTURES.few("overfit", 30, range(3), 400),
     *SLOPES.few("overfit", 10, range(2), 700),
     *PRODUCTS.few("overfit", 40, range(3), 500),
-    *MOTIFS.few("overfit", 30, range(2), 400),
+    *MOTIFS.few("overfit", 14, range(2), 400),
     *DIALS.few("overfit", 6, range(2), 700),
     *WAITS.few("overfit", 3, range(2), 700),
     *MAXIMA.few("overfit", 12, range(2), 500),
@@ -70,13 +70,11 @@ TOO_FEW: list[Case] = [
     *ORBITS.few("too_little_data", 4, range(2), 500),
     *ECHOES.few("too_little_data", 6, range(2), 400),
     *TEXTURES.few("too_little_data", 5, range(2), 400),
-    *PRODUCTS.few("too_little_data", 10, range(3), 500),
+    *PRODUCTS.few("too_little_data", 3, range(3), 500),
     *MOTIFS.few("too_little_data", 6, range(2), 400),
     *FIRSTS.few("too_little_data", 6, range(2), 400),
     *ORDER.few("too_little_data", 5, range(2), 400),
-    *ADDING.few("too_little_data", 6, range(2), 800),
-    *XOR.few("too_little_data", 10, range(2), 600),
-    *PARITY.few("too_little_data", 4, range(2), 600),
+    *XOR.few("too_little_data", 6, range(2), 600),
 ]
 SHIFTED: list[Case] = [
     *_on(HARES, "distribution_shift", "hares_pace_3", range(2)),
