@@ -85,13 +85,18 @@ def beats(late_rate: float = 1.0) -> Array:
     return beat + np.random.default_rng(64).normal(scale=0.05, size=num)
 
 
-def envelopes() -> Array:
-    """A carrier whose strength swells and fades."""
+def envelopes(late_pace: float = 1.0) -> Array:
+    """A carrier whose strength swells and fades.
+
+    Args:
+        late_pace: factor of the carrier's frequency in the last part.
+    """
     num = 1200
     time = np.arange(num)
     strength = 1 + 0.7 * np.sin(2 * np.pi * time / 83)
     rest = np.random.default_rng(65).normal(scale=0.12, size=num)
-    return strength * np.sin(2 * np.pi * time / 6.7) + rest
+    turns = np.cumsum(np.where(is_late(num), late_pace, 1.0)) / 6.7
+    return strength * np.sin(2 * np.pi * turns) + rest
 
 
 def weeks(late_order: int = 1) -> Array:
@@ -143,7 +148,7 @@ _SERIES: dict[str, Callable[[], Array]] = {
     "hares": hares,
     "hares_pace_3": partial(hares, 3.0),
     "hares_jump_5": lambda: each(lambda values: jump(values, 5.0), hares()),
-    "hares_trend_18": lambda: each(lambda values: trend(values, 18.0), hares()),
+    "hares_growth_10": lambda: each(lambda values: growth(values, 10.0), hares()),
     "relaxations": relaxations,
     "relaxations_stiffness_0.1": partial(relaxations, 0.1),
     "relaxations_jump_-4": lambda: jump(relaxations(), -4.0),
@@ -157,8 +162,8 @@ _SERIES: dict[str, Callable[[], Array]] = {
     "beats_rate_0.45": partial(beats, 0.45),
     "beats_swell_-1": lambda: swell(beats(), -1.0),
     "envelopes": envelopes,
-    "envelopes_growth_15": lambda: growth(envelopes(), 15.0),
-    "envelopes_swell_7": lambda: swell(envelopes(), 7.0),
+    "envelopes_pace_2.3": partial(envelopes, 2.3),
+    "envelopes_jump_6": lambda: jump(envelopes(), 6.0),
     "envelopes_trend_25": lambda: trend(envelopes(), 25.0),
     "weeks": weeks,
     "weeks_reversed": partial(weeks, -1),
