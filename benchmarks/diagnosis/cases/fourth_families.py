@@ -210,10 +210,10 @@ PARITY = Family(
     train={"learning_rate": 5e-3, "max_updates": 1000},
 )
 DEEP_SLOPES = Family(
-    "slopes from a file, gru 9x10 T=15",
+    "slopes from a file, lstm 10x10 T=15",
     "fourth",
     task=FOURTH_FILES.sequences("slopes", "regression"),
-    model={"name": "gru", "depth": 9, "hidden_size": 10, "residual": True},
+    model={"name": "lstm", "depth": 10, "hidden_size": 10, "residual": True},
     train={"learning_rate": 5e-3, "max_updates": 48},
     criterion={"score": 0.8},
 )

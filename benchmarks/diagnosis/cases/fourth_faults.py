@@ -47,9 +47,10 @@ GRADIENTS: list[Case] = [
     *DEEP_DIALS.configured("vanishing_in_depth", "no residuals", range(3), {"model.residual": False}),
     *ENVELOPES.planted("exploding_gradient", "recurrent_weights_x2", range(2)),
     *WAITS.planted("exploding_gradient", "recurrent_weights_x3", range(3)),
-    *RECTIFIED_RECALL.planted("exploding_gradient", "recurrent_weights_x3", range(3)),
+    *ENVELOPES.planted("exploding_gradient", "recurrent_weights_x3", range(2)),
     *WAITS.configured("diverged", "rate 100", range(2), {"train.learning_rate": 100.0}),
-    *RECTIFIED_RECALL.configured("diverged", "rate 100", range(2), {"train.learning_rate": 100.0}),
+    *WAITS.configured("diverged", "rate 1000", range(2), {"train.learning_rate": 1000.0}),
+    *ENVELOPES.configured("diverged", "rate 1000", range(2), {"train.learning_rate": 1000.0}),
     *RECTIFIED_RECALL.configured("diverged", "rate 1000", range(2), {"train.learning_rate": 1000.0}),
 ]
 UNITS: list[Case] = [
@@ -69,7 +70,7 @@ UNITS: list[Case] = [
     *DIALS.planted("frozen", "layers_left_out", range(2)),
     *PARITY.planted("frozen", "layers_replaced_late", range(1)),
     *DIALS.configured("too_small", "1 unit", range(2), {"model.hidden_size": 1}),
-    *COPYING.configured("too_small", "2 units", range(2), {"model.hidden_size": 2}),
+    *COPYING.configured("too_small", "1 unit", range(2), {"model.hidden_size": 1}),
     *DIGITS.configured("too_small", "1 unit", range(2), {"model.hidden_size": 1}),
     *HARES.configured("too_small", "1 unit", range(1), {"model.hidden_size": 1}),
 ]
@@ -95,7 +96,7 @@ INPUTS: list[Case] = [
     *MOTIFS.planted("input_scale", "inputs_plus_50", range(2)),
     *BRACKETS.planted("input_scale", "inputs_minus_100", range(2)),
     *ECHOES.planted("input_scale", "one_input_x1000", range(2)),
-    *BRACKETS.planted("leak", "label_in_training_inputs", range(2)),
+    *SLOPES.planted("leak", "label_in_training_inputs", range(2)),
     *FIRSTS.planted("leak", "mean_over_batch", range(2)),
     *MAXIMA.planted("leak", "read_in_reverse", range(2)),
     *DIALS.planted("leak", "mean_over_time", range(1)),
