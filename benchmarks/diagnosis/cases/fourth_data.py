@@ -42,12 +42,10 @@ def _on(family: Family, label: Cause, name: str, seeds: Iterable[int]) -> list[C
 
 
 OVERFITTED: list[Case] = [
-    *WEEKS.few("overfit", 5, range(2), 500),
     *BEATS.few("overfit", 30, range(2), 500),
     *ORBITS.few("overfit", 8, range(2), 600),
     *HARES.few("overfit", 6, range(2), 500),
     *RELAXATIONS.few("overfit", 8, range(2), 600),
-    *ECHOES.few("overfit", 60, range(2), 400),
     *TEXTURES.few("overfit", 30, range(3), 400),
     *SLOPES.few("overfit", 10, range(2), 700),
     *PRODUCTS.few("overfit", 40, range(3), 500),

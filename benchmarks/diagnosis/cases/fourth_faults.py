@@ -19,12 +19,10 @@ from benchmarks.diagnosis.cases.fourth_families import (
     LONG_RECALL,
     MAXIMA,
     MOTIFS,
-    ORBITS,
     ORDER,
     PARITY,
     PRODUCTS,
     RAW_DIALS,
-    RECALL,
     RECTIFIED_RECALL,
     RELAXATIONS,
     SLOPES,
@@ -105,8 +103,8 @@ STEPS: list[Case] = [
     *BEATS.configured("oscillating", "rate x60", range(1), {"train.learning_rate": 0.6}),
     *CONVECTIONS.configured("oscillating", "rate x300", range(2), {"train.learning_rate": 1.0}),
     *DIALS.configured("oscillating", "rate x40", range(2), {"train.learning_rate": 0.2}),
-    *RECALL.configured("oscillating", "rate x100", range(2), {"train.learning_rate": 0.5}),
-    *ORBITS.configured("oscillating", "rate x50", range(1), {"train.learning_rate": 0.5}),
+    *TEXTURES.configured("oscillating", "rate x30", range(1), {"train.learning_rate": 0.3}),
+    *MAXIMA.configured("oscillating", "rate x60", range(1), {"train.learning_rate": 0.6}),
 ]
 
 CODE_FAULTS: list[Case] = [*GRADIENTS, *UNITS, *TARGETS, *INPUTS, *STEPS]

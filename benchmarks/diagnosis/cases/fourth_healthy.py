@@ -94,7 +94,7 @@ FEW: list[Case] = [
     *HARES.healthy("plain", "60 windows", (0, 1), {"task.train_size": 60}),
     *ORBITS.healthy("plain", "90 windows", (0, 1), {"task.train_size": 90}),
     *WEEKS.healthy("plain", "70 windows", (0, 1), {"task.train_size": 70}),
-    *CONVECTIONS.healthy("plain", "70 windows", (0, 1), {"task.train_size": 70}),
+    *CONVECTIONS.healthy("plain", "300 windows", (0, 1), {"task.train_size": 300}),
     *ECHOES.healthy("plain", "250 sequences", (0, 1), {"task.train_size": 250}),
     *TEXTURES.healthy("plain", "300 sequences", (0, 1), {"task.train_size": 300}),
     *SLOPES.healthy("plain", "70 sequences", (0, 1), {"task.train_size": 70}),
