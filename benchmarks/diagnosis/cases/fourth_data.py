@@ -26,7 +26,6 @@ from benchmarks.diagnosis.cases.fourth_families import (
     RELAXATIONS,
     SLOPES,
     SMALL_SLOPES,
-    SUMS,
     TEXTURES,
     WAITS,
     WEEKS,
@@ -58,7 +57,6 @@ OVERFITTED: list[Case] = [
     *ORDER.few("overfit", 12, range(2), 400),
     *ADDING.few("overfit", 10, range(2), 800),
     *COPYING.few("overfit", 8, range(2), 600),
-    *SUMS.few("overfit", 5, range(2), 800),
     *DIGITS.few("overfit", 100, range(2), 300),
 ]
 TOO_FEW: list[Case] = [

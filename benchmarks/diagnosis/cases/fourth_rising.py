@@ -34,7 +34,7 @@ FORECASTS: list[Case] = [
     *HARES.rising("rate / 3", (10, 11), 60, {"train.learning_rate": 1e-3}),
     *HARES.rising("rate / 8", (12, 13), 130, {"train.learning_rate": 4e-4}),
     *HARES.rising("batch 4", (14, 15), 80, {"train.batch_size": 4, "train.learning_rate": 1e-3}),
-    *RELAXATIONS.rising("same rate", (10, 11), 60, {}, "plain"),
+    *RELAXATIONS.rising("same rate", (10, 11), 44, {}, "plain"),
     *RELAXATIONS.rising("rate / 8", (12, 13), 110, {"train.learning_rate": 5e-4}),
     *ORBITS.rising("rate / 3", (10, 11), 84, {"train.learning_rate": 3e-3}),
     *ORBITS.rising("rate / 10", (12, 13), 220, {"train.learning_rate": 1e-3}),
