@@ -40,7 +40,7 @@ PLAIN: list[Case] = [
     *ENVELOPES.plain(4),
     *WEEKS.plain(4),
     *CONVECTIONS.plain(4),
-    *ECHOES.plain(4, "plateau_then_jump"),
+    *ECHOES.plain(4),
     *TEXTURES.plain(4),
     *SLOPES.plain(4),
     *PRODUCTS.plain(3),
