@@ -40,7 +40,7 @@ def _on(family: Family, label: Cause, name: str, seeds: Iterable[int]) -> list[C
     return family.on_file(label, FOURTH_FILES.path_of(name), seeds)
 
 
-OVERFITTED: list[Case] = [
+_OVERFITTED: list[Case] = [
     *BEATS.few("overfit", 30, range(2), 500),
     *ORBITS.few("overfit", 8, range(2), 600),
     *HARES.few("overfit", 6, range(2), 500),
@@ -59,7 +59,7 @@ OVERFITTED: list[Case] = [
     *COPYING.few("overfit", 8, range(2), 600),
     *DIGITS.few("overfit", 100, range(2), 300),
 ]
-TOO_FEW: list[Case] = [
+_TOO_FEW: list[Case] = [
     *ORBITS.few("too_little_data", 4, range(2), 500),
     *ECHOES.few("too_little_data", 6, range(2), 400),
     *TEXTURES.few("too_little_data", 5, range(2), 400),
@@ -69,7 +69,7 @@ TOO_FEW: list[Case] = [
     *ORDER.few("too_little_data", 5, range(2), 400),
     *XOR.few("too_little_data", 6, range(2), 600),
 ]
-SHIFTED: list[Case] = [
+_SHIFTED: list[Case] = [
     *_on(HARES, "distribution_shift", "hares_pace_3", range(2)),
     *_on(HARES, "distribution_shift", "hares_jump_5", range(2)),
     *_on(HARES, "distribution_shift", "hares_growth_10", range(2)),
@@ -96,7 +96,7 @@ SHIFTED: list[Case] = [
     *_on(TEXTURES, "distribution_shift", "textures_hum", range(2)),
     *_on(SLOPES, "distribution_shift", "slopes_steeper", range(2)),
 ]
-WITHOUT_PATTERN: list[Case] = [
+_WITHOUT_PATTERN: list[Case] = [
     *_on(HARES, "not_predictable", "noise_of_two", range(2)),
     *_on(RELAXATIONS, "not_predictable", "white_noise", range(1)),
     *_on(RELAXATIONS, "not_predictable", "relaxations_shuffled", range(2)),
@@ -118,4 +118,4 @@ _SCALED: list[Case] = [
     )
 ]
 
-DATA_FAULTS: list[Case] = [*OVERFITTED, *TOO_FEW, *SHIFTED, *WITHOUT_PATTERN, *_SCALED]
+DATA_FAULTS: list[Case] = [*_OVERFITTED, *_TOO_FEW, *_SHIFTED, *_WITHOUT_PATTERN, *_SCALED]

@@ -32,7 +32,7 @@ from benchmarks.diagnosis.cases.fourth_families import (
     XOR,
 )
 
-PLAIN: list[Case] = [
+_PLAIN: list[Case] = [
     *HARES.plain(4),
     *RELAXATIONS.plain(4),
     *ORBITS.plain(4),
@@ -62,7 +62,7 @@ PLAIN: list[Case] = [
     *DEEP_SLOPES.plain(3),
     *DEEP_DIALS.plain(3),
 ]
-NOISY: list[Case] = [
+_NOISY: list[Case] = [
     *HARES.healthy("noisy", "batch 3", (0, 1), {"train.batch_size": 3, "train.max_updates": 400}),
     *RELAXATIONS.healthy("noisy", "batch 2", (0, 1), {"train.batch_size": 2, "train.max_updates": 800}),
     *ORBITS.healthy("noisy", "batch 4", (0, 1), {"train.batch_size": 4, "train.max_updates": 700}),
@@ -77,7 +77,7 @@ NOISY: list[Case] = [
     *ORDER.healthy("noisy", "batch 4", (0, 1), {"train.batch_size": 4, "train.max_updates": 700}),
 ]
 #: Rates at which the loss jumps now and then, and dropout, by which validation is better than training.
-JUMPING: list[Case] = [
+_JUMPING: list[Case] = [
     *HARES.healthy("noisy", "rate x10", (0, 1), {"train.learning_rate": 0.03}),
     *RELAXATIONS.healthy("noisy", "rate x5", (0, 1), {"train.learning_rate": 0.02}),
     *WEEKS.healthy("noisy", "rate x4", (0, 1), {"train.learning_rate": 0.04}),
@@ -90,7 +90,7 @@ JUMPING: list[Case] = [
     *ORDER.healthy("noisy", "dropout 0.4", (0, 1), {"model.dropout": 0.4, "train.max_updates": 400}),
 ]
 #: Few data, of which training knows more than validation does, and which still suffice.
-FEW: list[Case] = [
+_FEW: list[Case] = [
     *HARES.healthy("plain", "60 windows", (0, 1), {"task.train_size": 60}),
     *ORBITS.healthy("plain", "90 windows", (0, 1), {"task.train_size": 90}),
     *WEEKS.healthy("plain", "70 windows", (0, 1), {"task.train_size": 70}),
@@ -103,4 +103,4 @@ FEW: list[Case] = [
     *BRACKETS.healthy("plain", "90 sequences", (0, 1), {"task.train_size": 90}),
 ]
 
-HEALTHY: list[Case] = [*PLAIN, *NOISY, *JUMPING, *FEW]
+HEALTHY: list[Case] = [*_PLAIN, *_NOISY, *_JUMPING, *_FEW]

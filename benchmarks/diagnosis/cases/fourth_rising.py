@@ -30,7 +30,7 @@ from benchmarks.diagnosis.cases.fourth_families import (
     XOR,
 )
 
-FORECASTS: list[Case] = [
+_FORECASTS: list[Case] = [
     *HARES.rising("rate / 3", (10, 11), 60, {"train.learning_rate": 1e-3}),
     *HARES.rising("rate / 8", (12, 13), 130, {"train.learning_rate": 4e-4}),
     *HARES.rising("batch 4", (14, 15), 80, {"train.batch_size": 4, "train.learning_rate": 1e-3}),
@@ -47,7 +47,7 @@ FORECASTS: list[Case] = [
     *CONVECTIONS.rising("same rate", (10, 11), 60, {}, "plain"),
     *CONVECTIONS.rising("rate / 3", (12, 13), 180, {"train.learning_rate": 1e-3}),
 ]
-FILES: list[Case] = [
+_FILES: list[Case] = [
     *ECHOES.rising("rate / 3", (10, 11), 120, {"train.learning_rate": 3e-3}),
     *ECHOES.rising("rate / 10", (12, 13), 180, {"train.learning_rate": 1e-3}),
     *TEXTURES.rising("rate / 3", (10, 11), 100, {"train.learning_rate": 3e-3}),
@@ -68,7 +68,7 @@ FILES: list[Case] = [
     *FIRSTS.rising("same rate", (10, 11), 68, {}, "plain"),
     *FIRSTS.rising("rate / 3", (12, 13), 140, {"train.learning_rate": 3e-3}),
 ]
-GENERATED: list[Case] = [
+_GENERATED: list[Case] = [
     *ORDER.rising("rate / 3", (10, 11), 40, {"train.learning_rate": 3e-3}),
     *ORDER.rising("rate / 10", (12, 13), 80, {"train.learning_rate": 1e-3}),
     *ADDING.rising("rate / 8", (10, 11), 70, {"train.learning_rate": 6e-4}),
@@ -80,7 +80,7 @@ GENERATED: list[Case] = [
     *XOR.rising("rate / 3", (10, 11), 220, {"train.learning_rate": 3e-3}),
     *DIGITS.rising("same rate", (10, 11), 60, {}, "plain"),
     *DIGITS.rising("rate / 3", (12, 13), 130, {"train.learning_rate": 1.7e-3}),
-    *PARITY.rising("same rate", (10, 11), 240, {}, "plain"),
+    *PARITY.rising("same rate", (10, 11), 330, {}, "plain"),
 ]
 
-RISING: list[Case] = [*FORECASTS, *FILES, *GENERATED]
+RISING: list[Case] = [*_FORECASTS, *_FILES, *_GENERATED]
