@@ -5,8 +5,8 @@ python -m benchmarks.diagnosis [score]      score the recorded trainings, and wr
                                record       record the trainings of folder= in this package
                                calibrate    print the confidence of each rule from tuning and unseen
 
-half=tuning|unseen|third  only these trainings; their scores are printed    processes=2
-folder=runs/diagnosis     score the trainings of this folder instead        misses=true
+half=tuning|unseen|third|fourth  only these trainings; prints their scores  processes=2
+folder=runs/diagnosis            score the trainings of this folder instead  misses=true
 
 """
 
@@ -45,12 +45,14 @@ def _train(request: Request) -> None:
     # Imported here, because scoring and reporting a typo need no torch.
     from benchmarks.diagnosis.cases import all_cases
     from benchmarks.diagnosis.cases.arrays import write_arrays
-    from benchmarks.diagnosis.cases.third_files import write_files
+    from benchmarks.diagnosis.cases.fourth_files import FOURTH_FILES
+    from benchmarks.diagnosis.cases.third_files import THIRD_FILES
     from benchmarks.diagnosis.train import train_all
 
     cases = [case for case in all_cases() if case.half in request.halves]
     write_arrays()
-    write_files()
+    THIRD_FILES.write()
+    FOURTH_FILES.write()
     train_all(cases, request.folder or DEFAULT_FOLDER, request.num_processes, print)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from benchmarks.diagnosis.case import Case, Half, KindOfHealthy
@@ -47,6 +48,15 @@ class Family:
     def configured(self, label: Cause, severity: str, seeds: Iterable[int], changes: Changes) -> list[Case]:
         """Return cases with a fault in the configuration."""
         return [self._case(label, severity, seed, changes) for seed in seeds]
+
+    def few(self, label: Cause, size: int, seeds: Iterable[int], max_updates: int) -> list[Case]:
+        """Return cases with few sequences and enough updates to go on for long after they are memorised."""
+        changes = {"task.train_size": size, "train.max_updates": max_updates}
+        return self.configured(label, f"{size} sequences", seeds, changes)
+
+    def on_file(self, label: Cause, path: str, seeds: Iterable[int]) -> list[Case]:
+        """Return cases on another file."""
+        return self.configured(label, Path(path).stem.replace("_", " "), seeds, {"task.path": path})
 
     def planted(self, label: Cause, fault: str, seeds: Iterable[int]) -> list[Case]:
         """Return cases with a fault in the code."""

@@ -4,21 +4,23 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from benchmarks.diagnosis.case import Case
-from benchmarks.diagnosis.cases.third_files import FILES, content_of
-
-#: Digest of the third set, written when it was made, before any rule was changed with it in sight.
-DIGEST_FILE = Path(__file__).with_name("third.sha256")
+from benchmarks.diagnosis.case import Case, Half
+from benchmarks.diagnosis.cases.data_files import DataFiles
 
 
-def digest_of_set(cases: Iterable[Case]) -> str:
-    """Return a SHA-256 over all cases, whatever their order, and over the bytes of the third set's files.
+def stated_digest(half: Half) -> str:
+    """Return the digest of a set that was written when it was made, before any rule saw it."""
+    return Path(__file__).with_name(f"{half}.sha256").read_text(encoding="utf-8").strip()
+
+
+def digest_of_set(cases: Iterable[Case], files: DataFiles) -> str:
+    """Return a SHA-256 over all cases, whatever their order, and over the bytes of the set's files.
 
     A configuration counts with the settings that the case makes. Those it leaves at their defaults do not
     count, so that a new setting of Failmap does not look like another case.
     """
     digests = [_digest(case) for case in cases]
-    digests += [sha256(name.encode() + content_of(name)).hexdigest() for name in FILES]
+    digests += [sha256(name.encode() + files.content_of(name)).hexdigest() for name in files.makers]
     return sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 

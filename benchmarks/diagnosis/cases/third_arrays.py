@@ -4,12 +4,10 @@ Values are rounded, so that the files are the same on machines whose sines diffe
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
-Arrays = dict[str, Array]
+from benchmarks.diagnosis.cases.data_files import Arrays, rounded
 
 
 def chirps(shift: str = "") -> Arrays:
@@ -33,7 +31,7 @@ def chirps(shift: str = "") -> Arrays:
         values = values + 3.0 * late
     if shift == "gain":
         values = np.where(late, 0.12 * values + 0.9, values)
-    return {"inputs": _rounded(values)[:, :, None], "targets": classes, "times": np.arange(num)}
+    return {"inputs": rounded(values)[:, :, None], "targets": classes, "times": np.arange(num)}
 
 
 def decays() -> Arrays:
@@ -45,7 +43,7 @@ def decays() -> Arrays:
     turns = generator.uniform(0.1, 0.2, size=(num, 1)) * time + generator.uniform(size=(num, 1))
     values = np.exp(-rates[:, None] * time) * np.sin(2 * np.pi * turns)
     values = values + generator.normal(scale=0.05, size=(num, steps))
-    return {"inputs": _rounded(values)[:, :, None], "targets": _rounded(rates)}
+    return {"inputs": rounded(values)[:, :, None], "targets": rounded(rates)}
 
 
 def levels(scale: float = 1.0, offset: float = 0.0) -> Arrays:
@@ -61,7 +59,7 @@ def levels(scale: float = 1.0, offset: float = 0.0) -> Arrays:
     weights = 0.85 ** np.arange(steps)[::-1]
     sums = (values[:, :, 0] - 0.6 * values[:, :, 1]) @ weights
     targets = sums / sums.std() + generator.normal(scale=0.1, size=num)
-    return {"inputs": _rounded(values), "targets": np.round(scale * targets + offset, 9)}
+    return {"inputs": rounded(values), "targets": np.round(scale * targets + offset, 9)}
 
 
 def pulses() -> Arrays:
@@ -72,7 +70,7 @@ def pulses() -> Arrays:
     events = generator.uniform(size=(num, steps)) < shares
     values = events * generator.uniform(0.7, 1.3, size=(num, steps))
     values = values + generator.normal(scale=0.1, size=(num, steps))
-    return {"inputs": _rounded(values)[:, :, None], "targets": events.sum(axis=1).astype(np.float64)}
+    return {"inputs": rounded(values)[:, :, None], "targets": events.sum(axis=1).astype(np.float64)}
 
 
 def filtered() -> Arrays:
@@ -85,7 +83,7 @@ def filtered() -> Arrays:
     for step in range(steps):
         state = 0.9 * state + values[:, step]
         targets[:, step] = state
-    return {"inputs": _rounded(values)[:, :, None], "targets": _rounded(targets)}
+    return {"inputs": rounded(values)[:, :, None], "targets": rounded(targets)}
 
 
 def latches(scale: float = 1.0, offset: float = 0.0) -> Arrays:
@@ -106,7 +104,7 @@ def latches(scale: float = 1.0, offset: float = 0.0) -> Arrays:
         event = is_event[:, step]
         values[np.flatnonzero(event), step, fired[event, step]] += 1.0
         targets[:, step] = np.where(event, fired[:, step], targets[:, step - 1])
-    return {"inputs": _rounded(scale * values + offset), "targets": targets}
+    return {"inputs": rounded(scale * values + offset), "targets": targets}
 
 
 def majorities() -> Arrays:
@@ -146,11 +144,7 @@ def alarms(shift: str = "") -> Arrays:
     values[rows, second, 2 + generator.integers(2, size=num)] += 2.5
     if shift == "drift":
         values = values + 6.0 * np.maximum(rows / num - 0.6, 0)[:, None, None] / 0.4
-    return {"inputs": _rounded(values), "targets": targets, "times": rows}
-
-
-def _rounded(values: Array) -> Array:
-    return np.round(values, 4).astype(np.float32)
+    return {"inputs": rounded(values), "targets": targets, "times": rows}
 
 
 #: Every file of sequences, by name.

@@ -1,9 +1,6 @@
 """Faults of the third set that lie in the data: too few, shifted, without a pattern, or of another scale."""
 
-from collections.abc import Iterable
-
 from benchmarks.diagnosis.case import Case
-from benchmarks.diagnosis.cases.family import Family
 from benchmarks.diagnosis.cases.third_families import (
     ADDING,
     ALARMS,
@@ -28,88 +25,75 @@ from benchmarks.diagnosis.cases.third_families import (
     TIDES,
     WIDE_LEVELS,
 )
-from benchmarks.diagnosis.cases.third_files import path_of
-from failmap.analysis.diagnosis import Cause
-
-
-def _few(family: Family, label: Cause, size: int, seeds: Iterable[int], max_updates: int) -> list[Case]:
-    """Return cases with few sequences and enough updates to go on for long after they are memorised."""
-    changes = {"task.train_size": size, "train.max_updates": max_updates}
-    return family.configured(label, f"{size} sequences", seeds, changes)
-
-
-def _on(family: Family, label: Cause, name: str, seeds: Iterable[int]) -> list[Case]:
-    """Return cases on another file."""
-    return family.configured(label, name.replace("_", " "), seeds, {"task.path": path_of(name)})
-
+from benchmarks.diagnosis.cases.third_files import THIRD_FILES
 
 _OVERFITTED: list[Case] = [
-    *_few(TIDES, "overfit", 12, range(2), 600),
-    *_few(TIDES, "overfit", 20, range(2), 1000),
-    *_few(DELAYS, "overfit", 8, range(3), 800),
-    *_few(SWINGS, "overfit", 10, range(2), 600),
-    *_few(CHIRPS, "overfit", 24, range(3), 600),
-    *_few(CHIRPS, "overfit", 15, range(2), 300),
-    *_few(DECAYS, "overfit", 6, range(3), 500),
-    *_few(LEVELS, "overfit", 17, range(3), 1000),
-    *_few(PULSES, "overfit", 10, range(3), 600),
-    *_few(LATCHES, "overfit", 12, range(3), 1000),
-    *_few(LATCHES, "overfit", 25, range(2), 1200),
-    *_few(MAJORITIES, "overfit", 24, range(3), 2000),
-    *_few(ALARMS, "overfit", 60, range(3), 800),
-    *_few(ALARMS, "overfit", 45, range(2), 600),
-    *_few(ATTENTION, "overfit", 14, range(3), 600),
-    *_few(COPYING, "overfit", 9, range(2), 1200),
-    *_few(SUMS, "overfit", 2, range(2), 1000),
-    *_few(DIGITS, "overfit", 80, range(2), 300),
+    *TIDES.few("overfit", 12, range(2), 600),
+    *TIDES.few("overfit", 20, range(2), 1000),
+    *DELAYS.few("overfit", 8, range(3), 800),
+    *SWINGS.few("overfit", 10, range(2), 600),
+    *CHIRPS.few("overfit", 24, range(3), 600),
+    *CHIRPS.few("overfit", 15, range(2), 300),
+    *DECAYS.few("overfit", 6, range(3), 500),
+    *LEVELS.few("overfit", 17, range(3), 1000),
+    *PULSES.few("overfit", 10, range(3), 600),
+    *LATCHES.few("overfit", 12, range(3), 1000),
+    *LATCHES.few("overfit", 25, range(2), 1200),
+    *MAJORITIES.few("overfit", 24, range(3), 2000),
+    *ALARMS.few("overfit", 60, range(3), 800),
+    *ALARMS.few("overfit", 45, range(2), 600),
+    *ATTENTION.few("overfit", 14, range(3), 600),
+    *COPYING.few("overfit", 9, range(2), 1200),
+    *SUMS.few("overfit", 2, range(2), 1000),
+    *DIGITS.few("overfit", 80, range(2), 300),
 ]
 _TOO_FEW: list[Case] = [
-    *_few(MAPS, "too_little_data", 6, range(2), 1200),
-    *_few(CHIRPS, "too_little_data", 6, range(3), 400),
-    *_few(LEVELS, "too_little_data", 8, range(2), 800),
-    *_few(ALARMS, "too_little_data", 12, range(3), 600),
-    *_few(ADDING, "too_little_data", 8, range(2), 1500),
-    *_few(ADDING, "too_little_data", 20, range(3), 2000),
-    *_few(PARITY, "too_little_data", 8, range(3), 600),
-    *_few(ATTENTION, "too_little_data", 6, range(2), 500),
+    *MAPS.few("too_little_data", 6, range(2), 1200),
+    *CHIRPS.few("too_little_data", 6, range(3), 400),
+    *LEVELS.few("too_little_data", 8, range(2), 800),
+    *ALARMS.few("too_little_data", 12, range(3), 600),
+    *ADDING.few("too_little_data", 8, range(2), 1500),
+    *ADDING.few("too_little_data", 20, range(3), 2000),
+    *PARITY.few("too_little_data", 8, range(3), 600),
+    *ATTENTION.few("too_little_data", 6, range(2), 500),
 ]
 _SHIFTED: list[Case] = [
-    *_on(TIDES, "distribution_shift", "tides_trend_20", range(2)),
-    *_on(TIDES, "distribution_shift", "tides_trend_10", range(2)),
-    *_on(TIDES, "distribution_shift", "tides_jump_3", range(2)),
-    *_on(TIDES, "distribution_shift", "tides_jump_-5", range(2)),
-    *_on(TIDES, "distribution_shift", "tides_growth_8", range(2)),
-    *_on(TIDES, "distribution_shift", "tides_pace_2.3", range(2)),
-    *_on(TIDES, "distribution_shift", "tides_pace_0.3", range(1)),
-    *_on(SEASONS, "distribution_shift", "seasons_trend_6", range(2)),
-    *_on(SEASONS, "distribution_shift", "seasons_trend_15", range(2)),
-    *_on(SEASONS, "distribution_shift", "seasons_jump_4", range(2)),
-    *_on(SEASONS, "distribution_shift", "seasons_growth_12", range(2)),
-    *_on(SEASONS, "distribution_shift", "seasons_swell_6", range(1)),
-    *_on(SWINGS, "distribution_shift", "swings_jump_6", range(2)),
-    *_on(SWINGS, "distribution_shift", "swings_turn_3.5", range(2)),
-    *_on(SWINGS, "distribution_shift", "swings_jump_-4", range(2)),
-    *_on(MAPS, "distribution_shift", "maps_jump_3", range(2)),
-    *_on(MAPS, "distribution_shift", "maps_swell_4", range(2)),
-    *_on(DELAYS, "distribution_shift", "delays_trend_25", range(2)),
-    *_on(DELAYS, "distribution_shift", "delays_jump_4", range(2)),
-    *_on(CHIRPS, "distribution_shift", "chirps_offset", range(2)),
-    *_on(CHIRPS, "distribution_shift", "chirps_gain", range(2)),
-    *_on(CHIRPS, "distribution_shift", "chirps_pitch", range(2)),
-    *_on(ALARMS, "distribution_shift", "alarms_drift", range(2)),
+    *TIDES.on_file("distribution_shift", THIRD_FILES.path_of("tides_trend_20"), range(2)),
+    *TIDES.on_file("distribution_shift", THIRD_FILES.path_of("tides_trend_10"), range(2)),
+    *TIDES.on_file("distribution_shift", THIRD_FILES.path_of("tides_jump_3"), range(2)),
+    *TIDES.on_file("distribution_shift", THIRD_FILES.path_of("tides_jump_-5"), range(2)),
+    *TIDES.on_file("distribution_shift", THIRD_FILES.path_of("tides_growth_8"), range(2)),
+    *TIDES.on_file("distribution_shift", THIRD_FILES.path_of("tides_pace_2.3"), range(2)),
+    *TIDES.on_file("distribution_shift", THIRD_FILES.path_of("tides_pace_0.3"), range(1)),
+    *SEASONS.on_file("distribution_shift", THIRD_FILES.path_of("seasons_trend_6"), range(2)),
+    *SEASONS.on_file("distribution_shift", THIRD_FILES.path_of("seasons_trend_15"), range(2)),
+    *SEASONS.on_file("distribution_shift", THIRD_FILES.path_of("seasons_jump_4"), range(2)),
+    *SEASONS.on_file("distribution_shift", THIRD_FILES.path_of("seasons_growth_12"), range(2)),
+    *SEASONS.on_file("distribution_shift", THIRD_FILES.path_of("seasons_swell_6"), range(1)),
+    *SWINGS.on_file("distribution_shift", THIRD_FILES.path_of("swings_jump_6"), range(2)),
+    *SWINGS.on_file("distribution_shift", THIRD_FILES.path_of("swings_turn_3.5"), range(2)),
+    *SWINGS.on_file("distribution_shift", THIRD_FILES.path_of("swings_jump_-4"), range(2)),
+    *MAPS.on_file("distribution_shift", THIRD_FILES.path_of("maps_jump_3"), range(2)),
+    *MAPS.on_file("distribution_shift", THIRD_FILES.path_of("maps_swell_4"), range(2)),
+    *DELAYS.on_file("distribution_shift", THIRD_FILES.path_of("delays_trend_25"), range(2)),
+    *DELAYS.on_file("distribution_shift", THIRD_FILES.path_of("delays_jump_4"), range(2)),
+    *CHIRPS.on_file("distribution_shift", THIRD_FILES.path_of("chirps_offset"), range(2)),
+    *CHIRPS.on_file("distribution_shift", THIRD_FILES.path_of("chirps_gain"), range(2)),
+    *CHIRPS.on_file("distribution_shift", THIRD_FILES.path_of("chirps_pitch"), range(2)),
+    *ALARMS.on_file("distribution_shift", THIRD_FILES.path_of("alarms_drift"), range(2)),
 ]
 _WITHOUT_PATTERN: list[Case] = [
-    *_on(TIDES, "not_predictable", "walk_1", range(2)),
-    *_on(TIDES, "not_predictable", "noise", range(1)),
-    *_on(TIDES, "not_predictable", "tides_shuffled", range(2)),
-    *_on(SEASONS, "not_predictable", "walk_2", range(1)),
-    *_on(SEASONS, "not_predictable", "noise", range(1)),
-    *_on(SWINGS, "not_predictable", "walk_2", range(2)),
-    *_on(SWINGS, "not_predictable", "jumpy_walk", range(2)),
-    *_on(MAPS, "not_predictable", "maps_shuffled", range(2)),
-    *_on(MAPS, "not_predictable", "skewed_noise", range(1)),
-    *_on(DELAYS, "not_predictable", "walk_1", range(2)),
-    *_on(DELAYS, "not_predictable", "jumpy_walk", range(1)),
+    *TIDES.on_file("not_predictable", THIRD_FILES.path_of("walk_1"), range(2)),
+    *TIDES.on_file("not_predictable", THIRD_FILES.path_of("noise"), range(1)),
+    *TIDES.on_file("not_predictable", THIRD_FILES.path_of("tides_shuffled"), range(2)),
+    *SEASONS.on_file("not_predictable", THIRD_FILES.path_of("walk_2"), range(1)),
+    *SEASONS.on_file("not_predictable", THIRD_FILES.path_of("noise"), range(1)),
+    *SWINGS.on_file("not_predictable", THIRD_FILES.path_of("walk_2"), range(2)),
+    *SWINGS.on_file("not_predictable", THIRD_FILES.path_of("jumpy_walk"), range(2)),
+    *MAPS.on_file("not_predictable", THIRD_FILES.path_of("maps_shuffled"), range(2)),
+    *MAPS.on_file("not_predictable", THIRD_FILES.path_of("skewed_noise"), range(1)),
+    *DELAYS.on_file("not_predictable", THIRD_FILES.path_of("walk_1"), range(2)),
+    *DELAYS.on_file("not_predictable", THIRD_FILES.path_of("jumpy_walk"), range(1)),
 ]
 _SCALED: list[Case] = [
     case

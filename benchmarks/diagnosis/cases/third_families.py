@@ -3,27 +3,17 @@
 Most are forecasts and files of sequences; the others are pairs of task and network that neither half has.
 """
 
-from collections.abc import Mapping
-
 from benchmarks.diagnosis.cases.family import Family
-from benchmarks.diagnosis.cases.third_files import path_of
+from benchmarks.diagnosis.cases.third_files import THIRD_FILES
 
 _SGD = {"optimizer": "sgd", "momentum": 0.9}
 _RECTIFIED = {"name": "rnn", "nonlinearity": "relu", "initialization": "identity"}
 
 
-def _file(name: str, target: str = "classification", **settings: object) -> Mapping[str, object]:
-    return {"name": "array_file", "path": path_of(name), "target": target, "test_size": 0, **settings}
-
-
-def _forecast(name: str, history: int, horizon: int) -> Mapping[str, object]:
-    return _file(name, "forecasting", sequence_length=history, horizon=horizon)
-
-
 TIDES = Family(
     "forecast of tides lstm 1x24 T=24+3",
     "third",
-    task=_forecast("tides", 24, 3),
+    task=THIRD_FILES.forecast("tides", 24, 3),
     model={"name": "lstm", "hidden_size": 24},
     train={"learning_rate": 5e-3, "max_updates": 400},
     criterion={"score": 0.85},
@@ -31,7 +21,7 @@ TIDES = Family(
 SEASONS = Family(
     "forecast of seasons encoder-decoder gru 1x20 T=12+6",
     "third",
-    task=_forecast("seasons", 12, 6),
+    task=THIRD_FILES.forecast("seasons", 12, 6),
     model={"name": "encoder_decoder", "recurrence": "gru", "hidden_size": 20, "decoder_input": "zero"},
     train={"learning_rate": 5e-3, "max_updates": 600},
     criterion={"score": 0.85},
@@ -39,7 +29,7 @@ SEASONS = Family(
 SWINGS = Family(
     "forecast of swings gru 2x16 T=10+1",
     "third",
-    task=_forecast("swings", 10, 1),
+    task=THIRD_FILES.forecast("swings", 10, 1),
     model={"name": "gru", "depth": 2, "hidden_size": 16},
     train={"learning_rate": 5e-3, "max_updates": 400},
     criterion={"score": 0.85},
@@ -47,7 +37,7 @@ SWINGS = Family(
 MAPS = Family(
     "forecast of a chaotic map rnn tanh 1x32 T=4+1",
     "third",
-    task=_forecast("maps", 4, 1),
+    task=THIRD_FILES.forecast("maps", 4, 1),
     model={"name": "rnn", "hidden_size": 32},
     train={"learning_rate": 5e-3, "max_updates": 600},
     criterion={"score": 0.8},
@@ -55,7 +45,7 @@ MAPS = Family(
 DELAYS = Family(
     "forecast of a delayed feedback rnn relu 1x24 T=20+5",
     "third",
-    task=_forecast("delays", 20, 5),
+    task=THIRD_FILES.forecast("delays", 20, 5),
     model={**_RECTIFIED, "hidden_size": 24},
     train={"learning_rate": 3e-3, "max_updates": 500},
     criterion={"score": 0.85},
@@ -63,7 +53,7 @@ DELAYS = Family(
 CHIRPS = Family(
     "chirps from a file, gru 1x28 T=24",
     "third",
-    task=_file("chirps"),
+    task=THIRD_FILES.sequences("chirps"),
     model={"name": "gru", "hidden_size": 28},
     train={"learning_rate": 1e-2, "max_updates": 800},
     criterion={"score": 0.8},
@@ -71,7 +61,7 @@ CHIRPS = Family(
 DECAYS = Family(
     "decays from a file, lstm 2x20 T=25, weight decay",
     "third",
-    task=_file("decays", "regression"),
+    task=THIRD_FILES.sequences("decays", "regression"),
     model={"name": "lstm", "depth": 2, "hidden_size": 20},
     train={"optimizer": "adamw", "weight_decay": 0.1, "learning_rate": 1e-2, "max_updates": 800},
     criterion={"score": 0.7},
@@ -79,7 +69,7 @@ DECAYS = Family(
 LEVELS = Family(
     "weighted levels from a file, rnn tanh 1x16 T=12",
     "third",
-    task=_file("levels", "regression"),
+    task=THIRD_FILES.sequences("levels", "regression"),
     model={"name": "rnn", "hidden_size": 16},
     train={"learning_rate": 5e-3, "max_updates": 500},
     criterion={"score": 0.8},
@@ -87,7 +77,7 @@ LEVELS = Family(
 PULSES = Family(
     "pulses from a file, lstm 1x20 T=30, bidirectional",
     "third",
-    task=_file("pulses", "regression"),
+    task=THIRD_FILES.sequences("pulses", "regression"),
     model={"name": "lstm", "hidden_size": 20, "bidirectional": True},
     train={"learning_rate": 5e-3, "max_updates": 500},
     criterion={"score": 0.85},
@@ -95,7 +85,7 @@ PULSES = Family(
 FILTERED = Family(
     "leaky integral from a file, gru 1x24 T=36, every step",
     "third",
-    task=_file("filtered", "regression", supervision="every_step"),
+    task=THIRD_FILES.sequences("filtered", "regression", supervision="every_step"),
     model={"name": "gru", "hidden_size": 24},
     train={"learning_rate": 3e-3, "max_updates": 500},
     criterion={"score": 0.97},
@@ -103,7 +93,7 @@ FILTERED = Family(
 LATCHES = Family(
     "latches from a file, rnn tanh 2x24 T=26, every step",
     "third",
-    task=_file("latches", supervision="every_step"),
+    task=THIRD_FILES.sequences("latches", supervision="every_step"),
     model={"name": "rnn", "depth": 2, "hidden_size": 24},
     train={"learning_rate": 3e-3, "max_updates": 800},
     criterion={"score": 0.75},
@@ -111,7 +101,7 @@ LATCHES = Family(
 MAJORITIES = Family(
     "majorities from a file, rnn relu 1x20 T=6 to 18",
     "third",
-    task=_file("majorities"),
+    task=THIRD_FILES.sequences("majorities"),
     model={**_RECTIFIED, "hidden_size": 20},
     train={**_SGD, "learning_rate": 2e-3, "max_updates": 600},
     criterion={"score": 0.93},
@@ -119,7 +109,7 @@ MAJORITIES = Family(
 ALARMS = Family(
     "alarms from a file, lstm 1x32 T=16, layer norm",
     "third",
-    task=_file("alarms"),
+    task=THIRD_FILES.sequences("alarms"),
     model={"name": "lstm", "hidden_size": 32, "layer_norm": True},
     train={"learning_rate": 1e-2, "max_updates": 800},
     criterion={"score": 0.6},
@@ -184,7 +174,7 @@ SUMS = Family(
 DEEP_TIDES = Family(
     "forecast of tides lstm 10x12 T=12+1",
     "third",
-    task=_forecast("tides", 12, 1),
+    task=THIRD_FILES.forecast("tides", 12, 1),
     model={"name": "lstm", "depth": 10, "hidden_size": 12, "residual": True},
     train={"learning_rate": 5e-3, "max_updates": 80},
     criterion={"score": 0.7},
@@ -192,7 +182,7 @@ DEEP_TIDES = Family(
 DEEP_LEVELS = Family(
     "weighted levels from a file, lstm 9x12 T=12",
     "third",
-    task=_file("levels", "regression"),
+    task=THIRD_FILES.sequences("levels", "regression"),
     model={"name": "lstm", "depth": 9, "hidden_size": 12, "residual": True},
     train={"learning_rate": 5e-3, "max_updates": 100},
     criterion={"score": 0.7},
@@ -218,7 +208,7 @@ def scaled_levels(name: str, words: str) -> Family:
     return Family(
         f"weighted levels {words} from a file, gru 1x18 T=12",
         "third",
-        task=_file(name, "regression"),
+        task=THIRD_FILES.sequences(name, "regression"),
         model={"name": "gru", "hidden_size": 18},
         train={"learning_rate": 5e-3, "max_updates": 500},
         criterion={"score": 0.8},
@@ -233,7 +223,7 @@ SMALL_LEVELS = scaled_levels("levels_0.0001", "near 0.0002")
 RAW_LATCHES = Family(
     "latches in raw units from a file, gru 1x24 T=26, every step",
     "third",
-    task=_file("latches_raw", supervision="every_step"),
+    task=THIRD_FILES.sequences("latches_raw", supervision="every_step"),
     model={"name": "gru", "hidden_size": 24},
     train={"learning_rate": 1e-2, "max_updates": 500},
     criterion={"score": 0.75},

@@ -5,19 +5,29 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.diagnosis.cases.third_arrays import Array, Arrays
-
-#: Share of a series that is for training, in a split by time with test_share=0.2.
-TRAIN_SHARE = 0.7
+from benchmarks.diagnosis.cases.data_files import Array, Arrays
+from benchmarks.diagnosis.cases.series import (
+    as_arrays,
+    growth,
+    is_late,
+    jump,
+    jumpy_walk,
+    noise,
+    shuffled,
+    skewed_noise,
+    swell,
+    trend,
+    walk,
+)
 
 
 def tides(pace: float = 1.0) -> Array:
     """Two tides and noise. The last part's periods are shorter by `pace`."""
     num = 1600
     generator = np.random.default_rng(41)
-    clock = np.cumsum(np.where(_is_late(num), pace, 1.0))
-    noise = generator.normal(scale=0.15, size=num)
-    return np.sin(2 * np.pi * clock / 12.4) + 0.6 * np.sin(2 * np.pi * clock / 25.8) + noise
+    clock = np.cumsum(np.where(is_late(num), pace, 1.0))
+    rest = generator.normal(scale=0.15, size=num)
+    return np.sin(2 * np.pi * clock / 12.4) + 0.6 * np.sin(2 * np.pi * clock / 25.8) + rest
 
 
 def seasons() -> Array:
@@ -33,13 +43,13 @@ def swings(turn: float = 9.0, late_turn: float = 9.0) -> Array:
     """A noisy linear oscillator. Its period is `turn` steps, `late_turn` in the last part."""
     num, damping = 1500, 0.985
     generator = np.random.default_rng(43)
-    noise = generator.normal(size=num)
-    is_late = _is_late(num)
+    shocks = generator.normal(size=num)
+    late = is_late(num)
     values = np.zeros(num)
     for step in range(2, num):
-        period = late_turn if is_late[step] else turn
+        period = late_turn if late[step] else turn
         first = 2 * damping * np.cos(2 * np.pi / period)
-        values[step] = first * values[step - 1] - damping**2 * values[step - 2] + noise[step]
+        values[step] = first * values[step - 1] - damping**2 * values[step - 2] + shocks[step]
     return values / 4
 
 
@@ -47,11 +57,11 @@ def maps(late_factor: float = 3.8) -> Array:
     """The logistic map, which is chaotic, in noise; another factor in the last part."""
     num = 1400
     generator = np.random.default_rng(44)
-    is_late = _is_late(num)
+    late = is_late(num)
     values = np.zeros(num)
     state = 0.3
     for step in range(num):
-        state = (late_factor if is_late[step] else 3.8) * state * (1 - state)
+        state = (late_factor if late[step] else 3.8) * state * (1 - state)
         values[step] = state
     return values + generator.normal(scale=0.02, size=num)
 
@@ -60,66 +70,14 @@ def delays(late_delay: int = 17) -> Array:
     """Mackey and Glass's equation, every third unit of time; another delay in the last part."""
     num, fine = 1300, 3
     total = num * fine
-    is_late = np.repeat(_is_late(num), fine)
+    late = np.repeat(is_late(num), fine)
     states = [1.2] * 40
     for step in range(total):
-        lagged = states[-(late_delay if is_late[step] else 17)]
+        lagged = states[-(late_delay if late[step] else 17)]
         square = lagged * lagged
         power = square * square * square * square * square
         states.append(states[-1] + 0.2 * lagged / (1 + power) - 0.1 * states[-1])
     return np.array(states[40:])[::fine]
-
-
-def trend(values: Array, rise: float) -> Array:
-    """Add a line that rises by so many deviations from the begin to the end."""
-    return values + rise * values.std() * np.linspace(0, 1, len(values))
-
-
-def jump(values: Array, height: float) -> Array:
-    """Raise the last part by so many deviations."""
-    return values + height * values.std() * _is_late(len(values))
-
-
-def swell(values: Array, factor: float) -> Array:
-    """Scale the last part around the mean."""
-    middle = values.mean()
-    return np.where(_is_late(len(values)), middle + factor * (values - middle), values)
-
-
-def growth(values: Array, factor: float) -> Array:
-    """Let level and strength grow exponentially, by a factor from the begin to the end."""
-    raised = values - values.min() + values.std()
-    return raised * factor ** np.linspace(0, 1, len(values))
-
-
-def walk(seed: int, num: int = 1500) -> Array:
-    """A random walk."""
-    return np.cumsum(np.random.default_rng(seed).normal(size=num))
-
-
-def jumpy_walk(seed: int, num: int = 1500) -> Array:
-    """A random walk with rare long steps, as prices have."""
-    generator = np.random.default_rng(seed)
-    return np.cumsum(generator.normal(size=num) * np.where(generator.uniform(size=num) < 0.05, 5.0, 0.6))
-
-
-def noise(seed: int, num: int = 1500) -> Array:
-    """White noise."""
-    return np.random.default_rng(seed).normal(size=num)
-
-
-def skewed_noise(seed: int, num: int = 1500) -> Array:
-    """White noise of a skewed distribution, as waiting times have."""
-    return np.random.default_rng(seed).exponential(size=num)
-
-
-def shuffled(values: Array, seed: int) -> Array:
-    """Return a series in an order without any pattern."""
-    return np.random.default_rng(seed).permutation(values)
-
-
-def _is_late(num: int) -> Array:
-    return np.arange(num) >= int(TRAIN_SHARE * num)
 
 
 _SERIES: dict[str, Callable[[], Array]] = {
@@ -156,10 +114,5 @@ _SERIES: dict[str, Callable[[], Array]] = {
     "maps_shuffled": lambda: shuffled(maps(), 57),
 }
 
-
-def _as_arrays(make: Callable[[], Array]) -> Arrays:
-    return {"series": np.round(make(), 4)}
-
-
 #: Every file of a series, by name.
-SERIES: dict[str, Callable[[], Arrays]] = {name: partial(_as_arrays, make) for name, make in _SERIES.items()}
+SERIES: dict[str, Callable[[], Arrays]] = {name: partial(as_arrays, make) for name, make in _SERIES.items()}

@@ -1,4 +1,4 @@
-"""Definitions of the cases: contents of both halves and the third set, and differences between twins."""
+"""Definitions of the cases: contents of both halves and the further sets, and differences between twins."""
 
 from collections import Counter
 from typing import get_args
@@ -12,7 +12,7 @@ from failmap.analysis.diagnosis import CAUSES
 
 CASES = all_cases()
 BY_NAME = {case.name: case for case in CASES}
-#: Causes that only the third set has.
+#: Causes that only the third and the fourth set have.
 LATER = {"distribution_shift", "not_predictable", "target_scale"}
 FAULTY = [case for case in CASES if not case.is_healthy]
 
@@ -35,7 +35,8 @@ def network_on_task(case: Case) -> tuple[str, str, str]:
 
 
 def test_number_of_cases() -> None:
-    for half, num_cases, num_healthy in (("tuning", 500, 150), ("unseen", 220, 75), ("third", 300, 150)):
+    wanted = (("tuning", 500, 150), ("unseen", 220, 75), ("third", 300, 150), ("fourth", 300, 150))
+    for half, num_cases, num_healthy in wanted:
         cases = [case for case in CASES if case.half == half]
 
         assert len(cases) >= num_cases
@@ -51,7 +52,7 @@ def test_names_are_unique_and_valid_for_folders() -> None:
 def test_each_half_has_all_causes_and_kinds_of_healthy(half: Half) -> None:
     labels = Counter(case.label for case in CASES if case.half == half)
 
-    assert set(labels) == set(CAUSES) - {"unknown"} - (set() if half == "third" else LATER)
+    assert set(labels) == set(CAUSES) - {"unknown"} - (LATER if half in ("tuning", "unseen") else set())
     assert min(labels.values()) >= 4
     assert {case.kind_of_healthy for case in CASES if case.half == half} == set(get_args(KindOfHealthy))
 

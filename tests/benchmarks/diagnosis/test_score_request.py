@@ -7,7 +7,7 @@ from failmap.run_folder.errors import UserError
 
 
 def test_default_is_to_score_everything() -> None:
-    assert parse_request([]) == Request("score", ("tuning", "unseen", "third"), None, 2, False)
+    assert parse_request([]) == Request("score", ("tuning", "unseen", "third", "fourth"), None, 2, False)
 
 
 def test_arguments() -> None:

@@ -1,18 +1,21 @@
-"""The third set: its contents, that it is unchanged, and when a training counts as rising."""
+"""The third and fourth set: contents, that they are unchanged, and when a training counts as rising."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks.diagnosis.case import Case
+from benchmarks.diagnosis.case import Case, Half
 from benchmarks.diagnosis.cases import all_cases
+from benchmarks.diagnosis.cases.data_files import DataFiles
 from benchmarks.diagnosis.cases.family import Family
-from benchmarks.diagnosis.cases.frozen import DIGEST_FILE, digest_of_set
-from benchmarks.diagnosis.cases.third import THIRD
-from benchmarks.diagnosis.cases.third_files import FILES, content_of, path_of
+from benchmarks.diagnosis.cases.fourth_files import FOURTH_FILES
+from benchmarks.diagnosis.cases.frozen import digest_of_set, stated_digest
+from benchmarks.diagnosis.cases.third_files import THIRD_FILES
 from benchmarks.diagnosis.labelled import RISING_FACTOR, took
 from failmap.run_folder.records import Evaluation, Outcome, Summary, TrialRecord
 
@@ -23,6 +26,7 @@ FAMILY = Family(
     model={"name": "lstm", "hidden_size": 8},
     train={"learning_rate": 1e-4, "max_updates": 80},
 )
+SETS: dict[Half, DataFiles] = {"third": THIRD_FILES, "fourth": FOURTH_FILES}
 WHOLE, CUT = FAMILY.rising("slow", [0], 80, {})
 
 
@@ -51,33 +55,67 @@ def took_with(losses: Sequence[float | None], make: Callable[..., Evaluation], w
     return took(CUT, {CUT.name: record(CUT, "failed"), WHOLE.name: record(WHOLE, whole)}, history)
 
 
-def test_set_is_unchanged() -> None:
-    assert digest_of_set(THIRD) == DIGEST_FILE.read_text(encoding="utf-8").strip()
+def cases_of(half: Half) -> list[Case]:
+    """Return the cases of a set."""
+    return [case for case in all_cases() if case.half == half]
 
 
-def test_digest_depends_on_labels_and_settings_but_not_on_the_order() -> None:
-    assert digest_of_set([CUT, WHOLE]) == digest_of_set([WHOLE, CUT])
-    assert digest_of_set([CUT]) != digest_of_set([replace(CUT, label="overfit")])
-    assert digest_of_set([CUT]) != digest_of_set([replace(CUT, config=WHOLE.config)])
+@pytest.mark.parametrize("half", SETS)
+def test_set_is_unchanged(half: Half) -> None:
+    assert digest_of_set(cases_of(half), SETS[half]) == stated_digest(half)
 
 
-def test_set_has_what_it_is_for() -> None:
-    labels = Counter(case.label for case in THIRD)
+def test_digest_depends_on_labels_settings_and_files_but_not_on_the_order() -> None:
+    none = DataFiles(Path("nowhere"), {})
+    one = DataFiles(Path("nowhere"), {"series": lambda: {"series": np.arange(3)}})
 
-    assert sum(case.is_healthy for case in THIRD) >= 150
-    assert len(THIRD) - labels["none"] >= 150
+    assert digest_of_set([CUT, WHOLE], none) == digest_of_set([WHOLE, CUT], none)
+    assert digest_of_set([CUT], none) != digest_of_set([replace(CUT, label="overfit")], none)
+    assert digest_of_set([CUT], none) != digest_of_set([replace(CUT, config=WHOLE.config)], none)
+    assert digest_of_set([CUT], none) != digest_of_set([CUT], one)
+
+
+@pytest.mark.parametrize("half", SETS)
+def test_set_has_what_it_is_for(half: Half) -> None:
+    cases = cases_of(half)
+    labels = Counter(case.label for case in cases)
+
+    assert labels["none"] >= 150
+    assert len(cases) - labels["none"] >= 150
     assert labels["too_slow"] >= 60
     assert labels["overfit"] + labels["too_little_data"] >= 30
     assert labels["distribution_shift"] >= 20
-    families = {case.family for case in THIRD}
+    families = {case.family for case in cases}
     assert len(families) >= 14
-    assert families.isdisjoint(case.family for case in all_cases() if case.half != "third")
+    assert families.isdisjoint(case.family for case in all_cases() if case.half != half)
 
 
-def test_files_are_the_same_whenever_they_are_made() -> None:
-    assert all(content_of(name) == content_of(name) for name in FILES[::5])
-    made = {path_of(name) for name in FILES}
-    assert {case.config.task.source_path for case in THIRD} - {None} == made
+@pytest.mark.parametrize("half", SETS)
+def test_files_are_the_same_whenever_they_are_made(half: Half) -> None:
+    files = SETS[half]
+    names = tuple(files.makers)
+
+    assert all(files.content_of(name) == files.content_of(name) for name in names[::5])
+    made = {files.path_of(name) for name in names}
+    assert {case.config.task.source_path for case in cases_of(half)} - {None} == made
+
+
+def test_sets_share_no_file() -> None:
+    contents = [files.content_of(name) for files in SETS.values() for name in files.makers]
+
+    assert len(set(contents)) == len(contents)
+
+
+def test_files_are_written_once(tmp_path: Path) -> None:
+    files = DataFiles(tmp_path / "made", {"one": lambda: {"series": np.arange(3)}})
+    files.write()
+    written = Path(files.path_of("one"))
+    assert written.read_bytes() == files.content_of("one")
+
+    written.write_text("mine")
+    files.write()
+
+    assert written.read_text() == "mine"
 
 
 def test_rising_differs_from_its_twin_in_the_budget_only() -> None:

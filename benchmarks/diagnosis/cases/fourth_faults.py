@@ -1,0 +1,106 @@
+"""Faults of the fourth set that lie in the network, the optimizer, or the code; some are mild."""
+
+from benchmarks.diagnosis.case import Case
+from benchmarks.diagnosis.cases.fourth_families import (
+    ADDING,
+    BRACKETS,
+    COPYING,
+    DEEP_DIALS,
+    DEEP_SLOPES,
+    DIALS,
+    DIGITS,
+    ECHOES,
+    ELMAN_RECALL,
+    ENVELOPES,
+    FIRSTS,
+    HARES,
+    LONG_RECALL,
+    MAXIMA,
+    MOTIFS,
+    ORDER,
+    PARITY,
+    PRODUCTS,
+    RAW_DIALS,
+    RECTIFIED_RECALL,
+    RELAXATIONS,
+    SLOPES,
+    SUMS,
+    TEXTURES,
+    WAITS,
+    WEEKS,
+    XOR,
+)
+
+_GRADIENTS: list[Case] = [
+    *LONG_RECALL.plain(3),
+    *LONG_RECALL.configured("vanishing_in_time", "torch's biases", range(3), {"model.chrono": False}),
+    *ELMAN_RECALL.plain(3),
+    *ELMAN_RECALL.planted("vanishing_in_time", "recurrent_weights_x0.1", range(2)),
+    *ELMAN_RECALL.configured(
+        "vanishing_in_time", "torch's weights", range(3), {"model.initialization": "torch"}
+    ),
+    *DEEP_SLOPES.configured("vanishing_in_depth", "no residuals", range(3), {"model.residual": False}),
+    *DEEP_DIALS.configured("vanishing_in_depth", "no residuals", range(3), {"model.residual": False}),
+    *ENVELOPES.planted("exploding_gradient", "recurrent_weights_x2", range(2)),
+    *WAITS.planted("exploding_gradient", "recurrent_weights_x3", range(3)),
+    *ENVELOPES.planted("exploding_gradient", "recurrent_weights_x3", range(2)),
+    *WAITS.configured("diverged", "rate 100", range(2), {"train.learning_rate": 100.0}),
+    *WAITS.configured("diverged", "rate 1000", range(2), {"train.learning_rate": 1000.0}),
+    *ENVELOPES.configured("diverged", "rate 1000", range(2), {"train.learning_rate": 1000.0}),
+    *RECTIFIED_RECALL.configured("diverged", "rate 1000", range(2), {"train.learning_rate": 1000.0}),
+]
+_UNITS: list[Case] = [
+    *DIALS.planted("saturated", "weights_x30", range(2)),
+    *BRACKETS.planted("saturated", "weights_x30", range(2)),
+    *MAXIMA.planted("saturated", "gates_shut_by_10", range(2)),
+    *ECHOES.planted("saturated", "gates_shut_by_10", range(2)),
+    *ENVELOPES.planted("dead_units", "biases_minus_10", range(2)),
+    *WAITS.planted("dead_units", "biases_minus_5", range(2)),
+    *RECTIFIED_RECALL.planted("dead_units", "biases_minus_3", range(2)),
+    *TEXTURES.planted("disconnected", "readout_detached", range(2)),
+    *DIALS.planted("disconnected", "readout_detached", range(1)),
+    *WEEKS.planted("disconnected", "readout_detached", range(1)),
+    *COPYING.planted("disconnected", "readout_detached", range(2)),
+    *FIRSTS.configured("frozen", "all layers", range(2), {"model.frozen_layers": 1}),
+    *ECHOES.planted("frozen", "layers_require_no_grad", range(2)),
+    *DIALS.planted("frozen", "layers_left_out", range(2)),
+    *PARITY.planted("frozen", "layers_replaced_late", range(1)),
+    *DIALS.configured("too_small", "1 unit", range(2), {"model.hidden_size": 1}),
+    *COPYING.configured("too_small", "1 unit", range(2), {"model.hidden_size": 1}),
+    *DIGITS.configured("too_small", "1 unit", range(2), {"model.hidden_size": 1}),
+    *HARES.configured("too_small", "1 unit", range(1), {"model.hidden_size": 1}),
+]
+_TARGETS: list[Case] = [
+    *SLOPES.configured("unreachable_output", "sigmoid", range(2), {"output.activation": "sigmoid"}),
+    *SUMS.configured("unreachable_output", "tanh", range(2), {"output.activation": "tanh"}),
+    *RELAXATIONS.planted("unreachable_output", "outputs_through_relu", range(2)),
+    *DIALS.planted("unreachable_output", "outputs_through_softmax", range(2)),
+    *MOTIFS.planted("no_signal", "labels_random", range(2)),
+    *PRODUCTS.planted("no_signal", "labels_random", range(2)),
+    *XOR.configured("no_signal", "16 bits", range(2), {"task.sequence_length": 16}),
+    *FIRSTS.planted("labels_or_loss_wrong", "labels_one_row_off", range(2)),
+    *TEXTURES.planted("labels_or_loss_wrong", "classes_misnumbered", range(2)),
+    *BRACKETS.planted("labels_or_loss_wrong", "labels_turned", range(1)),
+    *MOTIFS.planted("labels_or_loss_wrong", "labels_shuffled", range(1)),
+    *ADDING.planted("labels_or_loss_wrong", "loss_broadcast", range(1)),
+    *ADDING.planted("partial_solution", "later_marks_lost", range(3)),
+    *ORDER.planted("partial_solution", "later_marks_lost", range(3)),
+]
+_INPUTS: list[Case] = [
+    *RAW_DIALS.plain(3),
+    *RAW_DIALS.configured("input_scale", "not normalised", range(3), {"task.normalise": False}),
+    *MOTIFS.planted("input_scale", "inputs_plus_50", range(2)),
+    *BRACKETS.planted("input_scale", "inputs_minus_100", range(2)),
+    *ECHOES.planted("input_scale", "one_input_x1000", range(2)),
+    *SLOPES.planted("leak", "label_in_training_inputs", range(2)),
+    *FIRSTS.planted("leak", "mean_over_batch", range(2)),
+    *MAXIMA.planted("leak", "read_in_reverse", range(2)),
+    *DIALS.planted("leak", "mean_over_time", range(1)),
+]
+_STEPS: list[Case] = [
+    *DIALS.configured("oscillating", "rate x40", range(2), {"train.learning_rate": 0.2}),
+    *TEXTURES.configured("oscillating", "rate x100", range(2), {"train.learning_rate": 1.0}),
+    *FIRSTS.configured("oscillating", "rate x100", range(2), {"train.learning_rate": 1.0}),
+]
+
+CODE_FAULTS: list[Case] = [*_GRADIENTS, *_UNITS, *_TARGETS, *_INPUTS, *_STEPS]
