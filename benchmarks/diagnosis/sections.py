@@ -25,7 +25,7 @@ from failmap.analysis.statistics import Interval
 #: Judged trainings of a half, by name of the tool.
 ByJudge = Mapping[str, Sequence[Judged]]
 
-#: Targets for the third set.
+#: Targets for the unseen set.
 LEAST_CAUSE, LEAST_IN_TWO, MOST_FALSE_ALARMS, LEAST_RISING = 0.88, 0.94, 0.03, 0.95
 
 
@@ -42,7 +42,7 @@ def headlines(halves: Mapping[Half, ByJudge]) -> str:
 
 
 def targets(by_judge: ByJudge) -> str:
-    """Return the targets for the third set, and whether they are met."""
+    """Return the targets for the unseen set, and whether they are met."""
     informed, blind = headline(by_judge[INFORMED]), headline(by_judge[BLIND])
     rising = [one for one in by_judge[INFORMED] if one.case.label == "too_slow"]
     slow = share(rising, lambda one: one.is_right(1))

@@ -79,13 +79,13 @@ def test_misses_of_both_modes(training: MakeTraining) -> None:
 
 
 def test_sections_of_the_unseen_set(half: list[Labelled]) -> None:
-    halves: dict[Half, list[Labelled]] = {"tuning": half, "third": half}
+    halves: dict[Half, list[Labelled]] = {"tuning": half, "fourth": half}
 
     assert "## Targets" not in as_body({"tuning": half})
     assert "## Targets" in as_body(halves)
-    assert "## Misses, third" not in as_body(halves)
+    assert "## Misses, fourth" not in as_body(halves)
     assert "## Misses, tuning" in as_body(halves)
-    assert "## Misses, third" in as_body(halves, show_misses=True)
+    assert "## Misses, fourth" in as_body(halves, show_misses=True)
 
 
 def test_scoring_the_tuning_half_does_not_read_the_unseen_one(
