@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from failmap.analysis.diagnosis.course import GAP, LEFT_RATIO, SMALL_GAP
 from failmap.analysis.diagnosis.diagnosis import Evidence, Limit, above, below
 from failmap.analysis.diagnosis.series import largest, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
@@ -13,11 +14,6 @@ LEAK_SHARE = 1e-6
 LARGE_SCALE = 5.0
 #: A feature with a smaller deviation than this is drowned by other features at first.
 SMALL_SPREAD = 1e-2
-#: Difference of the skills of training and validation from which on the training set counts as memorised.
-GAP = 0.3
-#: Near perfection the gap is small. There, validation must have this many times as much left to gain as
-#: training.
-SMALL_GAP, LEFT_RATIO = 0.02, 2.0
 #: Skill from which on training has learned anything, and by which validation is left behind in spite of it.
 LEARNT, LEFT_BEHIND = 0.2, 0.15
 #: Share of values outside the range of training, distance of the means in standard deviations, and ratio of
