@@ -88,7 +88,8 @@ def test_closed_terminal_ends_the_session_unless_nohup(before: str, reason: str,
         else:
             # The kernel sends the signal to the session that the terminal controls.
             os.close(ours)
-        assert process.wait(30) == 0
+        # Python itself exits with 120 if it cannot flush what it wrote to a terminal that is gone.
+        assert process.wait(30) in (0, 120)
     assert (tmp_path / "reason").read_text() == reason
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def make_lifecycle(config: RunConfig, folder: RunFolder, **retries: int) -> Tria
 
 def result(outcome: Outcome | None, reason: str = "", ended_by: FaultKind | None = None) -> dict[str, Any]:
     """Return the last result of a worker."""
-    summary = json.dumps(asdict(Summary(outcome, reason, score=0.5)))
+    summary = json.dumps(Summary(outcome, reason, score=0.5).to_dict())
     return {"update": None, "score": None, "fault": None, "ended_by": ended_by, "summary": summary}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,18 @@ class DataFiles:
         assert name in self.makers, f"{name} is no file in {self.folder}"
         return (self.folder / f"{name}.npz").as_posix()
 
+    def digest_of(self, name: str) -> str:
+        """Return a SHA-256 of a file's name and arrays.
+
+        The bytes of the file are no measure: headers of a zip differ between versions of Python.
+        """
+        digest = sha256(name.encode())
+        for key, values in sorted(self.makers[name]().items()):
+            digest.update(f"{key} {values.dtype.str} {values.shape}".encode() + values.tobytes())
+        return digest.hexdigest()
+
     def content_of(self, name: str) -> bytes:
-        """Return the bytes of a file, which are the same wherever it is made: it is not compressed."""
+        """Return the bytes of a file."""
         buffer = BytesIO()
         np.savez(buffer, **self.makers[name]())
         return buffer.getvalue()

@@ -39,7 +39,14 @@ def test_run_in_a_bucket_resumes_after_its_file_changed(
     inputs = np.random.RandomState(0).normal(size=(1200, 6, 2))
     np.savez(tmp_path / "my.npz", inputs=inputs, targets=inputs.sum((1, 2)) > 0)
     words = ["task=array_file", "task.path=my.npz", "model.depth=1", "model.hidden_size=4"]
-    told = run("search.run", *words, "train.max_updates=50", "budget.trials=1", "cluster.cpus=1")
+    told = run(
+        "search.run",
+        *words,
+        "train.max_updates=50",
+        "train.evaluate_every=25",
+        "budget.trials=1",
+        "cluster.cpus=1",
+    )
     assert "space=my_data, the default for task=array_file" in told
 
     np.savez(tmp_path / "my.npz", inputs=inputs + 1, targets=inputs.sum((1, 2)) > 0)
