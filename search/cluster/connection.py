@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,23 +25,14 @@ _OBJECT_STORE_BYTES = 128 * 2**20
 
 
 class _RayProcess(subprocess.Popen[bytes]):
-    """A process of a local Ray, which leaves the signals that end a search to the driver.
+    """A process of a local Ray, in a session of its own.
 
-    A terminal that closes, `kill` of a process group, systemd and Slurm signal Ray's processes as well. Ray
-    would be gone before any trial is saved. It still dies with the driver. The workers inherit the blocked
-    signals, and unblock SIGTERM (see `search.trial.process.PreemptionFlag`).
+    A terminal that closes, and `kill` of a process group, signal every process of the driver's session. Ray
+    would be gone before any trial is saved. It still ends and dies with the driver.
     """
 
-    def __init__(self, command: Sequence[str], preexec_fn: Callable[[], None], **options: Any) -> None:
-        def prepare() -> None:
-            preexec_fn()
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
-
-        super().__init__(command, preexec_fn=prepare, start_new_session=True, **options)
-
-    def terminate(self) -> None:
-        """Kill the process, as the death of the driver does: it holds nothing that is needed later."""
-        self.kill()
+    def __init__(self, command: Sequence[str], **options: Any) -> None:
+        super().__init__(command, start_new_session=True, **options)
 
 
 @contextmanager

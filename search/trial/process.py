@@ -100,8 +100,6 @@ class PreemptionFlag:
         self.is_set = False
         self._grace_seconds = grace_seconds
         signal.signal(signal.SIGTERM, self._set)
-        # A local Ray starts its workers with the signal blocked.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def _set(self, number: int, frame: FrameType | None) -> None:
         if not self.is_set:

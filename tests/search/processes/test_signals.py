@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from time import time
 
@@ -20,13 +19,9 @@ pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.xdist_group("ray")]
 Start = Callable[..., Driver]
 
 
-def signal_everybody(driver: Driver, number: int) -> None:
-    """Send a signal to the driver and to all processes that it has started, as systemd and Slurm do."""
-    process = psutil.Process(driver.process.pid)
-    for each in (*process.children(recursive=True), process):
-        # Some of Ray's processes are short-lived.
-        with suppress(psutil.NoSuchProcess):
-            each.send_signal(number)
+def signal_group(driver: Driver, number: int) -> None:
+    """Send a signal to the driver's process group, as `kill` and a closed terminal do."""
+    os.killpg(os.getpgid(driver.process.pid), number)
 
 
 def signal_twice(driver: Driver, number: int) -> None:
@@ -38,8 +33,8 @@ def signal_twice(driver: Driver, number: int) -> None:
 def test_every_signal_ends_the_search_cleanly(start: Start, tmp_path: Path) -> None:
     where, folder = (f"storage={tmp_path}", "run=told"), RunFolder(tmp_path / "told")
     ends: list[Callable[[Driver], None]] = [
-        lambda driver: signal_everybody(driver, signal.SIGTERM),
-        lambda driver: signal_everybody(driver, signal.SIGHUP),
+        lambda driver: signal_group(driver, signal.SIGTERM),
+        lambda driver: signal_group(driver, signal.SIGHUP),
         lambda driver: signal_twice(driver, signal.SIGINT),
     ]
     num_before = 0
