@@ -48,6 +48,8 @@ class Driver:
             cwd=cwd,
             # On the CPU, whatever the machine has: histories are compared with those of this process.
             env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": ""},
+            # A signal to its process group does not reach the tests.
+            process_group=0,
         )
         self.output = ""
         self._grown = threading.Condition()
