@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from failmap.analysis.diagnosis.course import GAP, LEFT_RATIO, SMALL_GAP
+from failmap.analysis.diagnosis.course import SMALL_GAP
 from failmap.analysis.diagnosis.diagnosis import Evidence, Limit, above, below
 from failmap.analysis.diagnosis.series import largest, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
@@ -201,12 +201,8 @@ def falls_behind(curves: TrainingCurves) -> Iterator[Evidence]:
 
 
 def _is_memorised(curves: TrainingCurves) -> bool:
-    """Return whether the gap is wide or, near perfection, validation has several times as much left to
-    gain."""
-    left_in_training, left = 1 - curves.end_train_skill, 1 - curves.end_validation_skill
-    gap = _gap(curves)
-    is_wide = gap > GAP or (gap > SMALL_GAP and left > LEFT_RATIO * left_in_training)
-    return curves.is_data_finite and curves.num_epochs > 2 and is_wide
+    """Return whether the training set is finite and was repeated; the course says that it is fitted."""
+    return curves.is_data_finite and curves.num_epochs > 2
 
 
 def _gap(curves: TrainingCurves) -> float:
