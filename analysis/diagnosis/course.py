@@ -25,21 +25,6 @@ CourseName = Literal[
 ]
 COURSES: tuple[CourseName, ...] = get_args(CourseName)
 
-#: The meaning of each course.
-COURSE_WORDS: dict[CourseName, str] = {
-    "left_finite": "a loss is no longer finite",
-    "too_short": "too few evaluations to see a course",
-    "on_the_way": "still learning when the budget ended",
-    "creeping": "improving, but too slowly to get there",
-    "jumped_late": "at one level for long, then a jump shortly before the end",
-    "fitted": "training is learned, validation is not",
-    "fell_back": "learned in part, and lost again",
-    "at_level": "stuck at a known level",
-    "worse_than_chance": "worse than guessing",
-    "at_chance": "at chance throughout",
-    "stalled": "stuck between chance and the goal",
-}
-
 #: Number of evaluations below which there is no course.
 MIN_EVALUATIONS = 4
 #: Multiple of the budget within which a training that is on its way reaches its goal at its present pace.
@@ -67,12 +52,10 @@ class Course(NamedTuple):
 
     Attributes:
         name: One of `COURSES`.
-        told: One sentence with its numbers.
         pace: How fast it improves at the end, and when it would reach its goal.
     """
 
     name: CourseName
-    told: str
     pace: Pace
 
 
@@ -80,19 +63,18 @@ def course(curves: TrainingCurves) -> Course:
     """Return the course of a training.
 
     Only losses, scores and epochs are read, with the levels of chance, goal and known partial solutions: no
-    gradients, states or settings. The first of these that holds is the course: a loss left the finite;
-    there are fewer than MIN_EVALUATIONS; training is fitted, and validation, which is left behind, does not
-    improve or has nothing left to learn from;
-    validation improves at a pace that reaches the goal within REACHABLE budgets, jumped lately, or creeps; it
-    fell back from its best level; it is worse than guessing, at chance, at a known level, or else stalled.
+    gradients, states or settings. The first of these that holds is the course: a loss left the finite; there
+    are fewer than MIN_EVALUATIONS; training is fitted, and validation, which is left behind, does not improve
+    or has nothing left to learn from; validation improves at a pace that reaches the goal within REACHABLE
+    budgets, jumped lately, or creeps; it fell back from its best level; it is worse than guessing, at chance,
+    at a known level, or else stalled.
     """
     speed = pace(curves)
     if not _is_finite(curves):
-        return Course("left_finite", COURSE_WORDS["left_finite"], speed)
+        return Course("left_finite", speed)
     if len(curves.history) < MIN_EVALUATIONS:
-        return Course("too_short", f"{len(curves.history)} evaluations", speed)
-    name = _name(curves, speed)
-    return Course(name, _sentence(name, curves, speed), speed)
+        return Course("too_short", speed)
+    return Course(_name(curves, speed), speed)
 
 
 def _name(curves: TrainingCurves, speed: Pace) -> CourseName:
@@ -201,28 +183,3 @@ def _running_median(values: Curve) -> Curve:
         return values
     medians: Curve = np.sort(np.stack([values[:-2], values[1:-1], values[2:]]), axis=0)[1]
     return medians
-
-
-def _sentence(name: CourseName, curves: TrainingCurves, speed: Pace) -> str:
-    """Return one sentence about the course."""
-    skill, training = curves.end_validation_skill, curves.end_train_skill
-    at = f"validation came {skill:.0%} of the way from chance"
-    match name:
-        case "on_the_way":
-            return f"{COURSE_WORDS[name]}: at this pace it needs about {speed.updates_needed:,} updates"
-        case "creeping":
-            return f"{at}, and gains {speed.gain:.0%} of the rest in a fifth of the training"
-        case "fitted":
-            return f"training came {training:.0%} of the way from chance, validation {skill:.0%}"
-        case "fell_back":
-            best = largest(_running_median(known(curves.validation_skill)))
-            return f"{at} at the end, and {best:.0%} at best"
-        case "at_level":
-            stay = level_of(curves)
-            assert stay is not None, "the course is at a level"
-            metric = curves.summary.metric.replace("_", " ")
-            return f"{metric} {stay.late:.3g}, where one that {stay.name} has {stay.level:.3g}"
-        case "worse_than_chance":
-            return f"the validation loss is {-skill:.0%} of chance above it"
-        case _:
-            return f"{COURSE_WORDS[name]}: {at}"

@@ -116,11 +116,9 @@ class TrainingCurves:
         return self.updates[-1] * number(self.setting("train.batch_size", 0)) / self.num_epochs
 
     @cached_property
-    def first_epochs(self) -> slice:
-        """Return the evaluations of the first EARLY_EPOCHS; all if every batch is new."""
-        if not self.is_data_finite:
-            return slice(None)
-        return slice(0, int((self.signal_curve("epoch") <= EARLY_EPOCHS).sum()))
+    def num_early(self) -> int | None:
+        """Return the number of evaluations in the first EARLY_EPOCHS; None if every batch is new."""
+        return int((self.signal_curve("epoch") <= EARLY_EPOCHS).sum()) if self.is_data_finite else None
 
     @cached_property
     def fresh(self) -> slice:

@@ -41,7 +41,7 @@ def labels_contradict(curves: TrainingCurves) -> Iterator[Evidence]:
     Its mean over all probes is below -0.2, and PRESENT standard deviations below zero. Of a finite training
     set only the first epochs count: what is left of labels that are memorised says nothing about others.
     """
-    agreement = _signal(curves, "label_agreement", curves.first_epochs.stop)
+    agreement = _signal(curves, "label_agreement", curves.num_early)
     is_followed = curves.trained_away_from_chance or _signal(curves, "label_signal").is_present
     if is_followed and agreement.cosine < TURNED and agreement.deviations < -PRESENT:
         told = (
@@ -59,7 +59,7 @@ def training_labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:
     PRESENT standard errors above zero, and the validation loss as a skill: if it came a fifth of the way, the
     training labels taught it.
     """
-    early = curves.first_epochs.stop
+    early = curves.num_early
     training = _signal(curves, "label_signal", early)
     validation = _signal(curves, "label_signal_validation", early)
     is_nothing = training.deviations < ABSENT or training.cosine < NEGLIGIBLE
