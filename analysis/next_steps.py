@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from failmap.analysis.failure_map import FailureMap
+from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import Run
 from failmap.run_folder.command_lines import command_line, parse_command_line, program
 from failmap.run_folder.provenance import parse_provenance
@@ -69,15 +69,12 @@ def rescue_command(run: Run, failure_map: FailureMap) -> str | None:
 
 
 def _longer(run: Run, failure_map: FailureMap) -> Iterator[Step]:
-    """Yield the same map with more updates, if cells were still learning when their budget ended."""
+    """Yield the same map with more updates, if trials of undecided or failing cells were still learning."""
     arguments = _original_arguments(run)
-    needed = [
-        evidence.values["updates_needed"]
-        for cell in failure_map.cells.values()
-        if cell.shown_cause is not None
-        for evidence in cell.shown_cause.evidence
-        if "updates_needed" in evidence.values
+    by_cell = [
+        _updates_needed(run, cell) for cell in failure_map.cells.values() if cell.shown_cause is not None
     ]
+    needed = [updates for updates in by_cell if updates]
     if arguments is None or not needed:
         return
     updates = max(one.summary.updates for one in run.records if one.summary and one.outcome == "failed")
@@ -85,8 +82,15 @@ def _longer(run: Run, failure_map: FailureMap) -> Iterator[Step]:
     factor = min(MAX_FACTOR, max(2, math.ceil(max(needed) / updates)))
     kept = [one for one in arguments if one.partition("=")[0] not in ("run", "plan", "train.max_updates")]
     cells = quantity(len(needed), "cell")
-    purpose = f"More updates, since {cells} ended while still learning; the same map anew:"
+    purpose = f"More updates, since trials of {cells} were still learning when they ended; the same map anew:"
     yield purpose, command_line("run", *kept, f"train.max_updates={factor * updates}")
+
+
+def _updates_needed(run: Run, cell: MapCell) -> float:
+    """Return the most updates that a failed trial of a cell needs at its pace, or 0 if none was rising."""
+    diagnoses = [run.explanations[number].diagnosis for number in cell.numbers]
+    evidence = [found for one in diagnoses if one is not None for found in one.verdict.evidence]
+    return max((found.values.get("updates_needed", 0.0) for found in evidence), default=0.0)
 
 
 def _preflight(run: Run, failure_map: FailureMap) -> Iterator[Step]:

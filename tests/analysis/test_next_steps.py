@@ -91,7 +91,9 @@ def test_parity_is_proposed_after_adding(make_run: Any) -> None:
 def test_more_updates_are_proposed_where_trials_were_still_learning(make_run: Any) -> None:
     run = make_run(lengths=(5,), depths=(1,))
     typed(run, "run=first", "space=lstm_depth", "train.max_updates=1500")
-    for _ in range(4):
+    for _ in range(2):  # Half of the cell's trials never moved.
+        run.trial("failed", 5, 1, history=[])
+    for _ in range(2):
         # The loss falls by a factor of 0.95 an evaluation: the goal of a twentieth needs 59 of them.
         falling = [
             Evaluation(50 * index, 0.1, loss, loss, loss, 1 - 0.95**index)
