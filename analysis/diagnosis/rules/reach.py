@@ -46,21 +46,20 @@ def gradient_fades_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     most = max(began, median, final)
     if most < REACHED_SHARE:
         limit = below("gradient_share_at_first", most, REACHED_SHARE)
-        when = f"throughout, and {final:.1g} at update {final_update}"
     elif began < BEGAN_SHARE and median < STILL_SHARE:
         limit = below("gradient_share_at_first", began, BEGAN_SHARE)
-        when = (
-            f"at update {began_update}, {median:.1g} in the median and {final:.1g} at update {final_update}"
-        )
     else:
         return
-    told = f"of the gradient at the last step {limit.value:.1g} is left at step 1 {when}"
+    told = (
+        f"of the gradient at the last step, step 1 has {began:.1g} at update {began_update}, {median:.1g} in "
+        f"the median, {final:.1g} at update {final_update}"
+    )
     values = {"gradient_share_at_first": limit.value}
     reach = known(curves.signal_curve("gradient_reach_steps"))
     if reach.size:
-        typical = middle(reach)
-        told += f"; a thousandth is left {typical:.0f} of {curves.num_steps} steps back in the median"
-        values["gradient_reach_steps"] = typical
+        steps_back = middle(reach)
+        told += f"; a thousandth is left {steps_back:.0f} of {curves.num_steps} steps back in the median"
+        values["gradient_reach_steps"] = steps_back
     yield Evidence(told, values, None, final_update, (limit,))
     yield from _short_memory(curves)
 
