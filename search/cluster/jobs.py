@@ -145,6 +145,21 @@ class Jobs:
             sleep(_POLL_SECONDS)
         return None
 
+    def describe_last(self, stem: str) -> str:
+        """Return id and state of the last job of a stem, and the last line of the log of one that failed."""
+        attempts = self._attempts(stem)
+        if not attempts:
+            return f"no job of this run on {self._address}"
+        number = max(attempts)
+        submission_id, details = f"{stem}.{number}", attempts[number]
+        description = f"job {submission_id}: {details.status.lower()}"
+        if details.status != JobStatus.FAILED:
+            return description
+        with self._user_errors():
+            log = self._client.get_job_logs(submission_id).strip()
+        lines = log.splitlines() or [details.message or "without a message"]
+        return f"{description}: {lines[-1]}"
+
     async def _show_log(self, submission_id: str, show: Callable[[str], None], num_before: int) -> int:
         """Show the log after the first `num_before` characters, and return its length."""
         num_seen = 0

@@ -4,21 +4,25 @@ import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import check_location, parse_location, store_of
 from failmap.search.commands.help import RUN, HelpPage, Section, meaning
-from failmap.search.config import RunConfig
+from failmap.search.config import Cluster, RunConfig
 from failmap.search.loading import from_yaml, unresumable_differences
 from failmap.search.loading.cli_args import Argument, boolean, parse_arguments
 from failmap.search.loading.validation import check_fields
 from failmap.search.remote import job_arguments, read_remote_request
 
+if TYPE_CHECKING:
+    from failmap.search.cluster.jobs import Jobs
+
 #: Keys of `submit` that are about the job, not about the run.
 _OWN_KEYS = ("follow",)
+_DASHBOARD = "the dashboard of its head node, as in cluster.address=http://HOST:8265"
 _STORAGE = ("storage", "storage that every node sees: s3://BUCKET/FOLDER or /FOLDER (required)")
 
 
@@ -37,11 +41,10 @@ def submit(arguments: Sequence[str]) -> int:
     read = parse_arguments(arguments, problems)
     is_followed = boolean(read.get("follow"), problems, default=True)
     address = read.get("cluster.address")
-    example = "the dashboard of its head node, as in cluster.address=http://HOST:8265"
     if address is None:
-        problems.append(f"cluster.address: is missing: {example}")
-    elif not str(address.value).startswith(("http://", "https://")):
-        problems.append(f"{address}: must be {example}")
+        problems.append(f"cluster.address: is missing: {_DASHBOARD}")
+    else:
+        problems += _address_problems(str(address.value))
     request = read_remote_request(arguments, read, _OWN_KEYS, problems)
     config = request.config
     # Not imported above: rich, and below Ray, delay the message about a typo.
@@ -53,15 +56,10 @@ def submit(arguments: Sequence[str]) -> int:
     for note in request.notes:
         console.print(Text(note), soft_wrap=True)
     _require_same_run(config)
-    if find_spec("aiohttp") is None:
-        raise UserError("submit needs Ray's Jobs client: pip install -e '.[cluster]'")
-    from failmap.search.cluster.environment import prepare_jobs_client
-
-    prepare_jobs_client(config.cluster)
+    jobs = _jobs(config.cluster)
     from failmap.search.cluster.job_package import megabytes, ship
-    from failmap.search.cluster.jobs import Jobs, job_stem
+    from failmap.search.cluster.jobs import job_stem
 
-    jobs = Jobs(config.cluster)
     with tempfile.TemporaryDirectory(prefix="failmap-submit-") as name:
         folder = Path(name)
         shipped = ship(job_arguments(arguments, _OWN_KEYS), folder)
@@ -103,6 +101,44 @@ def _require_same_run(config: RunConfig) -> None:
             "These keys differ:",
             *changed,
         )
+
+
+def describe_job(run: str, storage: str, address: str) -> str:
+    """Return a line on the last job of a run, which may have failed before the run's folder existed.
+
+    Args:
+        run: Its name.
+        storage: As it was submitted with.
+        address: The dashboard of the cluster's head node.
+
+    Raises:
+        UserError: The address is not a dashboard's, it does not answer, or its token is missing.
+    """
+    if problems := _address_problems(address):
+        raise UserError(*problems)
+    jobs = _jobs(Cluster(address=address))
+    from failmap.search.cluster.jobs import job_stem
+
+    return jobs.describe_last(job_stem(run, storage))
+
+
+def _address_problems(address: str) -> list[str]:
+    if address.startswith(("http://", "https://")):
+        return []
+    return [f"cluster.address={address}: must be {_DASHBOARD}"]
+
+
+def _jobs(cluster: Cluster) -> "Jobs":
+    """Return the jobs of a cluster. Raises UserError without Ray's Jobs client, or without an answer."""
+    if find_spec("aiohttp") is None:
+        raise UserError("Ray's Jobs client is not installed: pip install -e '.[cluster]'")
+    from failmap.search.cluster.environment import prepare_jobs_client
+
+    prepare_jobs_client(cluster)
+    # Ray reads its environment when it is imported.
+    from failmap.search.cluster.jobs import Jobs
+
+    return Jobs(cluster)
 
 
 def submit_help() -> HelpPage:

@@ -25,8 +25,11 @@ def status(arguments: Sequence[str], as_json: bool = False) -> int:
     States: running on HOST; died: its driver is gone without having ended it; stopped: by Ctrl-C, SIGTERM or
     the command stop; all decided: every cell that the budget reaches learns or fails; budget spent: its time
     is over, or nothing is left to try. A run that is not running can be continued with the command resume.
+
+    With cluster.address, the run's last job comes first: one that failed before its run began left no folder.
     """
-    settings = read_run_arguments(arguments, needs_run=False)
+    asks_cluster = any(argument.startswith("cluster.address=") for argument in arguments)
+    settings = read_run_arguments(arguments, ["cluster.address"], needs_run=asks_cluster)
     # Not imported above: rich and Optuna delay the message about a typo.
     from rich.text import Text
 
@@ -35,6 +38,12 @@ def status(arguments: Sequence[str], as_json: bool = False) -> int:
     from failmap.search.terminal.run_list import detail_lines, faults_lines, show_run_list
     from failmap.search.terminal.view import SafeConsole
 
+    console = SafeConsole()
+    if asks_cluster and not as_json:
+        from failmap.search.commands.clusters import describe_job
+
+        line = describe_job(settings["run"], settings["storage"], settings["cluster.address"])
+        console.print(Text(line), soft_wrap=True)
     if "run" in settings:
         folders = [locate([f"{key}={settings[key]}" for key in ("run", "storage")])[0]]
     else:
@@ -44,7 +53,6 @@ def status(arguments: Sequence[str], as_json: bool = False) -> int:
         folders = [RunFolder(storage / name) for name in store.list_folders(storage)]
         folders = [folder for folder in folders if store.exists(folder.config)]
     runs = [read_run_status(folder, time()) for folder in folders]
-    console = SafeConsole()
     if as_json:
         print(status_json(runs))
     elif "run" in settings:
@@ -65,7 +73,12 @@ def status_help() -> HelpPage:
         ("run=lstm_depth", "one run: its map, outcomes and faults"),
         ("storage=s3://my-bucket/runs --json", "all runs of a bucket, as JSON"),
     ]
-    keys = [("run", "name of the run; without it, all runs"), STORAGE, JSON]
+    keys = [
+        ("run", "name of the run; without it, all runs"),
+        STORAGE,
+        ("cluster.address", "the dashboard http://HOST:8265 that the run was submitted to"),
+        JSON,
+    ]
     return HelpPage(status, "[run=NAME] [storage=FOLDER] [--json]", examples, [Section("Arguments:", keys)])
 
 

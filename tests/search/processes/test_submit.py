@@ -136,6 +136,20 @@ def test_job_lifecycle(head: Head, start: Start, tmp_path: Path, monkeypatch: py
     assert code["revision"] == describe_code(ROOT)["revision"], "the job's folder has no git, and knows it"
     assert head.token not in folder.provenance.read_text() + last.output + follower.output
 
+    here = (f"storage={tmp_path}", f"cluster.address={head.address}")
+    ended = start("search.status", "run=job", *here)
+    assert ended.end() == 0, ended.output
+    assert re.search(r"job failmap-job-\w+\.2: succeeded", ended.output)
+
+    # Storage that the job cannot write to: it ends before its run's folder exists.
+    unwritable = ("run=early", "storage=/proc/runs", f"cluster.address={head.address}")
+    early = start("search.submit", *begun[2:-1], *unwritable)
+    assert early.end() != 0, early.output
+    assert "submitted as" in early.output
+    failed = start("search.status", *unwritable)
+    assert failed.end() == 2
+    assert re.search(r"job failmap-early-\w+\.1: failed: .*/proc/runs", failed.output), failed.output
+
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
