@@ -25,6 +25,14 @@ Cause = Literal[
     "too_little_data",
     "distribution_shift",
     "too_small",
+    "axes_mixed",
+    "padding",
+    "window_too_short",
+    "imbalanced",
+    "training_loop",
+    "state_carried",
+    "wrong_mode",
+    "teacher_forcing",
     "too_slow",
     "unknown",
 ]
@@ -54,6 +62,16 @@ CAUSE_WORDS: dict[str, str] = {
     "too_little_data": "the training set is memorised, but validation never left chance",
     "distribution_shift": "validation lies outside of what training shows",
     "too_small": "the network is too small for the task: the loss stalls above its minimum",
+    "axes_mixed": "axes stand in each other's place, or shapes broadcast against each other",
+    "padding": "what is read is padding: the signal lies before it, or is masked away",
+    "window_too_short": "the window is shorter than the lag that matters",
+    "imbalanced": "one class is so frequent that predicting nothing else is nearly the best",
+    "training_loop": "the loop makes other updates than meant: gradients are not zeroed, zeroed too early, "
+    "or not applied",
+    "state_carried": "the hidden state of other sequences is carried on",
+    "wrong_mode": "training or validation runs in the other one's mode, with or without dropout and batch "
+    "norm",
+    "teacher_forcing": "learned with the true outputs as inputs; its own outputs lead it astray",
     "too_slow": "still improving at the end of the update budget",
     "unknown": "no rule applies",
 }
@@ -70,6 +88,19 @@ WHERE_TO_LOOK: dict[str, str] = {
     "validation; collect training data that cover validation's, or forecast changes instead of levels",
     "overfit": "collect more training data",
     "too_little_data": "collect more training data",
+    "axes_mixed": "compare the shapes of inputs, outputs and targets: batch_first, a missing squeeze(-1), a "
+    "view where a transpose is meant",
+    "padding": "pass lengths by pack_padded_sequence, read the last step of each sequence, or pad at the "
+    "start",
+    "window_too_short": "make the window longer than the lag that the targets depend on",
+    "imbalanced": "weight the classes in the loss, draw them equally often, and measure balanced accuracy "
+    "or F1",
+    "training_loop": "each update needs zero_grad, backward and step in this order, once each",
+    "state_carried": "start each batch from a zero state, or carry it only between parts of the same "
+    "sequences, detached",
+    "wrong_mode": "call model.train() before training and model.eval() before validation",
+    "teacher_forcing": "feed the network its own outputs in a growing share of the steps (Bengio et al. "
+    "2015), or validate as it is trained",
 }
 
 FixName = Literal[
@@ -178,6 +209,14 @@ REMEDIES: dict[str, tuple[FixName, ...]] = {
     "too_little_data": ("more_data", "regularised", "narrower", "less_dropout"),
     "distribution_shift": ("last_value_added", "differences", "more_data", "regularised"),
     "too_small": ("wider", "more_updates"),
+    "axes_mixed": (),
+    "padding": (),
+    "window_too_short": (),
+    "imbalanced": (),
+    "training_loop": (),
+    "state_carried": (),
+    "wrong_mode": (),
+    "teacher_forcing": (),
     "too_slow": ("more_updates", "higher_rate", "adam", "less_dropout"),
     "unknown": (
         "more_updates",

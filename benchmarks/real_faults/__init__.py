@@ -1,0 +1,1 @@
+"""Public reports of networks that did not learn, rebuilt as small PyTorch scripts with repaired twins."""

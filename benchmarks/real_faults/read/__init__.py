@@ -1,0 +1,1 @@
+"""The half of the cases that rules may be tuned on."""

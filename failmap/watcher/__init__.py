@@ -1,0 +1,1 @@
+"""Watching of trainings that Failmap did not start; the function is `failmap.watch`."""
