@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from failmap.analysis.diagnosis import Diagnosis
+from failmap.analysis.diagnosis import Diagnosis, diagnose
 from failmap.analysis.failure_map import FailureMap, build_map
 from failmap.analysis.load import Run, find_run
 from failmap.analysis.load import load_run as _load_run
+from failmap.run_folder.storage import parse_location
 from failmap.search.commands.table import COMMANDS
 
 
@@ -41,10 +42,23 @@ def failure_map(run: Run) -> FailureMap:
     return build_map(run)
 
 
-def verdict(run: Run, number: int) -> Diagnosis | None:
-    """Return why a trial of a run ended as it did; None if it neither learned nor failed.
+def verdict(run: Run | str | Path, number: int = 0) -> Diagnosis | None:
+    """Return why a trial ended as it did; None if it neither learned nor failed.
+
+    Args:
+        run: A run, or the path of its folder, such as that of a watched training.
+        number: The trial's; a watched training is trial 0.
 
     Raises:
+        UserError: The path is not a run's folder, or one of its files is corrupt.
         KeyError: The run has no trial of this number.
     """
+    if isinstance(run, str | Path):
+        folder = parse_location(str(run))
+        run = _load_run(find_run(folder.name, str(folder.parent)))
+    record = next((one for one in run.records if one.number == number), None)
+    if record is None:
+        raise KeyError(number)
+    if record.purpose == "watched":
+        return diagnose(record, run.history(number))
     return run.explanations[number].diagnosis

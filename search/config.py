@@ -124,3 +124,4 @@ class RunConfig(Config):
         default=None, description="2/5: every fifth cell only, from the second; none: all"
     )
     test: bool = Field(default=False, description="look at the test set once, at each trial's end")
+    watched: bool = Field(default=False, description="a loop that failmap.watch saw, not a search")

@@ -6,6 +6,7 @@ the user's settings of terminals, languages, clocks and clusters.
 
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +46,10 @@ _PREFERENCES = (
     "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE",
     "LANGUAGE",
 )  # fmt: skip
+
+# A shell lets background programs ignore Ctrl-C, which their children inherit; tests send it to theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines may be slow or busy.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -24,16 +24,17 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
             without its criterion, and the cause `none` means that nothing looks wrong.
         history: Every evaluation, possibly none.
         blind: Judge a finished trial in the same way: without its outcome and criterion, but with the chance
-            level, the floor of the loss and the configuration.
+            level, the floor of the loss and the configuration. Watched trainings are always judged so.
     """
     outcome = record.summary.outcome if record.summary else None
-    if outcome in ("censored", "errored"):
+    is_watched = record.purpose == "watched"
+    if outcome == "errored" or (outcome == "censored" and not is_watched):
         return None
-    is_blind = blind or outcome is None
+    is_blind = blind or outcome is None or is_watched
     curves = TrainingCurves(record, history, is_blind=is_blind, is_running=outcome is None)
     with np.errstate(over="ignore", invalid="ignore"):  # Losses that explode may overflow.
         name = course(curves).name
-    if outcome == "learned" and not blind:
+    if outcome == "learned" and not is_blind:
         # A trial that learned may have learned by a leak, which is reported beside the verdict.
         leaks = _suspicions(
             curves, name, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"]

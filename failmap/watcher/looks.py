@@ -1,0 +1,45 @@
+"""Which steps of a loop are looked at: the first ones, and later ones by growing distances and by cost."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+#: The first steps are all looked at, some of which observers compare with each other.
+NUM_FIRST = 4
+#: Ratio of the updates of two later looks.
+_GROWTH = 1.25
+#: Seconds that looks may cost in any case, and as a share of the time since the start.
+_FREE_SECONDS, _SHARE = 0.4, 0.01
+
+
+class Looks:
+    """The schedule of looks.
+
+    A look is due if the update has grown by a quarter since the last one, unless looks would then cost more
+    than 0.4 s and a hundredth of all time.
+    """
+
+    def __init__(self) -> None:
+        self._started = perf_counter()
+        self._spent = 0.0
+        self._next = 1
+
+    def is_due(self, update: int) -> bool:
+        """Return whether an update is to be looked at."""
+        if update < self._next:
+            return False
+        allowed = _FREE_SECONDS + _SHARE * (perf_counter() - self._started)
+        return update <= NUM_FIRST or self._spent <= allowed
+
+    def done(self, update: int) -> None:
+        """Set the next look after one."""
+        self._next = update + 1 if update < NUM_FIRST else max(update + 1, round(update * _GROWTH))
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count the time of a block as spent on looks."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self._spent += perf_counter() - started

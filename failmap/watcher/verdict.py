@@ -1,0 +1,88 @@
+"""The verdict on a watched training, for people and for programs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from failmap.analysis.diagnosis import (
+    CAUSE_WORDS,
+    FIX_WORDS,
+    REMEDIES,
+    WHERE_TO_LOOK,
+    Cause,
+    Diagnosis,
+    Evidence,
+    Suspicion,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is wrong with a training, or that nothing is.
+
+    Attributes:
+        cause: A cause of docs/diagnosis.md; 'none' if nothing looks wrong.
+        confidence: Share of such verdicts that are right, 0 to 1.
+        evidence: What was observed, the most important first.
+        runners_up: Other suspicions, the most likely first.
+        fixes: What to try or where to look, the most promising first.
+        score: Skill at the end: 0 at chance, 1 perfect.
+        chance: Where the level of chance comes from.
+        not_judged: What could not be judged, and why.
+        notes: What was noticed besides.
+        folder: The run folder, for `failmap report`; None if nothing was written.
+    """
+
+    cause: Cause
+    confidence: float
+    evidence: tuple[Evidence, ...]
+    runners_up: tuple[Suspicion, ...]
+    fixes: tuple[str, ...]
+    score: float
+    chance: str
+    not_judged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    folder: Any = None
+
+    @property
+    def is_healthy(self) -> bool:
+        """Return whether nothing looks wrong."""
+        return self.cause == "none"
+
+    def __str__(self) -> str:
+        words = CAUSE_WORDS[self.cause]
+        lines = [f"failmap: {self.cause} (confidence {self.confidence:.0%}): {words}"]
+        lines += [f"  {one.told}" for one in self.evidence]
+        lines += [f"  or {one.cause} ({one.confidence:.0%})" for one in self.runners_up[:2]]
+        if self.fixes:
+            lines.append(f"  try: {'; '.join(self.fixes[:4])}")
+        lines += [f"  note: {note}" for note in self.notes]
+        lines.append(f"  score {self.score:.3g}; {self.chance}")
+        if self.not_judged:
+            lines.append(f"  not judged: {'; '.join(self.not_judged)}")
+        return "\n".join(lines)
+
+
+def verdict_of(
+    diagnosis: Diagnosis,
+    *,
+    score: float,
+    chance: str,
+    not_judged: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+    folder: Any = None,
+) -> Verdict:
+    """Return a verdict with the fixes against its cause."""
+    cause = diagnosis.cause
+    look = (WHERE_TO_LOOK[cause],) if cause in WHERE_TO_LOOK else ()
+    return Verdict(
+        cause=cause,
+        confidence=diagnosis.confidence,
+        evidence=diagnosis.verdict.evidence,
+        runners_up=diagnosis.runners_up,
+        fixes=(*look, *(FIX_WORDS[name] for name in REMEDIES[cause])),
+        score=score,
+        chance=chance,
+        not_judged=not_judged,
+        notes=notes,
+        folder=folder,
+    )
