@@ -12,13 +12,13 @@ from benchmarks.real_faults.case import Case, Watch
 
 CASE = Case(
     source="PyTorch forum topic 1745",
-    fault="the forget gate starts half closed for a lag of 40 steps",
+    fault="the forget gate starts half closed for a lag of 30 steps",
     fix="both biases of the forget gate filled with 1",
     causes=("vanishing_in_time",),
     solved=0.8,
 )
 
-LAG, SYMBOLS = 40, 4
+LAG, SYMBOLS = 30, 4
 
 
 class Recall(nn.Module):
@@ -56,7 +56,7 @@ def train(watch: Watch, repaired: bool) -> float:
     watching = watch(model, optimizer, loss_fn)
     test_steps, test_first = make_batch(500)
     accuracy = 0.0
-    for iteration in range(1, 701):
+    for iteration in range(1, 1001):
         steps, first = make_batch(32)
         scores = model(steps)
         loss = loss_fn(scores, first)

@@ -2,7 +2,8 @@
 
 Sequences of n zeros and then ones; the target is the share of ones. The zeros are masked, so the network
 counts what is left. Ten units, a ReLU behind the last layer, Adam, 50 epochs of 45 sequences in batches of
-32: a hundred updates. The answer: batches of one, 45 times as many updates. Here: 60 steps instead of 2000.
+32: a hundred updates. The answer: batches of one, more than twenty times as many updates. Here: 130 steps
+instead of 2000.
 """
 
 import torch
@@ -17,10 +18,10 @@ CASE = Case(
     fault="a hundred updates at a small rate",
     fix="batches of one sequence",
     causes=("too_slow",),
-    solved=0.8,
+    solved=0.7,
 )
 
-STEPS = 60
+STEPS = 130
 
 
 class ShareOfOnes(nn.Module):
