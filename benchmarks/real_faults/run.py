@@ -26,7 +26,9 @@ RUN = "case"
 def modules_of(half: str) -> dict[str, str]:
     """Return the module of each case of a half, by the case's name."""
     package = importlib.import_module(f"benchmarks.real_faults.{half}")
-    return {found.name: f"{package.__name__}.{found.name}" for found in pkgutil.iter_modules(package.__path__)}
+    return {
+        found.name: f"{package.__name__}.{found.name}" for found in pkgutil.iter_modules(package.__path__)
+    }
 
 
 def case_of(module: str) -> Case:
