@@ -1,6 +1,7 @@
 """Classes 0 to 5 of a text by an LSTM; the output was 1 for every input.
 
-The head had one unit with a softmax, which is 1 whatever the unit computes. The answer: as many units as classes.
+The head had one unit with a softmax, which is 1 whatever the unit computes.
+The answer: as many units as classes.
 Here the texts are 12 words, and the class is that of the most frequent word.
 """
 

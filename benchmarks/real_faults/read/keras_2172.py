@@ -1,6 +1,7 @@
 """Three classes of a text by an LSTM of word vectors; the loss fell below -8.
 
-One sigmoid unit with binary cross-entropy was trained on the class numbers 0, 1 and 2: with the target 2 the loss
+One sigmoid unit with binary cross-entropy was trained on the class numbers 0, 1 and 2: with the target 2
+the loss
 has no minimum. The answer: one unit for each class. Here the vectors are 8 wide and the texts 10 long.
 """
 

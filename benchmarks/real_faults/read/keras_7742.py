@@ -1,6 +1,7 @@
 """A series with a spike every 200 steps or so: the LSTM learned to repeat the last value.
 
-No window held two spikes, so none showed when the next one is due. The report has no answer; the repair here is a
+No window held two spikes, so none showed when the next one is due. The report has no answer; the repair
+here is a
 window that is longer than the gap. Here the gap is 20 steps, and a window has 8 or 24.
 """
 

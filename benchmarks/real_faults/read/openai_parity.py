@@ -1,6 +1,7 @@
 """Parity of 50 random bits by an LSTM: with a label at the end, it stays at chance.
 
-OpenAI's second list of requests for research asks what makes it learn. Here the repair is a label at every step,
+OpenAI's second list of requests for research asks what makes it learn. Here the repair is a label at every
+step,
 and a length of 16.
 """
 

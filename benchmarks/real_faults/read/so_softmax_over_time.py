@@ -1,6 +1,7 @@
 """A tagger ported from Keras: its loss stayed at 2.79, and fell to 0.02 without the softmax.
 
-A bidirectional LSTM ended with a softmax over axis 1 of (batch, time, labels), the time, before cross-entropy.
+A bidirectional LSTM ended with a softmax over axis 1 of (batch, time, labels), the time, before
+cross-entropy.
 The fix: return the scores. Here are 40 labels, and 12 steps of words that carry them.
 """
 
@@ -14,6 +15,7 @@ CASE = Case(
     fault="softmax over time, before cross-entropy",
     fix="no softmax",
     causes=("unreachable_output", "axes_mixed"),
+    solved=0.9,
 )
 
 
@@ -47,7 +49,7 @@ def train(watch: Watch, repaired: bool) -> float:
     loss_fn = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     watching = watch(model, optimizer, loss_fn)
-    for step in range(300):
+    for step in range(100):
         inputs, targets = draw(64)
         optimizer.zero_grad()
         outputs = model(inputs)
