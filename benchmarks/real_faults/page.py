@@ -14,7 +14,7 @@ def as_body(outcomes: Sequence[Outcome]) -> str:
     columns = ("source", "fault", "first", "second", "evidence", "right", "twin", "seconds")
     rates = [(name, counted_twice(rate)) for name, rate in sums(outcomes).items()]
     parts = [
-        "Intervals of 95 %: [Wilson's] and {a bootstrap over whole families, cases with the same first cause}.",
+        "Intervals of 95 %: [Wilson's] and {a bootstrap over families, cases with the same first cause}.",
         table(("what", "cases"), rates),
         "## Cases",
         table(columns, [_row(one) for one in outcomes]),

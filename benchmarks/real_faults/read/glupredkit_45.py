@@ -1,7 +1,7 @@
 """Forecasts of glucose by an LSTM: a bare squeeze in the forward pass made shapes broadcast.
 
-The outputs lost their last axis, the targets kept it, and the mean squared error compared each output with each
-target. The fix: keep the axis. Here the target is the mean of 12 steps.
+The outputs lost their last axis, the targets kept it, and the mean squared error compared each output with
+each target. The fix: keep the axis. Here the target is the mean of 12 steps.
 """
 
 import torch

@@ -49,7 +49,7 @@ def train(watch: Watch, repaired: bool) -> float:
     loss_fn = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     watching = watch(model, optimizer, loss_fn)
-    for step in range(100):
+    for step in range(60):
         inputs, targets = draw(64)
         optimizer.zero_grad()
         outputs = model(inputs)
