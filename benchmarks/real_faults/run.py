@@ -54,7 +54,7 @@ def train_here(module: str, repaired: bool, storage: str) -> dict[str, float]:
 def _watch(storage: str) -> Watch:
     import failmap
 
-    watch: Watch = functools.partial(failmap.watch, storage=storage, name=RUN)  # type: ignore[attr-defined]
+    watch: Watch = functools.partial(failmap.watch, storage=storage, name=RUN)
     return watch
 
 
@@ -84,7 +84,7 @@ def _trained(module: str, repaired: bool) -> Verdict:
 def _verdict(folder: Path, score: float, seconds: float) -> Verdict:
     import failmap
 
-    diagnosis = failmap.verdict(str(folder))  # type: ignore[attr-defined]
+    diagnosis = failmap.verdict(str(folder))
     causes = () if diagnosis.is_healthy else (diagnosis.cause, *(one.cause for one in diagnosis.runners_up))
     evidence = "; ".join(one.told for one in diagnosis.verdict.evidence)
     return Verdict(tuple(cause for cause in causes if cause != "none"), evidence, score, seconds)

@@ -1,6 +1,7 @@
 """An LSTM cell with ReLU in place of tanh: the loss becomes NaN; with tanh it does not.
 
-Here the cell is written by hand; the target is the sum of the last 10 of 40 steps, and the loss jumps up to 1e14.
+Here the cell is written by hand; the target is the sum of the last 10 of 40 steps, and
+the loss jumps up to 1e14.
 """
 
 import torch

@@ -5,6 +5,8 @@ cross-entropy.
 The fix: return the scores. Here are 40 labels, and 12 steps of words that carry them.
 """
 
+import math
+
 import torch
 from torch import nn
 
@@ -15,7 +17,6 @@ CASE = Case(
     fault="softmax over time, before cross-entropy",
     fix="no softmax",
     causes=("unreachable_output", "axes_mixed"),
-    solved=0.9,
 )
 
 
@@ -43,13 +44,13 @@ def draw(size: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def train(watch: Watch, repaired: bool) -> float:
-    """Train; return the accuracy."""
+    """Train; return how far the loss is from blind guessing, as a share."""
     torch.manual_seed(0)
     model = Tagger(repaired)
     loss_fn = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     watching = watch(model, optimizer, loss_fn)
-    for step in range(60):
+    for step in range(150):
         inputs, targets = draw(64)
         optimizer.zero_grad()
         outputs = model(inputs)
@@ -68,4 +69,5 @@ def train(watch: Watch, repaired: bool) -> float:
     watching.close()
     inputs, targets = draw(500)
     with torch.no_grad():
-        return (model(inputs).argmax(-1) == targets).float().mean().item()
+        loss = loss_fn(model(inputs).flatten(0, 1), targets.flatten())
+    return 1 - loss.item() / math.log(40)
