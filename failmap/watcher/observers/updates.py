@@ -1,5 +1,6 @@
 """The optimizer's step in somebody's loop: gradients, changes of weights, clipping, frozen parameters."""
 
+import math
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from failmap.watcher.parts import is_compiled, named_parameters, parts_of
 CLIPPED_BELOW = 0.999
 #: Largest relative difference between the factors of parameters that were clipped by one norm.
 UNIFORM = 1e-3
+#: Largest distance of a factor's binary logarithm from a whole number at which it counts as a power of two.
+POWER_OF_TWO = 1e-6
 
 
 class UpdateObserver(Observer):
@@ -33,7 +36,8 @@ class UpdateObserver(Observer):
     If all gradients together shrink by one factor between the backward pass and the step, they were clipped
     by their norm, which is reported as `clip_norm_seen`; `gradient_norm` and `gradient_norm_by_layer` are
     then those before clipping, as everywhere in Failmap. Nothing is concluded where gradients change for
-    other reasons: averages over processes, and the scale of mixed precision with float16. The same holds for
+    other reasons: averages over processes, and mixed precision, whose scale a GradScaler
+    removes in between. The same holds for
     compiled models, which hooks would compile again.
     """
 
@@ -97,9 +101,7 @@ class UpdateObserver(Observer):
         self._accumulated, self._at_step, self._is_scaled = {}, {}, False
 
     def _before_forward(self, module: nn.Module, args: Any) -> None:
-        device = next(module.parameters(recurse=False)).device.type
-        is_half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
-        self._is_scaled |= is_half
+        self._is_scaled |= torch.is_autocast_enabled(next(module.parameters(recurse=False)).device.type)
 
     @torch.no_grad()
     def _after_accumulation(self, parameter: Tensor) -> None:
@@ -136,6 +138,9 @@ class UpdateObserver(Observer):
         if not 0 < total_after < CLIPPED_BELOW * total_before < torch.inf:
             return
         factor = total_before / total_after
+        # A GradScaler without autocast: its scale is a power of two.
+        if abs(math.log2(factor) - round(math.log2(factor))) < POWER_OF_TWO:
+            return
         # Of tiny gradients the factor is lost in rounding.
         if bool(((after * factor - before).abs() <= UNIFORM * before + 1e-6 * total_before).all()):
             signals["clip_norm_seen"] = total_after
