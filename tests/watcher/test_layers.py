@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
+from failmap.watcher.observer import Step, Watched
 from failmap.watcher.observers import LayerObserver
 
 
@@ -162,3 +163,17 @@ def test_dead_units_after_relu(loop):
     assert signals["dead_units_by_layer"] == {"1": 0.75}
     assert set(signals["activation_mean_by_layer"]) == {"0", "2"}
     assert set(signals["outputs"]) == {"least", "largest", "mean", "spread"}
+
+
+def test_error_in_a_hook_is_raised_after_the_look_only():
+    model = Net(nn.LSTM(3, 4, batch_first=True))
+    observer = LayerObserver(Watched(model, torch.optim.SGD(model.parameters(), lr=0.1)))
+    observer.before_look()
+    # There are no weights of a third layer to copy.
+    model.rnn.num_layers = 3
+    outputs = model.head(torch.zeros(1, 4))
+    for hook in model.rnn._forward_hooks.values():
+        assert hook(model.rnn, (torch.zeros(2, 5, 3),), {}, (outputs, outputs)) is None
+    with pytest.raises(AttributeError):
+        observer.after_look(Step(1, outputs.sum()))
+    assert not model.rnn._forward_hooks

@@ -15,6 +15,7 @@ from failmap.search.trial.probes.common import Signals, shown_steps, steps_back
 from failmap.search.trial.probes.states import layer_signals, output_signals
 from failmap.search.trial.probes.time import reach
 from failmap.watcher.back_in_time import time_signals_of
+from failmap.watcher.guard import Guard
 from failmap.watcher.observer import Observer, Step, Watched
 from failmap.watcher.parts import MAX_PARTS, is_compiled, named_modules
 from failmap.watcher.recurrent import (
@@ -67,6 +68,7 @@ class LayerObserver(Observer):
 
     def __init__(self, watched: Watched) -> None:
         super().__init__(watched)
+        self._guard = Guard()
         self._handles: list[RemovableHandle] = []
         self._seen: dict[str, _Seen] = {}
         self._means: dict[str, Tensor] = {}
@@ -78,18 +80,19 @@ class LayerObserver(Observer):
         self.remove()
         if is_compiled(self.watched.model):
             return
-        self._handles.append(self.watched.model.register_forward_pre_hook(self._at_start))
+        self._handles.append(self.watched.model.register_forward_pre_hook(self._guard(self._at_start)))
         num_plain = 0
         for name, module in named_modules(self.watched.model):
             if type(module) in KINDS:
-                hook = partial(self._after_recurrent, name)
+                hook = self._guard(partial(self._after_recurrent, name))
                 self._handles.append(module.register_forward_hook(hook, with_kwargs=True))
             elif type(module) in CELLS:
-                hook = partial(self._after_cell, name)
+                hook = self._guard(partial(self._after_cell, name))
                 self._handles.append(module.register_forward_hook(hook, with_kwargs=True))
             elif (type(module) in PLAIN or type(module) is nn.ReLU) and num_plain < MAX_PARTS:
                 num_plain += 1
-                self._handles.append(module.register_forward_hook(partial(self._after_plain, name)))
+                hook = self._guard(partial(self._after_plain, name))
+                self._handles.append(module.register_forward_hook(hook))
 
     def after_look(self, step: Step) -> Signals:
         """Return the signals of all layers that were called; remove all hooks."""
@@ -100,6 +103,7 @@ class LayerObserver(Observer):
         }
         seen = self._seen
         self.remove()
+        self._guard.raise_error()
         # The user may call within autocast, or with gradients switched off.
         device = next(self.watched.model.parameters(), torch.zeros(0)).device.type
         with (
@@ -220,7 +224,7 @@ class LayerObserver(Observer):
 
     def _catch(self, tensor: Tensor, keep: Any) -> None:
         if tensor.requires_grad:
-            self._handles.append(tensor.register_hook(keep))
+            self._handles.append(tensor.register_hook(self._guard(keep)))
 
 
 def _keep_outputs(one: _Seen, module: nn.RNNBase, order: Any, gradient: Tensor) -> None:

@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from failmap.search.trial.probes.common import Signals
 from failmap.search.trial.probes.update import UpdateProbe, norms_of
+from failmap.watcher.guard import Guard
 from failmap.watcher.observer import Observer, Step, Watched
 from failmap.watcher.parts import is_compiled, named_parameters, parts_of
 
@@ -48,6 +49,7 @@ class UpdateObserver(Observer):
         total = sum(p.numel() for p in parameters.values())
         is_mostly_trained = 2 * sum(frozen.values()) < total
         self._frozen_at_start = set(frozen) if is_mostly_trained else set()
+        self._guard = Guard()
         self._handles: list[RemovableHandle] = []
         self._probe: UpdateProbe | None = None
         self._accumulated: dict[nn.Parameter, Tensor] = {}
@@ -59,22 +61,25 @@ class UpdateObserver(Observer):
         self.remove()
         optimizer = self.watched.optimizer
         self._handles = [
-            optimizer.register_step_pre_hook(self._before_step),
-            optimizer.register_step_post_hook(self._after_step),
+            optimizer.register_step_pre_hook(self._guard(self._before_step)),
+            optimizer.register_step_post_hook(self._guard(self._after_step)),
         ]
         model = self.watched.model
         if is_compiled(model) or any(isinstance(m, DistributedDataParallel) for m in model.modules()):
             return
         self._handles += [
-            parameter.register_post_accumulate_grad_hook(self._after_accumulation)
+            parameter.register_post_accumulate_grad_hook(self._guard(self._after_accumulation))
             for parameter in named_parameters(model).values()
             if parameter.requires_grad
         ]
         owners = [m for m in model.modules() if next(m.parameters(recurse=False), None) is not None]
-        self._handles += [module.register_forward_pre_hook(self._before_forward) for module in owners]
+        self._handles += [
+            module.register_forward_pre_hook(self._guard(self._before_forward)) for module in owners
+        ]
 
     def after_look(self, step: Step) -> Signals:
         """Return the signals of the optimizer's last step; only the learning rate if there was none."""
+        self._guard.raise_error()
         signals: Signals = {}
         rate = self.watched.optimizer.param_groups[0].get("lr")
         if rate is not None:
