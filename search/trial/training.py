@@ -91,7 +91,7 @@ class Training:
         for update in range(first, end):
             if is_stopped():
                 return None
-            probe = UpdateProbe(self.model) if update == end - 1 else None
+            probe = UpdateProbe.of_network(self.model) if update == end - 1 else None
             losses.append(self.update(update, probe=probe))
         assert probe is not None, "an interval has at least one update"
         return Interval(torch.stack(losses), probe)

@@ -41,9 +41,9 @@ def state_signals(trace: Trace, batch: Batch) -> Signals:
     rows = rows.to(batch.inputs.device)
     signals: Signals = {}
     for layer in trace.layers:
-        for kind, value in _layer_signals(layer, rows, sampled).items():
+        for kind, value in layer_signals(layer, rows, sampled).items():
             signals.setdefault(kind, {})[layer.name] = value
-    return signals | {"outputs": _output_signals(trace.outputs.index_select(0, rows), sampled)}
+    return signals | {"outputs": output_signals(trace.outputs.index_select(0, rows), sampled)}
 
 
 def spread(states: Float[Tensor, "batch units"]) -> Float[Tensor, ""]:
@@ -61,8 +61,14 @@ def memory_steps(kept: Float[Tensor, "*any"]) -> Float[Tensor, ""]:
     return kept.log().mean(dtype=torch.float64).reciprocal().abs().clamp(max=MAX_MEMORY_STEPS)
 
 
-def _layer_signals(layer: LayerTrace, rows: Int64[Tensor, "rows"], batch: Batch) -> Signals:
-    """Return the signals of a layer at the rows of its trace that the batch holds."""
+def layer_signals(layer: LayerTrace, rows: Int64[Tensor, "rows"], batch: Batch) -> Signals:
+    """Return the signals of a layer at some sequences, as tensors on the device.
+
+    Args:
+        layer: The layer's trace.
+        rows: Indices of sequences in the trace, on its device.
+        batch: The inputs of these sequences; without lengths, only their number of steps is read.
+    """
     # States are stored time-major: indexing them by a tensor takes seven times as long as this.
     states = layer.states.index_select(0, rows)
     own = own_steps(layer, states, batch)
@@ -108,7 +114,7 @@ def _saturated_units(
     return (share > SATURATED_STEPS).mean(dtype=torch.float32)
 
 
-def _output_signals(outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Signals:
+def output_signals(outputs: Float[Tensor, "batch *label outputs"], batch: Batch) -> Signals:
     """Return the range, mean and spread of the raw outputs, before the head's activation."""
     if batch.lengths is not None and outputs.ndim == 3 and outputs.shape[1] == batch.inputs.shape[1]:
         outputs = without_padding(outputs, batch.lengths)

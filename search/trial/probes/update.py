@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from failmap.models.network import Network
 from failmap.search.trial.probes.common import Signals, shown_steps, to_host
@@ -20,26 +20,47 @@ class UpdateProbe:
     It reads the update's own gradients, including those to its inputs, so that probing needs no extra pass.
 
     Args:
-        model: The network that is trained.
+        parameters: All parameters by name, each once; those that require no gradient count as frozen.
+        parts: Parameters of each part of the network; every trained parameter is in exactly one of them.
     """
 
-    def __init__(self, model: Network) -> None:
-        self.model = model
-        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    def __init__(
+        self, parameters: Mapping[str, nn.Parameter], parts: Mapping[str, Iterable[nn.Parameter]]
+    ) -> None:
+        self.frozen = [name for name, p in parameters.items() if not p.requires_grad]
+        self.trained = {name: p for name, p in parameters.items() if p.requires_grad}
         self.before = [p.detach().clone() for p in self.trained.values()]
         self.changes: list[Tensor] = []
         names = {parameter: name for name, parameter in self.trained.items()}
-        parts = model.parts().items()
-        by_part = {part: [names[p] for p in module.parameters() if p.requires_grad] for part, module in parts}
+        by_part = {part: [names[p] for p in own if p.requires_grad] for part, own in parts.items()}
         self.names_by_part = {part: trained for part, trained in by_part.items() if trained}
         self.gradients: dict[str, Tensor] = {}
         self.measured: dict[str, Tensor] = {}
         self.steps: list[int] = []
 
-    def after_backward(self, inputs: Float[Tensor, "batch time features"]) -> None:
-        """Store the gradients before they are clipped."""
-        self.gradients = {name: p.grad.clone() for name, p in self.trained.items() if p.grad is not None}
-        if inputs.grad is not None:
+    @classmethod
+    def of_network(cls, model: Network) -> "UpdateProbe":
+        """Return a probe of all parameters of one of our networks, by its own parts."""
+        parts = {part: list(module.parameters()) for part, module in model.parts().items()}
+        return cls(dict(model.named_parameters()), parts)
+
+    def after_backward(
+        self, inputs: Float[Tensor, "batch time features"] | None = None, scale: Tensor | None = None
+    ) -> None:
+        """Store the gradients as they are now: in our trainings before they are clipped.
+
+        Args:
+            inputs: Inputs of the pass, if their gradient by time step is to be measured.
+            scale: Factor of the loss, in mixed precision, that the gradients still have.
+        """
+        self.gradients = {
+            name: p.grad.to_dense() if p.grad.is_sparse else p.grad.clone()
+            for name, p in self.trained.items()
+            if p.grad is not None
+        }
+        if scale is not None:
+            self.gradients = {name: g / scale.to(g.device, g.dtype) for name, g in self.gradients.items()}
+        if inputs is not None and inputs.grad is not None:
             self.steps = shown_steps(inputs.shape[1])
             by_step = inputs.grad.norm(dim=(0, 2))
             is_shown_whole = len(self.steps) == len(by_step)
@@ -50,19 +71,19 @@ class UpdateProbe:
         """Measure the step that the optimizer made; the numbers stay on the device."""
         weights: list[Tensor] = list(self.trained.values())
         self.changes = changes = list(torch._foreach_sub(weights, self.before))
-        self.measured["weight"] = torch.stack(torch._foreach_norm(weights))
-        self.measured["change"] = torch.stack(torch._foreach_norm(changes))
+        self.measured["weight"] = norms_of(weights)
+        self.measured["change"] = norms_of(changes)
         if self.gradients:
             gradients = list(self.gradients.values())
             moved = [
                 change for name, change in zip(self.trained, changes, strict=True) if name in self.gradients
             ]
-            self.measured["gradient"] = torch.stack(torch._foreach_norm(gradients))
-            self.measured["num_alive"] = torch.stack(
+            self.measured["gradient"] = norms_of(gradients)
+            self.measured["num_alive"] = _stacked(
                 [gradient.count_nonzero() for gradient in gradients]
             ).double()
-            pairs = zip(gradients, moved, strict=True)
-            self.measured["product"] = torch.stack([torch.vdot(g.flatten(), c.flatten()) for g, c in pairs])
+            pairs = zip(map(_wide, gradients), map(_wide, moved), strict=True)
+            self.measured["product"] = _stacked([torch.vdot(g.flatten(), c.flatten()) for g, c in pairs])
 
     def signals(self) -> Signals:
         """Return the measurements, transferred to the host."""
@@ -94,9 +115,7 @@ class UpdateProbe:
             signals["update_alignment"] = -sum(named["product"].values()) / size
         unusual = {
             "gradient_missing": [name for name in self.trained if name not in gradient],
-            "frozen_parameters": [
-                name for name, parameter in self.model.named_parameters() if not parameter.requires_grad
-            ],
+            "frozen_parameters": self.frozen,
             "unmoved_parameters": [
                 # The norm of a tiny change rounds to zero too, hence `any`.
                 name
@@ -114,6 +133,21 @@ def loss_signals(losses: Float[Tensor, "updates"]) -> Signals:
         "loss_max": losses.max(),
         "loss_spread": losses.std(correction=0),
     }
+
+
+def norms_of(tensors: Iterable[Tensor]) -> Float[Tensor, "tensors"]:
+    """Return each tensor's Euclidean norm, on the device of the first; halves are computed as float32."""
+    return _stacked(list(torch._foreach_norm([_wide(tensor) for tensor in tensors])))
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """Return the tensor in at least single precision: squares of float16 overflow."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _stacked(scalars: list[Tensor]) -> Tensor:
+    """Return scalars as one vector; parts of a network may be on several devices."""
+    return torch.stack([scalar.to(scalars[0].device) for scalar in scalars])
 
 
 def _norm(norms: Mapping[str, float], names: Iterable[str] | None = None) -> float:

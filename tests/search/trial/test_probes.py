@@ -35,7 +35,7 @@ def probed_update(
     model = build_model(LSTMConfig(depth=2, hidden_size=4), Interface(3, 1, num_steps=40))
     before = [parameter.detach().clone() for parameter in model.parameters()]
     inputs = torch.randn(5, 40, 3).requires_grad_()
-    probe = UpdateProbe(model)
+    probe = UpdateProbe.of_network(model)
     model(inputs).square().sum().backward()
     probe.after_backward(inputs)
     torch.optim.SGD(model.parameters(), learning_rate).step()
@@ -87,7 +87,7 @@ def update_of(
     torch.manual_seed(1)
     inputs = torch.randn(5, 6, 3).requires_grad_()
     optimizer = torch.optim.SGD(parameters or list(model.parameters()), learning_rate)
-    probe = UpdateProbe(model)
+    probe = UpdateProbe.of_network(model)
     model(inputs).square().sum().backward()
     probe.after_backward(inputs)
     optimizer.step()
@@ -104,7 +104,7 @@ def test_update_alignment_sign() -> None:
     assert update_of(lstm(depth=2))["update_alignment"] == pytest.approx(1.0, abs=1e-4)
     model = lstm(depth=2)
     up = torch.optim.SGD(model.parameters(), 0.1, maximize=True)
-    probe, inputs = UpdateProbe(model), torch.randn(5, 6, 3)
+    probe, inputs = UpdateProbe.of_network(model), torch.randn(5, 6, 3)
     model(inputs).square().sum().backward()
     probe.after_backward(inputs)
     up.step()
@@ -114,7 +114,7 @@ def test_update_alignment_sign() -> None:
 
 def test_update_alignment_uses_unclipped_gradient() -> None:
     model = lstm()
-    probe, inputs = UpdateProbe(model), torch.randn(5, 6, 3)
+    probe, inputs = UpdateProbe.of_network(model), torch.randn(5, 6, 3)
     model(inputs).square().sum().backward()
     probe.after_backward(inputs)
     gradient = torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None])

@@ -1,0 +1,140 @@
+"""Signals of the optimizer's step in somebody's loop."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from failmap.watcher.observer import Watched
+from failmap.watcher.observers import UpdateObserver
+from failmap.watcher.parts import named_parameters, parts_of
+
+
+class Net(nn.Module):
+    """Two recurrent layers and a readout of the last state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(3, 4, num_layers=2, batch_first=True)
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.head(self.rnn(inputs)[0][:, -1])
+
+
+def batches(num: int = 1) -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        (torch.randn(6, 5, 3, generator=generator), torch.randn(6, 1, generator=generator))
+        for _ in range(num)
+    ]
+
+
+def gradient_norm(model: nn.Module) -> float:
+    return math.sqrt(sum(p.grad.square().sum().item() for p in model.parameters() if p.grad is not None))
+
+
+def test_gradients_and_changes_are_those_of_the_step(loop):
+    model = Net()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    (signals,) = loop(model, batches(), [UpdateObserver])
+    assert signals["gradient_norm"] == pytest.approx(gradient_norm(model), rel=1e-5)
+    assert list(signals["gradient_norm_by_layer"]) == ["rnn.l0", "rnn.l1", "head"]
+    change = math.sqrt(
+        sum((p - before[f"head.{n}"]).square().sum().item() for n, p in model.head.named_parameters())
+    )
+    size = math.sqrt(sum(p.square().sum().item() for p in model.head.parameters()))
+    assert signals["update_ratio_by_layer"]["head"] == pytest.approx(change / size, rel=1e-5)
+    assert signals["update_alignment"] == pytest.approx(1.0, rel=1e-5)
+    assert signals["learning_rate"] == 0.1
+    assert not {"clip_norm_seen", "gradient_missing", "frozen_parameters"} & set(signals)
+
+
+def test_clipping_is_seen_and_undone(loop):
+    torch.manual_seed(0)
+    free = Net()
+    clipped = Net()
+    clipped.load_state_dict(free.state_dict())
+    (unclipped,) = loop(free, batches(), [UpdateObserver])
+    (signals,) = loop(clipped, batches(), [UpdateObserver], clip_norm=1e-3)
+    assert signals["clip_norm_seen"] == pytest.approx(1e-3, rel=1e-2)
+    assert signals["gradient_norm"] == pytest.approx(unclipped["gradient_norm"], rel=1e-4)
+
+
+def test_parameter_that_the_optimizer_lacks_does_not_move(loop):
+    model = Net()
+    optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
+    (signals,) = loop(model, batches(), [UpdateObserver], optimizer=optimizer)
+    assert signals["update_ratio_by_layer"]["rnn.l0"] == 0
+    assert "rnn.weight_hh_l0" in signals["unmoved_parameters"]
+    assert "head.weight" not in signals["unmoved_parameters"]
+
+
+def test_unused_parameter_has_no_gradient(loop):
+    model = Net()
+    model.spare = nn.Linear(2, 2)
+    (signals,) = loop(model, batches(), [UpdateObserver])
+    assert signals["gradient_missing"] == ["spare.weight", "spare.bias"]
+    assert signals["gradient_zeros_by_layer"]["spare"] == 1
+
+
+def test_little_that_was_frozen_from_the_start_is_not_listed(loop):
+    model = Net()
+    model.head.requires_grad_(False)
+    assert "frozen_parameters" not in loop(model, batches(), [UpdateObserver])[0]
+    model.rnn.requires_grad_(False)
+    model.head.requires_grad_(True)
+    assert "rnn.weight_hh_l0" in loop(model, batches(), [UpdateObserver])[0]["frozen_parameters"]
+
+
+def test_scale_that_a_fused_optimizer_was_left_is_removed():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, fused=True)
+    observer = UpdateObserver(Watched(model, optimizer))
+    observer.before_look()
+    (model(torch.ones(4, 2)).mean() * 1024).backward()
+    # GradScaler.step sets both.
+    optimizer.grad_scale, optimizer.found_inf = torch.tensor(1024.0), torch.tensor(0.0)
+    optimizer.step()
+    signals = observer.after_look(None)
+    # d mean / d (w, b) = (1, 1, 1)
+    assert signals["gradient_norm"] == pytest.approx(math.sqrt(3), rel=1e-6)
+
+
+def test_scale_that_a_scaler_removed_is_no_clipping():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu")
+    observer = UpdateObserver(Watched(model, optimizer))
+    observer.before_look()
+    scaler.scale(model(torch.ones(4, 2)).mean()).backward()
+    scaler.step(optimizer)
+    signals = observer.after_look(None)
+    assert signals["gradient_norm"] == pytest.approx(math.sqrt(3), rel=1e-6)
+    assert "clip_norm_seen" not in signals
+
+
+def test_look_without_a_step_has_the_learning_rate_only():
+    model = nn.Linear(2, 1)
+    observer = UpdateObserver(Watched(model, torch.optim.SGD(model.parameters(), lr=0.5)))
+    observer.before_look()
+    assert observer.after_look(None) == {"learning_rate": 0.5}
+
+
+def test_names_lack_wrappers_and_shared_parameters_count_once():
+    model = Net()
+    model.again = nn.Linear(4, 1)
+    model.again.weight = model.head.weight
+    wrapped = torch.compile(nn.DataParallel(model), backend="eager")
+    assert list(parts_of(wrapped)) == ["rnn.l0", "rnn.l1", "head", "again"]
+    assert parts_of(wrapped)["again"] == [model.again.bias]
+    assert list(named_parameters(wrapped)) == list(named_parameters(model))
+
+
+def test_many_parts_are_grouped_by_child():
+    model = nn.ModuleDict(
+        {"body": nn.ModuleList(nn.Linear(1, 1) for _ in range(70)), "head": nn.Linear(1, 1)}
+    )
+    assert list(parts_of(model)) == ["body", "head"]
+    assert len(parts_of(model)["body"]) == 140
