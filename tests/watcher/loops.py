@@ -51,7 +51,7 @@ class Spy:
 
     def _keep(self, update: int, loss: Tensor, parts: list[dict[str, Any]]) -> None:
         signals = {name: _plain(value) for part in parts for name, value in part.items()}
-        value = float(loss)
+        value = float(loss.detach())
         self.history.append(Evaluation(update, 0.0, value, value, value, 0.0, signals))
 
     def fired(self) -> set[str]:

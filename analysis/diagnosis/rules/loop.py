@@ -12,7 +12,7 @@ LEAST_LOOKS = 3
 ENDED_SHARE = 0.5
 #: Share of the steps in evaluation mode.
 EVAL_SHARE = 0.9
-#: Distance between successive inputs, in units of that between sequences, from which on batches are unrelated.
+#: Distance between successive inputs, in units of that between sequences, of unrelated batches.
 UNRELATED = 0.8
 #: Dropout that clearly disturbs a validation.
 LARGE_DROPOUT = 0.3

@@ -5,11 +5,29 @@ from typing import Any
 
 #: Operations that move entries without changing them.
 VIEWS = frozenset(
-    "View UnsafeView ReshapeAlias Squeeze Unsqueeze Transpose Permute T Select Slice Expand Alias Clone ToCopy "
-    "Index AsStrided MaskedSelect Flatten Narrow Unbind Split Movedim".split()
+    {
+        "View",
+        "UnsafeView",
+        "ReshapeAlias",
+        "Squeeze",
+        "Unsqueeze",
+        "Transpose",
+        "Permute",
+        "T",
+        "Select",
+        "Slice",
+        "Expand",
+        "Alias",
+        "Clone",
+        "ToCopy",
+        "Index",
+        "AsStrided",
+        "Unbind",
+        "Split",
+    }
 )
 #: Operations between a loss per entry and the loss.
-REDUCTIONS = frozenset("Mean Sum Mul Div Neg Add Squeeze View ToCopy Clone".split())
+REDUCTIONS = frozenset({"Mean", "Sum", "Mul", "Div", "Neg", "Add", "Squeeze", "View", "ToCopy", "Clone"})
 #: Nodes of PyTorch's losses, and how each takes its first input.
 LOSSES = {
     "NllLoss": "nll",

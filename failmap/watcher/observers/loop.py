@@ -22,8 +22,8 @@ class LoopObserver(Observer):
 
     At each look: `gradient_stale` is 1 if every backward pass of the step was added to a gradient that was
     not zero, `gradient_erased` is 1 if a backward pass gave a gradient and the optimizer found none of it.
-    Both are 0 unless the look has exactly one optimizer step. `parameters_not_held` lists trainable parameters with
-    a gradient that the optimizer does not hold and that have not moved since the first look. At the end:
+    Both are 0 unless the look has exactly one optimizer step. `parameters_not_held` lists trainable
+    parameters with a gradient that the optimizer does not hold and that never moved. At the end:
     `rate_ended_share`, the share of steps with less than a thousandth of the largest learning rate,
     and `trained_in_eval_share`, the share of steps in evaluation mode, with `has_batch_norm`.
     """

@@ -12,7 +12,19 @@ from failmap.watcher.observers.graph import chain, loss_node, name_of, previous,
 
 #: Operations that keep the order of the leading axes, between which shapes can be compared.
 _ORDERED = frozenset(
-    "View UnsafeView ReshapeAlias Addmm Mm Add Relu Tanh Sigmoid NativeDropout Clone".split()
+    {
+        "View",
+        "UnsafeView",
+        "ReshapeAlias",
+        "Addmm",
+        "Mm",
+        "Add",
+        "Relu",
+        "Tanh",
+        "Sigmoid",
+        "NativeDropout",
+        "Clone",
+    }
 )
 _RESHAPES = frozenset({"View", "UnsafeView", "ReshapeAlias"})
 
@@ -64,7 +76,9 @@ class ShapeObserver(Observer):
         if step.inputs is None or step.outputs is None or step.targets is None or step.inputs.ndim < 2:
             return {}
         inputs, targets = tuple(step.inputs.shape), tuple(step.targets.shape)
-        is_by_example = bool(targets) and targets[0] == inputs[0] == tuple(step.outputs.shape[:1])[0]
+        is_by_example = (
+            bool(targets) and step.outputs.ndim > 0 and targets[0] == inputs[0] == step.outputs.shape[0]
+        )
         # Targets by step leave open which of two axes is time.
         is_by_step = len(targets) > 1 and targets[1] == inputs[1]
         if not is_by_example or is_by_step or inputs[0] == inputs[1]:
