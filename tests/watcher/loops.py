@@ -22,9 +22,9 @@ Update = Callable[[int], tuple[Tensor, dict[str, Tensor]]]
 class Spy:
     """Observes a loop of the test's own and collects the signals of its looks."""
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: Any = None) -> None:
         self.model = model
-        watched = Watched(model, optimizer, None)
+        watched = Watched(model, optimizer, loss_fn)
         self.observers: list[Observer] = [observer(watched) for observer in OBSERVERS]
         self.history: list[Evaluation] = []
 

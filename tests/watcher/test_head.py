@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.watcher.loops import watch_updates
+from tests.watcher.loops import Spy, watch_updates
 
 Head = Callable[[Tensor], Tensor]
 
@@ -83,3 +83,28 @@ def test_repaired_head_raises_no_alarm(
     head: Head, loss_fn: Callable[[Tensor, Tensor], Tensor], targets: Tensor
 ) -> None:
     assert fired(head, loss_fn, targets) == set()
+
+
+@pytest.mark.parametrize(
+    ("trained", "shown", "found"),
+    [
+        (lambda out: out.softmax(1), lambda out: out.softmax(1), {"head_misfits_loss"}),
+        (identity, identity, set()),
+        # Probabilities that are only shown did not go into the loss.
+        (identity, lambda out: out.softmax(1), set()),
+    ],
+)
+def test_detached_loss_is_computed_again(trained: Head, shown: Head, found: set[str]) -> None:
+    torch.manual_seed(0)
+    model, loss_fn = nn.Linear(UNITS, CLASSES), nn.CrossEntropyLoss()
+    inputs = 3 * torch.randn(12, UNITS)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer, loss_fn)
+    for update in spy.steps(4):
+        logits = model(inputs)
+        loss = loss_fn(trained(logits), LABELS)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        spy.see(update, loss.detach(), outputs=shown(logits), targets=LABELS)
+    assert spy.fired() == found

@@ -1,7 +1,14 @@
 """Reading of autograd graphs: the names, shapes and integers of their nodes, never their tensors."""
 
+import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
+
+import torch
+from torch import Tensor
+
+from failmap.watcher.observer import Step
 
 #: Operations that move entries without changing them.
 VIEWS = frozenset(
@@ -87,6 +94,29 @@ def chain(node: Any) -> Iterator[Any]:
             return
         yield node
         node = previous(node)
+
+
+def loss_with_graph(step: Step, loss_fn: Any) -> Tensor:
+    """Return the loss with its graph; computed again from outputs and targets if the user detached it.
+
+    Only losses of PyTorch are called again, and only a result that equals the user's counts.
+    """
+    module = getattr(loss_fn, "__module__", None) or ""
+    if step.loss.grad_fn is not None or step.outputs is None or step.outputs.grad_fn is None:
+        return step.loss
+    if not module.startswith("torch.nn") or step.targets is None:
+        return step.loss
+    try:
+        with torch.enable_grad(), warnings.catch_warnings():
+            # The user's own call has already warned, of shapes that broadcast for one.
+            warnings.simplefilter("ignore")
+            again: Tensor = loss_fn(step.outputs, step.targets)
+    except (RuntimeError, ValueError, TypeError):
+        return step.loss  # The user gives the loss something else than what is shown.
+    if again.numel() != 1:
+        return step.loss
+    is_same = math.isclose(float(again.detach()), float(step.loss), rel_tol=1e-4)
+    return again if is_same else step.loss
 
 
 def loss_node(loss: Any) -> tuple[str, Any] | None:

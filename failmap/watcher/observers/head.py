@@ -6,8 +6,17 @@ import torch
 from torch import Tensor
 
 from failmap.search.trial.probes.common import Signals
-from failmap.watcher.observer import Observer, Step, Watched
-from failmap.watcher.observers.graph import VIEWS, dim_of, loss_node, name_of, previous, shape_of, through
+from failmap.watcher.observer import Observer, Step
+from failmap.watcher.observers.graph import (
+    VIEWS,
+    dim_of,
+    loss_node,
+    loss_with_graph,
+    name_of,
+    previous,
+    shape_of,
+    through,
+)
 
 #: Ranges of heads that have one.
 RANGES = {
@@ -32,12 +41,9 @@ class HeadObserver(Observer):
     0..1.
     """
 
-    def __init__(self, watched: Watched) -> None:
-        super().__init__(watched)
-
     def after_look(self, step: Step) -> Signals:
         """Read the graph, and the targets if the head has a range."""
-        found = loss_node(step.loss)
+        found = loss_node(loss_with_graph(step, self.watched.loss_fn))
         if found is None:
             return {}
         kind, node = found

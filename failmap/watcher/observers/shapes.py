@@ -8,7 +8,7 @@ from torch.utils.hooks import RemovableHandle
 
 from failmap.search.trial.probes.common import Signals
 from failmap.watcher.observer import Observer, Step, Watched
-from failmap.watcher.observers.graph import chain, loss_node, name_of, previous, shape_of
+from failmap.watcher.observers.graph import chain, loss_node, loss_with_graph, name_of, previous, shape_of
 
 #: Operations that keep the order of the leading axes, between which shapes can be compared.
 _ORDERED = frozenset(
@@ -62,11 +62,12 @@ class ShapeObserver(Observer):
         """Compare the shapes."""
         self.remove()
         signals: Signals = {}
-        shapes = _broadcast(step)
+        loss = loss_with_graph(step, self.watched.loss_fn)
+        shapes = _broadcast(step, loss)
         if shapes:
             signals["broadcast_shapes"] = shapes
         signals.update(self._batch_axis(step))
-        mixed = None if self._has_attention else _mixing_view(step.loss)
+        mixed = None if self._has_attention else _mixing_view(loss)
         if mixed:
             signals["mixing_view"] = mixed
         return signals
@@ -95,11 +96,11 @@ class ShapeObserver(Observer):
         self._hooks = []
 
 
-def _broadcast(step: Step) -> list[list[int]] | None:
+def _broadcast(step: Step, loss: Tensor) -> list[list[int]] | None:
     """Return three shapes if outputs and targets were both expanded in a loss per entry."""
     if step.outputs is None or step.targets is None or step.outputs.shape == step.targets.shape:
         return None
-    found = loss_node(step.loss)
+    found = loss_node(loss)
     if found is None or found[0] != "difference":
         return None
     try:
