@@ -1,0 +1,101 @@
+"""Hidden states that a loop carries from one batch to the next."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from failmap.search.trial.probes.common import Signals
+from failmap.watcher.observer import Observer, Step, Watched
+
+#: Numbers of a state that are compared.
+_NUM_COMPARED = 64
+
+
+class CarriedObserver(Observer):
+    """Reports at consecutive looks whether a recurrent layer starts from the state of the last step.
+
+    `state_carried` is 1 if its first state of a step equals the last one that it returned in the step before.
+    `continuity` is how far the first inputs of a batch are from the last inputs of the batch before, in
+    units of the distance to those of another sequence: about 1 for unrelated batches, near 0 for
+    batches that continue. It is missing for inputs that are no real numbers or of another shape.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        super().__init__(watched)
+        self._hooks: list[RemovableHandle] = []
+        self._first: dict[str, Tensor] = {}
+        self._last: dict[str, Tensor] = {}
+        self._before: tuple[int, dict[str, Tensor], Tensor | None] | None = None
+
+    def before_look(self) -> None:
+        """Hook the recurrent layers."""
+        self.remove()
+        self._first, self._last = {}, {}
+        for name, layer in self.watched.model.named_modules():
+            if isinstance(layer, nn.RNNBase):
+                self._hooks.append(layer.register_forward_pre_hook(self._reader(name), with_kwargs=True))
+                self._hooks.append(layer.register_forward_hook(self._returned(name)))
+
+    def _reader(self, name: str) -> Any:
+        def read(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            given = args[1] if len(args) > 1 else kwargs.get("hx")
+            # A layer that is called step by step starts from its own state but the first time.
+            if name not in self._first and name not in self._last and given is not None:
+                self._first[name] = _compared(given)
+
+        return read
+
+    def _returned(self, name: str) -> Any:
+        def read(layer: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+            self._last[name] = _compared(result[1])
+
+        return read
+
+    def after_look(self, step: Step) -> Signals:
+        """Compare with the look before, if it was the step before."""
+        self.remove()
+        ends = _ends(step.inputs, self.watched.time_dim)
+        before, self._before = self._before, (step.update, self._last, ends[1] if ends else None)
+        if before is None or before[0] != step.update - 1 or not self._last:
+            return {}
+        states = [
+            (self._first[name] == last).all() & (last != 0).any()
+            for name, last in before[1].items()
+            if name in self._first and self._first[name].shape == last.shape
+        ]
+        signals: Signals = {"state_carried": torch.stack(states).any().int() if states else 0}
+        if ends and before[2] is not None and before[2].shape == ends[0].shape:
+            signals["continuity"] = _continuity(before[2], ends[0])
+        return signals
+
+    def remove(self) -> None:
+        """Remove the hooks."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+
+def _compared(state: Any) -> Tensor:
+    """Return a few numbers of a state, of an LSTM its first part."""
+    first: Tensor = state[0] if isinstance(state, tuple) else state
+    return first.detach().flatten()[-_NUM_COMPARED:].clone()
+
+
+def _ends(inputs: Tensor | None, time_dim: int | None) -> tuple[Tensor, Tensor] | None:
+    """Return the inputs at the first and last step, shape (sequences, features), or None."""
+    if inputs is None or inputs.ndim != 3 or not inputs.is_floating_point():
+        return None
+    dim = 1 if time_dim is None else time_dim % 3
+    if dim == 2 or min(inputs.shape) < 1 or inputs.shape[1 - dim] < 2:
+        return None
+    values = inputs.detach()
+    return values.select(dim, 0).clone(), values.select(dim, -1).clone()
+
+
+def _continuity(last: Tensor, first: Tensor) -> Tensor:
+    """Return the distance of successive inputs in units of that to the next sequence's."""
+    near = (first - last).abs().mean()
+    far = (first - last.roll(1, 0)).abs().mean()
+    return near / far.clamp(min=1e-12)

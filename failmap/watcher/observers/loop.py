@@ -1,0 +1,161 @@
+"""The order of a loop: when gradients are zeroed, what the optimizer holds, in which mode the model runs."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from failmap.search.trial.probes.common import Signals
+from failmap.watcher.observer import Observer, Step, Watched
+
+#: Share of the largest learning rate below which a schedule has ended.
+ENDED_RATE = 1e-3
+#: Number of parameters that are followed at most.
+_MAX_FOLLOWED = 4
+#: Steps after which a parameter that never moved was not trained.
+_LEAST_STEPS = 8
+
+
+class LoopObserver(Observer):
+    """Reports how gradients and parameters are handled.
+
+    At each look: `gradient_stale` is 1 if every backward pass of the step was added to a gradient that was
+    not zero, `gradient_erased` is 1 if a backward pass gave a gradient and the optimizer found none of it.
+    Both are 0 unless the look has exactly one optimizer step. `parameters_not_held` lists trainable
+    parameters with a gradient that the optimizer does not hold and that never moved. At the end:
+    `rate_ended_share`, the share of steps with less than a thousandth of the largest learning rate,
+    and `trained_in_eval_share`, the share of steps in evaluation mode, with `has_batch_norm`.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        super().__init__(watched)
+        self._hooks: list[RemovableHandle] = []
+        self._stale: list[Tensor] = []
+        self._incoming: list[Tensor] = []
+        self._found: list[Tensor] = []
+        self._num_optimizer_steps = 0
+        self._rates: dict[float, int] = {}
+        self._num_steps = self._num_in_eval = 0
+        self._starts: dict[str, Tensor] = {}
+        self._has_batch_norm = any(_is_batch_norm(one) for one in watched.model.modules())
+        self._largest_dropout = max((_dropout(one) for one in watched.model.modules()), default=0.0)
+
+    def before_look(self) -> None:
+        """Hook a few parameters and the optimizer."""
+        self.remove()
+        self._stale, self._incoming, self._found = [], [], []
+        self._num_optimizer_steps = 0
+        held = self._held()
+        followed = [one for one in self.watched.model.parameters() if one.requires_grad and id(one) in held]
+        followed = sorted(followed, key=lambda one: one.numel())[:_MAX_FOLLOWED]
+        for parameter in followed:
+            self._hooks.append(parameter.register_hook(self._at_backward(parameter)))
+
+        def before_step(*_: Any) -> None:
+            self._num_optimizer_steps += 1
+            self._found += [_size(one.grad, one) for one in followed]
+
+        if followed:
+            self._hooks.append(self.watched.optimizer.register_step_pre_hook(before_step))
+
+    def _at_backward(self, parameter: Tensor) -> Any:
+        def read(gradient: Tensor) -> None:
+            self._incoming.append(_size(gradient, parameter))
+            self._stale.append(_size(parameter.grad, parameter))
+
+        return read
+
+    def after_look(self, step: Step) -> Signals:
+        """Compare the gradients, and look for parameters that the optimizer lacks."""
+        self.remove()
+        signals: Signals = {}
+        if self._num_optimizer_steps == 1 and self._incoming:
+            stale, incoming = torch.stack(self._stale), torch.stack(self._incoming)
+            has_gradient = incoming.max() > 0
+            # Parameters without any gradient so far have nothing to be zeroed.
+            signals["gradient_stale"] = (((stale > 0) | (incoming == 0)).all() & has_gradient).int()
+            signals["gradient_erased"] = ((torch.stack(self._found).max() == 0) & has_gradient).int()
+        else:
+            # Accumulation over several calls, skipped steps and other patterns are not judged.
+            signals["gradient_stale"] = signals["gradient_erased"] = 0
+        missing = self._not_held()
+        if missing and self._num_steps >= _LEAST_STEPS:
+            signals["parameters_not_held"] = missing
+        return signals
+
+    def _not_held(self) -> list[str]:
+        """Return the names of parameters with a gradient that are not held and did not move."""
+        held = self._held()
+        missing = []
+        for name, parameter in self.watched.model.named_parameters():
+            if id(parameter) in held or not parameter.requires_grad or parameter.grad is None:
+                continue
+            # One exact number per tensor shows any update, also by another optimizer, and takes no memory.
+            size = parameter.detach().double().square().sum().cpu()
+            start = self._starts.setdefault(name, size)
+            if torch.equal(start, size) and _size(parameter.grad, parameter) > 0:
+                missing.append(name)
+        return missing
+
+    def _held(self) -> set[int]:
+        groups = self.watched.optimizer.param_groups
+        return {id(parameter) for group in groups for parameter in group["params"]}
+
+    def at_step(self, step: Step) -> None:
+        """Count learning rates and modes."""
+        self._num_steps += 1
+        self._num_in_eval += not step.is_training
+        rates = [group["lr"] for group in self.watched.optimizer.param_groups]
+        if not any(isinstance(rate, Tensor) for rate in rates):
+            largest = float(max(rates))
+            # Schedules that change at every step would fill the table: two digits are enough.
+            key = float(f"{largest:.1e}")
+            self._rates[key] = self._rates.get(key, 0) + 1
+
+    def at_validation(self, step: Step) -> Signals:
+        """Return whether validation runs in training mode although that makes a difference."""
+        if step.is_training and (self._has_batch_norm or self._largest_dropout > 0):
+            return {
+                "validated_in_training": 1,
+                "has_batch_norm": int(self._has_batch_norm),
+                "largest_dropout": self._largest_dropout,
+            }
+        return {"validated_in_training": 0}
+
+    def at_end(self) -> Signals:
+        """Return the shares of steps."""
+        if not self._num_steps:
+            return {}
+        signals: Signals = {
+            "trained_in_eval_share": self._num_in_eval / self._num_steps,
+            "has_batch_norm": int(self._has_batch_norm),
+        }
+        if self._rates:
+            largest = max(self._rates)
+            ended = sum(count for rate, count in self._rates.items() if rate < ENDED_RATE * largest)
+            signals["rate_ended_share"] = ended / self._num_steps
+        return signals
+
+    def remove(self) -> None:
+        """Remove the hooks."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+
+def _size(gradient: Tensor | None, like: Tensor) -> Tensor:
+    """Return the largest entry of a gradient, on the device of `like`; 0 if there is none."""
+    if gradient is None or gradient.is_sparse:
+        return torch.zeros((), device=like.device)
+    return gradient.detach().abs().max().float()
+
+
+def _is_batch_norm(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats
+
+
+def _dropout(layer: nn.Module) -> float:
+    if isinstance(layer, nn.modules.dropout._DropoutNd):
+        return float(layer.p)
+    return float(layer.dropout) if isinstance(layer, nn.RNNBase) and layer.num_layers > 1 else 0.0

@@ -1,0 +1,149 @@
+"""Axes that stand in each other's place, and shapes that broadcast against each other."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from failmap.search.trial.probes.common import Signals
+from failmap.watcher.observer import Observer, Step, Watched
+from failmap.watcher.observers.graph import chain, loss_node, loss_with_graph, name_of, previous, shape_of
+
+#: Operations that keep the order of the leading axes, between which shapes can be compared.
+_ORDERED = frozenset(
+    {
+        "View",
+        "UnsafeView",
+        "ReshapeAlias",
+        "Addmm",
+        "Mm",
+        "Add",
+        "Relu",
+        "Tanh",
+        "Sigmoid",
+        "NativeDropout",
+        "Clone",
+    }
+)
+_RESHAPES = frozenset({"View", "UnsafeView", "ReshapeAlias"})
+
+
+class ShapeObserver(Observer):
+    """Reports shapes that do not belong together, at looks where it sees some.
+
+    `broadcast_shapes` is a list of the shapes of outputs, targets and of the loss per entry, which is larger
+    than both. `batch_axis_read` is the axis, 0 or 1, that a recurrent layer takes as the batch while it is
+    the other one, with `batch_axis_layer`. `mixing_view` has the two shapes of a reshape that mixes axes.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        super().__init__(watched)
+        self._hooks: list[RemovableHandle] = []
+        self._seen: dict[str, tuple[tuple[int, ...], bool]] = {}
+        self._has_attention = any(isinstance(one, nn.MultiheadAttention) for one in watched.model.modules())
+
+    def before_look(self) -> None:
+        """Hook the recurrent layers to read the shapes of their inputs."""
+        self.remove()
+        self._seen = {}
+        for name, layer in self.watched.model.named_modules():
+            if isinstance(layer, nn.RNNBase):
+                self._hooks.append(layer.register_forward_hook(self._reader(name)))
+
+    def _reader(self, name: str) -> Any:
+        def read(layer: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+            if args and isinstance(args[0], Tensor) and args[0].ndim == 3:
+                self._seen.setdefault(name, (tuple(args[0].shape), bool(layer.batch_first)))
+
+        return read
+
+    def after_look(self, step: Step) -> Signals:
+        """Compare the shapes."""
+        self.remove()
+        signals: Signals = {}
+        loss = loss_with_graph(step, self.watched.loss_fn)
+        shapes = _broadcast(step, loss)
+        if shapes:
+            signals["broadcast_shapes"] = shapes
+        signals.update(self._batch_axis(step))
+        mixed = None if self._has_attention else _mixing_view(loss)
+        if mixed:
+            signals["mixing_view"] = mixed
+        return signals
+
+    def _batch_axis(self, step: Step) -> Signals:
+        """Return the signals of the first recurrent layer that takes the time axis for the batch."""
+        if step.inputs is None or step.outputs is None or step.targets is None or step.inputs.ndim < 2:
+            return {}
+        inputs, targets = tuple(step.inputs.shape), tuple(step.targets.shape)
+        is_by_example = (
+            bool(targets) and step.outputs.ndim > 0 and targets[0] == inputs[0] == step.outputs.shape[0]
+        )
+        # Targets by step leave open which of two axes is time.
+        is_by_step = len(targets) > 1 and targets[1] == inputs[1]
+        if not is_by_example or is_by_step or inputs[0] == inputs[1]:
+            return {}
+        for name, (shape, is_batch_first) in self._seen.items():
+            if shape[:2] == inputs[:2] and not is_batch_first:
+                return {"batch_axis_read": 1, "batch_axis_layer": name, "input_shape": list(inputs)}
+        return {}
+
+    def remove(self) -> None:
+        """Remove the hooks."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+
+def _broadcast(step: Step, loss: Tensor) -> list[list[int]] | None:
+    """Return three shapes if outputs and targets were both expanded in a loss per entry."""
+    if step.outputs is None or step.targets is None or step.outputs.shape == step.targets.shape:
+        return None
+    found = loss_node(loss)
+    if found is None or found[0] != "difference":
+        return None
+    try:
+        expanded = torch.broadcast_shapes(step.outputs.shape, step.targets.shape)
+    except RuntimeError:
+        return None
+    kind_node = found[1]
+    operand = kind_node if name_of(kind_node) == "Sub" else previous(kind_node)
+    is_used = operand is not None and shape_of(operand) == tuple(expanded)
+    is_larger = expanded.numel() > max(step.outputs.numel(), step.targets.numel())
+    if not (is_used and is_larger):
+        return None
+    return [list(step.outputs.shape), list(step.targets.shape), list(expanded)]
+
+
+def _mixing_view(loss: Tensor) -> list[list[int]] | None:
+    """Return the shapes before and after a reshape that swaps two leading axes without a transpose.
+
+    (time, batch, units) becomes (batch, time, units), possibly by way of (time * batch, units), or
+    (layers, batch, units) becomes (batch, layers * units).
+    """
+    found = loss_node(loss)
+    later: tuple[int, ...] | None = None
+    for node in chain(found[1] if found else None):
+        shape = shape_of(node)
+        name = name_of(node)
+        if name not in _ORDERED:
+            # The result of this operation is still what the reshape reads.
+            if later and shape and _is_swapped(shape, later):
+                return [list(shape), list(later)]
+            later = None
+            continue
+        if shape and later and _is_swapped(shape, later):
+            return [list(shape), list(later)]
+        if shape and (len(shape) > 2 or name in _RESHAPES) and not (later and len(shape) == 2):
+            later = shape
+    return None
+
+
+def _is_swapped(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Return whether two leading axes of different sizes changed places."""
+    if len(before) != 3 or min(before[:2]) < 2 or before[0] == before[1]:
+        return False
+    if len(after) == 3:
+        return after[:2] == (before[1], before[0])
+    return len(after) == 2 and after[0] != after[1] and after == (before[1], before[0] * before[2])

@@ -1,0 +1,53 @@
+"""A state of other sequences is seen; one of the same sequences, and a fresh one, raise no alarm."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.watcher.loops import watch_updates
+
+BATCH, TIME = 64, 5
+
+
+def fired(*, carries: bool, continues: bool) -> set[str]:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model = nn.GRU(1, 4, batch_first=True)
+    state: list[Tensor | None] = [None]
+    walks = torch.randn(BATCH, TIME * 20, 1).cumsum(1)
+
+    def update(number: int) -> tuple[Tensor, dict[str, Tensor]]:
+        start = TIME * (number - 1)
+        inputs = walks[:, start : start + TIME] if continues else torch.randn(BATCH, TIME, 1)
+        states, last = model(inputs, state[0])
+        state[0] = last.detach() if carries else None
+        return states.square().mean(), {"inputs": inputs}
+
+    return watch_updates(model, update).fired()
+
+
+@pytest.mark.parametrize(
+    ("carries", "continues", "found"),
+    [
+        (True, False, {"state_of_other_sequences"}),
+        (True, True, set()),
+        (False, False, set()),
+        (False, True, set()),
+    ],
+)
+def test_state_of_other_sequences_is_seen(carries: bool, continues: bool, found: set[str]) -> None:
+    assert fired(carries=carries, continues=continues) == found
+
+
+def test_layer_called_step_by_step_raises_no_alarm() -> None:
+    torch.manual_seed(0)
+    model = nn.GRU(1, 4, batch_first=True)
+
+    def update(_: int) -> tuple[Tensor, dict[str, Tensor]]:
+        inputs = torch.randn(BATCH, TIME, 1)
+        state = torch.zeros(1, BATCH, 4)
+        for step in range(TIME):
+            states, state = model(inputs[:, step : step + 1], state)
+        return states.square().mean(), {"inputs": inputs}
+
+    assert watch_updates(model, update).fired() == set()

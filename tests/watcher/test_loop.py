@@ -1,0 +1,131 @@
+"""Faults of a loop's order and modes are seen, and their repaired twins raise no alarm."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.watcher.loops import Spy
+
+INPUTS = torch.linspace(-1, 1, 24).reshape(8, 3)
+TARGETS = INPUTS.sum(1, keepdim=True)
+
+
+def make_model(*layers: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    return nn.Sequential(nn.Linear(3, 4), *layers, nn.Linear(4, 1))
+
+
+def loss_of(model: nn.Module) -> Tensor:
+    return nn.functional.mse_loss(model(INPUTS), TARGETS)
+
+
+def fired(order: str, *, backwards: int = 1, model: nn.Module | None = None, part: bool = False) -> set[str]:
+    """Return what is found in a loop of the order z (zero_grad), b (backward) and s (step)."""
+    model = model or make_model()
+    held = list(model.parameters())[:2] if part else list(model.parameters())
+    optimizer = torch.optim.SGD(held, 0.01)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        for action in order:
+            if action == "z":
+                optimizer.zero_grad()
+            if action == "s":
+                optimizer.step()
+            if action == "b":
+                for _ in range(backwards):
+                    loss = loss_of(model)
+                    loss.backward()
+        spy.see(update, loss)
+    return spy.fired()
+
+
+def test_missing_zero_grad_is_seen() -> None:
+    assert fired("bs") == {"gradients_never_zeroed"}
+
+
+def test_zero_grad_before_step_is_seen() -> None:
+    assert fired("bzs") == {"gradients_zeroed_early"}
+
+
+@pytest.mark.parametrize("order", ["zbs", "bsz"])
+@pytest.mark.parametrize("backwards", [1, 3])
+def test_right_order_and_accumulation_raise_no_alarm(order: str, backwards: int) -> None:
+    assert fired(order, backwards=backwards) == set()
+
+
+def test_accumulation_over_steps_of_the_watcher_raises_no_alarm() -> None:
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        loss = loss_of(model)
+        loss.backward()
+        if update % 2 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        spy.see(update, loss)
+    assert spy.fired() == set()
+
+
+def test_parameters_that_the_optimizer_lacks_are_seen() -> None:
+    assert fired("zbs", part=True) == {"parameters_not_held"}
+
+
+def test_two_optimizers_raise_no_alarm() -> None:
+    model = make_model()
+    parameters = list(model.parameters())
+    first, second = torch.optim.SGD(parameters[:2], 0.01), torch.optim.SGD(parameters[2:], 0.01)
+    spy = Spy(model, first)
+    for update in spy.steps():
+        loss = loss_of(model)
+        model.zero_grad()
+        loss.backward()
+        first.step()
+        second.step()
+        spy.see(update, loss)
+    assert spy.fired() == set()
+
+
+@pytest.mark.parametrize(("gamma", "found"), [(0.1, {"rate_ended_early"}), (0.9, set())])
+def test_schedule_that_ends_early_is_seen(gamma: float, found: set[str]) -> None:
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        loss = loss_of(model)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        spy.see(update, loss)
+    assert spy.fired() == found
+
+
+def test_training_in_evaluation_mode_is_seen_with_batch_norm_only() -> None:
+    assert fired("zbs", model=make_model(nn.BatchNorm1d(4)).eval()) == {"trains_in_eval_mode"}
+    assert fired("zbs", model=make_model(nn.Dropout(0.5)).eval()) == set()
+    assert fired("zbs", model=make_model(nn.BatchNorm1d(4))) == set()
+
+
+@pytest.mark.parametrize(("evaluates", "found"), [(False, {"validates_in_training_mode"}), (True, set())])
+def test_validation_in_training_mode_is_seen(evaluates: bool, found: set[str]) -> None:
+    model = make_model(nn.Dropout(0.5))
+    spy = Spy(model, torch.optim.SGD(model.parameters(), 0.01))
+    for update in range(3):
+        model.train(not evaluates)
+        spy.validate(update, loss_of(model))
+    assert spy.fired() == found
+
+
+def test_hooks_are_removed() -> None:
+    model = make_model(nn.GRU(4, 4))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer)
+    for one in spy.observers:
+        one.before_look()
+        one.remove()
+    assert not optimizer._optimizer_step_pre_hooks
+    assert not any(one._forward_hooks or one._forward_pre_hooks for one in model.modules())
+    assert not any(one._backward_hooks for one in model.parameters())
