@@ -1,0 +1,177 @@
+"""Forecasts: outputs that repeat the last value, and windows that are shorter than the lag that matters."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from failmap.watcher.examples.dependence import Dependence, dependence
+from failmap.watcher.examples.host_batch import Array, HostBatch, as_features
+from failmap.watcher.examples.store import Examples, digests
+
+#: Share of the targets' variance below which the error of the last value makes it a forecast at all.
+_PERSISTENT = 0.5
+#: Lags before a window that are tried, in windows and at most; and rows that a regression is fitted on.
+_MAX_WINDOWS, _MAX_BEFORE, MIN_ROWS = 4, 96, 120
+#: Penalty of the regressions, as a share of the mean eigenvalue.
+_PENALTY = 1e-3
+
+
+class Copies(NamedTuple):
+    """How close outputs are to the last input values.
+
+    Attributes:
+        to_last: Mean squared distance of the outputs from the last input values.
+        to_target: Their mean squared error.
+        persistence: Mean squared error of the last input values.
+    """
+
+    to_last: float
+    to_target: float
+    persistence: float
+
+
+def last_values(inputs: Array, targets: Array) -> Array | None:
+    """Return the last input values that the targets continue, shaped as (examples, numbers) of the targets.
+
+    Return None if targets are classes or at every step, or are far from every feature's last value.
+    """
+    if inputs.dtype.kind != "f" or targets.dtype.kind != "f" or inputs.ndim < 2 or len(inputs) < 8:
+        return None
+    wanted = targets.reshape(len(targets), -1)
+    last = as_features(inputs)[:, -1]
+    errors = np.square(last - wanted[:, :1]).mean(axis=0)
+    if last.shape[1] == wanted.shape[1] > 1:
+        nearest = last
+    else:
+        nearest = np.repeat(last[:, [int(errors.argmin())]], wanted.shape[1], axis=1)
+    error = float(np.square(nearest - wanted).mean())
+    return nearest if error < _PERSISTENT * float(wanted.var(axis=0).mean()) else None
+
+
+def copies_last(batches: list[HostBatch]) -> Copies | None:
+    """Compare outputs with the last input values, or return None where this is no forecast."""
+    shown = []
+    for batch in batches:
+        last = None if batch.is_by_step else last_values(batch.inputs, batch.targets)
+        if last is None or batch.outputs is None or batch.outputs.size != last.size:
+            continue
+        outputs, targets = batch.outputs.reshape(last.shape), batch.targets.reshape(last.shape)
+        pairs = ((outputs, last), (outputs, targets), (last, targets))
+        shown.append([float(np.square(one - other).mean()) for one, other in pairs])
+    return Copies(*map(float, np.mean(shown, axis=0))) if shown else None
+
+
+def increment_dependence(examples: Examples) -> Dependence | None:
+    """Test whether the changes from the last values to the targets depend on the inputs."""
+    last = None if examples.is_by_step else last_values(examples.inputs, examples.targets)
+    if last is None:
+        return None
+    # The differences within a window say more of a change than its level does.
+    steps = as_features(examples.inputs)
+    changes = np.diff(steps, axis=1) if steps.shape[1] > 1 else steps
+    return dependence(changes, examples.targets.reshape(last.shape) - last)
+
+
+class BeforeWindow(NamedTuple):
+    """What the values before a window add to a linear forecast from the window, on later rows.
+
+    Attributes:
+        window_error, longer_error: Squared errors with the window alone and with earlier values, as shares
+            of the targets' variance.
+        lag: Steps before the target of the earlier value that adds most.
+        window: Steps of a window.
+        rows: Number of rows.
+    """
+
+    window_error: float
+    longer_error: float
+    lag: int
+    window: int
+    rows: int
+
+
+def before_window(examples: Examples) -> BeforeWindow | None:
+    """Join windows that overlap to series, and test whether values before a window predict its target."""
+    inputs = examples.inputs
+    if examples.is_by_step or examples.has_classes or inputs.dtype.kind != "f" or len(inputs) < MIN_ROWS:
+        return None
+    steps = as_features(inputs)
+    num_steps, num_before = steps.shape[1], min(_MAX_BEFORE, _MAX_WINDOWS * steps.shape[1])
+    if num_steps < 2 or steps.shape[2] > 8:
+        return None
+    # A window of features without a time axis is a window of one feature.
+    earlier, rows = _values_before(steps, num_before)
+    if len(rows) < MIN_ROWS:
+        return None
+    windows, targets = (
+        steps[rows].reshape(len(rows), -1),
+        examples.targets[rows].reshape(len(rows), -1)[:, :1],
+    )
+    border = int(0.6 * len(rows))
+    short = _residuals(windows, targets, border)
+    variance = float(targets[border:].var())
+    if not variance > 0:
+        return None
+    residuals = short[:border]
+    told = [float(_alignment(earlier[:border, lag], residuals)) for lag in range(earlier.shape[1])]
+    longer = _residuals(np.concatenate([windows, earlier.reshape(len(rows), -1)], axis=1), targets, border)
+    return BeforeWindow(
+        float(np.square(short[border:]).mean()) / variance,
+        float(np.square(longer[border:]).mean()) / variance,
+        num_steps + 1 + int(np.argmax(told)),
+        num_steps,
+        len(rows),
+    )
+
+
+def _values_before(steps: Array, num_before: int) -> tuple[Array, Array]:
+    """Return the values before windows, the latest first, and the rows of these windows.
+
+    The window that ends one step earlier is found by its content; a content that occurs twice is left out.
+    """
+    heads, tails = digests(steps[:, :-1]), digests(steps[:, 1:])
+    by_tail = _unique_places(tails)
+    is_unique = set(_unique_places(heads))
+    before = [by_tail.get(head, -1) if head in is_unique else -1 for head in heads]
+    found, rows = [], []
+    for row in range(len(steps)):
+        chain, seen = [], {row}
+        place = before[row]
+        while place >= 0 and place not in seen and len(chain) < num_before:
+            chain.append(steps[place, 0])
+            seen.add(place)
+            place = before[place]
+        if len(chain) == num_before:
+            found.append(chain)
+            rows.append(row)
+    return np.array(found), np.array(rows, dtype=np.int64)
+
+
+def _unique_places(shown: list[bytes]) -> dict[bytes, int]:
+    places: dict[bytes, int] = {}
+    repeated = set()
+    for index, one in enumerate(shown):
+        repeated |= {one} if one in places else set()
+        places[one] = index
+    return {one: place for one, place in places.items() if one not in repeated}
+
+
+def _residuals(numbers: Array, targets: Array, border: int) -> Array:
+    """Return the residuals of a ridge regression that is fitted on the rows before a border."""
+    centre, level = numbers[:border].mean(axis=0), targets[:border].mean(axis=0)
+    shown = numbers - centre
+    products = shown[:border].T @ shown[:border]
+    penalty = _PENALTY * np.trace(products) / len(products) + 1e-9
+    weights = np.linalg.solve(
+        products + penalty * np.eye(len(products)), shown[:border].T @ (targets[:border] - level)
+    )
+    residuals: Array = targets - level - shown @ weights
+    return residuals
+
+
+def _alignment(values: Array, residuals: Array) -> float:
+    """Return the largest absolute correlation of a feature with the residuals."""
+    values = values - values.mean(axis=0)
+    size = np.linalg.norm(values, axis=0) * np.linalg.norm(residuals)
+    products = np.abs(values.T @ residuals)[:, 0]
+    return float(np.divide(products, size, out=np.zeros_like(products), where=size > 0).max())
