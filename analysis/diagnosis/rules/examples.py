@@ -54,9 +54,8 @@ def increments_unpredictable(curves: TrainingCurves) -> Iterator[Evidence]:
     power = _part(curves, "increment_dependence", "power")
     if seen and effect >= NOTHING_FOUND and power <= POWERFUL:
         told = (
-            f"outputs repeat the last input value and err by {seen[1].value:.3g} times its error; the changes "
-            f"depend on no input "
-            f"(p = {effect:.2g}; a correlation of {power:.2g} would have been found)"
+            f"outputs repeat the last input value and err by {seen[1].value:.3g} times its error; the "
+            f"changes correlate with no input (p = {effect:.2g}; one of {power:.2g} would have been found)"
         )
         limits = (*seen, above("p", effect, NOTHING_FOUND), below("power", power, POWERFUL))
         yield Evidence(told, {limit.name: limit.value for limit in limits}, limits=limits)
@@ -71,8 +70,8 @@ def copies_last_value(curves: TrainingCurves) -> Iterator[Evidence]:
     found = max(_part(curves, "increment_dependence", name) for name in ("linear", "neighbour"))
     if seen and found >= PREDICTABLE:
         told = (
-            f"outputs repeat the last input value and err by {seen[1].value:.3g} times its error; a simple map "
-            f"of the inputs predicts the changes with a correlation of {found:.2g}"
+            f"outputs repeat the last input value and err by {seen[1].value:.3g} times its error; a simple "
+            f"map of the inputs predicts the changes with a correlation of {found:.2g}"
         )
         limits = (*seen, above("increment_dependence", found, PREDICTABLE))
         yield Evidence(told, {limit.name: limit.value for limit in limits}, limits=limits)
@@ -88,8 +87,8 @@ def targets_of_another_row(curves: TrainingCurves) -> Iterator[Evidence]:
     if other >= OTHER_ROW and own <= OWN_ROW:
         side = "after" if _part(curves, "other_row", "offset") > 0 else "before"
         told = (
-            f"targets correlate with a prediction from the row {side} them by {other:.2g}, with one from their "
-            f"own inputs by {own:.2g}"
+            f"targets correlate with a prediction from the row {side} them by {other:.2g}, with one from "
+            f"their own inputs by {own:.2g}"
         )
         limits = (above("other", other, OTHER_ROW), below("own", own, OWN_ROW))
         yield Evidence(told, {"other": other, "own": own}, limits=limits)
@@ -106,8 +105,8 @@ def targets_of_later_step(curves: TrainingCurves) -> Iterator[Evidence]:
     if not is_forecast and later >= LATER and earlier <= EARLIER:
         lag = _part(curves, "later_input", "lag")
         told = (
-            f"the input {lag:.0f} steps later predicts the targets with an R squared of {later:.2g}, all up to "
-            f"their own step with {earlier:.2g}"
+            f"the input {lag:.0f} steps later predicts the targets with an R squared of {later:.2g}, all "
+            f"up to their own step with {earlier:.2g}"
         )
         limits = (above("later", later, LATER), below("earlier", earlier, EARLIER))
         yield Evidence(told, {"later": later, "earlier": earlier, "lag": lag}, limits=limits)
@@ -177,8 +176,8 @@ def reads_padding(curves: TrainingCurves) -> Iterator[Evidence]:
     )
     if all(limit.holds for limit in limits):
         told = (
-            f"{share:.0%} of the steps are padding at the ends of {rows:.0%} of the sequences, and the network "
-            "reads its state after the last of them"
+            f"{share:.0%} of the steps are padding at the ends of {rows:.0%} of the sequences, and the "
+            "network reads its state after the last of them"
         )
         yield Evidence(told, {limit.name: limit.value for limit in limits}, limits=limits)
 

@@ -1,5 +1,6 @@
 """Forecasts: outputs that repeat the last value, and windows that are shorter than the lag that matters."""
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +11,11 @@ from failmap.watcher.examples.store import Examples, digests
 
 #: Share of the targets' variance below which the error of the last value makes it a forecast at all.
 _PERSISTENT = 0.5
-#: Lags before a window that are tried, in windows and at most; and rows that a regression is fitted on.
-_MAX_WINDOWS, _MAX_BEFORE, MIN_ROWS = 4, 96, 120
+#: Lags before a window that are tried at most, and those of them that are used; rows that are needed, and
+#: share of them that a regression is fitted on.
+_MAX_BEFORE, _NUM_LAGS, MIN_ROWS, _KNOWN = 96, 3, 120, 0.6
+#: Steps and features of a window beyond which it is not looked at.
+_MAX_STEPS, _MAX_FEATURES = 128, 8
 #: Penalty of the regressions, as a share of the mean eigenvalue.
 _PENALTY = 1e-3
 
@@ -95,65 +99,90 @@ def before_window(examples: Examples) -> BeforeWindow | None:
     inputs = examples.inputs
     if examples.is_by_step or examples.has_classes or inputs.dtype.kind != "f" or len(inputs) < MIN_ROWS:
         return None
-    steps = as_features(inputs)
-    num_steps, num_before = steps.shape[1], min(_MAX_BEFORE, _MAX_WINDOWS * steps.shape[1])
-    if num_steps < 2 or steps.shape[2] > 8:
-        return None
     # A window of features without a time axis is a window of one feature.
-    earlier, rows = _values_before(steps, num_before)
-    if len(rows) < MIN_ROWS:
+    steps = as_features(inputs)
+    num_steps, num_features = steps.shape[1:]
+    if not 3 <= num_steps <= _MAX_STEPS or num_features > _MAX_FEATURES:
+        return None
+    for num_windows in (4, 2, 1):
+        earlier, rows = _values_before(steps, min(_MAX_BEFORE, num_windows * num_steps))
+        border = int(_KNOWN * len(rows))
+        if len(rows) >= MIN_ROWS and border >= 3 * (num_steps * num_features + _NUM_LAGS):
+            break
+    else:
         return None
     windows, targets = (
         steps[rows].reshape(len(rows), -1),
         examples.targets[rows].reshape(len(rows), -1)[:, :1],
     )
-    border = int(0.6 * len(rows))
     short = _residuals(windows, targets, border)
     variance = float(targets[border:].var())
     if not variance > 0:
         return None
-    residuals = short[:border]
-    told = [float(_alignment(earlier[:border, lag], residuals)) for lag in range(earlier.shape[1])]
-    longer = _residuals(np.concatenate([windows, earlier.reshape(len(rows), -1)], axis=1), targets, border)
+    told = [_alignment(earlier[:border, lag], short[:border]) for lag in range(earlier.shape[1])]
+    best = np.argsort(told)[-_NUM_LAGS:]
+    more = earlier[:, best].reshape(len(rows), -1)
+    longer = _residuals(np.concatenate([windows, more], axis=1), targets, border)
     return BeforeWindow(
         float(np.square(short[border:]).mean()) / variance,
         float(np.square(longer[border:]).mean()) / variance,
-        num_steps + 1 + int(np.argmax(told)),
+        num_steps + 1 + int(best[-1]),
         num_steps,
         len(rows),
     )
 
 
 def _values_before(steps: Array, num_before: int) -> tuple[Array, Array]:
-    """Return the values before windows, the latest first, and the rows of these windows.
+    """Return the values before windows, the latest first, and the rows of these windows, in time's order.
 
-    The window that ends one step earlier is found by its content; a content that occurs twice is left out.
+    Shapes (rows, lags, features) and (rows,). Windows that share half of their steps are placed on one series
+    by the digests of these; contents that occur twice are left out.
     """
-    heads, tails = digests(steps[:, :-1]), digests(steps[:, 1:])
-    by_tail = _unique_places(tails)
-    is_unique = set(_unique_places(heads))
-    before = [by_tail.get(head, -1) if head in is_unique else -1 for head in heads]
     found, rows = [], []
-    for row in range(len(steps)):
-        chain, seen = [], {row}
-        place = before[row]
-        while place >= 0 and place not in seen and len(chain) < num_before:
-            chain.append(steps[place, 0])
-            seen.add(place)
-            place = before[place]
-        if len(chain) == num_before:
-            found.append(chain)
-            rows.append(row)
+    for places in _series(steps):
+        start, end = min(places.values()), max(places.values()) + steps.shape[1]
+        if end - start < num_before + steps.shape[1]:
+            continue
+        series = np.full((end - start, steps.shape[2]), np.nan)
+        for row, place in places.items():
+            series[place - start : place - start + steps.shape[1]] = steps[row]
+        for row, place in sorted(places.items(), key=lambda item: item[1]):
+            before = series[max(0, place - start - num_before) : place - start][::-1]
+            if len(before) == num_before and np.isfinite(before).all():
+                found.append(before)
+                rows.append(row)
     return np.array(found), np.array(rows, dtype=np.int64)
 
 
-def _unique_places(shown: list[bytes]) -> dict[bytes, int]:
-    places: dict[bytes, int] = {}
-    repeated = set()
-    for index, one in enumerate(shown):
-        repeated |= {one} if one in places else set()
-        places[one] = index
-    return {one: place for one, place in places.items() if one not in repeated}
+def _series(steps: Array) -> list[dict[int, int]]:
+    """Return groups of windows that overlap: the place of each row on the time axis of its series."""
+    num_rows, num_steps = steps.shape[:2]
+    num_shared = max(1, num_steps // 2)
+    heads = digests(steps[:, :num_shared])
+    counts = Counter(heads)
+    row_of = {head: row for row, head in enumerate(heads) if counts[head] == 1}
+    neighbours: list[list[tuple[int, int]]] = [[] for _ in range(num_rows)]
+    for lag in range(1, num_steps - num_shared + 1):
+        for row, part in enumerate(digests(steps[:, lag : lag + num_shared])):
+            other = row_of.get(part)
+            if other is not None and other != row:
+                neighbours[row].append((other, lag))
+                neighbours[other].append((row, -lag))
+    groups: list[dict[int, int]] = []
+    placed: set[int] = set()
+    for first in range(num_rows):
+        if first in placed:
+            continue
+        places, waiting = {first: 0}, [first]
+        while waiting:
+            row = waiting.pop()
+            for other, lag in neighbours[row]:
+                if other not in places:
+                    places[other] = places[row] + lag
+                    waiting.append(other)
+        placed |= places.keys()
+        groups.append(places)
+    return groups
 
 
 def _residuals(numbers: Array, targets: Array, border: int) -> Array:

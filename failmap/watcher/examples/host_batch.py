@@ -60,6 +60,8 @@ def _copy(step: Step, watched: Watched) -> HostBatch | None:
     inputs, targets, outputs = step.inputs, step.targets, step.outputs
     if inputs is None or targets is None or inputs.ndim < 2 or targets.ndim < 1:
         return None
+    if not (inputs.numel() and targets.numel()):
+        return None
     if inputs.is_complex() or targets.is_complex() or inputs.is_sparse or targets.is_sparse:
         return None
     axis = _batch_axis(inputs, targets, watched.time_dim)
