@@ -12,6 +12,8 @@ from failmap.watcher.examples.store import Examples
 MAX_LAG = 8
 #: Sequences and features that are looked at, at most, and sequences that are needed.
 _MAX_SEQUENCES, _MAX_FEATURES, _MIN_SEQUENCES = 256, 16, 32
+#: Correlation with a row's own inputs from which on no other row is tried.
+_OWN = 0.3
 #: Penalty of the regressions, as a share of the mean eigenvalue.
 _PENALTY = 1e-3
 #: Correlation from which on a target is an input, rather than a function of it.
@@ -79,7 +81,7 @@ def other_row(examples: Examples, *, is_embedded: bool) -> OtherRow | None:
     if examples.is_by_step or len(examples.inputs) < _MIN_SEQUENCES:
         return None
     own = dependence(examples.inputs, examples.targets, is_embedded=is_embedded)
-    if own is None or own.p < 0.1:
+    if own is None or max(own.linear, own.neighbour) > _OWN:
         return None
     found = []
     for offset in (-1, 1):

@@ -61,13 +61,16 @@ def dependence(inputs: Array, targets: Array, *, is_embedded: bool = False) -> D
         return None
     maps = [_linear_map(numbers[:half], numbers[half:]), _neighbour_map(numbers[:half], numbers[half:])]
     orders = [generator.permutation(half) for _ in range(NUM_PERMUTATIONS)]
+    pairs = [(order, generator.permutation(len(asked))) for order in orders]
     found, thresholds, shares = [], [], []
     for weights in maps:
         effect = _correlation(weights @ known, asked)
         chance = np.array([_correlation(weights @ known[order], asked) for order in orders])
+        # Predictions of shuffled targets scatter more about targets that depend on few numbers.
+        silent = np.array([_correlation(weights @ known[order], asked[other]) for order, other in pairs])
         found.append(effect)
         shares.append((1 + int((chance >= effect).sum())) / (1 + NUM_PERMUTATIONS))
-        thresholds.append(float(np.quantile(chance, 0.975) + _FOUR_OF_FIVE * chance.std()))
+        thresholds.append(float(np.quantile(silent, 0.975) + _FOUR_OF_FIVE * silent.std()))
     return Dependence(min(1.0, 2 * min(shares)), found[0], found[1], max(thresholds), len(chosen))
 
 
