@@ -21,6 +21,7 @@ from failmap.analysis.diagnosis.rules.examples import (
     window_shorter_than_lag,
 )
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
+from failmap.watcher.examples.host_batch import host_batch
 from failmap.watcher.observer import Step, Watched
 from failmap.watcher.observers.examples import ExampleObserver
 from tests.analysis.diagnosis.conftest import build_training
@@ -271,6 +272,17 @@ def test_probes_take_little_time_and_draw_no_global_numbers() -> None:
     assert torch.equal(states[0], torch.get_rng_state())
     assert (states[1] == np.random.get_state()[1]).all()
     assert states[2] == random.getstate()
+
+
+def test_copies_are_bounded() -> None:
+    model = nn.Linear(1, 1)
+    targets, logits = torch.randint(9000, (64, 30)), torch.randn(64, 30, 9000)
+    step = Step(1, torch.tensor(0.0), torch.randn(64, 30, 8), logits, targets)
+    batch = host_batch(step, _watched(model))
+    assert batch is not None
+    assert (len(batch), batch.outputs) == (64, None)
+    assert host_batch(step, _watched(model)) is batch
+    assert host_batch(_step(1, torch.randn(2, 500, 500), torch.randn(2)), _watched(model)) is None
 
 
 def test_store_is_bounded() -> None:

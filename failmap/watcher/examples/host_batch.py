@@ -13,8 +13,8 @@ from failmap.watcher.observer import Step, Watched
 #: Numbers of any kind: inputs may be tokens or features, targets classes or values.
 Array = np.ndarray[Any, np.dtype[Any]]
 
-#: Sequences of a batch, and bytes of their inputs, that are copied at most.
-MAX_ROWS, MAX_BYTES = 256, 1 << 20
+#: Sequences of a batch, and numbers of their inputs, or targets, or outputs, that are copied at most.
+MAX_ROWS, MAX_NUMBERS = 256, 1 << 17
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class HostBatch:
         inputs: (batch, time, features), (batch, time) or (batch, features); floats, or whole numbers for
             tokens.
         targets: (batch, ...); whole numbers for classes.
-        outputs: (batch, ...), or None if they have another batch size or were not given.
+        outputs: (batch, ...), or None if they have another batch size, are very many (the logits of a large
+            vocabulary) or were not given.
         is_by_step: Whether targets have a time axis of the inputs' length.
         is_ambiguous: Whether batch and time may be mistaken for each other.
     """
@@ -70,8 +71,10 @@ def _copy(step: Step, watched: Watched) -> HostBatch | None:
     num_rows, num_steps = inputs.shape[axis], inputs.shape[1 - axis]
     is_flat = targets.shape[0] == num_rows * num_steps and num_steps > 1
     is_by_step = is_flat or (targets.ndim >= 2 and tuple(targets.shape[:2]) == tuple(inputs.shape[:2]))
-    size = max(1, inputs[:1].numel() * inputs.shape[0] // num_rows)
-    kept = max(1, min(num_rows, MAX_ROWS, MAX_BYTES // (4 * size)))
+    size = max(inputs.numel(), targets.numel()) // num_rows
+    kept = min(num_rows, MAX_ROWS, MAX_NUMBERS // max(1, size))
+    if not kept:
+        return None
 
     def rows(values: Tensor) -> Tensor:
         """Return the first sequences, with the batch axis first."""
@@ -83,7 +86,8 @@ def _copy(step: Step, watched: Watched) -> HostBatch | None:
     shown = None
     if outputs is not None and outputs.ndim >= 1 and outputs.is_floating_point():
         placed = rows(outputs)
-        shown = to_array(placed) if len(placed) == kept else None
+        is_small = placed.numel() <= MAX_NUMBERS
+        shown = to_array(placed) if len(placed) == kept and is_small else None
     is_square = num_rows == num_steps and axis == 0 and watched.time_dim is None
     is_unclear = is_by_step and watched.time_dim is None and _expects_time_first(watched.model)
     return HostBatch(
