@@ -15,7 +15,7 @@ PADDED_ROWS, PADDED_SHARE, MIN_LENGTHS, BLANK, LAST_STEP = 0.5, 0.2, 3, 0.3, 0.9
 #: have been able to find, and its p from which on nothing was found.
 MANY, POWERFUL, NOTHING_FOUND = 200, 0.3, 0.2
 #: Correlation with another row's inputs, and with the own row's.
-OTHER_ROW, OWN_ROW = 0.4, 0.15
+OTHER_ROW, OWN_ROW = 0.5, 0.25
 #: R squared of a later input, and of all earlier ones.
 LATER, EARLIER = 0.8, 0.3
 #: Distance of outputs from the last value as a share of their error, and their error in units of that of the

@@ -1,6 +1,5 @@
 """A permutation test of whether targets depend on inputs, with linear and nearest-neighbour probes."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -60,16 +59,18 @@ def dependence(inputs: Array, targets: Array, *, is_embedded: bool = False) -> D
     if not (known.any() and asked.any() and numbers.shape[1]):
         return None
     maps = [_linear_map(numbers[:half], numbers[half:]), _neighbour_map(numbers[:half], numbers[half:])]
-    orders = [generator.permutation(half) for _ in range(NUM_PERMUTATIONS)]
-    pairs = [(order, generator.permutation(len(asked))) for order in orders]
+    orders = np.stack([generator.permutation(half) for _ in range(NUM_PERMUTATIONS)])
+    others = np.stack([generator.permutation(len(asked)) for _ in range(NUM_PERMUTATIONS)])
+    shuffled = known[orders].transpose(1, 0, 2)
     found, thresholds, shares = [], [], []
     for weights in maps:
-        effect = _correlation(weights @ known, asked)
-        chance = np.array([_correlation(weights @ known[order], asked) for order in orders])
+        effect = float(_correlations((weights @ known)[None], asked)[0])
+        by_chance = (weights @ shuffled.reshape(half, -1)).reshape(len(asked), NUM_PERMUTATIONS, -1)
+        by_chance = by_chance.transpose(1, 0, 2)
         # Predictions of shuffled targets scatter more about targets that depend on few numbers.
-        silent = np.array([_correlation(weights @ known[order], asked[other]) for order, other in pairs])
+        silent = _correlations(by_chance, asked[others])
         found.append(effect)
-        shares.append((1 + int((chance >= effect).sum())) / (1 + NUM_PERMUTATIONS))
+        shares.append((1 + int((_correlations(by_chance, asked) >= effect).sum())) / (1 + NUM_PERMUTATIONS))
         thresholds.append(float(np.quantile(silent, 0.975) + _FOUR_OF_FIVE * silent.std()))
     return Dependence(min(1.0, 2 * min(shares)), found[0], found[1], max(thresholds), len(chosen))
 
@@ -133,8 +134,10 @@ def _neighbour_map(known: Array, asked: Array) -> Array:
     return weights
 
 
-def _correlation(predicted: Array, asked: Array) -> float:
-    """Return the cosine of predictions and centred targets over all numbers."""
-    predicted = predicted - predicted.mean(axis=0)
-    size = float(np.linalg.norm(predicted) * np.linalg.norm(asked))
-    return float((predicted * asked).sum()) / size if size > 0 and math.isfinite(size) else 0.0
+def _correlations(predicted: Array, asked: Array) -> Array:
+    """Return the cosines of predictions (trials, examples, codes) and centred targets over all numbers."""
+    predicted = predicted - predicted.mean(axis=1, keepdims=True)
+    products = (predicted * asked).sum(axis=(1, 2))
+    size = np.sqrt(np.square(predicted).sum(axis=(1, 2)) * np.square(asked).sum(axis=(-2, -1)))
+    shares: Array = np.divide(products, size, out=np.zeros_like(products), where=size > 0)
+    return shares

@@ -33,6 +33,11 @@ class Copies(NamedTuple):
     to_target: float
     persistence: float
 
+    @property
+    def distance(self) -> float:
+        """Return the squared distance from the last values in units of the squared error."""
+        return self.to_last / self.to_target if self.to_target > 0 else float("inf")
+
 
 def last_values(inputs: Array, targets: Array) -> Array | None:
     """Return the last input values that the targets continue, shaped as (examples, numbers) of the targets.

@@ -63,7 +63,9 @@ class ExampleObserver(Observer):
         signals: Signals = {}
         if train is not None:
             signals |= self._of_training(train.distinct(), train)
-        copies = copies_last(list(self._late_validation or self._late))
+        # Training and validation may differ: outside of its range a network does not even repeat.
+        parts = (copies_last(list(late)) for late in (self._late_validation, self._late))
+        copies = min((one for one in parts if one is not None), key=lambda one: one.distance, default=None)
         if copies is not None:
             signals["copies_last"] = copies._asdict()
         if train is not None and validation is not None:
