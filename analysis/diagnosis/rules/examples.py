@@ -20,7 +20,7 @@ OTHER_ROW, OWN_ROW = 0.5, 0.25
 LATER, EARLIER = 0.8, 0.3
 #: Distance of outputs from the last value as a share of their error, and their error in units of that of the
 #: last value.
-AT_LAST_VALUE, NO_BETTER = 0.25, 0.95
+AT_LAST_VALUE, NO_BETTER = 0.25, 0.99
 #: Correlation with which changes from the last value can be predicted.
 PREDICTABLE = 0.5
 #: Error of a linear forecast from a window as a share of the variance, and what earlier values leave of it.
@@ -68,7 +68,7 @@ def copies_last_value(curves: TrainingCurves) -> Iterator[Evidence]:
     """
     seen = _copying(curves)
     found = max(_part(curves, "increment_dependence", name) for name in ("linear", "neighbour"))
-    if seen and found >= PREDICTABLE:
+    if seen and found >= PREDICTABLE and curves.progress <= PROGRESS_LEFT:
         told = (
             f"outputs repeat the last input value and err by {seen[1].value:.3g} times its error; a simple "
             f"map of the inputs predicts the changes with a correlation of {found:.2g}"
@@ -231,7 +231,7 @@ def _copying(curves: TrainingCurves) -> tuple[Limit, ...]:
     to_last, to_target, persistence = (
         _part(curves, "copies_last", name) for name in ("to_last", "to_target", "persistence")
     )
-    if not (to_target > 0 and persistence > 0) or curves.progress > PROGRESS_LEFT:
+    if not (to_target > 0 and persistence > 0):
         return ()
     limits = (
         below("distance_from_last", to_last / to_target, AT_LAST_VALUE),

@@ -11,9 +11,12 @@ from failmap.watcher.examples.store import Examples, digests
 
 #: Share of the targets' variance below which the error of the last value makes it a forecast at all.
 _PERSISTENT = 0.5
-#: Lags before a window that are tried at most, and those of them that are used; rows that are needed, and
-#: share of them that a regression is fitted on.
-_MAX_BEFORE, _NUM_LAGS, MIN_ROWS, _KNOWN = 96, 3, 120, 0.6
+#: Lags before a window that are tried: as many as leave enough rows.
+_NUM_BEFORE = (96, 48, 24, 12)
+#: Share of the largest correlation from which on a lag counts as the best one.
+_AS_GOOD = 0.8
+#: Lags of these that are used, rows that are needed, and share of them that a regression is fitted on.
+_NUM_LAGS, MIN_ROWS, _KNOWN = 3, 120, 0.6
 #: Steps and features of a window beyond which it is not looked at.
 _MAX_STEPS, _MAX_FEATURES = 128, 8
 #: Penalty of the regressions, as a share of the mean eigenvalue.
@@ -109,8 +112,9 @@ def before_window(examples: Examples) -> BeforeWindow | None:
     num_steps, num_features = steps.shape[1:]
     if not 3 <= num_steps <= _MAX_STEPS or num_features > _MAX_FEATURES:
         return None
-    for num_windows in (4, 2, 1):
-        earlier, rows = _values_before(steps, min(_MAX_BEFORE, num_windows * num_steps))
+    series = _series(steps)
+    for num_before in _NUM_BEFORE:
+        earlier, rows = _values_before(steps, series, num_before)
         border = int(_KNOWN * len(rows))
         if len(rows) >= MIN_ROWS and border >= 3 * (num_steps * num_features + _NUM_LAGS):
             break
@@ -131,20 +135,24 @@ def before_window(examples: Examples) -> BeforeWindow | None:
     return BeforeWindow(
         float(np.square(short[border:]).mean()) / variance,
         float(np.square(longer[border:]).mean()) / variance,
-        num_steps + 1 + int(best[-1]),
+        # Multiples of a season are as good as the season itself.
+        num_steps + 1 + int(np.argmax(np.array(told) >= _AS_GOOD * max(told))),
         num_steps,
         len(rows),
     )
 
 
-def _values_before(steps: Array, num_before: int) -> tuple[Array, Array]:
+def _values_before(steps: Array, placed: list[dict[int, int]], num_before: int) -> tuple[Array, Array]:
     """Return the values before windows, the latest first, and the rows of these windows, in time's order.
 
-    Shapes (rows, lags, features) and (rows,). Windows that share half of their steps are placed on one series
-    by the digests of these; contents that occur twice are left out.
+    Shapes (rows, lags, features) and (rows,).
+
+    Args:
+        placed: Result of `_series`.
+        num_before: Number of values before each window.
     """
     found, rows = [], []
-    for places in _series(steps):
+    for places in placed:
         start, end = min(places.values()), max(places.values()) + steps.shape[1]
         if end - start < num_before + steps.shape[1]:
             continue
@@ -160,9 +168,13 @@ def _values_before(steps: Array, num_before: int) -> tuple[Array, Array]:
 
 
 def _series(steps: Array) -> list[dict[int, int]]:
-    """Return groups of windows that overlap: the place of each row on the time axis of its series."""
+    """Return groups of windows that overlap: the place of each row on the time axis of its series.
+
+    Windows that share half of their steps are found by the digests of these; a beginning that occurs twice is
+    left out.
+    """
     num_rows, num_steps = steps.shape[:2]
-    num_shared = max(1, num_steps // 2)
+    num_shared = max(2, num_steps // 2)
     heads = digests(steps[:, :num_shared])
     counts = Counter(heads)
     row_of = {head: row for row, head in enumerate(heads) if counts[head] == 1}
@@ -170,7 +182,9 @@ def _series(steps: Array) -> list[dict[int, int]]:
     for lag in range(1, num_steps - num_shared + 1):
         for row, part in enumerate(digests(steps[:, lag : lag + num_shared])):
             other = row_of.get(part)
-            if other is not None and other != row:
+            if other is None or other == row:
+                continue
+            if np.array_equal(steps[row, lag:], steps[other, : num_steps - lag]):
                 neighbours[row].append((other, lag))
                 neighbours[other].append((row, -lag))
     groups: list[dict[int, int]] = []

@@ -116,8 +116,9 @@ def _expects_time_first(model: nn.Module) -> bool:
 
 def to_array(values: Tensor) -> Array:
     """Return a tensor's values on the host: float64 for floats, int64 for all others."""
-    values = values.detach()
-    array: Array = (values.double() if values.is_floating_point() else values.long()).cpu().numpy().copy()
+    # Converted on the host: some devices lack float64.
+    values = values.detach().cpu()
+    array: Array = (values.double() if values.is_floating_point() else values.long()).numpy().copy()
     return array
 
 

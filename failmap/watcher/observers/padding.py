@@ -31,6 +31,7 @@ class PaddingObserver(Observer):
 
     def before_look(self) -> None:
         """Set hooks on the uppermost recurrent layers: those that the model runs last."""
+        self.remove()
         self._last, self._all, self._is_excluded = [], [], False
         layers = [part for part in self.watched.model.modules() if isinstance(part, nn.RNNBase)]
         # Of several stacked layers all but the last hand on every step.

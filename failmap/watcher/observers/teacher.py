@@ -39,6 +39,7 @@ class TeacherObserver(Observer):
         """Set hooks, unless they are set, until a training with the true outputs is recognised."""
         self._inputs.clear()
         if self._forced is None:
+            self.remove()
             self._set()
 
     def _set(self) -> None:
