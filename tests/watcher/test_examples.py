@@ -231,7 +231,7 @@ def test_shift_of_validation(level: float) -> None:
         inputs = level + torch.randn(64, 10, 1)
         return inputs, inputs[:, -1]
 
-    shift = observe(ExampleObserver, LastStep(), batch, validation=validation)["shift"]
+    shift = observe(ExampleObserver, LastStep(), batch, validation=validation)
     assert shift["mean_shift"] == pytest.approx(level, abs=0.3)
     assert (shift["target_shift"] > 0.1) == (level > 0)
     assert (shift["input_shift"] > 0.05) == (level > 0)

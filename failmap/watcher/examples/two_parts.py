@@ -51,16 +51,14 @@ def shift(train: Examples, validation: Examples) -> Signals:
         )
     if train.has_classes:
         is_unseen = ~np.isin(validation.targets, np.unique(train.targets))
-        return {"shift": {"target_shift": float(is_unseen.mean()), "mean_shift": 0.0, "input_shift": inputs}}
+        return {"target_shift": float(is_unseen.mean()), "mean_shift": 0.0, "input_shift": inputs}
     known, asked = (one.targets.reshape(-1, 1) for one in (train, validation))
     deviation = float(known.std())
     distance = abs(float(asked.mean()) - float(known.mean()))
     return {
-        "shift": {
-            "target_shift": _share_outside(known, asked),
-            "mean_shift": distance / deviation if deviation > 0 else 0.0,
-            "input_shift": inputs,
-        }
+        "target_shift": _share_outside(known, asked),
+        "mean_shift": distance / deviation if deviation > 0 else 0.0,
+        "input_shift": inputs,
     }
 
 

@@ -25,8 +25,8 @@ class ExampleObserver(Observer):
     """Keeps a bounded sample of examples, and tests it at the end.
 
     Signals at the end: `label_dependence`, `later_input`, `other_row`, `copies_last`,
-    `increment_dependence`, `before_window`, `shared_rows` and `shift`, each a dict of numbers, where the
-    examples allow it.
+    `increment_dependence`, `before_window` and `shared_rows`, each a dict of numbers, and the numbers
+    `target_shift`, `mean_shift` and `input_shift`, where the examples allow it.
     """
 
     def __init__(self, watched: Watched) -> None:
