@@ -91,10 +91,8 @@ def test_nothing_is_kept_between_looks() -> None:
 
 
 def _watched(model: nn.Module) -> Watched:
-
     return Watched(model, torch.optim.SGD(model.parameters(), lr=0.1))
 
 
 def _step(inputs: Tensor, outputs: Tensor, targets: Tensor) -> Step:
-
     return Step(1, outputs.mean().detach(), inputs, outputs, targets)
