@@ -77,6 +77,17 @@ def test_labels_without_inputs(is_repaired: bool) -> None:
     assert fires(labels_independent, signals) == (not is_repaired)
 
 
+def test_what_is_not_tested_is_not_excluded() -> None:
+    def batch(update: int) -> tuple[Tensor, Tensor]:
+        # The last 2048 numbers are tested.
+        inputs = torch.randn(64, 300, 8)
+        return inputs, (inputs[:, 0, 0] > 0).long()
+
+    signals = observe(ExampleObserver, LastStep(8, 2), batch, loss_fn=nn.CrossEntropyLoss(), updates=8)
+    assert signals["label_dependence"]["power"] == 1.0
+    assert not fires(labels_independent, signals)
+
+
 def test_counts_of_tokens_are_a_dependence() -> None:
     class Tokens(nn.Module):
         def __init__(self) -> None:

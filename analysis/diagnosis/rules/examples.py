@@ -105,8 +105,8 @@ def targets_of_later_step(curves: TrainingCurves) -> Iterator[Evidence]:
     if not is_forecast and later >= LATER and earlier <= EARLIER:
         lag = _part(curves, "later_input", "lag")
         told = (
-            f"the input at step t + {lag:.0f} predicts the target of step t with an R squared of {later:.2g}, "
-            f"all inputs up to step t with {earlier:.2g}"
+            f"the input at step t + {lag:.0f} predicts the target of step t with an R squared of "
+            f"{later:.2g}, all inputs up to step t with {earlier:.2g}"
         )
         limits = (above("later", later, LATER), below("earlier", earlier, EARLIER))
         yield Evidence(told, {"later": later, "earlier": earlier, "lag": lag}, limits=limits)

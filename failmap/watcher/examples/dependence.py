@@ -3,12 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from failmap.watcher.examples.host_batch import Array, as_features
 
 #: Examples, numbers of an input and classes that are tested at most.
-MAX_EXAMPLES, MAX_NUMBERS, MAX_CLASSES = 1200, 256, 32
+MAX_EXAMPLES, MAX_NUMBERS, MAX_CLASSES = 1200, 2048, 32
 #: Tokens that are counted at most: the most frequent ones.
 MAX_TOKENS = 64
 #: Permutations, and neighbours that predict.
@@ -26,7 +25,8 @@ class Dependence(NamedTuple):
         p: Share of permutations of the targets that are predicted as well, by the better probe, corrected
             for two probes.
         linear, neighbour: Correlation of the probes' predictions with targets that were left out.
-        power: The least correlation that would have been found in four of five cases.
+        power: The least correlation that would have been found in four of five cases; 1 if the inputs are so
+            long that only their last steps were tested.
         examples: Number of examples.
     """
 
@@ -72,7 +72,9 @@ def dependence(inputs: Array, targets: Array, *, is_embedded: bool = False) -> D
         found.append(effect)
         shares.append((1 + int((_correlations(by_chance, asked) >= effect).sum())) / (1 + NUM_PERMUTATIONS))
         thresholds.append(float(np.quantile(silent, 0.975) + _FOUR_OF_FIVE * silent.std()))
-    return Dependence(min(1.0, 2 * min(shares)), found[0], found[1], max(thresholds), len(chosen))
+    is_whole = (is_embedded and inputs.dtype.kind in "iu") or inputs[:1].size <= MAX_NUMBERS
+    power = max(thresholds) if is_whole else 1.0
+    return Dependence(min(1.0, 2 * min(shares)), found[0], found[1], power, len(chosen))
 
 
 def summary_numbers(inputs: Array, *, is_embedded: bool) -> Array:
@@ -128,7 +130,9 @@ def _linear_map(known: Array, asked: Array) -> Array:
 
 def _neighbour_map(known: Array, asked: Array) -> Array:
     """Return the matrix that averages the targets of the nearest known inputs."""
-    nearest = np.argsort(cdist(asked, known), axis=1, kind="stable")[:, :NUM_NEIGHBOURS]
+    # Squared distances less a constant of each asked row.
+    distances = np.square(known).sum(axis=1) - 2 * asked @ known.T
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :NUM_NEIGHBOURS]
     weights = np.zeros((len(asked), len(known)))
     np.put_along_axis(weights, nearest, 1 / NUM_NEIGHBOURS, axis=1)
     return weights
