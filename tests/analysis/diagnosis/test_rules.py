@@ -10,6 +10,7 @@ from failmap.analysis.diagnosis.diagnosis import Rule
 from failmap.analysis.diagnosis.rules import RULES
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 from failmap.run_folder.records import Evaluation, TrialRecord
+from tests.analysis.diagnosis.rules.example_faults import EXAMPLE_FAULTS
 
 CHANCE = 1 / 6
 
@@ -164,6 +165,7 @@ WITHOUT_LIMIT = {
 }
 
 
+FAULTS |= EXAMPLE_FAULTS
 FAULTS["memorised"] = FAULTS["falls_behind"] = FAULTS["memorised_and_worse"]
 
 #: Signals of watched loops.
