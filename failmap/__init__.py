@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from failmap.api import check, failure_map, load_run, run, verdict
+    from failmap.api import check, failure_map, load_run, run, run_function, verdict
 
-__all__ = ["check", "failure_map", "load_run", "run", "verdict"]
+__all__ = ["check", "failure_map", "load_run", "run", "run_function", "verdict"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from failmap.run_folder.storage import flag_exists, read_text
 from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig, parse_trial_config
 from failmap.search.own.function import OwnCode, load_function
 from failmap.search.own.session import FunctionSession
+from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError, current_attempt
 from failmap.search.trial.process import (
     PreemptedError,
@@ -46,7 +47,7 @@ class Worker:
         memory_bytes: Memory that a trial may use on the host; None for no limit.
         is_preempted: Returns whether this process has been asked to leave its machine.
         own_code: The file of the user's own training function, if the run has one.
-        timeout: Seconds without an evaluation after which the driver replaces this process; None for no limit.
+        timeout: Seconds without an evaluation after which the driver replaces this process; None: no limit.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class Worker:
         lines = str(error).strip().splitlines() or [""]
         reason = f"{type(error).__name__}: {lines[0]}"
         if is_out_of_memory(error):
-            size = "" if self.config is None else f" at {describe_size(self.config)}"
+            size = f" at {describe_size(self.config)}" if isinstance(self.config, TrialConfig) else ""
             reason, ended_by = f"out of memory{size}: {reason}", "out_of_memory"
         if is_device_broken(error):
             raise BrokenDeviceError(reason) from None

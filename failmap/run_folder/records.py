@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WrapValidator
 
-from failmap.run_folder.parsing import Checked, Count, Plain, Whole, parse, parse_values, usual_json
+from failmap.run_folder.parsing import Checked, Count, Plain, Whole, flatten, parse, parse_values, usual_json
 from failmap.run_folder.storage.bounded_files import bounded_lines
 from failmap.run_folder.storage.location import AnyPath
 
@@ -255,6 +255,13 @@ class TrialRecord(Checked):
     faults: tuple[Fault, ...] = ()
     batch_halvings: Count = 0
     origin: Origin | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the trial's settings by dotted path; of an own training function, the user's own."""
+        if "own" in self.config and isinstance(self.config.get("settings"), dict):
+            return dict(self.config["settings"])
+        return dict(flatten(self.config))
 
     @property
     def outcome(self) -> Outcome | None:

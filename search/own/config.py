@@ -33,7 +33,9 @@ class OwnFunction(Config):
     chance: float | None = Field(default=None, description="score of blind guessing; none: scores are raw")
     perfect: float = Field(default=1.0, description="score of a perfect solution, with `chance`")
     max_updates: int | None = Field(
-        default=None, ge=1, description="update after which a trial has failed; none: when the function returns"
+        default=None,
+        ge=1,
+        description="update after which a trial has failed; none: when the function returns",
     )
 
     @model_validator(mode="after")

@@ -2,9 +2,10 @@
 
 import inspect
 import linecache
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib import import_module
@@ -61,6 +62,22 @@ def parse_function(text: str) -> tuple[str, str | None]:
     return f"{path.name}:{name}", str(path.parent.resolve())
 
 
+def location_of(function: Any) -> str:
+    """Return where workers find a function, as `/path/my_train.py:train`.
+
+    Raises:
+        UserError: It is not at the top level of a file, so that no worker could import it.
+    """
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    try:
+        path = inspect.getsourcefile(function)
+    except TypeError:
+        path = None
+    if path is None or not Path(path).is_file() or not name.isidentifier():
+        raise UserError(f"{name}: workers import the function: define it with def at the top level of a file")
+    return f"{Path(path).resolve()}:{name}"
+
+
 def source_path(own: OwnFunction) -> Path | None:
     """Return the path of the function's file; None for a module."""
     if own.folder is None:
@@ -96,13 +113,18 @@ def load_function(own: OwnFunction, run: RunFolder, code: OwnCode | None) -> Tra
         Exception: Whatever the file raises.
     """
     where, _, name = own.function.rpartition(":")
-    if code is None:
-        return _function_of(_import(where), own.function, name)
-    copy = run.own_code / f"{code.digest}.py"
-    content = store_of(copy).read(copy, MAX_SOURCE_BYTES)
-    if blake2b(content, digest_size=16).hexdigest() != code.digest:
-        raise UserError(f"{copy}: is not the content of {code.path} at the session's start")
-    return _function_of(_execute(content, Path(code.path), code.digest), own.function, name)
+    content = b""
+    if code is not None:
+        copy = run.own_code / f"{code.digest}.py"
+        content = store_of(copy).read(copy, MAX_SOURCE_BYTES)
+        if blake2b(content, digest_size=16).hexdigest() != code.digest:
+            raise UserError(f"{copy}: is not the content of {code.path} at the session's start")
+    try:
+        module = _import(where) if code is None else _execute(content, Path(code.path), code.digest)
+    except OSError as error:
+        # A worker takes an OSError for its storage's.
+        raise UserError(f"{own.function} cannot be imported: {type(error).__name__}: {error}") from None
+    return _function_of(module, own.function, name)
 
 
 def check_function(own: OwnFunction) -> None:
@@ -132,7 +154,9 @@ def check_function(own: OwnFunction) -> None:
 def check_signature(function: Any, label: str) -> None:
     """Raise UserError unless a function is called as train(config, trial)."""
     if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
-        raise UserError(f"train={label}: must be a plain function: it reports by trial.report(...), and yields nothing")
+        raise UserError(
+            f"train={label}: must be a plain function: it reports by trial.report(...), and yields nothing"
+        )
     try:
         inspect.signature(function).bind({}, None)
     except TypeError:
@@ -145,7 +169,9 @@ def check_signature(function: Any, label: str) -> None:
 def refuse_while_importing() -> None:
     """Raise UserError if a function's file is being imported, which would start the run within itself."""
     if _num_loading:
-        raise UserError("failmap.run is called when the file is imported: put it below if __name__ == '__main__':")
+        raise UserError(
+            "failmap.run is called when the file is imported: put it below if __name__ == '__main__':"
+        )
 
 
 @contextmanager
@@ -156,6 +182,21 @@ def _importing() -> Iterator[None]:
         yield
     finally:
         _num_loading -= 1
+
+
+def revision_of(path: Path) -> str | None:
+    """Return the git revision of a file's repository, or None if it is in none or git is missing."""
+    with suppress(OSError, subprocess.SubprocessError):
+        found = subprocess.run(
+            ["git", "-C", str(path.parent), "rev-parse", "--verify", "--quiet", "HEAD"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        return found.stdout.strip() or None
+    return None
 
 
 def _read(path: Path) -> bytes:

@@ -86,7 +86,7 @@ class Trial:
         return thread.hand_over(report)
 
     def watch(self, model: Any, optimizer: Any, loss_fn: Any = None) -> Any:
-        """Return a watcher of a model, as `failmap.watch` does, whose signals go into this trial's history."""
+        """Return a watcher of a model, as `failmap.watch` does, that writes into this trial's history."""
         # Imported by name when it is called: the watcher builds on this package's probes.
         watch = import_module("failmap.watcher.watch").Watch
         return watch(model, optimizer, loss_fn, sink=self.add_signals)
@@ -126,7 +126,11 @@ def _number(name: str, value: Any) -> float:
             raise TypeError
         return float(value)
     except (TypeError, ValueError, RuntimeError):
-        kind = f"{type(value).__name__} of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
+        kind = (
+            f"{type(value).__name__} of shape {tuple(value.shape)}"
+            if hasattr(value, "shape")
+            else repr(value)
+        )
         raise ReportError(f"trial.report: {name} must be a number, not {kind:.80}") from None
 
 
@@ -142,4 +146,6 @@ def _plain(name: str, value: Any) -> Any:
         return {str(key): _plain(name, inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(name, inner) for inner in value]
-    raise ReportError(f"trial.report: the signal {name} must be a number, or lists or dicts of them, not {value!r:.60}")
+    raise ReportError(
+        f"trial.report: the signal {name} must be a number, or lists or dicts of them, not {value!r:.60}"
+    )

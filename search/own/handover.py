@@ -15,7 +15,7 @@ END_SECONDS, INTERRUPT_SECONDS = 10.0, 3.0
 _POLL_SECONDS = 0.2
 
 
-class StopTraining(BaseException):  # noqa: N818
+class StopTraining(BaseException):
     """Raised in a function that goes on after `trial.report` has returned True."""
 
 

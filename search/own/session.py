@@ -224,7 +224,9 @@ class FunctionSession:
             raise _as_trial_error(error)
         if self._num_reports == 0 and self._latest is None:
             self._output.save(is_last=True)
-            raise OwnCodeError(f"{self.config.own.function} returned without a report: call trial.report(...)")
+            raise OwnCodeError(
+                f"{self.config.own.function} returned without a report: call trial.report(...)"
+            )
         self._finish(Decision("failed", _SPENT))
 
     def _finish(self, decision: Decision, **extra: Any) -> None:
@@ -254,7 +256,9 @@ def _as_trial_error(error: BaseException) -> BaseException:
 def _nonfinite(report: Report) -> str | None:
     """Return which of a report's numbers is not finite, or None if all are."""
     values = {"loss": report.loss, "validation loss": report.validation_loss, "score": report.score}
-    return next((name for name, value in values.items() if value is not None and not math.isfinite(value)), None)
+    return next(
+        (name for name, value in values.items() if value is not None and not math.isfinite(value)), None
+    )
 
 
 def _finite(value: float | None) -> float | None:

@@ -132,8 +132,8 @@ def _encode(value: Any, tensors: dict[str, Tensor], where: str, depth: int = 0) 
         kind = "list" if isinstance(value, list) else "tuple"
         return {kind: [_encode(one, tensors, f"{where}[{i}]", depth + 1) for i, one in enumerate(value)]}
     raise StateError(
-        f"{where}: {type(value).__name__} cannot be stored: a state has dicts, lists, tensors, arrays, numbers "
-        "and texts, as state_dict() returns"
+        f"{where}: {type(value).__name__} cannot be stored: a state has dicts, lists, tensors, arrays, "
+        "numbers and texts, as state_dict() returns"
     )
 
 
