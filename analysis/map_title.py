@@ -179,7 +179,8 @@ def _recipes(run: Run, settings: _Settings) -> str:
     if first is not None:
         chosen = {**first.settings, **first.recipe}
     else:
-        chosen = {**dict(flatten(config.base)), **config.recipe_defaults}
+        fixed = config.base.get("settings", {}) if config.is_own else dict(flatten(config.base))
+        chosen = {**fixed, **config.recipe_defaults}
     shown = [
         setting_display(path, chosen[path])
         for path in paths

@@ -257,11 +257,14 @@ class TrialRecord(Checked):
     origin: Origin | None = None
 
     @property
+    def is_own(self) -> bool:
+        """Return whether the user's own training function trained it."""
+        return "own" in self.config and isinstance(self.config.get("settings"), dict)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Return the trial's settings by dotted path; of an own training function, the user's own."""
-        if "own" in self.config and isinstance(self.config.get("settings"), dict):
-            return dict(self.config["settings"])
-        return dict(flatten(self.config))
+        return dict(self.config["settings"]) if self.is_own else dict(flatten(self.config))
 
     @property
     def outcome(self) -> Outcome | None:
