@@ -112,10 +112,8 @@ def flat(config: RunConfig) -> Iterator[tuple[str, str]]:
     # Run and storage say where a run is, not what it is.
     values = config.model_dump(mode="json", exclude={"run": True, "storage": True, "space": {"axes", "base"}})
     space = values.pop("space")
-    own = config.space.own
-    # The folder of the function's file may differ between machines.
-    function = {} if own is None else {OWN: own.model_dump(mode="json", exclude={"folder"})}
-    for part in (values, {"space": space.pop("name")}, space, function, config.space.fixed):
+    own = {} if config.space.own is None else config.space.own.as_arguments()
+    for part in (values, {"space": space.pop("name")}, space, own, config.space.fixed):
         yield from ((path, shown(value)) for path, value in flatten(part))
     for axis in config.space.axes:
         described = axis.model_dump(mode="json", exclude={"path"}, exclude_defaults=True)

@@ -60,6 +60,18 @@ class OwnFunction(Config):
             raise ValueError("\n".join(problems))
         return self
 
+    def as_arguments(self) -> dict[str, Any]:
+        """Return the values by the keys of arguments, without the folder, which differs between machines."""
+        return {
+            "train": self.function,
+            "learned.score": self.score,
+            "learned.in_a_row": self.in_a_row,
+            "better_than_chance": self.better_than_chance,
+            "chance": self.chance,
+            "perfect": self.perfect,
+            "max_updates": self.max_updates,
+        }
+
     @property
     def is_raw(self) -> bool:
         """Whether scores are taken as they are reported, for want of `chance`."""
