@@ -228,10 +228,8 @@ def _execute(content: bytes, path: Path, digest: str) -> ModuleType:
     module.__file__ = str(path)
     # Tracebacks show the executed lines, wherever the file is.
     linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
-    before = sys.modules.get(path.stem)
-    # Dataclasses, pickles and forked data loaders look their module up by name. A library keeps its own.
-    if before is None or getattr(before, "__file__", None) == str(path):
-        sys.modules[path.stem] = module
+    # Dataclasses, pickles and forked data loaders look their module up by name. What is imported stays.
+    sys.modules.setdefault(path.stem, module)
     with _importing():
         exec(compile(content, str(path), "exec"), module.__dict__)
     _loaded[key] = module
