@@ -44,7 +44,7 @@ def train(config, trial):
         optimizer.step()
         if update % 25 == 24:
             with torch.no_grad():
-                inputs, bits = batch(lag, 256)
+                inputs, bits = batch(lag, 1000)
                 accuracy = ((model(inputs) > 0) == bits.bool()).float().mean()
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
             if trial.report(update=update, loss=loss.item(), score=accuracy, state=state):

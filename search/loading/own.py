@@ -276,6 +276,19 @@ def check_added_values(
     return axes
 
 
+def unfitting_settings(values: Mapping[str, Any]) -> list[str]:
+    """Return a line for each setting of a run that an own training function cannot follow."""
+    unfitting = {
+        "keep": "its weights are the function's own: save them there",
+        "test": "its test set is the function's own: report a signal",
+    }
+    return [
+        f"{key}={shown(values[key])}: does not apply to an own training function; {why}"
+        for key, why in unfitting.items()
+        if values.get(key) not in (None, "none", False)
+    ]
+
+
 def never_active(space: Space) -> list[str]:
     """Return a line for each axis whose condition no trial can meet."""
     setters = {path: axis for axis in space.axes for path in axis.paths}

@@ -29,7 +29,7 @@ from failmap.search.loading.combinations import settings_without_effect
 from failmap.search.loading.contradictions import contradictions
 from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable, set_twice
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
-from failmap.search.loading.own import never_active, read_own_space
+from failmap.search.loading.own import never_active, read_own_space, unfitting_settings
 from failmap.search.loading.validation import check_fields, with_origin
 from failmap.search.new_run import generate_run_name
 from failmap.search.own.function import parse_function
@@ -91,6 +91,8 @@ def read_request(arguments: Sequence[str]) -> Request:
     defaults: dict[Group, str] = {"budget": default_budget(), "cluster": "local"}
     choices = {group: read.get(group, Argument(group, name, name)) for group, name in defaults.items()}
     values = run_values(read, choices, problems)
+    if "train" in read and is_function("train", read["train"].text):
+        problems += unfitting_settings(values)
     if problems or space is None:
         raise UserError(*dict.fromkeys(problems))
     notes += never_active(space) if space.is_own else settings_without_effect(space)

@@ -18,7 +18,7 @@ from failmap.search.loading.cli_args import Argument, Group, parse_arguments, pa
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
 from failmap.search.loading.fields import KINDS, Schema
-from failmap.search.loading.own import check_added_values
+from failmap.search.loading.own import check_added_values, unfitting_settings
 from failmap.search.loading.request import run_values
 from failmap.search.loading.validation import shown, translate
 from failmap.search.own.config import OWN, OwnFunction
@@ -162,6 +162,8 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     }
     kept = {group: getattr(stored, group).model_dump() for group in _GROUPS if group not in choices}
     changes = run_values(allowed, choices, problems, kept)
+    if stored.space.is_own:
+        problems += unfitting_settings(changes)
     if changes.get("journal", stored.journal) != stored.journal:
         names = f"{stored.journal or 'none'} -> {changes['journal'] or 'none'}"
         problems.append(f"journal: {names}: {_ANOTHER_RUN}")

@@ -162,6 +162,16 @@ def test_axis_whose_condition_names_nothing_is_told() -> None:
     assert "did you mean optimizer" in told
 
 
+@pytest.mark.parametrize("word", ["keep=learned", "test=true"])
+def test_setting_that_a_function_cannot_follow_is_told(word: str) -> None:
+    (told,) = problems(word)
+    assert told.startswith(f"{word}: ")
+    if word.startswith("keep"):
+        write(SPACE)
+        with pytest.raises(UserError, match="keep=learned"):
+            resume_config(load(ARGUMENTS), [word])
+
+
 def test_function_needs_a_space() -> None:
     with pytest.raises(UserError) as caught:
         load(["train=my_trian.py:train"])
