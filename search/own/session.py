@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -218,7 +219,8 @@ class FunctionSession:
             error = self._trial.error
         if error is not None:
             trace = error.__traceback__
-            # Without the frames of this package.
+            while trace is not None and trace.tb_next is not None and _is_ours(trace):
+                trace = trace.tb_next
             self._output.write("".join(traceback.format_exception(type(error), error, trace)))
             self._output.save(is_last=True)
             raise _as_trial_error(error)
@@ -235,6 +237,11 @@ class FunctionSession:
         self.history.push()
         self._output.save(is_last=True)
         self.summary = self.summarise(decision.outcome, decision.reason, **extra)
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    """Return whether a frame is of this package, which calls the function, and not of the user's code."""
+    return trace.tb_frame.f_globals.get("__name__") in (__name__, FunctionThread.__module__)
 
 
 def _seed_everything(seed: int) -> None:

@@ -237,6 +237,7 @@ def test_what_a_function_raises_is_raised_as_an_error_of_its_trial(
         session.advance()
     assert type(error).__name__ in session.folder.output.read_text()
     assert "test_session.py" in session.folder.output.read_text()
+    assert "handover.py" not in session.folder.output.read_text()
 
 
 @pytest.mark.parametrize("name", ["loss", "score", "validation_loss"])
