@@ -142,6 +142,8 @@ def _make_entry(folder: RunFolder, record: TrialRecord) -> _Entry:
     has_learned = record.outcome == "learned"
     # A trial that learned is only checked for leaks, which the first evaluation shows.
     history = checked_history(path, most=1 if has_learned else None)
+    if record.is_own:
+        history = [_without_unreported_losses(one) for one in history]
     try:
         diagnosis, level = diagnose(record, history), None if has_learned else reached(record, history)
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
@@ -154,6 +156,20 @@ def _make_entry(folder: RunFolder, record: TrialRecord) -> _Entry:
         runners_up=tuple(map(_finite, diagnosis.runners_up)) if diagnosis else (),
         level="learned" if has_learned else level.name if level else None,
         level_told=level.told if level else "",
+    )
+
+
+def _without_unreported_losses(evaluation: Evaluation) -> Evaluation:
+    """Return an evaluation of an own training function, whose missing losses were not reported.
+
+    Elsewhere None is a loss that is not finite. Such a function is stopped at the first one, and the summary
+    names it.
+    """
+    train, validation = evaluation.train_loss, evaluation.validation_loss
+    return replace(
+        evaluation,
+        train_loss=math.nan if train is None else train,
+        validation_loss=math.nan if validation is None else validation,
     )
 
 

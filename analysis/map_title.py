@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,9 @@ class MapTitle:
 def map_title(run: Run) -> MapTitle:
     """Return the title of a run from its records or, without any, from its configuration."""
     settings = _Settings(run)
+    own = run.config.base.get("own")
+    if isinstance(own, Mapping):
+        return _own_title(run, own, settings)
     ended = [record for record in run.cell_records if record.summary and record.summary.metric]
     network, task = (
         any_of(list(map(name_display, settings.texts(f"{part}.name"))) or ["unnamed"])
@@ -60,12 +63,37 @@ def map_title(run: Run) -> MapTitle:
     )
 
 
+def _own_title(run: Run, own: Mapping[str, Any], settings: "_Settings") -> MapTitle:
+    """Return the title of a run of an own training function."""
+    index, _, count = (run.config.shard or "").partition("/")
+    shard = f"; shard {index} of {count}" if run.config.shard else ""
+    score, chance = own.get("score"), own.get("chance")
+    if score is not None:
+        target = f"{'raw ' if chance is None else ''}score at least {score:g}"
+        if chance is not None and own.get("perfect", 1.0) < chance:
+            target = f"score at most {score:g}"
+    else:
+        target = "better than chance by a tenth of the way to perfection"
+    if chance is not None:
+        target += f" (chance {chance:g}, perfect {own.get('perfect', 1.0):g})"
+    num = own.get("in_a_row", 2)
+    often = f"at {number_display(int(num))} report{'s in a row' if num != 1 else ''}"
+    budget = own.get("max_updates")
+    limit = "before the function returns" if budget is None else f"within {quantity(budget, 'update')}"
+    return MapTitle(
+        question=run.config.question or run.config.space,
+        subject=f"own training function {own.get('function', '')}{shard}",
+        criterion=f"learned: {target} {often}, {limit}",
+        recipes=_recipes(run, settings),
+    )
+
+
 class _Settings:
     """The settings of a run's trials by dotted path."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._flat = [dict(flatten(record.config)) for record in run.cell_records]
+        self._flat = [record.settings for record in run.cell_records]
 
     def values(self, path: str) -> list[Any]:
         """Return the distinct values that trials have, or will have if none has begun."""
@@ -97,7 +125,7 @@ def _target(ended: Sequence[TrialRecord], settings: _Settings) -> str:
     summaries = defaultdict(list)
     for record in ended:
         if record.summary is not None:
-            summaries[dict(flatten(record.config)).get("task.name", "")].append(record.summary)
+            summaries[record.settings.get("task.name", "")].append(record.summary)
     reason = "an axis" if len(scores) > 1 else "by cell"
     thresholds = {task: _threshold(mine, reason) for task, mine in summaries.items()}
     if len(set(thresholds.values())) == 1:
@@ -149,9 +177,10 @@ def _recipes(run: Run, settings: _Settings) -> str:
     paths = dict.fromkeys(("train.optimizer", "train.learning_rate", *config.recipe_defaults))
     first = next((record for record in run.cell_records if record.recipe_index == 0), None)
     if first is not None:
-        chosen = {**dict(flatten(first.config)), **first.recipe}
+        chosen = {**first.settings, **first.recipe}
     else:
-        chosen = {**dict(flatten(config.base)), **config.recipe_defaults}
+        fixed = config.base.get("settings", {}) if config.is_own else dict(flatten(config.base))
+        chosen = {**fixed, **config.recipe_defaults}
     shown = [
         setting_display(path, chosen[path])
         for path in paths

@@ -44,8 +44,8 @@ def next_steps(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None
     rescue = rescue_command(run, failure_map)
     return [
         *([] if rescue is None else [(purpose, rescue)]),
-        *_longer(run, failure_map),
-        *_preflight(run, failure_map),
+        *(() if run.config.is_own else _longer(run, failure_map)),
+        *(() if run.config.is_own else _preflight(run, failure_map)),
         *_further(run, failure_map, trials_left),
         *_merge(run),
         *_elsewhere(run),
@@ -55,8 +55,11 @@ def next_steps(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None
 def rescue_command(run: Run, failure_map: FailureMap) -> str | None:
     """Return the command that tries fixes in every cell that fails, or None.
 
-    None if no cell fails by the default recipe, or fixes were tried in each that does.
+    None if no cell fails by the default recipe, fixes were tried in each that does, or the training function
+    is the user's own.
     """
+    if run.config.is_own:
+        return None  # Fixes are settings of built-in trainings.
     failed = {one.number for one in run.records if one.outcome == "failed" and one.recipe_index == 0}
     failing = [
         cell

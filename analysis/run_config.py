@@ -64,6 +64,11 @@ class RunConfig:
     shard: str | None = None
 
     @property
+    def is_own(self) -> bool:
+        """Return whether the training function is the user's own."""
+        return "own" in self.base
+
+    @property
     def map_paths(self) -> tuple[str, ...]:
         """Return x, y and the facet, if there is one."""
         return (self.x, self.y) if self.facet is None else (self.x, self.y, self.facet)

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from failmap.analysis.explanation import Explanation
-from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Evaluation, TrialRecord
 from failmap.run_folder.wording import label_text
 
@@ -68,7 +67,7 @@ def build_table(
         explanation = explanations[record.number]
         for column, value in _fixed_values(record, explanation, history).items():
             fixed[column].append(value)
-        settings.append({**record.cell, **record.recipe, **dict(flatten(record.config))})
+        settings.append({**record.cell, **record.recipe, **record.settings})
     columns = {column: pd.Series(fixed[column], dtype=dtype) for column, dtype in COLUMNS.items()}
     for path in (*axis_paths, *_differing_paths(settings)):
         if path not in columns:

@@ -1,22 +1,61 @@
 """The public API of `import failmap`. No function here has the name of a sub-module of `failmap`."""
 
+import json
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from failmap.analysis.diagnosis import Diagnosis, diagnose
 from failmap.analysis.failure_map import FailureMap, build_map
 from failmap.analysis.load import Run, find_run
 from failmap.analysis.load import load_run as _load_run
+from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage import parse_location
 from failmap.search.commands.table import COMMANDS
+from failmap.search.own.function import TrainFunction, location_of, refuse_while_importing
 
 
-def run(*arguments: str) -> int:
-    """Run a search and return its exit status, as `failmap run KEY=VALUE ...` does.
+def run(
+    train: str | TrainFunction = "", space: str | Path | Mapping[str, Any] = "", /, *arguments: str
+) -> int:
+    """Run a search and return its exit status.
+
+    `failmap.run("KEY=VALUE", ...)` is `failmap run KEY=VALUE ...`; `failmap.run(train, space)` searches over
+    an own training function, see `run_function`.
 
     Raises:
         UserError: An argument is wrong; one line for each mistake.
     """
-    return COMMANDS["run"].run(arguments)
+    if callable(train):
+        return run_function(train, space, *arguments)
+    words = [word for word in (train, space, *arguments) if word != ""]
+    if not all(isinstance(word, str) for word in words):
+        raise UserError("failmap.run: takes KEY=VALUE texts, or a function and its space")
+    return COMMANDS["run"].run([str(word) for word in words])
+
+
+def run_function(train: TrainFunction, space: str | Path | Mapping[str, Any], *arguments: str) -> int:
+    """Search over an own training function and return the exit status (docs/own_training.md).
+
+    Args:
+        train: A function at the top level of a file, called as train(config, trial). In a script, call this
+            below `if __name__ == "__main__":`, because workers import the file.
+        space: The path of the space's YAML file, or its content.
+        arguments: Further ones, such as "run=mine" and "budget.minutes=10".
+
+    Raises:
+        UserError: The function cannot be found by workers, or an argument is wrong; one line each.
+    """
+    refuse_while_importing()
+    location = location_of(train)
+    if not isinstance(space, Mapping):
+        return COMMANDS["run"].run([f"train={location}", f"space={space}", *arguments])
+    with tempfile.TemporaryDirectory(prefix="failmap-space-") as folder:
+        path = Path(folder) / f"{location.rpartition(':')[2]}.yaml"
+        # JSON is YAML.
+        path.write_text(json.dumps(space), encoding="utf-8")
+        return COMMANDS["run"].run([f"train={location}", f"space={path}", *arguments])
 
 
 def check(*arguments: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import process_time
 
 from failmap.models.config import Kind, Layer, SequenceShape
+from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig
 from failmap.search.trial.config import TrialConfig
 
 
@@ -53,8 +54,13 @@ _PASSES: dict[Kind, tuple[_Pass, _Pass]] = {
 _UPDATE_MILLISECONDS = 0.4
 
 
-def relative_cost(config: TrialConfig) -> float:
-    """Return the core-seconds, on a nominal core, of a whole trial that does not learn."""
+def relative_cost(config: AnyTrialConfig) -> float:
+    """Return the core-seconds, on a nominal core, of a whole trial that does not learn.
+
+    Nothing is known of an own training function before its trials have run: each counts as one.
+    """
+    if isinstance(config, OwnTrialConfig):
+        return 1.0
     train, task = config.train, config.task
     batch_size = task.num_train if train.batch_size == "full" else train.batch_size
     assert batch_size is not None, "TrialConfig refuses a full batch of sequences that are drawn anew"

@@ -8,6 +8,7 @@ study and the run folder; Tune's own files are in a temporary folder and are nev
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from failmap.search.cluster.connection import connected
 from failmap.search.cluster.resources import Slots, trial_resources
 from failmap.search.cluster.trial_failures import TrialFailures
 from failmap.search.config import RunConfig
+from failmap.search.own.function import OwnCode, store_code
 from failmap.search.shutdown import Reason, Shutdown, shutdown_on_signals
 from failmap.search.study import Study
 from failmap.search.trial.process import PreemptionFlag
@@ -66,6 +68,7 @@ def execute(
             notice(f"{_ANNOUNCED[reason]}{saved} (Ctrl-C: end at once)")
 
     shutdown = Shutdown(folder, deadline, announce)
+    own_code = None if config.space.own is None else store_code(config.space.own, folder)
     lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
     with (
         shutdown.watching(),
@@ -74,7 +77,8 @@ def execute(
         tempfile.TemporaryDirectory(prefix="failmap-ray-") as scratch,
     ):
         resources = trial_resources(config.cluster)
-        failures = TrialFailures(lifecycle, config.cluster.evaluation_minutes)
+        minutes = config.cluster.evaluation_minutes
+        failures = TrialFailures(lifecycle, minutes)
         tune.Tuner(
             tune.with_resources(TrialActor, resources),
             param_space={
@@ -85,6 +89,8 @@ def execute(
                 "device": "cuda" if resources["GPU"] else "cpu",
                 "num_threads": config.cluster.cpus_per_trial,
                 "memory_bytes": resources.get("memory"),
+                "own_code": None if own_code is None else asdict(own_code),
+                "timeout": None if minutes is None else 60 * minutes,
             },
             tune_config=tune.TuneConfig(
                 search_alg=_StudySearcher(lifecycle, Slots(config.cluster, resources)),
@@ -121,6 +127,8 @@ class TrialActor(tune.Trainable):
             test=config["test"],
             memory_bytes=None if config["memory_bytes"] is None else int(config["memory_bytes"]),
             is_preempted=lambda: self.preemption.is_set,
+            own_code=None if config["own_code"] is None else OwnCode(**config["own_code"]),
+            timeout=config["timeout"],
         )
         self.preemption = PreemptionFlag()
         self.is_begun = False

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from hashlib import file_digest
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from failmap.datasets.config import ArrayFileConfig, TaskConfig
 from failmap.datasets.errors import TaskError
@@ -14,6 +14,7 @@ from failmap.run_folder.storage import AnyPath, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
 from failmap.search.machine import check_resources
+from failmap.search.own.function import check_function, revision_of, source_path
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 
@@ -27,10 +28,12 @@ class FileState(TypedDict):
     Attributes:
         bytes: The size.
         blake2b: The digest of the contents, in hexadecimal digits.
+        revision: Of code: the git revision of its repository, or None if it is in none.
     """
 
     bytes: int
     blake2b: str
+    revision: NotRequired[str | None]
 
 
 def check_all(config: RunConfig) -> None:
@@ -40,15 +43,24 @@ def check_all(config: RunConfig) -> None:
         UserError: With a line for each mistake.
     """
     problems: list[str] = []
-    for check in (lambda config: check_resources(config.cluster), check_files, check_device):
+    own = config.space.own
+    checks = (check_files, check_device) if own is None else (_check_own,)
+    for check in (lambda config: check_resources(config.cluster), *checks):
         try:
             check(config)
         except UserError as error:
             problems += error.problems
     if problems:
         raise UserError(*problems)
-    # Last: it builds the tasks, whose files must be valid.
-    check_weights(config)
+    if own is None:
+        # Last: it builds the tasks, whose files must be valid.
+        check_weights(config)
+
+
+def _check_own(config: RunConfig) -> None:
+    """Import the user's own training function. Raises UserError if it cannot be called."""
+    assert config.space.own is not None
+    check_function(config.space.own)
 
 
 def check_files(config: RunConfig) -> None:
@@ -132,6 +144,9 @@ def states_of_files(space: Space) -> dict[str, FileState]:
     Raises:
         UserError: A file cannot be read.
     """
+    if space.own is not None:
+        path = source_path(space.own)
+        return {} if path is None else {str(path): {**_state(path), "revision": revision_of(path)}}
     sources = dict.fromkeys(path for trial in trials_of_tasks(space) for path in trial.task.source_paths)
     states = {}
     for source in (Path(source) for source in sources if source):
@@ -158,12 +173,12 @@ def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
 def trials_of_tasks(space: Space) -> Iterator[TrialConfig]:
     """Yield a trial of every cell, and of every value that a recipe may set in the task or the criterion."""
     for cell in space.cells():
-        yield space.trial_config(cell, space.default_recipe(cell), 0)
+        yield space.built_in_trial(cell, space.default_recipe(cell), 0)
         for axis in space.recipe_axes:
             if axis.path.partition(".")[0] not in ("task", "criterion"):
                 continue
             for value in axis.grid():
-                yield space.trial_config(cell, space.complete(cell, {axis.path: value}), 0)
+                yield space.built_in_trial(cell, space.complete(cell, {axis.path: value}), 0)
 
 
 def _state(path: Path) -> FileState:

@@ -29,6 +29,7 @@ from failmap.search.loading.validation import shown
 from failmap.search.machine import num_cpus
 from failmap.search.shards import ELSEWHERE, Shard
 from failmap.search.space import Axis, Cell, Space
+from failmap.search.trial.config import TrialConfig
 
 #: A wider map is summarised by its lowest and highest cost, not drawn.
 MAX_COLUMNS = 16
@@ -88,7 +89,8 @@ def make_plan(config: RunConfig, factor: float, trials: Sequence[Trial] = ()) ->
     own, seconds = set(shard_cells(config)), {}
     for cell in filter(own.__contains__, space.cells()):
         default = space.trial_config(cell, space.default_recipe(cell), config.seed)
-        seconds[cell] = factor * relative_cost(with_sizes_of_its_file(default))
+        sized = with_sizes_of_its_file(default) if isinstance(default, TrialConfig) else default
+        seconds[cell] = factor * relative_cost(sized)
     order = cells_in_order(config)
     slots = num_slots(config)
     by_cell: dict[Cell, list[Trial]] = defaultdict(list)
@@ -121,8 +123,12 @@ def show_plan(
 
     Unless `factor` is given, train for a second to measure this machine.
     """
-    plan = make_plan(config, machine_factor() if factor is None else factor, trials)
     heading = Text(f"{config.run}: {config.space.question}", style="bold")
+    if config.space.is_own:
+        summary = Text(_own_summary(config, make_plan(config, 1.0, trials)))
+        console.print(Group(heading, _axes_table(config.space), summary))
+        return
+    plan = make_plan(config, machine_factor() if factor is None else factor, trials)
     tables = (_axes_table(config.space), *_cost_tables(config, plan))
     console.print(Group(heading, *tables, Text(_summary(config, plan))))
 
@@ -180,6 +186,21 @@ def _cost_tables(config: RunConfig, plan: Plan) -> list[RenderableType]:
 
 def _short(axis: Axis) -> str:
     return axis.path.removesuffix(".name").rpartition(".")[2]
+
+
+def _own_summary(config: RunConfig, plan: Plan) -> str:
+    """Return the size of a run of an own training function, whose cost nobody knows beforehand."""
+    budget, rest = config.budget, plan.remaining
+    limit = "without a time limit" if budget.minutes is None else f"in {shown(budget.minutes)} minutes"
+    return "\n".join(
+        [
+            f"{quantity(len(plan.seconds), 'cell')}, of which budget={budget.name} reaches "
+            f"{len(plan.order)}; {quantity(rest.num_trials, 'trial')} left at most, {limit}, on "
+            f"{plan.num_slots} slots.",
+            "What a trial of your own function costs is learned from the first ones.",
+            "Nothing was started. Leave plan=true out to begin.",
+        ]
+    )
 
 
 def _summary(config: RunConfig, plan: Plan) -> str:

@@ -151,9 +151,10 @@ def _file_warnings(before: Mapping[str, FileState], now: Mapping[str, FileState]
     """Return a line for each file that has changed; new files are not reported."""
     return [
         f"{path} has changed since the last session ({before[path]['bytes']:,} bytes, now "
-        f"{state['bytes']:,}): earlier trials saw other data"
+        f"{state['bytes']:,}): earlier trials {'ran other code' if 'revision' in state else 'saw other data'}"
         for path, state in now.items()
-        if path in before and before[path] != state
+        # A commit that leaves the file as it was is no change of it.
+        if path in before and before[path]["blake2b"] != state["blake2b"]
     ]
 
 

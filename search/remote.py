@@ -66,6 +66,8 @@ def _storage_problems(storage: Argument | None) -> list[str]:
 
 def _file_problems(config: RunConfig) -> list[str]:
     """Return a line for each data file that the nodes of the cluster cannot find."""
+    if config.space.is_own:
+        return []  # The function's file is shipped.
     paths = dict.fromkeys(path for trial in trials_of_tasks(config.space) for path in trial.task.source_paths)
     problem = "data are not shipped: use an absolute path that every node sees"
     return [f"{path}: {problem}" for path in paths if path and not Path(path).is_absolute()]

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from failmap.datasets.config import Config
 from failmap.run_folder.errors import nearest
 from failmap.run_folder.parsing import flatten
+from failmap.search.own.config import OWN, AnyTrialConfig, OwnFunction, parse_trial_config
 from failmap.search.trial.config import TrialConfig
 
 #: Larger maps can be neither searched nor read.
@@ -172,7 +173,8 @@ class Space(Config):
     """A search space.
 
     Attributes:
-        base: A trial's configuration as nested mappings, less what the axes set.
+        base: A trial's configuration as nested mappings, less what the axes set. For an own training
+            function: `own`, the function, and `settings`, the fixed values by dotted path.
     """
 
     name: str
@@ -239,7 +241,7 @@ class Space(Config):
 
     def complete(self, cell: Cell, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Return a recipe: chosen values, else defaults, of all axes whose condition holds in a cell."""
-        assigned = dict(flatten(self.base))
+        assigned = self.fixed
         for path, label in cell.labels:
             axis = self.axis(path)
             assigned.update(axis.assignments(axis.value_of(label)))
@@ -261,17 +263,47 @@ class Space(Config):
     def trial_values(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
         """Return a trial's configuration as nested mappings, not validated."""
         values = {group: dict(fields) for group, fields in self.base.items()}
+        if self.is_own:
+            values.setdefault("settings", {})
         chosen = {path: self.axis(path).value_of(label) for path, label in cell.labels} | dict(recipe)
         for path, value in chosen.items():
             for target, inner in self.axis(path).assignments(value).items():
-                group, _, name = target.partition(".")
+                group, name = ("settings", target) if self.is_own else _group_and_name(target)
                 values.setdefault(group, {})[name] = inner
         return {**values, "seed": seed}
 
-    def trial_config(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> TrialConfig:
+    def trial_config(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> AnyTrialConfig:
         """Return the configuration of one trial.
 
         Raises:
             ValidationError: No trial may have these values.
         """
+        return parse_trial_config(self.trial_values(cell, recipe, seed))
+
+    def built_in_trial(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> TrialConfig:
+        """Return the configuration of one trial of a space whose training is not the user's own.
+
+        Raises:
+            ValidationError: No trial may have these values.
+        """
         return TrialConfig.model_validate(self.trial_values(cell, recipe, seed))
+
+    @property
+    def own(self) -> OwnFunction | None:
+        """The user's own training function; None for a built-in training."""
+        return OwnFunction.model_validate(self.base[OWN]) if self.is_own else None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether trials are trained by the user's own function."""
+        return OWN in self.base
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """The values that all trials share, by dotted path."""
+        return dict(self.base.get("settings", {})) if self.is_own else dict(flatten(self.base))
+
+
+def _group_and_name(path: str) -> tuple[str, str]:
+    group, _, name = path.partition(".")
+    return group, name

@@ -30,6 +30,7 @@ from failmap.search.journal.trials import (
 from failmap.search.lease import Lease, acquire_lease
 from failmap.search.lease_terms import DEFAULT_TIMING, LeaseTiming
 from failmap.search.new_run import report_disk_errors
+from failmap.search.own.config import AnyTrialConfig
 from failmap.search.pruners import PRUNERS
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
@@ -44,7 +45,7 @@ class Start:
 
     number: int
     attempt: int
-    config: TrialConfig
+    config: AnyTrialConfig
 
 
 class Study:
@@ -175,7 +176,9 @@ class Study:
             self._storage.set_trial_user_attr(self._ids[number], "faults", faults)
             # After the fault: a crash in between costs one more attempt with the whole batch, and no more.
             if halve_batch:
-                batch_size = config_of(trial).train.batch_size
+                halved = config_of(trial)
+                assert isinstance(halved, TrialConfig), f"trial {number} has a batch of its own"
+                batch_size = halved.train.batch_size
                 assert batch_size not in ("full", 1), f"trial {number} has no batch that can be halved"
                 num_halvings = trial.user_attrs.get("batch_halvings", 0) + 1
                 self._storage.set_trial_user_attr(self._ids[number], "batch_halvings", num_halvings)

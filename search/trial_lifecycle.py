@@ -10,8 +10,10 @@ from typing import Any
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import FaultKind, Summary
 from failmap.search.config import Retries
+from failmap.search.own.config import AnyTrialConfig
 from failmap.search.shutdown import Shutdown
 from failmap.search.study import Start, Study
+from failmap.search.trial.config import TrialConfig
 
 
 class NotPickled:
@@ -116,7 +118,7 @@ class TrialLifecycle(NotPickled):
         num_before = Counter(fault.kind for fault in self.study.faults(start.number))
         num_times, charged = num_before[kind] + 1, kind
         if kind == "out_of_memory":
-            if num_times <= self.retries.halve_batch and start.config.train.batch_size not in ("full", 1):
+            if num_times <= self.retries.halve_batch and _can_halve_batch(start.config):
                 self.study.requeue_after_fault(start.number, kind, summary.reason, halve_batch=True)
                 return
             # An unchanged trial may fit another time, when other processes have released memory.
@@ -129,6 +131,11 @@ class TrialLifecycle(NotPickled):
             label = "raised an error" if kind == "error" else kind.replace("_", " ")
             summary = replace(summary, reason=f"{label} {num_times} times; last: {summary.reason}")
         self.study.tell(start.number, summary)
+
+
+def _can_halve_batch(config: AnyTrialConfig) -> bool:
+    """Return whether a trial has a batch to halve; that of an own training function is its own affair."""
+    return isinstance(config, TrialConfig) and config.train.batch_size not in ("full", 1)
 
 
 def _summary(result: dict[str, Any], **changes: Any) -> Summary:

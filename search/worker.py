@@ -12,6 +12,9 @@ import torch
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialRecord
 from failmap.run_folder.storage import flag_exists, read_text
+from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig, parse_trial_config
+from failmap.search.own.function import OwnCode, load_function
+from failmap.search.own.session import FunctionSession
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError, current_attempt
 from failmap.search.trial.process import (
@@ -43,6 +46,8 @@ class Worker:
         test: Whether to measure the test set once, at each trial's end.
         memory_bytes: Memory that a trial may use on the host; None for no limit.
         is_preempted: Returns whether this process has been asked to leave its machine.
+        own_code: The file of the user's own training function, if the run has one.
+        timeout: Seconds without an evaluation after which the driver replaces this process; None: no limit.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class Worker:
         test: bool,
         memory_bytes: int | None = None,
         is_preempted: Callable[[], bool] = lambda: False,
+        own_code: OwnCode | None = None,
+        timeout: float | None = None,
     ) -> None:
         torch.set_num_threads(num_threads)
         # GPU drivers reserve far more address space than they use.
@@ -65,8 +72,10 @@ class Worker:
         self.device = torch.device(device)
         self.keep = keep
         self.test = test
-        self.config: TrialConfig | None = None
-        self.session: TrialSession | None = None
+        self.own_code = own_code
+        self.timeout = timeout
+        self.config: AnyTrialConfig | None = None
+        self.session: TrialSession | FunctionSession | None = None
         self.failure: BaseException | None = None
 
     def begin(self, number: int, attempt: int) -> None:
@@ -83,13 +92,31 @@ class Worker:
             return
         try:
             record = TrialRecord.from_json(read_text(folder.record))
-            self.config = TrialConfig.model_validate(record.config)
+            self.config = parse_trial_config(record.config)
+
+            def is_current() -> bool:
+                return current_attempt(folder) == attempt
+
+            def is_stopped() -> bool:
+                return self.is_preempted() or flag_exists(self.run.stop)
+
+            if isinstance(self.config, OwnTrialConfig):
+                self.session = FunctionSession(
+                    self.config,
+                    folder,
+                    self.device,
+                    load_function(self.config.own, self.run, self.own_code),
+                    is_current=is_current,
+                    is_stopped=is_stopped,
+                    timeout=self.timeout,
+                )
+                return
             self.session = TrialSession(
                 self.config,
                 folder,
                 self.device,
-                is_current=lambda: current_attempt(folder) == attempt,
-                is_stopped=lambda: self.is_preempted() or flag_exists(self.run.stop),
+                is_current=is_current,
+                is_stopped=is_stopped,
                 keep=_keep(record, self.keep),
                 test=self.test,
             )
@@ -97,10 +124,10 @@ class Worker:
             self.failure = error
 
     def release(self) -> None:
-        """Push the buffered evaluations of a trial that was stopped by rank."""
-        if self.session is not None and self.session.summary is None:
+        """Let go of a trial, which may have been stopped by rank."""
+        if self.session is not None:
             with suppress(SupersededError, OSError):
-                self.session.history.push()
+                self.session.release()
 
     def advance(self) -> dict[str, Any]:
         """Train to the next evaluation.
@@ -153,7 +180,7 @@ class Worker:
         lines = str(error).strip().splitlines() or [""]
         reason = f"{type(error).__name__}: {lines[0]}"
         if is_out_of_memory(error):
-            size = "" if self.config is None else f" at {describe_size(self.config)}"
+            size = f" at {describe_size(self.config)}" if isinstance(self.config, TrialConfig) else ""
             reason, ended_by = f"out of memory{size}: {reason}", "out_of_memory"
         if is_device_broken(error):
             raise BrokenDeviceError(reason) from None

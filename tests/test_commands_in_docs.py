@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -58,6 +59,9 @@ def test_quoted_command(page: str, words: list[str], tmp_path: Path, monkeypatch
     # Files that the page describes, of the space that it shows.
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_space.yaml").write_text((ROOT / "search/conf/space/smoke.yaml").read_text())
+    if any(argument.startswith("train=") for argument in arguments):
+        for folder in (tmp_path, tmp_path / "docs" / "examples"):
+            shutil.copytree(ROOT / "docs" / "examples", folder, dirs_exist_ok=True)
     arguments = [argument for argument in arguments if argument != "--json"]
     assert name in COMMANDS
     known = {key.partition("=")[0] for key in COMMANDS[name].help_page().keys}

@@ -11,7 +11,6 @@ from typing import Any
 from failmap.analysis.diagnosis.causes import Cause
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Suspicion
 from failmap.analysis.verdict import DEFAULT_RECIPE
-from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import label_text, path_display, setting_display
 
@@ -96,7 +95,7 @@ def _differences(records: Sequence[TrialRecord]) -> tuple[str, ...]:
     """Return sentences about the settings, except for the seed, that separate learned from failed trials."""
     settings: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for record in records:
-        flat = dict(flatten(record.config))
+        flat = record.settings
         flat.pop("seed", None)
         settings[record.outcome].append(flat)
     return separations(settings["learned"], settings["failed"])

@@ -41,6 +41,7 @@ class RunFolder:
         table: The table of all records, one row a trial.
         causes: The verdicts on trials: a cache, which may be deleted.
         report: The folder of the report.
+        own_code: The folder of copies of the user's own training function, by digest.
         trials: The folder of the trials' folders.
     """
 
@@ -57,6 +58,7 @@ class RunFolder:
     table = _Child("trials.parquet")
     causes = _Child("causes.jsonl")
     report = _Child("report")
+    own_code = _Child("own_code")
     trials = _Child("trials")
 
     @property
@@ -78,6 +80,7 @@ class TrialFolder:
         attempt: The number of the attempt that may write here.
         history: The worker's measurements: one Evaluation as JSON a line.
         checkpoint: The state from which the training continues.
+        output: What the user's own training function has printed.
     """
 
     path: AnyPath
@@ -86,6 +89,7 @@ class TrialFolder:
     attempt = _Child("attempt")
     history = _Child("history.jsonl")
     checkpoint = _Child("checkpoint")
+    output = _Child("output.log")
 
 
 def name_problem(name: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WrapValidator
 
-from failmap.run_folder.parsing import Checked, Count, Plain, Whole, parse, parse_values, usual_json
+from failmap.run_folder.parsing import Checked, Count, Plain, Whole, flatten, parse, parse_values, usual_json
 from failmap.run_folder.storage.bounded_files import bounded_lines
 from failmap.run_folder.storage.location import AnyPath
 
@@ -256,6 +256,16 @@ class TrialRecord(Checked):
     faults: tuple[Fault, ...] = ()
     batch_halvings: Count = 0
     origin: Origin | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Return whether the user's own training function trained it."""
+        return "own" in self.config and isinstance(self.config.get("settings"), dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the trial's settings by dotted path; of an own training function, the user's own."""
+        return dict(self.config["settings"]) if self.is_own else dict(flatten(self.config))
 
     @property
     def outcome(self) -> Outcome | None:

@@ -10,10 +10,10 @@ from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.needs import Need, Priority, cell_need
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
+from failmap.search.own.config import AnyTrialConfig
 from failmap.search.samplers import SAMPLERS
 from failmap.search.shards import Shard
 from failmap.search.space import Cell
-from failmap.search.trial.config import TrialConfig
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class NextTrial:
     recipe_index: int
     recipe: dict[str, Any]
     purpose: Purpose
-    config: TrialConfig
+    config: AnyTrialConfig
     intervention: Intervention | None = None
 
     @property

@@ -16,7 +16,7 @@ _MAX_COUNTED = 1_000
 
 def may_repeat(space: Space) -> bool:
     """Return whether two recipes of a cell may be the same training, by a setting without effect there."""
-    return any(can_be_idle(path) for axis in space.recipe_axes for path in axis.paths)
+    return not space.is_own and any(can_be_idle(path) for axis in space.recipe_axes for path in axis.paths)
 
 
 def num_different_recipes(space: Space, cell: Cell, limit: int) -> int:
@@ -30,7 +30,7 @@ def num_different_recipes(space: Space, cell: Cell, limit: int) -> int:
         recipe = space.complete(cell, dict(zip(grids, values, strict=True)))
         # Values that are valid one by one may not fit together.
         with suppress(ValidationError):
-            found.add(canonical(space.trial_config(cell, recipe, 0)) if repeats else str(recipe))
+            found.add(canonical(space.built_in_trial(cell, recipe, 0)) if repeats else str(recipe))
         if len(found) >= limit:
             break
     return max(1, len(found))

@@ -20,6 +20,7 @@ from failmap.search.allocation.needs import num_trials_left
 from failmap.search.allocation.recipes import num_different_recipes
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
+from failmap.search.own.config import parse_trial_config
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
 
@@ -136,11 +137,24 @@ def write_costs(config: RunConfig, folder: RunFolder, records: Sequence[TrialRec
     factor = seconds_per_cost(records)
     if factor is None:
         return
+    measured = _seconds_by_cell(config, records) if config.space.is_own else {}
     rows = [
-        {"cell": cell.as_dict(), "seconds_per_trial": default_cost(config, cell) * factor}
+        {
+            "cell": cell.as_dict(),
+            "seconds_per_trial": measured.get(cell, default_cost(config, cell) * factor),
+        }
         for cell in config.space.cells()
     ]
     write_atomically(folder.costs, json.dumps(rows))
+
+
+def _seconds_by_cell(config: RunConfig, records: Sequence[TrialRecord]) -> dict[Cell, float]:
+    """Return the median seconds of the trials of each cell that has ended ones without an error."""
+    seconds: dict[Cell, list[float]] = defaultdict(list)
+    for record in records:
+        if record.summary is not None and record.outcome not in (None, "errored"):
+            seconds[config.space.cell(record.cell)].append(record.summary.seconds)
+    return {cell: statistics.median(several) for cell, several in seconds.items()}
 
 
 def seconds_per_cost(records: Sequence[TrialRecord]) -> float | None:
@@ -148,7 +162,9 @@ def seconds_per_cost(records: Sequence[TrialRecord]) -> float | None:
     factors = []
     for record in records:
         if record.summary is not None and record.summary.updates and record.summary.outcome != "errored":
-            config = TrialConfig.model_validate(record.config)
-            share = record.summary.updates / config.train.max_updates
+            config = parse_trial_config(record.config)
+            share = 1.0
+            if isinstance(config, TrialConfig):
+                share = record.summary.updates / config.train.max_updates
             factors.append(record.summary.seconds / (relative_cost(config) * share))
     return statistics.median(factors) if factors else None

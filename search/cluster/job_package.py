@@ -1,4 +1,4 @@
-"""The files shipped with a cluster job: the package and the user's YAML files. No data and no runs."""
+"""The files shipped with a cluster job: the package, the user's YAML files and training function. No data."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def ship(arguments: Sequence[str], folder: Path) -> list[str]:
     shutil.copytree(PACKAGE, package, ignore=_not_code)
     (package / SHIPPED_CODE).write_text(json.dumps(describe_code(CODE_ROOT)), encoding="utf-8")
     (folder / WORKING_DIR).mkdir()
-    shipped = [_ship_yaml(argument, folder / WORKING_DIR) for argument in arguments]
+    shipped = [_ship_file(argument, folder / WORKING_DIR) for argument in arguments]
     if megabytes(folder) > MAX_MEGABYTES:
         raise UserError(
             f"{PACKAGE}: its code is {megabytes(folder):.0f} MB large, more than {MAX_MEGABYTES}: "
@@ -66,12 +66,19 @@ def _not_code(folder: str, names: list[str]) -> set[str]:
     }
 
 
-def _ship_yaml(argument: str, working_dir: Path) -> str:
-    """Copy the YAML file that an argument names, and return the argument with the copy's path.
+def _ship_file(argument: str, working_dir: Path) -> str:
+    """Copy the YAML file, or the file of a training function, that an argument names, and return the
+    argument with the copy's path.
 
     Other arguments are returned unchanged.
     """
     key, _, text = argument.partition("=")
+    where, _, name = text.rpartition(":")
+    if key == "train" and where.endswith(".py"):
+        copy = Path(key) / Path(where).name
+        (working_dir / key).mkdir(exist_ok=True)
+        shutil.copyfile(where, working_dir / copy)
+        return f"{key}={copy}:{name}"
     source = Path(text)
     if key not in ("space", "budget", "cluster") or source.suffix not in (".yaml", ".yml"):
         return argument

@@ -85,6 +85,8 @@ def read_check_request(arguments: Sequence[str]) -> Request:
     if describe_trial and not keys & {"space", "map.x", "map.y", "map.facet"}:
         arguments = [f"space={CONF / 'trial.yaml'}", *arguments]
     request = read_request(arguments)
+    if request.config.space.is_own:
+        raise UserError("train: an own training function is not checked before training yet: start the run")
     if request.plan:
         raise UserError(f"plan=true: a check trains nothing to plan; {command_line('run', 'plan=true')} does")
     return request

@@ -9,6 +9,7 @@ from typing import Any
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.reporting import Report
+from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage import store_of
 from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
@@ -28,6 +29,8 @@ def print_plan(config: RunConfig, trials: Sequence[Trial] = (), factor: float | 
         factor: Seconds that this machine takes for a nominal core-second; None to train for a second and
             measure it.
     """
+    if config.space.is_own:
+        raise UserError("--json: what trials of an own training function cost is not known before they run")
     plan = make_plan(config, machine_factor() if factor is None else factor, trials)
     space, budget = config.space, config.budget
     positions = {cell: position for position, cell in enumerate(plan.order)}

@@ -66,7 +66,7 @@ def run(arguments: Sequence[str], as_json: bool = False) -> int:
         console.print_line(f"run {folder.name}: {config.space.question}")
         console.print_line(f"{'continuing' if exists else 'beginning'} in {folder.path}")
     check_all(config)
-    if not exists:
+    if not exists and not config.space.is_own:
         # Not imported above: torch delays the message about a typo.
         from failmap.search.preflight.run import brief_preflight, check_command
 
@@ -128,11 +128,17 @@ def run_help() -> HelpPage:
             "learning rates from a range",
         ),
         ("space=my_space.yaml budget=hour run=first_try", "a space of your own"),
+        ("train=my_train.py:train space=my_space.yaml", "your own training function (docs/own_training.md)"),
     ]
     defaults = {DEFAULT_SPACE: " (default)", DEFAULT_SPACE_OF_A_FILE: " (default for task=array_file)"}
     spaces = [(name, question_of(name) + defaults.get(name, "")) for name in shipped("space")]
     settings = [
         ("space", "the search space: one of these names, or a path that ends in .yaml"),
+        (
+            "train",
+            "your own training function, FILE.py:NAME or MODULE:NAME, called as train(config, trial); the "
+            "axes of space= are then your own (docs/own_training.md)",
+        ),
         *run_rows(*RUN_KEYS, "journal"),
         _PLAN,
         ("resume", "continue the run if it exists, as a job that is started again does; needs run="),
@@ -204,9 +210,11 @@ def resume_help() -> HelpPage:
         ("run=lstm_depth budget.minutes=30 budget.facets=none", "for half an hour, in all facets"),
         ("run=lstm_depth budget.minutes=30 plan=true", "what would be left to do, and what it costs"),
         ("run=lstm_depth train.learning_rate=3e-3,1e-3,1e-2,3e-2", "with more learning rates"),
+        ("run=mine train=moved/my_train.py:train", "with an own training function that has moved"),
     ]
     journal = ("journal", "the run's database again, with its password, which is stored nowhere")
-    keys = [RUN, *run_rows("storage", "keep"), journal, _PLAN]
+    moved = ("train", "an own training function whose file has moved: the same file and name elsewhere")
+    keys = [RUN, *run_rows("storage", "keep"), moved, journal, _PLAN]
     own = Section("What may change, besides further values on an axis:", keys)
     sections = [own, *group_sections("budget"), *group_sections("cluster")]
     return HelpPage(resume, "run=NAME [KEY=VALUE ...]", examples, sections)

@@ -84,6 +84,11 @@ def read_session(command: str, model: type[Own], arguments: Sequence[str]) -> Se
     """Validate the arguments of a command. Raises UserError with a line for each mistake."""
     folder, others = locate(arguments)
     config, problems = from_yaml(folder.config), list[str]()
+    if config.space.is_own:
+        raise UserError(
+            f"run={folder.name}: is of an own training function, whose settings {command} does not know: "
+            "put the change on an axis of its space"
+        )
     # Labels are not parsed as YAML, which would change some of them.
     cells = [text for text in others if text.startswith("cell=") and "cell" in model.model_fields]
     read = parse_arguments([text for text in others if text not in cells], problems)

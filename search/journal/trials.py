@@ -12,9 +12,9 @@ from failmap.run_folder.records import Fault, Intervention, Origin, Outcome, Sum
 from failmap.run_folder.storage import is_local, store_of, write_atomically
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
+from failmap.search.own.config import AnyTrialConfig, parse_trial_config
 from failmap.search.samplers.base import distributions
 from failmap.search.space import Space
-from failmap.search.trial.config import TrialConfig
 
 #: Optuna's states are fewer than our outcomes: the summary holds the exact one.
 STATES: dict[Outcome, TrialState] = {
@@ -52,9 +52,9 @@ def new_entry(space: Space, job: NextTrial, *, is_exempt: bool) -> FrozenTrial:
     )
 
 
-def config_of(trial: FrozenTrial) -> TrialConfig:
+def config_of(trial: FrozenTrial) -> AnyTrialConfig:
     """Return the configuration that the trial is trained with: its batch may have been halved."""
-    return TrialConfig.model_validate(_config_values(trial.user_attrs))
+    return parse_trial_config(_config_values(trial.user_attrs))
 
 
 def faults_of(trial: FrozenTrial) -> tuple[Fault, ...]:

@@ -120,13 +120,13 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     fixed = {path: checker.value(path, value, schema) for path, value in draft.fixed.items()}
     axes = [axis for path in draft.axes if (axis := checker.axis(path)) is not None]
     axes = [
-        _in_order(axis) if axis.path in (draft.map.get("x"), draft.map.get("y")) else axis for axis in axes
+        in_map_order(axis) if axis.path in (draft.map.get("x"), draft.map.get("y")) else axis for axis in axes
     ]
-    problems += _conflicts(axes, fixed)
+    problems += conflicts(axes, fixed)
     if problems != before:
         return None
     base = _complete_base(schema, fixed, axes)
-    axes = _sort_by_conditions(_without_idle(axes, base, notes), problems)
+    axes = sort_by_conditions(_without_idle(axes, base, notes), problems)
     if problems != before:
         return None
     try:
@@ -140,7 +140,7 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     return space if problems == before else None
 
 
-def _in_order(axis: Axis) -> Axis:
+def in_map_order(axis: Axis) -> Axis:
     """Return an axis of the map with its numbers sorted; the first value is the default, if that was so."""
     if axis.values is None:
         return axis
@@ -164,7 +164,7 @@ def _schema(draft: Draft, problems: list[str]) -> Schema:
     return Schema(known["task"], known["model"])
 
 
-def _conflicts(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
+def conflicts(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
     """Return a line for each field that several axes, or an axis and a fixed value, set."""
     setters: dict[str, list[str]] = {}
     for axis in axes:
@@ -222,7 +222,7 @@ def _without_idle(axes: Sequence[Axis], base: Mapping[str, Any], notes: list[str
     return kept
 
 
-def _sort_by_conditions(axes: Sequence[Axis], problems: list[str]) -> list[Axis]:
+def sort_by_conditions(axes: Sequence[Axis], problems: list[str]) -> list[Axis]:
     """Return the axes, each behind those that its condition is about, otherwise in the same order."""
     setters = {path: axis.path for axis in axes for path in axis.paths}
     waiting, ordered = list(axes), list[Axis]()

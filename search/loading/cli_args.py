@@ -106,6 +106,8 @@ def _value(key: str, text: str) -> Any:
         if "${" in text:
             raise YamlError("${...} is not filled in here: write the value itself")
         return text
+    if is_function(key, text):
+        return text
     try:
         listed = parse_yaml(f"[{text}]")
     except YamlError:
@@ -117,6 +119,11 @@ def _value(key: str, text: str) -> Any:
     if listed in ([], [[]], [{}]):
         raise YamlError("no value in it")
     return listed[0] if len(listed) == 1 else listed
+
+
+def is_function(key: str, text: str) -> bool:
+    """Return whether an argument names a training function, rather than settings of the group `train`."""
+    return key == "train" and not text.lstrip().startswith(("{", "["))
 
 
 def _require_no_such_file(key: str, text: str) -> None:

@@ -116,7 +116,7 @@ def settings_without_effect(space: Space) -> list[str]:
     reasons: dict[str, str] = {}
     for cell, recipe in combinations(space) if open_paths else ():
         with suppress(ValidationError):
-            config = space.trial_config(cell, recipe, seed=0)
+            config = space.built_in_trial(cell, recipe, seed=0)
             idle = idle_settings(config)
             open_paths -= {path for path in open_paths if path not in idle and _has(config, path)}
             reasons |= {path: reason for path, reason in idle.items() if not _is_default(config, path)}

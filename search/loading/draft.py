@@ -58,6 +58,22 @@ class Draft:
             values += [value.get("name")] if isinstance(value, Mapping) else []
         return list(dict.fromkeys(value for value in values if isinstance(value, str)))
 
+    def apply_own(self, argument: Argument) -> None:
+        """Set a value, an axis, a key of an axis, or the map of an own training function's space.
+
+        No path is special here: every name is the user's own.
+        """
+        path, value = argument.key, argument.value
+        owner, _, last = path.rpartition(".")
+        if path == "fail_after_recipes":
+            self.fail_after_recipes = value
+        elif owner == "map":
+            self.map[last] = None if value == "none" and last == "facet" else value
+        elif last in AXIS_KEYS and owner in {*self.axes, *self.fixed}:
+            self.set_axis(owner, self._amended(owner, last, value))
+        else:
+            self._set(path, argument)
+
     def apply(self, argument: Argument) -> bool:
         """Set a value, an axis, a key of an axis, or the map, and return whether that changes the draft."""
         before = (dict(self.map), dict(self.axes), dict(self.fixed), self.fail_after_recipes)

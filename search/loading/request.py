@@ -2,7 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,23 @@ from failmap.run_folder.storage import check_location, parse_location
 from failmap.search.config import Budget, Cluster, Halving, RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading.build import build_space
-from failmap.search.loading.cli_args import Argument, Group, boolean, parse_arguments, question_of, read_group
+from failmap.search.loading.cli_args import (
+    Argument,
+    Group,
+    boolean,
+    is_function,
+    parse_arguments,
+    question_of,
+    read_group,
+)
 from failmap.search.loading.combinations import settings_without_effect
 from failmap.search.loading.contradictions import contradictions
 from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable, set_twice
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
+from failmap.search.loading.own import never_active, read_own_space, unfitting_settings
 from failmap.search.loading.validation import check_fields, with_origin
 from failmap.search.new_run import generate_run_name
+from failmap.search.own.function import parse_function
 from failmap.search.shards import Shard, name_of_shard, shard_of_name, shard_problems
 from failmap.search.space import Space
 
@@ -76,15 +87,15 @@ def read_request(arguments: Sequence[str]) -> Request:
     resume = boolean(read.pop("resume", None), problems)
     if resume and "run" not in read:
         problems.append("resume=true: needs a name that stays the same: run=NAME")
-    draft, changed = _draft(read, problems, notes)
-    _refuse_unknown(read, draft, problems)
-    space = build_space(draft, problems, notes) if draft is not None else None
+    space, changed = _space(read, problems, notes)
     defaults: dict[Group, str] = {"budget": default_budget(), "cluster": "local"}
     choices = {group: read.get(group, Argument(group, name, name)) for group, name in defaults.items()}
     values = run_values(read, choices, problems)
+    if "train" in read and is_function("train", read["train"].text):
+        problems += unfitting_settings(values)
     if problems or space is None:
         raise UserError(*dict.fromkeys(problems))
-    notes += settings_without_effect(space)
+    notes += never_active(space) if space.is_own else settings_without_effect(space)
     _check_shard(values, space)
     shard = Shard.parse(values["shard"]) if values.get("shard") else None
     if "run" not in values:
@@ -173,6 +184,46 @@ def _settings(group: str, arguments: Iterable[Argument], problems: list[str]) ->
         elif not dot:
             settings[name] = argument.value
     return settings
+
+
+def _space(
+    read: Mapping[str, Argument], problems: list[str], notes: list[str]
+) -> tuple[Space | None, list[Argument]]:
+    """Return the space with the arguments applied, and the arguments that changed it."""
+    if "train" not in read or not is_function("train", read["train"].text):
+        draft, changed = _draft(read, problems, notes)
+        _refuse_unknown(read, draft, problems)
+        return (build_space(draft, problems, notes) if draft is not None else None), changed
+    train = read["train"].text
+    about_run = {"train", "space", "budget", "cluster", "journal", *RUN_KEYS}
+    others = [
+        argument
+        for key, argument in read.items()
+        if key not in about_run and key.partition(".")[0] not in RUN_GROUPS
+    ]
+    if "space" not in read:
+        problems.append(f"space: is missing: the axes of train={train}, as a path that ends in .yaml")
+        with _collecting(problems):
+            parse_function(train)
+        return None, []
+    choice = read["space"].text
+    try:
+        name, content = read_group("space", choice)
+    except UserError as error:
+        problems += error.problems
+        with _collecting(problems):
+            parse_function(train)
+        return None, []
+    return read_own_space(name, content, train, others, problems, f"space {choice}")
+
+
+@contextmanager
+def _collecting(problems: list[str]) -> Iterator[None]:
+    """Collect the lines of a UserError."""
+    try:
+        yield
+    except UserError as error:
+        problems += error.problems
 
 
 def _draft(

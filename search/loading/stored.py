@@ -18,8 +18,11 @@ from failmap.search.loading.cli_args import Argument, Group, parse_arguments, pa
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
 from failmap.search.loading.fields import KINDS, Schema
+from failmap.search.loading.own import check_added_values, unfitting_settings
 from failmap.search.loading.request import run_values
 from failmap.search.loading.validation import shown, translate
+from failmap.search.own.config import OWN, OwnFunction
+from failmap.search.own.function import parse_function
 from failmap.search.space import Axis, Space
 
 #: Beginnings of the keys that a resumed run may have otherwise.
@@ -109,7 +112,8 @@ def flat(config: RunConfig) -> Iterator[tuple[str, str]]:
     # Run and storage say where a run is, not what it is.
     values = config.model_dump(mode="json", exclude={"run": True, "storage": True, "space": {"axes", "base"}})
     space = values.pop("space")
-    for part in (values, {"space": space.pop("name")}, space, config.space.base):
+    own = {} if config.space.own is None else config.space.own.as_arguments()
+    for part in (values, {"space": space.pop("name")}, space, own, config.space.fixed):
         yield from ((path, shown(value)) for path, value in flatten(part))
     for axis in config.space.axes:
         described = axis.model_dump(mode="json", exclude={"path"}, exclude_defaults=True)
@@ -158,9 +162,14 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     }
     kept = {group: getattr(stored, group).model_dump() for group in _GROUPS if group not in choices}
     changes = run_values(allowed, choices, problems, kept)
+    if stored.space.is_own:
+        problems += unfitting_settings(changes)
     if changes.get("journal", stored.journal) != stored.journal:
         names = f"{stored.journal or 'none'} -> {changes['journal'] or 'none'}"
         problems.append(f"journal: {names}: {_ANOTHER_RUN}")
+    own_space = stored.space
+    if stored.space.own is not None and "train" in read:
+        own_space = _with_moved_function(stored.space, stored.space.own, read.pop("train").text, problems)
     grown = {axis.path: read.pop(axis.path) for axis in stored.space.axes if axis.path in read}
     problems += _refusals(stored, read)
     if stored.shard is not None:
@@ -170,10 +179,24 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
             for path in stored.space.map.paths
             if path in grown
         )
-    space = _with_more_values(stored.space, grown, problems) if grown else stored.space
+    space = _with_more_values(own_space, grown, problems) if grown else own_space
     if problems:
         raise UserError(*dict.fromkeys(problems))
     return RunConfig.model_validate({**dict(stored), **changes, "space": space})
+
+
+def _with_moved_function(space: Space, own: OwnFunction, train: str, problems: list[str]) -> Space:
+    """Return a space whose function's file is elsewhere, or unchanged if a problem was added."""
+    try:
+        function, folder = parse_function(train)
+    except UserError as error:
+        problems += error.problems
+        return space
+    if function != own.function:
+        problems.append(f"train: {own.function} -> {function}: {_ANOTHER_RUN}")
+        return space
+    moved = own.model_copy(update={"folder": folder}).model_dump(mode="json")
+    return space.model_copy(update={"base": {**space.base, OWN: moved}})
 
 
 def _refusals(stored: RunConfig, arguments: Mapping[str, Argument]) -> list[str]:
@@ -194,16 +217,12 @@ def _refusals(stored: RunConfig, arguments: Mapping[str, Argument]) -> list[str]
 def _with_more_values(space: Space, arguments: Mapping[str, Argument], problems: list[str]) -> Space:
     """Return a space with the values that arguments add to its axes, or unchanged if problems were added."""
     axes = {axis.path: axis for axis in space.axes}
-    draft = Draft(space.name)
-    draft.fixed = {
-        f"{group}.name": space.base[group]["name"] for group in KINDS if "name" in space.base[group]
-    }
-    for path, axis in axes.items():
-        values = arguments[path].values if path in arguments else list(axis.values or ())
-        draft.axes[path] = {"values": values, "when": dict(axis.when)}
-    checker = Checker(draft, Schema(draft.names("task"), draft.names("model")), problems)
+    if space.is_own:
+        checked = check_added_values(space, arguments, problems)
+    else:
+        checked = _checked_axes(space, arguments, problems)
     for path, argument in arguments.items():
-        old, new = axes[path], checker.axis(path)
+        old, new = axes[path], checked.get(path)
         if new is None:
             continue
         before, after = old.values or (), new.values or ()
@@ -221,5 +240,20 @@ def _with_more_values(space: Space, arguments: Mapping[str, Argument], problems:
     except ValidationError as error:
         problems += translate(error, Space, {})
         return space
-    problems += impossible_combinations(larger)
+    if not space.is_own:
+        problems += impossible_combinations(larger)
     return larger
+
+
+def _checked_axes(space: Space, arguments: Mapping[str, Argument], problems: list[str]) -> dict[str, Axis]:
+    """Return the axes that arguments are about, with the arguments' values alone."""
+    axes = {axis.path: axis for axis in space.axes}
+    draft = Draft(space.name)
+    draft.fixed = {
+        f"{group}.name": space.base[group]["name"] for group in KINDS if "name" in space.base[group]
+    }
+    for path, axis in axes.items():
+        values = arguments[path].values if path in arguments else list(axis.values or ())
+        draft.axes[path] = {"values": values, "when": dict(axis.when)}
+    checker = Checker(draft, Schema(draft.names("task"), draft.names("model")), problems)
+    return {path: new for path in arguments if (new := checker.axis(path)) is not None}

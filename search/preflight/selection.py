@@ -77,7 +77,7 @@ def _default_trials(space: Space, seed: int) -> Iterator[TrialConfig]:
                 recipes.append(recipe)
                 # Values that are valid one by one may not fit together.
                 with contextlib.suppress(ValidationError):
-                    yield space.trial_config(cell, recipe, seed)
+                    yield space.built_in_trial(cell, recipe, seed)
 
 
 def _is_kind(axis: Axis) -> bool:

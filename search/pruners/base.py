@@ -6,6 +6,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from failmap.search.config import RunConfig
+from failmap.search.own.config import OWN
 
 
 class Pruner:
@@ -55,9 +56,14 @@ class HalvingPruner(Pruner):
         return bool(draw < self.config.halving.exempt_share)
 
     def judges_at(self, trial: FrozenTrial, update: int) -> bool:
-        """Return whether an explored trial, exempt or not, is at a rung."""
+        """Return whether an explored trial, exempt or not, is at a rung.
+
+        Of an own training function every report is stored, because only their number says where it is.
+        """
+        if trial.user_attrs["purpose"] != "explore" or _is_own(trial):
+            return bool(trial.user_attrs["purpose"] == "explore")
         evaluate_every = trial.user_attrs["config"]["train"]["evaluate_every"]
-        if trial.user_attrs["purpose"] != "explore" or update % evaluate_every:
+        if update % evaluate_every:
             return False
         rung = self.config.halving.first_rung
         while rung * evaluate_every < update:
@@ -73,11 +79,34 @@ class HalvingPruner(Pruner):
         if attributes["purpose"] != "explore" or attributes["exempt"] or trial.last_step is None:
             return False
         rung = trial.last_step
+        if _is_own(trial):
+            return self._stops_own(trial, rivals)
         scores = [
             rival.intermediate_values[rung]
             for rival in rivals
             if rung in rival.intermediate_values and rival.user_attrs["purpose"] == "explore"
         ]
-        num_better = sum(score > trial.intermediate_values[rung] for score in scores)
+        return self._is_behind(trial.intermediate_values[rung], scores)
+
+    def _stops_own(self, trial: FrozenTrial, rivals: Sequence[FrozenTrial]) -> bool:
+        """Compare a trial of an own training function after as many reports, whatever their updates are."""
+        num_reports, rung = len(trial.intermediate_values), self.config.halving.first_rung
+        while rung < num_reports:
+            rung *= self.config.halving.factor
+        if rung != num_reports:
+            return False
+        scores = [
+            rival.intermediate_values[sorted(rival.intermediate_values)[rung - 1]]
+            for rival in rivals
+            if len(rival.intermediate_values) >= rung and rival.user_attrs["purpose"] == "explore"
+        ]
+        return self._is_behind(trial.intermediate_values[max(trial.intermediate_values)], scores)
+
+    def _is_behind(self, own: float, scores: Sequence[float]) -> bool:
+        """Return whether a score is not among the best share of the scores at its rung."""
         num_continued = max(1, len(scores) // self.config.halving.factor)
-        return num_better >= num_continued
+        return sum(score > own for score in scores) >= num_continued
+
+
+def _is_own(trial: FrozenTrial) -> bool:
+    return OWN in trial.user_attrs["config"]

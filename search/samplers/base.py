@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.recipes import may_repeat
+from failmap.search.own.config import OwnTrialConfig
 from failmap.search.space import Axis, Cell, Space
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.effects import canonical
@@ -60,7 +61,7 @@ class Sampler(ABC):
             # Values that are valid one by one may not fit together.
             with suppress(ValidationError):
                 config = self.space.trial_config(cell, recipe, self.seed)
-                if canonical(config) not in trained:
+                if isinstance(config, OwnTrialConfig) or canonical(config) not in trained:
                     return recipe
         return None
 
@@ -69,7 +70,7 @@ class Sampler(ABC):
         if not may_repeat(self.space):
             return []
         values = (self.space.recipe_values(labels) for labels in recipes)
-        return [canonical(self.space.trial_config(cell, recipe, self.seed)) for recipe in values]
+        return [canonical(self.space.built_in_trial(cell, recipe, self.seed)) for recipe in values]
 
 
 def recipe_key(labels: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:

@@ -80,7 +80,7 @@ class TrialSession:
             max_updates=config.train.max_updates,
         )
         self.history = History(folder, is_current, self.progress.update)
-        self._is_stopped = _throttled(is_stopped, store_of(folder.path).poll_seconds)
+        self._is_stopped = throttled(is_stopped, store_of(folder.path).poll_seconds)
         self._saved_at = self.progress.seconds
         self._save_seconds = 0.0
 
@@ -203,6 +203,11 @@ class TrialSession:
             **extra,
         )
 
+    def release(self) -> None:
+        """Push the buffered evaluations of a trial that was stopped by rank."""
+        if self.summary is None:
+            self.history.push()
+
     def _save_if_due(self, snapshot: Snapshot) -> None:
         """Save unless checkpoints would then exceed CHECKPOINT_SHARE of the training time."""
         trained = self.progress.seconds - self._saved_at
@@ -218,7 +223,7 @@ class TrialSession:
         snapshot.save(self.folder.checkpoint)
 
 
-def _throttled(flag: Callable[[], bool], poll_seconds: float) -> Callable[[], bool]:
+def throttled(flag: Callable[[], bool], poll_seconds: float) -> Callable[[], bool]:
     """Wrap a flag that may be on a network, so that it is polled no more often than this."""
     next_poll = monotonic()
 

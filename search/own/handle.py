@@ -1,0 +1,151 @@
+"""The `trial` that a training function is called with."""
+
+import math
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from failmap.search.own.handover import FunctionThread, Report, StopTraining
+from failmap.search.trial.probes.common import rounded
+
+
+class ReportError(ValueError):
+    """A report that cannot be an evaluation."""
+
+
+class Trial:
+    """What a training function knows about its trial.
+
+    Attributes:
+        number: The trial's number in its run.
+        seed: The trial's seed, with which random, numpy and torch are seeded before the call.
+        first_update: The first update to do: 0, or the one after the last report that had a state.
+        state: The state of that report, its tensors on the CPU; None at the beginning.
+        timeout: Seconds without a report after which the worker is replaced; None for no limit.
+        device: 'cpu' or 'cuda': what the run gives to each trial.
+    """
+
+    def __init__(
+        self,
+        *,
+        number: int,
+        seed: int,
+        first_update: int,
+        state: Any,
+        timeout: float | None,
+        device: str,
+        thread: Callable[[], FunctionThread],
+    ) -> None:
+        self.number = number
+        self.seed = seed
+        self.first_update = first_update
+        self.state = state
+        self.timeout = timeout
+        self.device = device
+        self._thread = thread
+        self._last_update = first_update - 1
+        self._watched: dict[str, Any] = {}
+        self.error: ReportError | None = None
+
+    def report(
+        self,
+        update: int,
+        loss: float | None = None,
+        score: float | None = None,
+        validation_loss: float | None = None,
+        state: Any = None,
+        **signals: Any,
+    ) -> bool:
+        """Report an evaluation, and return whether to stop.
+
+        Args:
+            update: Updates so far, or the index of the last one: larger at each report.
+            loss: The training loss.
+            score: What `learned` in the space is about, larger if better (or from `chance` to `perfect`).
+            validation_loss: The loss on validation data.
+            state: What the training continues from after an interruption: dicts, lists, tensors, numbers.
+            signals: Further numbers, or lists and dicts of numbers, for the trial's history.
+
+        Raises:
+            ReportError: The update is not larger than the last one, or a value is not a number. The trial
+                is then errored, also if the function catches it.
+        """
+        thread = self._thread()
+        if thread.is_in_child:
+            raise RuntimeError("trial.report: only the process that began the trial may report")
+        if self.error is not None:
+            raise StopTraining
+        try:
+            report = self._checked(update, loss, score, validation_loss, state, signals)
+        except ReportError as error:
+            self.error = error
+            raise
+        self._last_update = report.update
+        return thread.hand_over(report)
+
+    def watch(self, model: Any, optimizer: Any, loss_fn: Any = None) -> Any:
+        """Return a watcher of a model, as `failmap.watch` does, that writes into this trial's history."""
+        # Imported by name when it is called: the watcher builds on this package's probes.
+        watch = import_module("failmap.watcher.watch").Watch
+        return watch(model, optimizer, loss_fn, sink=self.add_signals)
+
+    def add_signals(self, signals: Mapping[str, Any]) -> None:
+        """Add signals, on the host, to the next report; a later value replaces an earlier one of its name."""
+        self._watched.update(signals)
+
+    def _checked(
+        self, update: Any, loss: Any, score: Any, validation_loss: Any, state: Any, signals: dict[str, Any]
+    ) -> Report:
+        step = _number("update", update)
+        if not math.isfinite(step) or step != int(step) or step < 0:
+            raise ReportError(f"trial.report: update={update!r} must be a whole number, at least 0")
+        if step <= self._last_update:
+            before = f"the update reported before, {self._last_update}"
+            if self._last_update < self.first_update:
+                before = f"those done already: trial.first_update={self.first_update}"
+            raise ReportError(f"trial.report: update={int(step)} must be larger than {before}")
+        if score is None:
+            raise ReportError(f"trial.report: no score at update {int(step)}, which `learned` is about")
+        watched, self._watched = self._watched, {}
+        return Report(
+            update=int(step),
+            loss=None if loss is None else _number("loss", loss),
+            score=_number("score", score),
+            validation_loss=None if validation_loss is None else _number("validation_loss", validation_loss),
+            state=state,
+            signals=rounded({**watched, **{name: _plain(name, value) for name, value in signals.items()}}),
+        )
+
+
+def _number(name: str, value: Any) -> float:
+    """Return a number, or a tensor or array of one, as a float."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        kind = (
+            f"{type(value).__name__} of shape {tuple(value.shape)}"
+            if hasattr(value, "shape")
+            else repr(value)
+        )
+        raise ReportError(f"trial.report: {name} must be a number, not {kind:.80}") from None
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a signal as numbers, texts, and lists and dicts of them."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, torch.Tensor):
+        return value.detach().tolist()
+    if hasattr(value, "tolist"):
+        return _plain(name, value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(name, inner) for inner in value]
+    raise ReportError(
+        f"trial.report: the signal {name} must be a number, or lists or dicts of them, not {value!r:.60}"
+    )
