@@ -1,5 +1,6 @@
 """Search spaces: axes, the map's axes among them, and the configurations that trials may have."""
 
+import copy
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -260,12 +261,15 @@ class Space(Config):
 
     def trial_values(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
         """Return a trial's configuration as nested mappings, not validated."""
-        values = {group: dict(fields) for group, fields in self.base.items()}
+        values = copy.deepcopy(self.base)
         chosen = {path: self.axis(path).value_of(label) for path, label in cell.labels} | dict(recipe)
         for path, value in chosen.items():
             for target, inner in self.axis(path).assignments(value).items():
-                group, _, name = target.partition(".")
-                values.setdefault(group, {})[name] = inner
+                *groups, name = target.split(".")
+                owner: dict[str, Any] = values
+                for group in groups:
+                    owner = owner.setdefault(group, {})
+                owner[name] = inner
         return {**values, "seed": seed}
 
     def trial_config(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> TrialConfig:

@@ -10,7 +10,7 @@ from failmap.run_folder.errors import nearest
 from failmap.run_folder.wording import in_order
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
-from failmap.search.loading.fields import GROUPS, KINDS, Schema
+from failmap.search.loading.fields import ARGUMENTS, GROUPS, KINDS, Schema, kind_problem
 from failmap.search.loading.validation import check_fields, shown, translate, with_origin
 from failmap.search.space import Axis, Space, alternatives
 from failmap.search.trial.config import NATURAL_LOSS
@@ -154,8 +154,8 @@ def _schema(draft: Draft, problems: list[str]) -> Schema:
     known: dict[str, list[str]] = {}
     for group, kinds in KINDS.items():
         names = draft.names(group)
-        unknown = [name for name in names if name not in kinds]
-        problems += (f"{group}={name}: no such {group}{nearest(name, kinds)}" for name in unknown)
+        unknown = [problem for name in names if (problem := kind_problem(group, name)) is not None]
+        problems += unknown
         if not names:
             wrong = draft.fixed.get(f"{group}.name")
             problem = f"{group}: is missing" if wrong is None else f"{group}={shown(wrong)}: no such {group}"
@@ -196,8 +196,12 @@ def _complete_base(
     for group in GROUPS:
         own = {path.partition(".")[2]: fixed[path] for path in fixed if path.startswith(f"{group}.")}
         values = schema.shared_defaults(group) | own
+        arguments = {name: values.pop(name) for name in list(values) if name.startswith(f"{ARGUMENTS}.")}
+        if ARGUMENTS in values:
+            own_arguments = {name.partition(".")[2]: value for name, value in arguments.items()}
+            values[ARGUMENTS] = {**values[ARGUMENTS], **own_arguments}
         base[group] = {name: value for name, value in values.items() if f"{group}.{name}" not in always_set}
-    targets = {TASK_CONFIGS[name].kind for name in schema.names["task"]}
+    targets = {TASK_CONFIGS[name].kind if name in TASK_CONFIGS else None for name in schema.names["task"]}
     kind = targets.pop() if len(targets) == 1 else None
     if base["output"].get("loss", "") is None and kind is not None:
         base["output"]["loss"] = NATURAL_LOSS[kind]
