@@ -11,6 +11,7 @@ from torch import Tensor
 from failmap.datasets.array_file import number_chance
 from failmap.datasets.chance import Chance
 from failmap.datasets.config import OwnTaskConfig
+from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError
 from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, Epochs, Task, hashed_seed
 from failmap.run_folder.own_code import load_own
@@ -27,8 +28,8 @@ class OwnTask(Task):
 
     It states `input_size`, `output_size`, `num_steps` and `kind`, and either draws sequences,
     `draw(num, generator) -> (inputs, targets)`, or holds them as pairs of tensors in `train`, `validation`
-    and `test`. Chance is that of the best constant guess on the validation set, at each labelled step, unless the
-    class states `chance`; `target_metric` is optional too.
+    and `test`. Chance is that of the best constant guess on the validation set, at each labelled step, unless
+    the class states `chance`; `target_metric` is optional too.
 
     Raises:
         TaskError: All validation targets are alike.
@@ -53,6 +54,8 @@ class OwnTask(Task):
         self.chance = measured_chance(config, validation.targets, self.output_size)
         if (stated := getattr(self.own, "chance", None)) is not None:
             self.chance = Chance(metric=float(stated), loss=self.chance.loss)
+        num_test = config.test_size if self._epochs is None else len(self.own.test[0])
+        self.notes = few_test_sequences(config, num_test)
         self.perfect_metric = 1.0 if config.is_larger_better else 0.0
         if (target := getattr(self.own, "target_metric", None)) is not None:
             self.target_metric = float(target)

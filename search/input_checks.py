@@ -6,14 +6,16 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TypedDict
 
-from failmap.datasets.config import ArrayFileConfig, TaskConfig
+from failmap.datasets.config import ArrayFileConfig, OwnTaskConfig, TaskConfig
 from failmap.datasets.errors import TaskError
 from failmap.models.config import RecurrentConfig
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.own_code import locate_own
 from failmap.run_folder.storage import AnyPath, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
 from failmap.search.machine import check_resources
+from failmap.search.own_parts import check_own, own_references
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 
@@ -40,7 +42,7 @@ def check_all(config: RunConfig) -> None:
         UserError: With a line for each mistake.
     """
     problems: list[str] = []
-    for check in (lambda config: check_resources(config.cluster), check_files, check_device):
+    for check in (lambda config: check_resources(config.cluster), check_files, check_device, check_own):
         try:
             check(config)
         except UserError as error:
@@ -127,21 +129,27 @@ def check_weights(config: RunConfig) -> None:
 
 
 def states_of_files(space: Space) -> dict[str, FileState]:
-    """Return the state of every user file that trials of a space read, by its path as the user wrote it.
+    """Return the state of every user file that trials of a space read, data and code, by its path as given.
 
     Raises:
         UserError: A file cannot be read.
     """
     sources = dict.fromkeys(path for trial in trials_of_tasks(space) for path in trial.task.source_paths)
+    code = (locate_own(reference).path for reference in own_references(space))
     states = {}
-    for source in (Path(source) for source in sources if source):
+    for source in (*(Path(source) for source in sources if source), *code):
         for path in sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source]:
             states[str(path)] = _state(path)
     return states
 
 
 def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
-    """Return the trial with the actual sizes of its file, for estimates of its cost."""
+    """Return the trial with the actual sizes of its file or own task, for estimates of its cost."""
+    if isinstance(trial.task, OwnTaskConfig):
+        from failmap.datasets import build_task
+
+        built = build_task(trial.task)
+        return trial.model_copy(update={"task": trial.task.with_sizes(built.num_steps, built.input_size)})
     if not isinstance(trial.task, ArrayFileConfig):
         return trial
     from failmap.datasets import build_task

@@ -36,7 +36,7 @@ def kind_of(group: str, name: str) -> type[BaseModel] | None:
 
 
 def kind_problem(group: str, name: str) -> str | None:
-    """Return why there is no task or network of a name, in one line, or None if there is. Executes nothing."""
+    """Return why there is no task or network of a name, or None if there is one. Executes nothing."""
     if not is_reference(name):
         if name in KINDS[group]:
             return None
