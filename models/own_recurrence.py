@@ -30,7 +30,7 @@ def layer_views(module: nn.RNNBase) -> list[nn.RNNBase]:
     """Return a module of one layer, batch first, for each layer of a module, with the same parameters."""
     directions = 1 + module.bidirectional
     width = module.proj_size or module.hidden_size
-    views = []
+    views: list[nn.RNNBase] = []
     for index in range(module.num_layers):
         options: dict[str, Any] = {"bias": module.bias, "bidirectional": module.bidirectional}
         if isinstance(module, nn.LSTM):
@@ -40,7 +40,7 @@ def layer_views(module: nn.RNNBase) -> list[nn.RNNBase]:
         below = width * directions if index else module.input_size
         kind = next(kind for kind in RECURRENCES if isinstance(module, kind))
         # Nothing is drawn on this device.
-        view = kind(below, module.hidden_size, batch_first=True, device="meta", **options)
+        view: nn.RNNBase = kind(below, module.hidden_size, batch_first=True, device="meta", **options)
         for name in [name for name, _ in view.named_parameters()]:
             setattr(view, name, getattr(module, name.replace("_l0", f"_l{index}")))
         views.append(view.train(module.training))

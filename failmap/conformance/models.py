@@ -139,19 +139,21 @@ def _input_problems(case: _Case) -> Iterator[str]:
 
 def _row_problems(case: _Case, outputs: Tensor) -> Iterator[str]:
     """Yield whether a sequence's output depends on the others of its batch, or on their number."""
-    others = case.inputs.clone()
-    others[1:] = -2 * others[1:].flip(0)
-    if not _close(case.outputs(others)[0], outputs[0]):
+    # Not the first one: where sequences are mistaken for steps, it depends on no other.
+    row = len(outputs) // 2
+    others = -2 * case.inputs.flip(0)
+    others[row] = case.inputs[row]
+    if not _close(case.outputs(others)[row], outputs[row]):
         yield (
             "a sequence's outputs depend on the others of its batch in evaluation mode: batch and time are "
             "mistaken for each other (batch_first=True?), or a statistic is taken over the batch"
         )
         return
-    alone = case.outputs(case.inputs[:1])
+    alone = case.outputs(case.inputs[row : row + 1])
     wrong = list(_shape_problems(case, alone, 1, case.inputs.shape[1]))
     if wrong:
         yield from (f"a batch of one sequence: {problem}" for problem in wrong)
-    elif not _close(alone[0], outputs[0]):
+    elif not _close(alone[0], outputs[row]):
         yield "a sequence alone has other outputs than in a batch, in evaluation mode"
 
 

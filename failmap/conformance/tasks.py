@@ -89,10 +89,10 @@ def batch_problems(
 def _statement_problems(task: Any) -> Iterator[str]:
     """Yield what is missing or wrong among the attributes."""
     name = type(task).__name__
-    for size in _SIZES:
-        value = getattr(task, size, None)
+    for size_name in _SIZES:
+        value = getattr(task, size_name, None)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            was = f"has {size}={value!r}" if hasattr(task, size) else f"has no {size}"
+            was = f"has {size_name}={value!r}" if hasattr(task, size_name) else f"has no {size_name}"
             yield f"{name} {was}: a whole number of at least 1 is wanted"
     kind, supervision = getattr(task, "kind", None), getattr(task, "supervision", "last")
     if kind not in KINDS:
