@@ -72,14 +72,14 @@ def _task_problems(trials: Iterable[TrialConfig]) -> Iterator[str]:
     for (task, score), num_evaluations in asked.items():
         own: Any = load_own(task.name)
         found = check_task(own, args=task.args)
-        found = found or list(_mismatches(task)) or list(_luck(task, num_evaluations, score))
+        found = found or list(_mismatches(task, own)) or list(_luck(task, num_evaluations, score))
         yield from (f"task={task.name}{_shown(task.args)}: {problem}" for problem in found)
 
 
-def _mismatches(task: OwnTaskConfig) -> Iterator[str]:
-    """Yield where settings and the built task disagree about its targets."""
-    built = _build(task)
-    stated = {"target": built.own.kind, "supervision": getattr(built.own, "supervision", "last")}
+def _mismatches(task: OwnTaskConfig, own: Any) -> Iterator[str]:
+    """Yield where settings and the class disagree about its targets."""
+    built = own(**task.args)
+    stated = {"target": built.kind, "supervision": getattr(built, "supervision", "last")}
     for setting, value in stated.items():
         if (held := getattr(task, setting)) != value:
             yield f"task.{setting}={held}, and the class states {value}: leave task.{setting} out"
@@ -88,8 +88,13 @@ def _mismatches(task: OwnTaskConfig) -> Iterator[str]:
 def _luck(task: OwnTaskConfig, num_evaluations: int, score: float | None) -> Iterator[str]:
     """Yield whether blind guessing may meet the criterion."""
     from failmap.datasets.criterion import is_beyond_chance
+    from failmap.datasets.errors import TaskError
 
-    built = _build(task)
+    try:
+        built = _build(task)
+    except TaskError as error:
+        yield from error.problems
+        return
     target = built.target_metric if score is None else task.metric_at_skill(score, built.chance)
     if not is_beyond_chance(task, target, built.chance, built.num_validation, num_evaluations):
         more = "set task.test_size higher" if built.num_train is None else "hold more of them"
