@@ -205,7 +205,7 @@ def test_an_own_network_learns_an_own_task(folder: Path) -> None:
     session = run_trial(folder / "one", max_updates=400, evaluate_every=50, learning_rate=0.01)
     assert session.summary is not None
     assert session.summary.outcome == "learned"
-    *_, last = read_history(TrialFolder(folder / "one"))
+    *_, last = read_history(folder / "one" / "history.jsonl")
     signals = last.signals
     assert set(signals["gradient_norm_by_layer"]) == {"lstm", "head"}
     assert set(signals["saturation_by_layer"]["lstm"]) == {"input", "forget", "output"}
