@@ -1,7 +1,7 @@
 """The user's own networks and tasks in a run: checked before it starts, and named in its provenance."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -44,11 +44,20 @@ def check_own(config: RunConfig) -> None:
     if not own_references(config.space):
         return
     trials = list(_trials(config.space))
-    problems = dict.fromkeys(_task_problems(trials))
-    if not problems:
-        problems = dict.fromkeys(_model_problems(trials))
+    problems = _lines("task", _task_problems(trials)) or _lines("model", _model_problems(trials))
     if problems:
         raise UserError(*problems)
+
+
+def _lines(group: str, problems: Iterable[tuple[OwnTaskConfig | OwnModelConfig, str]]) -> list[str]:
+    """Return one line for each problem, with the first arguments that have it."""
+    first: dict[tuple[str, str], OwnTaskConfig | OwnModelConfig] = {}
+    for part, problem in problems:
+        first.setdefault((part.name, problem), part)
+    return [
+        f"{group}={name}{f' with {part.args}' if part.args else ''}: {problem}"
+        for (name, problem), part in first.items()
+    ]
 
 
 def _trials(space: Space) -> Iterator[TrialConfig]:
@@ -59,7 +68,7 @@ def _trials(space: Space) -> Iterator[TrialConfig]:
             continue
 
 
-def _task_problems(trials: Iterable[TrialConfig]) -> Iterator[str]:
+def _task_problems(trials: Iterable[TrialConfig]) -> Iterator[tuple[OwnTaskConfig, str]]:
     """Yield how each own task breaks its contract, or why chance may meet its criterion."""
     # Imported here: it imports torch, which a run without own code need not wait for.
     from failmap.conformance import check_task
@@ -73,7 +82,7 @@ def _task_problems(trials: Iterable[TrialConfig]) -> Iterator[str]:
         own: Any = load_own(task.name)
         found = check_task(own, args=task.args)
         found = found or list(_mismatches(task, own)) or list(_luck(task, num_evaluations, score))
-        yield from (f"task={task.name}{_shown(task.args)}: {problem}" for problem in found)
+        yield from ((task, problem) for problem in found)
 
 
 def _mismatches(task: OwnTaskConfig, own: Any) -> Iterator[str]:
@@ -105,7 +114,7 @@ def _luck(task: OwnTaskConfig, num_evaluations: int, score: float | None) -> Ite
         )
 
 
-def _model_problems(trials: Iterable[TrialConfig]) -> Iterator[str]:
+def _model_problems(trials: Iterable[TrialConfig]) -> Iterator[tuple[OwnModelConfig, str]]:
     """Yield how each own network breaks its contract on the sizes of its tasks."""
     from failmap.conformance import check_model
     from failmap.models.own import takes_lengths
@@ -128,14 +137,10 @@ def _model_problems(trials: Iterable[TrialConfig]) -> Iterator[str]:
         found = check_model(own, args=model.args, layout=layout, **sizes)
         if not found and model in padded and not takes_lengths(own(input_size, output_size, **model.args)):
             found = ["sequences are padded, and forward has no argument `lengths`"]
-        yield from (f"model={model.name}{_shown(model.args)}: {problem}" for problem in found)
+        yield from ((model, problem) for problem in found)
 
 
 def _build(config: TaskConfig) -> Any:
     from failmap.datasets import build_task
 
     return build_task(config)
-
-
-def _shown(args: Mapping[str, Any]) -> str:
-    return f" with {args}" if args else ""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from failmap.run_folder.errors import nearest
-from failmap.run_folder.own_code import is_reference
 from failmap.search.loading.cli_args import Argument
 from failmap.search.loading.fields import ARGUMENTS, GROUPS, KINDS, Schema
 from failmap.search.space import Axis
@@ -194,9 +193,12 @@ def drop_inapplicable(draft: Draft, switched: set[str], problems: list[str], not
         kinds = ", ".join(schema.names[group])
         if path in map_keys:
             key = map_keys[path]
-            if any(map(is_reference, schema.names[group])) and _replaced_on_map(draft, key, path, notes):
+            if schema.is_own(group) and _replaced_on_map(draft, key, path, notes):
                 continue
-            problems.append(f"{key}={path}: no setting of {kinds}: name another axis, as {key}=...")
+            problem = f"{key}={path}: no setting of {kinds}: name another axis, as {key}=..."
+            if schema.is_own(group):
+                problem += f", or give an argument several values, as {group}.{ARGUMENTS}.NAME=1,2"
+            problems.append(problem)
         else:
             notes.append(f"{path} is left out: it is no setting of {kinds}")
 

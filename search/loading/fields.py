@@ -100,6 +100,10 @@ class Schema:
         group = path.partition(".")[0]
         return group in self.names and not self.kinds(group)
 
+    def is_own(self, group: str) -> bool:
+        """Return whether the task or the network of some trial is the user's own."""
+        return any(map(is_reference, self.names[group]))
+
     def default(self, path: str) -> Any:
         """Return the plain default of the first kind that has a field, or None."""
         group, _, name = path.partition(".")
