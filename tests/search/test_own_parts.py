@@ -99,6 +99,17 @@ def test_arguments_of_own_code_are_axes_and_take_the_places_on_the_map() -> None
     check_own(request.config)
 
 
+def test_a_stored_run_can_be_read_without_the_file(folder: Path) -> None:
+    text = to_yaml(load(WORDS))
+    (folder / "my_task.py").unlink()
+    (folder / "my_net.py").unlink()
+    space = from_yaml(text).space
+    config = space.trial_config(next(space.cells()), {"train.learning_rate": 0.003}, 0)
+    assert (config.task.target_kind, config.task.target_layout) == ("number", "sequence")
+    with pytest.raises(UserError, match=r"my_task\.py"):
+        check_own(from_yaml(text))
+
+
 def test_an_argument_may_be_a_range_and_have_the_name_of_a_key_of_an_axis() -> None:
     words = [
         "model.args.low=3",
