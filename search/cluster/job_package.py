@@ -20,7 +20,7 @@ WORKING_DIR, SHIPPED_PACKAGE = "job", PACKAGE.name
 #: Where own code lies in the working directory whose path leads out of the user's folder.
 OWN_CODE = "own_code"
 #: Own code in an argument or a YAML file, as FILE.py:NAME.
-_REFERENCE = re.compile(r"""(?<![^\s=,\[\]{}'":])([^\s=,\[\]{}'":]+\.py):[A-Za-z_]\w*""")
+_REFERENCE = re.compile(r"""(?<![^\s=,\[\]{}'"])([^\s=,\[\]{}'":]+\.py):[A-Za-z_]\w*""")
 #: Ray keeps shipments in the memory of the head node.
 MAX_MEGABYTES = 20
 

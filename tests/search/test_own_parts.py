@@ -250,7 +250,12 @@ def test_a_job_has_own_code_and_the_modules_beside_it(folder: Path, tmp_path_fac
     (folder / "beside.py").write_text("WIDTH = 3\n")
     (folder / "my_space.yaml").write_text("task: my_task.py:Task\nmodel: my_net.py:Net\n")
     package = tmp_path_factory.mktemp("package")
-    arguments = ["space=my_space.yaml", f"model=lstm,{elsewhere}:Net", "task=my_task.py:Task", "run=one"]
+    arguments = [
+        "space=my_space.yaml",
+        f"model=lstm,{elsewhere}:Net",
+        "task=my_task.py:Task",
+        "storage=s3://b/x.py:y",
+    ]
     shipped = ship(arguments, package)
     job = package / WORKING_DIR
     assert shipped[0] == "space=space/my_space.yaml"
