@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def build_task(config: "TaskConfig", device: "torch.device | None" = None) -> "Task":
     """Build the task of a configuration on a device, by default the CPU."""
-    from failmap.datasets.config import TASKS
+    from failmap.datasets.config import OWN_TASK, TASKS
 
     # Imported here because it needs torch.
-    module, _, name = TASKS[config.name][1].partition(":")
+    module, _, name = TASKS.get(config.name, OWN_TASK)[1].partition(":")
     task: Task = getattr(import_module(module), name)(config, device)
     return task

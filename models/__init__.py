@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 def build_model(config: "NetworkConfig", interface: "Interface") -> "Network":
     """Build the network of a configuration on the CPU, initialized from torch's global generator."""
-    from failmap.models.config import MODELS
+    from failmap.models.config import MODELS, OWN_MODEL
 
     # Imported here because it needs torch.
-    module, _, name = MODELS[config.name][1].partition(":")
+    module, _, name = MODELS.get(config.name, OWN_MODEL)[1].partition(":")
     network: Network = getattr(import_module(module), name)(config, interface)
     return network

@@ -20,6 +20,7 @@ from failmap.search.config import Cluster, RunConfig
 from failmap.search.input_checks import states_of_files
 from failmap.search.loading import to_yaml
 from failmap.search.new_run import report_disk_errors, resume_command
+from failmap.search.own_parts import describe_own_parts
 from failmap.search.provenance import begin_session, end_session
 from failmap.search.shutdown import interrupted_by_signals
 from failmap.search.study import Study
@@ -155,6 +156,7 @@ def open_session(
                 folder,
                 command,
                 files=files,
+                own_code=describe_own_parts(config.space),
                 seconds_ago=monotonic() - started,
                 threads=config.cluster.cpus_per_trial,
             )

@@ -6,15 +6,17 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from failmap.datasets.config import ArrayFileConfig, TaskConfig
+from failmap.datasets.config import ArrayFileConfig, OwnTaskConfig, TaskConfig
 from failmap.datasets.errors import TaskError
 from failmap.models.config import RecurrentConfig
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.own_code import locate_own
 from failmap.run_folder.storage import AnyPath, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
 from failmap.search.machine import check_resources
 from failmap.search.own.function import check_function, revision_of, source_path
+from failmap.search.own_parts import check_own, own_references
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 
@@ -44,7 +46,7 @@ def check_all(config: RunConfig) -> None:
     """
     problems: list[str] = []
     own = config.space.own
-    checks = (check_files, check_device) if own is None else (_check_own,)
+    checks = (check_files, check_device, check_own) if own is None else (_check_function,)
     for check in (lambda config: check_resources(config.cluster), *checks):
         try:
             check(config)
@@ -57,7 +59,7 @@ def check_all(config: RunConfig) -> None:
         check_weights(config)
 
 
-def _check_own(config: RunConfig) -> None:
+def _check_function(config: RunConfig) -> None:
     """Import the user's own training function. Raises UserError if it cannot be called."""
     assert config.space.own is not None
     check_function(config.space.own)
@@ -139,7 +141,7 @@ def check_weights(config: RunConfig) -> None:
 
 
 def states_of_files(space: Space) -> dict[str, FileState]:
-    """Return the state of every user file that trials of a space read, by its path as the user wrote it.
+    """Return the state of every user file that trials of a space read, data and code, by its path as given.
 
     Raises:
         UserError: A file cannot be read.
@@ -148,15 +150,21 @@ def states_of_files(space: Space) -> dict[str, FileState]:
         path = source_path(space.own)
         return {} if path is None else {str(path): {**_state(path), "revision": revision_of(path)}}
     sources = dict.fromkeys(path for trial in trials_of_tasks(space) for path in trial.task.source_paths)
+    code = (locate_own(reference).path for reference in own_references(space))
     states = {}
-    for source in (Path(source) for source in sources if source):
+    for source in (*(Path(source) for source in sources if source), *code):
         for path in sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source]:
             states[str(path)] = _state(path)
     return states
 
 
 def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:
-    """Return the trial with the actual sizes of its file, for estimates of its cost."""
+    """Return the trial with the actual sizes of its file or own task, for estimates of its cost."""
+    if isinstance(trial.task, OwnTaskConfig):
+        from failmap.datasets import build_task
+
+        built = build_task(trial.task)
+        return trial.model_copy(update={"task": trial.task.with_sizes(built.num_steps, built.input_size)})
     if not isinstance(trial.task, ArrayFileConfig):
         return trial
     from failmap.datasets import build_task

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from failmap.run_folder.errors import redact
+from failmap.run_folder.own_code import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.storage import AnyPath, store_of, write_atomically
@@ -32,6 +33,7 @@ def begin_session(
     code_root: Path = CODE_ROOT,
     *,
     files: Mapping[str, FileState] | None = None,
+    own_code: Sequence[OwnCodeNote] = (),
     seconds_ago: float = 0.0,
     threads: int | None = None,
 ) -> list[str]:
@@ -42,6 +44,7 @@ def begin_session(
         command: The program and its arguments; secrets in them are not written.
         code_root: The folder of the git repository.
         files: The user's files that trials read, by path.
+        own_code: The user's own networks, tasks and functions that trials run.
         seconds_ago: Seconds since the program started, from which `budget.minutes` counts.
         threads: The number of torch threads of each trial; None for a session that trains nothing.
 
@@ -58,6 +61,7 @@ def begin_session(
         "versions": versions(),
         "hardware": hardware(),
         "files": dict(files or {}),
+        "own_code": list(own_code),
         "threads": threads,
         "started": _time(seconds_ago),
         "ended": None,

@@ -1,5 +1,6 @@
 """Search spaces: axes, the map's axes among them, and the configurations that trials may have."""
 
+import copy
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -262,14 +263,18 @@ class Space(Config):
 
     def trial_values(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:
         """Return a trial's configuration as nested mappings, not validated."""
-        values = {group: dict(fields) for group, fields in self.base.items()}
+        values = copy.deepcopy(self.base)
         if self.is_own:
             values.setdefault("settings", {})
         chosen = {path: self.axis(path).value_of(label) for path, label in cell.labels} | dict(recipe)
         for path, value in chosen.items():
             for target, inner in self.axis(path).assignments(value).items():
-                group, name = ("settings", target) if self.is_own else _group_and_name(target)
-                values.setdefault(group, {})[name] = inner
+                # The names of an own function's settings may have dots or none.
+                *groups, name = ("settings", target) if self.is_own else target.split(".")
+                owner: dict[str, Any] = values
+                for group in groups:
+                    owner = owner.setdefault(group, {})
+                owner[name] = inner
         return {**values, "seed": seed}
 
     def trial_config(self, cell: Cell, recipe: Mapping[str, Any], seed: int) -> AnyTrialConfig:
@@ -302,8 +307,3 @@ class Space(Config):
     def fixed(self) -> dict[str, Any]:
         """The values that all trials share, by dotted path."""
         return dict(self.base.get("settings", {})) if self.is_own else dict(flatten(self.base))
-
-
-def _group_and_name(path: str) -> tuple[str, str]:
-    group, _, name = path.partition(".")
-    return group, name

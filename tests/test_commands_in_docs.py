@@ -21,6 +21,13 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: What comes before a command in an example: a prompt, a name of a machine, a variable, a path.
 _PROMPT = re.compile(r"^(?:\w+\$|\$)?\s*(?:[A-Z_]+=\S+ )*(?:\S*/bin/)?(?=failmap |python -m search\.)")
 _REFUSED = "error:"
+#: Own code that the page shows, by the file that its first line names.
+OWN_CODE = {
+    found[1]: found[0]
+    for found in re.finditer(
+        r"(?<=```python\n)# (\w+\.py)\n.*?(?=```)", (ROOT / "docs/own_models.md").read_text(), re.DOTALL
+    )
+}
 
 
 def commands_of(page: Path) -> list[list[str]]:
@@ -62,6 +69,8 @@ def test_quoted_command(page: str, words: list[str], tmp_path: Path, monkeypatch
     if any(argument.startswith("train=") for argument in arguments):
         for folder in (tmp_path, tmp_path / "docs" / "examples"):
             shutil.copytree(ROOT / "docs" / "examples", folder, dirs_exist_ok=True)
+    for file, source in OWN_CODE.items():
+        (tmp_path / file).write_text(source)
     arguments = [argument for argument in arguments if argument != "--json"]
     assert name in COMMANDS
     known = {key.partition("=")[0] for key in COMMANDS[name].help_page().keys}

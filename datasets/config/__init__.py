@@ -5,9 +5,9 @@ Nothing here imports torch, so that a mistake in a configuration is reported wit
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from failmap.datasets.config.array_file import ArrayFileConfig
 from failmap.datasets.config.base import Config, Metric, TargetKind, TargetLayout, TaskConfig
@@ -20,8 +20,10 @@ from failmap.datasets.config.digits import (
     MovingMnistConfig,
 )
 from failmap.datasets.config.generated import GeneratedTaskConfig
+from failmap.datasets.config.own import OwnTaskConfig
 from failmap.datasets.config.sums import AddingConfig, SumRegressionConfig
 from failmap.datasets.config.symbols import CopyMemoryConfig, DelayedRecallConfig, TemporalOrderConfig
+from failmap.run_folder.own_code import is_reference
 
 #: The settings of each task, and the class that they build (see `failmap.datasets.build_task`).
 TASKS: dict[str, tuple[type[TaskConfig], str]] = {
@@ -36,17 +38,30 @@ TASKS: dict[str, tuple[type[TaskConfig], str]] = {
     "moving_mnist": (MovingMnistConfig, "failmap.datasets.moving_mnist:MovingMnist"),
     "array_file": (ArrayFileConfig, "failmap.datasets.array_file:ArrayFile"),
 }
+#: The same for a class of the user's, whose name is FILE.py:NAME.
+OWN_TASK: tuple[type[OwnTaskConfig], str] = (OwnTaskConfig, "failmap.datasets.own:OwnTask")
 TASK_CONFIGS: dict[str, type[TaskConfig]] = {name: config for name, (config, _) in TASKS.items()}
+
+
+def _origin(values: Any) -> str:
+    """Return whether a task is shipped or the user's own, of its settings in any form."""
+    name = values.get("name") if isinstance(values, dict) else getattr(values, "name", None)
+    return "own" if isinstance(name, str) and is_reference(name) else "shipped"
+
 
 if TYPE_CHECKING:
     AnyTaskConfig = TaskConfig
 else:
-    AnyTaskConfig = Annotated[reduce(or_, TASK_CONFIGS.values()), Field(discriminator="name")]
+    _Shipped = Annotated[reduce(or_, TASK_CONFIGS.values()), Field(discriminator="name")]
+    AnyTaskConfig = Annotated[
+        Annotated[_Shipped, Tag("shipped")] | Annotated[OwnTaskConfig, Tag("own")], Discriminator(_origin)
+    ]
 
 __all__ = [
     "DIGIT_WIDTH",
     "NUM_PACKAGED_DIGITS",
     "NUM_PIXELS",
+    "OWN_TASK",
     "TASKS",
     "TASK_CONFIGS",
     "AddingConfig",
@@ -60,6 +75,7 @@ __all__ = [
     "Metric",
     "MnistConfig",
     "MovingMnistConfig",
+    "OwnTaskConfig",
     "ParityConfig",
     "SumRegressionConfig",
     "TargetKind",

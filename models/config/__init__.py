@@ -5,9 +5,9 @@ Nothing here imports torch, so that a mistake in a configuration is reported wit
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from failmap.models.config.base import Kind, Layer, NetworkConfig, OutputLayout, Recurrence, SequenceShape
 from failmap.models.config.controls import AttentionConfig, ConvolutionConfig, MLPConfig
@@ -17,7 +17,9 @@ from failmap.models.config.encoder_decoder import (
     DecodingConfig,
     EncoderDecoderConfig,
 )
+from failmap.models.config.own import OwnModelConfig
 from failmap.models.config.recurrent import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
+from failmap.run_folder.own_code import is_reference
 
 #: The settings of each network, and the class that they build (see `failmap.models.build_model`).
 MODELS: dict[str, tuple[type[NetworkConfig], str]] = {
@@ -31,16 +33,29 @@ MODELS: dict[str, tuple[type[NetworkConfig], str]] = {
     "convolution": (ConvolutionConfig, "failmap.models.controls:ConvolutionNetwork"),
     "attention": (AttentionConfig, "failmap.models.controls:AttentionNetwork"),
 }
+#: The same for a class of the user's, whose name is FILE.py:NAME.
+OWN_MODEL: tuple[type[OwnModelConfig], str] = (OwnModelConfig, "failmap.models.own:OwnNetwork")
 MODEL_CONFIGS: dict[str, type[NetworkConfig]] = {name: config for name, (config, _) in MODELS.items()}
+
+
+def _origin(values: Any) -> str:
+    """Return whether a network is shipped or the user's own, of its settings in any form."""
+    name = values.get("name") if isinstance(values, dict) else getattr(values, "name", None)
+    return "own" if isinstance(name, str) and is_reference(name) else "shipped"
+
 
 if TYPE_CHECKING:
     AnyModelConfig = NetworkConfig
 else:
-    AnyModelConfig = Annotated[reduce(or_, MODEL_CONFIGS.values()), Field(discriminator="name")]
+    _Shipped = Annotated[reduce(or_, MODEL_CONFIGS.values()), Field(discriminator="name")]
+    AnyModelConfig = Annotated[
+        Annotated[_Shipped, Tag("shipped")] | Annotated[OwnModelConfig, Tag("own")], Discriminator(_origin)
+    ]
 
 __all__ = [
     "MODELS",
     "MODEL_CONFIGS",
+    "OWN_MODEL",
     "AnyModelConfig",
     "AttentionConfig",
     "CnnLSTMConfig",
@@ -55,6 +70,7 @@ __all__ = [
     "MLPConfig",
     "NetworkConfig",
     "OutputLayout",
+    "OwnModelConfig",
     "RNNConfig",
     "Recurrence",
     "RecurrentConfig",

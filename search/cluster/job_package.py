@@ -1,8 +1,10 @@
-"""The files shipped with a cluster job: the package, the user's YAML files and training function. No data."""
+"""The files shipped with a cluster job: the package, and the user's YAML files and code. No data, no runs."""
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ PACKAGE = Path(failmap.__file__).parent
 CODE_ROOT = PACKAGE.parent
 #: The job's working directory, with the user's files, and the package beside it.
 WORKING_DIR, SHIPPED_PACKAGE = "job", PACKAGE.name
+#: Where own code lies in the working directory whose path leads out of the user's folder.
+OWN_CODE = "own_code"
+#: Own code in an argument or a YAML file, as FILE.py:NAME.
+_REFERENCE = re.compile(r"""(?<![^\s=,\[\]{}'"])([^\s=,\[\]{}'":]+\.py):[A-Za-z_]\w*""")
 #: Ray keeps shipments in the memory of the head node.
 MAX_MEGABYTES = 20
 
@@ -36,13 +42,14 @@ def ship(arguments: Sequence[str], folder: Path) -> list[str]:
         folder: An empty folder.
 
     Raises:
-        UserError: The package is too large.
+        UserError: The package is too large, or a file of own code is missing.
     """
     package = folder / SHIPPED_PACKAGE
     shutil.copytree(PACKAGE, package, ignore=_not_code)
     (package / SHIPPED_CODE).write_text(json.dumps(describe_code(CODE_ROOT)), encoding="utf-8")
     (folder / WORKING_DIR).mkdir()
-    shipped = [_ship_file(argument, folder / WORKING_DIR) for argument in arguments]
+    working_dir = folder / WORKING_DIR
+    shipped = [_ship_code(_ship_yaml(argument, working_dir), working_dir) for argument in arguments]
     if megabytes(folder) > MAX_MEGABYTES:
         raise UserError(
             f"{PACKAGE}: its code is {megabytes(folder):.0f} MB large, more than {MAX_MEGABYTES}: "
@@ -66,23 +73,42 @@ def _not_code(folder: str, names: list[str]) -> set[str]:
     }
 
 
-def _ship_file(argument: str, working_dir: Path) -> str:
-    """Copy the YAML file, or the file of a training function, that an argument names, and return the
-    argument with the copy's path.
+def _ship_yaml(argument: str, working_dir: Path) -> str:
+    """Copy the YAML file that an argument names, and return the argument with the copy's path.
 
     Other arguments are returned unchanged.
     """
     key, _, text = argument.partition("=")
-    where, _, name = text.rpartition(":")
-    if key == "train" and where.endswith(".py"):
-        copy = Path(key) / Path(where).name
-        (working_dir / key).mkdir(exist_ok=True)
-        shutil.copyfile(where, working_dir / copy)
-        return f"{key}={copy}:{name}"
     source = Path(text)
     if key not in ("space", "budget", "cluster") or source.suffix not in (".yaml", ".yml"):
         return argument
     copy = Path(key) / source.name
     (working_dir / key).mkdir(exist_ok=True)
-    shutil.copyfile(source, working_dir / copy)
+    text = _ship_code(source.read_text(encoding="utf-8"), working_dir)
+    (working_dir / copy).write_text(text, encoding="utf-8")
     return f"{key}={copy}"
+
+
+def _ship_code(text: str, working_dir: Path) -> str:
+    """Copy the own code that an argument or a YAML text names, and return the text with the copies' paths.
+
+    With each file go the modules beside it: own code may import them.
+    """
+    return _REFERENCE.sub(lambda found: found[0].replace(found[1], _copied(found[1], working_dir), 1), text)
+
+
+def _copied(file: str, working_dir: Path) -> str:
+    source = Path(file)
+    if not source.is_file():
+        raise UserError(f"{file}: there is no such file, and a job needs it")
+    is_inside = not source.is_absolute() and ".." not in source.parts
+    copy = source if is_inside else Path(OWN_CODE) / f"{_digest(source.parent)}" / source.name
+    (working_dir / copy).parent.mkdir(parents=True, exist_ok=True)
+    for module in source.parent.glob("*.py"):
+        shutil.copyfile(module, (working_dir / copy).with_name(module.name))
+    return str(copy)
+
+
+def _digest(folder: Path) -> str:
+    """Return a name for a folder, so that files of one name from two folders do not meet."""
+    return blake2b(str(folder.resolve()).encode(), digest_size=4).hexdigest()

@@ -15,6 +15,7 @@ from failmap.search.loading import Request, read_request
 from failmap.search.loading.cli_args import CONF, is_true
 from failmap.search.loading.fields import GROUPS
 from failmap.search.loading.request import DEFAULT_SPACE
+from failmap.search.own_parts import check_own
 from failmap.search.terminal.view import SafeConsole
 
 #: Arguments that `run` does not have.
@@ -33,6 +34,7 @@ def check(arguments: Sequence[str], as_json: bool = False) -> int:
     is_range_test, picture, others = _read_range_test(arguments)
     request = read_check_request(others)
     check_files(request.config)
+    check_own(request.config)
     check_weights(request.config)
     place = None
     if is_range_test:

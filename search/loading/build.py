@@ -1,16 +1,19 @@
 """From a draft to a Space, with a line for each mistake in it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
 from failmap.datasets.config import TASK_CONFIGS
-from failmap.run_folder.errors import nearest
+from failmap.datasets.config.own import stated_by
+from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.own_code import is_reference
 from failmap.run_folder.wording import in_order
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
-from failmap.search.loading.fields import GROUPS, KINDS, Schema
+from failmap.search.loading.fields import ARGUMENTS, GROUPS, KINDS, Schema, kind_problem
 from failmap.search.loading.validation import check_fields, shown, translate, with_origin
 from failmap.search.space import Axis, Space, alternatives
 from failmap.search.trial.config import NATURAL_LOSS
@@ -154,8 +157,8 @@ def _schema(draft: Draft, problems: list[str]) -> Schema:
     known: dict[str, list[str]] = {}
     for group, kinds in KINDS.items():
         names = draft.names(group)
-        unknown = [name for name in names if name not in kinds]
-        problems += (f"{group}={name}: no such {group}{nearest(name, kinds)}" for name in unknown)
+        unknown = [problem for name in names if (problem := kind_problem(group, name)) is not None]
+        problems += unknown
         if not names:
             wrong = draft.fixed.get(f"{group}.name")
             problem = f"{group}: is missing" if wrong is None else f"{group}={shown(wrong)}: no such {group}"
@@ -196,12 +199,29 @@ def _complete_base(
     for group in GROUPS:
         own = {path.partition(".")[2]: fixed[path] for path in fixed if path.startswith(f"{group}.")}
         values = schema.shared_defaults(group) | own
+        arguments = {name: values.pop(name) for name in list(values) if name.startswith(f"{ARGUMENTS}.")}
+        if ARGUMENTS in values:
+            own_arguments = {name.partition(".")[2]: value for name, value in arguments.items()}
+            values[ARGUMENTS] = {**values[ARGUMENTS], **own_arguments}
         base[group] = {name: value for name, value in values.items() if f"{group}.{name}" not in always_set}
-    targets = {TASK_CONFIGS[name].kind for name in schema.names["task"]}
+    base["task"] |= _stated(base["task"])
+    targets = {TASK_CONFIGS[name].kind if name in TASK_CONFIGS else None for name in schema.names["task"]}
     kind = targets.pop() if len(targets) == 1 else None
+    if schema.is_own("task"):
+        kind = base["task"].get("target")
     if base["output"].get("loss", "") is None and kind is not None:
         base["output"]["loss"] = NATURAL_LOSS[kind]
     return base
+
+
+def _stated(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the class of an own task states, so that a stored run can be read without its file."""
+    name = task.get("name")
+    if not isinstance(name, str) or not is_reference(name):
+        return {}
+    with suppress(UserError):  # Every combination is validated next, which reports it.
+        return {key: value for key, value in stated_by(name).items() if key in task and task[key] is None}
+    return {}
 
 
 def _without_idle(axes: Sequence[Axis], base: Mapping[str, Any], notes: list[str]) -> list[Axis]:

@@ -6,11 +6,13 @@ from typing import Any
 
 from failmap.run_folder.errors import nearest
 from failmap.search.loading.cli_args import Argument
-from failmap.search.loading.fields import GROUPS, KINDS, Schema
+from failmap.search.loading.fields import ARGUMENTS, GROUPS, KINDS, Schema
 from failmap.search.space import Axis
 
 #: Keys of a space's file.
 SPACE_KEYS = ("question", "task", "model", "map", "axes", "fixed", "fail_after_recipes")
+#: Where own code has arguments of any names, also such as `low` and `default`.
+_ARGUMENTS = {f"{group}.{ARGUMENTS}" for group in KINDS}
 #: Keys that describe an axis, in a file or as the last part of an argument's key.
 AXIS_KEYS = tuple(name for name in Axis.model_fields if name != "path")
 
@@ -83,7 +85,7 @@ class Draft:
             self.fail_after_recipes = value
         elif owner == "map":
             self.map[last] = None if value == "none" and last == "facet" else value
-        elif last in AXIS_KEYS and ("." in owner or owner in self.axes):
+        elif last in AXIS_KEYS and ("." in owner or owner in self.axes) and owner not in _ARGUMENTS:
             self.set_axis(owner, self._amended(owner, last, value))
         elif path in KINDS and not isinstance(argument.values[0], Mapping):
             self._set(f"{path}.name", argument)
@@ -207,6 +209,36 @@ def drop_inapplicable(draft: Draft, switched: set[str], problems: list[str], not
         kinds = ", ".join(schema.names[group])
         if path in map_keys:
             key = map_keys[path]
-            problems.append(f"{key}={path}: no setting of {kinds}: name another axis, as {key}=...")
+            if schema.is_own(group) and _replaced_on_map(draft, key, path, notes):
+                continue
+            problem = f"{key}={path}: no setting of {kinds}: name another axis, as {key}=..."
+            if schema.is_own(group):
+                problem += f", or give an argument several values, as {group}.{ARGUMENTS}.NAME=1,2"
+            problems.append(problem)
         else:
             notes.append(f"{path} is left out: it is no setting of {kinds}")
+
+
+def _replaced_on_map(draft: Draft, key: str, path: str, notes: list[str]) -> bool:
+    """Put an argument of own code in the place of an axis of the map that own code does not have.
+
+    The facet is left out. Returns whether there was an argument to put there; then a note is added.
+    """
+    group, _, name = path.partition(".")
+    named = ", ".join(draft.names(group))
+    if key == "map.facet":
+        draft.map["facet"] = None
+        notes.append(f"{key}={path} is left out: {path} is no setting of {named}")
+        return True
+    arguments = [
+        other
+        for other, description in draft.axes.items()
+        if other.startswith(f"{group}.{ARGUMENTS}.") and other not in draft.map.values()
+        if len(description.get("values") or ()) > 1
+    ]
+    if not arguments:
+        return False
+    alike = [other for other in arguments if other.rpartition(".")[2] == name]
+    draft.map[key.partition(".")[2]] = chosen = (alike or arguments)[0]
+    notes.append(f"{key}={chosen}, in place of {path}, which is no setting of {named}")
+    return True

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from failmap.datasets.config import OwnTaskConfig
+from failmap.models.config import OwnModelConfig
 from failmap.search.cost import relative_cost
 from failmap.search.space import Axis, Space
 from failmap.search.trial.config import TrialConfig
@@ -55,7 +57,9 @@ def trial_name(config: TrialConfig) -> str:
     task, model, output = config.task, config.model, config.output
     # For a file, 0 means all of its steps, a number that only the file knows.
     steps = f" of {task.sequence_length} steps" * (task.sequence_length > 0)
-    name = f"{task.name}{steps}, {model.name} {model.depth}x{model.hidden_size}"
+    size = f"({model.args})" if isinstance(model, OwnModelConfig) else f"{model.depth}x{model.hidden_size}"
+    steps = f" ({task.args})" if isinstance(task, OwnTaskConfig) else steps
+    name = f"{task.name}{steps}, {model.name} {size}"
     if getattr(model, "bidirectional", False):
         name += ", bidirectional"
     if getattr(task, "supervision", "last") == "every_step":

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from failmap.datasets.task import Batch
-from failmap.models.config import DecodingConfig
+from failmap.models.config import DecodingConfig, OwnModelConfig
 from failmap.search.preflight.check import Finding, Subject
 from failmap.search.trial.probes.passes import first_of
 
@@ -40,6 +40,8 @@ def modes(subject: Subject) -> Finding:
     if noise > ROUNDING:
         advice = "evaluation draws random numbers: look for dropout that ignores self.training"
         return Finding("fail", "two evaluations of the same batch differ", noise, unit, advice)
+    if isinstance(model, OwnModelConfig):
+        return Finding("pass", "own network: evaluation draws nothing", difference, unit)
     if model.draws_randomly and difference <= ROUNDING:
         advice = "dropout acts between layers: set model.depth=2 or more, or omit model.dropout"
         return Finding("fail", "dropout is on and changes nothing", difference, unit, advice)

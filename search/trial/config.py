@@ -4,8 +4,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from failmap.datasets.config import TASK_CONFIGS, AnyTaskConfig, Config, TargetKind
+from failmap.datasets.config import OWN_TASK, TASK_CONFIGS, AnyTaskConfig, Config, TargetKind
 from failmap.models.config import AnyModelConfig
+from failmap.run_folder.own_code import is_reference
 from failmap.search.trial.train_config import TrainConfig
 
 Activation = Literal["none", "sigmoid", "tanh", "scaled"]
@@ -87,7 +88,8 @@ class TrialConfig(Config):
         """Fill in the natural loss if none is given, so that a stored configuration is complete."""
         if not isinstance(values, dict) or not isinstance(values.get("task"), dict):
             return values
-        task = TASK_CONFIGS.get(values["task"].get("name", ""))
+        name = str(values["task"].get("name", ""))
+        task = OWN_TASK[0] if is_reference(name) else TASK_CONFIGS.get(name)
         output = values.get("output") or {}
         if task is None or not isinstance(output, dict) or output.get("loss") is not None:
             return values

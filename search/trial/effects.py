@@ -83,7 +83,7 @@ def _idle_in_model(config: TrialConfig) -> Idle:
     fields = type(model).model_fields
     if model.depth == 1:
         # An MLP and a Transformer drop out behind, and inside of, every layer.
-        if model.name not in ("mlp", "attention"):
+        if "dropout" in fields and model.name not in ("mlp", "attention"):
             yield "dropout", "it acts between layers, and model.depth is 1"
         for name in ("residual", "highway"):
             if name in fields:

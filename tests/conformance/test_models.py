@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from failmap.conformance import check_model
 from failmap.models import build_model
 from failmap.models.config import MODEL_CONFIGS, DecodingConfig, NetworkConfig, OutputLayout, RecurrentConfig
 from failmap.models.network import Interface, Network, Teacher
@@ -102,6 +103,21 @@ def teacher_for(model: Network, progress: float) -> Teacher:
     """Random targets, where outputs are."""
     targets = torch.rand(BATCH, *label_shape(model, STEPS), model.interface.output_size)
     return Teacher(targets, progress)
+
+
+@pytest.mark.parametrize(
+    ("config", "layout"), [case for case in CASES if case.values[1] in ("sequence", "step")]
+)
+def test_keeps_to_the_contract_of_own_networks(config: NetworkConfig, layout: OutputLayout) -> None:
+    sizes = interface(config, layout)
+    found = check_model(
+        lambda input_size, output_size: build_model(config, interface(config, layout)),
+        input_size=sizes.input_size,
+        output_size=sizes.output_size,
+        num_steps=STEPS,
+        layout=layout,
+    )
+    assert found == []
 
 
 @every_case

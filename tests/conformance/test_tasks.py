@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from failmap.conformance.tasks import batch_problems
 from failmap.datasets import build_task
 from failmap.datasets.config import TASK_CONFIGS, TaskConfig
 from failmap.datasets.criterion import check_criterion
@@ -122,20 +124,21 @@ def same(one: Batch, other: Batch) -> bool:
 
 def check_form(task: Task, batch: Batch) -> None:
     """The shapes, types and ranges that a network and a loss rely on."""
-    num, length, features = batch.inputs.shape
-    assert features == task.input_size
+    num, length, _ = batch.inputs.shape
     assert length <= task.num_steps
-    assert batch.inputs.dtype == torch.float32
-    is_category = task.config.target_kind == "category"
-    labels = {"sequence": (), "step": (length,), "decoded": (sum(task.config.decoded_steps),)}
-    of_frames = (task.output_size,) if task.output_size > 1 and not is_category else ()
-    assert batch.targets.shape == (num, *labels[task.config.target_layout], *of_frames)
-    if is_category:
-        assert batch.targets.dtype == torch.int64
-        assert 0 <= batch.targets.min() <= batch.targets.max() < task.output_size
-    else:
+    layout, kind, targets = task.config.target_layout, task.config.target_kind, batch.targets
+    if layout == "decoded":
+        # A sequence of outputs of its own: the first of them stands for all.
+        assert targets.shape[:2] == (num, sum(task.config.decoded_steps))
+        targets = targets[:, 0]
+    sizes = SimpleNamespace(input_size=task.input_size, output_size=task.output_size, num_steps=length)
+    supervision = "every_step" if layout == "step" else "last"
+    # A pixel is a number from 0 to 1.
+    kind = "number" if kind == "share" else kind
+    found = batch_problems(sizes, batch.inputs, targets, kind=kind, supervision=supervision, num=num)
+    assert list(found) == []
+    if kind != "category":
         low, high = task.target_range
-        assert batch.targets.dtype == torch.float32
         assert low <= batch.targets.min() <= batch.targets.max() <= high
 
 
