@@ -63,7 +63,7 @@ def _lines(group: str, problems: Iterable[tuple[OwnTaskConfig | OwnModelConfig, 
 def _trials(space: Space) -> Iterator[TrialConfig]:
     for cell, recipe in combinations(space):
         try:
-            yield space.trial_config(cell, recipe, seed=0)
+            yield space.built_in_trial(cell, recipe, seed=0)
         except ValidationError:  # pragma: no cover - combinations were validated as the space was built
             continue
 

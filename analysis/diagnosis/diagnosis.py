@@ -96,6 +96,11 @@ class Diagnosis:
         return self.verdict.cause
 
     @property
+    def is_healthy(self) -> bool:
+        """Return whether nothing looks wrong."""
+        return self.cause == "none"
+
+    @property
     def confidence(self) -> float:
         """Return the confidence of the verdict."""
         return self.verdict.confidence
