@@ -123,6 +123,7 @@ class LayerObserver(Observer):
                         signals.setdefault(kind, {}).update(value)
         if step.outputs is not None and step.outputs.is_floating_point() and step.outputs.numel():
             outputs = single(step.outputs)
+            outputs = outputs if outputs.dim() > 1 else outputs.reshape(-1, 1)
             signals["outputs"] = output_signals(outputs, Batch(outputs, outputs))
         if seen:
             signals["layers_seen"] = {name: {"kind": one.kind, **one.about} for name, one in seen.items()}

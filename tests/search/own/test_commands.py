@@ -151,8 +151,8 @@ def test_file_of_the_function_is_shipped_to_a_cluster(tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
     words = ship(ARGUMENTS, package)
-    assert words == ["train=train/my_train.py:train", "space=space/my_space.yaml", "run=mine"]
-    assert (package / WORKING_DIR / "train" / "my_train.py").read_text() == TRAIN
+    assert words == ["train=my_train.py:train", "space=space/my_space.yaml", "run=mine"]
+    assert (package / WORKING_DIR / "my_train.py").read_text() == TRAIN
 
 
 def test_python_takes_the_function_and_the_space(monkeypatch: pytest.MonkeyPatch) -> None:
