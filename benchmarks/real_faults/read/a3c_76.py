@@ -37,7 +37,7 @@ class Memory(nn.Module):
 
 def draw(size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return sequences and their first step."""
-    inputs = torch.randn(size, 16, 1)
+    inputs = torch.randn(size, 8, 1)
     return inputs, inputs[:, 0]
 
 
@@ -48,7 +48,7 @@ def train(watch: Watch, repaired: bool) -> float:
     loss_fn = nn.MSELoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     watching = watch(model, optimizer, loss_fn)
-    for _ in range(500):
+    for _ in range(700):
         inputs, targets = draw(64)
         outputs = model(inputs)
         loss = loss_fn(outputs, targets)
