@@ -3,20 +3,25 @@
 import functools
 import importlib
 import json
+import math
 import os
 import pkgutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
+from benchmarks.diagnosis.judge import Finding
 from benchmarks.real_faults.case import Case, Watch
+from benchmarks.real_faults.others import found_by_others
 from benchmarks.real_faults.score import Outcome, Verdict
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import TrialRecord, read_history
 
 HALVES = ("read", "unread")
 #: Name of the run folder within the storage of one training.
@@ -64,11 +69,7 @@ def _outcome(module: str) -> Outcome:
 
 
 def _trained(module: str, repaired: bool) -> Verdict:
-    """Train in a process of its own, and return the verdict.
-
-    Raises:
-        RuntimeError: the training ended with an error; its last lines are the message.
-    """
+    """Train in a process of its own, and return the verdict; an error of the training is part of it."""
     with tempfile.TemporaryDirectory() as storage:
         command = [sys.executable, "-m", "benchmarks.real_faults.run", module, str(int(repaired)), storage]
         threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -76,7 +77,7 @@ def _trained(module: str, repaired: bool) -> Verdict:
             command, capture_output=True, text=True, check=False, env={**os.environ, **threads}
         )
         if ended.returncode:
-            raise RuntimeError(f"{module}, repaired={repaired}:\n{ended.stderr[-2000:]}")
+            return Verdict((), "", math.nan, 0.0, error=ended.stderr.strip().rpartition("\n")[2])
         result = json.loads(ended.stdout.splitlines()[-1])
         return _verdict(Path(storage) / RUN, result["score"], result["seconds"])
 
@@ -87,7 +88,14 @@ def _verdict(folder: Path, score: float, seconds: float) -> Verdict:
     diagnosis = failmap.verdict(str(folder))
     causes = () if diagnosis.is_healthy else (diagnosis.cause, *(one.cause for one in diagnosis.runners_up))
     evidence = "; ".join(one.told for one in diagnosis.verdict.evidence)
-    return Verdict(tuple(cause for cause in causes if cause != "none"), evidence, score, seconds)
+    named = tuple(cause for cause in causes if cause != "none")
+    return Verdict(named, evidence, score, seconds, _others(folder))
+
+
+def _others(folder: Path) -> Mapping[str, tuple[Finding, ...]]:
+    trial = RunFolder(folder).trial(0)
+    record = TrialRecord.from_json(trial.record.read_bytes())
+    return found_by_others(record, list(read_history(trial.history)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Parity of 50 random bits by an LSTM: with a label at the end, it stays at chance.
+"""Parity of random bits by an LSTM: with a label at the end, it stays at chance.
 
-OpenAI's second list of requests for research asks what makes it learn. Here the repair is a label at every
-step,
-and a length of 16.
+OpenAI's second list of requests for research asks what makes it learn. Here are 12
+bits, and the repair is a label at every step.
 """
 
 import torch
@@ -12,8 +11,8 @@ from benchmarks.real_faults.case import Case, Watch
 
 CASE = Case(
     source="OpenAI, Requests for Research 2.0: parity",
-    fault="one label after 50 bits",
-    fix="a label at every step, shorter sequences",
+    fault="one label at the end",
+    fix="a label at every step",
     causes=("no_signal", "partial_solution", "vanishing_in_time"),
 )
 
@@ -35,7 +34,7 @@ class Parity(nn.Module):
 def train(watch: Watch, repaired: bool) -> float:
     """Train; return the accuracy of the last step above chance."""
     torch.manual_seed(0)
-    length = 16 if repaired else 50
+    length = 12
     model = Parity()
     loss_fn = nn.BCEWithLogitsLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)

@@ -3,14 +3,16 @@
 import importlib
 import inspect
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 
+from benchmarks.diagnosis.judge import Finding
 from benchmarks.real_faults.case import Case, NoWatch
 from benchmarks.real_faults.page import as_body
 from benchmarks.real_faults.run import HALVES, case_of, modules_of
-from benchmarks.real_faults.score import Outcome, Verdict, sums
+from benchmarks.real_faults.score import Outcome, Verdict, sums, sums_of_other
 from failmap.analysis.diagnosis import CAUSES
 
 MODULES = [module for half in HALVES for module in modules_of(half).values()]
@@ -73,6 +75,27 @@ def test_cases_that_do_not_show_their_fault_do_not_count() -> None:
 def test_a_score_that_is_not_a_number_is_a_failure() -> None:
     assert _outcome((), scores=(float("nan"), 1)).is_valid
     assert not _outcome((), scores=(0, float("nan"))).is_valid
+
+
+def test_a_crash_counts_as_a_miss() -> None:
+    crashed = Verdict((), "", float("nan"), 0.0, error="ValueError: shapes")
+    outcome = replace(_outcome(()), faulty=crashed, repaired=crashed)
+    counts = {name: (rate.num_hits, rate.num_trials) for name, rate in sums([outcome]).items()}
+    assert set(counts.values()) == {(0, 1)}
+    assert as_body([outcome]).partition("## Missed")[2].count("ValueError: shapes") == 2
+
+
+def test_published_tools_are_counted() -> None:
+    first, second = Finding("LRHigh", frozenset({"diverged"})), Finding("a rule", frozenset({"padding"}))
+    outcome = _outcome(())
+    outcome = replace(outcome, faulty=replace(outcome.faulty, others={"UMLAUT": (first, second)}))
+    hits = {name: rate.num_hits for name, rate in sums_of_other([outcome], "UMLAUT").items()}
+    assert hits == {
+        "fault found": 1,
+        "right cause first": 0,
+        "right cause among the first two": 1,
+        "silent twins": 1,
+    }
 
 
 def test_the_page_has_a_row_for_each_case_and_lists_what_was_missed() -> None:

@@ -39,8 +39,16 @@ def test_a_verdict_is_read(
         verdict=SimpleNamespace(evidence=evidence),
     )
     monkeypatch.setattr(failmap, "verdict", lambda path: diagnosis, raising=False)
+    monkeypatch.setattr(run, "_others", lambda folder: {"UMLAUT": ()})
     verdict = run._verdict(tmp_path, score=0.5, seconds=2.0)
     assert (verdict.causes, verdict.evidence) == (causes, "zeros at the end")
+    assert verdict.others == {"UMLAUT": ()}
+
+
+def test_a_training_that_crashes_is_a_verdict_with_its_error() -> None:
+    verdict = run._trained("benchmarks.real_faults.read.no_such_case", repaired=False)
+    assert "no_such_case" in verdict.error
+    assert not verdict.is_alarm
 
 
 @pytest.mark.parametrize("argument", ["half=third", "names=nothing"])
