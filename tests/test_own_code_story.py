@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,15 +42,15 @@ def repaired() -> str:
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["stuck.py"])
-    yield
 
 
 def quoted() -> list[str]:
     """The verdicts on the page, in order."""
-    return [block for block in re.findall(r"```\n(.*?)```", PAGE, re.DOTALL) if block.startswith("failmap: ")]
+    blocks = (block.removeprefix("\n") for block in PAGE.split("```")[1::2])
+    return [block for block in blocks if block.startswith("failmap: ")]
 
 
 def cause(text: str) -> str:
@@ -73,7 +72,8 @@ def test_the_page_quotes_the_verdict(index: int, expected: str, capsys: pytest.C
     if expected != "none":
         assert lines[1] == quoted()[index].splitlines()[1]
     found = failmap.verdict("runs/stuck")
-    assert found is not None and found.cause == expected
+    assert found is not None
+    assert found.cause == expected
 
 
 @pytest.mark.parametrize("line", [WATCH, STEP, LOGITS, OWN_LAST])

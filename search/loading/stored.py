@@ -148,8 +148,8 @@ def require_searched(config: RunConfig) -> None:
     """Raise UserError if the run is a loop that `failmap.watch` saw, which has no journal to continue."""
     if config.watched:
         raise UserError(
-            f"run={config.run}: is a loop of your own that was watched, not a search: nothing can be continued "
-            "or added; see it with failmap report"
+            f"run={config.run}: is a loop of your own that was watched, not a search: nothing can be "
+            "continued or added; see it with failmap report"
         )
 
 
