@@ -40,6 +40,8 @@ def next_steps(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None
         failure_map: Its map.
         trials_left: Leaves out what would begin no trial; None: that is not known.
     """
+    if _is_watched(run):
+        return []
     purpose = "Fixes for the cells that fail, one change at a time on the same seeds:"
     rescue = rescue_command(run, failure_map)
     return [
@@ -52,13 +54,18 @@ def next_steps(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None
     ]
 
 
+def _is_watched(run: Run) -> bool:
+    """Return whether the run is a loop of the user's own, of which nothing can be continued."""
+    return any(record.purpose == "watched" for record in run.records)
+
+
 def rescue_command(run: Run, failure_map: FailureMap) -> str | None:
     """Return the command that tries fixes in every cell that fails, or None.
 
     None if no cell fails by the default recipe, fixes were tried in each that does, or the training function
     is the user's own.
     """
-    if run.config.is_own:
+    if run.config.is_own or _is_watched(run):
         return None  # Fixes are settings of built-in trainings.
     failed = {one.number for one in run.records if one.outcome == "failed" and one.recipe_index == 0}
     failing = [

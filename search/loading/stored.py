@@ -144,6 +144,15 @@ def locate(arguments: Sequence[str]) -> tuple[RunFolder, list[str]]:
     return folder, others
 
 
+def require_searched(config: RunConfig) -> None:
+    """Raise UserError if the run is a loop that `failmap.watch` saw, which has no journal to continue."""
+    if config.watched:
+        raise UserError(
+            f"run={config.run}: is a loop of your own that was watched, not a search: nothing can be "
+            "continued or added; see it with failmap report"
+        )
+
+
 def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     """Return a stored configuration with other `budget.*`, `cluster.*`, `keep`, and more values on its axes.
 
@@ -152,6 +161,7 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     Raises:
         UserError: With a line for each mistake, and for each difference that would make it another run.
     """
+    require_searched(stored)
     problems: list[str] = []
     read = parse_arguments(arguments, problems)
     choices = {group: read.pop(group) for group in _GROUPS if group in read}

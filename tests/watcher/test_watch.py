@@ -1,0 +1,348 @@
+"""`failmap.watch` on small real loops: verdicts, run folders, and mistakes in its use."""
+
+import math
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import failmap
+from failmap.run_folder.errors import UserError
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import Evaluation, TrialRecord
+from failmap.search.commands.table import COMMANDS
+from failmap.watcher.observers import OBSERVERS
+from failmap.watcher.watch import Watch, WatchWarning
+
+NUM_STEPS, SIZE = 120, 32
+
+
+class Net(nn.Module):
+    """A GRU and a readout, of the last step or of every step."""
+
+    def __init__(self, num_outputs: int, *, every_step: bool = False) -> None:
+        super().__init__()
+        self.gru = nn.GRU(3, 16, batch_first=True)
+        self.readout = nn.Linear(16, num_outputs)
+        self.every_step = every_step
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        states, _ = self.gru(inputs)
+        outputs: Tensor = self.readout(states if self.every_step else states[:, -1])
+        return outputs
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+
+
+def draw(size: int = SIZE) -> Tensor:
+    return torch.randn(size, 5, 3)
+
+
+def last_sign(inputs: Tensor) -> Tensor:
+    return (inputs[:, -1, 0] > 0).long()
+
+
+def train(
+    model: nn.Module,
+    loss_fn: Callable[..., Tensor],
+    label: Callable[[Tensor], Tensor],
+    *,
+    shows: bool = True,
+    validates_every: int = 0,
+    num_steps: int = NUM_STEPS,
+    pack: Callable[[Tensor], Any] = lambda inputs: inputs,
+    show_loss: Callable[[Tensor], Any] = lambda loss: loss,
+    **options: Any,
+) -> Watch:
+    """Train and return the closed watch."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    watch = failmap.watch(model, optimizer, loss_fn, **options)
+    for update in range(1, num_steps + 1):
+        inputs = draw()
+        targets = label(inputs)
+        outputs = model(inputs)
+        loss = loss_fn(outputs, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        shown = {"inputs": pack(inputs), "outputs": outputs, "targets": targets} if shows else {}
+        watch.step(show_loss(loss), **shown)
+        if validates_every and update % validates_every == 0:
+            for _ in range(2):
+                held = draw()
+                with torch.no_grad():
+                    found = model(held)
+                watch.validate(loss_fn(found, label(held)), inputs=held, outputs=found, targets=label(held))
+    watch.close()
+    return watch
+
+
+def flat_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    return nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten())
+
+
+HEALTHY: dict[str, dict[str, Any]] = {
+    "classes": {"model": lambda: Net(2), "loss_fn": nn.CrossEntropyLoss(), "label": last_sign},
+    "sum": {"model": lambda: Net(2), "loss_fn": nn.CrossEntropyLoss(reduction="sum"), "label": last_sign},
+    "regression": {"model": lambda: Net(1), "loss_fn": nn.MSELoss(), "label": lambda x: x[:, -1, :1]},
+    "steps": {
+        "model": lambda: Net(2, every_step=True),
+        "loss_fn": flat_cross_entropy,
+        "label": lambda x: (x[..., 0] > 0).long(),
+    },
+    "binary": {
+        "model": lambda: Net(1),
+        "loss_fn": nn.BCEWithLogitsLoss(),
+        "label": lambda x: last_sign(x)[:, None].float(),
+    },
+    "ignored": {
+        "model": lambda: Net(2),
+        "loss_fn": nn.CrossEntropyLoss(ignore_index=-100),
+        "label": lambda x: last_sign(x).where(torch.arange(len(x)) % 4 > 0, -100),
+    },
+    "validated": {
+        "model": lambda: Net(2),
+        "loss_fn": nn.CrossEntropyLoss(),
+        "label": last_sign,
+        "validates_every": 10,
+    },
+    "dict": {
+        "model": lambda: Net(2),
+        "loss_fn": nn.CrossEntropyLoss(),
+        "label": last_sign,
+        "pack": lambda x: {"x": (x, None)},
+    },
+    "number": {
+        "model": lambda: Net(2),
+        "loss_fn": nn.CrossEntropyLoss(),
+        "label": last_sign,
+        "show_loss": lambda loss: loss.item(),
+    },
+}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_loop_that_learns_is_healthy(name: str) -> None:
+    case = dict(HEALTHY[name])
+    watch = train(case.pop("model")(), case.pop("loss_fn"), case.pop("label"), **case)
+    assert watch.problems == []
+    assert watch.verdict is not None
+    assert watch.verdict.is_healthy, str(watch.verdict)
+    assert watch.verdict.score > 0.5
+
+
+def test_losses_alone_are_enough() -> None:
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, shows=False)
+    assert watch.verdict is not None
+    assert watch.verdict.is_healthy
+    assert len(watch.verdict.not_judged) == 3
+
+
+def test_a_softmax_before_cross_entropy_is_found() -> None:
+    model = nn.Sequential(Net(2), nn.Softmax(-1))
+    watch = train(model, nn.CrossEntropyLoss(), last_sign)
+    assert watch.verdict is not None
+    assert watch.verdict.cause == "unreachable_output"
+    assert not watch.verdict.is_healthy
+
+
+def test_record_and_history_parse_and_give_the_same_cause() -> None:
+    model = nn.Sequential(Net(2), nn.Softmax(-1))
+    watch = train(model, nn.CrossEntropyLoss(), last_sign, name="mine", validates_every=10)
+    trial = RunFolder(Path("runs/mine")).trial(0)
+    record = TrialRecord.from_json(trial.record.read_text())
+    history = [Evaluation.from_line(line) for line in trial.history.read_text().splitlines()]
+    assert record.purpose == "watched"
+    assert record.summary is not None
+    assert record.summary.updates == NUM_STEPS
+    assert [one.update for one in history] == list(range(10, NUM_STEPS + 1, 10))
+    again = failmap.verdict("runs/mine")
+    assert again is not None
+    assert watch.verdict is not None
+    assert again.cause == watch.verdict.cause
+
+
+def test_commands_show_a_watched_run(capsys: pytest.CaptureFixture[str]) -> None:
+    train(Net(2), nn.CrossEntropyLoss(), last_sign, name="mine")
+    assert COMMANDS["report"].run(["run=mine"]) == 0
+    assert Path("runs/mine/report/index.html").exists()
+    assert COMMANDS["status"].run([]) == 0
+    capsys.readouterr()
+    assert COMMANDS["signals"].run(["run=mine", "signal=gradient_norm"]) == 0
+    assert "gradient_norm" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("resume", ["run=mine"]),
+        ("rescue", ["run=mine"]),
+        ("ablate", ["run=mine"]),
+        ("merge", ["run=mine,other", "into=both"]),
+    ],
+)
+def test_a_watched_run_is_not_continued(command: str, arguments: list[str]) -> None:
+    train(Net(2), nn.CrossEntropyLoss(), last_sign, name="mine", num_steps=10)
+    if command == "merge":
+        train(Net(2), nn.CrossEntropyLoss(), last_sign, name="other", num_steps=10)
+    with pytest.raises(UserError) as caught:
+        COMMANDS[command].run(arguments)
+    # Of two runs that cannot be merged each has its line.
+    assert len(caught.value.problems) == (2 if command == "merge" else 1)
+    assert all("watched" in problem for problem in caught.value.problems)
+
+
+def test_neither_ray_nor_optuna_nor_pandas_is_imported() -> None:
+    code = (
+        "import sys, torch, failmap; m = torch.nn.Linear(2, 1)\n"
+        "w = failmap.watch(m, torch.optim.SGD(m.parameters(), 0.1), must_write=False)\n"
+        "w.step(m(torch.ones(1, 2)).sum()); w.close()\n"
+        "print([name for name in ('ray', 'optuna', 'pandas') if name in sys.modules])"
+    )
+    root = str(Path(failmap.__file__).parents[1])
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": root}, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_error_in_the_with_block_goes_on_and_hooks_are_gone() -> None:
+    model, watches = Net(2), []
+
+    def fail_while_watched() -> None:
+        with failmap.watch(model, sgd(model)) as watch:
+            watches.append(watch)
+            watch.step(model(draw()).sum())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_while_watched()
+    assert watches[0].verdict is not None
+    assert all(not part._forward_hooks and not part._forward_pre_hooks for part in model.modules())
+
+
+def test_closing_twice_prints_once(capsys: pytest.CaptureFixture[str]) -> None:
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, num_steps=10)
+    assert watch.close() is watch.verdict
+    assert capsys.readouterr().out.count("failmap: ") == 1
+
+
+def sgd(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), 0.1)
+
+
+def another_optimizer() -> None:
+    failmap.watch(Net(2), sgd(Net(2)))
+
+
+def no_module() -> None:
+    failmap.watch(lambda x: x, sgd(Net(2)))
+
+
+def two_watches() -> None:
+    model = Net(2)
+    first = failmap.watch(model, sgd(model), must_write=False)
+    failmap.watch(model, sgd(model), must_write=False)
+    first.close()
+
+
+def name_taken() -> None:
+    for _ in range(2):
+        train(Net(2), nn.CrossEntropyLoss(), last_sign, name="mine", num_steps=5)
+
+
+def not_writable() -> None:
+    Path("file").write_text("")
+    train(Net(2), nn.CrossEntropyLoss(), last_sign, storage="file", num_steps=5)
+
+
+def step_after_close() -> None:
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, num_steps=5)
+    for _ in range(3):
+        watch.step(torch.tensor(1.0))
+
+
+def shown(loss: Any, **tensors: Tensor) -> None:
+    model = Net(2)
+    watch = failmap.watch(model, sgd(model), must_write=False)
+    for _ in range(3):
+        watch.step(loss, **tensors)
+    watch.close()
+
+
+MISTAKES: dict[str, tuple[Callable[[], None], str]] = {
+    "another optimizer": (another_optimizer, "optimizer"),
+    "no module": (no_module, "Module"),
+    "two watches": (two_watches, "watched already"),
+    "name taken": (name_taken, "name=mine"),
+    "not writable": (not_writable, "nothing is written"),
+    "step after close": (step_after_close, "watch.close"),
+    "loss of a batch": (lambda: shown(torch.ones(4)), "(4,)"),
+    "another batch": (
+        lambda: shown(torch.tensor(1.0), outputs=torch.ones(32, 2), targets=torch.ones(31).long()),
+        "(31,)",
+    ),
+    "another shape": (
+        lambda: shown(torch.tensor(1.0), outputs=torch.ones(32, 1), targets=torch.ones(7, 3)),
+        "(7, 3)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_warning(name: str) -> None:
+    act, key = MISTAKES[name]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        act()
+    assert [one.category for one in caught] == [WatchWarning], [str(one.message) for one in caught]
+    assert key in str(caught[0].message)
+
+
+@pytest.mark.parametrize("method", ["before_look", "after_look", "at_step", "at_end", "at_validation"])
+def test_a_broken_observer_warns_once_and_changes_no_weight(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def weights() -> list[Tensor]:
+        torch.manual_seed(3)
+        model = Net(2)
+        train(model, nn.CrossEntropyLoss(), last_sign, num_steps=20, validates_every=5)
+        return [parameter.detach().clone() for parameter in model.parameters()]
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("broken")
+
+    healthy = weights()
+    monkeypatch.setattr(OBSERVERS[0], method, fail)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        broken = weights()
+    assert [one.category for one in caught] == [WatchWarning]
+    assert "broken" in str(caught[0].message)
+    assert all(torch.equal(one, other) for one, other in zip(healthy, broken, strict=True))
+
+
+def test_given_chance_and_metric_are_used() -> None:
+    model = Net(2)
+    optimizer = sgd(model)
+    watch = failmap.watch(model, optimizer, metric="accuracy", chance=0.6, must_write=False)
+    for _ in range(8):
+        loss = model(draw()).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        watch.step(loss)
+        watch.validate(loss, metric=0.8)
+    verdict = watch.close()
+    assert verdict is not None
+    assert math.isclose(verdict.score, 0.5, rel_tol=1e-6)
