@@ -20,10 +20,14 @@ def loss_of(model: nn.Module) -> Tensor:
     return nn.functional.mse_loss(model(INPUTS), TARGETS)
 
 
-def fired(order: str, *, backwards: int = 1, model: nn.Module | None = None, part: bool = False) -> set[str]:
+def fired(
+    order: str, *, backwards: int = 1, model: nn.Module | None = None, part: bool = False, lower: bool = False
+) -> set[str]:
     """Return what is found in a loop of the order z (zero_grad), b (backward) and s (step)."""
     model = model or make_model()
-    held = list(model.parameters())[:2] if part else list(model.parameters())
+    held = list(model.parameters())
+    if part:
+        held = held[2:] if lower else held[:2]
     optimizer = torch.optim.SGD(held, 0.01)
     spy = Spy(model, optimizer)
     for update in spy.steps():
@@ -69,7 +73,11 @@ def test_accumulation_over_steps_of_the_watcher_raises_no_alarm() -> None:
 
 
 def test_parameters_that_the_optimizer_lacks_are_seen() -> None:
-    assert fired("zbs", part=True) == {"parameters_not_held"}
+    assert fired("zbs", part=True) == {"parameters_not_held", "layers_not_held"}
+
+
+def test_lower_layers_that_the_optimizer_lacks_are_no_certain_fault() -> None:
+    assert fired("zbs", part=True, lower=True) == {"layers_not_held"}
 
 
 def test_two_optimizers_raise_no_alarm() -> None:

@@ -112,3 +112,10 @@ def test_labels_by_step_leave_the_batch_axis_open() -> None:
         return outputs.transpose(1, 2)
 
     assert fired(lambda states, _: states, turned, STEP_LABELS, batch_first=False) == set()
+
+
+@pytest.mark.parametrize(("width", "is_seen"), [(1, True), (2, False)])
+def test_a_head_that_sees_one_unit_is_seen(width: int, is_seen: bool) -> None:
+    model = nn.Sequential(nn.Linear(3, width), nn.Sigmoid(), nn.Linear(width, 5))
+    spy = watch_updates(model, lambda _: (model(torch.ones(2, 3)).square().mean(), {}))
+    assert ("passes_one_unit" in spy.fired()) == is_seen

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from failmap.watcher.observer import Watched
+from failmap.search.trial.probes.common import to_host
+from failmap.watcher.observer import Step, Watched
 from failmap.watcher.observers import UpdateObserver
 from failmap.watcher.parts import named_parameters, parts_of
 
@@ -62,15 +63,6 @@ def test_clipping_is_seen_and_undone(loop):
     assert signals["gradient_norm"] == pytest.approx(unclipped["gradient_norm"], rel=1e-4)
 
 
-def test_parameter_that_the_optimizer_lacks_does_not_move(loop):
-    model = Net()
-    optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
-    (signals,) = loop(model, batches(), [UpdateObserver], optimizer=optimizer)
-    assert signals["update_ratio_by_layer"]["rnn.l0"] == 0
-    assert "rnn.weight_hh_l0" in signals["unmoved_parameters"]
-    assert "head.weight" not in signals["unmoved_parameters"]
-
-
 def test_unused_parameter_has_no_gradient(loop):
     model = Net()
     model.spare = nn.Linear(2, 2)
@@ -79,13 +71,51 @@ def test_unused_parameter_has_no_gradient(loop):
     assert signals["gradient_zeros_by_layer"]["spare"] == 1
 
 
-def test_little_that_was_frozen_from_the_start_is_not_listed(loop):
+@pytest.mark.parametrize("part", ["head", "rnn"])
+def test_only_what_is_frozen_after_the_start_is_listed(part):
     model = Net()
-    model.head.requires_grad_(False)
-    assert "frozen_parameters" not in loop(model, batches(), [UpdateObserver])[0]
-    model.rnn.requires_grad_(False)
-    model.head.requires_grad_(True)
-    assert "rnn.weight_hh_l0" in loop(model, batches(), [UpdateObserver])[0]["frozen_parameters"]
+    watched_later = model.rnn if part == "head" else model.head
+    getattr(model, part).requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    observer = UpdateObserver(Watched(model, optimizer))
+    assert "frozen_parameters" not in look(observer, model, optimizer)
+    next(watched_later.parameters()).requires_grad_(False)
+    assert len(look(observer, model, optimizer)["frozen_parameters"]) == 1
+
+
+def test_changes_of_what_another_optimizer_trains_are_not_reported():
+    model = Net()
+    optimizer = torch.optim.SGD(model.head.parameters(), 0.1)
+    signals = look(UpdateObserver(Watched(model, optimizer)), model, optimizer)
+    assert list(signals["update_ratio_by_layer"]) == ["head"]
+    assert "unmoved_parameters" not in signals
+    assert signals["gradient_norm_by_layer"].keys() == {"rnn.l0", "rnn.l1", "head"}
+
+
+def test_a_closure_that_computes_the_first_gradients_misses_none():
+    model = Net()
+    optimizer = torch.optim.LBFGS(model.parameters())
+    signals = look(UpdateObserver(Watched(model, optimizer)), model, optimizer)
+    assert "gradient_missing" not in signals
+    assert "gradient_missing" not in look(UpdateObserver(Watched(model, optimizer)), model, optimizer)
+
+
+def look(observer, model, optimizer):
+    inputs, targets = next(iter(batches()))
+
+    def closure():
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(inputs), targets)
+        loss.backward()
+        return loss
+
+    observer.before_look()
+    if isinstance(optimizer, torch.optim.LBFGS):
+        loss = optimizer.step(closure)
+    else:
+        loss = closure()
+        optimizer.step()
+    return to_host(observer.after_look(Step(1, loss)))
 
 
 def test_scale_that_a_fused_optimizer_was_left_is_removed():

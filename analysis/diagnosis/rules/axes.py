@@ -35,6 +35,17 @@ def batch_axis_mistaken(curves: TrainingCurves) -> Iterator[Evidence]:
         return
 
 
+def passes_one_unit(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a hidden layer of one unit before a head of several: one number must tell all outputs apart.
+
+    Reads `one_unit_before_head`; without a threshold.
+    """
+    for update, layer in curves.signals("one_unit_before_head"):
+        told = f"all that the head sees is the single unit of {layer}"
+        yield Evidence(told, {"one_unit_before_head": 1.0}, str(layer), update)
+        return
+
+
 def reshape_mixes_axes(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a reshape that swaps the sizes of two axes where only a transpose keeps the sequences apart.
 

@@ -8,6 +8,8 @@ from failmap.analysis.diagnosis.training_curves import PROGRESS_LEFT, TrainingCu
 
 #: Share of the most frequent class from which on classes are imbalanced, and of predictions of one class.
 IMBALANCED, ONE_CLASS = 0.85, 0.98
+#: Accuracy, as a skill, of one that predicts one class only.
+AT_CHANCE = 0.1
 #: Padding: share of the sequences that end in it and of their steps, number of different lengths, share of
 #: equal steps elsewhere, and share of the gradient that reaches the last step only.
 PADDED_ROWS, PADDED_SHARE, MIN_LENGTHS, BLANK, LAST_STEP = 0.5, 0.2, 3, 0.3, 0.99
@@ -186,11 +188,13 @@ def one_class_only(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect imbalanced classes: nearly all predictions are the most frequent class, at chance.
 
     Reads `majority_share` and `predicted_majority_share`, medians over the whole training and its end (He and
-    Garcia 2009, Learning from imbalanced data).
+    Garcia 2009, Learning from imbalanced data), and the score at the end: the loss may fall meanwhile.
     """
     majority = middle(curves.signal_curve("majority_share"))
     predicted = middle(curves.signal_curve("predicted_majority_share")[curves.end])
-    if majority >= IMBALANCED and predicted >= ONE_CLASS and not curves.left_chance:
+    score = middle(curves.score[curves.end])
+    is_at_chance = score <= AT_CHANCE if curves.summary.metric == "accuracy" else not curves.left_chance
+    if majority >= IMBALANCED and predicted >= ONE_CLASS and is_at_chance:
         told = f"{majority:.0%} of the targets and {predicted:.0%} of the predictions are one class"
         limits = (above("majority_share", majority, IMBALANCED), above("predicted", predicted, ONE_CLASS))
         yield Evidence(told, {"majority_share": majority, "predicted": predicted}, limits=limits)

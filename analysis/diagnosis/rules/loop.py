@@ -41,7 +41,20 @@ def gradients_zeroed_early(curves: TrainingCurves) -> Iterator[Evidence]:
 
 
 def parameters_not_held(curves: TrainingCurves) -> Iterator[Evidence]:
-    """Detect trainable parameters with a gradient that the optimizer does not hold and that never moved."""
+    """Detect a head that the optimizer does not hold: it has a gradient and never moves.
+
+    Reads `parameters_not_held` and `last_not_held`. Lower layers are also left out on purpose, if they are
+    pretrained; nobody leaves out the last.
+    """
+    if curves.last_signal("last_not_held") == 1:
+        yield from layers_not_held(curves)
+
+
+def layers_not_held(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect trainable parameters with a gradient that the optimizer does not hold and that never moved.
+
+    Reads `parameters_not_held`, of a training that gets nowhere.
+    """
     found = [value for _, value in curves.lists("parameters_not_held", 1)]
     if found:
         names = [str(name) for name in found[-1]]

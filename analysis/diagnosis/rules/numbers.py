@@ -13,6 +13,8 @@ from failmap.analysis.diagnosis.training_curves import TrainingCurves
 SPIKE_RATIO = 100.0
 #: Gradient norm that counts as unbounded for any loss. Networks that learned had up to 20.
 BOUNDLESS_GRADIENT = 1e3
+#: Norm of the whole gradient below which nothing explodes.
+LEAST_EXPLODING = 1.0
 #: Ratio of the gradients at the first and the last step from which on it explodes in time. AutoTrainer (Zhang
 #: et al., ICSE 2021) uses 70 between the first layer and the last.
 GROWTH_IN_TIME = 100.0
@@ -42,8 +44,11 @@ def gradient_grows_back_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
 
     Reads `gradient_share_at_first`, and `gradient_norm_by_step` for a single label at the end. Products of
     the recurrent Jacobian grow by its largest singular value per step (Bengio et al. 1994; Pascanu et al.
-    2013). Two evaluations must show it, since one batch may by chance.
+    2013). Two evaluations must show it, since one batch may by chance, and the whole gradient must
+    reach a norm of 1: where it is small, it is that of the last step that fades.
     """
+    if largest(curves.signal_curve("gradient_norm")) < LEAST_EXPLODING:
+        return
     shares = curves.numbers("gradient_share_at_first") + curves.first_step_shares(3)
     grown = sorted((share, update) for update, share in shares if share >= GROWTH_IN_TIME)
     if len(grown) >= 2:

@@ -16,6 +16,8 @@ OVERSHOOT, LUCK = 2.0, 3.0
 #: Ratio to the loss of guessing that only unbounded gradients reach, not too large steps: Adam with a rate of
 #: 1 reached 700, unclipped gradients 10^5 to 10^10.
 EXPLOSION = 1e4
+#: The same beyond any doubt, unless the training came half of the way to perfection.
+BEYOND, HALF_WAY = 1e6, 0.5
 #: The same where units have no bound and gradients are not clipped.
 UNBOUNDED_EXPLOSION = 100.0
 #: Ratio of the standard deviation of single training losses to that of a squared error by drawing batches.
@@ -171,6 +173,20 @@ def cannot_travel(curves: TrainingCurves) -> Iterator[Evidence]:
         values = {"update_ratio": ratios[part], "travel": travel}
         limit = below("travel", travel, LEAST_TRAVEL)
         yield Evidence(told, values, part, curves.updates[-1], (limit,))
+
+
+def loss_leaves_range(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a training loss a million times that of guessing, which no scale of the data explains.
+
+    Reads `loss_max` and `loss_first`: the peak is also ten thousand times the first loss, so that it was the
+    training that led there, and less than half of the way to perfection was made since.
+    """
+    peak, level = largest(curves.signal_curve("loss_max")), curves.summary.chance_loss
+    start = first(curves.signal_curve("loss_first"))
+    if level > 0 and peak > max(BEYOND * level, EXPLOSION * start) and curves.end_validation_skill < HALF_WAY:
+        told = f"the training loss rose to {peak:.2g}, from {start:.2g}; guessing has {level:.2g}"
+        limit = above("loss_max", peak, max(BEYOND * level, EXPLOSION * start))
+        yield Evidence(told, {"loss_max": peak, "chance_loss": level}, limits=(limit,))
 
 
 def loss_explodes(curves: TrainingCurves) -> Iterator[Evidence]:

@@ -122,8 +122,8 @@ class LayerObserver(Observer):
                     elif signals.get("state_gradient_steps", []) in ([], _steps(one)):
                         signals.setdefault(kind, {}).update(value)
         if step.outputs is not None and step.outputs.is_floating_point() and step.outputs.numel():
-            outputs = single(step.outputs)
-            outputs = outputs if outputs.dim() > 1 else outputs.reshape(-1, 1)
+            # A single output per sequence may come without an axis of its own.
+            outputs = single(step.outputs if step.outputs.ndim > 1 else step.outputs.reshape(-1, 1))
             signals["outputs"] = output_signals(outputs, Batch(outputs, outputs))
         if seen:
             signals["layers_seen"] = {name: {"kind": one.kind, **one.about} for name, one in seen.items()}

@@ -23,7 +23,8 @@ class LoopObserver(Observer):
     At each look: `gradient_stale` is 1 if every backward pass of the step was added to a gradient that was
     not zero, `gradient_erased` is 1 if a backward pass gave a gradient and the optimizer found none of it.
     Both are 0 unless the look has exactly one optimizer step. `parameters_not_held` lists trainable
-    parameters with a gradient that the optimizer does not hold and that never moved. At the end:
+    parameters with a gradient that the optimizer does not hold and that never moved, and `last_not_held` is 1
+    if the last parameter of the model is among them. At the end:
     `rate_ended_share`, the share of steps with less than a thousandth of the largest learning rate,
     and `trained_in_eval_share`, the share of steps in evaluation mode, with `has_batch_norm`.
     """
@@ -82,6 +83,8 @@ class LoopObserver(Observer):
         missing = self._not_held()
         if missing and self._num_steps >= _LEAST_STEPS:
             signals["parameters_not_held"] = missing
+            last = [name for name, one in self.watched.model.named_parameters() if one.requires_grad][-1]
+            signals["last_not_held"] = int(last in missing)
         return signals
 
     def _not_held(self) -> list[str]:

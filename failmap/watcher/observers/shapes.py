@@ -35,6 +35,7 @@ class ShapeObserver(Observer):
     `broadcast_shapes` is a list of the shapes of outputs, targets and of the loss per entry, which is larger
     than both. `batch_axis_read` is the axis, 0 or 1, that a recurrent layer takes as the batch while it is
     the other one, with `batch_axis_layer`. `mixing_view` has the two shapes of a reshape that mixes axes.
+    At the end, `one_unit_before_head` names a linear layer of one unit before a last one of several.
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -42,6 +43,16 @@ class ShapeObserver(Observer):
         self._hooks: list[RemovableHandle] = []
         self._seen: dict[str, tuple[tuple[int, ...], bool]] = {}
         self._has_attention = any(isinstance(one, nn.MultiheadAttention) for one in watched.model.modules())
+
+    def at_end(self) -> Signals:
+        """Look for a head that sees a single unit."""
+        modules = self.watched.model.named_modules()
+        linear = [(name, one) for name, one in modules if isinstance(one, nn.Linear)]
+        if len(linear) < 2:
+            return {}
+        (name, before), (_, head) = linear[-2:]
+        is_narrow = before.out_features == head.in_features == 1 < min(before.in_features, head.out_features)
+        return {"one_unit_before_head": name} if is_narrow else {}
 
     def before_look(self) -> None:
         """Hook the recurrent layers to read the shapes of their inputs."""

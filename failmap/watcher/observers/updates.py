@@ -29,10 +29,10 @@ class UpdateObserver(Observer):
     has left it to a fused optimizer in `optimizer.grad_scale`. A step that such an optimizer skips, because
     a gradient is not finite, is not reported.
 
-    Parameters that were frozen when watching began are not reported as `frozen_parameters` if more than half
-    of the model's numbers are trained: position tables and pretrained embeddings are frozen on purpose. If
-    less is trained they are listed, although that is usual in transfer learning too: it is for rules to
-    weigh that. Those that are frozen later are always listed.
+    Parameters that were frozen when watching began are not reported as `frozen_parameters`: position tables,
+    pretrained embeddings and, in transfer learning, whole networks are frozen on purpose. Those that are
+    frozen later are listed. Parts that the optimizer does not hold are trained by another one or not at all,
+    which LoopObserver finds out: their changes are not reported.
 
     If all gradients together shrink by one factor between the backward pass and the step, they were clipped
     by their norm, which is reported as `clip_norm_seen`; `gradient_norm` and `gradient_norm_by_layer` are
@@ -45,10 +45,7 @@ class UpdateObserver(Observer):
     def __init__(self, watched: Watched) -> None:
         super().__init__(watched)
         parameters = named_parameters(watched.model)
-        frozen = {name: p.numel() for name, p in parameters.items() if not p.requires_grad}
-        total = sum(p.numel() for p in parameters.values())
-        is_mostly_trained = 2 * sum(frozen.values()) < total
-        self._frozen_at_start = set(frozen) if is_mostly_trained else set()
+        self._frozen_at_start = {name for name, p in parameters.items() if not p.requires_grad}
         self._guard = Guard()
         self._handles: list[RemovableHandle] = []
         self._probe: UpdateProbe | None = None
@@ -93,6 +90,7 @@ class UpdateObserver(Observer):
             ]
             if frozen:
                 signals["frozen_parameters"] = frozen
+            self._leave_out_others(signals)
             self._undo_clipping(signals)
         self.remove()
         return signals
@@ -117,7 +115,9 @@ class UpdateObserver(Observer):
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         parameters = named_parameters(self.watched.model)
         trained = [p for p in parameters.values() if p.requires_grad]
-        if not trained:
+        has_closure = any(callable(one) for one in (*args[1:], *kwargs.values()))
+        # A closure computes the gradients within the step, the first ones after this hook.
+        if not trained or (has_closure and all(p.grad is None for p in trained)):
             return
         self._probe = UpdateProbe(parameters, parts_of(self.watched.model))
         scale = getattr(optimizer, "grad_scale", None)
@@ -131,6 +131,21 @@ class UpdateObserver(Observer):
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._probe is not None:
             self._probe.after_step()
+
+    def _leave_out_others(self, signals: Signals) -> None:
+        """Remove the changes of what the optimizer does not hold."""
+        held = {id(p) for group in self.watched.optimizer.param_groups for p in group["params"]}
+        others = {name for name, p in named_parameters(self.watched.model).items() if id(p) not in held}
+        if not others:
+            return
+        parts = parts_of(self.watched.model)
+        ratios = signals["update_ratio_by_layer"]
+        signals["update_ratio_by_layer"] = {
+            part: ratio for part, ratio in ratios.items() if any(id(p) in held for p in parts[part])
+        }
+        unmoved = [name for name in signals.pop("unmoved_parameters", []) if name not in others]
+        if unmoved:
+            signals["unmoved_parameters"] = unmoved
 
     def _undo_clipping(self, signals: Signals) -> None:
         """Add `clip_norm_seen`, and replace the gradients' norms by those before clipping, if any."""

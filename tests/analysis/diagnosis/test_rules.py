@@ -91,13 +91,16 @@ FAULTS: dict[str, dict[str, Any]] = {
         "signals": {"saturation_by_layer": {"layers.0": {"input": 0.9, "forget": 0.1, "output": 0.8}}}
     },
     "units_saturated": {"signals": {"saturated_units_by_layer": {"layers.0": 0.8, "layers.1": 0.0}}},
-    "gradient_grows_back_in_time": {"signals": {"gradient_share_at_first": 5e3}},
+    "gradient_grows_back_in_time": {"signals": {"gradient_share_at_first": 5e3, "gradient_norm": 2.0}},
     "states_grow_in_time": {
         "signals": {"gradient_share_at_first": 5e3},
         "config": {"model": {"name": "rnn", "nonlinearity": "relu"}},
     },
     "gradient_spikes": {"signals": {"gradient_norm": lambda share: 90.0 if share == 0.5 else 0.1}},
     "gradient_boundless": {"signals": {"gradient_norm": 5e3}},
+    "loss_leaves_range": {
+        "signals": {"loss_max": lambda share: 1e9 if share < 0.2 else CHANCE, "loss_first": CHANCE}
+    },
     "loss_explodes": {"signals": {"loss_max": lambda share: 1e6 if share < 0.2 else CHANCE}},
     "first_steps_overshoot": {"signals": {"loss_first": 0.2, "loss_max": 3.0}},
     "unclipped_steps_overshoot": {
@@ -180,7 +183,9 @@ FAULTS |= {
     "targets_no_probabilities": {"signals": {"targets_outside_bce": 0.3}},
     "gradients_zeroed_early": {"signals": {"gradient_erased": 1}},
     "gradients_never_zeroed": {"signals": {"gradient_stale": 1}},
-    "parameters_not_held": {"signals": {"parameters_not_held": ["head.weight"]}},
+    "parameters_not_held": {"signals": {"parameters_not_held": ["head.weight"], "last_not_held": 1}},
+    "passes_one_unit": {"signals": {"one_unit_before_head": "narrow"}},
+    "layers_not_held": {"signals": {"parameters_not_held": ["embedding.weight"], "last_not_held": 0}},
     "trains_in_eval_mode": {"signals": {"trained_in_eval_share": 1.0, "has_batch_norm": 1}},
     "rate_ended_early": {"signals": {"rate_ended_share": 0.8}},
     "validates_in_training_mode": {"signals": {"validated_in_training": 1, "has_batch_norm": 1}},
@@ -194,6 +199,8 @@ WITHOUT_LIMIT |= {
     "gradients_zeroed_early",
     "gradients_never_zeroed",
     "parameters_not_held",
+    "layers_not_held",
+    "passes_one_unit",
     "validates_in_training_mode",
 }
 
