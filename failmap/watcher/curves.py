@@ -175,7 +175,7 @@ class Curves:
             values = torch.stack(self._metrics).to(stack.device)
             metrics = torch.stack([values.sum(), torch.full_like(values[0], len(values))])
         for curve in (self.by_steps, self.by_validations):
-            curve.add(Stretch(self._update, len(self._pending), stack.clone(), metrics))
+            curve.add(Stretch(self._update, len(self._pending), stack, metrics))
         self._pending, self._metrics = [], []
 
     def evaluations(self, least_validations: int) -> tuple[bool, list[Averages]]:

@@ -17,11 +17,15 @@ class Looks:
 
     A look is due if the update has grown by a quarter since the last one, unless looks would then cost more
     than 0.4 s and a hundredth of all time.
+
+    Attributes:
+        number: Looks so far.
+        seconds: Seconds that looks and observed validations took.
     """
 
     def __init__(self) -> None:
+        self.number, self.seconds = 0, 0.0
         self._started = perf_counter()
-        self._spent = 0.0
         self._next = 1
 
     def is_due(self, update: int) -> bool:
@@ -29,10 +33,11 @@ class Looks:
         if update < self._next:
             return False
         allowed = _FREE_SECONDS + _SHARE * (perf_counter() - self._started)
-        return update <= NUM_FIRST or self._spent <= allowed
+        return update <= NUM_FIRST or self.seconds <= allowed
 
     def done(self, update: int) -> None:
         """Set the next look after one."""
+        self.number += 1
         self._next = update + 1 if update < NUM_FIRST else max(update + 1, round(update * _GROWTH))
 
     @contextmanager
@@ -42,4 +47,4 @@ class Looks:
         try:
             yield
         finally:
-            self._spent += perf_counter() - started
+            self.seconds += perf_counter() - started

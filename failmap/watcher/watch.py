@@ -58,6 +58,11 @@ class Watch:
         chance: The metric of blind guessing; None if it is to be derived from the targets.
         time_dim: Dimension of the time steps in the inputs; None if it is to be found.
         must_write: Whether a run folder is written.
+
+    Attributes:
+        problems: What was warned of.
+        verdict: The latest one; None before the first.
+        looks: The schedule of looks, and what they took.
     """
 
     def __init__(
@@ -76,8 +81,11 @@ class Watch:
     ) -> None:
         self.problems: list[str] = []
         self.verdict: Verdict | None = None
+        self.looks = Looks()
         self._is_active = False
         self._observers: list[Observer] = []
+        self._observers_of_steps: list[Observer] = []
+        self._good_shapes: tuple[torch.Size | None, ...] = ()
         self._is_looking = False
         problems = problems_of_watch(model, optimizer, every=every, is_watched=_is_watched(model))
         if problems:
@@ -86,7 +94,6 @@ class Watch:
         self._is_active = True
         _watched_models.add(model)
         self._watched = Watched(model, optimizer, loss_fn, time_dim)
-        self._looks = Looks()
         self._recording = Recording(self._watched, every=every, metric=metric, chance=chance)
         self._folder = None
         self._num_shown_validations = 0
@@ -98,6 +105,9 @@ class Watch:
                 self._warn(f"nothing is written: {error}")
         with self._guarded():
             self._observers = [make(self._watched) for make in OBSERVERS]
+            self._observers_of_steps = [
+                one for one in self._observers if type(one).at_step != Observer.at_step
+            ]
             self._prepare_look()
         atexit.register(_close_at_exit, weakref.ref(self))
 
@@ -117,19 +127,24 @@ class Watch:
 
     def _step(self, loss: Any, inputs: Any, outputs: Any, targets: Any) -> None:
         step = self._shown(self._recording.update + 1, loss, inputs, outputs, targets)
-        problems = problems_of_step(step)
-        if problems:
+        tensors = (step.loss, step.inputs, step.outputs, step.targets)
+        shapes = tuple(None if tensor is None else tensor.shape for tensor in tensors)
+        # Only shapes are checked, and most loops show the same ones at every step.
+        problems = [] if shapes == self._good_shapes else problems_of_step(step)
+        if not problems:
+            self._good_shapes = shapes
+        else:
             self._warn(*problems)
             step = Step(step.update, step.loss.mean(), step.inputs, is_training=step.is_training)
         self._recording.add_step(step)
-        for observer in self._observers:
+        for observer in self._observers_of_steps:
             observer.at_step(step)
         if self._is_looking:
-            with self._looks.timed():
+            with self.looks.timed():
                 signals = self._signals(observer.after_look(step) for observer in self._observers)
                 self._recording.add_look(step, signals)
             self._is_looking = False
-            self._looks.done(step.update)
+            self.looks.done(step.update)
             if monotonic() - self._written_at > _WRITE_SECONDS:
                 self._write(is_over=False)
         self._prepare_look()
@@ -154,7 +169,7 @@ class Watch:
             signals: Signals = {}
             if is_shown:
                 self._num_shown_validations += 1
-                with self._looks.timed():
+                with self.looks.timed():
                     signals = self._signals(observer.at_validation(step) for observer in self._observers)
             self._recording.add_validation(step, metric, signals, is_shown=is_shown)
 
@@ -181,9 +196,9 @@ class Watch:
 
     def _prepare_look(self) -> None:
         """Let observers set their hooks if the next step is looked at."""
-        if self._looks.is_due(self._recording.update + 1):
+        if self.looks.is_due(self._recording.update + 1):
             self._is_looking = True
-            with self._looks.timed():
+            with self.looks.timed():
                 for observer in self._observers:
                     observer.before_look()
 

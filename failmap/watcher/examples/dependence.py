@@ -120,11 +120,15 @@ def _codes(targets: Array) -> Array:
 def _linear_map(known: Array, asked: Array) -> Array:
     """Return the matrix that maps known targets to ridge predictions of the asked ones."""
     centred = known - known.mean(axis=0)
-    products = centred @ centred.T
-    penalty = PENALTY * np.trace(products) / len(known) + 1e-9
-    weights: Array = np.linalg.solve(
-        products + penalty * np.eye(len(known)), centred @ (asked - known.mean(axis=0)).T
-    ).T
+    others = asked - known.mean(axis=0)
+    penalty = PENALTY * np.square(centred).sum() / len(known) + 1e-9
+    # The smaller of two systems with the same solution: of examples, or of numbers.
+    if len(known) <= known.shape[1]:
+        products = centred @ centred.T + penalty * np.eye(len(known))
+        weights: Array = np.linalg.solve(products, centred @ others.T).T
+    else:
+        products = centred.T @ centred + penalty * np.eye(known.shape[1])
+        weights = others @ np.linalg.solve(products, centred.T)
     return weights
 
 

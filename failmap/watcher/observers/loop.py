@@ -1,5 +1,6 @@
 """The order of a loop: when gradients are zeroed, what the optimizer holds, in which mode the model runs."""
 
+import math
 from typing import Any
 
 import torch
@@ -37,6 +38,8 @@ class LoopObserver(Observer):
         self._found: list[Tensor] = []
         self._num_optimizer_steps = 0
         self._rates: dict[float, int] = {}
+        # The last rate, and the same with two digits: rounding would cost more than the rest of a step.
+        self._rate, self._rounded_rate = math.nan, math.nan
         self._num_steps = self._num_in_eval = 0
         self._starts: dict[str, Tensor] = {}
         self._has_batch_norm = any(_is_batch_norm(one) for one in watched.model.modules())
@@ -111,10 +114,11 @@ class LoopObserver(Observer):
         self._num_in_eval += not step.is_training
         rates = [group["lr"] for group in self.watched.optimizer.param_groups]
         if not any(isinstance(rate, Tensor) for rate in rates):
-            largest = float(max(rates))
-            # Schedules that change at every step would fill the table: two digits are enough.
-            key = float(f"{largest:.1e}")
-            self._rates[key] = self._rates.get(key, 0) + 1
+            largest = max(rates)
+            if largest != self._rate:
+                # Schedules that change at every step would fill the table: two digits are enough.
+                self._rate, self._rounded_rate = largest, float(f"{float(largest):.1e}")
+            self._rates[self._rounded_rate] = self._rates.get(self._rounded_rate, 0) + 1
 
     def at_validation(self, step: Step) -> Signals:
         """Return whether validation runs in training mode although that makes a difference."""
