@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -46,7 +45,6 @@ class Trial:
         self.device = device
         self._thread = thread
         self._last_update = first_update - 1
-        self._watched: dict[str, Any] = {}
         self.error: ReportError | None = None
 
     def report(
@@ -85,16 +83,6 @@ class Trial:
         self._last_update = report.update
         return thread.hand_over(report)
 
-    def watch(self, model: Any, optimizer: Any, loss_fn: Any = None) -> Any:
-        """Return a watcher of a model, as `failmap.watch` does, that writes into this trial's history."""
-        # Imported by name when it is called: the watcher builds on this package's probes.
-        watch = import_module("failmap.watcher.watch").Watch
-        return watch(model, optimizer, loss_fn, sink=self.add_signals)
-
-    def add_signals(self, signals: Mapping[str, Any]) -> None:
-        """Add signals, on the host, to the next report; a later value replaces an earlier one of its name."""
-        self._watched.update(signals)
-
     def _checked(
         self, update: Any, loss: Any, score: Any, validation_loss: Any, state: Any, signals: dict[str, Any]
     ) -> Report:
@@ -108,14 +96,13 @@ class Trial:
             raise ReportError(f"trial.report: update={int(step)} must be larger than {before}")
         if score is None:
             raise ReportError(f"trial.report: no score at update {int(step)}, which `learned` is about")
-        watched, self._watched = self._watched, {}
         return Report(
             update=int(step),
             loss=None if loss is None else _number("loss", loss),
             score=_number("score", score),
             validation_loss=None if validation_loss is None else _number("validation_loss", validation_loss),
             state=state,
-            signals=rounded({**watched, **{name: _plain(name, value) for name, value in signals.items()}}),
+            signals=rounded({name: _plain(name, value) for name, value in signals.items()}),
         )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from failmap.search.cluster.job_package import WORKING_DIR, ship
 from failmap.search.commands.table import COMMANDS
 from failmap.search.loading import load, to_yaml
 from failmap.search.own.function import store_code
-from failmap.search.own.handle import Trial
-from failmap.search.own.handover import Report
 from failmap.search.trial.history import begin_attempt
 from failmap.search.worker import Worker
 
@@ -179,34 +176,3 @@ def test_python_takes_the_function_and_the_space(monkeypatch: pytest.MonkeyPatch
     assert seen[3] == ARGUMENTS
     with pytest.raises(UserError):
         failmap.run_function(lambda config, trial: None, SPACE)
-
-
-def test_watch_gives_the_watcher_a_sink_into_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[tuple[object, ...]] = []
-
-    class Watch:
-        def __init__(self, model: object, optimizer: object, loss_fn: object, *, sink: Any) -> None:
-            made.append((model, optimizer, loss_fn))
-            sink({"gradient_norm": 3.0})
-
-    module = types.ModuleType("failmap.watcher.watch")
-    module.Watch = Watch  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "failmap.watcher.watch", module)
-    trial = Trial(
-        number=0, seed=0, first_update=0, state=None, timeout=None, device="cpu", thread=lambda: thread
-    )
-    reports: list[Report] = []
-
-    class Thread:
-        is_in_child = False
-
-        def hand_over(self, report: Report) -> bool:
-            reports.append(report)
-            return False
-
-    thread: Any = Thread()
-    assert isinstance(trial.watch("model", "optimizer"), Watch)
-    trial.report(0, score=1.0)
-    trial.report(1, score=1.0)
-    assert made == [("model", "optimizer", None)]
-    assert [report.signals for report in reports] == [{"gradient_norm": 3.0}, {}]

@@ -277,7 +277,6 @@ def test_report_of_something_else_than_numbers_is_an_error(
 
 def test_signals_reach_the_history(open_session: OpenSession, trial_folder: TrialFolder) -> None:
     def train(config: Any, trial: Any) -> None:
-        trial.add_signals({"gradient_norm": 2.0})
         trial.report(
             update=0,
             score=torch.tensor(0.5),
@@ -289,7 +288,7 @@ def test_signals_reach_the_history(open_session: OpenSession, trial_folder: Tria
     run_to_end(open_session(train))
     (line,) = read_history(trial_folder.history)
     assert (line.score, line.train_loss) == (0.5, 0.25)
-    assert line.signals == {"gradient_norm": 2.0, "rate": 0.1, "by_layer": {"a": [1.0, 1.0], "b": None}}
+    assert line.signals == {"rate": 0.1, "by_layer": {"a": [1.0, 1.0], "b": None}}
 
 
 def test_function_that_reports_nothing_is_an_error(open_session: OpenSession) -> None:
