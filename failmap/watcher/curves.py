@@ -143,7 +143,7 @@ class Curves:
 
     def add(self, update: int, loss: Tensor) -> None:
         """Add the loss of a step, without waiting for the device."""
-        self._pending.append(loss.detach())
+        self._pending.append(loss.detach().reshape(()))
         self._update, self._was_validated = update, False
         if self.by_steps.ends_after(len(self._pending)) or len(self._pending) >= _MAX_PENDING:
             self.flush()

@@ -72,7 +72,7 @@ class Targets:
             return
         targets = targets.detach()
         if self.kind is None:
-            self.kind = _kind(self.loss_name, outputs, targets)
+            self.kind = _kind(self.loss_name, self.loss_fn, outputs, targets)
         kept = self._kept[validates]
         if sum(len(part) for part in kept) < _MAX_KEPT:
             kept.append(self._flat(targets).cpu())
@@ -115,20 +115,15 @@ class Targets:
         source = "chance is that of the targets seen"
         if not math.isfinite(loss):
             loss, source = self._first_loss, f"{source}; the loss at chance is the first loss"
-        if self.own_metric:
-            return ChanceLevels(self.own_metric, self.own_chance or 0.0, loss, "metric and chance as given")
+        if self.own_metric and self.own_chance is not None:
+            return ChanceLevels(self.own_metric, self.own_chance, loss, "metric and chance as given")
+        if self.own_metric and self.own_metric != metric:
+            return ChanceLevels(
+                "", math.nan, loss, f"no chance= was given for {self.own_metric}: losses count"
+            )
         if self.own_chance is not None:
             return ChanceLevels(metric, self.own_chance, loss, "chance as given")
         return ChanceLevels(metric, chance, loss, source)
-
-    @property
-    def moments(self) -> tuple[float, float]:
-        """Return mean and standard deviation of numeric training targets; NaN for classes."""
-        kept = self._kept[False]
-        if not kept or self.kind != "number":
-            return math.nan, math.nan
-        values = torch.cat(kept).double()
-        return values.mean().item(), values.std(correction=0).item()
 
     def _of_loss_only(self) -> ChanceLevels:
         if self.own_metric and self.own_chance is not None:
@@ -174,7 +169,9 @@ class Targets:
         )
 
 
-def _kind(name: LossName, outputs: Tensor | None, targets: Tensor) -> TargetKind:
+def _kind(name: LossName, loss_fn: Any, outputs: Tensor | None, targets: Tensor) -> TargetKind:
+    if type(loss_fn).__name__ == "KLDivLoss" or getattr(loss_fn, "__name__", "") == "kl_div":
+        return "unknown"  # Outputs are logarithms of what the targets are.
     if not targets.is_floating_point():
         if outputs is None or outputs.dim() == targets.dim() + 1 or name == "cross_entropy":
             return "category" if outputs is not None else "unknown"

@@ -1,7 +1,6 @@
 """The verdict on a watched training, for people and for programs."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from failmap.analysis.diagnosis import (
     CAUSE_WORDS,
@@ -13,6 +12,7 @@ from failmap.analysis.diagnosis import (
     Evidence,
     Suspicion,
 )
+from failmap.run_folder.storage import AnyPath
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Verdict:
     chance: str
     not_judged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    folder: Any = None
+    folder: AnyPath | None = None
 
     @property
     def is_healthy(self) -> bool:
@@ -69,7 +69,7 @@ def verdict_of(
     chance: str,
     not_judged: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
-    folder: Any = None,
+    folder: AnyPath | None = None,
 ) -> Verdict:
     """Return a verdict with the fixes against its cause."""
     cause = diagnosis.cause

@@ -8,10 +8,12 @@ verdict = watch.close()
 """
 
 import atexit
+import sys
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Any
@@ -22,12 +24,12 @@ from torch.optim import Optimizer
 
 from failmap.run_folder.errors import UserError
 from failmap.search.trial.probes.common import Signals, rounded, to_host
-from failmap.watcher.evaluations import Recording
 from failmap.watcher.folder import WatchedFolder, create_folder
 from failmap.watcher.looks import Looks
 from failmap.watcher.observer import Observer, Step, Watched
 from failmap.watcher.observers import OBSERVERS
 from failmap.watcher.problems import problems_of_step, problems_of_watch
+from failmap.watcher.recording import Recording
 from failmap.watcher.verdict import Verdict
 
 #: Seconds between two writes of a training that goes on.
@@ -92,6 +94,7 @@ class Watch:
             self._warn(*problems)
             return
         self._is_active = True
+        self._at_exit = partial(_close_at_exit, weakref.ref(self))
         _watched_models.add(model)
         self._watched = Watched(model, optimizer, loss_fn, time_dim)
         self._recording = Recording(self._watched, every=every, metric=metric, chance=chance)
@@ -109,7 +112,7 @@ class Watch:
                 one for one in self._observers if type(one).at_step != Observer.at_step
             ]
             self._prepare_look()
-        atexit.register(_close_at_exit, weakref.ref(self))
+        atexit.register(self._at_exit)
 
     def step(self, loss: Any, *, inputs: Any = None, outputs: Any = None, targets: Any = None) -> None:
         """Record a step, after the optimizer's.
@@ -178,7 +181,8 @@ class Watch:
         if not self._is_active:
             return self.verdict
         with self._guarded():
-            self._remove()
+            for observer in self._observers:
+                observer.remove()
             final = self._signals(observer.at_end() for observer in self._observers)
             self._recording.add_final(final)
             self._write(is_over=True)
@@ -225,23 +229,26 @@ class Watch:
         try:
             yield
         except Exception as error:  # The user's training must go on, whatever fails here.
-            self._warn(f"the watch failed and stops, the training goes on: {type(error).__name__}: {error}")
-            self._remove()
             self._end()
-
-    def _remove(self) -> None:
-        for observer in self._observers:
-            observer.remove()
+            self._warn(f"the watch failed and stops, the training goes on: {type(error).__name__}: {error}")
 
     def _end(self) -> None:
+        """Stop watching, and remove all hooks, whatever an observer raises."""
         self._is_active = False
+        atexit.unregister(self._at_exit)
+        for observer in self._observers:
+            with suppress(Exception):
+                observer.remove()
         _watched_models.discard(self._watched.model)
 
     def _warn(self, *problems: str) -> None:
         new = [problem for problem in problems if problem not in self.problems]
         self.problems += new
         for problem in new:
-            warnings.warn(f"failmap: {problem}", WatchWarning, stacklevel=4)
+            try:
+                warnings.warn(f"failmap: {problem}", WatchWarning, stacklevel=4)
+            except WatchWarning:  # Python was asked to raise warnings; the training must go on all the same.
+                print(f"failmap: {problem}", file=sys.stderr)
 
 
 def watch(model: nn.Module, optimizer: Optimizer, loss_fn: Any = None, **options: Any) -> Watch:

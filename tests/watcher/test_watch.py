@@ -346,3 +346,61 @@ def test_given_chance_and_metric_are_used() -> None:
     verdict = watch.close()
     assert verdict is not None
     assert math.isclose(verdict.score, 0.5, rel_tol=1e-6)
+
+
+def test_warnings_that_are_errors_do_not_reach_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Net(2)
+    optimizer = torch.optim.Adam(model.parameters())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        watch = failmap.watch(model, optimizer, name="once")
+        failmap.watch(model, optimizer)
+        watch._observers[0].at_step = broken  # type: ignore[method-assign]
+        watch._observers_of_steps.append(watch._observers[0])
+        model(draw()).square().mean().backward()
+        optimizer.step()
+        watch.step(torch.tensor(1.0))
+        watch.close()
+        watch.step(torch.tensor(1.0))
+    assert len(watch.problems) == 1
+    assert capsys.readouterr().err.count("failmap: ") == 2
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def broken(*arguments: Any) -> None:
+    raise RuntimeError("broken")
+
+
+def test_a_loss_with_an_axis_is_a_scalar() -> None:
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, show_loss=lambda loss: loss.reshape(1))
+    assert watch.verdict is not None
+    assert watch.verdict.is_healthy
+    assert watch.problems == []
+
+
+def test_divergence_from_probabilities_is_judged_by_its_loss() -> None:
+    divergence = nn.KLDivLoss(reduction="batchmean")
+
+    def label(inputs: Tensor) -> Tensor:
+        return nn.functional.one_hot(last_sign(inputs), 2).float() * 0.98 + 0.01
+
+    model = Net(2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    watch = failmap.watch(model, optimizer, divergence)
+    for _ in range(NUM_STEPS):
+        inputs = draw()
+        outputs = model(inputs).log_softmax(-1)
+        loss = divergence(outputs, label(inputs))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        watch.step(loss, inputs=inputs, outputs=outputs, targets=label(inputs))
+    verdict = watch.close()
+    assert verdict is not None
+    assert verdict.score > 0.5
+
+
+def test_metric_without_its_chance_is_judged_by_the_loss() -> None:
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, metric="f1", validates_every=20)
+    assert watch.verdict is not None
+    assert watch.verdict.score > 0.5

@@ -47,7 +47,8 @@ _FITTED: _Courses = frozenset({"fitted"})
 #: the training. Rules that observe the fault itself come first. Of the others, a cause comes before its
 #: consequences: too large steps saturate units, and dead units pass no gradient back in time. The confidence
 #: of a rule is the share of its verdicts that are right (`benchmarks.diagnosis calibrate`), and 1 for a cause
-#: by definition.
+#: by definition. Rules of watched loops (axes, head, loop, examples) read signals that no recorded training
+#: has: their 0.5 and 0.83 are guesses that nothing has calibrated yet.
 RULES: tuple[Rule, ...] = (
     Rule(numbers.not_finite, "diverged", 1.0, _ANY, is_certain=True),
     Rule(data.leaks_across_batch, "leak", 0.95, _ANY, is_certain=True),
@@ -104,7 +105,7 @@ RULES: tuple[Rule, ...] = (
     Rule(reach.input_fades_in_depth, "vanishing_in_depth", 0.93, _STUCK),
     Rule(units.saturated_from_birth, "saturated", 0.93, _STUCK),
     Rule(examples.reads_padding, "padding", 0.83, _STUCK | _FITTED),
-    Rule(examples.one_class_only, "imbalanced", 0.83, _STUCK | _ON_THE_WAY, is_certain=True),
+    Rule(examples.one_class_only, "imbalanced", 0.5, _STUCK | _ON_THE_WAY, is_certain=True),
     Rule(steps.cannot_travel, "too_slow", 0.92, _STUCK),
     Rule(steps.loss_jumps, "oscillating", 0.82, _STUCK),
     Rule(steps.validation_jumps, "oscillating", 0.69, _STUCK),

@@ -57,7 +57,7 @@ class Recording:
             metric = self._targets.metric_of(step.outputs, step.targets)
             if metric is not None:
                 self._curves.add_metric(metric)
-                self._num_training_rows = _NUM_METRICS * len(metric_rows(step))
+                self._num_training_rows = _NUM_METRICS * _num_rows(step)
         self._curves.add(step.update, step.loss)
 
     def add_look(self, step: Step, signals: Signals) -> None:
@@ -74,7 +74,7 @@ class Recording:
             value: Tensor | None = torch.as_tensor(metric).detach().double().mean()
         else:
             value = self._targets.metric_of(step.outputs, step.targets)
-        rows = len(metric_rows(step))
+        rows = _num_rows(step)
         self._validated_rows = rows + (self._validated_rows if self._is_same_validation else 0)
         self._is_same_validation = True
         self._curves.add_validation(step.loss.mean(), value)
@@ -153,7 +153,7 @@ class Recording:
         is_validated: bool,
         outcome: Outcome = "failed",
     ) -> Summary:
-        mean, deviation = self._targets.moments
+        moments = self._signal("target_moments") or {}
         scores = [one.score for one in history] or [0.0]
         shifts = {name: value for name in _IN_SUMMARY if (value := self._signal(name)) is not None}
         return Summary(
@@ -169,8 +169,8 @@ class Recording:
             chance_loss=levels.chance_loss,
             best_possible_loss=0.0,
             validation_size=self._validated_rows if is_validated else self._num_training_rows,
-            target_mean=mean,
-            target_deviation=deviation,
+            target_mean=moments.get("mean", math.nan),
+            target_deviation=moments.get("deviation", math.nan),
             num_parameters=sum(one.numel() for one in self._watched.model.parameters() if one.requires_grad),
             threads=torch.get_num_threads(),
             **shifts,
@@ -196,10 +196,10 @@ class Recording:
         return tuple(missing)
 
 
-def metric_rows(step: Step) -> range:
-    """Return as many numbers as the step has sequences."""
+def _num_rows(step: Step) -> int:
+    """Return the number of sequences of a step."""
     shown = next((one for one in (step.targets, step.outputs, step.inputs) if one is not None), None)
-    return range(shown.shape[0] if shown is not None and shown.dim() else 1)
+    return shown.shape[0] if shown is not None and shown.dim() else 1
 
 
 def _empty(tensor: Tensor | None) -> Tensor | None:
