@@ -401,6 +401,19 @@ def test_divergence_from_probabilities_is_judged_by_its_loss() -> None:
 
 
 def test_metric_without_its_chance_is_judged_by_the_loss() -> None:
-    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, metric="f1", validates_every=20)
-    assert watch.verdict is not None
-    assert watch.verdict.score > 0.5
+    model, loss_fn = Net(2), nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    watch = failmap.watch(model, optimizer, loss_fn, metric="error_rate")
+    for update in range(1, NUM_STEPS + 1):
+        inputs = draw()
+        outputs, targets = model(inputs), last_sign(inputs)
+        loss = loss_fn(outputs, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        watch.step(loss, inputs=inputs, outputs=outputs, targets=targets)
+        if update % 20 == 0:
+            watch.validate(loss, metric=(outputs.argmax(1) != targets).double().mean())
+    verdict = watch.close()
+    assert verdict is not None
+    assert verdict.score > 0.5
