@@ -3,6 +3,7 @@
 import ast
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.chaos.loaders import RUN_FILES, write_run
 from failmap.run_folder.errors import UserError
 from failmap.search.commands.reading import report, status
 from failmap.search.commands.running import resume
+from failmap.search.loading import load, to_yaml
 
 ROOT = Path(__file__).parents[2]
 #: Calls that execute what they read, or pass text to a shell.
@@ -50,6 +52,19 @@ def test_source_has_no_forbidden_calls() -> None:
     assert found == ALLOWED
 
 
+NET = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, input_size, output_size, width):
+        super().__init__()
+        self.readout = nn.Linear(input_size, output_size)
+
+    def forward(self, inputs):
+        return self.readout(inputs[:, -1])
+"""
+
+
 class Malicious:
     """Creates a file when it is unpickled."""
 
@@ -81,3 +96,20 @@ def test_pickles_are_refused_and_not_executed(
     assert not canary.exists()
     pickle.loads(content)
     assert canary.exists(), "the pickle is malicious"
+
+
+def test_own_code_is_not_executed_by_who_only_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "my_net.py"
+    own.write_text(NET)
+    folder = tmp_path / "runs" / "run"
+    folder.mkdir(parents=True)
+    config = load(["space=smoke", "model=my_net.py:Net", "model.args.width=4,8", "run=run"])
+    (folder / "config.yaml").write_text(to_yaml(config))
+    own.write_text(f"{NET}\nopen('canary', 'w').close()\nraise SystemExit(3)")
+    for program in (status, report):
+        assert program(["run=run"]) == 0
+    assert not Path("canary").exists()
+    with suppress(UserError, SystemExit):
+        resume(["run=run", "budget.minutes=0.01"])
+    assert Path("canary").exists(), "the file is what a search executes"
