@@ -150,6 +150,9 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         state = "running" if is_running else "died"
     elif session is None:
         state = "new"
+    elif config.watched:
+        # A watch holds no lease: one that was killed cannot be told from one that goes on.
+        state = "running" if session.ended is None else "spent"
     elif rest.num_decided == len(reached):
         state = "decided"
     elif session.ended is None:

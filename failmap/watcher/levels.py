@@ -36,11 +36,19 @@ class ChanceLevels:
 
     def score(self, metric: float, loss: float) -> float:
         """Return a skill: 0 at chance, 1 perfect, at least -1."""
-        best = 1.0 if is_larger_better(self.metric) else 0.0
+        best = self._perfect
         value, chance = (metric, self.chance_metric) if self.metric else (loss, self.chance_loss)
         room = best - chance
         skill = (value - chance) / room if room else 0.0
         return max(-1.0, skill) if math.isfinite(skill) else 0.0
+
+    def metric_at(self, score: float) -> float:
+        """Return the metric of a score; NaN if chance is unknown."""
+        return self.chance_metric + score * (self._perfect - self.chance_metric)
+
+    @property
+    def _perfect(self) -> float:
+        return 1.0 if is_larger_better(self.metric) else 0.0
 
 
 class Targets:

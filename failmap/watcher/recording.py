@@ -166,6 +166,7 @@ class Recording:
             target_score=SOLVED_SCORE,
             metric=levels.metric,
             chance_metric=levels.chance_metric,
+            target_metric=levels.metric_at(SOLVED_SCORE),
             chance_loss=levels.chance_loss,
             best_possible_loss=0.0,
             validation_size=self._validated_rows if is_validated else self._num_training_rows,

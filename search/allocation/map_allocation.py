@@ -156,4 +156,6 @@ def shard_cells(config: RunConfig) -> list[Cell]:
 def default_cost(config: RunConfig, cell: Cell) -> float:
     """Return the relative cost of a trial of a cell's default recipe that uses up its update budget."""
     space = config.space
+    if config.watched:
+        return 1.0  # One loop of the user's own, in one cell.
     return relative_cost(space.trial_config(cell, space.default_recipe(cell), config.seed))

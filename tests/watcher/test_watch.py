@@ -17,6 +17,7 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, TrialRecord
 from failmap.search.commands.table import COMMANDS
+from failmap.search.run_status import read_run_status
 from failmap.watcher.observers import OBSERVERS
 from failmap.watcher.watch import Watch, WatchWarning
 
@@ -176,8 +177,14 @@ def test_commands_show_a_watched_run(capsys: pytest.CaptureFixture[str]) -> None
     train(Net(2), nn.CrossEntropyLoss(), last_sign, name="mine")
     assert COMMANDS["report"].run(["run=mine"]) == 0
     assert Path("runs/mine/report/index.html").exists()
-    assert COMMANDS["status"].run([]) == 0
-    capsys.readouterr()
+    for arguments in ([], ["run=mine"]):
+        capsys.readouterr()
+        assert COMMANDS["status"].run(arguments) == 0
+        assert "unreadable" not in capsys.readouterr().out
+    assert read_run_status(RunFolder(Path("runs/mine")), 0.0).state == "spent"
+    summary = failmap.load_run("mine").records[0].summary
+    assert summary is not None
+    assert summary.target_metric == pytest.approx(summary.chance_metric + 0.9 * (1 - summary.chance_metric))
     assert COMMANDS["signals"].run(["run=mine", "signal=gradient_norm"]) == 0
     assert "gradient_norm" in capsys.readouterr().out
 
