@@ -14,6 +14,9 @@ from failmap.run_folder.records import Evaluation, TrialRecord
 #: Share of trainings without a fault among those in which no rule observed anything, on the tuning half of
 #: the benchmark: of those that left chance, and of those that did not.
 _NONE_AWAY_FROM_CHANCE, _NONE_AT_CHANCE = 0.83, 0.5
+#: Courses of a training that has learned nothing, which is no health even if nobody told what counts as
+#: learned.
+_NOWHERE: frozenset[CourseName] = frozenset({"at_chance", "worse_than_chance", "fell_back", "fitted"})
 
 
 def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool = False) -> Diagnosis | None:
@@ -24,7 +27,8 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
             without its criterion, and the cause `none` means that nothing looks wrong.
         history: Every evaluation, possibly none.
         blind: Judge a finished trial in the same way: without its outcome and criterion, but with the chance
-            level, the floor of the loss and the configuration. Watched trainings are always judged so.
+            level, the floor of the loss and the configuration. Watched trainings are always judged so; one
+            that ended at chance is `unknown` where nothing looks wrong.
     """
     outcome = record.summary.outcome if record.summary else None
     is_watched = record.purpose == "watched"
@@ -43,6 +47,8 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
     suspicions = _suspicions(curves, name, RULES)
     if suspicions:
         return Diagnosis(suspicions[0], suspicions[1:])
+    if is_watched and outcome is not None and name in _NOWHERE and not curves.ends_away_from_chance:
+        return Diagnosis(Suspicion("unknown", 0.0, "none_fired", _last_evaluation(curves)))
     if is_blind:
         confidence = _NONE_AWAY_FROM_CHANCE if curves.left_chance else _NONE_AT_CHANCE
         return Diagnosis(Suspicion("none", confidence, "nothing_wrong"))

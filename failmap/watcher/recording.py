@@ -95,7 +95,10 @@ class Recording:
             self._targets.loss_name,
             self.update,
         )
-        summary = self._summary(levels, history, is_validated=is_validated)
+        # Until the loop has ended, rules about an end keep silent.
+        summary = self._summary(
+            levels, history, is_validated=is_validated, outcome="failed" if is_over else None
+        )
         record = TrialRecord(0, 1, config, {}, {}, 0, "watched", 0, "", summary=summary)
         diagnosis = diagnose(record, history)
         assert diagnosis is not None
@@ -118,6 +121,8 @@ class Recording:
     def _history(self, levels: ChanceLevels) -> tuple[bool, list[Evaluation]]:
         is_validated, averages = self._curves.evaluations(LEAST_VALIDATIONS)
         seconds = perf_counter() - self._started
+        # Built-in tasks record the epoch from the beginning; here it is known at the end.
+        per_epoch = self._final.get("updates_per_epoch")
         history: list[Evaluation] = []
         before = 0
         for one in averages:
@@ -129,6 +134,8 @@ class Recording:
             end = self.update if one is averages[-1] else one.update
             for update in (update for update in sorted(self._looks) if before < update <= end):
                 signals |= self._looks[update]
+            if per_epoch is not None:
+                signals["epoch"] = one.update / per_epoch
             history.append(
                 Evaluation(
                     update=one.update,
@@ -151,7 +158,7 @@ class Recording:
         history: list[Evaluation],
         *,
         is_validated: bool,
-        outcome: Outcome = "failed",
+        outcome: Outcome | None,
     ) -> Summary:
         moments = self._signal("target_moments") or {}
         scores = [one.score for one in history] or [0.0]

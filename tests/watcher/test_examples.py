@@ -15,6 +15,7 @@ from failmap.analysis.diagnosis.rules.examples import (
     copies_last_value,
     increments_unpredictable,
     labels_independent,
+    targets_are_inputs,
     targets_of_another_row,
     targets_of_later_step,
     validation_in_training,
@@ -75,6 +76,67 @@ def test_labels_without_inputs(is_repaired: bool) -> None:
     assert test["power"] < 0.2
     assert (test["p"] < 0.05) == is_repaired
     assert fires(labels_independent, signals) == (not is_repaired)
+
+
+@pytest.mark.parametrize(("shift", "num_calls", "is_seen"), [(0, 1, True), (1, 1, False), (0, 2, False)])
+def test_words_that_are_their_own_targets(shift: int, num_calls: int, is_seen: bool) -> None:
+    def batch(_: int) -> tuple[Tensor, Tensor]:
+        words = torch.randint(2, 9, (16, 12))
+        return words[:, : 12 - shift], words[:, shift:]
+
+    model = nn.Sequential(nn.Embedding(9, 4), LastStep(4, 9, by_step=True))
+    signals = observe(
+        ExampleObserver, model, batch, loss_fn=lambda out, words: nn.functional.cross_entropy(out.mT, words)
+    )
+    layers = {"layers_seen": {"1.recurrence": {"calls": num_calls}}}
+    assert (signals["own_input"] == 1) == (shift == 0)
+    assert fires(targets_are_inputs, signals | layers) == is_seen
+
+
+@pytest.mark.parametrize("num_features", [1, 3])
+def test_values_that_are_their_own_targets(num_features: int) -> None:
+    def batch(_: int) -> tuple[Tensor, Tensor]:
+        inputs = torch.randn(16, 12, num_features)
+        return inputs, inputs[:, :, -1:].clone()
+
+    signals = observe(ExampleObserver, LastStep(num_features, by_step=True), batch)
+    assert signals["own_input"] == 1
+
+
+@pytest.mark.parametrize(("order", "error"), [("drawn", 0.3), ("shuffled", 0.3), ("fixed", 0.6)])
+@pytest.mark.parametrize("size", [128, 1024])
+def test_size_of_the_training_set(size: int, order: str, error: float) -> None:
+    inputs, targets = torch.randn(size, 10, 1), torch.randn(size, 1)
+    rows = torch.arange(size)
+
+    def batch(update: int) -> tuple[Tensor, Tensor]:
+        nonlocal rows
+        start = (update - 1) * 32 % size
+        if order == "shuffled" and start == 0:
+            rows = torch.randperm(size)
+        shown = torch.randint(size, (32,)) if order == "drawn" else rows[start : start + 32]
+        return inputs[shown], targets[shown]
+
+    signals = observe(ExampleObserver, LastStep(), batch, updates=120, every=3)
+    assert signals["updates_per_epoch"] == pytest.approx(size / 32, rel=error)
+
+
+def test_new_examples_have_no_epoch() -> None:
+    signals = observe(
+        ExampleObserver,
+        LastStep(),
+        lambda _: (torch.randn(32, 10, 1), torch.randn(32, 1)),
+        updates=40,
+    )
+    assert "updates_per_epoch" not in signals
+
+
+def test_short_sequences_of_bits_have_no_epoch() -> None:
+    def bits(_: int) -> tuple[Tensor, Tensor]:
+        inputs = torch.randint(2, (32, 6, 1)).float()
+        return inputs, inputs.sum(1)
+
+    assert "updates_per_epoch" not in observe(ExampleObserver, LastStep(), bits, updates=40)
 
 
 def test_what_is_not_tested_is_not_excluded() -> None:

@@ -73,6 +73,11 @@ def test_missing_batch_first_is_seen() -> None:
     assert found == {"batch_axis_mistaken"}
 
 
+def test_superfluous_batch_first_is_seen() -> None:
+    found = fired(lambda states, _: states[-1], same, LABELS, batch_first=True, time_first=True)
+    assert found == {"batch_axis_mistaken"}
+
+
 @pytest.mark.parametrize("time_first", [False, True])
 def test_right_batch_axis_raises_no_alarm(time_first: bool) -> None:
     def read(states: Tensor, last: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ def outputs_broadcast(curves: TrainingCurves) -> Iterator[Evidence]:
 
 
 def batch_axis_mistaken(curves: TrainingCurves) -> Iterator[Evidence]:
-    """Detect a recurrent layer that takes the time axis for the batch: `batch_first` is missing.
+    """Detect a recurrent layer that takes the time axis for the batch: `batch_first` is wrong.
 
     Reads `batch_axis_read`, from shapes of different sizes; without a threshold.
     """
@@ -29,7 +29,7 @@ def batch_axis_mistaken(curves: TrainingCurves) -> Iterator[Evidence]:
         layer, shape = curves.last_signal("batch_axis_layer"), curves.last_signal("input_shape")
         told = (
             f"{layer} takes axis {axis} of inputs {tuple(shape or ())} as the batch, but there are as many "
-            "outputs and targets as entries along axis 0: batch_first=True is missing"
+            f"outputs and targets as entries along axis {1 - axis}: batch_first must be {axis == 1}"
         )
         yield Evidence(told, {"batch_axis_read": float(axis)}, str(layer), update)
         return

@@ -15,7 +15,7 @@ AT_CHANCE = 0.1
 PADDED_ROWS, PADDED_SHARE, MIN_LENGTHS, BLANK, LAST_STEP = 0.5, 0.2, 3, 0.3, 0.99
 #: Examples from which on a test that finds no dependence means anything, the least correlation that it must
 #: have been able to find, and its p from which on nothing was found.
-MANY, POWERFUL, NOTHING_FOUND = 200, 0.3, 0.2
+MANY, POWERFUL, NOTHING_FOUND = 200, 0.3, 0.05
 #: Correlation with another row's inputs, and with the own row's.
 OTHER_ROW, OWN_ROW = 0.5, 0.25
 #: R squared of a later input, and of all earlier ones.
@@ -29,6 +29,8 @@ PREDICTABLE = 0.5
 WINDOW_ERROR, LEFT = 0.3, 0.5
 #: Share of validation sequences that training shows as well: fewer are luck, more are an intention.
 SHARED, ALL_SHARED = 0.2, 0.8
+#: Share of the targets that are the inputs of their steps.
+COPIED = 0.999
 #: Share of true outputs among the inputs of training and validation, and lead of training, as a skill.
 FORCED, FREE, LEAD = 0.9, 0.7, 0.3
 
@@ -44,6 +46,19 @@ def validation_in_training(curves: TrainingCurves) -> Iterator[Evidence]:
         rows = _part(curves, "shared_rows", "rows")
         told = f"about {share:.0%} of {rows:.0f} validation sequences are in the training set as well"
         yield Evidence(told, {"shared_rows": share}, limits=(above("shared_rows", share, SHARED),))
+
+
+def targets_are_inputs(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect targets that are the inputs of the same steps, which a network has only to pass on.
+
+    Reads `own_input` and `layers_seen`: of one recurrent module that is called once. An autoencoder, which
+    means to return its inputs, has two or calls one twice.
+    """
+    share, layers = number(curves.last_signal("own_input")), curves.last_signal("layers_seen")
+    calls = [number(one.get("calls")) for one in layers.values()] if isinstance(layers, dict) else []
+    if share >= COPIED and calls == [1]:
+        told = f"{share:.1%} of the targets are the input of the same step: they are not shifted"
+        yield Evidence(told, {"own_input": share}, limits=(above("own_input", share, COPIED),))
 
 
 def increments_unpredictable(curves: TrainingCurves) -> Iterator[Evidence]:

@@ -26,6 +26,8 @@ MUCH_LESS = 0.25
 LEARNED = 0.2
 #: Number of probes needed to compare two noisy cosines.
 MIN_PROBES = 3
+#: Number of gradients needed to tell whether they agree.
+MIN_AGREEMENTS = 8
 #: Batch size from which on the gradient of its labels can be compared.
 MIN_BATCH_SIZE = 16
 #: Share of the labels in a gradient below which only rounding is left.
@@ -121,6 +123,27 @@ def labels_disagree(curves: TrainingCurves) -> Iterator[Evidence]:
     values = {"label_signal": training.cosine, "label_agreement": agreement.cosine}
     limit = below("label_agreement", agreement.cosine, MUCH_LESS * quieter)
     yield Evidence(told, values, limits=(limit,))
+
+
+def gradients_without_direction(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a watched training at chance whose gradients have nothing in common from batch to batch.
+
+    Reads `gradient_agreement`, its mean over all looks, which is within ABSENT standard errors of zero.
+    It has the same reason as `labels_silent`, which is not measured in somebody's own loop, and speaks where
+    no other rule explains the rest at chance.
+    """
+    agreement = known(curves.signal_curve("gradient_agreement"))
+    is_away = curves.ends_away_from_chance or curves.trained_away_from_chance
+    if is_away or curves.is_running or agreement.size < MIN_AGREEMENTS:
+        return
+    mean, error = float(agreement.mean()), float(agreement.std() / math.sqrt(agreement.size))
+    if mean < ABSENT * error:
+        told = (
+            f"gradients of {agreement.size} batches have no common direction: a mean cosine of {mean:.2g} "
+            f"with a standard error of {error:.2g}"
+        )
+        limit = below("gradient_agreement", mean, ABSENT * error)
+        yield Evidence(told, {"gradient_agreement": mean}, limits=(limit,))
 
 
 def labels_silent(curves: TrainingCurves) -> Iterator[Evidence]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from failmap.analysis.diagnosis.diagnosis import Evidence, above
 from failmap.analysis.diagnosis.series import middle, number
-from failmap.analysis.diagnosis.training_curves import TrainingCurves
+from failmap.analysis.diagnosis.training_curves import SOLVED_SCORE, TrainingCurves
 
 #: Number of looks that must agree.
 LEAST_LOOKS = 3
@@ -103,17 +103,18 @@ def validates_in_training_mode(curves: TrainingCurves) -> Iterator[Evidence]:
 def state_of_other_sequences(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a state that is carried from batch to batch although the batches do not continue each other.
 
-    Reads `state_carried`, 1 whenever measured, and `continuity`, whose median must be about 1. Training
+    Reads `state_carried`: the state in all steps that were compared, and unrelated inputs. Training
     on successive parts of the same sequences carries the state rightly (Williams and Peng 1990).
     """
-    carried = [number(value) for _, value in curves.signals("state_carried")]
-    continuity = curves.signal_curve("continuity")
-    unrelated = middle(continuity)
-    if len(carried) >= LEAST_LOOKS and min(carried) >= 1 and unrelated > UNRELATED:
+    found = curves.last_signal("state_carried")
+    if not isinstance(found, dict) or middle(curves.score[curves.end]) >= SOLVED_SCORE:
+        return
+    steps, share, unrelated = (number(found.get(name)) for name in ("steps", "share", "continuity"))
+    if steps >= LEAST_LOOKS and share >= 1 and unrelated > UNRELATED:
         told = (
-            f"at each of {len(carried)} steps the hidden state is that of the batch before, although the "
+            f"at each of {steps:.0f} steps the hidden state is that of the batch before, although the "
             f"inputs of the batches do not continue each other ({unrelated:.2f} of the distance "
             "between unrelated sequences)"
         )
         limit = above("continuity", unrelated, UNRELATED)
-        yield Evidence(told, {"state_carried": 1.0, "continuity": unrelated}, None, None, (limit,))
+        yield Evidence(told, {"steps": steps, "continuity": unrelated}, None, None, (limit,))

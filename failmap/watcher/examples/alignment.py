@@ -12,6 +12,8 @@ from failmap.watcher.examples.store import Examples
 MAX_LAG = 8
 #: Sequences and features that are looked at, at most, and sequences that are needed.
 _MAX_SEQUENCES, _MAX_FEATURES, _MIN_SEQUENCES = 256, 16, 32
+#: Sequences that are needed where equality is counted, and nothing fitted.
+_FEW_SEQUENCES = 8
 #: Correlation with a row's own inputs from which on no other row is tried.
 _OWN = 0.3
 #: Penalty of the regressions, as a share of the mean eigenvalue.
@@ -57,6 +59,24 @@ def later_input(examples: Examples, *, is_embedded: bool) -> LaterInput | None:
     past = np.concatenate([at(-lag) for lag in range(reach + 1)], axis=2)
     is_input = _is_among(codes[:, own].reshape(-1, codes.shape[2]), at(best).reshape(-1, steps.shape[2]))
     return LaterInput(best, later[best], _held_out_r2(past, codes[:, own]), is_input)
+
+
+def own_input(examples: Examples) -> float | None:
+    """Return the share of the targets at every step that are the input of the same step, or None if they vary
+    too little to tell; of several features, the one with the largest share counts.
+
+    Negative classes, which losses ignore, are left out.
+    """
+    if not examples.is_by_step or len(examples.inputs) < _FEW_SEQUENCES:
+        return None
+    inputs, targets = as_features(examples.inputs), as_features(examples.targets)
+    counted = targets >= 0 if examples.has_classes else np.ones_like(targets, dtype=bool)
+    if inputs.shape[:2] != targets.shape[:2] or not counted.any() or not np.ptp(targets[counted]):
+        return None
+    if targets.shape[2] not in (1, inputs.shape[2]):
+        return None
+    equal = ((inputs == targets) & counted).sum(axis=(0, 1)) / counted.sum(axis=(0, 1)).clip(min=1)
+    return float(equal.max() if targets.shape[2] == 1 else equal.min())
 
 
 class OtherRow(NamedTuple):

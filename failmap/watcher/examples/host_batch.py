@@ -27,6 +27,7 @@ class HostBatch:
         targets: (batch, ...); whole numbers for classes.
         outputs: (batch, ...), or None if they have another batch size, are very many (the logits of a large
             vocabulary) or were not given.
+        num_rows: Number of sequences of the whole batch.
         is_by_step: Whether targets have a time axis of the inputs' length.
         is_ambiguous: Whether batch and time may be mistaken for each other.
     """
@@ -34,6 +35,7 @@ class HostBatch:
     inputs: Array
     targets: Array
     outputs: Array | None
+    num_rows: int
     is_by_step: bool
     is_ambiguous: bool
 
@@ -94,6 +96,7 @@ def _copy(step: Step, watched: Watched) -> HostBatch | None:
         to_array(rows(inputs)),
         to_array(rows(targets)),
         shown,
+        num_rows,
         is_by_step,
         is_unclear or (is_square and inputs.ndim > 2),
     )

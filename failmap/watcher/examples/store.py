@@ -1,5 +1,6 @@
 """A bounded sample of the examples that a loop shows."""
 
+import math
 from collections import Counter
 from hashlib import blake2b
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from failmap.watcher.examples.host_batch import Array, HostBatch
 MAX_EXAMPLES, MAX_BYTES = 2048, 8 << 20
 #: Sequences whose digests are kept at most.
 MAX_DIGESTS = 50_000
+#: Distinct sequences, as a logarithm, up to which all of them are expected to come again and again.
+_ENUMERABLE = 24.0 * math.log(2.0)
 
 
 class Examples(NamedTuple):
@@ -40,18 +43,39 @@ class Examples(NamedTuple):
         return Examples(self.inputs[kept], self.targets[kept], self.batches[kept], self.is_by_step)
 
 
+class Meeting(NamedTuple):
+    """How a batch met the sequences of those before it.
+
+    Attributes:
+        size: Number of its sequences.
+        shown: Number of them that were looked at.
+        again: Number of these that an earlier batch has shown.
+        known: Number of different sequences that were known before.
+    """
+
+    size: int
+    shown: int
+    again: int
+    known: int
+
+    @property
+    def coverage(self) -> float:
+        """Return the share of sequences that an earlier batch has shown."""
+        return self.again / self.shown
+
+
 class ExampleStore:
     """A bounded sample of examples, and digests of more.
 
     Attributes:
         digests: Digests of the inputs of up to MAX_DIGESTS sequences.
-        coverage: For each batch the share of its sequences that an earlier batch has shown.
+        meetings: How each batch met what was known of those before it.
         has_repeats: Whether any batch held a sequence twice.
     """
 
     def __init__(self) -> None:
         self.digests: set[bytes] = set()
-        self.coverage: list[float] = []
+        self.meetings: list[Meeting] = []
         self.has_repeats = False
         self._batches: list[HostBatch] = []
         self._num_examples = self._num_bytes = 0
@@ -59,7 +83,8 @@ class ExampleStore:
     def add(self, batch: HostBatch) -> None:
         """Keep a batch, or its digests if the store is full."""
         shown = digests(batch.inputs)
-        self.coverage.append(float(np.mean([one in self.digests for one in shown])))
+        again = sum(one in self.digests for one in shown)
+        self.meetings.append(Meeting(batch.num_rows, len(shown), again, len(self.digests)))
         self.has_repeats |= len(set(shown)) < len(shown)
         if len(self.digests) < MAX_DIGESTS:
             self.digests.update(shown)
@@ -92,6 +117,16 @@ def digests(*arrays: Array) -> list[bytes]:
     """Return a digest of each row of some arrays together."""
     rows = zip(*(np.ascontiguousarray(one) for one in arrays), strict=True)
     return [blake2b(b"".join(part.tobytes() for part in row), digest_size=12).digest() for row in rows]
+
+
+def is_enumerable(inputs: Array) -> bool:
+    """Return whether sequences are so short, and of so few values, that new ones repeat old ones by chance.
+
+    Args:
+        inputs: Shape (examples, ...).
+    """
+    numbers = inputs.reshape(len(inputs), -1)
+    return bool(numbers.shape[1] * math.log(max(len(np.unique(numbers)), 1)) < _ENUMERABLE)
 
 
 def _first_of_equal(shown: list[bytes]) -> list[int]:

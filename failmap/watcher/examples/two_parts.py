@@ -4,10 +4,8 @@ import numpy as np
 
 from failmap.search.trial.probes.common import Signals
 from failmap.watcher.examples.host_batch import Array
-from failmap.watcher.examples.store import Examples, ExampleStore, digests
+from failmap.watcher.examples.store import Examples, ExampleStore, digests, is_enumerable
 
-#: Distinct sequences up to which all of them are expected in training as well.
-_ENUMERABLE = 24.0 * np.log(2.0)
 #: Share of the latest batches' sequences that must have been seen before, so that shares mean anything.
 _LEAST_COVERAGE = 0.3
 #: Examples of each part that are needed.
@@ -23,11 +21,11 @@ def shared_rows(train: ExampleStore, validation: Examples) -> Signals:
     """
     rows = validation.distinct()
     inputs = rows.inputs.reshape(len(rows.inputs), -1)
-    num_values = len(np.unique(inputs))
     varies = np.ptp(inputs, axis=1) > 0
-    coverage = float(np.mean(train.coverage[-3:])) if len(train.coverage) > 6 else 0.0
-    is_enumerable = inputs.shape[1] * np.log(max(num_values, 1)) < _ENUMERABLE
-    if coverage < _LEAST_COVERAGE or train.has_repeats or is_enumerable or varies.sum() < _MIN_EXAMPLES:
+    latest = [one.coverage for one in train.meetings[-3:]]
+    coverage = float(np.mean(latest)) if len(train.meetings) > 6 else 0.0
+    is_rare = coverage < _LEAST_COVERAGE or varies.sum() < _MIN_EXAMPLES
+    if is_rare or train.has_repeats or is_enumerable(rows.inputs):
         return {}
     found = np.mean([one in train.digests for one in digests(rows.inputs[varies])])
     return {

@@ -1,6 +1,7 @@
 """What is observed in a training loop. Each observer reports signals, which rules of analysis read."""
 
 from failmap.watcher.observer import Observer
+from failmap.watcher.observers.agreement import AgreementObserver
 from failmap.watcher.observers.batches import BatchObserver
 from failmap.watcher.observers.carried import CarriedObserver
 from failmap.watcher.observers.examples import ExampleObserver
@@ -15,6 +16,7 @@ from failmap.watcher.observers.updates import UpdateObserver
 #: All observers, in the order in which they are called.
 OBSERVERS: tuple[type[Observer], ...] = (
     UpdateObserver,
+    AgreementObserver,
     LayerObserver,
     HeadObserver,
     ShapeObserver,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -14,11 +15,12 @@ _NUM_COMPARED = 64
 
 
 class CarriedObserver(Observer):
-    """Reports at consecutive looks whether a recurrent layer starts from the state of the last step.
+    """Compares looks at consecutive steps: whether a recurrent layer starts from the state of the last step.
 
-    `state_carried` is 1 if its first state of a step equals the last one that it returned in the step before.
-    `continuity` is how far the first inputs of a batch are from the last inputs of the batch before, in
-    units of the distance to those of another sequence: about 1 for unrelated batches, near 0 for
+    The signal `state_carried` at the end has `steps`, the number of such pairs; `share`, of those in which
+    the first state of a step equals the last one that the layer returned in the step before; and
+    `continuity`, how far the first inputs of a batch are from the last inputs of the batch before, in units
+    of the distance to those of another sequence, the median: about 1 for unrelated batches, near 0 for
     batches that continue. It is missing for inputs that are no real numbers or of another shape.
     """
 
@@ -28,6 +30,8 @@ class CarriedObserver(Observer):
         self._first: dict[str, Tensor] = {}
         self._last: dict[str, Tensor] = {}
         self._before: tuple[int, dict[str, Tensor], Tensor | None] | None = None
+        self._carried: list[Tensor] = []
+        self._continuities: list[Tensor] = []
 
     def before_look(self) -> None:
         """Hook the recurrent layers."""
@@ -60,15 +64,27 @@ class CarriedObserver(Observer):
         before, self._before = self._before, (step.update, self._last, ends[1] if ends else None)
         if before is None or before[0] != step.update - 1 or not self._last:
             return {}
-        states = [
+        equal = [
             (self._first[name] == last).all() & (last != 0).any()
             for name, last in before[1].items()
             if name in self._first and self._first[name].shape == last.shape
         ]
-        signals: Signals = {"state_carried": torch.stack(states).any().int() if states else 0}
+        self._carried.append(torch.stack(equal).any() if equal else torch.tensor(False))
         if ends and before[2] is not None and before[2].shape == ends[0].shape:
-            signals["continuity"] = _continuity(before[2], ends[0])
-        return signals
+            self._continuities.append(_continuity(before[2], ends[0]))
+        return {}
+
+    def at_end(self) -> Signals:
+        """Sum up what was compared."""
+        if not self._carried:
+            return {}
+        carried: Signals = {
+            "steps": len(self._carried),
+            "share": float(np.mean(list(map(bool, self._carried)))),
+        }
+        if self._continuities:
+            carried["continuity"] = float(np.median(list(map(float, self._continuities))))
+        return {"state_carried": carried}
 
     def remove(self) -> None:
         """Remove the hooks."""

@@ -5,11 +5,12 @@ from collections import deque
 from torch import nn
 
 from failmap.search.trial.probes.common import Signals
-from failmap.watcher.examples.alignment import later_input, other_row
+from failmap.watcher.examples.alignment import later_input, other_row, own_input
 from failmap.watcher.examples.dependence import dependence
 from failmap.watcher.examples.forecasts import before_window, copies_last, increment_dependence
 from failmap.watcher.examples.host_batch import HostBatch, host_batch
 from failmap.watcher.examples.store import Examples, ExampleStore
+from failmap.watcher.examples.training_set import updates_per_epoch
 from failmap.watcher.examples.two_parts import shared_rows, shift
 from failmap.watcher.observer import Observer, Step, Watched
 
@@ -26,7 +27,7 @@ class ExampleObserver(Observer):
 
     Signals at the end: `label_dependence`, `later_input`, `other_row`, `copies_last`,
     `increment_dependence`, `before_window` and `shared_rows`, each a dict of numbers, and the numbers
-    `target_shift`, `mean_shift` and `input_shift`, where the examples allow it.
+    `own_input`, `updates_per_epoch`, `target_shift`, `mean_shift` and `input_shift`; where examples allow it.
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -70,7 +71,7 @@ class ExampleObserver(Observer):
             signals["copies_last"] = copies._asdict()
         if train is not None and validation is not None:
             signals |= shared_rows(self._train, validation)
-            if len(self._train.coverage) >= _MIN_BATCHES:
+            if len(self._train.meetings) >= _MIN_BATCHES:
                 signals |= shift(train, validation)
         return signals
 
@@ -87,6 +88,12 @@ class ExampleObserver(Observer):
                 distinct.inputs, distinct.targets, is_embedded=self._is_embedded
             )
         signals: Signals = {name: test._asdict() for name, test in found.items() if test is not None}
+        copied = own_input(distinct) if self._is_recurrent and not self._sees_future else None
+        if copied is not None:
+            signals["own_input"] = copied
+        per_epoch = updates_per_epoch(self._train, train)
+        if per_epoch is not None:
+            signals["updates_per_epoch"] = per_epoch
         shifted = other_row(train, is_embedded=self._is_embedded)
         if shifted is not None:
             signals["other_row"] = {

@@ -87,17 +87,18 @@ class ShapeObserver(Observer):
         """Return the signals of the first recurrent layer that takes the time axis for the batch."""
         if step.inputs is None or step.outputs is None or step.targets is None or step.inputs.ndim < 2:
             return {}
-        inputs, targets = tuple(step.inputs.shape), tuple(step.targets.shape)
-        is_by_example = (
-            bool(targets) and step.outputs.ndim > 0 and targets[0] == inputs[0] == step.outputs.shape[0]
-        )
-        # Targets by step leave open which of two axes is time.
-        is_by_step = len(targets) > 1 and targets[1] == inputs[1]
-        if not is_by_example or is_by_step or inputs[0] == inputs[1]:
+        inputs, outputs, targets = (tuple(one.shape) for one in (step.inputs, step.outputs, step.targets))
+        # Targets by step leave open which of two axes is time, and so does a single sequence.
+        if not (outputs and targets) or inputs[0] == inputs[1] or min(inputs[:2]) < 2:
             return {}
+        is_by_step = len(targets) > 1 and set(inputs[:2]) <= set(targets[:2])
+        axes = [axis for axis in (0, 1) if inputs[axis] == outputs[0] == targets[0]]
+        if not axes or is_by_step:
+            return {}
+        mistaken = 1 - axes[0]
         for name, (shape, is_batch_first) in self._seen.items():
-            if shape[:2] == inputs[:2] and not is_batch_first:
-                return {"batch_axis_read": 1, "batch_axis_layer": name, "input_shape": list(inputs)}
+            if shape[:2] == inputs[:2] and mistaken == (0 if is_batch_first else 1):
+                return {"batch_axis_read": mistaken, "batch_axis_layer": name, "input_shape": list(inputs)}
         return {}
 
     def remove(self) -> None:

@@ -12,6 +12,9 @@ EXAMPLE_FAULTS: dict[str, dict[str, Any]] = {
     "validation_in_training": {
         "signals": {"shared_rows": {"share": 0.5, "coverage": 0.9, "rows": 200}},
     },
+    "targets_are_inputs": {
+        "signals": {"own_input": 1.0, "layers_seen": {"gru": {"kind": "gru", "calls": 1}}},
+    },
     "increments_unpredictable": {
         "signals": {"copies_last": _COPIES, "increment_dependence": _NO_DEPENDENCE},
     },

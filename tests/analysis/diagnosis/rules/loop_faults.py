@@ -20,7 +20,10 @@ LOOP_FAULTS: dict[str, dict[str, Any]] = {
     "trains_in_eval_mode": {"signals": {"trained_in_eval_share": 1.0, "has_batch_norm": 1}},
     "rate_ended_early": {"signals": {"rate_ended_share": 0.8}},
     "validates_in_training_mode": {"signals": {"validated_in_training": 1, "has_batch_norm": 1}},
-    "state_of_other_sequences": {"signals": {"state_carried": 1, "continuity": 1.0}},
+    "gradients_without_direction": {
+        "signals": {"gradient_agreement": lambda share: 0.5 if round(100 * share) % 2 else -0.5}
+    },
+    "state_of_other_sequences": {"signals": {"state_carried": {"steps": 5, "share": 1.0, "continuity": 1.0}}},
 }
 #: Those without a threshold.
 LOOPS_WITHOUT_LIMIT = {
