@@ -33,6 +33,7 @@ class Observation:
         loss_fn: The loss as it is called; helps to judge losses that autograd's graph does not show.
         looks: The schedule of looks.
         recording: The kind of record that is kept.
+        refusal: Why nothing may be watched; empty if something may.
         every: Steps of an evaluation; None for about 32 to 64 evaluations, however long the training.
         metric: Name of the metric that `validate` is given; None if it is to be derived from the targets.
         chance: The metric of blind guessing; None if it is to be derived from the targets.
@@ -42,6 +43,7 @@ class Observation:
         problems: What was told.
         looks: The schedule of looks, and what they took.
         is_active: Whether steps are recorded.
+        can_record: Whether the training could be watched, and the watch has not failed.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Observation:
         *,
         looks: Looks,
         recording: type[Recording] = Recording,
+        refusal: str = "",
         every: int | None = None,
         metric: str | None = None,
         chance: float | None = None,
@@ -59,18 +62,19 @@ class Observation:
     ) -> None:
         self.problems: list[str] = []
         self.looks = looks
-        self.is_active = False
+        self.is_active, self.can_record = False, False
         self._is_closed = False
         self._observers: list[Observer] = []
         self._observers_of_steps: list[Observer] = []
         self._good_shapes: tuple[torch.Size | None, ...] = ()
         self._is_looking = False
         self._num_shown_validations = 0
-        problems = problems_of_watch(model, optimizer, every=every, is_watched=_is_watched(model))
+        problems = [refusal] if refusal else []
+        problems = problems or problems_of_watch(model, optimizer, every=every, is_watched=_is_watched(model))
         if problems:
             self.tell(*problems)
             return
-        self.is_active = True
+        self.is_active = self.can_record = True
         _watched_models.add(model)
         self._watched = Watched(model, optimizer, loss_fn, time_dim)
         self._recording = recording(self._watched, every=every, metric=metric, chance=chance)
@@ -199,6 +203,7 @@ class Observation:
         try:
             yield
         except Exception as error:  # The user's training must go on, whatever fails here.
+            self.can_record = False
             self.detach()
             self.tell(f"the watch failed and stops, the training goes on: {type(error).__name__}: {error}")
 

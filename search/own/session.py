@@ -79,6 +79,7 @@ class FunctionSession:
         self._output = OutputLog(folder.output)
         self._is_stopped = throttled(is_stopped, store.poll_seconds)
         self._num_reports = 0
+        self._last: Evaluation | None = None
         self._saved_at, self._save_seconds = self.progress.seconds, 0.0
         self._is_saved = True
         trial = Trial(
@@ -95,7 +96,10 @@ class FunctionSession:
 
         def call() -> None:
             _seed_everything(config.seed)
-            function(settings, trial)
+            try:
+                function(settings, trial)
+            finally:
+                trial.detach()
 
         self._thread = FunctionThread(call)
 
@@ -149,6 +153,7 @@ class FunctionSession:
         """End the function of a trial that was stopped by rank or lost its storage, and keep its history."""
         with self._output.capturing():
             self._thread.end()
+            self._trial.detach()
         if self.summary is None:
             self._output.save(is_last=True)
             self.history.push()
@@ -233,7 +238,12 @@ class FunctionSession:
 
     def _finish(self, decision: Decision, **extra: Any) -> None:
         with self._output.capturing():
-            self._thread.end()
+            has_ended = self._thread.end()
+            self._trial.detach()
+            # A function that goes on, whatever it is told, may be changing what is watched.
+            signals = self._trial.last_signals() if has_ended else None
+        if signals is not None and self._last is not None:
+            self.history.amend(replace(self._last, signals=signals))
         self.history.push()
         self._output.save(is_last=True)
         self.summary = self.summarise(decision.outcome, decision.reason, **extra)
