@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from failmap.analysis.diagnosis.training_curves import TrainingCurves
 from failmap.run_folder.metrics import is_larger_better
 from failmap.run_folder.records import Evaluation, Summary, TrialRecord
-from failmap.run_folder.watched import WatchedReport
+from failmap.run_folder.watched import Levels, WatchedReport
 
 #: Validations from which on they make the score of a watched trial; with fewer, training batches do.
 LEAST_VALIDATIONS = 4
@@ -29,7 +29,8 @@ def as_rules_see(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Tr
 
     Outcome, updates and a score whose chance is known are the function's. If it was watched, training losses
     are the means that the watch saw, whose level of chance is known; so is the configuration of task and
-    network. A raw score, which may be anything, is replaced by the skill that the watch measured.
+    network. A raw score, which may be anything, is replaced by the skill that the watch measured, and so is
+    one that left chance while the training did not.
 
     Raises:
         ValueError: The signal `watched` is not one of ours.
@@ -41,21 +42,23 @@ def as_rules_see(record: TrialRecord, history: Sequence[Evaluation]) -> tuple[Tr
     if not configs or levels is None or record.summary is None:
         return record, seen
     known = {name: getattr(levels, name) for name in _OF_LOSS_AND_TARGETS}
-    summary = replace(record.summary, **known)
-    if math.isnan(record.summary.chance_metric):
-        # The criterion of a raw score says nothing about a skill.
-        summary = replace(
-            summary,
-            metric=levels.metric,
-            chance_metric=levels.chance_metric,
-            validation_size=levels.validation_size,
-            target_score=math.nan,
-            target_metric=math.nan,
-        )
-        seen = _with_skills(seen, reports, summary)
-    train = {**configs[-1].get("train", {}), "max_updates": summary.updates}
+    train = {**configs[-1].get("train", {}), "max_updates": record.summary.updates}
     config = {**record.config, **configs[-1], "train": train}
-    return replace(record, config=config, summary=summary), seen
+    is_raw = math.isnan(record.summary.chance_metric)
+    record = replace(record, config=config, summary=replace(record.summary, **known))
+    by_watch = _with_skills(record, seen, reports, levels)
+    if is_raw or _is_at_chance(*by_watch):
+        return by_watch
+    return record, seen
+
+
+def _is_at_chance(record: TrialRecord, history: Sequence[Evaluation]) -> bool:
+    """Return whether a training never left chance as its watch saw it.
+
+    If its function's score did, that was luck: nobody knows on how many sequences it is measured.
+    """
+    is_known = record.summary is not None and record.summary.metric != ""
+    return is_known and not TrainingCurves(record, history, is_blind=False).left_chance
 
 
 def _with_losses(evaluation: Evaluation, report: WatchedReport | None) -> Evaluation:
@@ -75,22 +78,44 @@ def _with_losses(evaluation: Evaluation, report: WatchedReport | None) -> Evalua
 
 
 def _with_skills(
-    history: Sequence[Evaluation], reports: Sequence[WatchedReport | None], summary: Summary
-) -> list[Evaluation]:
-    """Return evaluations with the metric that was watched and its skill, or with that of the losses."""
+    record: TrialRecord,
+    history: Sequence[Evaluation],
+    reports: Sequence[WatchedReport | None],
+    levels: Levels,
+) -> tuple[TrialRecord, list[Evaluation]]:
+    """Return a trial with the metric that was watched and its skill, or with that of the losses.
+
+    Without validations training batches take their place, as in watched loops.
+    """
+    assert record.summary is not None
+    # The criterion of the function's score says nothing about another one.
+    summary = replace(
+        record.summary,
+        metric=levels.metric,
+        chance_metric=levels.chance_metric,
+        validation_size=levels.validation_size,
+        target_score=math.nan,
+        target_metric=math.nan,
+    )
     count = sum(one is not None and one.validation_loss is not None for one in reports)
     is_validated = count >= LEAST_VALIDATIONS
+    # NaN everywhere: not even the function reported one.
+    has_none = all(one.validation_loss is not None and math.isnan(one.validation_loss) for one in history)
     seen = []
     for evaluation, report in zip(history, reports, strict=True):
-        metric: float | None = None
-        loss: float | None = None
-        if report is not None:
-            metric = report.validation_metric if is_validated else report.metric
-            loss = report.validation_loss if is_validated else report.loss
+        report = report or WatchedReport()
+        metric = report.validation_metric if is_validated else report.metric
+        loss = report.validation_loss if is_validated else report.loss
         value = metric if summary.metric else loss
-        score = math.nan if value is None else _skill(value, summary)
-        seen.append(replace(evaluation, metric=_or_nan(metric), score=score))
-    return seen
+        seen.append(
+            replace(
+                evaluation,
+                metric=math.nan if metric is None else metric,
+                score=math.nan if value is None else _skill(value, summary),
+                validation_loss=evaluation.train_loss if has_none else evaluation.validation_loss,
+            )
+        )
+    return replace(record, summary=summary), seen
 
 
 def _skill(value: float, summary: Summary) -> float:
@@ -99,7 +124,3 @@ def _skill(value: float, summary: Summary) -> float:
     chance = summary.chance_metric if summary.metric else summary.chance_loss
     room = best - chance
     return max(-1.0, (value - chance) / room) if room else 0.0
-
-
-def _or_nan(value: Any) -> float:
-    return math.nan if value is None else float(value)

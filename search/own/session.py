@@ -177,6 +177,7 @@ class FunctionSession:
             signals=report.signals,
         )
         self.history.append(evaluation)
+        self._last = evaluation
         broken = _nonfinite(report)
         decision = self.criterion.judge(progress, score, moved=True, finite=broken is None)
         if decision is None:
