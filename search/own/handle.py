@@ -123,9 +123,10 @@ class Trial:
 
     def last_signals(self) -> Signals | None:
         """Return the signals of the last report with those of the whole training; None if nothing is new."""
-        if self.watching is None:
+        seen = {} if self.watching is None else self.watching.end()
+        if not seen:
             return None
-        new = {name: one for name, one in self.watching.end().items() if name not in self._own_names}
+        new = {name: one for name, one in seen.items() if name not in self._own_names}
         new[WATCHED] = {**self._last_signals.get(WATCHED, {}), **new.get(WATCHED, {})}
         return {**self._last_signals, **new}
 

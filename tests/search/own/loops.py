@@ -27,7 +27,7 @@ def batch(seed: int, size: int) -> tuple[Tensor, Tensor]:
     """Return sequences of five steps, and the class of the last one."""
     draws = torch.Generator().manual_seed(seed)
     inputs = torch.randn(size, 5, 2, generator=draws)
-    return inputs, torch.bucketize(inputs[:, -1, 0], torch.tensor([-0.43, 0.43]))
+    return inputs, torch.bucketize(inputs[:, -1, 0].contiguous(), torch.tensor([-0.43, 0.43]))
 
 
 def healthy(config: Any, trial: Any) -> None:
@@ -37,13 +37,17 @@ def healthy(config: Any, trial: Any) -> None:
 
 def softmax_first(config: Any, trial: Any) -> None:
     """Train with a softmax before the cross-entropy, which saturates for its large readout."""
-    model = Net(lambda outputs: torch.softmax(outputs, dim=-1))
-    train(trial, model, scale=float(config.get("scale", 1.0)))
+    train(trial, Net(lambda outputs: torch.softmax(outputs, dim=-1)), scale=300.0)
 
 
 def shuffled(config: Any, trial: Any) -> None:
     """Train on labels of other sequences."""
     train(trial, Net(), shuffles=True)
+
+
+def by_setting(config: Any, trial: Any) -> None:
+    """Train with the fault that the configuration names."""
+    {"none": healthy, "softmax": softmax_first, "shuffled": shuffled}[config["fault"]](config, trial)
 
 
 def train(
@@ -53,7 +57,6 @@ def train(
     scale: float = 1.0,
     shuffles: bool = False,
     watches: bool = True,
-    with_state: bool = True,
     **reported: Any,
 ) -> None:
     """Train, and report the accuracy on fresh sequences."""
@@ -81,12 +84,5 @@ def train(
             with torch.no_grad():
                 accuracy = (model(inputs).argmax(1) == targets).float().mean()
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            stop = trial.report(
-                update=update,
-                loss=loss.item(),
-                score=accuracy,
-                state=state if with_state else None,
-                **reported,
-            )
-            if stop:
+            if trial.report(update=update, loss=loss.item(), score=accuracy, state=state, **reported):
                 return
