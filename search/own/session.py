@@ -18,7 +18,7 @@ from failmap.run_folder.storage import store_of
 from failmap.search.own.config import OwnTrialConfig
 from failmap.search.own.function import TrainFunction
 from failmap.search.own.handle import Trial
-from failmap.search.own.handover import Ended, FunctionThread, Report
+from failmap.search.own.handover import END_SECONDS, Ended, FunctionThread, Report
 from failmap.search.own.output import OutputLog
 from failmap.search.own.state import OwnState, StateError
 from failmap.search.trial.criterion import Decision, Progress
@@ -149,10 +149,24 @@ class FunctionSession:
             **extra,
         )
 
-    def release(self) -> None:
-        """End the function of a trial that was stopped by rank or lost its storage, and keep its history."""
+    @property
+    def trial(self) -> Trial:
+        """The trial that the function is called with."""
+        return self._trial
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is a state that the function can continue from."""
+        return self._latest is not None
+
+    def release(self, patience: float = END_SECONDS) -> None:
+        """End the function of a trial that was stopped by rank or lost its storage, and keep its history.
+
+        Args:
+            patience: Seconds that the function has to return before its thread is interrupted.
+        """
         with self._output.capturing():
-            self._thread.end()
+            self._thread.end(patience)
             self._trial.detach()
         if self.summary is None:
             self._output.save(is_last=True)
