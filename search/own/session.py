@@ -282,7 +282,9 @@ def _as_trial_error(error: BaseException) -> BaseException:
     if isinstance(error, Exception | SystemExit | KeyboardInterrupt) and not isinstance(error, OSError):
         return error
     text = (str(error).strip().splitlines() or [""])[0]
-    return OwnCodeError(f"{type(error).__name__}: {text}")
+    wrapped = OwnCodeError(f"{type(error).__name__}: {text}")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _nonfinite(report: Report) -> str | None:

@@ -76,7 +76,7 @@ def _reports(subject: OwnSubject) -> Finding:
     """Check that the function runs and reports."""
     found, count = subject.probe, len(subject.probe.evaluations)
     if found.error is not None:
-        return Finding("fail", _told(found.error, subject), math.nan, "", "correct that first")
+        return Finding("fail", _told(found.error, subject), count, "reports", "correct that first")
     if not count and found.was_stopped:
         return Finding(
             "warn",
@@ -127,7 +127,9 @@ def _settings(subject: OwnSubject) -> Finding | str:
 
 
 def _unread(lines: Sequence[str], status: Status, advice: str) -> Finding:
-    return Finding(status, "; ".join(lines), len(lines), "settings", advice, parts=tuple(lines))
+    return Finding(
+        status, "; ".join(lines), len(lines), "setting" + "s" * (len(lines) > 1), advice, parts=tuple(lines)
+    )
 
 
 def _course(subject: OwnSubject) -> Finding | str:
@@ -203,6 +205,8 @@ def _watch(subject: OwnSubject) -> Finding | str:
         lines = found.watch_problems
         return Finding("fail", "; ".join(lines), len(lines), "problems", "see docs/own_code.md", parts=lines)
     if found.verdict is None:
+        if found.error is not None:
+            return "the function did not get far"
         return "the function does not call trial.watch(model, optimizer, loss_fn)"
     verdict = found.verdict
     if verdict.is_healthy:
@@ -226,6 +230,8 @@ _CHECKS: dict[str, Callable[[OwnSubject], Finding | str]] = {
 
 def _told(error: BaseException, subject: OwnSubject) -> str:
     """Return what was raised in one line, with file and line."""
+    if isinstance(error, OwnCodeError) and error.__cause__ is not None:
+        error = error.__cause__
     text = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, OwnCodeError):
         told = text
