@@ -17,6 +17,7 @@ from pathlib import Path
 from failmap.analysis import diagnosis
 from failmap.analysis.diagnosis import Diagnosis, Evidence, Suspicion, diagnose
 from failmap.analysis.diagnosis.level import reached
+from failmap.analysis.diagnosis.own import as_rules_see
 from failmap.run_folder.errors import UserError, run_program
 from failmap.run_folder.parsing import Checked, Count, parse
 from failmap.run_folder.paths import RunFolder
@@ -140,12 +141,15 @@ def _run_process(folder: RunFolder, numbers: Iterable[int]) -> str:
 def _make_entry(folder: RunFolder, record: TrialRecord) -> _Entry:
     path = folder.trial(record.number).history
     has_learned = record.outcome == "learned"
-    # A trial that learned is only checked for leaks, which the first evaluation shows.
-    history = checked_history(path, most=1 if has_learned else None)
-    if record.is_own:
-        history = [_without_unreported_losses(one) for one in history]
+    # A trial that learned is only checked for leaks, which the first evaluation shows; a watch shows some in
+    # the last one.
+    history = checked_history(path, most=1 if has_learned and not record.is_own else None)
     try:
-        diagnosis, level = diagnose(record, history), None if has_learned else reached(record, history)
+        seen = record
+        if record.is_own:
+            seen, history = as_rules_see(record, history)
+        diagnosis = diagnose(seen, history)
+        level = None if has_learned else reached(record, history)
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         # Rules rely on the types of settings and signals, which are not validated for every network and task.
         reason = f"{type(error).__name__}: {error}"
@@ -156,20 +160,6 @@ def _make_entry(folder: RunFolder, record: TrialRecord) -> _Entry:
         runners_up=tuple(map(_finite, diagnosis.runners_up)) if diagnosis else (),
         level="learned" if has_learned else level.name if level else None,
         level_told=level.told if level else "",
-    )
-
-
-def _without_unreported_losses(evaluation: Evaluation) -> Evaluation:
-    """Return an evaluation of an own training function, whose missing losses were not reported.
-
-    Elsewhere None is a loss that is not finite. Such a function is stopped at the first one, and the summary
-    names it.
-    """
-    train, validation = evaluation.train_loss, evaluation.validation_loss
-    return replace(
-        evaluation,
-        train_loss=math.nan if train is None else train,
-        validation_loss=math.nan if validation is None else validation,
     )
 
 

@@ -47,7 +47,7 @@ def next_steps(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None
     return [
         *([] if rescue is None else [(purpose, rescue)]),
         *(() if run.config.is_own else _longer(run, failure_map)),
-        *(() if run.config.is_own else _preflight(run, failure_map)),
+        *_preflight(run, failure_map),
         *_further(run, failure_map, trials_left),
         *_merge(run),
         *_elsewhere(run),
@@ -111,7 +111,8 @@ def _preflight(run: Run, failure_map: FailureMap) -> Iterator[Step]:
     kept = [one for one in arguments if one.partition("=")[0].partition(".")[0] not in _RUN_KEYS]
     if not any(one.startswith("space=") for one in kept):
         kept.insert(0, f"space={run.config.space}")
-    yield "Nothing learned; a check of the configuration without training:", command_line("check", *kept)
+    checked = "function by a few of its reports" if run.config.is_own else "configuration without training"
+    yield f"Nothing learned; a check of the {checked}:", command_line("check", *kept)
 
 
 def _original_arguments(run: Run) -> list[str] | None:

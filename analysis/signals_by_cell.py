@@ -9,6 +9,7 @@ from typing import Any
 from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import Run
 from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.watched import WATCHED
 from failmap.run_folder.wording import cell_display, quantity
 
 #: Reduces a trial's measurements to the one that counts.
@@ -34,14 +35,14 @@ def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
         record.number: [
             dict(_numbers(signal, one.signals[signal]))
             for one in run.history(record.number)
-            if signal in one.signals
+            if signal in one.signals and signal != WATCHED
         ]
         for record in run.cell_records
     }
     if not any(histories.values()):
         known = {
             name for record in run.cell_records for one in run.history(record.number) for name in one.signals
-        }
+        } - {WATCHED}
         raise UserError(
             f"signal={signal}: no trial of {run.folder.name} has it{nearest(signal, sorted(known))}"
         )

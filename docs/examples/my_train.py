@@ -35,13 +35,16 @@ def train(config, trial):
     if trial.state is not None:
         model.load_state_dict(trial.state["model"])
         optimizer.load_state_dict(trial.state["optimizer"])
+    watch = trial.watch(model, optimizer, loss_fn)
     for update in range(trial.first_update, config["train.updates"]):
         inputs, bits = batch(lag, 32)
-        loss = loss_fn(model(inputs), bits)
+        outputs = model(inputs)
+        loss = loss_fn(outputs, bits)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        watch.step(loss, inputs=inputs, outputs=outputs, targets=bits)
         if update % 25 == 24:
             with torch.no_grad():
                 inputs, bits = batch(lag, 1000)

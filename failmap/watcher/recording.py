@@ -70,14 +70,10 @@ class Recording:
         """Add a validation, or one batch of it."""
         if is_shown:
             self._targets.see(step.loss, step.outputs, step.targets, validates=True)
-        if metric is not None:
-            value: Tensor | None = torch.as_tensor(metric).detach().double().mean()
-        else:
-            value = self._targets.metric_of(step.outputs, step.targets)
         rows = _num_rows(step)
         self._validated_rows = rows + (self._validated_rows if self._is_same_validation else 0)
         self._is_same_validation = True
-        self._curves.add_validation(step.loss.mean(), value)
+        self._curves.add_validation(step.loss.mean(), self._validation_metric(step, metric))
         self._looks.setdefault(self.update, {}).update(signals)
 
     def add_final(self, signals: Signals) -> None:
@@ -117,6 +113,11 @@ class Recording:
             notes=tuple(self._signal("notes") or ()),
             folder=None if folder is None else folder.folder.path,
         )
+
+    def _validation_metric(self, step: Step, metric: Any) -> Tensor | None:
+        if metric is not None:
+            return torch.as_tensor(metric).detach().double().mean()
+        return self._targets.metric_of(step.outputs, step.targets)
 
     def _history(self, levels: ChanceLevels) -> tuple[bool, list[Evaluation]]:
         is_validated, averages = self._curves.evaluations(LEAST_VALIDATIONS)

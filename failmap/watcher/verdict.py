@@ -30,6 +30,7 @@ class Verdict:
         not_judged: What could not be judged, and why.
         notes: What was noticed besides.
         folder: The run folder, for `failmap report`; None if nothing was written.
+        rule: Name of the rule that speaks, as in docs/diagnosis.md.
     """
 
     cause: Cause
@@ -42,6 +43,7 @@ class Verdict:
     not_judged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     folder: AnyPath | None = None
+    rule: str = ""
 
     @property
     def is_healthy(self) -> bool:
@@ -85,4 +87,5 @@ def verdict_of(
         not_judged=not_judged,
         notes=notes,
         folder=folder,
+        rule=diagnosis.verdict.rule,
     )

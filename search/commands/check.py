@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -12,11 +13,16 @@ from failmap.run_folder.storage import check_location, parse_location
 from failmap.search.commands.help import JSON, HelpPage, Section
 from failmap.search.input_checks import check_files, check_weights
 from failmap.search.loading import Request, read_request
-from failmap.search.loading.cli_args import CONF, is_true
+from failmap.search.loading.cli_args import CONF, is_function, is_true
 from failmap.search.loading.fields import GROUPS
+from failmap.search.loading.own_trial import read_own_trial
 from failmap.search.loading.request import DEFAULT_SPACE
+from failmap.search.own.function import check_function
 from failmap.search.own_parts import check_own
 from failmap.search.terminal.view import SafeConsole
+
+if TYPE_CHECKING:
+    from failmap.search.preflight.report import Report
 
 #: Arguments that `run` does not have.
 RANGE_TEST, PICTURE = "range_test", "picture"
@@ -29,9 +35,15 @@ def check(arguments: Sequence[str], as_json: bool = False) -> int:
     duplicates. Each finding is pass, warn or fail, with a number and what to try (docs/preflight.md).
 
     If arguments set a trial and space= is missing, exactly that trial is checked; of several values the first
-    counts. Exit status: 0 if nothing fails, 1 if a check fails, 2 for a mistake in the arguments.
+    counts. An own training function (train=FILE.py:NAME) is run for a few reports: which axes it reads, what
+    it reports, whether it continues from its state, and the verdict of trial.watch (docs/own_training.md).
+    Exit status: 0 if nothing fails, 1 if a check fails, 2 for a mistake in the arguments.
     """
     is_range_test, picture, others = _read_range_test(arguments)
+    if any(is_function(*argument.partition("=")[::2]) for argument in others):
+        if is_range_test:
+            raise UserError(f"{RANGE_TEST}=true: the learning rate of an own training function is its own")
+        return _check_function(others, as_json)
     request = read_check_request(others)
     check_files(request.config)
     check_own(request.config)
@@ -40,18 +52,42 @@ def check(arguments: Sequence[str], as_json: bool = False) -> int:
     if is_range_test:
         place = picture or parse_location(request.config.storage) / DEFAULT_PICTURE
         check_location(place.parent)
-    # With --json, standard output is JSON alone.
-    console = SafeConsole(stderr=as_json)
-    for note in request.notes:
-        console.print(Text(note), soft_wrap=True)
+    console = _console(request.notes, as_json)
     # Not imported above: torch delays the message about a typo.
-    from failmap.search.preflight.report import show, to_json
     from failmap.search.preflight.run import preflight
 
     with console.status("") as status:
         report = preflight(
             request.config, picture=place, on_trial=lambda name: status.update(f"checking {name}")
         )
+    return _shown(report, console, as_json)
+
+
+def _check_function(arguments: Sequence[str], as_json: bool) -> int:
+    """Check an own training function with the default recipe of the first cell of its space."""
+    trial = read_own_trial(arguments)
+    function = check_function(trial.config.own)
+    console = _console(trial.notes, as_json)
+    # Not imported above: torch delays the message about a typo.
+    from failmap.search.preflight.own_function import check_own_function
+
+    with console.status(f"running {trial.config.own.function}"):
+        report = check_own_function(trial, function)
+    return _shown(report, console, as_json)
+
+
+def _console(notes: Sequence[str], as_json: bool) -> SafeConsole:
+    """Return the console, after printing notes. With --json, standard output is JSON alone."""
+    console = SafeConsole(stderr=as_json)
+    for note in notes:
+        console.print(Text(note), soft_wrap=True)
+    return console
+
+
+def _shown(report: "Report", console: SafeConsole, as_json: bool) -> int:
+    """Print a report, and return the exit status."""
+    from failmap.search.preflight.report import show, to_json
+
     if as_json:
         print(json.dumps(to_json(report), indent=2, allow_nan=False))
     else:
@@ -65,6 +101,7 @@ def check_help() -> HelpPage:
         ("", f"the default: space={DEFAULT_SPACE}"),
         ("space=supervision", "the smallest and largest trials of a space"),
         ("task=parity model=lstm model.depth=5", "exactly this trial"),
+        ("train=my_train.py:train space=my_space.yaml", "a few reports of your own training function"),
         ("task=adding train.optimizer=sgd range_test=true", "with a learning-rate range test"),
     ]
     keys = [
@@ -87,8 +124,6 @@ def read_check_request(arguments: Sequence[str]) -> Request:
     if describe_trial and not keys & {"space", "map.x", "map.y", "map.facet"}:
         arguments = [f"space={CONF / 'trial.yaml'}", *arguments]
     request = read_request(arguments)
-    if request.config.space.is_own:
-        raise UserError("train: an own training function is not checked before training yet: start the run")
     if request.plan:
         raise UserError(f"plan=true: a check trains nothing to plan; {command_line('run', 'plan=true')} does")
     return request

@@ -93,7 +93,7 @@ def read_own_space(
         {"map": draft.map, "question": draft.question, "fail_after_recipes": draft.fail_after_recipes},
         problems,
     )
-    _check_names([*draft.axes, *fixed, *(path for axis in axes for path in axis.paths)], problems)
+    check_names([*draft.axes, *fixed, *(path for axis in axes for path in axis.paths)], problems)
     problems += conflicts(axes, fixed)
     if len(problems) > before or own is None:
         return None, list(arguments)
@@ -247,7 +247,7 @@ def _plain(path: str, value: Any, problems: list[str], depth: int = 0) -> Any:
     return None if value == "none" else value
 
 
-def _check_names(paths: Sequence[str], problems: list[str]) -> None:
+def check_names(paths: Sequence[str], problems: list[str]) -> None:
     """Add a problem for each path that is not the user's to name."""
     for path in dict.fromkeys(paths):
         first = path.partition(".")[0]

@@ -127,8 +127,8 @@ def load_function(own: OwnFunction, run: RunFolder, code: OwnCode | None) -> Tra
     return _function_of(module, own.function, name)
 
 
-def check_function(own: OwnFunction) -> None:
-    """Import the function in this process, and check that it takes (config, trial).
+def check_function(own: OwnFunction) -> TrainFunction:
+    """Import the function in this process, check that it takes (config, trial), and return it.
 
     Raises:
         UserError: The file raises, there is no such function, or it takes other arguments; one line.
@@ -148,7 +148,9 @@ def check_function(own: OwnFunction) -> None:
         raise UserError(
             f"train={own.function}: cannot be imported: {type(error).__name__}: {text}{_line(error, path)}"
         ) from None
-    check_signature(_function_of(module, own.function, name), own.function)
+    function = _function_of(module, own.function, name)
+    check_signature(function, own.function)
+    return function
 
 
 def check_signature(function: Any, label: str) -> None:
@@ -246,13 +248,18 @@ def _function_of(module: ModuleType, label: str, name: str) -> TrainFunction:
     return function  # type: ignore[no-any-return]
 
 
-def _line(error: BaseException, path: Path | None) -> str:
-    """Return ' (my_train.py, line 3)': the last line of the user's file that an error went through."""
+def line_of(error: BaseException, path: Path | None) -> int | None:
+    """Return the last line of the user's file that an error went through; None if it is not known."""
     if isinstance(error, SyntaxError) and error.lineno is not None:
-        return f" (line {error.lineno})"
+        return error.lineno
     line, trace = None, error.__traceback__
     while trace is not None:
         if path is not None and trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno
         trace = trace.tb_next
+    return line
+
+
+def _line(error: BaseException, path: Path | None) -> str:
+    line = line_of(error, path)
     return "" if line is None else f" (line {line})"

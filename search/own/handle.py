@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from failmap.run_folder.watched import WATCHED
 from failmap.search.own.handover import FunctionThread, Report, StopTraining
-from failmap.search.trial.probes.common import rounded
+from failmap.search.trial.probes.common import Signals, rounded
+
+if TYPE_CHECKING:
+    from failmap.watcher.trial_watch import TrialWatch
 
 
 class ReportError(ValueError):
@@ -24,6 +29,7 @@ class Trial:
         state: The state of that report, its tensors on the CPU; None at the beginning.
         timeout: Seconds without a report after which the worker is replaced; None for no limit.
         device: 'cpu' or 'cuda': what the run gives to each trial.
+        watching: The latest watch; None before `watch`.
     """
 
     def __init__(
@@ -45,6 +51,9 @@ class Trial:
         self.device = device
         self._thread = thread
         self._last_update = first_update - 1
+        self._last_signals: Signals = {}
+        self._own_names: frozenset[str] = frozenset()
+        self.watching: TrialWatch | None = None
         self.error: ReportError | None = None
 
     def report(
@@ -80,8 +89,46 @@ class Trial:
         except ReportError as error:
             self.error = error
             raise
+        if self.watching is not None:
+            # On equal names what the function reports itself counts.
+            self._own_names = frozenset(report.signals)
+            self._last_signals = {**self.watching.report(), **report.signals}
+            report = replace(report, signals=self._last_signals)
         self._last_update = report.update
         return thread.hand_over(report)
+
+    def watch(self, model: Any, optimizer: Any, loss_fn: Any = None, **options: Any) -> "TrialWatch":
+        """Watch a training loop of the function, for causes on the failure map.
+
+        Give each step to `watch.step(loss, inputs=, outputs=, targets=)`, and validations, if there are any,
+        to `watch.validate(...)`, as with `failmap.watch`. What is seen goes into the next report.
+
+        Args:
+            model, optimizer, loss_fn: The network, its optimizer, and the loss as it is called.
+            options: `metric`, `chance` and `time_dim` of `failmap.watch`.
+        """
+        # Imported here: a function that watches nothing needs none of it.
+        from failmap.watcher.trial_watch import TrialWatch
+
+        is_watched = self.watching is not None and self.watching.is_active
+        watching = TrialWatch(model, optimizer, loss_fn, is_trial_watched=is_watched, **options)
+        if not is_watched:
+            self.watching = watching
+        return watching
+
+    def detach(self) -> None:
+        """Remove the hooks of the watch, if there is one: the function has ended."""
+        if self.watching is not None:
+            self.watching.detach()
+
+    def last_signals(self) -> Signals | None:
+        """Return the signals of the last report with those of the whole training; None if nothing is new."""
+        seen = {} if self.watching is None else self.watching.end()
+        if not seen:
+            return None
+        new = {name: one for name, one in seen.items() if name not in self._own_names}
+        new[WATCHED] = {**self._last_signals.get(WATCHED, {}), **new.get(WATCHED, {})}
+        return {**self._last_signals, **new}
 
     def _checked(
         self, update: Any, loss: Any, score: Any, validation_loss: Any, state: Any, signals: dict[str, Any]
@@ -94,6 +141,10 @@ class Trial:
             if self._last_update < self.first_update:
                 before = f"those done already: trial.first_update={self.first_update}"
             raise ReportError(f"trial.report: update={int(step)} must be larger than {before}")
+        if WATCHED in signals:
+            raise ReportError(
+                f"trial.report: the signal {WATCHED} is that of trial.watch: choose another name"
+            )
         if score is None:
             raise ReportError(f"trial.report: no score at update {int(step)}, which `learned` is about")
         return Report(
@@ -111,7 +162,7 @@ def _number(name: str, value: Any) -> float:
     try:
         if isinstance(value, str | bytes):
             raise TypeError
-        return float(value)
+        return float(value.detach() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError, RuntimeError):
         kind = (
             f"{type(value).__name__} of shape {tuple(value.shape)}"

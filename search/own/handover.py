@@ -84,14 +84,18 @@ class FunctionThread:
         self._was_told_to_stop = answer
         return answer
 
-    def end(self) -> bool:
-        """Tell the function to stop, wait, interrupt it if it goes on, and return whether it has ended."""
+    def end(self, patience: float = END_SECONDS) -> bool:
+        """Tell the function to stop, wait, interrupt it if it goes on, and return whether it has ended.
+
+        Args:
+            patience: Seconds to wait before it is interrupted.
+        """
         if self._thread is None or self._has_ended:
             return True
         self._was_told_to_stop = not self._is_parked
         if self._is_parked:
             self._answer(True)
-        self._await_end(END_SECONDS)
+        self._await_end(patience)
         if not self._has_ended and self._thread.ident is not None:
             # Reaches Python code only: a call into C ends first.
             identity = ctypes.c_ulong(self._thread.ident)

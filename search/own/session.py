@@ -18,7 +18,7 @@ from failmap.run_folder.storage import store_of
 from failmap.search.own.config import OwnTrialConfig
 from failmap.search.own.function import TrainFunction
 from failmap.search.own.handle import Trial
-from failmap.search.own.handover import Ended, FunctionThread, Report
+from failmap.search.own.handover import END_SECONDS, Ended, FunctionThread, Report
 from failmap.search.own.output import OutputLog
 from failmap.search.own.state import OwnState, StateError
 from failmap.search.trial.criterion import Decision, Progress
@@ -79,6 +79,7 @@ class FunctionSession:
         self._output = OutputLog(folder.output)
         self._is_stopped = throttled(is_stopped, store.poll_seconds)
         self._num_reports = 0
+        self._last: Evaluation | None = None
         self._saved_at, self._save_seconds = self.progress.seconds, 0.0
         self._is_saved = True
         trial = Trial(
@@ -95,7 +96,10 @@ class FunctionSession:
 
         def call() -> None:
             _seed_everything(config.seed)
-            function(settings, trial)
+            try:
+                function(settings, trial)
+            finally:
+                trial.detach()
 
         self._thread = FunctionThread(call)
 
@@ -145,10 +149,25 @@ class FunctionSession:
             **extra,
         )
 
-    def release(self) -> None:
-        """End the function of a trial that was stopped by rank or lost its storage, and keep its history."""
+    @property
+    def trial(self) -> Trial:
+        """The trial that the function is called with."""
+        return self._trial
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is a state that the function can continue from."""
+        return self._latest is not None
+
+    def release(self, patience: float = END_SECONDS) -> None:
+        """End the function of a trial that was stopped by rank or lost its storage, and keep its history.
+
+        Args:
+            patience: Seconds that the function has to return before its thread is interrupted.
+        """
         with self._output.capturing():
-            self._thread.end()
+            self._thread.end(patience)
+            self._trial.detach()
         if self.summary is None:
             self._output.save(is_last=True)
             self.history.push()
@@ -172,6 +191,7 @@ class FunctionSession:
             signals=report.signals,
         )
         self.history.append(evaluation)
+        self._last = evaluation
         broken = _nonfinite(report)
         decision = self.criterion.judge(progress, score, moved=True, finite=broken is None)
         if decision is None:
@@ -233,7 +253,12 @@ class FunctionSession:
 
     def _finish(self, decision: Decision, **extra: Any) -> None:
         with self._output.capturing():
-            self._thread.end()
+            has_ended = self._thread.end()
+            self._trial.detach()
+            # A function that goes on, whatever it is told, may be changing what is watched.
+            signals = self._trial.last_signals() if has_ended else None
+        if signals is not None and self._last is not None:
+            self.history.amend(replace(self._last, signals=signals))
         self.history.push()
         self._output.save(is_last=True)
         self.summary = self.summarise(decision.outcome, decision.reason, **extra)
@@ -257,7 +282,9 @@ def _as_trial_error(error: BaseException) -> BaseException:
     if isinstance(error, Exception | SystemExit | KeyboardInterrupt) and not isinstance(error, OSError):
         return error
     text = (str(error).strip().splitlines() or [""])[0]
-    return OwnCodeError(f"{type(error).__name__}: {text}")
+    wrapped = OwnCodeError(f"{type(error).__name__}: {text}")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _nonfinite(report: Report) -> str | None:

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from failmap.run_folder.wording import duration_display, quantity
+from failmap.search.own.config import AnyTrialConfig
 from failmap.search.preflight.check import Finding, Status, worst
 from failmap.search.preflight.rates import RatesReport
-from failmap.search.trial.config import TrialConfig
 
 #: Version of the JSON. Raised if a field changes its meaning or is removed; fields may be added at any time.
 SCHEMA_VERSION = 1
@@ -34,7 +34,7 @@ class TrialReport:
     """
 
     name: str
-    config: TrialConfig
+    config: AnyTrialConfig
     findings: Mapping[str, Finding]
     not_checked: Mapping[str, str]
     seconds: float

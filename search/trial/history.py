@@ -54,6 +54,15 @@ class History:
         if not self._is_pushed_at_once and monotonic() - self._pushed_at >= PUSH_SECONDS:
             self.push()
 
+    def amend(self, evaluation: Evaluation) -> None:
+        """Replace the last line. Raises SupersededError, and writes nothing, if a later attempt has begun."""
+        self.require_current()
+        store, path = store_of(self.folder.history), self.folder.history
+        self._log.sync()
+        *before, _ = store.open_log(path).lines()
+        store.write(path, b"".join([*before, f"{evaluation.to_line()}\n".encode()]))
+        self._log = store.open_log(path)
+
     def push(self) -> None:
         """Make all appended evaluations visible to others. Raises SupersededError as `append` does."""
         self.require_current()

@@ -130,8 +130,11 @@ def validation_jumps(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a validation loss that jumps between evaluations without getting anywhere.
 
     Reads the validation loss as a skill: its jitter in the second half is a tenth of the way from chance to
-    perfection. Validation is the same set each time, so the weights jump.
+    perfection. Validation is the same set each time, so the weights jump. A score alone, as an own training
+    function may report, can be of other data each time.
     """
+    if not known(curves.validation_loss).size:
+        return
     later = curves.validation_skill[len(curves.history) // 2 :]
     noise = jitter(later)
     is_nowhere = curves.end_validation_skill < NOWHERE and not curves.progress > PROGRESS_LEFT

@@ -124,9 +124,7 @@ def test_plan_needs_no_built_in_training(capsys: pytest.CaptureFixture[str]) -> 
     assert "gain" in text
 
 
-@pytest.mark.parametrize(
-    "words", [["run", *ARGUMENTS, "plan=true", "--json"], ["check", *ARGUMENTS[:2]], ["rescue", "run=mine"]]
-)
+@pytest.mark.parametrize("words", [["run", *ARGUMENTS, "plan=true", "--json"], ["rescue", "run=mine"]])
 def test_what_is_not_for_own_functions_is_refused_in_one_line(words: list[str], tmp_path: Path) -> None:
     written_run(tmp_path)
     name, *arguments = words

@@ -1,0 +1,226 @@
+"""The observation of one training, step by step: what `failmap.watch` and watched trials have in common."""
+
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from failmap.search.trial.probes.common import Signals, rounded, to_host
+from failmap.watcher.looks import Looks
+from failmap.watcher.observer import Observer, Step, Watched
+from failmap.watcher.observers import OBSERVERS
+from failmap.watcher.problems import problems_of_step, problems_of_watch
+from failmap.watcher.recording import Recording
+
+#: Validations that observers see.
+_MAX_SHOWN_VALIDATIONS = 100
+#: Models that are being watched.
+_watched_models: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
+
+
+class Observation:
+    """Observes one training by its calls of `step` and `validate`.
+
+    Nothing here raises into the loop: mistakes are told once, and the training goes on.
+
+    Args:
+        model: The network that is trained.
+        optimizer: Its optimizer.
+        loss_fn: The loss as it is called; helps to judge losses that autograd's graph does not show.
+        looks: The schedule of looks.
+        recording: The kind of record that is kept.
+        refusal: Why nothing may be watched; empty if something may.
+        every: Steps of an evaluation; None for about 32 to 64 evaluations, however long the training.
+        metric: Name of the metric that `validate` is given; None if it is to be derived from the targets.
+        chance: The metric of blind guessing; None if it is to be derived from the targets.
+        time_dim: Dimension of the time steps in the inputs; None if it is to be found.
+
+    Attributes:
+        problems: What was told.
+        looks: The schedule of looks, and what they took.
+        is_active: Whether steps are recorded.
+        can_record: Whether the training could be watched, and the watch has not failed.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        loss_fn: Any = None,
+        *,
+        looks: Looks,
+        recording: type[Recording] = Recording,
+        refusal: str = "",
+        every: int | None = None,
+        metric: str | None = None,
+        chance: float | None = None,
+        time_dim: int | None = None,
+    ) -> None:
+        self.problems: list[str] = []
+        self.looks = looks
+        self.is_active, self.can_record = False, False
+        self._is_closed = False
+        self._observers: list[Observer] = []
+        self._observers_of_steps: list[Observer] = []
+        self._good_shapes: tuple[torch.Size | None, ...] = ()
+        self._is_looking = False
+        self._num_shown_validations = 0
+        problems = [refusal] if refusal else []
+        problems = problems or problems_of_watch(model, optimizer, every=every, is_watched=_is_watched(model))
+        if problems:
+            self.tell(*problems)
+            return
+        self.is_active = self.can_record = True
+        _watched_models.add(model)
+        self._watched = Watched(model, optimizer, loss_fn, time_dim)
+        self._recording = recording(self._watched, every=every, metric=metric, chance=chance)
+        with self._guarded():
+            self._observers = [make(self._watched) for make in OBSERVERS]
+            self._observers_of_steps = [
+                one for one in self._observers if type(one).at_step != Observer.at_step
+            ]
+            self._prepare_look()
+
+    def step(self, loss: Any, *, inputs: Any = None, outputs: Any = None, targets: Any = None) -> None:
+        """Record a step, after the optimizer's.
+
+        Args:
+            loss: The step's loss, a scalar; with its graph if possible, so not `loss.item()`.
+            inputs, outputs, targets: What the loss was computed from; the first tensor of each counts.
+        """
+        if not self.is_active:
+            if self._is_closed:
+                self.tell("watch.step was called after watch.close")
+            return
+        with self._guarded():
+            self._step(loss, inputs, outputs, targets)
+
+    def _step(self, loss: Any, inputs: Any, outputs: Any, targets: Any) -> None:
+        step = self._shown(self._recording.update + 1, loss, inputs, outputs, targets)
+        tensors = (step.loss, step.inputs, step.outputs, step.targets)
+        shapes = tuple(None if tensor is None else tensor.shape for tensor in tensors)
+        # Only shapes are checked, and most loops show the same ones at every step.
+        problems = [] if shapes == self._good_shapes else problems_of_step(step)
+        if not problems:
+            self._good_shapes = shapes
+        else:
+            self.tell(*problems)
+            step = Step(step.update, step.loss.mean(), step.inputs, is_training=step.is_training)
+        self._recording.add_step(step)
+        for observer in self._observers_of_steps:
+            observer.at_step(step)
+        if self._is_looking:
+            with self.looks.timed():
+                signals = self._signals(observer.after_look(step) for observer in self._observers)
+                self._recording.add_look(step, signals)
+            self._is_looking = False
+            self.looks.done(step.update)
+            self._after_look()
+        self._prepare_look()
+
+    def validate(
+        self, loss: Any, *, inputs: Any = None, outputs: Any = None, targets: Any = None, metric: Any = None
+    ) -> None:
+        """Record a validation, or one batch of it; all calls between two steps are averaged.
+
+        Args:
+            loss: Its loss, a number or a tensor.
+            inputs, outputs, targets: What it was computed from, if at hand.
+            metric: The metric that `failmap.watch(metric=...)` names.
+        """
+        if not self.is_active:
+            if self._is_closed:
+                self.tell("watch.validate was called after watch.close")
+            return
+        with self._guarded():
+            step = self._shown(self._recording.update, loss, inputs, outputs, targets)
+            is_shown = self._num_shown_validations < _MAX_SHOWN_VALIDATIONS
+            signals: Signals = {}
+            if is_shown:
+                self._num_shown_validations += 1
+                with self.looks.timed():
+                    signals = self._signals(observer.at_validation(step) for observer in self._observers)
+            self._recording.add_validation(step, metric, signals, is_shown=is_shown)
+
+    def tell(self, *problems: str) -> None:
+        """Tell of mistakes and faults, each once."""
+        new = [problem for problem in problems if problem not in self.problems]
+        self.problems += new
+        for problem in new:
+            self._tell(problem)
+
+    def detach(self) -> None:
+        """Stop recording, and remove all hooks, whatever an observer raises."""
+        if not self.is_active:
+            return
+        self.is_active = False
+        for observer in self._observers:
+            with suppress(Exception):
+                observer.remove()
+        _watched_models.discard(self._watched.model)
+
+    def _tell(self, problem: str) -> None:
+        """Show one problem to the user."""
+        raise NotImplementedError
+
+    def _after_look(self) -> None:
+        """Do what is due now and then, after a look."""
+
+    def _add_final(self) -> None:
+        """Record what observers say of the whole training."""
+        for observer in self._observers:
+            observer.remove()
+        self._recording.add_final(self._signals(observer.at_end() for observer in self._observers))
+
+    def _prepare_look(self) -> None:
+        """Let observers set their hooks if the next step is looked at."""
+        if self.looks.is_due(self._recording.update + 1):
+            self._is_looking = True
+            with self.looks.timed():
+                for observer in self._observers:
+                    observer.before_look()
+
+    def _shown(self, update: int, loss: Any, inputs: Any, outputs: Any, targets: Any) -> Step:
+        loss = loss if isinstance(loss, Tensor) else torch.tensor(float(loss))
+        shown = {"inputs": inputs, "outputs": outputs, "targets": targets}
+        tensors = {name: first_tensor(value) for name, value in shown.items()}
+        return Step(update, loss, **tensors, is_training=self._watched.model.training)
+
+    def _signals(self, parts: Iterator[Signals]) -> Signals:
+        signals: Signals = {}
+        for part in parts:
+            signals |= part
+        found: Signals = rounded(to_host(signals))
+        return found
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Turn any fault of the watch into one line, after which it stops watching."""
+        try:
+            yield
+        except Exception as error:  # The user's training must go on, whatever fails here.
+            self.can_record = False
+            self.detach()
+            self.tell(f"the watch failed and stops, the training goes on: {type(error).__name__}: {error}")
+
+
+def first_tensor(value: Any) -> Tensor | None:
+    """Return the first tensor in nested sequences and mappings, or None; packed sequences give their data."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, nn.utils.rnn.PackedSequence):
+        return nn.utils.rnn.pad_packed_sequence(value, batch_first=True)[0]
+    parts: Sequence[Any] = ()
+    if isinstance(value, Mapping):
+        parts = list(value.values())
+    elif isinstance(value, list | tuple):
+        parts = value
+    return next((found for part in parts if (found := first_tensor(part)) is not None), None)
+
+
+def _is_watched(model: Any) -> bool:
+    return isinstance(model, nn.Module) and model in _watched_models
