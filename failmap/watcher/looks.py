@@ -7,7 +7,7 @@ from time import perf_counter
 #: The first steps are all looked at, some of which observers compare with each other.
 NUM_FIRST = 4
 #: Ratio of the updates of two later looks.
-_GROWTH = 1.3
+_GROWTH = 1.25
 #: Seconds that looks may cost in any case, and as a share of the time since the start.
 _FREE_SECONDS, _SHARE = 0.4, 0.01
 
@@ -15,7 +15,7 @@ _FREE_SECONDS, _SHARE = 0.4, 0.01
 class Looks:
     """The schedule of looks.
 
-    A look is due if the update has grown by three tenths since the last one, unless looks would then cost more
+    A look is due if the update has grown by a quarter since the last one, unless looks would then cost more
     than 0.4 s and a hundredth of all time.
 
     Attributes:
