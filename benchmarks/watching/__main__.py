@@ -1,10 +1,10 @@
 """Measure what `failmap.watch` costs beside the bare loop, and what other tools cost.
 
-    python -m benchmarks.watching [steps=5000] [networks=1x64,2x128] [parts=watched,validated,memory]
+    python -m benchmarks.watching [steps=5000] [networks=2x128,1x64] [parts=watched,validated,memory]
         [memory_steps=100000] [others=FOLDER,...] [jobs=1]
 
 Other tools are measured if `others` names folders that they were installed into by `pip install --target`, one
-folder each, on the first network; `parts` then holds `lightning` or `cockpit`. They take a fifth of the steps.
+folder each, on the last network; `parts` then holds `lightning` or `cockpit`. They take a fifth of the steps.
 """
 
 import json
@@ -28,7 +28,7 @@ def main() -> None:
     """Run all parts in processes of their own and write the page; exit with a line if a part is unknown."""
     asked = parse_arguments(
         steps=5000,
-        networks="1x64,2x128",
+        networks="2x128,1x64",
         parts="watched,validated,memory",
         memory_steps=100_000,
         others="",
@@ -38,7 +38,7 @@ def main() -> None:
     if unknown := [part for part in parts if part not in (*OURS, *OTHERS, "memory")]:
         sys.exit(f"unknown parts: {', '.join(unknown)}; known: {', '.join((*OURS, *OTHERS, 'memory'))}")
     tasks = [(part, network, asked.steps) for network in networks for part in OURS if part in parts]
-    tasks += [(part, networks[0], asked.steps // OTHERS_SHARE) for part in OTHERS if part in parts]
+    tasks += [(part, networks[-1], asked.steps // OTHERS_SHARE) for part in OTHERS if part in parts]
     with ThreadPoolExecutor(asked.jobs) as pool:
         memory = [
             pool.submit(growth, asked.memory_steps, is_watched=is_watched)
@@ -71,6 +71,7 @@ def _run(part: str, network: str, steps: int, others: str) -> list[dict[str, Any
     if ended.returncode:
         return ended.stderr.strip().rpartition("\n")[2]
     rows: list[dict[str, Any]] = json.loads(ended.stdout.splitlines()[-1])
+    print(json.dumps(rows), file=sys.stderr, flush=True)
     return rows
 
 
