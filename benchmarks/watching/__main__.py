@@ -3,8 +3,8 @@
     python -m benchmarks.watching [steps=5000] [networks=2x128,1x64] [parts=watched,validated,memory]
         [memory_steps=100000] [others=FOLDER,...] [jobs=1]
 
-Other tools are measured if `others` names folders that they were installed into by `pip install --target`, one
-folder each, on the last network; `parts` then holds `lightning` or `cockpit`. They take a fifth of the steps.
+Other tools are measured on the last network if `parts` has `lightning` or `cockpit`, and `others` the folders
+that they were installed into by `pip install --target`. They take a fifth of the steps.
 """
 
 import json
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from benchmarks.arguments import parse_arguments
@@ -60,7 +61,7 @@ def main() -> None:
 def _run(part: str, network: str, steps: int, others: str) -> list[dict[str, Any]] | str:
     """Return the rows of one part, or the last line of its error."""
     command = [sys.executable, "-m", "benchmarks.watching.part", part, network, str(steps)]
-    path = [os.path.abspath(folder) for folder in others.split(",") if folder and part in OTHERS]
+    path = [str(Path(folder).resolve()) for folder in others.split(",") if folder and part in OTHERS]
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from failmap.watcher.examples.host_batch import Array
+
 #: Readings of a training; the first fifth, in which allocators and the first looks fill up, is left out.
 READINGS, WARM_UP = 100, 20
-_RESAMPLES, _TAIL = 2000, 2.5
-_BLOCK = 8
+#: Resamples of the bootstrap, the percentage that its interval leaves out at each end, readings of a block.
+_RESAMPLES, _TAIL, _BLOCK = 2000, 2.5, 8
 
 
 class Growth(NamedTuple):
@@ -42,8 +44,11 @@ def growth(steps: int, *, is_watched: bool) -> Growth:
     return Growth(readings[0] / 1e6, readings[-1] / 1e6, _slope(at, readings))
 
 
-def _slope(at: "np.ndarray", readings: "np.ndarray") -> tuple[float, float, float]:
-    """Return the slope and its interval: a bootstrap of blocks of residuals, since readings depend on earlier ones."""
+def _slope(at: Array, readings: Array) -> tuple[float, float, float]:
+    """Return the slope and its interval, by a bootstrap of blocks of residuals.
+
+    Readings depend on earlier ones, so single ones would make the interval too narrow.
+    """
     slope, offset = np.polyfit(at, readings, 1)
     residuals = readings - slope * at - offset
     generator = np.random.default_rng(0)

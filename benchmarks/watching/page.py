@@ -75,14 +75,19 @@ def _memory_cells(memory: Mapping[str, Growth]) -> list[list[str]]:
 _LEAST_CLOSING = 0.001
 _MEMORY_COLUMNS = ("training", "MB after the warm-up", "MB at the end", "bytes a step")
 _MEMORY = (
-    "A tiny LSTM for {steps:,} steps, each training in a process of its own: a process has one resident size. "
-    "The first fifth is left out. The slope is that of least squares, with a bootstrap of blocks of residuals."
+    "A tiny LSTM for {steps:,} steps, each training in a process of its own: a process has one resident "
+    "size. The first fifth is left out. The slope is that of least squares, with a bootstrap of blocks of "
+    "residuals."
 )
-_REMARKS = f"""LSTM of layers x units, 50 steps, batch 64, Adam, one thread. All loops of a part run in turn in one process, {BLOCK} steps at a
-time, in an order that is reversed each time: so they share the state of the machine, and of the process (memory layout and clock
-speed differ between processes by more than the watch costs). CPU seconds are compared, since the machine is busy with other
-work. The watch's own clock runs only while its loop runs: looks are granted a share of the time since the start.
-
-"Between looks" is the median of the pairs of blocks without a look; "all steps" is the sum over all blocks, looks and everything
-that the watch writes included; intervals of 95 % are those of a bootstrap over pairs of blocks. The seconds of the looks do not
-contain the hooks that run within the loop's own passes; "all steps" does. Closing is tests of the examples, verdict and files, once. The first row of each network compares the bare loop with itself."""
+_REMARKS = (
+    "LSTM of layers x units, 50 steps, batch 64, Adam, one thread. All loops of a part run in turn in one "
+    f"process, {BLOCK} steps at a time, in an order reversed each time: so they share the state of the "
+    "machine and of the process, which differ by more than the watch costs. CPU seconds are compared, since "
+    "the machine is busy with other work. The watch's own clock runs only while its loop runs: looks are "
+    "granted a share of the time since the start.\n\n"
+    '"Between looks" is the median of the pairs of blocks without a look; "all steps" is the sum over all '
+    "blocks, looks and everything that the watch writes included; intervals of 95 % are those of a bootstrap "
+    "over pairs of blocks. The seconds of the looks do not contain the hooks that run within the loop's own "
+    'passes; "all steps" does. Closing is tests of the examples, verdict and files, once. The first row of '
+    "each network compares the bare loop with itself."
+)

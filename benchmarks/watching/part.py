@@ -1,6 +1,6 @@
-"""One part of the measurement, in a process of its own: `python -m benchmarks.watching.part PART NETWORK STEPS`.
+"""One part of the measurement, in a process of its own.
 
-Prints its rows as JSON.
+`python -m benchmarks.watching.part PART NETWORK STEPS` prints its rows as JSON.
 """
 
 import json
@@ -49,9 +49,7 @@ def lightning(network: str, steps: int, scratch: str) -> list[dict[str, Any]]:
     from benchmarks.watching.others import LightningTraining
 
     name = f"Lightning {__version__}, Trainer by default"
-    return _rows(
-        network, steps, {BARE: Training(network), name: LightningTraining(network, steps, scratch)}
-    )
+    return _rows(network, steps, {BARE: Training(network), name: LightningTraining(network, steps, scratch)})
 
 
 def cockpit(network: str, steps: int, scratch: str) -> list[dict[str, Any]]:

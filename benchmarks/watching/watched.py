@@ -3,7 +3,7 @@
 import contextlib
 import io
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from torch import Tensor
@@ -24,6 +24,7 @@ class OwnClock:
         self._before, self._started = 0.0, time.process_time()
 
     def __call__(self) -> float:
+        """Return the seconds so far."""
         return self._before + time.process_time() - self._started
 
     def resume(self) -> None:
@@ -78,7 +79,7 @@ class WatchedTraining(Training):
         assert not self.watch.problems, self.watch.problems
 
     @contextlib.contextmanager
-    def _on_own_clock(self):  # type: ignore[no-untyped-def]
+    def _on_own_clock(self) -> Iterator[None]:
         clocks = looks_module.perf_counter, watch_module.monotonic
         looks_module.perf_counter = watch_module.monotonic = self._clock  # type: ignore[assignment]
         self._clock.resume()

@@ -82,7 +82,7 @@ class _Rerun:
         return torch.autograd.grad(self.ends, [self.inputs, *self.states], self.weights, retain_graph=True)
 
     def of_last_output(self) -> Float[Tensor, "batch time features"]:
-        """Return the gradient to the inputs that comes from the last output alone, and from the last state."""
+        """Return the gradient to the inputs from the last output, and from the last state."""
         last = torch.zeros_like(self.weights[0])
         last[:, -1] = self.weights[0][:, -1]
         (gradient,) = torch.autograd.grad(self.ends, self.inputs, [last, *self.weights[1:]])

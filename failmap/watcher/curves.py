@@ -136,7 +136,7 @@ class Curves:
         self.by_steps = Curve(every or 1, is_fixed=every is not None)
         self.by_validations = Curve(None)
         self.num_validations = 0
-        self._pending: list[Tensor] | list[float] = []
+        self._pending: list[Tensor | float] = []
         self._metrics: list[Tensor] = []
         self._update = 0
         self._was_validated = False

@@ -72,9 +72,7 @@ class OtherRow(NamedTuple):
     own: Dependence
 
 
-def other_row(
-    examples: Examples, *, is_embedded: bool, tested: Dependence | None = None
-) -> OtherRow | None:
+def other_row(examples: Examples, *, is_embedded: bool, tested: Dependence | None = None) -> OtherRow | None:
     """Test whether targets depend on the inputs of a neighbouring row of their batch.
 
     Return None if they are no targets of a whole sequence or too few, and where rows overlap or follow each

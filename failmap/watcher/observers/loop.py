@@ -114,7 +114,7 @@ class LoopObserver(Observer):
         self._num_steps += 1
         self._num_in_eval += not step.is_training
         rates = [group["lr"] for group in self.watched.optimizer.param_groups]
-        # Most loops keep their rates for long. Rates that are tensors are never read: they may be on a device.
+        # Most loops keep their rates for long. Tensors are never read: they may be on a device.
         if rates != self._last_rates:
             if any(isinstance(rate, Tensor) for rate in rates):
                 return
