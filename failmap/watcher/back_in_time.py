@@ -35,16 +35,15 @@ def time_signals_of(call: Call, name: str, arrived: Arrived, *, of_last_label: b
     if num_steps < 2 or not arrived:
         return {}
     passed = _Rerun(call, rows.to(call.inputs.device), arrived)
-    norms = passed.to_inputs().double().norm(dim=(0, 2))
+    to_inputs, *to_states = passed.gradients()
+    norms = to_inputs.double().norm(dim=(0, 2))
     steps = shown_steps(num_steps)
     signals: Signals = {"gradient_norm_by_step": norms[steps].tolist(), "gradient_steps": steps}
     if of_last_label and "outputs" in arrived:
-        last = torch.zeros_like(passed.weights[0])
-        last[:, -1] = passed.weights[0][:, -1]
-        norms = passed.to_inputs([last, *passed.weights[1:]]).double().norm(dim=(0, 2))
+        norms = passed.of_last_output().double().norm(dim=(0, 2))
     signals |= reach(norms.tolist())
     if call.initial is None and "c" not in arrived and not call.layers[0].bidirectional:
-        signals["state_gradient_by_step"] = passed.to_states(name)
+        signals["state_gradient_by_step"] = passed.to_states(name, to_states)
         signals["state_gradient_steps"] = steps_back(num_steps)
     return signals
 
@@ -78,16 +77,24 @@ class _Rerun:
         if "h" in arrived:
             self.to_last = self.weights[1]
 
-    def to_inputs(self, weights: Sequence[Tensor] | None = None) -> Float[Tensor, "batch time features"]:
-        """Return the gradient to the inputs."""
-        (gradient,) = torch.autograd.grad(
-            self.ends, self.inputs, list(weights or self.weights), retain_graph=True
-        )
+    def gradients(self) -> Sequence[Float[Tensor, "batch time any"]]:
+        """Return the gradients to the inputs and to the states of each layer, by one backward pass."""
+        return torch.autograd.grad(self.ends, [self.inputs, *self.states], self.weights, retain_graph=True)
+
+    def of_last_output(self) -> Float[Tensor, "batch time features"]:
+        """Return the gradient to the inputs from the last output, and from the last state."""
+        last = torch.zeros_like(self.weights[0])
+        last[:, -1] = self.weights[0][:, -1]
+        (gradient,) = torch.autograd.grad(self.ends, self.inputs, [last, *self.weights[1:]])
         return gradient
 
-    def to_states(self, name: str) -> dict[str, list[float]]:
-        """Return the norm of the total derivative to each layer's states at the steps of `steps_back`."""
-        through = torch.autograd.grad(self.ends, self.states, self.weights, retain_graph=True)
+    def to_states(self, name: str, through: Sequence[Tensor]) -> dict[str, list[float]]:
+        """Return the norm of the total derivative to each layer's states at the steps of `steps_back`.
+
+        Args:
+            name: The module's name.
+            through: The gradient to each layer's states, of `gradients`.
+        """
         few = slice(MAX_SEQUENCES)
         norms: dict[str, list[float]] = {}
         below = self.inputs

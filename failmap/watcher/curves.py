@@ -136,14 +136,15 @@ class Curves:
         self.by_steps = Curve(every or 1, is_fixed=every is not None)
         self.by_validations = Curve(None)
         self.num_validations = 0
-        self._pending: list[Tensor] = []
+        self._pending: list[Tensor | float] = []
         self._metrics: list[Tensor] = []
         self._update = 0
         self._was_validated = False
 
     def add(self, update: int, loss: Tensor) -> None:
         """Add the loss of a step, without waiting for the device."""
-        self._pending.append(loss.detach().reshape(()))
+        # Numbers on the host are read at once, which costs less than another tensor.
+        self._pending.append(loss.item() if loss.is_cpu else loss.detach().reshape(()))
         self._update, self._was_validated = update, False
         if self.by_steps.ends_after(len(self._pending)) or len(self._pending) >= _MAX_PENDING:
             self.flush()
@@ -168,7 +169,7 @@ class Curves:
         """Sum up the losses since the last flush."""
         if not self._pending:
             return
-        losses = torch.stack(self._pending).double()
+        losses = _together(self._pending)
         stack = torch.stack([losses.sum(), losses.square().sum(), losses[0], losses.max()])
         metrics = None
         if self._metrics:
@@ -194,6 +195,15 @@ class Curves:
             return is_validated, []
         rows = torch.stack([stretch.tensor for stretch in stretches]).tolist()
         return is_validated, [_averages(one, row) for one, row in zip(stretches, rows, strict=True)]
+
+
+def _together(losses: Sequence[Tensor | float]) -> Tensor:
+    """Return losses as one tensor in double precision, on their device."""
+    tensors = [one for one in losses if isinstance(one, Tensor)]
+    if len(tensors) == len(losses):
+        return torch.stack(tensors).double()
+    # Of a model that was moved in between, some are on a device: this waits for it, once.
+    return torch.tensor([float(one) for one in losses], dtype=torch.double)
 
 
 def _averages(stretch: Stretch, row: Sequence[float]) -> Averages:

@@ -100,8 +100,9 @@ class Targets:
             scores = _scores(outputs, targets)
             labels = targets if targets.dim() < outputs.dim() else targets.argmax(-1)
             is_counted = labels >= 0
-            right = (scores.argmax(-1) == labels) & is_counted
-            return right.double().sum() / is_counted.double().sum()
+            # No class is negative, so what is right is counted.
+            right = (scores.argmax(-1) == labels).sum(dtype=torch.double)
+            return right / is_counted.sum()
         if outputs.numel() != targets.numel():
             return None
         outputs = outputs.reshape(targets.shape)

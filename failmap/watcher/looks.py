@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from time import process_time
 
 #: The first steps are all looked at, some of which observers compare with each other.
 NUM_FIRST = 4
 #: Ratio of the updates of two later looks.
 _GROWTH = 1.25
-#: Seconds that looks may cost in any case, and as a share of the time since the start.
+#: Processor seconds that looks may cost in any case, and as a share of those since the start: what else the
+#: machine does must not decide what is seen.
 _FREE_SECONDS, _SHARE = 0.4, 0.01
 
 
@@ -16,7 +17,7 @@ class Looks:
     """The schedule of looks.
 
     A look is due if the update has grown by a quarter since the last one, unless looks would then cost more
-    than 0.4 s and a hundredth of all time.
+    than 0.4 s and a hundredth of all time, as the processor spends them on this process.
 
     Args:
         has_limit: Whether cost counts. Without it the schedule depends on updates alone, so that the same
@@ -24,13 +25,13 @@ class Looks:
 
     Attributes:
         number: Looks so far.
-        seconds: Seconds that looks and observed validations took.
+        seconds: Processor seconds that looks and observed validations took.
     """
 
     def __init__(self, *, has_limit: bool = True) -> None:
         self.number, self.seconds = 0, 0.0
         self._has_limit = has_limit
-        self._started = perf_counter()
+        self._started = process_time()
         self._next = 1
 
     def is_due(self, update: int) -> bool:
@@ -39,7 +40,7 @@ class Looks:
             return False
         if update <= NUM_FIRST or not self._has_limit:
             return True
-        allowed = _FREE_SECONDS + _SHARE * (perf_counter() - self._started)
+        allowed = _FREE_SECONDS + _SHARE * (process_time() - self._started)
         return self.seconds <= allowed
 
     def done(self, update: int) -> None:
@@ -50,8 +51,8 @@ class Looks:
     @contextmanager
     def timed(self) -> Iterator[None]:
         """Count the time of a block as spent on looks."""
-        started = perf_counter()
+        started = process_time()
         try:
             yield
         finally:
-            self.seconds += perf_counter() - started
+            self.seconds += process_time() - started

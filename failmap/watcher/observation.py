@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.optim import Optimizer
 
 from failmap.search.trial.probes.common import Signals, rounded, to_host
@@ -66,7 +67,7 @@ class Observation:
         self._is_closed = False
         self._observers: list[Observer] = []
         self._observers_of_steps: list[Observer] = []
-        self._good_shapes: tuple[torch.Size | None, ...] = ()
+        self._good_shapes: list[torch.Size | None] = []
         self._is_looking = False
         self._num_shown_validations = 0
         problems = [refusal] if refusal else []
@@ -96,13 +97,18 @@ class Observation:
             if self._is_closed:
                 self.tell("watch.step was called after watch.close")
             return
-        with self._guarded():
+        # As `_guarded` does, without the cost of a context at every step.
+        try:
             self._step(loss, inputs, outputs, targets)
+        except Exception as error:
+            self._fail(error)
 
     def _step(self, loss: Any, inputs: Any, outputs: Any, targets: Any) -> None:
+        if not self._is_looking and isinstance(inputs, PackedSequence):
+            inputs = None  # Only looks need them, and padding costs a copy.
         step = self._shown(self._recording.update + 1, loss, inputs, outputs, targets)
         tensors = (step.loss, step.inputs, step.outputs, step.targets)
-        shapes = tuple(None if tensor is None else tensor.shape for tensor in tensors)
+        shapes = [None if tensor is None else tensor.shape for tensor in tensors]
         # Only shapes are checked, and most loops show the same ones at every step.
         problems = [] if shapes == self._good_shapes else problems_of_step(step)
         if not problems:
@@ -186,9 +192,8 @@ class Observation:
 
     def _shown(self, update: int, loss: Any, inputs: Any, outputs: Any, targets: Any) -> Step:
         loss = loss if isinstance(loss, Tensor) else torch.tensor(float(loss))
-        shown = {"inputs": inputs, "outputs": outputs, "targets": targets}
-        tensors = {name: first_tensor(value) for name, value in shown.items()}
-        return Step(update, loss, **tensors, is_training=self._watched.model.training)
+        tensors = (first_tensor(inputs), first_tensor(outputs), first_tensor(targets))
+        return Step(update, loss, *tensors, self._watched.model.training)
 
     def _signals(self, parts: Iterator[Signals]) -> Signals:
         signals: Signals = {}
@@ -203,17 +208,20 @@ class Observation:
         try:
             yield
         except Exception as error:  # The user's training must go on, whatever fails here.
-            self.can_record = False
-            self.detach()
-            self.tell(f"the watch failed and stops, the training goes on: {type(error).__name__}: {error}")
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.can_record = False
+        self.detach()
+        self.tell(f"the watch failed and stops, the training goes on: {type(error).__name__}: {error}")
 
 
 def first_tensor(value: Any) -> Tensor | None:
     """Return the first tensor in nested sequences and mappings, or None; packed sequences give their data."""
-    if isinstance(value, Tensor):
+    if value is None or isinstance(value, Tensor):
         return value
-    if isinstance(value, nn.utils.rnn.PackedSequence):
-        return nn.utils.rnn.pad_packed_sequence(value, batch_first=True)[0]
+    if isinstance(value, PackedSequence):
+        return pad_packed_sequence(value, batch_first=True)[0]
     parts: Sequence[Any] = ()
     if isinstance(value, Mapping):
         parts = list(value.values())

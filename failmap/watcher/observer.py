@@ -26,7 +26,8 @@ class Watched:
     time_dim: int | None = None
 
 
-@dataclass(frozen=True)
+# Not frozen, because one is made at every step of somebody's loop, and that would take thrice as long.
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Step:
     """One step of a loop, as a call of `watch.step` or `watch.validate` shows it. Nothing may be changed.
 
@@ -35,6 +36,7 @@ class Step:
         loss: The loss, with its graph if the user kept it; a scalar.
         inputs, outputs, targets: First tensor of what the user gave; None if nothing was given. Outputs have
             their graph: names and shapes may be read, its saved tensors are gone after the backward pass.
+            Inputs that are a packed sequence are padded at looks, and None at other steps.
         is_training: Whether the model was in training mode in its last forward pass.
     """
 

@@ -21,8 +21,8 @@ from failmap.watcher.verdict import Verdict, verdict_of
 LEAST_VALIDATIONS = 4
 #: Skill from which on a watched training counts as learned, at two evaluations in a row.
 SOLVED_SCORE = 0.9
-#: Metrics of training batches measured in one evaluation.
-_NUM_METRICS = 8
+#: Metrics of training batches measured in one evaluation: their number decides what a step costs.
+_NUM_METRICS = 4
 #: Signals of observers that belong into the summary, with the names of their fields there.
 _IN_SUMMARY = ("target_shift", "mean_shift", "input_shift", "error_shift")
 
@@ -53,7 +53,9 @@ class Recording:
         self.update = step.update
         self._is_same_validation = False
         size = self._curves.by_steps.size or 1
-        if step.update % max(1, size // _NUM_METRICS) == 0:
+        # Once validations make the evaluations, metrics of training batches are read no more.
+        is_needed = self._curves.num_validations < LEAST_VALIDATIONS
+        if is_needed and step.update % max(1, size // _NUM_METRICS) == 0:
             metric = self._targets.metric_of(step.outputs, step.targets)
             if metric is not None:
                 self._curves.add_metric(metric)

@@ -94,7 +94,7 @@ class TrialRecording(Recording):
         for name in ("learning_rate", "max_updates"):
             config["train"].pop(name)
         is_validated = self._curves.num_validations > 0
-        summary = self._summary(self._targets.levels(), [], is_validated=is_validated)
+        summary = self._summary(self._targets.levels(), [], is_validated=is_validated, outcome=None)
         levels = Levels(**{one.name: getattr(summary, one.name) for one in fields(Levels)})
         told: dict[str, Any] = rounded({"config": config, "levels": levels.to_dict()})
         changed = {name for name in told if told[name] != self._told.get(name)}

@@ -92,15 +92,20 @@ class OtherRow(NamedTuple):
     own: Dependence
 
 
-def other_row(examples: Examples, *, is_embedded: bool) -> OtherRow | None:
+def other_row(examples: Examples, *, is_embedded: bool, tested: Dependence | None = None) -> OtherRow | None:
     """Test whether targets depend on the inputs of a neighbouring row of their batch.
 
     Return None if they are no targets of a whole sequence or too few, and where rows overlap or follow each
     other in time, since a forecast's target is part of the next row's inputs.
+
+    Args:
+        examples: The examples.
+        is_embedded: Whether whole numbers among the inputs are tokens.
+        tested: The test of these targets with their own inputs, if it was made before.
     """
     if examples.is_by_step or len(examples.inputs) < _MIN_SEQUENCES:
         return None
-    own = dependence(examples.inputs, examples.targets, is_embedded=is_embedded)
+    own = tested or dependence(examples.inputs, examples.targets, is_embedded=is_embedded)
     if own is None or max(own.linear, own.neighbour) > _OWN:
         return None
     found = []

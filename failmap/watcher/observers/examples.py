@@ -83,10 +83,10 @@ class ExampleObserver(Observer):
             "before_window": before_window(distinct),
             "increment_dependence": increment_dependence(distinct),
         }
+        own = None
         if not distinct.is_by_step:
-            found["label_dependence"] = dependence(
-                distinct.inputs, distinct.targets, is_embedded=self._is_embedded
-            )
+            own = dependence(distinct.inputs, distinct.targets, is_embedded=self._is_embedded)
+            found["label_dependence"] = own
         signals: Signals = {name: test._asdict() for name, test in found.items() if test is not None}
         copied = own_input(distinct) if self._is_recurrent and not self._sees_future else None
         if copied is not None:
@@ -94,7 +94,9 @@ class ExampleObserver(Observer):
         per_epoch = updates_per_epoch(self._train, train)
         if per_epoch is not None:
             signals["updates_per_epoch"] = per_epoch
-        shifted = other_row(train, is_embedded=self._is_embedded)
+        # The test takes longest of all: once is enough if no example repeats another.
+        tested = own if len(distinct.inputs) == len(train.inputs) else None
+        shifted = other_row(train, is_embedded=self._is_embedded, tested=tested)
         if shifted is not None:
             signals["other_row"] = {
                 "offset": shifted.offset,

@@ -38,8 +38,9 @@ class LoopObserver(Observer):
         self._found: list[Tensor] = []
         self._num_optimizer_steps = 0
         self._rates: dict[float, int] = {}
-        # The last rate, and the same with two digits: rounding would cost more than the rest of a step.
-        self._rate, self._rounded_rate = math.nan, math.nan
+        # The last rates, and the largest with two digits: rounding would cost more than the rest of a step.
+        self._last_rates: list[float] = []
+        self._rounded_rate = math.nan
         self._num_steps = self._num_in_eval = 0
         self._starts: dict[str, Tensor] = {}
         self._has_batch_norm = any(_is_batch_norm(one) for one in watched.model.modules())
@@ -113,12 +114,14 @@ class LoopObserver(Observer):
         self._num_steps += 1
         self._num_in_eval += not step.is_training
         rates = [group["lr"] for group in self.watched.optimizer.param_groups]
-        if not any(isinstance(rate, Tensor) for rate in rates):
-            largest = max(rates)
-            if largest != self._rate:
-                # Schedules that change at every step would fill the table: two digits are enough.
-                self._rate, self._rounded_rate = largest, float(f"{float(largest):.1e}")
-            self._rates[self._rounded_rate] = self._rates.get(self._rounded_rate, 0) + 1
+        # Most loops keep their rates for long. Tensors are never read: they may be on a device.
+        if rates != self._last_rates:
+            if any(isinstance(rate, Tensor) for rate in rates):
+                return
+            self._last_rates = rates
+            # Schedules that change at every step would fill the table: two digits are enough.
+            self._rounded_rate = float(f"{float(max(rates)):.1e}")
+        self._rates[self._rounded_rate] = self._rates.get(self._rounded_rate, 0) + 1
 
     def at_validation(self, step: Step) -> Signals:
         """Return whether validation runs in training mode although that makes a difference."""

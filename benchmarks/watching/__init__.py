@@ -1,0 +1,1 @@
+"""What `failmap.watch` costs, beside the bare loop and beside other tools."""
