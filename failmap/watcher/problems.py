@@ -1,5 +1,7 @@
 """Mistakes in the use of a watch, one line each."""
 
+import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +10,23 @@ from torch import nn
 from torch.optim import Optimizer
 
 from failmap.watcher.observer import Step
+
+
+class WatchWarning(UserWarning):
+    """A mistake in the use of a watch, or a fault of the watch itself; the training goes on."""
+
+
+def warn(problem: str, *, stacklevel: int = 1) -> None:
+    """Warn of a problem, and never raise, even if Python was asked to raise warnings.
+
+    Args:
+        problem: One line.
+        stacklevel: Number of calls between here and the line that the warning names.
+    """
+    try:
+        warnings.warn(f"failmap: {problem}", WatchWarning, stacklevel=stacklevel + 1)
+    except WatchWarning:
+        print(f"failmap: {problem}", file=sys.stderr)
 
 
 def problems_of_watch(model: Any, optimizer: Any, *, every: Any, is_watched: bool) -> list[str]:

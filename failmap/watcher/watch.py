@@ -8,8 +8,6 @@ verdict = watch.close()
 """
 
 import atexit
-import sys
-import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,7 +26,7 @@ from failmap.watcher.folder import WatchedFolder, create_folder
 from failmap.watcher.looks import Looks
 from failmap.watcher.observer import Observer, Step, Watched
 from failmap.watcher.observers import OBSERVERS
-from failmap.watcher.problems import problems_of_step, problems_of_watch
+from failmap.watcher.problems import problems_of_step, problems_of_watch, warn
 from failmap.watcher.recording import Recording
 from failmap.watcher.verdict import Verdict
 
@@ -38,10 +36,6 @@ _WRITE_SECONDS = 20.0
 _MAX_SHOWN_VALIDATIONS = 100
 #: Models that are being watched.
 _watched_models: "weakref.WeakSet[nn.Module]" = weakref.WeakSet()
-
-
-class WatchWarning(UserWarning):
-    """A mistake in the use of a watch, or a fault of the watch itself; the training goes on."""
 
 
 class Watch:
@@ -245,10 +239,7 @@ class Watch:
         new = [problem for problem in problems if problem not in self.problems]
         self.problems += new
         for problem in new:
-            try:
-                warnings.warn(f"failmap: {problem}", WatchWarning, stacklevel=4)
-            except WatchWarning:  # Python was asked to raise warnings; the training must go on all the same.
-                print(f"failmap: {problem}", file=sys.stderr)
+            warn(problem, stacklevel=4)
 
 
 def watch(model: nn.Module, optimizer: Optimizer, loss_fn: Any = None, **options: Any) -> Watch:
