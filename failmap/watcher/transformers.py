@@ -10,6 +10,7 @@ from failmap.watcher.library_loop import LibraryLoop, LoopCallback, never_raises
 
 try:
     from transformers import TrainerCallback
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"failmap.watcher.transformers needs transformers: no {error.name}") from None
 
@@ -24,11 +25,13 @@ class WatchCallback(LoopCallback, TrainerCallback):  # type: ignore[misc]
     def __init__(self, loss_fn: Any = None, **options: Any) -> None:
         self.loop = LibraryLoop(loss_fn, options)
         self._forward: dict[str, Any] = {}
-        self._is_sum = self._is_training = False
+        self._is_causal = self._is_sum = self._is_training = False
 
     @never_raises
     def on_train_begin(self, args: Any, state: Any, *_: Any, model: Any, optimizer: Any, **__: Any) -> None:
         if state.is_world_process_zero:
+            name = type(model).__name__
+            self._is_causal = "CausalLM" in name or name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()
             # Accelerate's optimizer wraps torch's, and takes no hooks itself.
             self.loop.start(model, [getattr(optimizer, "optimizer", optimizer)], [model], self._after_forward)
 
@@ -39,7 +42,7 @@ class WatchCallback(LoopCallback, TrainerCallback):  # type: ignore[misc]
         inputs, targets = library_loop.inputs_and_targets(kwargs)
         inputs = inputs.get(getattr(model, "main_input_name", None), inputs)
         logits, loss = library_loop.without_loss(outputs), library_loop.loss_in(outputs)
-        if getattr(model, "loss_type", None) == "ForCausalLM" and targets is not None:
+        if self._is_causal and targets is not None:
             # Such a model compares its output at a step with the label of the next.
             inputs, logits, targets = inputs[:, :-1], logits[:, :-1], targets[:, 1:]
         self._forward = {"inputs": inputs, "outputs": logits, "targets": targets}
