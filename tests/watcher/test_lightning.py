@@ -96,11 +96,16 @@ def by_name(rows: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
     return {"label": torch.stack([row[1] for row in rows]), "x": torch.stack([row[0] for row in rows])}
 
 
-def train(module: Any, *callbacks: Any, collate: Callable[..., Any] | None = None, **options: Any) -> Any:
+def train(module: Any, *callbacks: Any, collate: Any = None, is_scaled: bool = False, **options: Any) -> Any:
     """Train for two epochs, and return the module."""
     from lightning.pytorch import Trainer
+    from lightning.pytorch.plugins import MixedPrecision
 
     options = {"max_epochs": 2, "limit_val_batches": 0} | options
+    if is_scaled:
+        # On a CPU, Lightning takes bfloat16 for 16-mixed, and no scale with it.
+        options["plugins"] = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=1024.0))
+        options["plugins"].precision = "bf16-mixed"
     trainer = Trainer(
         callbacks=list(callbacks),
         accelerator="cpu",
@@ -138,7 +143,7 @@ HEALTHY: dict[str, dict[str, Any]] = {
     "clipped": {"trainer": {"gradient_clip_val": 0.05}},
     "accumulating": {"trainer": {"accumulate_grad_batches": 4, "max_epochs": 6}},
     "bfloat16": {"trainer": {"precision": "bf16-mixed"}},
-    "scaled": {"trainer": {"precision": "16-mixed"}},
+    "scaled": {"trainer": {"is_scaled": True}},
     "returns": {
         "module": {"validates": "returns"},
         "trainer": {"limit_val_batches": 1.0, "val_check_interval": 16},
