@@ -1,5 +1,7 @@
 """Mistakes in the use of a watch, one line each."""
 
+import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +10,21 @@ from torch import nn
 from torch.optim import Optimizer
 
 from failmap.watcher.observer import Step
+
+#: Modules whose frames lie between the user's call and a warning.
+_BETWEEN = ("failmap.watcher", "contextlib")
+
+
+class WatchWarning(UserWarning):
+    """A mistake in the use of a watch, or a fault of the watch itself; the training goes on."""
+
+
+def warn(problem: str) -> None:
+    """Warn of a problem at the user's line, and never raise, even if Python was asked to raise warnings."""
+    try:
+        warnings.warn(f"failmap: {problem}", WatchWarning, stacklevel=_level_of_user())
+    except WatchWarning:
+        print(f"failmap: {problem}", file=sys.stderr)
 
 
 def problems_of_watch(model: Any, optimizer: Any, *, every: Any, is_watched: bool) -> list[str]:
@@ -52,6 +69,14 @@ def _step_problems(step: Step) -> Iterator[str]:
             f"watch.step: outputs of shape {tuple(outputs.shape)} and targets of shape "
             f"{tuple(targets.shape)} are of different batches"
         )
+
+
+def _level_of_user() -> int:
+    """Return the `stacklevel` with which a warning of the caller names the user's line."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_BETWEEN):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _products(shape: torch.Size) -> set[int]:

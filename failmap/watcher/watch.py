@@ -8,8 +8,6 @@ verdict = watch.close()
 """
 
 import atexit
-import sys
-import warnings
 import weakref
 from functools import partial
 from time import monotonic
@@ -24,16 +22,11 @@ from failmap.run_folder.errors import UserError
 from failmap.watcher.folder import WatchedFolder, create_folder
 from failmap.watcher.looks import Looks
 from failmap.watcher.observation import Observation
+from failmap.watcher.problems import warn
 from failmap.watcher.verdict import Verdict
 
 #: Seconds between two writes of a training that goes on.
 _WRITE_SECONDS = 20.0
-#: Modules whose frames lie between the user's call and a warning.
-_BETWEEN = ("failmap.watcher", "contextlib")
-
-
-class WatchWarning(UserWarning):
-    """A mistake in the use of a watch, or a fault of the watch itself; the training goes on."""
 
 
 class Watch(Observation):
@@ -120,10 +113,7 @@ class Watch(Observation):
         self.verdict = self._recording.write(self._folder, is_over=is_over)
 
     def _tell(self, problem: str) -> None:
-        try:
-            warnings.warn(f"failmap: {problem}", WatchWarning, stacklevel=_level_of_user())
-        except WatchWarning:  # Python was asked to raise warnings; the training must go on all the same.
-            print(f"failmap: {problem}", file=sys.stderr)
+        warn(problem)
 
 
 def watch(model: nn.Module, optimizer: Optimizer, loss_fn: Any = None, **options: Any) -> Watch:
@@ -134,14 +124,6 @@ def watch(model: nn.Module, optimizer: Optimizer, loss_fn: Any = None, **options
 def _is_first_process() -> bool:
     distributed = torch.distributed
     return not (distributed.is_available() and distributed.is_initialized() and distributed.get_rank() > 0)
-
-
-def _level_of_user() -> int:
-    """Return the `stacklevel` with which a warning of the caller names the user's line."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_BETWEEN):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _close_at_exit(reference: "weakref.ref[Watch]") -> None:

@@ -95,6 +95,24 @@ def test_two_optimizers_raise_no_alarm() -> None:
     assert spy.fired() == set()
 
 
+def test_a_closure_erases_no_gradient() -> None:
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer)
+
+    def closure() -> torch.Tensor:
+        loss = loss_of(model)
+        loss.backward()
+        return loss
+
+    for update in spy.steps():
+        # Here gradients are gone when the step begins, and the closure gives others.
+        optimizer.zero_grad()
+        loss = optimizer.step(closure)
+        spy.see(update, loss)
+    assert spy.fired() == set()
+
+
 @pytest.mark.parametrize(("gamma", "found"), [(0.1, {"rate_ended_early"}), (0.9, set())])
 def test_schedule_that_ends_early_is_seen(gamma: float, found: set[str]) -> None:
     model = make_model()

@@ -100,6 +100,47 @@ def test_a_closure_that_computes_the_first_gradients_misses_none():
     assert "gradient_missing" not in look(UpdateObserver(Watched(model, optimizer)), model, optimizer)
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+def test_gradients_of_a_closure_are_those_of_its_own_step(by_name):
+    model = nn.Linear(1, 1, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    observer = UpdateObserver(Watched(model, optimizer))
+    for size in (1.0, 2.0, 3.0):
+
+        def closure(size=size):
+            optimizer.zero_grad()
+            loss = model(torch.full((4, 1), size)).mean()
+            loss.backward()
+            return loss
+
+        observer.before_look()
+        loss = optimizer.step(closure=closure) if by_name else optimizer.step(closure)
+        # d mean(w x) / d w = x
+        assert to_host(observer.after_look(Step(1, loss)))["gradient_norm"] == pytest.approx(size)
+    assert not optimizer._optimizer_step_pre_hooks
+
+
+def test_clipping_within_a_closure_is_seen():
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    observer = UpdateObserver(Watched(model, optimizer))
+    inputs, targets = next(iter(batches()))
+    norms = []
+
+    def closure():
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(inputs), targets)
+        loss.backward()
+        norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), 1e-3)))
+        return loss
+
+    observer.before_look()
+    loss = optimizer.step(closure)
+    signals = to_host(observer.after_look(Step(1, loss)))
+    assert signals["clip_norm_seen"] == pytest.approx(1e-3, rel=1e-2)
+    assert signals["gradient_norm"] == pytest.approx(norms[0], rel=1e-4)
+
+
 def look(observer, model, optimizer):
     inputs, targets = next(iter(batches()))
 

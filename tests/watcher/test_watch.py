@@ -19,7 +19,8 @@ from failmap.run_folder.records import Evaluation, TrialRecord
 from failmap.search.commands.table import COMMANDS
 from failmap.search.run_status import read_run_status
 from failmap.watcher.observers import OBSERVERS
-from failmap.watcher.watch import Watch, WatchWarning
+from failmap.watcher.problems import WatchWarning
+from failmap.watcher.watch import Watch
 
 NUM_STEPS, SIZE = 120, 32
 

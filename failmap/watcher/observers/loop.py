@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from failmap.search.trial.probes.common import Signals
+from failmap.watcher.final_gradients import before_update
 from failmap.watcher.observer import Observer, Step, Watched
 
 #: Share of the largest learning rate below which a schedule has ended.
@@ -57,12 +58,12 @@ class LoopObserver(Observer):
         for parameter in followed:
             self._hooks.append(parameter.register_hook(self._at_backward(parameter)))
 
-        def before_step(*_: Any) -> None:
+        def before_step(_: Any) -> None:
             self._num_optimizer_steps += 1
             self._found += [_size(one.grad, one) for one in followed]
 
         if followed:
-            self._hooks.append(self.watched.optimizer.register_step_pre_hook(before_step))
+            self._hooks.append(before_update(self.watched.optimizer, before_step))
 
     def _at_backward(self, parameter: Tensor) -> Any:
         def read(gradient: Tensor) -> None:

@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from failmap.search.trial.probes.common import Signals
 from failmap.search.trial.probes.update import UpdateProbe, norms_of
+from failmap.watcher.final_gradients import before_update
 from failmap.watcher.guard import Guard
 from failmap.watcher.observer import Observer, Step, Watched
 from failmap.watcher.parts import is_compiled, named_parameters, parts_of
@@ -25,9 +26,9 @@ POWER_OF_TWO = 1e-6
 class UpdateObserver(Observer):
     """Measures one step of the optimizer, as UpdateProbe does in our own trainings.
 
-    Gradients are read when the optimizer is about to step, so that a GradScaler has removed its factor, or
-    has left it to a fused optimizer in `optimizer.grad_scale`. A step that such an optimizer skips, because
-    a gradient is not finite, is not reported.
+    Gradients are read when the optimizer is about to change the weights, after a closure if there is one, so
+    that a GradScaler has removed its factor, or has left it to a fused optimizer in `optimizer.grad_scale`.
+    A step that such an optimizer skips, because a gradient is not finite, is not reported.
 
     Parameters that were frozen when watching began are not reported as `frozen_parameters`: position tables,
     pretrained embeddings and, in transfer learning, whole networks are frozen on purpose. Those that are
@@ -50,6 +51,7 @@ class UpdateObserver(Observer):
         self._handles: list[RemovableHandle] = []
         self._probe: UpdateProbe | None = None
         self._accumulated: dict[nn.Parameter, Tensor] = {}
+        self._before_clipping: dict[nn.Parameter, Tensor] = {}
         self._at_step: dict[nn.Parameter, Tensor] = {}
         self._is_scaled = False
 
@@ -58,7 +60,7 @@ class UpdateObserver(Observer):
         self.remove()
         optimizer = self.watched.optimizer
         self._handles = [
-            optimizer.register_step_pre_hook(self._guard(self._before_step)),
+            before_update(optimizer, self._guard(self._before_step)),
             optimizer.register_step_post_hook(self._guard(self._after_step)),
         ]
         model = self.watched.model
@@ -101,7 +103,8 @@ class UpdateObserver(Observer):
             handle.remove()
         self._handles = []
         self._probe = None
-        self._accumulated, self._at_step, self._is_scaled = {}, {}, False
+        self._accumulated, self._before_clipping, self._at_step = {}, {}, {}
+        self._is_scaled = False
 
     def _before_forward(self, module: nn.Module, args: Any) -> None:
         self._is_scaled |= torch.is_autocast_enabled(next(module.parameters(recurse=False)).device.type)
@@ -112,12 +115,10 @@ class UpdateObserver(Observer):
             (self._accumulated[parameter],) = norms_of([_dense(parameter.grad)])
 
     @torch.no_grad()
-    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+    def _before_step(self, optimizer: Any) -> None:
         parameters = named_parameters(self.watched.model)
         trained = [p for p in parameters.values() if p.requires_grad]
-        has_closure = any(callable(one) for one in (*args[1:], *kwargs.values()))
-        # A closure computes the gradients within the step, the first ones after this hook.
-        if not trained or (has_closure and all(p.grad is None for p in trained)):
+        if not trained:
             return
         self._probe = UpdateProbe(parameters, parts_of(self.watched.model))
         scale = getattr(optimizer, "grad_scale", None)
@@ -127,6 +128,8 @@ class UpdateObserver(Observer):
         if with_gradient:
             norms = norms_of([_dense(p.grad) for p in with_gradient if p.grad is not None])
             self._at_step = dict(zip(with_gradient, norms.unbind(), strict=True))
+            # A closure may be called again within the step, with other weights.
+            self._before_clipping = dict(self._accumulated)
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._probe is not None:
@@ -149,10 +152,10 @@ class UpdateObserver(Observer):
 
     def _undo_clipping(self, signals: Signals) -> None:
         """Add `clip_norm_seen`, and replace the gradients' norms by those before clipping, if any."""
-        shared = [p for p in self._at_step if p in self._accumulated]
+        shared = [p for p in self._at_step if p in self._before_clipping]
         if self._is_scaled or not shared or len(shared) < len(self._at_step):
             return
-        before = torch.stack([self._accumulated[p].double().cpu() for p in shared])
+        before = torch.stack([self._before_clipping[p].double().cpu() for p in shared])
         after = torch.stack([self._at_step[p].double().cpu() for p in shared])
         total_before, total_after = before.norm().item(), after.norm().item()
         if not 0 < total_after < CLIPPED_BELOW * total_before < torch.inf:
