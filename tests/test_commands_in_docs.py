@@ -14,6 +14,7 @@ from failmap.search.commands.check import read_check_request
 from failmap.search.commands.table import COMMANDS
 from failmap.search.loading import read_request
 from failmap.search.loading.cli_args import parse_arguments
+from failmap.search.loading.own_trial import read_own_trial
 from failmap.search.remote import read_remote_request
 
 ROOT = Path(__file__).parents[1]
@@ -77,6 +78,8 @@ def test_quoted_command(page: str, words: list[str], tmp_path: Path, monkeypatch
     match name:
         case "run":
             read_request(arguments)
+        case "check" if any(argument.startswith("train=") for argument in arguments):
+            read_own_trial(arguments)
         case "check":
             own = ("range_test=", "picture=")
             read_check_request([argument for argument in arguments if not argument.startswith(own)])

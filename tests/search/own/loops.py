@@ -47,7 +47,7 @@ def shuffled(config: Any, trial: Any) -> None:
 
 def by_setting(config: Any, trial: Any) -> None:
     """Train with the fault that the configuration names."""
-    {"none": healthy, "softmax": softmax_first, "shuffled": shuffled}[config["fault"]](config, trial)
+    {"healthy": healthy, "softmax": softmax_first, "shuffled": shuffled}[config["fault"]](config, trial)
 
 
 def train(

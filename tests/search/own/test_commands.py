@@ -74,13 +74,14 @@ def written_run(tmp_path: Path) -> RunFolder:
     return run
 
 
-def test_worker_runs_one_function_after_another(tmp_path: Path) -> None:
-    run, own = written_run(tmp_path), load(ARGUMENTS).space.own
+def trained(run: RunFolder, count: int) -> list[str]:
+    """Train the first trials of a run in one worker, write their ends as a driver does, and return them."""
+    own = load(ARGUMENTS).space.own
     assert own is not None
     threads = torch.get_num_threads()
     worker = Worker(run, device="cpu", num_threads=1, keep="none", test=False, own_code=store_code(own, run))
     outcomes = []
-    for number in range(4):
+    for number in range(count):
         worker.begin(number, 1)
         while not (result := worker.advance())["done"]:
             pass
@@ -93,7 +94,12 @@ def test_worker_runs_one_function_after_another(tmp_path: Path) -> None:
         ended = replace(record, summary=type(record).from_json(_with(record, summary)).summary)
         path.write_text(ended.to_json())
     torch.set_num_threads(threads)
-    assert outcomes == ["errored", "learned", "errored", "learned"]
+    return outcomes
+
+
+def test_worker_runs_one_function_after_another(tmp_path: Path) -> None:
+    run = written_run(tmp_path)
+    assert trained(run, 4) == ["errored", "learned", "errored", "learned"]
     lines = [json.loads(line) for line in run.trial(1).history.read_text().splitlines()]
     assert [line["update"] for line in lines] == [0, 1, 2, 3, 4]
     assert {line["signals"]["threads"] for line in lines} == {1}
@@ -103,6 +109,34 @@ def test_worker_runs_one_function_after_another(tmp_path: Path) -> None:
     assert "my_train.py:train" in title.subject
     assert "raw score at least 2.5 at two reports in a row" in title.criterion
     assert {"gain", "width", "rate"} <= set(loaded.table)
+
+
+def test_map_of_a_watched_function_shows_the_causes_of_its_faults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my_train.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
+        "from tests.search.own.loops import by_setting as train\n"
+    )
+    space = {"map": {"x": "fault", "y": "width"}, "learned": {"score": 0.9}}
+    space["axes"] = {"fault": ["healthy", "softmax", "shuffled"], "width": [1], "rate": [0.01]}
+    Path("my_space.yaml").write_text(json.dumps(space))
+    run = written_run(tmp_path)
+    assert trained(run, 3) == ["learned", "failed", "failed"]
+    causes = [one.diagnosis and one.diagnosis.cause for one in load_run(run).explanations.values()]
+    assert causes == ["none", "unreachable_output", "no_signal"]
+
+    assert COMMANDS["report"].run(["run=mine"]) == 0
+    kept = [json.loads(line)["verdict"]["cause"] for line in run.causes.read_text().splitlines()]
+    assert kept == causes
+    page = (run.path / "report" / "index.html").read_text()
+    assert "softmax comes before a cross-entropy" in page
+    capsys.readouterr()
+    assert COMMANDS["signals"].run(["run=mine", "signal=gradient_norm"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    with pytest.raises(UserError) as caught:
+        COMMANDS["signals"].run(["run=mine", "signal=watched"])
+    assert ", watched" not in caught.value.problems[0]
 
 
 def _with(record: TrialRecord, summary: dict[str, Any]) -> str:
