@@ -31,6 +31,17 @@ def watched(network: str, steps: int, scratch: str) -> list[dict[str, Any]]:
     return _rows(network, steps, ways)
 
 
+def everything(network: str, steps: int, scratch: str) -> list[dict[str, Any]]:
+    """Measure the watch with everything given, and no more."""
+    from benchmarks.watching.watched import WatchedTraining
+
+    ways: dict[str, InBlocks] = {
+        BARE: Training(network),
+        "watched, everything given": WatchedTraining(network, "everything", scratch),
+    }
+    return _rows(network, steps, ways)
+
+
 def validated(network: str, steps: int, scratch: str) -> list[dict[str, Any]]:
     """Measure the watch of a loop that validates, beside the same loop."""
     from benchmarks.watching.watched import WatchedTraining
@@ -88,7 +99,13 @@ def _rows(network: str, steps: int, ways: dict[str, InBlocks]) -> list[dict[str,
     return rows
 
 
-PARTS = {"watched": watched, "validated": validated, "lightning": lightning, "cockpit": cockpit}
+PARTS = {
+    "watched": watched,
+    "everything": everything,
+    "validated": validated,
+    "lightning": lightning,
+    "cockpit": cockpit,
+}
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
