@@ -16,7 +16,8 @@ _NUM_COMPARED = 64
 class CarriedObserver(Observer):
     """Reports at consecutive looks whether a recurrent layer starts from the state of the last step.
 
-    `state_carried` is 1 if its first state of a step equals the last one that it returned in the step before.
+    `state_carried` is 1 if its first state of a step equals the last one that it returned in the step before,
+    and `state_graph_carried` if this state then still has the graph of the step before.
     `continuity` is how far the first inputs of a batch are from the last inputs of the batch before, in
     units of the distance to those of another sequence: about 1 for unrelated batches, near 0 for
     batches that continue. It is missing for inputs that are no real numbers or of another shape.
@@ -27,12 +28,13 @@ class CarriedObserver(Observer):
         self._hooks: list[RemovableHandle] = []
         self._first: dict[str, Tensor] = {}
         self._last: dict[str, Tensor] = {}
+        self._with_graph: set[str] = set()
         self._before: tuple[int, dict[str, Tensor], Tensor | None] | None = None
 
     def before_look(self) -> None:
         """Hook the recurrent layers."""
         self.remove()
-        self._first, self._last = {}, {}
+        self._first, self._last, self._with_graph = {}, {}, set()
         for name, layer in self.watched.model.named_modules():
             if isinstance(layer, nn.RNNBase):
                 self._hooks.append(layer.register_forward_pre_hook(self._reader(name), with_kwargs=True))
@@ -44,6 +46,9 @@ class CarriedObserver(Observer):
             # A layer that is called step by step starts from its own state but the first time.
             if name not in self._first and name not in self._last and given is not None:
                 self._first[name] = _compared(given)
+                first = given[0] if isinstance(given, tuple) else given
+                if first.grad_fn is not None:
+                    self._with_graph.add(name)
 
         return read
 
@@ -60,12 +65,16 @@ class CarriedObserver(Observer):
         before, self._before = self._before, (step.update, self._last, ends[1] if ends else None)
         if before is None or before[0] != step.update - 1 or not self._last:
             return {}
-        states = [
-            (self._first[name] == last).all() & (last != 0).any()
+        states = {
+            name: (self._first[name] == last).all() & (last != 0).any()
             for name, last in before[1].items()
             if name in self._first and self._first[name].shape == last.shape
-        ]
-        signals: Signals = {"state_carried": torch.stack(states).any().int() if states else 0}
+        }
+        with_graph = [state for name, state in states.items() if name in self._with_graph]
+        signals: Signals = {
+            "state_carried": _any(list(states.values())),
+            "state_graph_carried": _any(with_graph),
+        }
         if ends and before[2] is not None and before[2].shape == ends[0].shape:
             signals["continuity"] = _continuity(before[2], ends[0])
         return signals
@@ -75,6 +84,10 @@ class CarriedObserver(Observer):
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
+
+
+def _any(flags: list[Tensor]) -> Any:
+    return torch.stack(flags).any().int() if flags else 0
 
 
 def _compared(state: Any) -> Tensor:
