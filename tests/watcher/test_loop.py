@@ -95,6 +95,55 @@ def test_two_optimizers_raise_no_alarm() -> None:
     assert spy.fired() == set()
 
 
+def test_optimizer_that_never_steps_is_seen() -> None:
+    assert fired("zb") == {"optimizer_never_steps"}
+
+
+def test_steps_by_other_means_raise_no_alarm() -> None:
+    model = make_model()
+    spy = Spy(model, torch.optim.SGD(model.parameters(), 0.01))
+    for update in spy.steps():
+        loss = loss_of(model)
+        model.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter -= 0.01 * parameter.grad
+        spy.see(update, loss)
+    assert spy.fired() == set()
+
+
+@pytest.mark.parametrize(("part", "found"), [("", {"everything_frozen"}), ("0.", set())])
+def test_network_that_is_frozen_as_a_whole_is_seen(part: str, found: set[str]) -> None:
+    model = make_model()
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = not name.startswith(part)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        # Without a trainable parameter backward needs this, as scripts do that meet the error.
+        loss = loss_of(model) if part else loss_of(model).requires_grad_()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        spy.see(update, loss)
+    assert spy.fired() == found
+
+
+@pytest.mark.parametrize(("rate", "found"), [(0.0, {"rate_is_zero"}), (1e-8, set())])
+def test_rate_of_zero_is_seen(rate: float, found: set[str]) -> None:
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), rate)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        loss = loss_of(model)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        spy.see(update, loss)
+    assert spy.fired() == found
+
+
 @pytest.mark.parametrize(("gamma", "found"), [(0.1, {"rate_ended_early"}), (0.9, set())])
 def test_schedule_that_ends_early_is_seen(gamma: float, found: set[str]) -> None:
     model = make_model()

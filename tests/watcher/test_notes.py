@@ -27,8 +27,7 @@ class Net(nn.Module):
             outputs: Tensor = self.readout(state)
             return outputs
         states, self.state = self.recurrence(inputs, self.state)
-        outputs = self.readout(states[:, -1])
-        return outputs
+        return self.readout(states[:, -1])
 
 
 def notes(

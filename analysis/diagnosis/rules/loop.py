@@ -40,6 +40,39 @@ def gradients_zeroed_early(curves: TrainingCurves) -> Iterator[Evidence]:
         yield Evidence(told, {"gradient_erased": 1.0}, None, None)
 
 
+def optimizer_never_steps(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect gradients that are never applied: optimizer.step is not called.
+
+    Reads `never_stepped`.
+    """
+    if curves.last_signal("never_stepped") == 1:
+        told = "backward gave gradients, but the optimizer never stepped and no parameter moved"
+        yield Evidence(told, {"never_stepped": 1.0}, None, None)
+
+
+def rate_is_zero(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a learning rate of exactly zero at every step, as of a warm-up whose schedule never steps.
+
+    Reads `rate_zero_share`, which must be 1.
+    """
+    share = number(curves.last_signal("rate_zero_share"))
+    if share >= 1:
+        told = "the learning rate is 0 at every step"
+        yield Evidence(told, {"rate_zero_share": share}, None, None)
+
+
+def everything_frozen(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a network without a trainable parameter: requires_grad is off in all of them.
+
+    Reads `all_frozen`, which must be 1 at every look: networks that are trained in turns are frozen now and
+    then.
+    """
+    frozen = [number(value) for _, value in curves.signals("all_frozen")]
+    if frozen and min(frozen) >= 1:
+        told = "no parameter of the network is trainable: requires_grad is off in all of them"
+        yield Evidence(told, {"all_frozen": 1.0}, None, None)
+
+
 def parameters_not_held(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a head that the optimizer does not hold: it has a gradient and never moves.
 
