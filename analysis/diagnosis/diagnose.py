@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import CourseName, course
+from failmap.analysis.diagnosis.course import COURSES, CourseName, course
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Rule, Suspicion
 from failmap.analysis.diagnosis.rules import RULES
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
@@ -14,6 +14,10 @@ from failmap.run_folder.records import Evaluation, TrialRecord
 #: Share of trainings without a fault among those in which no rule observed anything, on the tuning half of
 #: the benchmark: of those that left chance, and of those that did not.
 _NONE_AWAY_FROM_CHANCE, _NONE_AT_CHANCE = 0.83, 0.5
+#: Steps of a watched loop below which only faults of its code are judged. Adam at its default rate of 0.001
+#: moves a weight by about 0.1 in as many, which is the range of torch's initial weights of 100 units: in
+#: fewer, a sound network is still near its start, and looks like one that learns nothing.
+LEAST_STEPS = 100
 
 
 def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool = False) -> Diagnosis | None:
@@ -40,13 +44,27 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
             curves, name, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"]
         )
         return Diagnosis(Suspicion("none", 1.0, "criterion_met"), leaks)
-    suspicions = _suspicions(curves, name, RULES)
+    is_short = is_watched and _num_steps(curves) < LEAST_STEPS and not curves.is_getting_somewhere
+    suspicions = _suspicions(curves, name, filter(_sees_the_code, RULES) if is_short else RULES)
     if suspicions:
         return Diagnosis(suspicions[0], suspicions[1:])
+    if is_short:
+        told = f"whether it learns (only {_num_steps(curves)} steps, fewer than {LEAST_STEPS})"
+        evidence = Evidence(told, {"steps": float(_num_steps(curves))})
+        return Diagnosis(Suspicion("none", 0.0, "too_few_steps", (evidence,)))
     if is_blind:
         confidence = _NONE_AWAY_FROM_CHANCE if curves.left_chance else _NONE_AT_CHANCE
         return Diagnosis(Suspicion("none", confidence, "nothing_wrong"))
     return Diagnosis(Suspicion("unknown", 0.0, "none_fired", _last_evaluation(curves)))
+
+
+def _sees_the_code(rule: Rule) -> bool:
+    """Return whether a rule observes a fault itself, whatever the curves do."""
+    return rule.is_certain and rule.courses == frozenset(COURSES)
+
+
+def _num_steps(curves: TrainingCurves) -> int:
+    return max(curves.summary.updates, *curves.updates, 0)
 
 
 def _suspicions(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import failmap
+from failmap.analysis.diagnosis.diagnose import LEAST_STEPS
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, TrialRecord
@@ -63,10 +64,11 @@ def train(
     num_steps: int = NUM_STEPS,
     pack: Callable[[Tensor], Any] = lambda inputs: inputs,
     show_loss: Callable[[Tensor], Any] = lambda loss: loss,
+    rate: float = 0.01,
     **options: Any,
 ) -> Watch:
     """Train and return the closed watch."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     watch = failmap.watch(model, optimizer, loss_fn, **options)
     for update in range(1, num_steps + 1):
         inputs = draw()
@@ -155,6 +157,34 @@ def test_a_softmax_before_cross_entropy_is_found() -> None:
     assert watch.verdict is not None
     assert watch.verdict.cause == "unreachable_output"
     assert not watch.verdict.is_healthy
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "is_judged"), [(10, False), (LEAST_STEPS - 1, False), (LEAST_STEPS, True)]
+)
+def test_a_loop_of_few_steps_is_not_judged(num_steps: int, is_judged: bool) -> None:
+    # What cannot travel far in so few steps looks like a rate that is too low.
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, num_steps=num_steps, rate=1e-6, name="mine")
+    assert watch.verdict is not None
+    assert (watch.verdict.cause == "none") == (not is_judged)
+    assert (watch.verdict.confidence > 0) == is_judged
+    assert any(str(num_steps) in told for told in watch.verdict.not_judged) == (not is_judged)
+    again = failmap.verdict("runs/mine")
+    assert again is not None
+    assert (again.cause, again.confidence) == (watch.verdict.cause, watch.verdict.confidence)
+
+
+def test_faults_of_the_code_are_judged_from_the_first_steps_on() -> None:
+    watch = train(nn.Sequential(Net(2), nn.Softmax(-1)), nn.CrossEntropyLoss(), last_sign, num_steps=5)
+    assert watch.verdict is not None
+    assert watch.verdict.cause == "unreachable_output"
+
+
+def test_few_steps_that_learn_are_enough() -> None:
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, num_steps=60, rate=0.03)
+    assert watch.verdict is not None
+    assert watch.verdict.is_healthy
+    assert watch.verdict.confidence > 0
 
 
 def test_record_and_history_parse_and_give_the_same_cause() -> None:
