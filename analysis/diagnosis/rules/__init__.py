@@ -95,6 +95,7 @@ RULES: tuple[Rule, ...] = (
     Rule(loop.layers_not_held, "frozen", 0.5, _STUCK),
     Rule(loop.rate_ended_early, "too_slow", 0.5, _STUCK),
     Rule(loop.validates_in_training_mode, "wrong_mode", 0.5, _STUCK | _FITTED),
+    Rule(loop.dropout_off_in_training, "wrong_mode", 0.5, _FITTED),
     Rule(loop.state_of_other_sequences, "state_carried", 0.5, _STUCK | _FITTED),
     Rule(axes.passes_one_unit, "too_small", 0.5, _STUCK),
     Rule(steps.loss_explodes, "exploding_gradient", 0.83, _STUCK | _FITTED),

@@ -31,8 +31,9 @@ class LoopObserver(Observer):
     end: `never_stepped`, 1 if in eight steps or more backward gave gradients at three looks, the optimizer
     stepped at none of all looks, and no parameter that was followed has moved;
     `rate_ended_share`, the share of steps with less than a thousandth of the largest learning rate,
-    `rate_zero_share`, that with a rate of exactly 0, and `trained_in_eval_share`, the share of steps in
-    evaluation mode, with `has_batch_norm`.
+    `rate_zero_share`, that with a rate of exactly 0, `trained_in_eval_share`, the share of steps in
+    evaluation mode, and `eval_to_end_share`, that of the steps since which it was never left, with
+    `has_batch_norm` and `largest_dropout`.
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -45,7 +46,7 @@ class LoopObserver(Observer):
         self._rates: dict[float, int] = {}
         # The last rate, and the same with two digits: rounding would cost more than the rest of a step.
         self._rate, self._rounded_rate = math.nan, math.nan
-        self._num_steps = self._num_in_eval = 0
+        self._num_steps = self._num_in_eval = self._num_eval_to_end = 0
         self._starts: dict[str, Tensor] = {}
         self._followed_starts: dict[Tensor, Tensor] = {}
         self._num_looks_with_gradient = 0
@@ -131,6 +132,7 @@ class LoopObserver(Observer):
         """Count learning rates and modes."""
         self._num_steps += 1
         self._num_in_eval += not step.is_training
+        self._num_eval_to_end = 0 if step.is_training else self._num_eval_to_end + 1
         rates = [group["lr"] for group in self.watched.optimizer.param_groups]
         if not any(isinstance(rate, Tensor) for rate in rates):
             largest = max(rates)
@@ -155,7 +157,9 @@ class LoopObserver(Observer):
             return {}
         signals: Signals = {
             "trained_in_eval_share": self._num_in_eval / self._num_steps,
+            "eval_to_end_share": self._num_eval_to_end / self._num_steps,
             "has_batch_norm": int(self._has_batch_norm),
+            "largest_dropout": self._largest_dropout,
             "never_stepped": int(self._never_stepped()),
         }
         if self._rates:

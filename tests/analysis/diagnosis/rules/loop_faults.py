@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.analysis.diagnosis.conftest import CHANCE
+
 #: Names of rules, and the signal of a training at chance that shows their fault.
 LOOP_FAULTS: dict[str, dict[str, Any]] = {
     "outputs_broadcast": {"signals": {"broadcast_shapes": [[8, 1], [8], [8, 8]]}},
@@ -23,6 +25,11 @@ LOOP_FAULTS: dict[str, dict[str, Any]] = {
     "trains_in_eval_mode": {"signals": {"trained_in_eval_share": 1.0, "has_batch_norm": 1}},
     "rate_ended_early": {"signals": {"rate_ended_share": 0.8}},
     "validates_in_training_mode": {"signals": {"validated_in_training": 1, "has_batch_norm": 1}},
+    "dropout_off_in_training": {
+        "train": lambda share: CHANCE * 0.05**share,
+        "validation": lambda share: CHANCE,
+        "signals": {"eval_to_end_share": 0.8, "largest_dropout": 0.5, "epoch": lambda share: 100 * share},
+    },
     "state_of_other_sequences": {"signals": {"state_carried": 1, "continuity": 1.0}},
 }
 #: Those without a threshold.
