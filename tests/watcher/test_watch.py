@@ -1,6 +1,7 @@
 """`failmap.watch` on small real loops: verdicts, run folders, and mistakes in its use."""
 
 import math
+import re
 import subprocess
 import sys
 import warnings
@@ -217,6 +218,34 @@ def test_commands_show_a_watched_run(capsys: pytest.CaptureFixture[str]) -> None
     assert summary.target_metric == pytest.approx(summary.chance_metric + 0.9 * (1 - summary.chance_metric))
     assert COMMANDS["signals"].run(["run=mine", "signal=gradient_norm"]) == 0
     assert "gradient_norm" in capsys.readouterr().out
+
+
+def test_status_tells_a_killed_watch_from_one_that_goes_on() -> None:
+    code = (
+        "import os, torch, failmap; from failmap.watcher import watch\n"
+        "watch._WRITE_SECONDS = 0.0\n"
+        "m = torch.nn.Linear(2, 1); w = failmap.watch(m, torch.optim.SGD(m.parameters(), 0.1), name='mine')\n"
+        "[w.step(m(torch.ones(1, 2)).sum()) for _ in range(3)]\n"
+        "print(flush=True); input(); os._exit(1)"
+    )
+    root = str(Path(failmap.__file__).parents[1])
+    loop = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": root},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert loop.stdout is not None
+    loop.stdout.readline()
+    folder = RunFolder(Path("runs/mine"))
+    assert read_run_status(folder, 0.0).state == "running"
+    loop.communicate(b"\n")
+    assert read_run_status(folder, 0.0).state == "died"
+    assert failmap.verdict("runs/mine") is not None
+    # Whether a process of another host is alive cannot be known.
+    elsewhere = re.sub(r'"place": "[^"]*"', '"place": "elsewhere"', folder.provenance.read_text())
+    folder.provenance.write_text(elsewhere)
+    assert read_run_status(folder, 0.0).state == "running"
 
 
 @pytest.mark.parametrize(
