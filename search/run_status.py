@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -18,6 +18,7 @@ from failmap.search.allocation.map_allocation import cells_in_order
 from failmap.search.allocation.remaining import remaining
 from failmap.search.config import RunConfig
 from failmap.search.lease import driver_of
+from failmap.search.lease_terms import Owner
 from failmap.search.loading import from_yaml
 from failmap.search.space import Cell
 
@@ -33,8 +34,9 @@ class RunStatus:
 
     Attributes:
         run: Name.
-        state: 'running' or 'died' if a driver holds the lease; otherwise 'decided' (every cell that the
-            budget reaches), 'spent' (the budget, or nothing is left to try), 'stopped', or 'new'.
+        state: 'running' or 'died' if a driver holds the lease, or a watched loop has not ended; otherwise
+            'decided' (every cell that the budget reaches), 'spent' (the budget, or nothing is left to try),
+            'stopped', or 'new'.
         host: Host of the driver; '' without one.
         num_ended: Trials that have ended, interventions included.
         num_unfinished: Trials that have begun and not ended.
@@ -102,6 +104,7 @@ class _Session:
         ended_by: Why it ended; None if unknown.
         user: Who started it; '' if unknown.
         first_started: Start of the run's first session, ISO 8601 with zone.
+        process: That of a watched loop which has not ended; None of any other.
     """
 
     started: float
@@ -109,6 +112,7 @@ class _Session:
     ended_by: str | None
     user: str
     first_started: str | None
+    process: Owner | None
 
 
 def read_run_status(folder: RunFolder, now: float) -> RunStatus:
@@ -150,9 +154,11 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         state = "running" if is_running else "died"
     elif session is None:
         state = "new"
+    elif config.watched and session.ended is not None:
+        state = "spent"
     elif config.watched:
-        # A watch holds no lease: one that was killed cannot be told from one that goes on.
-        state = "running" if session.ended is None else "spent"
+        # A watch holds no lease; its provenance names its process.
+        state = "died" if session.process is not None and session.process.is_known_dead else "running"
     elif rest.num_decided == len(reached):
         state = "decided"
     elif session.ended is None:
@@ -167,7 +173,7 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     return RunStatus(
         folder.name,
         state,
-        host="" if owner is None else owner.host,
+        host=_host(owner, session),
         num_ended=len(ends),
         num_unfinished=len(trials) - len(ends),
         num_decided=rest.num_decided,
@@ -212,7 +218,17 @@ def _read_session(store: Store, folder: RunFolder) -> _Session | None:
     )
     if started is None:
         return None
-    return _Session(started, ended, sessions[-1].ended_by, sessions[-1].user, sessions[0].started)
+    last = sessions[-1]
+    process = None
+    if last.process is not None and ended is None:
+        process = Owner(**asdict(last.process))
+    return _Session(started, ended, last.ended_by, last.user, sessions[0].started, process)
+
+
+def _host(owner: Owner | None, session: _Session | None) -> str:
+    """Return the host of a driver, or of the process of a watched loop; '' without one."""
+    process = owner or (session.process if session is not None else None)
+    return "" if process is None else process.host
 
 
 def _trials_per_hour(ends: Iterable[float], session: _Session | None, now: float | None) -> float | None:

@@ -95,7 +95,8 @@ WHERE_TO_LOOK: dict[str, str] = {
     "window_too_short": "make the window longer than the lag that the targets depend on",
     "imbalanced": "weight the classes in the loss, draw them equally often, and measure balanced accuracy "
     "or F1",
-    "training_loop": "each update needs zero_grad, backward and step in this order, once each",
+    "training_loop": "each update needs zero_grad, backward and step in this order, once each, at a learning "
+    "rate above zero",
     "state_carried": "start each batch from a zero state, or carry it only between parts of the same "
     "sequences, detached",
     "wrong_mode": "call model.train() before training and model.eval() before validation",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import CourseName, course
+from failmap.analysis.diagnosis.course import COURSES, CourseName, course
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Rule, Suspicion
 from failmap.analysis.diagnosis.rules import RULES
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
@@ -17,6 +17,10 @@ _NONE_AWAY_FROM_CHANCE, _NONE_AT_CHANCE = 0.83, 0.5
 #: Courses of a training that has learned nothing, which is no health even if nobody told what counts as
 #: learned.
 _NOWHERE: frozenset[CourseName] = frozenset({"at_chance", "worse_than_chance", "fell_back", "fitted"})
+#: Steps of a watched loop below which only faults of its code are judged. Adam at its default rate of 0.001
+#: moves a weight by about 0.1 in as many, which is the range of torch's initial weights of 100 units: in
+#: fewer, a sound network is still near its start, and looks like one that learns nothing.
+LEAST_STEPS = 100
 
 
 def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool = False) -> Diagnosis | None:
@@ -44,15 +48,29 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
             curves, name, [rule for rule in RULES if rule.is_certain and rule.cause == "leak"]
         )
         return Diagnosis(Suspicion("none", 1.0, "criterion_met"), leaks)
-    suspicions = _suspicions(curves, name, RULES)
+    is_short = is_watched and _num_steps(curves) < LEAST_STEPS and not curves.is_getting_somewhere
+    suspicions = _suspicions(curves, name, filter(_sees_the_code, RULES) if is_short else RULES)
     if suspicions:
         return Diagnosis(suspicions[0], suspicions[1:])
+    if is_short:
+        told = f"whether it learns (only {_num_steps(curves)} steps, fewer than {LEAST_STEPS})"
+        evidence = Evidence(told, {"steps": float(_num_steps(curves))})
+        return Diagnosis(Suspicion("none", 0.0, "too_few_steps", (evidence,)))
     if is_watched and outcome is not None and name in _NOWHERE and not curves.ends_away_from_chance:
         return Diagnosis(Suspicion("unknown", 0.0, "none_fired", _last_evaluation(curves)))
     if is_blind:
         confidence = _NONE_AWAY_FROM_CHANCE if curves.left_chance else _NONE_AT_CHANCE
         return Diagnosis(Suspicion("none", confidence, "nothing_wrong"))
     return Diagnosis(Suspicion("unknown", 0.0, "none_fired", _last_evaluation(curves)))
+
+
+def _sees_the_code(rule: Rule) -> bool:
+    """Return whether a rule observes a fault itself, whatever the curves do."""
+    return rule.is_certain and rule.courses == frozenset(COURSES)
+
+
+def _num_steps(curves: TrainingCurves) -> int:
+    return max(curves.summary.updates, *curves.updates, 0)
 
 
 def _suspicions(

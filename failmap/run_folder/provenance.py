@@ -21,6 +21,16 @@ class CodeNote:
 
 
 @dataclass(frozen=True)
+class ProcessNote:
+    """A process, as `search.lease_terms.Owner` identifies it: its id within one boot, and its start."""
+
+    host: str
+    place: str
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True)
 class SessionNote:
     """One session of a run, as far as others read it; `search.provenance` writes more.
 
@@ -33,6 +43,7 @@ class SessionNote:
         started, ended: ISO 8601 with zone; `ended` is None for a session that was killed, or still runs.
         ended_by: 'finished', 'time', 'interrupt', 'request' or 'fault'; None where `ended` is, and for
             sessions of earlier versions.
+        process: Which process it is; only of watched loops, since a driver holds a lease.
     """
 
     user: str = ""
@@ -43,6 +54,7 @@ class SessionNote:
     started: str | None = None
     ended: str | None = None
     ended_by: str | None = None
+    process: ProcessNote | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder, name_problem
 from failmap.run_folder.records import Evaluation, Summary, TrialRecord
 from failmap.run_folder.storage import parse_location, store_of, write_atomically
+from failmap.search.lease_terms import Owner
 
 #: The axes of a watched training's map, which has one cell.
 _LENGTH, _DEPTH = "task.sequence_length", "model.depth"
@@ -61,6 +63,7 @@ class WatchedFolder:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self._started = _now()
+        self._process = Owner.this_process()
 
     def write(
         self, config: Mapping[str, Any], summary: Summary, history: Sequence[Evaluation], *, is_over: bool
@@ -120,6 +123,7 @@ class WatchedFolder:
             "started": self._started,
             "ended": _now() if is_over else None,
             "ended_by": "finished" if is_over else None,
+            "process": asdict(self._process),
             "versions": {"python": sys.version.split()[0], "torch": torch.__version__},
         }
         return {"sessions": [session], "codes": {}}

@@ -14,6 +14,7 @@ from failmap.watcher.curves import Curves
 from failmap.watcher.describe import describe
 from failmap.watcher.folder import WatchedFolder
 from failmap.watcher.levels import ChanceLevels, Targets
+from failmap.watcher.notes import notes_of
 from failmap.watcher.observer import Step, Watched
 from failmap.watcher.verdict import Verdict, verdict_of
 
@@ -112,7 +113,7 @@ class Recording:
             score=history[-1].score if history else 0.0,
             chance=levels.source,
             not_judged=self._not_judged(is_validated),
-            notes=tuple(self._signal("notes") or ()),
+            notes=notes_of(self._watched.model, self._signal),
             folder=None if folder is None else folder.folder.path,
         )
 

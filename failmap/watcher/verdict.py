@@ -21,7 +21,7 @@ class Verdict:
 
     Attributes:
         cause: A cause of docs/diagnosis.md; 'none' if nothing looks wrong.
-        confidence: Share of such verdicts that are right, 0 to 1.
+        confidence: Share of such verdicts that are right, 0 to 1; 0 if there were too few steps to judge.
         evidence: What was observed, the most important first.
         runners_up: Other suspicions, the most likely first.
         fixes: What to try or where to look, the most promising first.
@@ -53,6 +53,8 @@ class Verdict:
     def __str__(self) -> str:
         words = CAUSE_WORDS[self.cause]
         lines = [f"failmap: {self.cause} (confidence {self.confidence:.0%}): {words}"]
+        if not self.confidence:
+            lines = ["failmap: not judged: too few steps, in which no fault of the code was seen"]
         lines += [f"  {one.told}" for one in self.evidence]
         lines += [f"  or {one.cause} ({one.confidence:.0%})" for one in self.runners_up[:2]]
         if self.fixes:
@@ -75,11 +77,15 @@ def verdict_of(
 ) -> Verdict:
     """Return a verdict with the fixes against its cause."""
     cause = diagnosis.cause
+    evidence = diagnosis.verdict.evidence
+    if not diagnosis.confidence:
+        # Nothing was found, and the evidence says what could not be judged.
+        not_judged, evidence = (*(one.told for one in evidence), *not_judged), ()
     look = (WHERE_TO_LOOK[cause],) if cause in WHERE_TO_LOOK else ()
     return Verdict(
         cause=cause,
         confidence=diagnosis.confidence,
-        evidence=diagnosis.verdict.evidence,
+        evidence=evidence,
         runners_up=diagnosis.runners_up,
         fixes=(*look, *(FIX_WORDS[name] for name in REMEDIES[cause])),
         score=score,

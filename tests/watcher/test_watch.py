@@ -1,6 +1,7 @@
 """`failmap.watch` on small real loops: verdicts, run folders, and mistakes in its use."""
 
 import math
+import re
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import failmap
+from failmap.analysis.diagnosis.diagnose import LEAST_STEPS
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, TrialRecord
@@ -64,10 +66,11 @@ def train(
     num_steps: int = NUM_STEPS,
     pack: Callable[[Tensor], Any] = lambda inputs: inputs,
     show_loss: Callable[[Tensor], Any] = lambda loss: loss,
+    rate: float = 0.01,
     **options: Any,
 ) -> Watch:
     """Train and return the closed watch."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     watch = failmap.watch(model, optimizer, loss_fn, **options)
     for update in range(1, num_steps + 1):
         inputs = draw()
@@ -158,6 +161,34 @@ def test_a_softmax_before_cross_entropy_is_found() -> None:
     assert not watch.verdict.is_healthy
 
 
+@pytest.mark.parametrize(
+    ("num_steps", "is_judged"), [(10, False), (LEAST_STEPS - 1, False), (LEAST_STEPS, True)]
+)
+def test_a_loop_of_few_steps_is_not_judged(num_steps: int, is_judged: bool) -> None:
+    # What cannot travel far in so few steps looks like a rate that is too low.
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, num_steps=num_steps, rate=1e-6, name="mine")
+    assert watch.verdict is not None
+    assert (watch.verdict.cause == "none") == (not is_judged)
+    assert (watch.verdict.confidence > 0) == is_judged
+    assert any(str(num_steps) in told for told in watch.verdict.not_judged) == (not is_judged)
+    again = failmap.verdict("runs/mine")
+    assert again is not None
+    assert (again.cause, again.confidence) == (watch.verdict.cause, watch.verdict.confidence)
+
+
+def test_faults_of_the_code_are_judged_from_the_first_steps_on() -> None:
+    watch = train(nn.Sequential(Net(2), nn.Softmax(-1)), nn.CrossEntropyLoss(), last_sign, num_steps=5)
+    assert watch.verdict is not None
+    assert watch.verdict.cause == "unreachable_output"
+
+
+def test_few_steps_that_learn_are_enough() -> None:
+    watch = train(Net(2), nn.CrossEntropyLoss(), last_sign, num_steps=60, rate=0.03)
+    assert watch.verdict is not None
+    assert watch.verdict.is_healthy
+    assert watch.verdict.confidence > 0
+
+
 def test_record_and_history_parse_and_give_the_same_cause() -> None:
     model = nn.Sequential(Net(2), nn.Softmax(-1))
     watch = train(model, nn.CrossEntropyLoss(), last_sign, name="mine", validates_every=10)
@@ -188,6 +219,34 @@ def test_commands_show_a_watched_run(capsys: pytest.CaptureFixture[str]) -> None
     assert summary.target_metric == pytest.approx(summary.chance_metric + 0.9 * (1 - summary.chance_metric))
     assert COMMANDS["signals"].run(["run=mine", "signal=gradient_norm"]) == 0
     assert "gradient_norm" in capsys.readouterr().out
+
+
+def test_status_tells_a_killed_watch_from_one_that_goes_on() -> None:
+    code = (
+        "import os, torch, failmap; from failmap.watcher import watch\n"
+        "watch._WRITE_SECONDS = 0.0\n"
+        "m = torch.nn.Linear(2, 1); w = failmap.watch(m, torch.optim.SGD(m.parameters(), 0.1), name='mine')\n"
+        "[w.step(m(torch.ones(1, 2)).sum()) for _ in range(3)]\n"
+        "print(flush=True); input(); os._exit(1)"
+    )
+    root = str(Path(failmap.__file__).parents[1])
+    loop = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": root},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert loop.stdout is not None
+    loop.stdout.readline()
+    folder = RunFolder(Path("runs/mine"))
+    assert read_run_status(folder, 0.0).state == "running"
+    loop.communicate(b"\n")
+    assert read_run_status(folder, 0.0).state == "died"
+    assert failmap.verdict("runs/mine") is not None
+    # Whether a process of another host is alive cannot be known.
+    elsewhere = re.sub(r'"place": "[^"]*"', '"place": "elsewhere"', folder.provenance.read_text())
+    folder.provenance.write_text(elsewhere)
+    assert read_run_status(folder, 0.0).state == "running"
 
 
 @pytest.mark.parametrize(

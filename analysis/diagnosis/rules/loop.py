@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from failmap.analysis.diagnosis.diagnosis import Evidence, above
+from failmap.analysis.diagnosis.diagnosis import Evidence, Limit, above
 from failmap.analysis.diagnosis.series import middle, number
 from failmap.analysis.diagnosis.training_curves import SOLVED_SCORE, TrainingCurves
 
@@ -10,8 +10,8 @@ from failmap.analysis.diagnosis.training_curves import SOLVED_SCORE, TrainingCur
 LEAST_LOOKS = 3
 #: Share of the training that a schedule spends at nearly zero.
 ENDED_SHARE = 0.5
-#: Share of the steps in evaluation mode.
-EVAL_SHARE = 0.9
+#: Share of the steps in evaluation mode, and of those at the end since when it was never left.
+EVAL_SHARE, UNDONE_SHARE = 0.9, 0.5
 #: Distance between successive inputs, in units of that between sequences, of unrelated batches.
 UNRELATED = 0.8
 #: Dropout that clearly disturbs a validation.
@@ -38,6 +38,39 @@ def gradients_zeroed_early(curves: TrainingCurves) -> Iterator[Evidence]:
     if len(erased) >= LEAST_LOOKS and min(erased) >= 1:
         told = f"at each of {len(erased)} steps the optimizer found no gradient, although backward gave one"
         yield Evidence(told, {"gradient_erased": 1.0}, None, None)
+
+
+def optimizer_never_steps(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect gradients that are never applied: optimizer.step is not called.
+
+    Reads `never_stepped`.
+    """
+    if curves.last_signal("never_stepped") == 1:
+        told = "backward gave gradients, but the optimizer never stepped and no parameter moved"
+        yield Evidence(told, {"never_stepped": 1.0}, None, None)
+
+
+def rate_is_zero(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a learning rate of exactly zero at every step, as of a warm-up whose schedule never steps.
+
+    Reads `rate_zero_share`, which must be 1.
+    """
+    share = number(curves.last_signal("rate_zero_share"))
+    if share >= 1:
+        told = "the learning rate is 0 at every step"
+        yield Evidence(told, {"rate_zero_share": share}, None, None)
+
+
+def everything_frozen(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a network without a trainable parameter: requires_grad is off in all of them.
+
+    Reads `all_frozen`, which must be 1 at every look: networks that are trained in turns are frozen now and
+    then.
+    """
+    frozen = [number(value) for _, value in curves.signals("all_frozen")]
+    if frozen and min(frozen) >= 1:
+        told = "no parameter of the network is trainable: requires_grad is off in all of them"
+        yield Evidence(told, {"all_frozen": 1.0}, None, None)
 
 
 def parameters_not_held(curves: TrainingCurves) -> Iterator[Evidence]:
@@ -77,13 +110,38 @@ def rate_ended_early(curves: TrainingCurves) -> Iterator[Evidence]:
 def trains_in_eval_mode(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect training in evaluation mode with batch norm, whose statistics are then never learned.
 
-    Reads `trained_in_eval_share` and `has_batch_norm`. Without batch norm the mode only turns dropout off.
+    Reads `trained_in_eval_share`, `eval_to_end_share` and `has_batch_norm`: most steps, or the whole last
+    half, as after a validation whose eval() is never undone. Without batch norm the mode only turns dropout
+    off.
     """
+    limit = _evaluates(curves)
+    if limit and curves.last_signal("has_batch_norm") == 1:
+        told = f"{limit.value:.0%} of the training steps ran in evaluation mode, and the model has batch norm"
+        yield Evidence(told, {limit.name: limit.value}, None, None, (limit,))
+
+
+def dropout_off_in_training(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect training in evaluation mode of a network with much dropout, which is then off.
+
+    Reads the same and `largest_dropout`, of a training that is far ahead of its validation.
+    """
+    limit, dropout = _evaluates(curves), number(curves.last_signal("largest_dropout"))
+    if limit and dropout >= LARGE_DROPOUT:
+        told = (
+            f"{limit.value:.0%} of the training steps ran in evaluation mode, where the dropout of "
+            f"{dropout:.0%} is off"
+        )
+        limits = (limit, above("largest_dropout", dropout, LARGE_DROPOUT))
+        yield Evidence(told, {one.name: one.value for one in limits}, None, None, limits)
+
+
+def _evaluates(curves: TrainingCurves) -> Limit | None:
+    """Return the limit by which training steps ran in evaluation mode, or None if too few did."""
     share = number(curves.last_signal("trained_in_eval_share"))
-    if share > EVAL_SHARE and curves.last_signal("has_batch_norm") == 1:
-        told = f"{share:.0%} of the training steps ran in evaluation mode, and the model has batch norm"
-        limit = above("trained_in_eval_share", share, EVAL_SHARE)
-        yield Evidence(told, {"trained_in_eval_share": share}, None, None, (limit,))
+    to_end = number(curves.last_signal("eval_to_end_share"))
+    if share > EVAL_SHARE:
+        return above("trained_in_eval_share", share, EVAL_SHARE)
+    return above("eval_to_end_share", to_end, UNDONE_SHARE) if to_end > UNDONE_SHARE else None
 
 
 def validates_in_training_mode(curves: TrainingCurves) -> Iterator[Evidence]:

@@ -6,6 +6,7 @@ from failmap.watcher.observers.batches import BatchObserver
 from failmap.watcher.observers.carried import CarriedObserver
 from failmap.watcher.observers.examples import ExampleObserver
 from failmap.watcher.observers.head import HeadObserver
+from failmap.watcher.observers.kept import KeptGraphObserver
 from failmap.watcher.observers.layers import LayerObserver
 from failmap.watcher.observers.loop import LoopObserver
 from failmap.watcher.observers.padding import PaddingObserver
@@ -22,6 +23,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     ShapeObserver,
     LoopObserver,
     CarriedObserver,
+    KeptGraphObserver,
     BatchObserver,
     ExampleObserver,
     PaddingObserver,

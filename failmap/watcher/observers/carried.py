@@ -17,8 +17,9 @@ _NUM_COMPARED = 64
 class CarriedObserver(Observer):
     """Compares looks at consecutive steps: whether a recurrent layer starts from the state of the last step.
 
-    The signal `state_carried` at the end has `steps`, the number of such pairs; `share`, of those in which
-    the first state of a step equals the last one that the layer returned in the step before; and
+    `state_graph_carried` at a look is 1 if a layer's first state of a step equals the last one that it returned
+    in the step before, and still has its graph. The signal `state_carried` at the end has `steps`, the number
+    of pairs of steps that were compared; `share`, of those with an equal state, with its graph or without; and
     `continuity`, how far the first inputs of a batch are from the last inputs of the batch before, in units
     of the distance to those of another sequence, the median: about 1 for unrelated batches, near 0 for
     batches that continue. It is missing for inputs that are no real numbers or of another shape.
@@ -29,6 +30,7 @@ class CarriedObserver(Observer):
         self._hooks: list[RemovableHandle] = []
         self._first: dict[str, Tensor] = {}
         self._last: dict[str, Tensor] = {}
+        self._with_graph: set[str] = set()
         self._before: tuple[int, dict[str, Tensor], Tensor | None] | None = None
         self._carried: list[Tensor] = []
         self._continuities: list[Tensor] = []
@@ -36,7 +38,7 @@ class CarriedObserver(Observer):
     def before_look(self) -> None:
         """Hook the recurrent layers."""
         self.remove()
-        self._first, self._last = {}, {}
+        self._first, self._last, self._with_graph = {}, {}, set()
         for name, layer in self.watched.model.named_modules():
             if isinstance(layer, nn.RNNBase):
                 self._hooks.append(layer.register_forward_pre_hook(self._reader(name), with_kwargs=True))
@@ -48,6 +50,9 @@ class CarriedObserver(Observer):
             # A layer that is called step by step starts from its own state but the first time.
             if name not in self._first and name not in self._last and given is not None:
                 self._first[name] = _compared(given)
+                first = given[0] if isinstance(given, tuple) else given
+                if first.grad_fn is not None:
+                    self._with_graph.add(name)
 
         return read
 
@@ -64,15 +69,15 @@ class CarriedObserver(Observer):
         before, self._before = self._before, (step.update, self._last, ends[1] if ends else None)
         if before is None or before[0] != step.update - 1 or not self._last:
             return {}
-        equal = [
-            (self._first[name] == last).all() & (last != 0).any()
+        equal = {
+            name: (self._first[name] == last).all() & (last != 0).any()
             for name, last in before[1].items()
             if name in self._first and self._first[name].shape == last.shape
-        ]
-        self._carried.append(torch.stack(equal).any() if equal else torch.tensor(False))
+        }
+        self._carried.append(_any(list(equal.values())))
         if ends and before[2] is not None and before[2].shape == ends[0].shape:
             self._continuities.append(_continuity(before[2], ends[0]))
-        return {}
+        return {"state_graph_carried": _any([one for name, one in equal.items() if name in self._with_graph])}
 
     def at_end(self) -> Signals:
         """Sum up what was compared."""
@@ -91,6 +96,10 @@ class CarriedObserver(Observer):
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
+
+
+def _any(flags: list[Tensor]) -> Tensor:
+    return torch.stack(flags).any().int() if flags else torch.tensor(0)
 
 
 def _compared(state: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Heads that do not fit their loss, read from the graph of the loss."""
+"""Heads that do not fit their loss, read from the graph of the loss, or from the outputs without one."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ from failmap.watcher.observers.graph import (
     shape_of,
     through,
 )
+from failmap.watcher.observers.head_numbers import adds_up, misfit_of_numbers
 
 #: Ranges of heads that have one.
 RANGES = {
@@ -43,9 +44,11 @@ class HeadObserver(Observer):
 
     def after_look(self, step: Step) -> Signals:
         """Read the graph, and the targets if the head has a range."""
-        found = loss_node(loss_with_graph(step, self.watched.loss_fn))
+        loss = loss_with_graph(step, self.watched.loss_fn)
+        found = loss_node(loss)
         if found is None:
-            return {}
+            misfit = None if loss.grad_fn is not None else misfit_of_numbers(step, self.watched.loss_fn)
+            return {} if misfit is None else {"head_misfit": misfit}
         kind, node = found
         operand = previous(node)
         signals: Signals = {}
@@ -78,17 +81,22 @@ def _misfit(kind: str, operand: Any, step: Step) -> str | None:
                 return "softmax_over_wrong_axis"
             before = through(previous(head), VIEWS)
             inner = name_of(before) if before is not None else ""
+            if inner == "LogSoftmax" and _is_over_batch(before):
+                return "softmax_over_wrong_axis"
             return {
                 "Softmax": "softmax_before_cross_entropy",
                 "Sigmoid": "sigmoid_before_cross_entropy",
             }.get(inner)
+        logged = through(previous(head), VIEWS) if name == "Log" else None
+        if logged is not None and name_of(logged) == "Softmax" and _is_over_batch(logged):
+            return "softmax_over_wrong_axis"
         return "nll_without_log" if name in _NO_LOGS and not _are_logs(step) else None
     if kind == "bce_with_logits":
         return "activation_before_logits" if name in ("Sigmoid", "Softmax") else None
-    return _softmax_misfit(head) if name == "Softmax" else None
+    return _softmax_misfit(head, step) if name == "Softmax" else None
 
 
-def _softmax_misfit(softmax: Any) -> str | None:
+def _softmax_misfit(softmax: Any, step: Step) -> str | None:
     """Return what is wrong with a softmax that is the head of a loss per entry."""
     shape = shape_of(softmax)
     if not shape:
@@ -96,8 +104,20 @@ def _softmax_misfit(softmax: Any) -> str | None:
     dim = dim_of(softmax, len(shape))
     if shape[dim] == 1:
         return "softmax_over_one"
-    is_over_batch = dim == 0 and len(shape) > 1
-    return "softmax_over_wrong_axis" if is_over_batch else None
+    if _is_over_batch(softmax):
+        return "softmax_over_wrong_axis"
+    targets = step.targets
+    if targets is None or tuple(targets.shape) != shape or not targets.is_floating_point():
+        return None
+    # Probabilities of another axis than that along which the targets are shares.
+    shares = [axis for axis in range(targets.ndim) if adds_up(targets.detach(), axis)]
+    return "softmax_over_wrong_axis" if shares and dim not in shares else None
+
+
+def _is_over_batch(softmax: Any) -> bool:
+    """Return whether a (log-)softmax of several axes is over the first one."""
+    shape = shape_of(softmax)
+    return shape is not None and len(shape) > 1 and dim_of(softmax, len(shape)) == 0
 
 
 def _is_over_other_axis(log_softmax: Any, num_classes: int) -> bool:

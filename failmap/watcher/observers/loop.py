@@ -17,6 +17,8 @@ ENDED_RATE = 1e-3
 _MAX_FOLLOWED = 4
 #: Steps after which a parameter that never moved was not trained.
 _LEAST_STEPS = 8
+#: Looks with a gradient after which the optimizer has never stepped.
+_LEAST_LOOKS = 3
 
 
 class LoopObserver(Observer):
@@ -26,9 +28,13 @@ class LoopObserver(Observer):
     not zero, `gradient_erased` is 1 if a backward pass gave a gradient and the optimizer found none of it.
     Both are 0 unless the look has exactly one optimizer step. `parameters_not_held` lists trainable
     parameters with a gradient that the optimizer does not hold and that never moved, and `last_not_held` is 1
-    if the last parameter of the model is among them. At the end:
+    if the last parameter of the model is among them. `all_frozen` is 1 if no parameter is trainable. At the
+    end: `never_stepped`, 1 if in eight steps or more backward gave gradients at three looks, the optimizer
+    stepped at none of all looks, and no parameter that was followed has moved;
     `rate_ended_share`, the share of steps with less than a thousandth of the largest learning rate,
-    and `trained_in_eval_share`, the share of steps in evaluation mode, with `has_batch_norm`.
+    `rate_zero_share`, that with a rate of exactly 0, `trained_in_eval_share`, the share of steps in
+    evaluation mode, and `eval_to_end_share`, that of the steps since which it was never left, with
+    `has_batch_norm` and `largest_dropout`.
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -42,8 +48,11 @@ class LoopObserver(Observer):
         # The last rates, and the largest with two digits: rounding would cost more than the rest of a step.
         self._last_rates: list[float] = []
         self._rounded_rate = math.nan
-        self._num_steps = self._num_in_eval = 0
+        self._num_steps = self._num_in_eval = self._num_eval_to_end = 0
         self._starts: dict[str, Tensor] = {}
+        self._followed_starts: dict[Tensor, Tensor] = {}
+        self._num_looks_with_gradient = 0
+        self._has_stepped = False
         self._has_batch_norm = any(_is_batch_norm(one) for one in watched.model.modules())
         self._largest_dropout = max((_dropout(one) for one in watched.model.modules()), default=0.0)
 
@@ -57,6 +66,7 @@ class LoopObserver(Observer):
         followed = sorted(followed, key=lambda one: one.numel())[:_MAX_FOLLOWED]
         for parameter in followed:
             self._hooks.append(parameter.register_hook(self._at_backward(parameter)))
+            self._followed_starts.setdefault(parameter, _square(parameter))
 
         def before_step(_: Any) -> None:
             self._num_optimizer_steps += 1
@@ -85,12 +95,22 @@ class LoopObserver(Observer):
         else:
             # Accumulation over several calls, skipped steps and other patterns are not judged.
             signals["gradient_stale"] = signals["gradient_erased"] = 0
+        signals["all_frozen"] = int(not any(one.requires_grad for one in self.watched.model.parameters()))
+        self._has_stepped |= self._num_optimizer_steps > 0
+        self._num_looks_with_gradient += any(bool(size > 0) for size in self._incoming)
         missing = self._not_held()
         if missing and self._num_steps >= _LEAST_STEPS:
             signals["parameters_not_held"] = missing
             last = [name for name, one in self.watched.model.named_parameters() if one.requires_grad][-1]
             signals["last_not_held"] = int(last in missing)
         return signals
+
+    def _never_stepped(self) -> bool:
+        """Return whether there were gradients and no step; a step by other means moves a parameter."""
+        is_judged = self._num_looks_with_gradient >= _LEAST_LOOKS and self._num_steps >= _LEAST_STEPS
+        if self._has_stepped or not is_judged:
+            return False
+        return all(torch.equal(start, _square(one)) for one, start in self._followed_starts.items())
 
     def _not_held(self) -> list[str]:
         """Return the names of parameters with a gradient that are not held and did not move."""
@@ -99,8 +119,8 @@ class LoopObserver(Observer):
         for name, parameter in self.watched.model.named_parameters():
             if id(parameter) in held or not parameter.requires_grad or parameter.grad is None:
                 continue
-            # One exact number per tensor shows any update, also by another optimizer, and takes no memory.
-            size = parameter.detach().double().square().sum().cpu()
+            # One number per tensor shows any update, also by another optimizer, and takes no memory.
+            size = _square(parameter)
             start = self._starts.setdefault(name, size)
             if torch.equal(start, size) and _size(parameter.grad, parameter) > 0:
                 missing.append(name)
@@ -114,6 +134,7 @@ class LoopObserver(Observer):
         """Count learning rates and modes."""
         self._num_steps += 1
         self._num_in_eval += not step.is_training
+        self._num_eval_to_end = 0 if step.is_training else self._num_eval_to_end + 1
         rates = [group["lr"] for group in self.watched.optimizer.param_groups]
         # Most loops keep their rates for long. Tensors are never read: they may be on a device.
         if rates != self._last_rates:
@@ -140,12 +161,16 @@ class LoopObserver(Observer):
             return {}
         signals: Signals = {
             "trained_in_eval_share": self._num_in_eval / self._num_steps,
+            "eval_to_end_share": self._num_eval_to_end / self._num_steps,
             "has_batch_norm": int(self._has_batch_norm),
+            "largest_dropout": self._largest_dropout,
+            "never_stepped": int(self._never_stepped()),
         }
         if self._rates:
             largest = max(self._rates)
             ended = sum(count for rate, count in self._rates.items() if rate < ENDED_RATE * largest)
             signals["rate_ended_share"] = ended / self._num_steps
+            signals["rate_zero_share"] = self._rates.get(0.0, 0) / self._num_steps
         return signals
 
     def remove(self) -> None:
@@ -160,6 +185,11 @@ def _size(gradient: Tensor | None, like: Tensor) -> Tensor:
     if gradient is None or gradient.is_sparse:
         return torch.zeros((), device=like.device)
     return gradient.detach().abs().max().float()
+
+
+def _square(parameter: Tensor) -> Tensor:
+    """Return the sum of a parameter's squares, on the host; in double precision any update changes it."""
+    return parameter.detach().double().square().sum().cpu()
 
 
 def _is_batch_norm(layer: nn.Module) -> bool:

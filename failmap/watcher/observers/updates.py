@@ -53,7 +53,7 @@ class UpdateObserver(Observer):
         self._accumulated: dict[nn.Parameter, Tensor] = {}
         self._before_clipping: dict[nn.Parameter, Tensor] = {}
         self._at_step: dict[nn.Parameter, Tensor] = {}
-        self._is_scaled = False
+        self._is_scaled = self._was_clipped = False
 
     def before_look(self) -> None:
         """Set hooks on the optimizer and on the gradients."""
@@ -159,11 +159,14 @@ class UpdateObserver(Observer):
         after = torch.stack([self._at_step[p].double().cpu() for p in shared])
         total_before, total_after = before.norm().item(), after.norm().item()
         if not 0 < total_after < CLIPPED_BELOW * total_before < torch.inf:
+            signals["clipping_seen"] = int(self._was_clipped)
             return
         factor = total_before / total_after
         # A GradScaler without autocast: its scale is a power of two.
         if abs(math.log2(factor) - round(math.log2(factor))) < POWER_OF_TWO:
             return
+        self._was_clipped = True
+        signals["clipping_seen"] = 1
         # Of tiny gradients the factor is lost in rounding.
         if bool(((after * factor - before).abs() <= UNIFORM * before + 1e-6 * total_before).all()):
             signals["clip_norm_seen"] = total_after
