@@ -104,7 +104,7 @@ def test_a_step_between_looks_copies_no_packed_sequence(monkeypatch: pytest.Monk
         padded.append(1)
         return original(*arguments, **options)
 
-    monkeypatch.setattr("failmap.watcher.watch.pad_packed_sequence", spy)
+    monkeypatch.setattr("failmap.watcher.observation.pad_packed_sequence", spy)
     trained("lstm, packed", is_watched=True)
     assert 0 < len(padded) < STEPS / 2
 

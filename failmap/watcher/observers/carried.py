@@ -17,12 +17,12 @@ _NUM_COMPARED = 64
 class CarriedObserver(Observer):
     """Compares looks at consecutive steps: whether a recurrent layer starts from the state of the last step.
 
-    `state_graph_carried` at a look is 1 if a layer's first state of a step equals the last one that it returned
-    in the step before, and still has its graph. The signal `state_carried` at the end has `steps`, the number
-    of pairs of steps that were compared; `share`, of those with an equal state, with its graph or without; and
-    `continuity`, how far the first inputs of a batch are from the last inputs of the batch before, in units
-    of the distance to those of another sequence, the median: about 1 for unrelated batches, near 0 for
-    batches that continue. It is missing for inputs that are no real numbers or of another shape.
+    `state_graph_carried` at a look is 1 if a layer's first state of a step equals the last one that it
+    returned in the step before, and still has its graph. The signal `state_carried` at the end has `steps`,
+    the number of pairs of steps that were compared; `share`, of those with an equal state, with its graph or
+    without; and `continuity`, how far the first inputs of a batch are from the last inputs of the batch
+    before, in units of the distance to those of another sequence, the median: about 1 for unrelated batches,
+    near 0 for batches that continue. It is missing for inputs that are no real numbers or of another shape.
     """
 
     def __init__(self, watched: Watched) -> None:
