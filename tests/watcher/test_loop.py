@@ -206,6 +206,19 @@ def test_training_in_evaluation_mode_is_seen(layer: nn.Module, trained: int, fou
     assert spy.fired() == found
 
 
+def test_evaluation_mode_that_is_left_again_and_again_raises_no_alarm() -> None:
+    model = make_model(nn.BatchNorm1d(4))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        loss = loss_of(model.train(update % 4 == 0))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        spy.see(update, loss)
+    assert spy.fired() == set()
+
+
 def test_evaluation_mode_that_is_undone_raises_no_alarm() -> None:
     model = make_model(nn.BatchNorm1d(4))
     optimizer = torch.optim.SGD(model.parameters(), 0.01)

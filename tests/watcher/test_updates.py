@@ -63,6 +63,24 @@ def test_clipping_is_seen_and_undone(loop):
     assert signals["gradient_norm"] == pytest.approx(unclipped["gradient_norm"], rel=1e-4)
 
 
+def test_clipping_that_was_seen_once_is_remembered():
+    torch.manual_seed(0)
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    observer = UpdateObserver(Watched(model, optimizer))
+    seen = []
+    for largest in (1e9, 1e-3, 1e9):
+        inputs, targets = batches()[0]
+        observer.before_look()
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(inputs), targets)
+        loss.backward()
+        nn.utils.clip_grad_value_(model.parameters(), largest)
+        optimizer.step()
+        seen.append(to_host(observer.after_look(Step(1, loss)))["clipping_seen"])
+    assert seen == [0, 1, 1]
+
+
 def test_unused_parameter_has_no_gradient(loop):
     model = Net()
     model.spare = nn.Linear(2, 2)

@@ -66,7 +66,8 @@ class LoopObserver(Observer):
         followed = sorted(followed, key=lambda one: one.numel())[:_MAX_FOLLOWED]
         for parameter in followed:
             self._hooks.append(parameter.register_hook(self._at_backward(parameter)))
-            self._followed_starts.setdefault(parameter, _square(parameter))
+            if parameter not in self._followed_starts:
+                self._followed_starts[parameter] = _square(parameter)
 
         def before_step(_: Any) -> None:
             self._num_optimizer_steps += 1
