@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from failmap.analysis.diagnosis import diagnose
+from failmap.analysis.diagnosis.training_curves import SOLVED_SCORE
 from failmap.run_folder.records import Evaluation, Outcome, Summary, TrialRecord
 from failmap.search.trial.probes.common import Signals
 from failmap.watcher.curves import Curves
@@ -20,8 +21,6 @@ from failmap.watcher.verdict import Verdict, verdict_of
 
 #: Validations from which on they make the evaluations; with fewer, stretches of training steps do.
 LEAST_VALIDATIONS = 4
-#: Skill from which on a watched training counts as learned, at two evaluations in a row.
-SOLVED_SCORE = 0.9
 #: Metrics of training batches measured in one evaluation: their number decides what a step costs.
 _NUM_METRICS = 4
 #: Signals of observers that belong into the summary, with the names of their fields there.

@@ -12,7 +12,11 @@ from failmap.analysis.diagnosis import (
     Evidence,
     Suspicion,
 )
+from failmap.analysis.diagnosis.training_curves import SOLVED_SCORE
 from failmap.run_folder.storage import AnyPath
+
+#: Name of a verdict on fewer steps than a loop needs (`analysis.diagnosis.diagnose.LEAST_STEPS`).
+_TOO_FEW = "too_few_steps"
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,7 @@ class Verdict:
         return self.cause == "none"
 
     def __str__(self) -> str:
-        words = CAUSE_WORDS[self.cause]
-        lines = [f"failmap: {self.cause} (confidence {self.confidence:.0%}): {words}"]
-        if not self.confidence:
-            lines = ["failmap: not judged: too few steps, in which no fault of the code was seen"]
+        lines = [self._headline()]
         lines += [f"  {one.told}" for one in self.evidence]
         lines += [f"  or {one.cause} ({one.confidence:.0%})" for one in self.runners_up[:2]]
         if self.fixes:
@@ -64,6 +65,18 @@ class Verdict:
         if self.not_judged:
             lines.append(f"  not judged: {'; '.join(self.not_judged)}")
         return "\n".join(lines)
+
+    def _headline(self) -> str:
+        if self.rule == _TOO_FEW:
+            return "failmap: not judged: too few steps, in which no fault of the code was seen"
+        if self.cause == "unknown":
+            return "failmap: unknown: it has learned nothing, and no rule says why"
+        words = CAUSE_WORDS[self.cause]
+        if self.is_healthy:
+            words = "nothing looks wrong"
+            if self.score < SOLVED_SCORE:
+                words += f", but it ended {max(self.score, 0.0):.0%} of the way from chance to perfection"
+        return f"failmap: {self.cause} (confidence {self.confidence:.0%}): {words}"
 
 
 def verdict_of(
@@ -78,7 +91,7 @@ def verdict_of(
     """Return a verdict with the fixes against its cause."""
     cause = diagnosis.cause
     evidence = diagnosis.verdict.evidence
-    if not diagnosis.confidence:
+    if diagnosis.verdict.rule == _TOO_FEW:
         # Nothing was found, and the evidence says what could not be judged.
         not_judged, evidence = (*(one.told for one in evidence), *not_judged), ()
     look = (WHERE_TO_LOOK[cause],) if cause in WHERE_TO_LOOK else ()

@@ -72,8 +72,8 @@ def increments_unpredictable(curves: TrainingCurves) -> Iterator[Evidence]:
     effect = max(_part(curves, "increment_dependence", name) for name in ("linear", "neighbour"))
     if seen and effect <= NEGLIGIBLE and power <= POWERFUL:
         told = (
-            f"outputs repeat the last input value and err by {seen[1].value:.3g} times its error; probes of "
-            f"the inputs predict the changes with a correlation of {effect:.2g} (one of {power:.2g} would have "
+            f"outputs repeat the last input value and err by {seen[1].value:.3g} times its error; probes "
+            f"predict the changes with a correlation of {effect:.2g} (one of {power:.2g} would have "
             "been found)"
         )
         limits = (*seen, below("effect", effect, NEGLIGIBLE), below("power", power, POWERFUL))

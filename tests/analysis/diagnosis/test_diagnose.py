@@ -178,6 +178,26 @@ def test_running_training_is_healthy_by_default(make_training: Any) -> None:
     assert cut_off.cause == "disconnected"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "purpose", "loss", "cause"),
+    [
+        ("failed", "watched", CHANCE, "unknown"),
+        (None, "watched", CHANCE, "none"),
+        (None, "search", CHANCE, "none"),
+        ("failed", "watched", 0.3 * CHANCE, "none"),
+    ],
+    ids=["watched", "under way", "searched and under way", "away from chance"],
+)
+def test_a_watched_loop_that_ended_at_chance_is_not_healthy(
+    make_training: Any, outcome: Any, purpose: Any, loss: float, cause: str
+) -> None:
+    unexplained = {"label_signal": None, "label_signal_validation": None, "label_agreement": None}
+    record, history = make_training(outcome, train=lambda _: loss, signals=unexplained)
+    diagnosis = diagnose(replace(record, purpose=purpose), history)
+    assert diagnosis is not None
+    assert (diagnosis.cause, diagnosis.runners_up) == (cause, ())
+
+
 def test_training_without_summary_is_diagnosed(make_training: Any) -> None:
     record, history = make_training(None)
     diagnosis = diagnose(replace(record, summary=None), history)
