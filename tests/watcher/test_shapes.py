@@ -119,6 +119,37 @@ def test_labels_by_step_leave_the_batch_axis_open() -> None:
     assert fired(lambda states, _: states, turned, STEP_LABELS, batch_first=False) == set()
 
 
+def fired_by_step(sizes: list[int], *, batch_first: bool, time_first: bool = False) -> set[str]:
+    """Return what fires in a loop over batches of these sizes, with targets at every step."""
+    torch.manual_seed(0)
+    model = nn.GRU(UNITS, 1, batch_first=batch_first)
+
+    def update(number: int) -> tuple[Tensor, dict[str, Tensor]]:
+        size = sizes[(number - 1) % len(sizes)]
+        inputs = torch.randn(TIME, size, UNITS) if time_first else torch.randn(size, TIME, UNITS)
+        outputs = model(inputs)[0]
+        targets = torch.zeros_like(outputs)
+        return (outputs - targets).square().mean(), {"inputs": inputs, "outputs": outputs, "targets": targets}
+
+    return watch_updates(model, update).fired()
+
+
+def test_last_batches_show_the_batch_axis() -> None:
+    assert fired_by_step([8, 8, 8, 3], batch_first=False) == {"batch_axis_mistaken"}
+    assert fired_by_step([8, 8, 8, 3], batch_first=True, time_first=True) == {"batch_axis_mistaken"}
+
+
+@pytest.mark.parametrize("sizes", [[8], [8, 8, 8, 3], [8, 8, 3, 3], [8, 7, 8, 3], [8, 8, 12]])
+def test_right_layers_raise_no_alarm_by_last_batches(sizes: list[int]) -> None:
+    assert fired_by_step(sizes, batch_first=True) == set()
+    assert fired_by_step(sizes, batch_first=False, time_first=True) == set()
+
+
+@pytest.mark.parametrize("sizes", [[8], [8, 8, 3, 3], [8, 7, 8, 3], [8, 8, 12]])
+def test_lengths_that_vary_raise_no_alarm(sizes: list[int]) -> None:
+    assert fired_by_step(sizes, batch_first=False) == set()
+
+
 @pytest.mark.parametrize(("width", "is_seen"), [(1, True), (2, False)])
 def test_a_head_that_sees_one_unit_is_seen(width: int, is_seen: bool) -> None:
     model = nn.Sequential(nn.Linear(3, width), nn.Sigmoid(), nn.Linear(width, 5))

@@ -27,9 +27,12 @@ def batch_axis_mistaken(curves: TrainingCurves) -> Iterator[Evidence]:
     """
     for update, axis in curves.signals("batch_axis_read"):
         layer, shape = curves.last_signal("batch_axis_layer"), curves.last_signal("input_shape")
+        why = f"there are as many outputs and targets as entries along axis {1 - axis}"
+        if curves.last_signal("batch_axis_shown") == "last_batches":
+            why = f"the last batches of an epoch are smaller along axis {1 - axis}"
         told = (
-            f"{layer} takes axis {axis} of inputs {tuple(shape or ())} as the batch, but there are as many "
-            f"outputs and targets as entries along axis {1 - axis}: batch_first must be {axis == 1}"
+            f"{layer} takes axis {axis} of inputs {tuple(shape or ())} as the batch, but {why}: batch_first "
+            f"must be {axis == 1}"
         )
         yield Evidence(told, {"batch_axis_read": float(axis)}, str(layer), update)
         return

@@ -35,6 +35,8 @@ CELLS: dict[type[nn.Module], str] = {nn.RNNCell: "rnn_cell", nn.GRUCell: "gru_ce
 PLAIN: dict[type[nn.Module], int] = {nn.Linear: -1, nn.Conv1d: 1, nn.Conv2d: 1, nn.Conv3d: 1}
 #: Number of samples from which on a unit that is zero in all of them counts as dead.
 MIN_SAMPLES = 32
+#: Looks that all measure gradients back in time, which takes most of a look; later every second one does.
+_ALL_BACK = 8
 
 
 @dataclass
@@ -74,6 +76,7 @@ class LayerObserver(Observer):
         self._means: dict[str, Tensor] = {}
         self._dead: dict[str, Tensor] = {}
         self._unit_dim = -1
+        self._num_looks = 0
 
     def before_look(self) -> None:
         """Set forward hooks."""
@@ -102,6 +105,8 @@ class LayerObserver(Observer):
             "dead_units_by_layer": {**self._dead},
         }
         seen = self._seen
+        self._num_looks += 1
+        is_traced = self._num_looks <= _ALL_BACK or self._num_looks % 2 == 0
         self.remove()
         self._guard.raise_error()
         # The user may call within autocast, or with gradients switched off.
@@ -116,7 +121,8 @@ class LayerObserver(Observer):
                     rows = torch.arange(len(trace.states), device=trace.states.device)
                     for kind, value in layer_signals(trace, rows, batch).items():
                         by_layer.setdefault(kind, {})[trace.name] = value
-                for kind, value in self._back_in_time(one, name, step, len(seen)).items():
+                back = self._back_in_time(one, name, step, len(seen)) if is_traced else {}
+                for kind, value in back.items():
                     if kind != "state_gradient_by_step":
                         signals.setdefault(kind, value)
                     elif signals.get("state_gradient_steps", []) in ([], _steps(one)):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from failmap.search.trial.probes.common import Signals
+from failmap.watcher.last_batches import LastBatches
 from failmap.watcher.observer import Observer, Step, Watched
 from failmap.watcher.observers.graph import chain, loss_node, loss_with_graph, name_of, previous, shape_of
 
@@ -34,7 +35,8 @@ class ShapeObserver(Observer):
 
     `broadcast_shapes` is a list of the shapes of outputs, targets and of the loss per entry, which is larger
     than both. `batch_axis_read` is the axis, 0 or 1, that a recurrent layer takes as the batch while it is
-    the other one, with `batch_axis_layer`. `mixing_view` has the two shapes of a reshape that mixes axes.
+    the other one, with `batch_axis_layer`, and `batch_axis_shown` by 'targets' at looks or by 'last_batches'
+    at the end. `mixing_view` has the two shapes of a reshape that mixes axes.
     At the end, `one_unit_before_head` names a linear layer of one unit before a last one of several.
     """
 
@@ -42,10 +44,23 @@ class ShapeObserver(Observer):
         super().__init__(watched)
         self._hooks: list[RemovableHandle] = []
         self._seen: dict[str, tuple[tuple[int, ...], bool]] = {}
+        self._layers: dict[str, tuple[tuple[int, ...], bool]] = {}
+        self._last_batches = LastBatches()
         self._has_attention = any(isinstance(one, nn.MultiheadAttention) for one in watched.model.modules())
 
+    def at_step(self, step: Step) -> None:
+        """See the sizes of the inputs."""
+        if step.inputs is not None and step.inputs.ndim > 1:
+            self._last_batches.see(tuple(step.inputs.shape[:2]))
+
     def at_end(self) -> Signals:
-        """Look for a head that sees a single unit."""
+        """Look for a head that sees a single unit, and for the batch axis that the last batches show."""
+        axis, usual = self._last_batches.axis, self._last_batches.usual
+        if axis is None or usual is None:
+            return self._narrow()
+        return self._narrow() | self._mistaken_axis(axis, usual, self._layers, "last_batches")
+
+    def _narrow(self) -> Signals:
         modules = self.watched.model.named_modules()
         linear = [(name, one) for name, one in modules if isinstance(one, nn.Linear)]
         if len(linear) < 2:
@@ -72,6 +87,9 @@ class ShapeObserver(Observer):
     def after_look(self, step: Step) -> Signals:
         """Compare the shapes."""
         self.remove()
+        usual = self._last_batches.usual
+        fitting = {name: seen for name, seen in self._seen.items() if seen[0][:2] == usual}
+        self._layers = fitting or self._layers
         signals: Signals = {}
         loss = loss_with_graph(step, self.watched.loss_fn)
         shapes = _broadcast(step, loss)
@@ -95,10 +113,24 @@ class ShapeObserver(Observer):
         axes = [axis for axis in (0, 1) if inputs[axis] == outputs[0] == targets[0]]
         if not axes or is_by_step:
             return {}
-        mistaken = 1 - axes[0]
-        for name, (shape, is_batch_first) in self._seen.items():
-            if shape[:2] == inputs[:2] and mistaken == (0 if is_batch_first else 1):
-                return {"batch_axis_read": mistaken, "batch_axis_layer": name, "input_shape": list(inputs)}
+        return self._mistaken_axis(axes[0], inputs[:2], self._seen, "targets")
+
+    def _mistaken_axis(
+        self,
+        batch_axis: int,
+        sizes: tuple[int, ...],
+        layers: dict[str, tuple[tuple[int, ...], bool]],
+        by: str,
+    ) -> Signals:
+        """Return the signals of the first layer that takes the other axis of inputs of some sizes."""
+        for name, (shape, is_batch_first) in layers.items():
+            if shape[:2] == sizes and batch_axis == (1 if is_batch_first else 0):
+                return {
+                    "batch_axis_read": 1 - batch_axis,
+                    "batch_axis_layer": name,
+                    "batch_axis_shown": by,
+                    "input_shape": list(shape),
+                }
         return {}
 
     def remove(self) -> None:
