@@ -33,6 +33,7 @@ Cause = Literal[
     "state_carried",
     "wrong_mode",
     "teacher_forcing",
+    "over_regularised",
     "too_slow",
     "unknown",
 ]
@@ -72,6 +73,7 @@ CAUSE_WORDS: dict[str, str] = {
     "wrong_mode": "training or validation runs in the other one's mode, with or without dropout and batch "
     "norm",
     "teacher_forcing": "learned with the true outputs as inputs; its own outputs lead it astray",
+    "over_regularised": "dropout or weight decay takes away what is learned",
     "too_slow": "still improving at the end of the update budget",
     "unknown": "no rule applies",
 }
@@ -102,6 +104,7 @@ WHERE_TO_LOOK: dict[str, str] = {
     "wrong_mode": "call model.train() before training and model.eval() before validation",
     "teacher_forcing": "feed the network its own outputs in a growing share of the steps (Bengio et al. "
     "2015), or validate as it is trained",
+    "over_regularised": "train without dropout and weight decay until training data are learned",
 }
 
 FixName = Literal[
@@ -218,6 +221,7 @@ REMEDIES: dict[str, tuple[FixName, ...]] = {
     "state_carried": (),
     "wrong_mode": (),
     "teacher_forcing": (),
+    "over_regularised": ("less_dropout",),
     "too_slow": ("more_updates", "higher_rate", "adam", "less_dropout"),
     "unknown": (
         "more_updates",

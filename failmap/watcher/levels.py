@@ -98,10 +98,13 @@ class Targets:
         outputs, targets = outputs.detach(), targets.detach()
         if self.kind == "category":
             scores = _scores(outputs, targets)
-            labels = targets if targets.dim() < outputs.dim() else targets.argmax(-1)
+            labels = classes_last(targets).argmax(-1) if targets.is_floating_point() else targets
+            guesses = scores.argmax(-1)
+            if guesses.numel() != labels.numel():
+                return None
             is_counted = labels >= 0
-            # No class is negative, so what is right is counted.
-            right = (scores.argmax(-1) == labels).sum(dtype=torch.double)
+            # No class is negative, so what is right is counted. Targets may be flattened in the loss only.
+            right = (guesses == labels.reshape(guesses.shape)).sum(dtype=torch.double)
             return right / is_counted.sum()
         if outputs.numel() != targets.numel():
             return None
@@ -132,6 +135,9 @@ class Targets:
             )
         if self.own_chance is not None:
             return ChanceLevels(metric, self.own_chance, loss, "chance as given")
+        if getattr(self.loss_fn, "weight", None) is not None:
+            # Who weighs the classes does not want the most frequent one.
+            return ChanceLevels("", math.nan, loss, f"{source}; classes are weighed, so losses count")
         return ChanceLevels(metric, chance, loss, source)
 
     def _of_loss_only(self) -> ChanceLevels:
@@ -151,13 +157,14 @@ class Targets:
         if self.kind == "category":
             scores = _scores(outputs, targets)
             has_probabilities = targets.is_floating_point()
-            flat = targets.reshape(-1, targets.shape[-1]) if has_probabilities else targets.reshape(-1)
+            shares = classes_last(targets)
+            flat = shares.reshape(-1, shares.shape[-1]) if has_probabilities else targets.reshape(-1)
             return scores.reshape(-1, scores.shape[-1]), flat
         return (outputs.reshape(targets.shape) if outputs.numel() == targets.numel() else outputs), targets
 
     def _flat(self, targets: Tensor) -> Tensor:
         if self.kind == "category" and targets.is_floating_point():
-            return targets.argmax(-1).flatten()
+            return classes_last(targets).argmax(-1).flatten()
         return targets.flatten()
 
     def _blind(self, targets: Tensor, training: Tensor) -> tuple[float, Tensor]:
@@ -192,10 +199,16 @@ def _kind(name: LossName, loss_fn: Any, outputs: Tensor | None, targets: Tensor)
 
 def _scores(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return outputs with the classes as their last axis, (..., classes), in the targets' order."""
-    if targets.dim() < outputs.dim() and outputs.dim() > 2 and outputs.shape[:-1] != targets.shape:
-        # Torch's cross-entropy takes the classes as the second axis.
-        return outputs.movedim(1, -1)
+    if targets.dim() == outputs.dim():
+        return classes_last(outputs)
+    if outputs.dim() > 2 and outputs.shape[:-1] != targets.shape:
+        return classes_last(outputs)
     return outputs
+
+
+def classes_last(values: Tensor) -> Tensor:
+    """Return scores or shares of classes with the classes, torch's second axis, as the last one."""
+    return values.movedim(1, -1) if values.dim() > 2 else values
 
 
 def _shares(labels: Tensor, count: int) -> Tensor:

@@ -59,5 +59,10 @@ def reshape_mixes_axes(curves: TrainingCurves) -> Iterator[Evidence]:
             f"a view or reshape turns {tuple(before)} into {tuple(after)} without a transpose: entries of "
             "different sequences are mixed"
         )
+        if len(before) == len(after) + 1 == 3:
+            told = (
+                f"outputs of {tuple(before)} were flattened without a transpose, and compared with targets "
+                f"of {tuple(after)}: entries of different sequences are mixed"
+            )
         yield Evidence(told, {"mixing_view": 1.0}, None, update)
         return

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from failmap.analysis.diagnosis.diagnosis import Evidence, Limit, above
-from failmap.analysis.diagnosis.series import middle, number
+from failmap.analysis.diagnosis.diagnosis import Evidence, Limit, above, below
+from failmap.analysis.diagnosis.series import known, middle, number
 from failmap.analysis.diagnosis.training_curves import SOLVED_SCORE, TrainingCurves
 
 #: Number of looks that must agree.
@@ -14,6 +14,8 @@ ENDED_SHARE = 0.5
 EVAL_SHARE, UNDONE_SHARE = 0.9, 0.5
 #: Distance between successive inputs, in units of that between sequences, of unrelated batches.
 UNRELATED = 0.8
+#: Dropout that leaves hardly anything, and share of its largest weights that decay has left of a layer.
+TOTAL_DROPOUT, SHRUNK = 0.8, 0.3
 #: Dropout that clearly disturbs a validation.
 LARGE_DROPOUT = 0.3
 
@@ -156,6 +158,27 @@ def validates_in_training_mode(curves: TrainingCurves) -> Iterator[Evidence]:
         told = f"all {len(modes)} validations ran in training mode"
         told += " with batch norm" if has_batch_norm else f" with a dropout of {dropout:.0%}"
         yield Evidence(told, {"validated_in_training": 1.0}, None, None)
+
+
+def regularised_away(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect weight decay that shrinks the weights of every layer, or nearly total dropout, at chance.
+
+    Reads `weight_decay`, `weight_norm_by_layer` and `largest_dropout`.
+    """
+    if curves.ends_away_from_chance or curves.trained_away_from_chance:
+        return
+    decay, dropout = (number(curves.last_signal(name)) for name in ("weight_decay", "largest_dropout"))
+    norms = [known(norm) for norm in curves.curves_by_layer("weight_norm_by_layer").values()]
+    left = max((float(norm[-1] / norm.max()) for norm in norms if norm.size and norm.max() > 0), default=1.0)
+    if decay > 0 and left < SHRUNK:
+        told = (
+            f"with a weight decay of {decay:g} no layer has more than {left:.0%} of its largest weights left"
+        )
+        yield Evidence(told, {"weights_left": left}, limits=(below("weights_left", left, SHRUNK),))
+    if dropout >= TOTAL_DROPOUT:
+        told = f"dropout sets {dropout:.0%} to zero"
+        limit = above("largest_dropout", dropout, TOTAL_DROPOUT)
+        yield Evidence(told, {"largest_dropout": dropout}, limits=(limit,))
 
 
 def state_of_other_sequences(curves: TrainingCurves) -> Iterator[Evidence]:

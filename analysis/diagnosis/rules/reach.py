@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from failmap.analysis.diagnosis.diagnosis import Evidence, below
-from failmap.analysis.diagnosis.series import first, known, last, middle
+from failmap.analysis.diagnosis.series import first, known, last, middle, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
 #: Share of the last step's gradient below which the first step has practically none. An LSTM with torch's
@@ -17,6 +17,8 @@ REACHED_SHARE = 1e-4
 BEGAN_SHARE = 1e-5
 #: Such a network must not have reached back in most of its training.
 STILL_SHARE = 1e-2
+#: Correlation of the targets with a prediction from the last steps alone.
+LATE = 0.25
 #: Share of the lowest layer's spread over inputs that must be left at the top. An LSTM with torch's
 #: initialization loses a factor of 4 per layer; below a hundredth, after four layers, the preflight warns as
 #: well.
@@ -36,10 +38,11 @@ def gradient_fades_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     Reads `gradient_share_at_first` and `gradient_reach_steps`, or `gradient_norm_by_step` for a single label
     at the end. Products of the recurrent Jacobian shrink by its largest singular value per step (Hochreiter
     1991; Bengio et al. 1994; Pascanu et al. 2013). The median counts, since a network that learns to look
-    back raises the share during training.
+    back raises the share during training. Of a watched loop at chance, `late_dependence` as well: where the
+    last steps alone predict the targets, what lies far back is not what keeps the network there.
     """
     shares = curves.numbers("gradient_share_at_first") or curves.first_step_shares(2)
-    if not shares or not curves.is_recurrent:
+    if not shares or not curves.is_recurrent or _is_late_enough(curves):
         return
     median = float(np.median([share for _, share in shares]))
     (began_update, began), (final_update, final) = shares[0], shares[-1]
@@ -113,6 +116,14 @@ def gradient_fades_in_depth(curves: TrainingCurves) -> Iterator[Evidence]:
         values = {"gradient_lowest": in_lowest, "gradient_top": in_top}
         limit = below("gradient_share", in_lowest / in_top, DEPTH_GRADIENT_SHARE)
         yield Evidence(told, values, lowest, limits=(limit,))
+
+
+def _is_late_enough(curves: TrainingCurves) -> bool:
+    """Return whether the last few steps would do to leave chance, and the network has not even used them."""
+    late = curves.last_signal("late_dependence")
+    if not isinstance(late, dict) or curves.ends_away_from_chance:
+        return False
+    return max(number(late.get("linear")), number(late.get("neighbour"))) >= LATE
 
 
 def _short_memory(curves: TrainingCurves) -> Iterator[Evidence]:

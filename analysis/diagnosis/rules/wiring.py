@@ -8,6 +8,8 @@ from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import known, largest, least, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
+#: Gradient, as a share of the largest part's, that moves nothing by itself.
+NEGLIGIBLE = 1e-9
 #: Input weights of the lowest layer of a decoder.
 _BLIND = ".layers.0.layer.weight_ih"
 
@@ -108,14 +110,17 @@ def parameters_unmoved(curves: TrainingCurves) -> Iterator[Evidence]:
 
     Reads `update_ratio_by_layer` and `gradient_norm_by_layer`: a change of exactly zero at every
     evaluation. The usual bug is an optimizer with only some of the parameters (UMLAUT, Schoop et al.
-    2021).
+    2021). A gradient that is a billionth of the largest is no fault of the optimizer.
     """
     ratios = curves.curves_by_layer("update_ratio_by_layer")
     norms = curves.curves_by_layer("gradient_norm_by_layer")
+    highest = max((largest(norm) for norm in norms.values() if known(norm).size), default=math.nan)
     still = [
         part
         for part, changes in ratios.items()
-        if known(changes).size and largest(changes) == 0.0 and largest(norms.get(part, changes)) > 0.0
+        if known(changes).size
+        and largest(changes) == 0.0
+        and largest(norms.get(part, changes)) > NEGLIGIBLE * highest
     ]
     moving = [part for part, changes in ratios.items() if largest(changes) > 0.0]
     if still and moving:

@@ -16,6 +16,9 @@ from failmap.watcher.observer import Observer, Step, Watched
 
 #: The latest batches whose outputs are compared with the last input values.
 _NUM_LATE = 4
+#: Steps at the end of a sequence that the gradient of every untrained network reaches, examples of which they
+#: are tested, and p from which on the whole sequence is known to matter.
+_LATE_STEPS, _NUM_PROBED, _FOUND = 10, 600, 0.05
 #: Training batches from which on their range says something of the training set.
 _MIN_BATCHES = 8
 #: Layers that see every step, or later ones.
@@ -25,7 +28,7 @@ _SEE_FUTURE = (nn.MultiheadAttention, nn.Conv1d, nn.Conv2d, nn.Transformer, nn.T
 class ExampleObserver(Observer):
     """Keeps a bounded sample of examples, and tests it at the end.
 
-    Signals at the end: `label_dependence`, `later_input`, `other_row`, `copies_last`,
+    Signals at the end: `label_dependence`, `late_dependence`, `later_input`, `other_row`, `copies_last`,
     `increment_dependence`, `before_window` and `shared_rows`, each a dict of numbers, and the numbers
     `own_input`, `updates_per_epoch`, `target_shift`, `mean_shift` and `input_shift`; where examples allow it.
     """
@@ -87,6 +90,12 @@ class ExampleObserver(Observer):
         if not distinct.is_by_step:
             own = dependence(distinct.inputs, distinct.targets, is_embedded=self._is_embedded)
             found["label_dependence"] = own
+            if own is not None and own.p <= _FOUND and distinct.inputs.shape[1] >= 2 * _LATE_STEPS:
+                found["late_dependence"] = dependence(
+                    distinct.inputs[:_NUM_PROBED, -_LATE_STEPS:],
+                    distinct.targets[:_NUM_PROBED],
+                    is_embedded=self._is_embedded,
+                )
         signals: Signals = {name: test._asdict() for name, test in found.items() if test is not None}
         copied = own_input(distinct) if self._is_recurrent and not self._sees_future else None
         if copied is not None:

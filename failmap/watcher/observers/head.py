@@ -17,7 +17,7 @@ from failmap.watcher.observers.graph import (
     shape_of,
     through,
 )
-from failmap.watcher.observers.head_numbers import adds_up, misfit_of_numbers
+from failmap.watcher.observers.head_numbers import adds_up, has_classes_elsewhere, misfit_of_numbers
 
 #: Ranges of heads that have one.
 RANGES = {
@@ -44,6 +44,8 @@ class HeadObserver(Observer):
 
     def after_look(self, step: Step) -> Signals:
         """Read the graph, and the targets if the head has a range."""
+        if has_classes_elsewhere(step, self.watched.loss_fn):
+            return {"head_misfit": "softmax_over_wrong_axis"}
         loss = loss_with_graph(step, self.watched.loss_fn)
         found = loss_node(loss)
         if found is None:

@@ -45,6 +45,15 @@ def misfit_of_numbers(step: Step, loss_fn: Any) -> str | None:
     return "softmax_over_wrong_axis" if _is_over_batch(outputs) else None
 
 
+def has_classes_elsewhere(step: Step, loss_fn: Any) -> bool:
+    """Return whether a cross-entropy gets shares of classes along another axis than its own of classes, 1."""
+    targets = step.targets
+    is_cross_entropy = isinstance(loss_fn, nn.CrossEntropyLoss) or loss_fn is nn.functional.cross_entropy
+    if not is_cross_entropy or targets is None or targets.ndim < 3 or not targets.is_floating_point():
+        return False
+    return not adds_up(targets, 1) and any(adds_up(targets, axis) for axis in range(2, targets.ndim))
+
+
 def adds_up(values: Tensor, axis: int) -> bool:
     """Return whether values are shares along an axis of two entries or more: not negative, with sums of 1."""
     if values.shape[axis] < 2 or bool((values < 0).any()):

@@ -34,7 +34,7 @@ class LoopObserver(Observer):
     `rate_ended_share`, the share of steps with less than a thousandth of the largest learning rate,
     `rate_zero_share`, that with a rate of exactly 0, `trained_in_eval_share`, the share of steps in
     evaluation mode, and `eval_to_end_share`, that of the steps since which it was never left, with
-    `has_batch_norm` and `largest_dropout`.
+    `has_batch_norm`, `largest_dropout` and the optimizer's largest `weight_decay`.
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -165,6 +165,9 @@ class LoopObserver(Observer):
             "eval_to_end_share": self._num_eval_to_end / self._num_steps,
             "has_batch_norm": int(self._has_batch_norm),
             "largest_dropout": self._largest_dropout,
+            "weight_decay": max(
+                float(one.get("weight_decay", 0)) for one in self.watched.optimizer.param_groups
+            ),
             "never_stepped": int(self._never_stepped()),
         }
         if self._rates:

@@ -96,7 +96,7 @@ class ShapeObserver(Observer):
         if shapes:
             signals["broadcast_shapes"] = shapes
         signals.update(self._batch_axis(step))
-        mixed = None if self._has_attention else _mixing_view(loss)
+        mixed = None if self._has_attention else _mixing_view(loss) or _flattened_otherwise(step)
         if mixed:
             signals["mixing_view"] = mixed
         return signals
@@ -161,10 +161,11 @@ def _broadcast(step: Step, loss: Tensor) -> list[list[int]] | None:
 
 
 def _mixing_view(loss: Tensor) -> list[list[int]] | None:
-    """Return the shapes before and after a reshape that swaps two leading axes without a transpose.
+    """Return the shapes before and after a reshape that swaps two axes without a transpose.
 
-    (time, batch, units) becomes (batch, time, units), possibly by way of (time * batch, units), or
-    (layers, batch, units) becomes (batch, layers * units).
+    (time, batch, units) becomes (batch, time, units), possibly by way of (time * batch, units),
+    (layers, batch, units) becomes (batch, layers * units), or (batch, time, classes) becomes (batch, classes,
+    time).
     """
     found = loss_node(loss)
     later: tuple[int, ...] | None = None
@@ -184,8 +185,27 @@ def _mixing_view(loss: Tensor) -> list[list[int]] | None:
     return None
 
 
+def _flattened_otherwise(step: Step) -> list[list[int]] | None:
+    """Return the shapes of flattened outputs (time, batch, classes) and of targets (batch, time), or None."""
+    if step.outputs is None or step.targets is None or step.outputs.ndim > 2 or step.targets.ndim != 2:
+        return None
+    if step.outputs.shape[0] != step.targets.numel():
+        return None
+    for node in chain(step.outputs.grad_fn):
+        shape = shape_of(node)
+        if shape is not None and len(shape) == 3:
+            is_turned = shape[:2] == tuple(step.targets.shape[::-1]) and shape[0] != shape[1]
+            return [list(shape), list(step.targets.shape)] if is_turned and min(shape[:2]) > 1 else None
+        if name_of(node) not in _ORDERED:
+            return None
+    return None
+
+
 def _is_swapped(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-    """Return whether two leading axes of different sizes changed places."""
+    """Return whether two axes of different sizes changed places: the leading ones, or the last ones."""
+    is_last = len(before) == len(after) == 3 and after == (before[0], before[2], before[1])
+    if is_last and before[0] > 1 and min(before[1:]) > 1 and before[1] != before[2]:
+        return True
     if len(before) != 3 or min(before[:2]) < 2 or before[0] == before[1]:
         return False
     if len(after) == 3:

@@ -18,6 +18,7 @@ LATER = {"distribution_shift", "not_predictable", "target_scale"}
 OF_LOOPS = {
     "axes_mixed", "padding", "window_too_short", "imbalanced", "training_loop", "state_carried", "wrong_mode",
     "teacher_forcing",
+    "over_regularised",
 }  # fmt: skip
 FAULTY = [case for case in CASES if not case.is_healthy]
 
