@@ -173,3 +173,22 @@ def test_probabilities_that_are_only_shown_raise_no_alarm() -> None:
         loss = loss_fn(logits, LABELS).item()
         spy.see(update, torch.tensor(loss), outputs=logits.detach().softmax(1), targets=LABELS)
     assert spy.fired() == set()
+
+
+@pytest.mark.parametrize(("axis", "found"), [(1, set()), (2, {"head_misfits_loss"})])
+def test_one_hot_targets_along_another_axis_than_the_classes(axis: int, found: set[str]) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(UNITS, CLASSES)
+    inputs = torch.randn(6, 5, UNITS)
+    shares = functional.one_hot(torch.arange(30).reshape(6, 5) % CLASSES, CLASSES).float()
+    targets = shares.movedim(2, axis)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer, nn.CrossEntropyLoss())
+    for update in spy.steps():
+        outputs = model(inputs).movedim(2, axis)
+        loss = functional.cross_entropy(outputs, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        spy.see(update, loss, inputs=inputs, outputs=outputs, targets=targets)
+    assert spy.fired() == found

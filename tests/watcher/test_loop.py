@@ -162,6 +162,20 @@ def test_rate_of_zero_is_seen(rate: float, found: set[str]) -> None:
     assert spy.fired() == found
 
 
+@pytest.mark.parametrize(("decay", "found"), [(1.0, {"regularised_away"}), (1e-4, set())])
+def test_weight_decay_that_takes_all_weights_is_seen(decay: float, found: set[str]) -> None:
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.2, weight_decay=decay)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        loss = 0 * loss_of(model) + 1 / 6  # It stays at chance.
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        spy.see(update, loss)
+    assert spy.fired() - {"optimizer_never_steps"} == found
+
+
 @pytest.mark.parametrize(("gamma", "found"), [(0.1, {"rate_ended_early"}), (0.9, set())])
 def test_schedule_that_ends_early_is_seen(gamma: float, found: set[str]) -> None:
     model = make_model()

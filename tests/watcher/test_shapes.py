@@ -112,6 +112,32 @@ def test_transposed_time_first_outputs_raise_no_alarm() -> None:
     assert found == set()
 
 
+@pytest.mark.parametrize(
+    ("turned", "found"),
+    [
+        (lambda out: out.view(BATCH, CLASSES, TIME), {"reshape_mixes_axes"}),
+        (lambda out: out.transpose(1, 2), set()),
+    ],
+)
+def test_classes_in_the_place_of_time(turned: Callable[[Tensor], Tensor], found: set[str]) -> None:
+    assert fired(lambda states, _: states, turned, STEP_LABELS, batch_first=True) == found
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_targets_that_only_the_loss_flattens(is_turned: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(UNITS, CLASSES))
+    inputs = torch.randn(TIME, BATCH, UNITS)
+
+    def update(_: int) -> tuple[Tensor, dict[str, Tensor]]:
+        outputs = model(inputs)
+        outputs = (outputs.transpose(0, 1) if is_turned else outputs).reshape(-1, CLASSES)
+        loss = functional.cross_entropy(outputs, STEP_LABELS.flatten())
+        return loss, {"inputs": inputs, "outputs": outputs, "targets": STEP_LABELS}
+
+    assert watch_updates(model, update).fired() == (set() if is_turned else {"reshape_mixes_axes"})
+
+
 def test_labels_by_step_leave_the_batch_axis_open() -> None:
     def turned(outputs: Tensor) -> Tensor:
         return outputs.transpose(1, 2)

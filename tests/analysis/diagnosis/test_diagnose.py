@@ -242,3 +242,36 @@ def test_evidence_is_a_sentence(make_training: Any) -> None:
     assert diagnosis.cause == "vanishing_in_time"
     for part in ("3e-09", "2 of 5 steps", "update 1000"):
         assert part in diagnosis.verdict.evidence[0].told
+
+
+@pytest.mark.parametrize(("late", "cause"), [(0.1, "vanishing_in_time"), (0.6, "unknown")])
+def test_a_loop_that_ignores_its_last_steps_does_not_vanish(
+    make_training: Any, late: float, cause: str
+) -> None:
+    """Every untrained LSTM has a small gradient at the first step of a long sequence."""
+    signals = {
+        "gradient_share_at_first": 1e-7,
+        "late_dependence": {"p": 0.02, "linear": 0.0, "neighbour": late, "power": 0.1, "examples": 600},
+        "label_signal": None,
+        "label_signal_validation": None,
+        "label_agreement": None,
+    }
+    record, history = make_training("failed", signals=signals)
+    diagnosis = diagnose(replace(record, purpose="watched"), history)
+    assert diagnosis is not None
+    assert diagnosis.cause == cause
+
+
+@pytest.mark.parametrize(("share", "cause"), [(1e-3, "frozen"), (1e-18, "unknown")])
+def test_a_gradient_of_nothing_is_no_frozen_part(make_training: Any, share: float, cause: str) -> None:
+    signals = {
+        "update_ratio_by_layer": {"embedding": 0.0, "lstm": 1e-3},
+        "gradient_norm_by_layer": {"embedding": 0.1 * share, "lstm": 0.1},
+        "label_signal": None,
+        "label_signal_validation": None,
+        "label_agreement": None,
+    }
+    record, history = make_training("failed", signals=signals)
+    diagnosis = diagnose(replace(record, purpose="watched"), history)
+    assert diagnosis is not None
+    assert diagnosis.cause == cause
