@@ -1,10 +1,22 @@
 #!/bin/sh
-# Hugging Face's Trainer (transformers 5.24.0, accelerate 1.15.0) trains GPT2LMHeadModel on (T-1)/T of its loss.
-# The Trainer counts labels from the second step on if `model.loss_type` names the causal loss. GPT2LMHeadModel
-# has loss_type None, and gets that loss as a default: all T labels are counted, of which T-1 have a loss. The
-# learning rate is (T-1)/T of what was set, and `loss` and `eval_loss` are too small by as much.
-# Needs: pip install torch transformers accelerate. Prints 0.875 and 1.000 for T = 8.
-cd "$(mktemp -d)" && HF_HUB_OFFLINE=1 exec "${PYTHON:-python3}" - <<'PY'
+# The loss of GPT2LMHeadModel in Hugging Face's Trainer.
+# Versions: transformers 5.24.0, accelerate 1.15.0, torch 2.13.0, numpy 2.4.6; seen on 2026-11-29 with Python 3.11.
+# Most would guess: the Trainer trains a causal language model on the loss that the model returns, and logs it.
+# Seen: it trains GPT2LMHeadModel on (T-1)/T of it, for T steps, and LlamaForCausalLM on all of it:
+#     GPT2LMHeadModel: Trainer's loss / its own 0.875
+#     LlamaForCausalLM: Trainer's loss / its own 1.000
+#   The Trainer counts labels from the second step on if `model.loss_type` names the causal loss. GPT2LMHeadModel
+#   has None there, and the causal loss by default: all T labels are counted, of which T-1 have a loss.
+# Why it matters: gradients, and `loss` and `eval_loss` in the logs, are too small by the same factor, an eighth for
+#   8 steps: losses of two models that are compared in one Trainer are in different units.
+# Exits with 1 if this changes.
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+"${PYTHON:-python3}" -m venv "$folder/env"
+"$folder/env/bin/python" -m pip install --quiet torch==2.13.0 transformers==5.24.0 accelerate==1.15.0 numpy==2.4.6
+cd "$folder"
+cat >train.py <<'PY'
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
 
@@ -14,7 +26,7 @@ class Compared(Trainer):
         loss = super().compute_loss(model, inputs, **options)
         with torch.no_grad():
             own = model(input_ids=inputs["input_ids"], labels=inputs["labels"]).loss
-        print(f"{type(model).__name__}: loss_type {model.loss_type}, Trainer's loss / its own {float(loss / own):.3f}")
+        print(f"{type(model).__name__}: Trainer's loss / its own {float(loss / own):.3f}")
         return loss
 
 
@@ -27,3 +39,10 @@ for model in (GPT2LMHeadModel(gpt2), LlamaForCausalLM(llama)):
     arguments = TrainingArguments("checkpoints", max_steps=1, report_to=[], use_cpu=True, save_strategy="no")
     Compared(model, arguments, train_dataset=rows).train()
 PY
+HF_HUB_OFFLINE=1 "$folder/env/bin/python" train.py 2>stderr.txt | tee all.txt
+grep "its own" all.txt >seen.txt || true
+cat >expected.txt <<'END'
+GPT2LMHeadModel: Trainer's loss / its own 0.875
+LlamaForCausalLM: Trainer's loss / its own 1.000
+END
+diff expected.txt seen.txt || { cat stderr.txt; exit 1; }
