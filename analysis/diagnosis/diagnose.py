@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import COURSES, CourseName, course
+from failmap.analysis.diagnosis.course import COURSES, WORSE, CourseName, course
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Rule, Suspicion
 from failmap.analysis.diagnosis.rules import RULES
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
@@ -56,7 +56,7 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
         told = f"whether it learns (only {_num_steps(curves)} steps, fewer than {LEAST_STEPS})"
         evidence = Evidence(told, {"steps": float(_num_steps(curves))})
         return Diagnosis(Suspicion("none", 0.0, "too_few_steps", (evidence,)))
-    if is_watched and outcome is not None and name in _NOWHERE and not curves.ends_away_from_chance:
+    if is_watched and outcome is not None and _is_nowhere(curves, name):
         return Diagnosis(Suspicion("unknown", 0.0, "none_fired", _last_evaluation(curves)))
     if is_blind:
         confidence = _NONE_AWAY_FROM_CHANCE if curves.left_chance else _NONE_AT_CHANCE
@@ -71,6 +71,12 @@ def _sees_the_code(rule: Rule) -> bool:
 
 def _num_steps(curves: TrainingCurves) -> int:
     return max(curves.summary.updates, *curves.updates, 0)
+
+
+def _is_nowhere(curves: TrainingCurves, course_name: CourseName) -> bool:
+    """Return whether a training ended at chance, or below and too slowly on its way there."""
+    is_far = course_name == "creeping" and curves.end_validation_skill < WORSE
+    return (is_far or course_name in _NOWHERE) and not curves.ends_away_from_chance
 
 
 def _suspicions(

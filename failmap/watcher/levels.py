@@ -66,6 +66,8 @@ class Targets:
         self.own_chance = chance
         self.kind: TargetKind | None = None
         self.loss_name: LossName = ""
+        # The class that the loss leaves out; negative ones never count.
+        self._ignored = getattr(loss_fn, "ignore_index", -100)
         self._first_loss = math.nan
         self._ratios: list[float] = []
         self._num_classes = 0
@@ -102,10 +104,10 @@ class Targets:
             guesses = scores.argmax(-1)
             if guesses.numel() != labels.numel():
                 return None
-            is_counted = labels >= 0
-            # No class is negative, so what is right is counted. Targets may be flattened in the loss only.
-            right = (guesses == labels.reshape(guesses.shape)).sum(dtype=torch.double)
-            return right / is_counted.sum()
+            # Targets may be flattened in the loss only.
+            labels = labels.reshape(guesses.shape)
+            is_counted = (labels >= 0) & (labels != self._ignored)
+            return ((guesses == labels) & is_counted).sum(dtype=torch.double) / is_counted.sum()
         if outputs.numel() != targets.numel():
             return None
         outputs = outputs.reshape(targets.shape)
@@ -165,7 +167,8 @@ class Targets:
     def _flat(self, targets: Tensor) -> Tensor:
         if self.kind == "category" and targets.is_floating_point():
             return classes_last(targets).argmax(-1).flatten()
-        return targets.flatten()
+        flat = targets.flatten()
+        return flat.masked_fill(flat == self._ignored, -100) if self.kind == "category" else flat
 
     def _blind(self, targets: Tensor, training: Tensor) -> tuple[float, Tensor]:
         """Return the metric of blind guessing, and its constant outputs for all targets."""

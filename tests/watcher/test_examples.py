@@ -16,6 +16,7 @@ from failmap.analysis.diagnosis.rules.examples import (
     increments_unpredictable,
     labels_independent,
     targets_are_inputs,
+    targets_are_later_inputs,
     targets_of_another_row,
     targets_of_later_step,
     validation_in_training,
@@ -91,6 +92,29 @@ def test_words_that_are_their_own_targets(shift: int, num_calls: int, is_seen: b
     layers = {"layers_seen": {"1.recurrence": {"calls": num_calls}}}
     assert (signals["own_input"] == 1) == (shift == 0)
     assert fires(targets_are_inputs, signals | layers) == is_seen
+
+
+@pytest.mark.parametrize("is_bidirectional", [False, True])
+def test_next_words_of_a_network_that_reads_them(is_bidirectional: bool) -> None:
+    def batch(_: int) -> tuple[Tensor, Tensor]:
+        words = torch.randint(2, 9, (16, 13))
+        return words[:, :-1], words[:, 1:]
+
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(9, 4)
+            self.layer = nn.GRU(4, 6, batch_first=True, bidirectional=is_bidirectional)
+            self.readout = nn.Linear(12 if is_bidirectional else 6, 9)
+
+        def forward(self, words: Tensor) -> Tensor:
+            scores: Tensor = self.readout(self.layer(self.embedding(words))[0])
+            return scores
+
+    signals = observe(
+        ExampleObserver, Words(), batch, loss_fn=lambda out, words: nn.functional.cross_entropy(out.mT, words)
+    )
+    assert fires(targets_are_later_inputs, signals) == is_bidirectional
 
 
 @pytest.mark.parametrize("num_features", [1, 3])

@@ -50,6 +50,18 @@ def test_classes_in_every_layout(seed: int, num_classes: int, layout: str) -> No
     assert levels.chance_loss == pytest.approx(float(torch.special.entr(shares).sum()), abs=1e-2)
 
 
+def test_classes_that_the_loss_ignores_do_not_count() -> None:
+    labels = torch.tensor([1, 2, 1, 0, 0, 0, 0, 0])
+    outputs = functional.one_hot(torch.tensor([1, 2, 2, 1, 1, 1, 1, 1]), 3).float().requires_grad_()
+    loss_fn = nn.CrossEntropyLoss(ignore_index=0)
+    seen = Targets(loss_fn)
+    seen.see(loss_fn(outputs, labels), outputs, labels, validates=False)
+    metric = seen.metric_of(outputs, labels)
+    assert metric is not None
+    assert float(metric) == pytest.approx(2 / 3)
+    assert seen.levels().chance_metric == pytest.approx(2 / 3)
+
+
 def test_outputs_of_another_number_have_no_metric() -> None:
     outputs, targets = torch.randn(6, 3), torch.randint(3, (6,))
     seen = Targets(nn.CrossEntropyLoss())

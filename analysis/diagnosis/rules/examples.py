@@ -62,6 +62,19 @@ def targets_are_inputs(curves: TrainingCurves) -> Iterator[Evidence]:
         yield Evidence(told, {"own_input": share}, limits=(above("own_input", share, COPIED),))
 
 
+def targets_are_later_inputs(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect targets that are the inputs of the next steps, which a bidirectional network reads.
+
+    Reads `later_input_share`.
+    """
+    share = number(curves.last_signal("later_input_share"))
+    if share >= COPIED:
+        told = f"{share:.1%} of the targets are the input of the next step, which a bidirectional layer reads"
+        yield Evidence(
+            told, {"later_input_share": share}, limits=(above("later_input_share", share, COPIED),)
+        )
+
+
 def increments_unpredictable(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect forecasts that repeat the last value of a series whose changes depend on nothing in the inputs.
 

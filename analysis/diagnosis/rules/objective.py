@@ -1,5 +1,6 @@
 """Rules about what is trained and what is measured: wrong signs, wrong losses, leaks."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -53,6 +54,24 @@ def loss_below_floor(curves: TrainingCurves) -> Iterator[Evidence]:
         told = f"the training loss is {lowest:.3g} at update {update}, and cannot be below {floor:.3g}"
         limit = below("train_loss", lowest, floor - BELOW_FLOOR * room)
         yield Evidence(told, {"train_loss": lowest, "loss_floor": floor}, None, update, (limit,))
+
+
+def loss_negative(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a loop that maximises what it should minimise: its loss is below zero and falls, at chance.
+
+    Reads the training loss, where targets are classes or numbers with a squared error, both of which have
+    losses of zero at least. A loss with a term of its own may be below zero, and learns all the same.
+    """
+    losses = known(curves.train_loss)
+    has_floor = curves.summary.metric in ("accuracy", "mean_squared_error")
+    # Losses that Failmap makes itself have a known floor (`loss_below_floor`).
+    if math.isfinite(curves.summary.loss_floor) or not has_floor or losses.size < 2:
+        return
+    if middle(curves.score[curves.end]) > LEARNS or not losses.max() < 0 or not losses[-1] < losses[0]:
+        return
+    told = f"the loss is below zero and falls, from {losses[0]:.3g} to {losses[-1]:.3g}: its sign seems wrong"
+    limit = below("train_loss", float(losses.max()), 0.0)
+    yield Evidence(told, {"first_loss": float(losses[0]), "last_loss": float(losses[-1])}, limits=(limit,))
 
 
 def learns_something_else(curves: TrainingCurves) -> Iterator[Evidence]:

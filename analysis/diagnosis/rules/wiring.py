@@ -8,6 +8,8 @@ from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import known, largest, least, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
+#: Share of the steps of a watched loop at nearly no rate, after which nothing moves.
+RATE_ENDED = 0.5
 #: Gradient, as a share of the largest part's, that moves nothing by itself.
 NEGLIGIBLE = 1e-9
 #: Input weights of the lowest layer of a decoder.
@@ -110,8 +112,11 @@ def parameters_unmoved(curves: TrainingCurves) -> Iterator[Evidence]:
 
     Reads `update_ratio_by_layer` and `gradient_norm_by_layer`: a change of exactly zero at every
     evaluation. The usual bug is an optimizer with only some of the parameters (UMLAUT, Schoop et al.
-    2021). A gradient that is a billionth of the largest is no fault of the optimizer.
+    2021). A gradient that is a billionth of the largest is no fault of the optimizer, nor is a learning rate
+    that has ended (`rate_ended_share`).
     """
+    if number(curves.last_signal("rate_ended_share")) > RATE_ENDED:
+        return
     ratios = curves.curves_by_layer("update_ratio_by_layer")
     norms = curves.curves_by_layer("gradient_norm_by_layer")
     highest = max((largest(norm) for norm in norms.values() if known(norm).size), default=math.nan)

@@ -61,15 +61,16 @@ def later_input(examples: Examples, *, is_embedded: bool) -> LaterInput | None:
     return LaterInput(best, later[best], _held_out_r2(past, codes[:, own]), is_input)
 
 
-def own_input(examples: Examples) -> float | None:
-    """Return the share of the targets at every step that are the input of the same step, or None if they vary
-    too little to tell; of several features, the one with the largest share counts.
+def share_of_inputs(examples: Examples, lag: int) -> float | None:
+    """Return the share of the targets at every step that are the input so many steps later.
 
-    Negative classes, which losses ignore, are left out.
+    None if they vary too little to tell. Of several features, the one with the largest share counts. Negative
+    classes, which losses ignore, are left out.
     """
-    if not examples.is_by_step or len(examples.inputs) < _FEW_SEQUENCES:
+    if not examples.is_by_step or len(examples.inputs) < _FEW_SEQUENCES or examples.inputs.shape[1] < lag + 2:
         return None
-    inputs, targets = as_features(examples.inputs), as_features(examples.targets)
+    inputs, targets = as_features(examples.inputs)[:, lag:], as_features(examples.targets)
+    targets = targets[:, : targets.shape[1] - lag]
     counted = targets >= 0 if examples.has_classes else np.ones_like(targets, dtype=bool)
     if inputs.shape[:2] != targets.shape[:2] or not counted.any() or not np.ptp(targets[counted]):
         return None

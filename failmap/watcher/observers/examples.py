@@ -5,7 +5,7 @@ from collections import deque
 from torch import nn
 
 from failmap.search.trial.probes.common import Signals
-from failmap.watcher.examples.alignment import later_input, other_row, own_input
+from failmap.watcher.examples.alignment import later_input, other_row, share_of_inputs
 from failmap.watcher.examples.dependence import dependence
 from failmap.watcher.examples.forecasts import before_window, copies_last, increment_dependence
 from failmap.watcher.examples.host_batch import HostBatch, host_batch
@@ -30,7 +30,8 @@ class ExampleObserver(Observer):
 
     Signals at the end: `label_dependence`, `late_dependence`, `later_input`, `other_row`, `copies_last`,
     `increment_dependence`, `before_window` and `shared_rows`, each a dict of numbers, and the numbers
-    `own_input`, `updates_per_epoch`, `target_shift`, `mean_shift` and `input_shift`; where examples allow it.
+    `own_input`, `later_input_share`, `updates_per_epoch`, `target_shift`, `mean_shift` and `input_shift`;
+    where the examples allow it.
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -43,6 +44,7 @@ class ExampleObserver(Observer):
         self._sees_future = any(
             isinstance(part, _SEE_FUTURE) or getattr(part, "bidirectional", False) for part in parts
         )
+        self._is_bidirectional = any(isinstance(part, nn.RNNBase) and part.bidirectional for part in parts)
         self._is_recurrent = any(isinstance(part, nn.RNNBase | nn.RNNCellBase) for part in parts)
 
     def after_look(self, step: Step) -> Signals:
@@ -97,9 +99,11 @@ class ExampleObserver(Observer):
                     is_embedded=self._is_embedded,
                 )
         signals: Signals = {name: test._asdict() for name, test in found.items() if test is not None}
-        copied = own_input(distinct) if self._is_recurrent and not self._sees_future else None
-        if copied is not None:
-            signals["own_input"] = copied
+        reads_later = self._is_bidirectional
+        if self._is_recurrent and (reads_later or not self._sees_future):
+            copied = share_of_inputs(distinct, lag=1 if reads_later else 0)
+            if copied is not None:
+                signals["later_input_share" if reads_later else "own_input"] = copied
         per_epoch = updates_per_epoch(self._train, train)
         if per_epoch is not None:
             signals["updates_per_epoch"] = per_epoch

@@ -15,6 +15,7 @@ EXAMPLE_FAULTS: dict[str, dict[str, Any]] = {
     "targets_are_inputs": {
         "signals": {"own_input": 1.0, "layers_seen": {"gru": {"kind": "gru", "calls": 1}}},
     },
+    "targets_are_later_inputs": {"signals": {"later_input_share": 1.0}},
     "increments_unpredictable": {
         "signals": {"copies_last": _COPIES, "increment_dependence": _NO_DEPENDENCE},
     },

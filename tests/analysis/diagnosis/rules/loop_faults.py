@@ -34,6 +34,12 @@ LOOP_FAULTS: dict[str, dict[str, Any]] = {
         "signals": {"eval_to_end_share": 0.8, "largest_dropout": 0.5, "epoch": lambda share: 100 * share},
     },
     "regularised_away": {"signals": {"largest_dropout": 0.9}},
+    "loss_negative": {
+        "train": lambda share: -CHANCE * (1 + share),
+        "score": lambda share: 0.0,
+        "metric": "accuracy",
+        "loss_floor": float("nan"),
+    },
     "state_of_other_sequences": {"signals": {"state_carried": {"steps": 5, "share": 1.0, "continuity": 1.0}}},
 }
 #: Those without a threshold.
