@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from failmap.analysis.diagnosis.course import COURSES, WORSE, CourseName, course
+from failmap.analysis.diagnosis.course import COURSES, GAP, WORSE, CourseName, course
 from failmap.analysis.diagnosis.diagnosis import Diagnosis, Evidence, Rule, Suspicion
 from failmap.analysis.diagnosis.rules import RULES
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
@@ -74,7 +74,9 @@ def _num_steps(curves: TrainingCurves) -> int:
 
 
 def _is_nowhere(curves: TrainingCurves, course_name: CourseName) -> bool:
-    """Return whether a training ended at chance, or below and too slowly on its way there."""
+    """Return whether a training ended at chance, below and too slowly on its way there, or far ahead."""
+    if course_name == "fitted" and curves.end_train_skill - curves.end_validation_skill > GAP:
+        return True
     is_far = course_name == "creeping" and curves.end_validation_skill < WORSE
     return (is_far or course_name in _NOWHERE) and not curves.ends_away_from_chance
 

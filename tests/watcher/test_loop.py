@@ -276,3 +276,23 @@ def test_hooks_are_removed() -> None:
     assert not optimizer._optimizer_step_pre_hooks
     assert not any(one._forward_hooks or one._forward_pre_hooks for one in model.modules())
     assert not any(one._backward_hooks for one in model.parameters())
+
+
+@pytest.mark.parametrize(("part", "found"), [("0.", {"recurrence_frozen"}), ("1.", set())])
+def test_a_recurrent_layer_that_is_not_trained_is_seen(part: str, found: set[str]) -> None:
+    torch.manual_seed(0)
+    layer = nn.GRU(3, 4, batch_first=True)
+    head = nn.Linear(4, 1)
+    model = nn.ModuleList([layer, head])
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = not name.startswith(part)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        inputs = torch.randn(8, 5, 3)
+        loss = head(layer(inputs)[0][:, -1]).square().mean() * 0 + 1 / 6
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        spy.see(update, loss, inputs=inputs)
+    assert spy.fired() & {"recurrence_frozen"} == found

@@ -110,6 +110,7 @@ RULES: tuple[Rule, ...] = (
     Rule(steps.first_steps_overshoot, "oscillating", 0.96, _STUCK),
     Rule(examples.labels_independent, "no_signal", 0.5, _STILL),
     Rule(examples.labels_shuffled, "labels_or_loss_wrong", 0.5, _STILL),
+    Rule(loop.recurrence_frozen, "frozen", 0.5, _STUCK),
     Rule(loop.regularised_away, "over_regularised", 0.5, _STUCK),
     Rule(units.units_dead, "dead_units", 0.96, _STUCK),
     Rule(reach.input_fades_in_depth, "vanishing_in_depth", 0.93, _STUCK),

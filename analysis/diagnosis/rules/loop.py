@@ -160,6 +160,16 @@ def validates_in_training_mode(curves: TrainingCurves) -> Iterator[Evidence]:
         yield Evidence(told, {"validated_in_training": 1.0}, None, None)
 
 
+def recurrence_frozen(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect a recurrent layer that is not trained at all, in a training at chance.
+
+    Reads `recurrent_frozen`. A random layer may suffice, as in reservoir computing (Jaeger 2001).
+    """
+    layer = curves.last_signal("recurrent_frozen")
+    if layer and not curves.ends_away_from_chance and not curves.trained_away_from_chance:
+        yield Evidence(f"no parameter of {layer} is trained", {"recurrent_frozen": 1.0}, str(layer))
+
+
 def regularised_away(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect weight decay that shrinks the weights of every layer, or nearly total dropout, at chance.
 

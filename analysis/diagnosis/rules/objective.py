@@ -67,10 +67,11 @@ def loss_negative(curves: TrainingCurves) -> Iterator[Evidence]:
     # Losses that Failmap makes itself have a known floor (`loss_below_floor`).
     if math.isfinite(curves.summary.loss_floor) or not has_floor or losses.size < 2:
         return
-    if middle(curves.score[curves.end]) > LEARNS or not losses.max() < 0 or not losses[-1] < losses[0]:
+    late = losses[-max(2, len(losses) // 2) :]
+    if middle(curves.score[curves.end]) > LEARNS or not late.max() < 0 or not late[-1] < losses[0]:
         return
     told = f"the loss is below zero and falls, from {losses[0]:.3g} to {losses[-1]:.3g}: its sign seems wrong"
-    limit = below("train_loss", float(losses.max()), 0.0)
+    limit = below("train_loss", float(late.max()), 0.0)
     yield Evidence(told, {"first_loss": float(losses[0]), "last_loss": float(losses[-1])}, limits=(limit,))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ BEGAN_SHARE = 1e-5
 STILL_SHARE = 1e-2
 #: Correlation of the targets with a prediction from the last steps alone.
 LATE = 0.25
+#: What the whole sequence adds to that correlation, so that earlier steps matter.
+EARLIER = 0.2
 #: Share of the lowest layer's spread over inputs that must be left at the top. An LSTM with torch's
 #: initialization loses a factor of 4 per layer; below a hundredth, after four layers, the preflight warns as
 #: well.
@@ -38,8 +41,10 @@ def gradient_fades_in_time(curves: TrainingCurves) -> Iterator[Evidence]:
     Reads `gradient_share_at_first` and `gradient_reach_steps`, or `gradient_norm_by_step` for a single label
     at the end. Products of the recurrent Jacobian shrink by its largest singular value per step (Hochreiter
     1991; Bengio et al. 1994; Pascanu et al. 2013). The median counts, since a network that learns to look
-    back raises the share during training. Of a watched loop at chance, `late_dependence` as well: where the
-    last steps alone predict the targets, what lies far back is not what keeps the network there.
+    back raises the share during training. Of somebody's own loop, `late_dependence` and `label_dependence` as
+    well: where the last steps alone predict the targets, what lies far back is not what keeps a network at
+    chance; and one that has left chance may be as good as its data allow, unless the whole sequence predicts
+    more than its last steps.
     """
     shares = curves.numbers("gradient_share_at_first") or curves.first_step_shares(2)
     if not shares or not curves.is_recurrent or _is_late_enough(curves):
@@ -119,11 +124,20 @@ def gradient_fades_in_depth(curves: TrainingCurves) -> Iterator[Evidence]:
 
 
 def _is_late_enough(curves: TrainingCurves) -> bool:
-    """Return whether the last few steps would do to leave chance, and the network has not even used them."""
-    late = curves.last_signal("late_dependence")
-    if not isinstance(late, dict) or curves.ends_away_from_chance:
+    """Return whether the last few steps of somebody's own loop do, as far as is known."""
+    if curves.record.purpose != "watched" and not curves.record.is_own:
         return False
-    return max(number(late.get("linear")), number(late.get("neighbour"))) >= LATE
+    late, whole = (_correlation(curves.last_signal(name)) for name in ("late_dependence", "label_dependence"))
+    if curves.ends_away_from_chance:
+        return not whole - late > EARLIER
+    return late >= LATE
+
+
+def _correlation(found: Any) -> float:
+    """Return the larger correlation of two probes with the targets, or NaN."""
+    if not isinstance(found, dict):
+        return math.nan
+    return max(number(found.get("linear")), number(found.get("neighbour")))
 
 
 def _short_memory(curves: TrainingCurves) -> Iterator[Evidence]:

@@ -33,6 +33,7 @@ LOOP_FAULTS: dict[str, dict[str, Any]] = {
         "validation": lambda share: CHANCE,
         "signals": {"eval_to_end_share": 0.8, "largest_dropout": 0.5, "epoch": lambda share: 100 * share},
     },
+    "recurrence_frozen": {"signals": {"recurrent_frozen": "lstm"}},
     "regularised_away": {"signals": {"largest_dropout": 0.9}},
     "loss_negative": {
         "train": lambda share: -CHANCE * (1 + share),
@@ -56,5 +57,6 @@ LOOPS_WITHOUT_LIMIT = {
     "parameters_not_held",
     "layers_not_held",
     "passes_one_unit",
+    "recurrence_frozen",
     "validates_in_training_mode",
 }
