@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.nn.parameter import UninitializedParameter
+from torch.optim import Optimizer
 
 #: Beyond this number of parts, parameters are grouped by the model's own children.
 MAX_PARTS = 64
@@ -84,3 +85,33 @@ def _by_child(parts: dict[str, list[nn.Parameter]]) -> dict[str, list[nn.Paramet
     for name, parameters in parts.items():
         grouped.setdefault(name.split(".", 1)[0], []).extend(parameters)
     return grouped
+
+
+def unregistered(model: nn.Module, optimizer: Optimizer) -> str | None:
+    """Return the attribute that holds modules in a plain list, tuple or dict, where torch does not look.
+
+    None if there is none, or if the optimizer was given their parameters.
+    """
+    known = {id(parameter) for parameter in model.parameters()}
+    known |= {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            # Torch's own registries begin with an underscore.
+            if name.startswith("_") or not isinstance(value, list | tuple | dict):
+                continue
+            members = value.values() if isinstance(value, dict) else value
+            held = [
+                parameter for one in members if isinstance(one, nn.Module) for parameter in one.parameters()
+            ]
+            if any(parameter.requires_grad and id(parameter) not in known for parameter in held):
+                return f"{path}.{name}" if path else name
+    return None
+
+
+def frozen_recurrence(model: nn.Module) -> str | None:
+    """Return the name of the first recurrent layer without a trainable parameter, or None."""
+    for name, module in model.named_modules():
+        is_recurrent = isinstance(module, nn.RNNBase | nn.RNNCellBase)
+        if is_recurrent and not any(parameter.requires_grad for parameter in module.parameters()):
+            return name or "the network"
+    return None

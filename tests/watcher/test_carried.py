@@ -39,6 +39,23 @@ def test_state_of_other_sequences_is_seen(carries: bool, continues: bool, found:
     assert fired(carries=carries, continues=continues) == found
 
 
+@pytest.mark.parametrize(("carries", "found"), [(True, {"state_of_other_sequences"}), (False, set())])
+def test_tokens_with_a_target_each(carries: bool, found: set[str]) -> None:
+    torch.manual_seed(0)
+    embedding, layer = nn.Embedding(9, 4), nn.GRU(4, 5, batch_first=True)
+    model = nn.ModuleList([embedding, layer])
+    state: list[Tensor | None] = [None]
+
+    def update(_: int) -> tuple[Tensor, dict[str, Tensor]]:
+        inputs = torch.randint(9, (BATCH, TIME))
+        states, last = layer(embedding(inputs), state[0])
+        state[0] = last.detach() if carries else None
+        loss = nn.functional.cross_entropy(states[:, -1], inputs[:, 0] % 5)
+        return loss, {"inputs": inputs, "outputs": states[:, -1], "targets": inputs[:, 0] % 5}
+
+    assert watch_updates(model, update).fired() == found
+
+
 def test_layer_called_step_by_step_raises_no_alarm() -> None:
     torch.manual_seed(0)
     model = nn.GRU(1, 4, batch_first=True)

@@ -1,9 +1,13 @@
 """Faults of a loop's order and modes are seen, and their repaired twins raise no alarm."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from failmap.watcher.parts import unregistered
 from tests.watcher.loops import Spy
 
 INPUTS = torch.linspace(-1, 1, 24).reshape(8, 3)
@@ -296,3 +300,27 @@ def test_a_recurrent_layer_that_is_not_trained_is_seen(part: str, found: set[str
         optimizer.step()
         spy.see(update, loss, inputs=inputs)
     assert spy.fired() & {"recurrence_frozen"} == found
+
+
+@pytest.mark.parametrize(("kind", "found"), [(list, {"modules_unregistered"}), (nn.ModuleList, set())])
+def test_modules_in_a_plain_list_are_seen(kind: Callable[..., Any], found: set[str]) -> None:
+    model = make_model(nn.Tanh())
+    model.extra = kind([nn.Linear(1, 1)])
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    spy = Spy(model, optimizer)
+    for update in spy.steps():
+        # Not the whole sequence, which would call the extra module.
+        loss = model[2](model[1](model[0](INPUTS))).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        spy.see(update, loss)
+    assert spy.fired() & {"modules_unregistered"} == found
+
+
+def test_modules_in_a_list_that_the_optimizer_has_raise_no_alarm() -> None:
+    model = make_model()
+    extra = [nn.Linear(1, 1)]
+    model.extra = extra  # type: ignore[assignment]
+    optimizer = torch.optim.SGD([*model.parameters(), *extra[0].parameters()], 0.01)
+    assert unregistered(model, optimizer) is None

@@ -171,6 +171,21 @@ def test_right_layers_raise_no_alarm_by_last_batches(sizes: list[int]) -> None:
     assert fired_by_step(sizes, batch_first=False, time_first=True) == set()
 
 
+def test_a_long_sequence_read_in_parts_raises_no_alarm() -> None:
+    torch.manual_seed(0)
+    model = nn.GRU(UNITS, 1)
+    state = [torch.zeros(1, BATCH, 1)]
+
+    def update(number: int) -> tuple[Tensor, dict[str, Tensor]]:
+        inputs = torch.randn(3 if number % 4 == 0 else 8, BATCH, UNITS)
+        outputs, last = model(inputs, state[0])
+        state[0] = last.detach()
+        targets = torch.zeros_like(outputs)
+        return (outputs - targets).square().mean(), {"inputs": inputs, "outputs": outputs, "targets": targets}
+
+    assert "batch_axis_mistaken" not in watch_updates(model, update).fired()
+
+
 @pytest.mark.parametrize("sizes", [[8], [8, 8, 3, 3], [8, 7, 8, 3], [8, 8, 12]])
 def test_lengths_that_vary_raise_no_alarm(sizes: list[int]) -> None:
     assert fired_by_step(sizes, batch_first=False) == set()

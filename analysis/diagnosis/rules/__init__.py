@@ -65,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     Rule(loop.rate_is_zero, "training_loop", 0.5, _ANY, is_certain=True),
     Rule(loop.everything_frozen, "frozen", 0.5, _ANY, is_certain=True),
     Rule(loop.parameters_not_held, "frozen", 0.5, _ANY, is_certain=True),
+    Rule(loop.modules_unregistered, "frozen", 0.5, _ANY, is_certain=True),
     Rule(loop.trains_in_eval_mode, "wrong_mode", 0.5, _ANY, is_certain=True),
     Rule(wiring.missing_gradient, "disconnected", 0.97, _ANY, is_certain=True),
     Rule(wiring.gradient_always_zero, "disconnected", 0.5, _ANY, is_certain=True),

@@ -76,20 +76,24 @@ def targets_are_later_inputs(curves: TrainingCurves) -> Iterator[Evidence]:
 
 
 def increments_unpredictable(curves: TrainingCurves) -> Iterator[Evidence]:
-    """Detect forecasts that repeat the last value of a series whose changes depend on nothing in the inputs.
+    """Detect forecasts no better than the last value of a series whose changes depend on no input.
 
     Reads `copies_last` and `increment_dependence`: correlations of two probes with changes that were left
     out, and the least one that they would have found. Of a random walk the last value is the best forecast.
     """
-    seen, power = _copying(curves), _part(curves, "increment_dependence", "power")
+    error, power = _error_of_last(curves), _part(curves, "increment_dependence", "power")
     effect = max(_part(curves, "increment_dependence", name) for name in ("linear", "neighbour"))
-    if seen and effect <= NEGLIGIBLE and power <= POWERFUL:
+    if error >= NO_BETTER and effect <= NEGLIGIBLE and power <= POWERFUL:
         told = (
-            f"outputs repeat the last input value and err by {seen[1].value:.3g} times its error; probes "
+            f"outputs err by {error:.3g} times the error of the last input value; probes "
             f"predict the changes with a correlation of {effect:.2g} (one of {power:.2g} would have "
             "been found)"
         )
-        limits = (*seen, below("effect", effect, NEGLIGIBLE), below("power", power, POWERFUL))
+        limits = (
+            above("error", error, NO_BETTER),
+            below("effect", effect, NEGLIGIBLE),
+            below("power", power, POWERFUL),
+        )
         yield Evidence(told, {limit.name: limit.value for limit in limits}, limits=limits)
 
 
@@ -272,6 +276,12 @@ def _copying(curves: TrainingCurves) -> tuple[Limit, ...]:
         above("error", to_target / persistence, NO_BETTER),
     )
     return limits if all(limit.holds for limit in limits) else ()
+
+
+def _error_of_last(curves: TrainingCurves) -> float:
+    """Return the error of the outputs in units of that of the last input values, or NaN."""
+    error, persistence = (_part(curves, "copies_last", name) for name in ("to_target", "persistence"))
+    return error / persistence if persistence > 0 else float("nan")
 
 
 def _part(curves: TrainingCurves, signal: str, name: str) -> float:

@@ -1,5 +1,6 @@
 """Rules about the order of a training loop, its modes and the state that it carries."""
 
+import math
 from collections.abc import Iterator
 
 from failmap.analysis.diagnosis.diagnosis import Evidence, Limit, above, below
@@ -160,6 +161,17 @@ def validates_in_training_mode(curves: TrainingCurves) -> Iterator[Evidence]:
         yield Evidence(told, {"validated_in_training": 1.0}, None, None)
 
 
+def modules_unregistered(curves: TrainingCurves) -> Iterator[Evidence]:
+    """Detect modules in a plain list, which neither the model nor the optimizer knows.
+
+    Reads `unregistered_modules`; without a threshold.
+    """
+    attribute = curves.last_signal("unregistered_modules")
+    if attribute:
+        told = f"the modules in {attribute} are in a plain list or dict, so that no optimizer is given them"
+        yield Evidence(told, {"unregistered_modules": 1.0}, str(attribute))
+
+
 def recurrence_frozen(curves: TrainingCurves) -> Iterator[Evidence]:
     """Detect a recurrent layer that is not trained at all, in a training at chance.
 
@@ -201,7 +213,17 @@ def state_of_other_sequences(curves: TrainingCurves) -> Iterator[Evidence]:
     if not isinstance(found, dict) or middle(curves.score[curves.end]) >= SOLVED_SCORE:
         return
     steps, share, unrelated = (number(found.get(name)) for name in ("steps", "share", "continuity"))
-    if steps >= LEAST_LOOKS and share >= 1 and unrelated > UNRELATED:
+    if not steps >= LEAST_LOOKS or share < 1:
+        return
+    if math.isnan(unrelated) and curves.last_signal("label_dependence") is not None:
+        # Distances between tokens mean nothing.
+        told = (
+            f"at each of {steps:.0f} steps the hidden state is that of the batch before, although each "
+            "sequence has a target of its own"
+        )
+        limit = above("steps", steps, LEAST_LOOKS)
+        yield Evidence(told, {"steps": steps}, None, None, (limit,))
+    if unrelated > UNRELATED:
         told = (
             f"at each of {steps:.0f} steps the hidden state is that of the batch before, although the "
             f"inputs of the batches do not continue each other ({unrelated:.2f} of the distance "

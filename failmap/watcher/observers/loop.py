@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 from failmap.search.trial.probes.common import Signals
 from failmap.watcher.final_gradients import before_update
 from failmap.watcher.observer import Observer, Step, Watched
+from failmap.watcher.parts import frozen_recurrence, unregistered
 
 #: Share of the largest learning rate below which a schedule has ended.
 ENDED_RATE = 1e-3
@@ -34,8 +35,8 @@ class LoopObserver(Observer):
     `rate_ended_share`, the share of steps with less than a thousandth of the largest learning rate,
     `rate_zero_share`, that with a rate of exactly 0, `trained_in_eval_share`, the share of steps in
     evaluation mode, and `eval_to_end_share`, that of the steps since which it was never left, with
-    `has_batch_norm`, `largest_dropout`, `recurrent_frozen`, the first recurrent layer without a trainable
-    parameter, and the optimizer's largest `weight_decay`.
+    `has_batch_norm`, `largest_dropout` and the optimizer's largest `weight_decay`. `unregistered_modules` and
+    `recurrent_frozen` name what no optimizer can train (`watcher.parts`).
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -55,14 +56,8 @@ class LoopObserver(Observer):
         self._num_looks_with_gradient = 0
         self._has_stepped = False
         self._has_batch_norm = any(_is_batch_norm(one) for one in watched.model.modules())
-        self._frozen_layer = next(
-            (
-                name or "the network"
-                for name, one in watched.model.named_modules()
-                if _is_frozen_recurrence(one)
-            ),
-            None,
-        )
+        self._unregistered = unregistered(watched.model, watched.optimizer)
+        self._frozen_layer = frozen_recurrence(watched.model)
         self._largest_dropout = max((_dropout(one) for one in watched.model.modules()), default=0.0)
 
     def before_look(self) -> None:
@@ -179,6 +174,8 @@ class LoopObserver(Observer):
             ),
             "never_stepped": int(self._never_stepped()),
         }
+        if self._unregistered is not None:
+            signals["unregistered_modules"] = self._unregistered
         if self._frozen_layer is not None:
             signals["recurrent_frozen"] = self._frozen_layer
         if self._rates:
@@ -209,11 +206,6 @@ def _square(parameter: Tensor) -> Tensor:
 
 def _is_batch_norm(layer: nn.Module) -> bool:
     return isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats
-
-
-def _is_frozen_recurrence(module: nn.Module) -> bool:
-    is_recurrent = isinstance(module, nn.RNNBase | nn.RNNCellBase)
-    return is_recurrent and not any(parameter.requires_grad for parameter in module.parameters())
 
 
 def _dropout(layer: nn.Module) -> float:

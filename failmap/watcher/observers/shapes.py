@@ -46,6 +46,7 @@ class ShapeObserver(Observer):
         self._seen: dict[str, tuple[tuple[int, ...], bool]] = {}
         self._layers: dict[str, tuple[tuple[int, ...], bool]] = {}
         self._last_batches = LastBatches()
+        self._is_state_given = False
         self._has_attention = any(isinstance(one, nn.MultiheadAttention) for one in watched.model.modules())
 
     def at_step(self, step: Step) -> None:
@@ -56,7 +57,8 @@ class ShapeObserver(Observer):
     def at_end(self) -> Signals:
         """Look for a head that sees a single unit, and for the batch axis that the last batches show."""
         axis, usual = self._last_batches.axis, self._last_batches.usual
-        if axis is None or usual is None:
+        # A long sequence that is read in parts, each from the last one's state, ends in a shorter part.
+        if axis is None or usual is None or self._is_state_given:
             return self._narrow()
         return self._narrow() | self._mistaken_axis(axis, usual, self._layers, "last_batches")
 
@@ -75,10 +77,11 @@ class ShapeObserver(Observer):
         self._seen = {}
         for name, layer in self.watched.model.named_modules():
             if isinstance(layer, nn.RNNBase):
-                self._hooks.append(layer.register_forward_hook(self._reader(name)))
+                self._hooks.append(layer.register_forward_hook(self._reader(name), with_kwargs=True))
 
     def _reader(self, name: str) -> Any:
-        def read(layer: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+        def read(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+            self._is_state_given |= len(args) > 1 or kwargs.get("hx") is not None
             if args and isinstance(args[0], Tensor) and args[0].ndim == 3:
                 self._seen.setdefault(name, (tuple(args[0].shape), bool(layer.batch_first)))
 

@@ -34,6 +34,7 @@ LOOP_FAULTS: dict[str, dict[str, Any]] = {
         "signals": {"eval_to_end_share": 0.8, "largest_dropout": 0.5, "epoch": lambda share: 100 * share},
     },
     "recurrence_frozen": {"signals": {"recurrent_frozen": "lstm"}},
+    "modules_unregistered": {"signals": {"unregistered_modules": "cells"}},
     "regularised_away": {"signals": {"largest_dropout": 0.9}},
     "loss_negative": {
         "train": lambda share: -CHANCE * (1 + share),
@@ -58,5 +59,6 @@ LOOPS_WITHOUT_LIMIT = {
     "layers_not_held",
     "passes_one_unit",
     "recurrence_frozen",
+    "modules_unregistered",
     "validates_in_training_mode",
 }
