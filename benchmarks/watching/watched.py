@@ -80,11 +80,11 @@ class WatchedTraining(Training):
 
     @contextlib.contextmanager
     def _on_own_clock(self) -> Iterator[None]:
-        clocks = looks_module.perf_counter, watch_module.monotonic
-        looks_module.perf_counter = watch_module.monotonic = self._clock  # type: ignore[assignment]
+        clocks = looks_module.process_time, watch_module.monotonic
+        looks_module.process_time = watch_module.monotonic = self._clock  # type: ignore[assignment]
         self._clock.resume()
         try:
             yield
         finally:
             self._clock.pause()
-            looks_module.perf_counter, watch_module.monotonic = clocks
+            looks_module.process_time, watch_module.monotonic = clocks
