@@ -10,8 +10,6 @@ from failmap.run_folder.records import TrialRecord
 
 #: Probability that a blind guesser passes as better than chance, over all evaluations of a trial.
 SIGNIFICANCE = 0.01
-#: Share of a sum below which further terms of it are left out.
-_LEAST_SHARE = 1e-17
 #: Score that counts as better than guessing where chance, or the number of sequences, is unknown.
 _UNKNOWN_SCORE = 0.1
 
@@ -63,38 +61,17 @@ def significant_score(record: TrialRecord, num_evaluations: int) -> float:
 
 @lru_cache(maxsize=1024)
 def upper_tail(successes: int, trials: int, chance: float) -> float:
-    """Return P(X >= successes) for X ~ Binomial(trials, chance), to nine digits or more.
+    """Return P(X >= successes) for X ~ Binomial(trials, chance)."""
+    # Not imported above, because the start of a search does not need it. scipy.stats has the same function
+    # under a plainer name, but takes a second to import, in each process that reads trials.
+    from scipy.special import bdtrc
 
-    scipy.special.bdtrc is the same, but its import takes longer than the whole verdict on a watched training.
-    """
-    if successes <= 0:
-        return 1.0
-    if successes > trials or chance <= 0:
-        return 0.0
-    if chance >= 1:
-        return 1.0
-    if successes <= trials * chance:
-        # Fewer terms, and none of them grows: P(X < successes) counts the failures.
-        return 1.0 - upper_tail(trials - successes + 1, trials, 1.0 - chance)
-    log_term = (
-        math.lgamma(trials + 1)
-        - math.lgamma(successes + 1)
-        - math.lgamma(trials - successes + 1)
-        + successes * math.log(chance)
-        + (trials - successes) * math.log1p(-chance)
-    )
-    # Beyond the mean each term is a shrinking share of the one before.
-    odds, share, total = chance / (1.0 - chance), 1.0, 0.0
-    for count in range(successes, trials + 1):
-        total += share
-        share *= odds * (trials - count) / (count + 1)
-        if share < _LEAST_SHARE * total:
-            break
-    return math.exp(log_term) * total
+    return float(bdtrc(successes - 1, trials, chance))
 
 
 @lru_cache(maxsize=1024)
 def _least_significant(size: int, chance: float, significance: float) -> int:
     """Return the least number of successes whose upper tail is at most `significance`."""
-    counts = range(1, size + 1)
-    return 1 + bisect_left(counts, -significance, key=lambda count: -upper_tail(count, size, chance))
+    from scipy.special import bdtrc
+
+    return 1 + bisect_left(range(size), -significance, key=lambda most: -float(bdtrc(most, size, chance)))

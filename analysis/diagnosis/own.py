@@ -9,7 +9,7 @@ from failmap.run_folder.metrics import is_larger_better
 from failmap.run_folder.records import Evaluation, Summary, TrialRecord
 from failmap.run_folder.watched import Levels, WatchedReport
 
-#: Validations from which on they make the score of a watched trial; with fewer, training batches do.
+#: Validations from which on they make the evaluations of a watched training; with fewer, training batches do.
 LEAST_VALIDATIONS = 4
 #: Levels that no function states of its own, whatever its score is.
 _OF_LOSS_AND_TARGETS = (

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from failmap.analysis.diagnosis import diagnose
+from failmap.analysis.diagnosis.own import LEAST_VALIDATIONS
 from failmap.analysis.diagnosis.training_curves import SOLVED_SCORE
 from failmap.run_folder.records import Evaluation, Outcome, Summary, TrialRecord
 from failmap.search.trial.probes.common import Signals
@@ -19,8 +20,6 @@ from failmap.watcher.notes import notes_of
 from failmap.watcher.observer import Step, Watched
 from failmap.watcher.verdict import Verdict, verdict_of
 
-#: Validations from which on they make the evaluations; with fewer, stretches of training steps do.
-LEAST_VALIDATIONS = 4
 #: Metrics of training batches measured in one evaluation: their number decides what a step costs.
 _NUM_METRICS = 4
 #: Signals of observers that belong into the summary, with the names of their fields there.

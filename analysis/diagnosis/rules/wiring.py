@@ -4,12 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 
 from failmap.analysis.diagnosis.diagnosis import Evidence
+from failmap.analysis.diagnosis.rules.loop import ENDED_SHARE
 from failmap.analysis.diagnosis.rules.units import DEAD_SHARE
 from failmap.analysis.diagnosis.series import known, largest, least, number
 from failmap.analysis.diagnosis.training_curves import TrainingCurves
 
-#: Share of the steps of a watched loop at nearly no rate, after which nothing moves.
-RATE_ENDED = 0.5
 #: Gradient, as a share of the largest part's, that moves nothing by itself.
 NEGLIGIBLE = 1e-9
 #: Input weights of the lowest layer of a decoder.
@@ -115,7 +114,7 @@ def parameters_unmoved(curves: TrainingCurves) -> Iterator[Evidence]:
     2021). A gradient that is a billionth of the largest is no fault of the optimizer, nor is a learning rate
     that has ended (`rate_ended_share`).
     """
-    if number(curves.last_signal("rate_ended_share")) > RATE_ENDED:
+    if number(curves.last_signal("rate_ended_share")) > ENDED_SHARE:
         return
     ratios = curves.curves_by_layer("update_ratio_by_layer")
     norms = curves.curves_by_layer("gradient_norm_by_layer")

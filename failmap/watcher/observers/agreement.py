@@ -1,5 +1,6 @@
 """Whether the gradients of different batches agree: what they share is what the labels teach."""
 
+import math
 from typing import Any
 
 import torch
@@ -60,4 +61,12 @@ class AgreementObserver(Observer):
             if parameter.grad is not None and parameter.grad.layout == torch.strided
         }
         stride = 1 + sum(gradient.numel() for gradient in gradients.values()) // _NUM_COMPARED
-        self._now = {name: one.flatten()[::stride].float().clone() for name, one in gradients.items()}
+        self._now = {name: _sample(one, stride) for name, one in gradients.items()}
+
+
+def _sample(gradient: Tensor, stride: int) -> Tensor:
+    """Return about every `stride`-th entry, from all columns alike."""
+    columns = gradient.shape[-1] if gradient.dim() else 1
+    while math.gcd(stride, columns) > 1:
+        stride += 1
+    return gradient.flatten()[::stride].float().clone()

@@ -10,6 +10,8 @@ from failmap.run_folder.records import Evaluation, Summary
 from tests.analysis.diagnosis.records import record_of
 
 CHANCE = 1 / 6
+#: Nothing is known of the labels, as in a watched loop.
+UNHEARD = {"label_signal": None, "label_signal_validation": None, "label_agreement": None}
 SIGNALS = (
     "gradient_norm",
     "gradient_norm_by_layer",
@@ -191,8 +193,7 @@ def test_running_training_is_healthy_by_default(make_training: Any) -> None:
 def test_a_watched_loop_that_ended_at_chance_is_not_healthy(
     make_training: Any, outcome: Any, purpose: Any, loss: float, cause: str
 ) -> None:
-    unexplained = {"label_signal": None, "label_signal_validation": None, "label_agreement": None}
-    record, history = make_training(outcome, train=lambda _: loss, signals=unexplained)
+    record, history = make_training(outcome, train=lambda _: loss, signals=UNHEARD)
     diagnosis = diagnose(replace(record, purpose=purpose), history)
     assert diagnosis is not None
     assert (diagnosis.cause, diagnosis.runners_up) == (cause, ())
@@ -252,9 +253,7 @@ def test_a_loop_that_ignores_its_last_steps_does_not_vanish(
     signals = {
         "gradient_share_at_first": 1e-7,
         "late_dependence": {"p": 0.02, "linear": 0.0, "neighbour": late, "power": 0.1, "examples": 600},
-        "label_signal": None,
-        "label_signal_validation": None,
-        "label_agreement": None,
+        **UNHEARD,
     }
     record, history = make_training("failed", signals=signals)
     diagnosis = diagnose(replace(record, purpose="watched"), history)
@@ -267,9 +266,7 @@ def test_a_gradient_of_nothing_is_no_frozen_part(make_training: Any, share: floa
     signals = {
         "update_ratio_by_layer": {"embedding": 0.0, "lstm": 1e-3},
         "gradient_norm_by_layer": {"embedding": 0.1 * share, "lstm": 0.1},
-        "label_signal": None,
-        "label_signal_validation": None,
-        "label_agreement": None,
+        **UNHEARD,
     }
     record, history = make_training("failed", signals=signals)
     diagnosis = diagnose(replace(record, purpose="watched"), history)
