@@ -106,10 +106,11 @@ class Curve:
             if self.size is not None:
                 self.size *= 2
 
-    def ends_after(self, num_steps: int) -> bool:
-        """Return whether a stretch ends so many steps after those that were added."""
-        num_open = 0 if self._open is None else self._open.num_steps
-        return self.size is not None and num_open + num_steps >= self.size
+    @property
+    def num_left(self) -> int:
+        """How many more steps end the open stretch."""
+        assert self.size is not None
+        return self.size - (0 if self._open is None else self._open.num_steps)
 
     def add_validation(self, measured: Tensor) -> None:
         """Add a validation to the steps before it, and end their stretch if there were any."""
@@ -143,11 +144,20 @@ class Curves:
 
     def add(self, update: int, loss: Tensor) -> None:
         """Add the loss of a step, without waiting for the device."""
+        self.append(update, loss)
+        if self.num_appendable < 0:
+            self.flush()
+
+    def append(self, update: int, loss: Tensor) -> None:
+        """Add the loss of a step that ends no stretch, as `num_appendable` says."""
         # Numbers on the host are read at once, which costs less than another tensor.
         self._pending.append(loss.item() if loss.is_cpu else loss.detach().reshape(()))
         self._update, self._was_validated = update, False
-        if self.by_steps.ends_after(len(self._pending)) or len(self._pending) >= _MAX_PENDING:
-            self.flush()
+
+    @property
+    def num_appendable(self) -> int:
+        """How many losses may be appended before one must be added."""
+        return min(self.by_steps.num_left, _MAX_PENDING) - len(self._pending) - 1
 
     def add_metric(self, metric: Tensor) -> None:
         """Add the metric of the last step's batch."""

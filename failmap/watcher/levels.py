@@ -106,8 +106,12 @@ class Targets:
                 return None
             # Targets may be flattened in the loss only.
             labels = labels.reshape(guesses.shape)
-            is_counted = (labels >= 0) & (labels != self._ignored)
-            return ((guesses == labels) & is_counted).sum(dtype=torch.double) / is_counted.sum()
+            is_right, is_counted = guesses == labels, labels >= 0
+            # Guesses are never negative, and mostly ignored labels are. Every operation counts here.
+            if self._ignored >= 0:
+                is_other = labels != self._ignored
+                is_right, is_counted = is_right & is_other, is_counted & is_other
+            return is_right.sum() / is_counted.sum(dtype=torch.double)
         if outputs.numel() != targets.numel():
             return None
         outputs = outputs.reshape(targets.shape)

@@ -11,6 +11,8 @@ _GROWTH = 1.25
 #: Processor seconds that looks may cost in any case, and as a share of those since the start: what else the
 #: machine does must not decide what is seen.
 _FREE_SECONDS, _SHARE = 0.4, 0.01
+#: By what share of the updates a look is put off.
+_PUT_OFF = 0.01
 
 
 class Looks:
@@ -35,13 +37,20 @@ class Looks:
         self._next = 1
 
     def is_due(self, update: int) -> bool:
-        """Return whether an update is to be looked at."""
+        """Return whether an update is to be looked at; a look that would cost too much is put off."""
         if update < self._next:
             return False
         if update <= NUM_FIRST or not self._has_limit:
             return True
         allowed = _FREE_SECONDS + _SHARE * (process_time() - self._started)
-        return self.seconds <= allowed
+        if self.seconds > allowed:
+            self._next = update + max(1, round(update * _PUT_OFF))
+            return False
+        return True
+
+    def num_plain(self, update: int) -> int:
+        """Return for how many steps after an update neither a look nor its preparation is due."""
+        return max(0, self._next - update - 2)
 
     def done(self, update: int) -> None:
         """Set the next look after one."""

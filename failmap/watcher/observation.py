@@ -16,6 +16,7 @@ from failmap.watcher.observer import Observer, Step, Watched
 from failmap.watcher.observers import OBSERVERS
 from failmap.watcher.problems import problems_of_step, problems_of_watch
 from failmap.watcher.recording import Recording
+from failmap.watcher.repeats import Repeats
 
 #: Validations that observers see.
 _MAX_SHOWN_VALIDATIONS = 100
@@ -66,9 +67,7 @@ class Observation:
         self.is_active, self.can_record = False, False
         self._is_closed = False
         self._observers: list[Observer] = []
-        self._observers_of_steps: list[Observer] = []
-        self._good_shapes: list[torch.Size | None] = []
-        self._is_looking = False
+        self._is_looking, self._num_plain = False, 0
         self._num_shown_validations = 0
         problems = [refusal] if refusal else []
         problems = problems or problems_of_watch(model, optimizer, every=every, is_watched=_is_watched(model))
@@ -79,11 +78,9 @@ class Observation:
         _watched_models.add(model)
         self._watched = Watched(model, optimizer, loss_fn, time_dim)
         self._recording = recording(self._watched, every=every, metric=metric, chance=chance)
+        self._repeats = Repeats(self._watched)
         with self._guarded():
             self._observers = [make(self._watched) for make in OBSERVERS]
-            self._observers_of_steps = [
-                one for one in self._observers if type(one).at_step != Observer.at_step
-            ]
             self._prepare_look()
 
     def step(self, loss: Any, *, inputs: Any = None, outputs: Any = None, targets: Any = None) -> None:
@@ -99,25 +96,25 @@ class Observation:
             return
         # As `_guarded` does, without the cost of a context at every step.
         try:
-            self._step(loss, inputs, outputs, targets)
+            if self._num_plain and self._repeats.add(loss, inputs, outputs, targets):
+                self._num_plain -= 1
+                self._recording.add_loss(loss)
+            else:
+                self._step(loss, inputs, outputs, targets)
         except Exception as error:
             self._fail(error)
 
     def _step(self, loss: Any, inputs: Any, outputs: Any, targets: Any) -> None:
+        self._end_repeats()
         if not self._is_looking and isinstance(inputs, PackedSequence):
             inputs = None  # Only looks need them, and padding costs a copy.
         step = self._shown(self._recording.update + 1, loss, inputs, outputs, targets)
-        tensors = (step.loss, step.inputs, step.outputs, step.targets)
-        shapes = [None if tensor is None else tensor.shape for tensor in tensors]
-        # Only shapes are checked, and most loops show the same ones at every step.
-        problems = [] if shapes == self._good_shapes else problems_of_step(step)
-        if not problems:
-            self._good_shapes = shapes
-        else:
+        problems = problems_of_step(step)
+        if problems:
             self.tell(*problems)
             step = Step(step.update, step.loss.mean(), step.inputs, is_training=step.is_training)
         self._recording.add_step(step)
-        for observer in self._observers_of_steps:
+        for observer in self._observers:
             observer.at_step(step)
         if self._is_looking:
             with self.looks.timed():
@@ -127,6 +124,15 @@ class Observation:
             self.looks.done(step.update)
             self._after_look()
         self._prepare_look()
+        self._repeats.begin(step)
+        is_plain = not self._is_looking and not problems
+        self._num_plain = min(self._recording.num_plain, self.looks.num_plain(step.update)) if is_plain else 0
+
+    def _end_repeats(self) -> None:
+        if self._repeats.number:
+            for observer in self._observers:
+                observer.at_repeats(self._repeats.number)
+            self._repeats.number = 0
 
     def validate(
         self, loss: Any, *, inputs: Any = None, outputs: Any = None, targets: Any = None, metric: Any = None
@@ -178,6 +184,7 @@ class Observation:
 
     def _add_final(self) -> None:
         """Record what observers say of the whole training."""
+        self._end_repeats()
         for observer in self._observers:
             observer.remove()
         self._recording.add_final(self._signals(observer.at_end() for observer in self._observers))

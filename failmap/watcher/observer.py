@@ -69,7 +69,10 @@ class Observer:
         return {}
 
     def at_step(self, step: Step) -> None:
-        """See a step, looked at or not. This is called at every step: shapes may be read, no numbers."""
+        """See a step, looked at or not, that may differ from the last one: shapes may be read, no numbers."""
+
+    def at_repeats(self, number: int) -> None:
+        """See that many more steps with the shapes, mode and learning rates of the last one."""
 
     def at_validation(self, step: Step) -> Signals:
         """Return the signals of one call of `watch.validate`; at most about a hundred of them are shown."""

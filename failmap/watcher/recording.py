@@ -51,15 +51,32 @@ class Recording:
         """Add a step, without waiting for the device."""
         self.update = step.update
         self._is_same_validation = False
-        size = self._curves.by_steps.size or 1
         # Once validations make the evaluations, metrics of training batches are read no more.
         is_needed = self._curves.num_validations < LEAST_VALIDATIONS
-        if is_needed and step.update % max(1, size // _NUM_METRICS) == 0:
+        if is_needed and step.update % self._metric_period == 0:
             metric = self._targets.metric_of(step.outputs, step.targets)
             if metric is not None:
                 self._curves.add_metric(metric)
                 self._num_training_rows = _NUM_METRICS * _num_rows(step)
         self._curves.add(step.update, step.loss)
+
+    def add_loss(self, loss: Tensor) -> None:
+        """Add a plain step, of which only the loss is kept."""
+        self.update += 1
+        self._is_same_validation = False
+        self._curves.append(self.update, loss)
+
+    @property
+    def num_plain(self) -> int:
+        """How many of the next steps may be plain."""
+        if self._curves.num_validations >= LEAST_VALIDATIONS:
+            return self._curves.num_appendable
+        period = self._metric_period
+        return min(self._curves.num_appendable, period - 1 - self.update % period)
+
+    @property
+    def _metric_period(self) -> int:
+        return max(1, (self._curves.by_steps.size or 1) // _NUM_METRICS)
 
     def add_look(self, step: Step, signals: Signals) -> None:
         """Add a step that was looked at, and its signals."""

@@ -3,6 +3,8 @@
 from dataclasses import fields
 from typing import Any
 
+from torch import Tensor
+
 from failmap.run_folder.watched import WATCHED, Levels, WatchedReport
 from failmap.search.trial.probes.common import Signals, rounded
 from failmap.watcher.curves import Averages, Curves
@@ -37,6 +39,20 @@ class TrialRecording(Recording):
             if metric is not None:
                 self._since.add_metric(metric)
         self._since.add(step.update, step.loss)
+
+    def add_loss(self, loss: Tensor) -> None:
+        """Add a plain step, of which only the loss is kept."""
+        super().add_loss(loss)
+        self._num_steps += 1
+        self._since.append(self.update, loss)
+
+    @property
+    def num_plain(self) -> int:
+        """How many of the next steps may be plain."""
+        if self._num_steps < _NUM_METRICS:
+            return 0
+        next_measured = 1 << self._num_steps.bit_length()
+        return min(super().num_plain, self._since.num_appendable, next_measured - self._num_steps - 1)
 
     def add_look(self, step: Step, signals: Signals) -> None:
         """Add a step that was looked at, and its signals."""

@@ -82,6 +82,7 @@ class TrialWatch(Observation):
             if self.can_record:
                 assert isinstance(self._recording, TrialRecording)
                 signals = self._recording.taken(is_over=is_over)
+                self._num_plain = 0  # The first steps of a report are seen whole.
         return signals
 
     def _tell(self, problem: str) -> None:

@@ -13,6 +13,7 @@ import failmap
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, TrialRecord
 from failmap.watcher.problems import WatchWarning
+from tests.search.trial.precisions import with_bf16
 from tests.watcher.adapted_task import BATCH_SIZE, NUM_EXAMPLES, Classifier, examples
 
 pytestmark = [
@@ -155,7 +156,7 @@ HEALTHY: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", with_bf16(HEALTHY, "bfloat16", "scaled"))
 def test_what_learns_is_healthy_and_has_the_same_weights(
     name: str, recwarn: pytest.WarningsRecorder, capsys: pytest.CaptureFixture[str]
 ) -> None:

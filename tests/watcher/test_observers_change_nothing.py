@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from failmap.watcher.observer import Step, Watched
 from failmap.watcher.observers import LayerObserver, UpdateObserver
+from tests.search.trial.precisions import with_bf16
 
 OBSERVERS = (UpdateObserver, LayerObserver)
 STEPS = 50
@@ -117,7 +118,7 @@ def same_with_and_without(loop: Any, build: Callable[[], nn.Module]) -> list[dic
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", with_bf16(MODELS, "bfloat16"))
 def test_training_is_the_same_to_the_last_bit(loop, name):
     found = same_with_and_without(loop, MODELS[name])
     assert all(signals["gradient_norm"] > 0 for signals in found)

@@ -150,6 +150,14 @@ class LoopObserver(Observer):
             self._rounded_rate = float(f"{float(max(rates)):.1e}")
         self._rates[self._rounded_rate] = self._rates.get(self._rounded_rate, 0) + 1
 
+    def at_repeats(self, number: int) -> None:
+        """Count the same rates and mode again."""
+        self._num_steps += number
+        self._rates[self._rounded_rate] += number
+        if self._num_eval_to_end:
+            self._num_in_eval += number
+            self._num_eval_to_end += number
+
     def at_validation(self, step: Step) -> Signals:
         """Return whether validation runs in training mode although that makes a difference."""
         if step.is_training and (self._has_batch_norm or self._largest_dropout > 0):

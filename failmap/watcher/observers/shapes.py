@@ -46,13 +46,21 @@ class ShapeObserver(Observer):
         self._seen: dict[str, tuple[tuple[int, ...], bool]] = {}
         self._layers: dict[str, tuple[tuple[int, ...], bool]] = {}
         self._last_batches = LastBatches()
+        self._sizes: tuple[int, ...] | None = None
         self._is_state_given = False
         self._has_attention = any(isinstance(one, nn.MultiheadAttention) for one in watched.model.modules())
 
     def at_step(self, step: Step) -> None:
         """See the sizes of the inputs."""
+        self._sizes = None
         if step.inputs is not None and step.inputs.ndim > 1:
-            self._last_batches.see(tuple(step.inputs.shape[:2]))
+            self._sizes = tuple(step.inputs.shape[:2])
+            self._last_batches.see(self._sizes)
+
+    def at_repeats(self, number: int) -> None:
+        """See the same sizes again: once is as good as often."""
+        if self._sizes is not None:
+            self._last_batches.see(self._sizes)
 
     def at_end(self) -> Signals:
         """Look for a head that sees a single unit, and for the batch axis that the last batches show."""

@@ -1,5 +1,6 @@
 """Skips for precisions that this machine does not support."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -19,3 +20,8 @@ def has(precision: Any, device: torch.device = CPU) -> bool:
 
 
 bf16_here = pytest.mark.skipif(not has("bf16"), reason="torch runs no LSTM in bf16 on this CPU")
+
+
+def with_bf16(names: Iterable[str], *in_bf16: str) -> list[Any]:
+    """Return names of cases as parameters; those in bf16 are skipped where it is not supported."""
+    return [pytest.param(name, marks=bf16_here) if name in in_bf16 else name for name in names]
