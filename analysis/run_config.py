@@ -121,6 +121,7 @@ class _Space:
     question: str | None = None
     base: Values | None = None
     fail_after_recipes: Count = 1
+    goal: str = "grid"
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 import copy
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from failmap.datasets.config import Config
 from failmap.run_folder.errors import nearest
 from failmap.run_folder.parsing import flatten
+from failmap.run_folder.wording import is_scale
 from failmap.search.own.config import OWN, AnyTrialConfig, OwnFunction, parse_trial_config
 from failmap.search.trial.config import TrialConfig
 
@@ -143,6 +144,12 @@ class Axis(Config):
         ]
 
 
+def can_have_edge(axes: Iterable[Axis], map_paths: Mapping[str, str | None]) -> bool:
+    """Return whether x or y has several numbers, between two of which learning may end."""
+    x_and_y = (axis for axis in axes if axis.path in (map_paths.get("x"), map_paths.get("y")))
+    return any(axis.values and len(axis.values) > 1 and is_scale(axis.values) for axis in x_and_y)
+
+
 class MapAxes(Config):
     """The paths of a map's two axes, and of the facet, for each value of which it is drawn once."""
 
@@ -183,6 +190,10 @@ class Space(Config):
     map: MapAxes
     axes: tuple[Axis, ...]
     base: dict[str, dict[str, Any]]
+    goal: Literal["map", "grid"] = Field(
+        default="grid",
+        description="map: the edge of learning first, and the cells beyond it inferred; grid: cell by cell",
+    )
     fail_after_recipes: int = Field(
         default=1, ge=1, description="recipes, the default one included, that must fail before a cell 'fails'"
     )
@@ -217,6 +228,15 @@ class Space(Config):
             problems.append(f"map: has {many}: give its axes fewer values")
         if problems:
             raise ValueError("\n".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_edge(self) -> "Space":
+        if self.goal == "map" and not can_have_edge(self.axes, self.map.model_dump()):
+            raise ValueError(
+                f"goal=map: neither {self.map.x} nor {self.map.y} has two numbers or more, between which "
+                "learning could end: give one of them more values, or goal=grid"
+            )
         return self
 
     @property

@@ -30,6 +30,7 @@ from failmap.search.loading import (
     unresumable_differences,
 )
 from failmap.search.loading.cli_args import is_true, question_of, shipped
+from failmap.search.loading.draft import PLAIN_KEYS
 from failmap.search.loading.fields import KINDS, PARTS
 from failmap.search.loading.request import DEFAULT_SPACE, DEFAULT_SPACE_OF_A_FILE, RUN_GROUPS, RUN_KEYS
 from failmap.search.new_run import create_run_folder, report_disk_errors, resume_command
@@ -143,7 +144,7 @@ def run_help() -> HelpPage:
         _PLAN,
         ("resume", "continue the run if it exists, as a job that is started again does; needs run="),
         ("map.x, map.y, map.facet", "the map's axes (dotted paths); map.facet=none: no facet"),
-        ("fail_after_recipes", meaning(Space.model_fields["fail_after_recipes"])),
+        *((key, meaning(Space.model_fields[key])) for key in PLAIN_KEYS),
         ("--json", "with plan=true: print the plan as JSON (docs/json.md)"),
     ]
     halving = [*model_rows("halving.", RUN_GROUPS["halving"])]

@@ -15,7 +15,7 @@ from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
 from failmap.search.loading.fields import ARGUMENTS, GROUPS, KINDS, Schema, kind_problem
 from failmap.search.loading.validation import check_fields, shown, translate, with_origin
-from failmap.search.space import Axis, Space, alternatives
+from failmap.search.space import Axis, Space, alternatives, can_have_edge
 from failmap.search.trial.config import NATURAL_LOSS
 
 
@@ -118,7 +118,7 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     before = list(problems)
     schema = _schema(draft, problems)
     checker = Checker(draft, schema, problems)
-    own = {name: getattr(draft, name) for name in ("map", "question", "fail_after_recipes")}
+    own = {"map": draft.map, "question": draft.question, **draft.plain}
     others = check_fields(Space, own, problems)
     fixed = {path: checker.value(path, value, schema) for path, value in draft.fixed.items()}
     axes = [axis for path in draft.axes if (axis := checker.axis(path)) is not None]
@@ -132,6 +132,8 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     axes = sort_by_conditions(_without_idle(axes, base, notes), problems)
     if problems != before:
         return None
+    if "goal" not in draft.origins and not can_have_edge(axes, draft.map):
+        others["goal"] = "grid"  # A file's goal is for the axes that it has.
     try:
         space = Space(name=draft.name, axes=tuple(axes), base=base, **others)
     except ValidationError as error:

@@ -9,8 +9,10 @@ from failmap.search.loading.cli_args import Argument
 from failmap.search.loading.fields import ARGUMENTS, GROUPS, KINDS, Schema
 from failmap.search.space import Axis
 
+#: Of a space's file, and of arguments, those with one plain value, and their defaults.
+PLAIN_KEYS: dict[str, Any] = {"fail_after_recipes": 1, "goal": "grid"}
 #: Keys of a space's file.
-SPACE_KEYS = ("question", "task", "model", "map", "axes", "fixed", "fail_after_recipes")
+SPACE_KEYS = ("question", "task", "model", "map", "axes", "fixed", *PLAIN_KEYS)
 #: Where own code has arguments of any names, also such as `low` and `default`.
 _ARGUMENTS = {f"{group}.{ARGUMENTS}" for group in KINDS}
 #: Keys that describe an axis, in a file or as the last part of an argument's key.
@@ -23,6 +25,7 @@ class Draft:
 
     Attributes:
         name: The file's name.
+        plain: The values of PLAIN_KEYS.
         axes: The description of each axis, by dotted path.
         fixed: Values by dotted path.
         origins: The file and section of each axis or value, by dotted path; empty for one that an argument
@@ -34,7 +37,7 @@ class Draft:
     map: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, dict[str, Any]] = field(default_factory=dict)
     fixed: dict[str, Any] = field(default_factory=dict)
-    fail_after_recipes: Any = 1
+    plain: dict[str, Any] = field(default_factory=lambda: dict(PLAIN_KEYS))
     origins: dict[str, str] = field(default_factory=dict)
 
     def set_axis(self, path: str, description: dict[str, Any], origin: str = "") -> None:
@@ -67,8 +70,8 @@ class Draft:
         """
         path, value = argument.key, argument.value
         owner, _, last = path.rpartition(".")
-        if path == "fail_after_recipes":
-            self.fail_after_recipes = value
+        if path in PLAIN_KEYS:
+            self.plain[path], self.origins[path] = value, ""
         elif owner == "map":
             self.map[last] = None if value == "none" and last == "facet" else value
         elif last in AXIS_KEYS and owner in {*self.axes, *self.fixed}:
@@ -78,11 +81,11 @@ class Draft:
 
     def apply(self, argument: Argument) -> bool:
         """Set a value, an axis, a key of an axis, or the map, and return whether that changes the draft."""
-        before = (dict(self.map), dict(self.axes), dict(self.fixed), self.fail_after_recipes)
+        before = (dict(self.map), dict(self.axes), dict(self.fixed), dict(self.plain))
         path, value = argument.key, argument.value
         owner, _, last = path.rpartition(".")
-        if path == "fail_after_recipes":
-            self.fail_after_recipes = value
+        if path in PLAIN_KEYS:
+            self.plain[path], self.origins[path] = value, ""
         elif owner == "map":
             self.map[last] = None if value == "none" and last == "facet" else value
         elif last in AXIS_KEYS and ("." in owner or owner in self.axes) and owner not in _ARGUMENTS:
@@ -94,7 +97,7 @@ class Draft:
                 self.set_value(f"{path}.{key}", inner)
         else:
             self._set(path, argument)
-        return before != (self.map, self.axes, self.fixed, self.fail_after_recipes)
+        return before != (self.map, self.axes, self.fixed, self.plain)
 
     def _set(self, path: str, argument: Argument) -> None:
         for value in argument.values:
@@ -138,7 +141,7 @@ def draft_from_file(name: str, content: Mapping[str, Any], problems: list[str], 
             section = {}
         sections[key] = {str(path): value for path, value in section.items()}
     draft = Draft(name, content.get("question", ""), map=sections["map"])
-    draft.fail_after_recipes = content.get("fail_after_recipes", 1)
+    draft.plain |= {key: content[key] for key in PLAIN_KEYS if key in content}
     # A map's axis stays an axis when it is fixed, so that the draft does not tell what the file has set.
     places = {f"{group}.name": f"as {group}:" for group in KINDS if group in content}
     for group in KINDS:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from failmap.run_folder.errors import UserError, nearest
 from failmap.search.loading.build import conflicts, in_map_order, sort_by_conditions
 from failmap.search.loading.cli_args import Argument
-from failmap.search.loading.draft import AXIS_KEYS, Draft, describe_axis
+from failmap.search.loading.draft import AXIS_KEYS, PLAIN_KEYS, Draft, describe_axis
 from failmap.search.loading.validation import check_fields, shown, translate, with_origin
 from failmap.search.own.config import OWN, OwnFunction
 from failmap.search.own.function import parse_function
@@ -17,7 +17,7 @@ from failmap.search.space import Axis, Space, alternatives
 #: Keys that say when a trial has learned.
 CRITERION_KEYS = ("learned", "better_than_chance", "chance", "perfect", "max_updates")
 #: Keys of the file of such a space.
-SPACE_KEYS = ("question", "map", "axes", "fixed", "fail_after_recipes", *CRITERION_KEYS)
+SPACE_KEYS = ("question", "map", "axes", "fixed", *PLAIN_KEYS, *CRITERION_KEYS)
 #: First parts of paths that no axis may have, because they are keys of the run.
 _RESERVED = ("own", "run", "storage", "space", "seed", "budget", "cluster", "halving", "map", *CRITERION_KEYS)
 #: Columns of the table of trials, which an axis without a dot would hide.
@@ -90,7 +90,7 @@ def read_own_space(
     fixed = {path: _plain(path, value, problems) for path, value in draft.fixed.items()}
     others = check_fields(
         Space,
-        {"map": draft.map, "question": draft.question, "fail_after_recipes": draft.fail_after_recipes},
+        {"map": draft.map, "question": draft.question, **draft.plain},
         problems,
     )
     check_names([*draft.axes, *fixed, *(path for axis in axes for path in axis.paths)], problems)
@@ -118,7 +118,7 @@ def _draft(name: str, content: Mapping[str, Any], problems: list[str], source: s
             section = {}
         sections[key] = {str(path): value for path, value in section.items()}
     draft = Draft(name, content.get("question", ""), map=sections["map"])
-    draft.fail_after_recipes = content.get("fail_after_recipes", 1)
+    draft.plain |= {key: content[key] for key in PLAIN_KEYS if key in content}
     for path, value in sections["fixed"].items():
         if path in sections["axes"]:
             problems.append(f"{source}: {path}: is set under fixed and under axes: leave one out")
@@ -141,7 +141,7 @@ def _apply(argument: Argument, draft: Draft, criterion: dict[str, Any], problems
         criterion["learned"] = {**(learned if isinstance(learned, Mapping) else {}), rest: argument.value}
     elif key in CRITERION_KEYS:
         criterion[key] = argument.value
-    elif key in {*known, *_MAP_KEYS, "fail_after_recipes"} or (last in AXIS_KEYS and owner in known):
+    elif key in {*known, *_MAP_KEYS, *PLAIN_KEYS} or (last in AXIS_KEYS and owner in known):
         draft.apply_own(argument)
     else:
         hint = nearest(key, [*known, *_MAP_KEYS, *CRITERION_KEYS])

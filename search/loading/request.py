@@ -27,7 +27,13 @@ from failmap.search.loading.cli_args import (
 )
 from failmap.search.loading.combinations import settings_without_effect
 from failmap.search.loading.contradictions import contradictions
-from failmap.search.loading.draft import Draft, draft_from_file, drop_inapplicable, set_twice
+from failmap.search.loading.draft import (
+    PLAIN_KEYS,
+    Draft,
+    draft_from_file,
+    drop_inapplicable,
+    set_twice,
+)
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
 from failmap.search.loading.own import never_active, read_own_space, unfitting_settings
 from failmap.search.loading.validation import check_fields, with_origin
@@ -45,7 +51,7 @@ RUN_KEYS = ("run", "storage", "seed", "shard", "sampler", "pruner", "keep", "tes
 #: Groups of settings of a run.
 RUN_GROUPS: dict[str, type[BaseModel]] = {"budget": Budget, "cluster": Cluster, "halving": Halving}
 #: Keys of a space that an argument may change.
-SPACE_KEYS = ("map.x", "map.y", "map.facet", "fail_after_recipes")
+SPACE_KEYS = ("map.x", "map.y", "map.facet", *PLAIN_KEYS)
 
 
 @dataclass(frozen=True)

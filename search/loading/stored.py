@@ -26,7 +26,7 @@ from failmap.search.own.function import parse_function
 from failmap.search.space import Axis, Space
 
 #: Beginnings of the keys that a resumed run may have otherwise.
-_RESUMABLE = ("budget.", "cluster.", "keep")
+_RESUMABLE = ("budget.", "cluster.", "keep", "goal: ")
 #: Groups that a run may be continued with, besides more values on an axis.
 _GROUPS: tuple[Group, ...] = ("budget", "cluster")
 _ANOTHER_RUN = "that is another run; start it with search.run"
@@ -71,7 +71,7 @@ def differences(old: RunConfig, new: RunConfig) -> list[str]:
 def unresumable_differences(old: RunConfig, new: RunConfig) -> list[str]:
     """Return the differences that make it another run.
 
-    Budget, cluster, keep and values added to an axis make none.
+    Budget, cluster, keep, goal and values added to an axis make none.
     """
     grown = {
         axis.path
@@ -154,7 +154,7 @@ def require_searched(config: RunConfig) -> None:
 
 
 def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
-    """Return a stored configuration with other `budget.*`, `cluster.*`, `keep`, and more values on its axes.
+    """Return a stored configuration with other `budget.*`, `cluster.*`, `keep`, `goal`, and more axis values.
 
     An axis whose numbers are in order stays so, and its default stays; other values are added at its end.
 
@@ -180,6 +180,7 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     own_space = stored.space
     if stored.space.own is not None and "train" in read:
         own_space = _with_moved_function(stored.space, stored.space.own, read.pop("train").text, problems)
+    goal = read.pop("goal").text if "goal" in read else stored.space.goal
     grown = {axis.path: read.pop(axis.path) for axis in stored.space.axes if axis.path in read}
     problems += _refusals(stored, read)
     if stored.shard is not None:
@@ -190,9 +191,19 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
             if path in grown
         )
     space = _with_more_values(own_space, grown, problems) if grown else own_space
+    space = _with_goal(space, goal, problems)
     if problems:
         raise UserError(*dict.fromkeys(problems))
     return RunConfig.model_validate({**dict(stored), **changes, "space": space})
+
+
+def _with_goal(space: Space, goal: str, problems: list[str]) -> Space:
+    """Return a space with another goal, or unchanged if a problem was added."""
+    try:
+        return Space.model_validate({**dict(space), "goal": goal})
+    except ValidationError as error:
+        problems += translate(error, Space, {})
+        return space
 
 
 def _with_moved_function(space: Space, own: OwnFunction, train: str, problems: list[str]) -> Space:
