@@ -1,0 +1,195 @@
+"""Laplace's approximation of Gaussian-process classification from counts, for many priors at once.
+
+Equations and algorithms are numbered as in Rasmussen and Williams 2006, Gaussian Processes for Machine
+Learning. A cell with k of n trials enters once, as a binomial, so that the cost depends on cells and not on
+trials. Counts may be fractions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+#: Newton's iterations end when the log posterior gains less than this, in nats.
+_TOLERANCE = 1e-10
+_MAX_ITERATIONS = 100
+_MAX_HALVINGS = 20
+#: Iterations after which priors of little evidence are dropped.
+_ITERATIONS_BEFORE_PRUNING = 3
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Gaussian approximations of the latent values at the tried cells, one for each prior that was kept.
+
+    Attributes:
+        kept: Indices of the priors.
+        latent: Mode.
+        slope: Slope of the log likelihood at the mode.
+        root_curvature: Root of the negative second derivative of the log likelihood there.
+        cholesky: Lower Cholesky factor of I + W^1/2 K W^1/2.
+        log_evidence: Approximate log probability of the outcomes, in nats, without binomial coefficients.
+    """
+
+    kept: np.ndarray
+    latent: Float[np.ndarray, "kept cells"]
+    slope: Float[np.ndarray, "kept cells"]
+    root_curvature: Float[np.ndarray, "kept cells"]
+    cholesky: Float[np.ndarray, "kept cells cells"]
+    log_evidence: Float[np.ndarray, " kept"]
+
+
+def approximate(
+    covariance: Float[np.ndarray, "priors cells cells"],
+    mean: Float[np.ndarray, "priors cells"],
+    log_prior: Float[np.ndarray, " priors"],
+    learned: Float[np.ndarray, " cells"],
+    trials: Float[np.ndarray, " cells"],
+    prune_below: float = -np.inf,
+) -> Posterior:
+    """Find the posterior modes by Newton's method (algorithm 3.1), with halved steps where one would lose.
+
+    All of it is a function of the arguments: nothing is kept between calls.
+
+    Args:
+        covariance: Prior covariance of the latent values at the cells, for each prior.
+        mean: Prior mean of the latent values.
+        log_prior: Log weight of each prior, in nats.
+        learned: Number of trials that learned, per cell.
+        trials: Number of trials, per cell, above 0.
+        prune_below: Priors whose weight lies this far below the best one's, in nats, after a few iterations
+            are dropped.
+    """
+    kept = np.arange(len(mean))
+    start = np.log((learned + 0.5) / (trials - learned + 0.5))
+    latent = np.broadcast_to(start, mean.shape)
+    # The coordinates in which the prior is K^-1 (f - mean); no step has led to the start.
+    dual = np.zeros_like(mean)
+    objective = np.full(len(mean), -np.inf)
+    for iteration in range(_MAX_ITERATIONS):
+        slope, root = _derivatives(latent, learned, trials)
+        factor = _factor(covariance, root)
+        target = root**2 * (latent - mean) + slope
+        step = target - root * _solve(factor, root * _product(covariance, target)) - dual
+        is_first = iteration == 0
+        dual, latent, better = _advance(
+            covariance, mean, learned, trials, dual, latent, step, objective, is_first
+        )
+        gain = better - objective
+        objective = better
+        if iteration + 1 == _ITERATIONS_BEFORE_PRUNING:
+            logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+            weight = objective - logdet + log_prior
+            stays = weight >= weight.max() + prune_below
+            if not stays.all():
+                kept, covariance, mean, log_prior = (
+                    kept[stays], covariance[stays], mean[stays], log_prior[stays],
+                )  # fmt: skip
+                dual, latent, objective, gain = dual[stays], latent[stays], objective[stays], gain[stays]
+        if gain.max() < _TOLERANCE:
+            break
+    slope, root = _derivatives(latent, learned, trials)
+    factor = _factor(covariance, root)
+    logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+    return Posterior(kept, latent, slope, root, factor, objective - logdet)
+
+
+def _advance(
+    covariance: Float[np.ndarray, "priors cells cells"],
+    mean: Float[np.ndarray, "priors cells"],
+    learned: Float[np.ndarray, " cells"],
+    trials: Float[np.ndarray, " cells"],
+    dual: Float[np.ndarray, "priors cells"],
+    latent: Float[np.ndarray, "priors cells"],
+    step: Float[np.ndarray, "priors cells"],
+    objective: Float[np.ndarray, " priors"],
+    is_first: bool,
+) -> tuple[
+    Float[np.ndarray, "priors cells"], Float[np.ndarray, "priors cells"], Float[np.ndarray, " priors"]
+]:
+    """Return dual coordinates, latent values and log posterior after a step that does not lose."""
+    change = _product(covariance, step)
+    begin = mean if is_first else latent
+    size = np.ones((len(mean), 1))
+    for _ in range(_MAX_HALVINGS):
+        new_dual, new_latent = dual + size * step, begin + size * change
+        new = -0.5 * (new_dual * (new_latent - mean)).sum(axis=1) + _log_likelihood(
+            new_latent, learned, trials
+        )
+        loses = new < objective
+        if not loses.any():
+            return new_dual, new_latent, new
+        size[loses] /= 2
+    # No step gains: rounding is all that is left.
+    keep = loses[:, None]
+    return np.where(keep, dual, new_dual), np.where(keep, latent, new_latent), np.maximum(new, objective)
+
+
+def predict(
+    posterior: Posterior,
+    between: Float[np.ndarray, "kept points cells"],
+    mean: Float[np.ndarray, "kept points"],
+) -> tuple[Float[np.ndarray, "kept points"], Float[np.ndarray, "kept cells points"]]:
+    """Return the posterior mean of the latent values at points, and what reduces their covariance.
+
+    The covariance is the prior's less v^T v, where v is the second result (algorithm 3.2).
+
+    Args:
+        posterior: From `approximate`.
+        between: Prior covariance between points and the tried cells.
+        mean: Prior mean at the points.
+    """
+    from scipy.linalg import solve_triangular
+
+    located = mean + np.einsum("kpc,kc->kp", between, posterior.slope)
+    scaled = posterior.root_curvature[:, :, None] * between.transpose(0, 2, 1)
+    reduction = np.empty_like(scaled)
+    for index, factor in enumerate(posterior.cholesky):
+        reduction[index] = solve_triangular(factor, scaled[index], lower=True, check_finite=False)
+    return located, reduction
+
+
+def _derivatives(
+    latent: Float[np.ndarray, "priors cells"],
+    learned: Float[np.ndarray, " cells"],
+    trials: Float[np.ndarray, " cells"],
+) -> tuple[Float[np.ndarray, "priors cells"], Float[np.ndarray, "priors cells"]]:
+    """Return slope and root of the negative curvature of the binomial log likelihood (equation 3.15)."""
+    tail = np.exp(-np.abs(latent))
+    chance = np.where(latent >= 0, 1, tail) / (1 + tail)
+    return learned - trials * chance, np.sqrt(trials * tail) / (1 + tail)
+
+
+def _log_likelihood(
+    latent: Float[np.ndarray, "priors cells"],
+    learned: Float[np.ndarray, " cells"],
+    trials: Float[np.ndarray, " cells"],
+) -> Float[np.ndarray, " priors"]:
+    return (learned * latent - trials * np.logaddexp(0, latent)).sum(axis=1)
+
+
+def _factor(
+    covariance: Float[np.ndarray, "priors cells cells"], root: Float[np.ndarray, "priors cells"]
+) -> Float[np.ndarray, "priors cells cells"]:
+    """Return the lower Cholesky factors of I + W^1/2 K W^1/2, whose eigenvalues are at least 1."""
+    inner = covariance * root[:, :, None]
+    inner *= root[:, None, :]
+    diagonal = np.arange(root.shape[1])
+    inner[:, diagonal, diagonal] += 1
+    return np.linalg.cholesky(inner)
+
+
+def _solve(
+    factor: Float[np.ndarray, "priors cells cells"], right: Float[np.ndarray, "priors cells"]
+) -> Float[np.ndarray, "priors cells"]:
+    """Return (L L^T)^-1 right."""
+    from scipy.linalg.lapack import dpotrs
+
+    # A row-major lower factor is a column-major upper one, which LAPACK reads without a copy.
+    return np.stack([dpotrs(one.T, side, lower=0)[0] for one, side in zip(factor, right, strict=True)])
+
+
+def _product(
+    covariance: Float[np.ndarray, "priors cells cells"], values: Float[np.ndarray, "priors cells"]
+) -> Float[np.ndarray, "priors cells"]:
+    return (covariance @ values[:, :, None])[:, :, 0]
