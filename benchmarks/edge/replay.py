@@ -17,10 +17,8 @@ from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import Allocation
 from failmap.search.config import RunConfig
 from failmap.search.cost import relative_cost
-from failmap.search.own.config import AnyTrialConfig
 from failmap.search.space import Cell
 from failmap.search.study import Study
-from failmap.search.trial.config import TrialConfig
 
 #: Learning at P(learn) up to the first, or from the second on, makes a cell clear.
 CLEAR = (0.2, 0.8)
@@ -146,7 +144,9 @@ def replay(
             study.tell(number, _summary(truth, curve))
             beliefs = judge(config, study.known.by_cell)
             result.costs.append(spent)
-            result.right.append(float(np.mean([beliefs.get(cell) is learns for cell, learns in clear.items()])))
+            result.right.append(
+                float(np.mean([beliefs.get(cell) is learns for cell, learns in clear.items()]))
+            )
             result.wrong.append(sum(beliefs.get(cell) is (not learns) for cell, learns in clear.items()))
             is_over = spent >= max_cost
         study.close()

@@ -1,10 +1,10 @@
 """What one more trial would tell about the edge: on which side of one half P(learn) lies in every cell."""
 
-from typing import Protocol
-
 import numpy as np
 from jaxtyping import Float
 from scipy.special import log_ndtr, ndtr
+
+from failmap.analysis.surface import Joint
 
 #: The logistic function is close to a normal distribution's of this inverse variance (MacKay 1992).
 _LOGISTIC = np.pi / 8
@@ -12,16 +12,8 @@ _LOGISTIC = np.pi / 8
 _LEAST_WEIGHT = 0.01
 
 
-class Belief(Protocol):
-    """A mixture of normal distributions of the log odds of learning in cells."""
-
-    weights: Float[np.ndarray, " mixture"]
-    means: Float[np.ndarray, "mixture cells"]
-    covariances: Float[np.ndarray, "mixture cells cells"]
-
-
 def information_gain(
-    belief: Belief, candidates: Float[np.ndarray, " candidates"]
+    belief: Joint, candidates: Float[np.ndarray, " candidates"]
 ) -> Float[np.ndarray, " candidates"]:
     """Return how much one more trial of each candidate is expected to tell about the side of all cells.
 
