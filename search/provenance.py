@@ -7,6 +7,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from importlib import metadata
@@ -61,7 +62,7 @@ def begin_session(
         "versions": versions(),
         "hardware": hardware(),
         "files": dict(files or {}),
-        "own_code": list(own_code),
+        "own_code": [asdict(note) for note in own_code],
         "threads": threads,
         "started": _time(seconds_ago),
         "ended": None,

@@ -1,12 +1,12 @@
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.own_code import describe_own, load_own, locate_own
+from failmap.run_folder.own_code import locate_own, read_own
+from failmap.run_folder.own_import import load_own
 
 
 @pytest.fixture
@@ -103,14 +103,17 @@ def test_a_file_that_cannot_be_imported(own: Path, source: str, parts: list[str]
 
 
 def test_provenance(own: Path) -> None:
-    note = describe_own("my_net.py:Net")
-    assert note == {
-        "file": "my_net.py",
-        "name": "Net",
-        "sha256": sha256((own / "my_net.py").read_bytes()).hexdigest(),
-        "revision": None,
-    }
+    note = read_own("my_net.py").note(["Net"])
+    assert note.file == "my_net.py"
+    assert note.path == str(own / "my_net.py")
+    assert note.names == ("Net",)
+    assert set(note.modules) == {"my_net.py", "beside_my_net.py", "late_beside_my_net.py"}
+    assert note.revision is None
     commit = ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "--message=1")
     for words in (("init", "--quiet"), ("add", "my_net.py"), commit):
         subprocess.run(["git", *words], check=True, cwd=own)
-    assert len(describe_own("my_net.py:Net")["revision"] or "") == 40
+    again = read_own("my_net.py").note(["Net"])
+    assert len(again.revision or "") == 40
+    assert again.digest == note.digest
+    (own / "late_beside_my_net.py").write_text("VALUE = 4\n")
+    assert read_own("my_net.py").digest != note.digest
