@@ -121,49 +121,50 @@ class _Loader(SourceLoader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds the modules that were read with a file of own code."""
+    """Finds the modules that were read with a file of own code.
+
+    Attributes:
+        code: The code.
+        modules: Contents by path relative to the folder, without the file itself.
+    """
 
     def __init__(self, code: OwnCode) -> None:
         self.code = code
-        self.folder = code.path.parent
+        self.modules = {file: text for file, text in code.contents.items() if file != code.path.name}
+        self._folder = code.path.parent
+        self._packages = {str(place) for file in self.modules for place in Path(file).parents} - {"."}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        contents, place = self.code.contents, fullname.replace(".", "/")
+        place = fullname.replace(".", "/")
         for file in (f"{place}/__init__.py", f"{place}.py"):
-            if file in contents:
-                return spec_from_loader(fullname, _Loader(self.folder / file, contents[file]))
-        if any(file.startswith(f"{place}/") for file in contents):
+            if file in self.modules:
+                return spec_from_loader(fullname, _Loader(self._folder / file, self.modules[file]))
+        if place in self._packages:
             spec = ModuleSpec(fullname, None, is_package=True)
-            spec.submodule_search_locations = [str(self.folder / place)]
+            spec.submodule_search_locations = [str(self._folder / place)]
             return spec
         return None
 
     def has_found(self, module: ModuleType) -> bool:
-        """Return whether a module is one of this code, or a folder of such modules."""
+        """Return whether a module is the file, one of its modules, or a folder of such modules."""
         spec = getattr(module, "__spec__", None)
         if isinstance(loader := getattr(spec, "loader", None), _Loader):
-            own = {self.folder / file: content for file, content in self.code.contents.items()}
+            own = {self._folder / file: content for file, content in self.code.contents.items()}
             return own.get(loader.path) == loader.content
-        folders = {str(self.folder / place) for file in self.code.contents for place in Path(file).parents}
+        folders = {str(self._folder / package) for package in self._packages}
         return not folders.isdisjoint(getattr(spec, "submodule_search_locations", None) or ())
-
-    @property
-    def modules(self) -> dict[str, tuple[Path, bytes]]:
-        """The modules beside the file."""
-        files = list(self.code.contents.items())[1:]
-        return {file: (self.folder / file, content) for file, content in files}
 
 
 def _displace(finder: _Finder) -> None:
-    """Forget modules of earlier code that bear the names of new ones and are others, such as edited ones."""
+    """Forget earlier code of the same file, and code whose modules have the names of new ones, but differ."""
     for other in [one for one in sys.meta_path if isinstance(one, _Finder)]:
         shared = other.modules.keys() & finder.modules.keys()
-        if other.code.path == finder.code.path or any(
-            other.modules[file] != finder.modules[file] for file in shared
-        ):
+        is_other = any(other.modules[file] != finder.modules[file] for file in shared)
+        if is_other or other.code.path == finder.code.path:
             sys.meta_path.remove(other)
+            _loaded.pop((other.code.path, other.code.digest), None)
             for name, module in list(sys.modules.items()):
                 if other.has_found(module):
                     del sys.modules[name]
@@ -182,14 +183,14 @@ def _module_name(code: OwnCode) -> str:
 def _found_first(finder: _Finder) -> Iterator[None]:
     """Let the finder's modules be found first from now on, and its folder first within the block."""
     sys.meta_path.insert(0, finder)
-    folder = str(finder.folder)
+    folder = str(finder.code.path.parent)
     was_there = folder in sys.path
     sys.path.insert(0, folder)
     try:
         yield
     finally:
         sys.path.remove(folder)
-        if not was_there and finder.folder.is_dir():
+        if not was_there and Path(folder).is_dir():
             sys.path.append(folder)
 
 

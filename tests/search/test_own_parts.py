@@ -273,5 +273,5 @@ def test_a_job_has_own_code_and_the_modules_beside_it(folder: Path, tmp_path_fac
     assert kept == "model=lstm"
     assert (job / own.removesuffix(":Net")).read_text() == NET
     assert not Path(own).is_absolute()
-    assert {path.name for path in job.glob("*.py")} == {"my_task.py", "beside.py"}
+    assert {path.name for path in job.glob("*.py")} == {"my_net.py", "my_task.py", "beside.py"}
     assert (job / "pack" / "inner.py").read_text() == "WIDTH = 3\n"

@@ -23,11 +23,7 @@ FORBIDDEN = {
     "shutil.unpack_archive",
 }  # fmt: skip
 #: The user's own networks, tasks and training functions, which a command names, are executed.
-ALLOWED = {
-    ("failmap/run_folder/own_import.py", "spec.loader.exec_module"),
-    # A fault that a test plants in a worker.
-    ("benchmarks/chaos/sabotage/trials.py", "spec.loader.exec_module"),
-}
+ALLOWED = {("failmap/run_folder/own_import.py", "spec.loader.exec_module")}
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
