@@ -142,29 +142,21 @@ def test_own_network_and_task_whose_files_the_workers_do_not_see(
     for name, text in (("my_net.py", NET), ("my_layers.py", LAYERS), ("my_task.py", TASK)):
         (mine / name).write_text(text)
     words = ("model=../mine/my_net.py:Net", "model.args.width=4,8", "task=../mine/my_task.py:Task")
-    more = (
-        "task.args.scale=1,2",
-        "train.max_updates=40",
-        "train.evaluate_every=20",
-        "budget.trials=6",
-        *WORDS,
-    )
+    train = ("train.max_updates=20", "train.evaluate_every=10", "train.learning_rate=1e-4")
+    budget = ("budget.trials=12", "budget.seeds=4", "cluster.cpus=2", "run=own")
     folder = RunFolder(here / "runs" / "own")
-    driver = start("search.run", *words, *more, cwd=here)
+    driver = start("search.run", *words, "task.args.scale=1,2", *train, *budget, cwd=here)
     # Ray has not been started yet.
     driver.wait_for(lambda: folder.provenance.exists())
     mine.rename(tmp_path / "gone")
     assert driver.end() == 0, driver.output
-    assert len(ended(folder)) == 6
-    assert {record.outcome for record in records(folder)} <= {"learned", "failed"}, driver.output
+    assert [record.outcome for record in records(folder)] == ["failed"] * 12, driver.output
 
-    refused = start("search.resume", "run=own", "budget.trials=8", cwd=here)
+    refused = start("search.resume", "run=own", "budget.trials=14", cwd=here)
     assert refused.end() == 2, refused.output
     assert "own_code=copies" in refused.output
-    resumed = start("search.resume", "run=own", "budget.trials=8", "own_code=copies", cwd=here)
+    resumed = start("search.resume", "run=own", "budget.trials=14", "own_code=copies", cwd=here)
     assert resumed.end() == 0, resumed.output
-    assert len(ended(folder)) == 8
-    rescued = start("search.rescue", "run=own", "budget.trials=2", "seeds=1", "own_code=copies", cwd=here)
-    assert rescued.end() in (0, 2), rescued.output
-    assert "Traceback" not in rescued.output
-    assert "no such file" not in rescued.output
+    rescued = start("search.rescue", "run=own", "budget.trials=1", "seeds=1", "own_code=copies", cwd=here)
+    assert rescued.end() == 0, rescued.output
+    assert [record.outcome for record in records(folder)] == ["failed"] * 15, rescued.output
