@@ -10,7 +10,7 @@ from failmap.analysis.failure_map import why_line
 from failmap.analysis.load import load_run
 from failmap.analysis.next_steps import next_steps
 from failmap.analysis.reporting import Report, build
-from failmap.run_folder.own_code import OwnCodeNote
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
 from failmap.run_folder.wording import duration_display

@@ -17,7 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from failmap.run_folder.own_code import OwnCodeNote
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import parse_location
 from failmap.run_folder.wording import quantity

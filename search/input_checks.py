@@ -10,7 +10,8 @@ from failmap.datasets.config import ArrayFileConfig, OwnTaskConfig, TaskConfig
 from failmap.datasets.errors import TaskError
 from failmap.models.config import RecurrentConfig
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.own_code import OwnCode, OwnCodeNote
+from failmap.run_folder.own_code import OwnCode
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.storage import AnyPath, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations

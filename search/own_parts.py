@@ -13,12 +13,11 @@ from failmap.models.config import OutputLayout, OwnModelConfig
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.own_code import (
     OwnCode,
-    OwnCodeNote,
     copies_used,
     is_reference,
-    read_copy,
     read_own,
 )
+from failmap.run_folder.own_copies import OwnCodeNote, note_of, read_copy, store_copy
 from failmap.run_folder.own_import import load_own
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.provenance import own_code_of
@@ -85,8 +84,8 @@ def store_own_parts(space: Space, codes: Sequence[OwnCode], folder: RunFolder) -
     """Copy a space's own code into the run's folder, and return its provenance. Raises OSError."""
     names = names_by_file(space)
     for code in codes:
-        code.store(folder.own_code)
-    return [code.note(names[code.file]) for code in codes]
+        store_copy(code, folder.own_code)
+    return [note_of(code, names[code.file]) for code in codes]
 
 
 @contextmanager

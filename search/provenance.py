@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from failmap.run_folder.errors import redact
-from failmap.run_folder.own_code import OwnCodeNote
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.storage import AnyPath, store_of, write_atomically

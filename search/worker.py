@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from failmap.run_folder.own_code import OwnCode, OwnCodeNote, copies_used, read_copy
+from failmap.run_folder.own_code import OwnCode, copies_used
+from failmap.run_folder.own_copies import OwnCodeNote, read_copy
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialRecord
 from failmap.run_folder.storage import flag_exists, read_text

@@ -1,26 +1,22 @@
 """The user's own code, named as `FILE.py:NAME`: a network, a task or a training function.
 
 A session reads each file once, with the modules of its folder that it imports, and keeps a copy in the run's
-folder. Workers execute that copy, and no other content (`own_import`).
+folder (`own_copies`). Workers execute that copy, and no other content (`own_import`).
 """
 
 import ast
-import errno
-import re
-import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.own_modules import MAX_BYTES, MAX_MODULES, read_source, read_with_modules
-from failmap.run_folder.storage import AnyPath, store_of, write_atomically
+from failmap.run_folder.own_modules import read_source, read_with_modules
 
 #: Own code by file as named, in place of what is on this machine.
 _copies: ContextVar[Mapping[str, "OwnCode"]] = ContextVar("copies", default=MappingProxyType({}))
@@ -31,27 +27,6 @@ class OwnName(NamedTuple):
 
     path: Path
     name: str
-
-
-@dataclass(frozen=True)
-class OwnCodeNote:
-    """What provenance keeps of a file of own code, and what workers find its copy by.
-
-    Attributes:
-        file: The file as the user named it.
-        path: Its absolute path on the machine where it was read.
-        names: The classes and functions of it that trials use.
-        digest: Of the contents, which is the name of the copy; see `OwnCode.digest`.
-        modules: Paths relative to the file's folder: the file, and the modules that it imports from there.
-        revision: Git revision of the checkout that holds the file; None if there is none.
-    """
-
-    file: str = ""
-    path: str = ""
-    names: Sequence[str] = ()
-    digest: str = ""
-    modules: Sequence[str] = ()
-    revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,20 +51,6 @@ class OwnCode:
             for part in (name.encode(), content):
                 digest.update(len(part).to_bytes(8, "big") + part)
         return digest.hexdigest()
-
-    def note(self, names: Sequence[str]) -> OwnCodeNote:
-        """Return the provenance of this code, of which trials use some names."""
-        revision = _git_revision(self.path.parent)
-        return OwnCodeNote(
-            self.file, str(self.path), tuple(names), self.digest, tuple(self.contents), revision
-        )
-
-    def store(self, folder: AnyPath) -> None:
-        """Copy the code into `own_code` of a run's folder, unless it is there. Raises OSError."""
-        for name, content in self.contents.items():
-            copy = folder / self.digest / name
-            if not store_of(copy).exists(copy):
-                write_atomically(copy, content)
 
 
 def is_reference(text: str) -> bool:
@@ -144,31 +105,6 @@ def read_own(file: str) -> OwnCode:
     return OwnCode(file, path, read_with_modules(path))
 
 
-def read_copy(note: OwnCodeNote, folder: AnyPath) -> OwnCode:
-    """Return the code of a note from its copy in `own_code` of a run's folder.
-
-    Raises:
-        UserError: The copy is not what the note is about.
-        FileNotFoundError: A file of it is missing.
-    """
-    place = folder / note.digest
-    refusal = UserError(f"{place}: is not what was read of {note.file} when the session began")
-    if not note.digest:
-        raise FileNotFoundError(errno.ENOENT, "no copy of own code", str(folder))
-    has_digest = re.fullmatch("[0-9a-f]{32}", note.digest)
-    if not has_digest or not 0 < len(note.modules) <= MAX_MODULES or not all(map(_is_inside, note.modules)):
-        raise refusal
-    paths = {place / module: module for module in note.modules}
-    read = store_of(place).read_many(list(paths), MAX_BYTES)
-    if missing := paths.keys() - read.keys():
-        raise FileNotFoundError(errno.ENOENT, "no such copy of own code", str(min(missing, key=str)))
-    contents = {module: read[path] for path, module in paths.items()}
-    code = OwnCode(note.file, Path(note.path), contents)
-    if code.digest != note.digest or code.path.name != note.modules[0]:
-        raise refusal
-    return code
-
-
 @contextmanager
 def copies_used(codes: Iterable[OwnCode]) -> Iterator[None]:
     """Take these in place of the files that bear their names, within the block and this thread."""
@@ -177,12 +113,6 @@ def copies_used(codes: Iterable[OwnCode]) -> Iterator[None]:
         yield
     finally:
         _copies.reset(token)
-
-
-def _is_inside(module: str) -> bool:
-    """Return whether a path is one of Python code below a folder."""
-    path = PurePosixPath(module)
-    return path.suffix == ".py" and not path.is_absolute() and ".." not in path.parts
 
 
 def _top_level_names(path: Path, source: bytes) -> list[str]:
@@ -220,18 +150,3 @@ def _top_level_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                     yield from _top_level_statements(
                         inner.body if isinstance(inner, ast.ExceptHandler) else [inner]
                     )
-
-
-def _git_revision(folder: Path) -> str | None:
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()

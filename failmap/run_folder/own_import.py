@@ -90,11 +90,12 @@ def importing() -> Iterator[None]:
 
 def line_of(error: BaseException, path: Path | None) -> int | None:
     """Return the last line of the user's file that an error went through; None if it is not known."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
+    file = None if path is None else str(path.resolve())
+    if isinstance(error, SyntaxError) and error.filename == file:
         return error.lineno
     line, trace = None, error.__traceback__
     while trace is not None:
-        if path is not None and trace.tb_frame.f_code.co_filename == str(path):
+        if trace.tb_frame.f_code.co_filename == file:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from failmap.run_folder.own_code import OwnCodeNote
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.parsing import ParseError, parse
 from failmap.run_folder.storage import AnyPath, store_of
 

@@ -14,7 +14,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.own_code import read_copy
+from failmap.run_folder.own_copies import read_copy, store_copy
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.provenance import own_code_of
 from failmap.run_folder.storage import is_local, store_of, write_atomically
@@ -264,7 +264,7 @@ def _write_provenance(folder: RunFolder, sources: Sequence[Source], command: Seq
         for note in own_code_of(source.folder.provenance).values():
             # Runs of earlier versions have no copies.
             with suppress(FileNotFoundError, UserError):
-                read_copy(note, source.folder.own_code).store(folder.own_code)
+                store_copy(read_copy(note, source.folder.own_code), folder.own_code)
                 notes.append(note)
     begin_session(folder, command, files=files, own_code=notes)
     end_session(folder)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.own_code import OwnCode, locate_own, read_copy, read_own
+from failmap.run_folder.own_code import OwnCode, locate_own, read_own
+from failmap.run_folder.own_copies import note_of, read_copy, store_copy
 from failmap.run_folder.own_import import load_own
 
 
@@ -121,12 +122,12 @@ def test_too_much_is_not_read(own: Path, size: str) -> None:
 def test_a_copy_is_read_from_within_its_folder(own: Path, tmp_path: Path) -> None:
     contents = {"my_net.py": b"", "../outside.py": b"OUTSIDE = 1\n"}
     code = OwnCode("my_net.py", own / "my_net.py", contents)
-    code.store(tmp_path / "own_code")
+    store_copy(code, tmp_path / "own_code")
     with pytest.raises(UserError, match="not what was read"):
-        read_copy(code.note(["Net"]), tmp_path / "own_code")
+        read_copy(note_of(code, ["Net"]), tmp_path / "own_code")
     inside = OwnCode("my_net.py", own / "my_net.py", {"my_net.py": b"", "pack/inside.py": b""})
-    inside.store(tmp_path / "own_code")
-    assert read_copy(inside.note(["Net"]), tmp_path / "own_code") == inside
+    store_copy(inside, tmp_path / "own_code")
+    assert read_copy(note_of(inside, ["Net"]), tmp_path / "own_code") == inside
 
 
 def test_its_folder_shadows_nothing_afterwards(own: Path) -> None:
@@ -177,7 +178,7 @@ def test_a_file_that_cannot_be_imported(own: Path, source: str, parts: list[str]
 
 
 def test_provenance(own: Path) -> None:
-    note = read_own("my_net.py").note(["Net"])
+    note = note_of(read_own("my_net.py"), ["Net"])
     assert note.file == "my_net.py"
     assert note.path == str(own / "my_net.py")
     assert note.names == ("Net",)
@@ -186,7 +187,7 @@ def test_provenance(own: Path) -> None:
     commit = ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "--message=1")
     for words in (("init", "--quiet"), ("add", "my_net.py"), commit):
         subprocess.run(["git", *words], check=True, cwd=own)
-    again = read_own("my_net.py").note(["Net"])
+    again = note_of(read_own("my_net.py"), ["Net"])
     assert len(again.revision or "") == 40
     assert again.digest == note.digest
     (own / "late_beside_my_net.py").write_text("VALUE = 4\n")

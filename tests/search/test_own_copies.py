@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.own_code import OwnCodeNote
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord, read_history
 from failmap.run_folder.storage import AnyPath, store_of, write_atomically
@@ -119,7 +119,7 @@ PARTS = [
 FUNCTION = ["train=my_train.py:train", "space=my_space.yaml"]
 WORKER = """
 import json, sys
-from failmap.run_folder.own_code import OwnCodeNote
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import parse_location
 from failmap.search.worker import Worker
