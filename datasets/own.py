@@ -14,7 +14,7 @@ from failmap.datasets.config import OwnTaskConfig
 from failmap.datasets.criterion import few_test_sequences
 from failmap.datasets.errors import TaskError
 from failmap.datasets.task import TEST, TRAIN, VALIDATION, Batch, Epochs, Task, hashed_seed
-from failmap.run_folder.own_code import load_own
+from failmap.run_folder.own_import import load_own
 
 #: Attributes of a finite task: pairs of inputs and targets.
 SETS = ("train", "validation", "test")

@@ -11,9 +11,10 @@ from failmap.analysis.failure_map import FailureMap, build_map
 from failmap.analysis.load import Run, find_run
 from failmap.analysis.load import load_run as _load_run
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.own_import import refuse_while_importing
 from failmap.run_folder.storage import parse_location
 from failmap.search.commands.table import COMMANDS
-from failmap.search.own.function import TrainFunction, location_of, refuse_while_importing
+from failmap.search.own.function import TrainFunction, location_of
 
 
 def run(

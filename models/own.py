@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from failmap.models.config import OwnModelConfig
 from failmap.models.network import Inputs, Interface, LayerTrace, Lengths, Network, Teacher, Trace
 from failmap.models.own_recurrence import CELLS, RECURRENCES, layer_views, run_layers
-from failmap.run_folder.own_code import load_own
+from failmap.run_folder.own_import import load_own
 
 #: What forward may call the lengths of padded sequences.
 LENGTHS = "lengths"

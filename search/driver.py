@@ -10,6 +10,7 @@ from failmap.analysis.failure_map import why_line
 from failmap.analysis.load import load_run
 from failmap.analysis.next_steps import next_steps
 from failmap.analysis.reporting import Report, build
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
 from failmap.run_folder.wording import duration_display
@@ -17,10 +18,10 @@ from failmap.search.allocation.map_allocation import Allocation, shard_cells
 from failmap.search.allocation.remaining import trials_left_of, write_costs
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import Cluster, RunConfig
-from failmap.search.input_checks import states_of_files
+from failmap.search.input_checks import states_of_code, states_of_files
 from failmap.search.loading import to_yaml
 from failmap.search.new_run import report_disk_errors, resume_command
-from failmap.search.own_parts import describe_own_parts
+from failmap.search.own_parts import read_own_parts, store_own_parts
 from failmap.search.provenance import begin_session, end_session
 from failmap.search.shutdown import interrupted_by_signals
 from failmap.search.study import Study
@@ -41,10 +42,12 @@ class Session:
 
     Attributes:
         study: The run's study, open.
+        own_code: The user's own code, whose copies are in the run's folder.
         ended_by: How the session ended, for the provenance; a fault until its trials have ended otherwise.
     """
 
     study: Study
+    own_code: Sequence[OwnCodeNote] = ()
     ended_by: str = "fault"
 
 
@@ -79,7 +82,15 @@ def drive(
         from failmap.search.executor import execute
 
         with LiveView(config, study.known, deadline, console, started) as view:
-            ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
+            ended_by = execute(
+                study,
+                config,
+                folder,
+                deadline=deadline,
+                on_tick=view.tick,
+                notice=notice,
+                own_code=session.own_code,
+            )
             session.ended_by = ended_by or "finished"
 
     view.show_map()
@@ -150,19 +161,23 @@ def open_session(
         UserError: For example, another driver is running or the disk is full.
     """
     with interrupted_by_signals(), closing(Study.open(config, folder, notice, allocation)) as study:
+        codes = read_own_parts(config.space)
         files = states_of_files(config.space)
         with report_disk_errors(folder):
+            # First: provenance names no copy that is not there.
+            own_code = store_own_parts(config.space, codes, folder)
+            files |= states_of_code(codes, own_code)
             warnings = begin_session(
                 folder,
                 command,
                 files=files,
-                own_code=describe_own_parts(config.space),
+                own_code=own_code,
                 seconds_ago=monotonic() - started,
                 threads=config.cluster.cpus_per_trial,
             )
             for warning in warnings:
                 notice(f"warning: {warning}")
-        session = Session(study)
+        session = Session(study, own_code)
         try:
             yield session
         except KeyboardInterrupt:

@@ -7,7 +7,7 @@ study and the run folder; Tune's own files are in a temporary folder and are nev
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import parse_location
 from failmap.run_folder.wording import quantity
@@ -24,7 +25,6 @@ from failmap.search.cluster.connection import connected
 from failmap.search.cluster.resources import Slots, trial_resources
 from failmap.search.cluster.trial_failures import TrialFailures
 from failmap.search.config import RunConfig
-from failmap.search.own.function import OwnCode, store_code
 from failmap.search.shutdown import Reason, Shutdown, shutdown_on_signals
 from failmap.search.study import Study
 from failmap.search.trial.process import PreemptionFlag
@@ -47,6 +47,7 @@ def execute(
     deadline: float | None,
     on_tick: Callable[[], None],
     notice: Callable[[str], None],
+    own_code: Sequence[OwnCodeNote] = (),
 ) -> str | None:
     """Run trials until the study is over, the time limit has passed, or the user asks for the end.
 
@@ -57,6 +58,7 @@ def execute(
         deadline: Time limit on the clock of time.monotonic; None for no limit.
         on_tick: Called several times a second, and after every result.
         notice: Receives warnings about the cluster, and the answer to Ctrl-C.
+        own_code: The user's own code, whose copies are in the run's folder.
 
     Returns:
         Why it ended before the study was over: 'time', 'interrupt' or 'request'; None if the study is over.
@@ -68,7 +70,6 @@ def execute(
             notice(f"{_ANNOUNCED[reason]}{saved} (Ctrl-C: end at once)")
 
     shutdown = Shutdown(folder, deadline, announce)
-    own_code = None if config.space.own is None else store_code(config.space.own, folder)
     lifecycle = TrialLifecycle(study, config.cluster.retries, shutdown)
     with (
         shutdown.watching(),
@@ -89,7 +90,7 @@ def execute(
                 "device": "cuda" if resources["GPU"] else "cpu",
                 "num_threads": config.cluster.cpus_per_trial,
                 "memory_bytes": resources.get("memory"),
-                "own_code": None if own_code is None else asdict(own_code),
+                "own_code": [asdict(note) for note in own_code],
                 "timeout": None if minutes is None else 60 * minutes,
             },
             tune_config=tune.TuneConfig(
@@ -127,7 +128,7 @@ class TrialActor(tune.Trainable):
             test=config["test"],
             memory_bytes=None if config["memory_bytes"] is None else int(config["memory_bytes"]),
             is_preempted=lambda: self.preemption.is_set,
-            own_code=None if config["own_code"] is None else OwnCode(**config["own_code"]),
+            own_code=[OwnCodeNote(**note) for note in config["own_code"]],
             timeout=config["timeout"],
         )
         self.preemption = PreemptionFlag()

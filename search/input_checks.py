@@ -1,8 +1,8 @@
 """Checks of what trials need, before any is started: files, precision, and stored weights."""
 
 import math
-from collections.abc import Iterator
-from hashlib import file_digest
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -10,13 +10,14 @@ from failmap.datasets.config import ArrayFileConfig, OwnTaskConfig, TaskConfig
 from failmap.datasets.errors import TaskError
 from failmap.models.config import RecurrentConfig
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.own_code import locate_own
+from failmap.run_folder.own_code import OwnCode
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.storage import AnyPath, parse_location
 from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
 from failmap.search.machine import check_resources
-from failmap.search.own.function import check_function, revision_of, source_path
-from failmap.search.own_parts import check_own, own_references
+from failmap.search.own.function import check_function
+from failmap.search.own_parts import check_own
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 
@@ -141,21 +142,32 @@ def check_weights(config: RunConfig) -> None:
 
 
 def states_of_files(space: Space) -> dict[str, FileState]:
-    """Return the state of every user file that trials of a space read, data and code, by its path as given.
+    """Return the state of every data file that trials of a space read, by its path as given.
 
     Raises:
         UserError: A file cannot be read.
     """
     if space.own is not None:
-        path = source_path(space.own)
-        return {} if path is None else {str(path): {**_state(path), "revision": revision_of(path)}}
+        return {}
     sources = dict.fromkeys(path for trial in trials_of_tasks(space) for path in trial.task.source_paths)
-    code = (locate_own(reference).path for reference in own_references(space))
     states = {}
-    for source in (*(Path(source) for source in sources if source), *code):
+    for source in (Path(source) for source in sources if source):
         for path in sorted(source.glob(_DIGIT_FILES)) if source.is_dir() else [source]:
             states[str(path)] = _state(path)
     return states
+
+
+def states_of_code(codes: Sequence[OwnCode], notes: Sequence[OwnCodeNote]) -> dict[str, FileState]:
+    """Return the state of every file of own code, by its path; relative if the user's is."""
+    return {
+        str(Path(code.file) if module == code.path.name else Path(code.file).parent / module): {
+            "bytes": len(content),
+            "blake2b": blake2b(content).hexdigest(),
+            "revision": note.revision,
+        }
+        for code, note in zip(codes, notes, strict=True)
+        for module, content in code.contents.items()
+    }
 
 
 def with_sizes_of_its_file(trial: TrialConfig) -> TrialConfig:

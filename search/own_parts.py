@@ -1,38 +1,120 @@
-"""The user's own networks and tasks in a run: checked before it starts, and named in its provenance."""
+"""The user's own code in a run: copied for its workers, and networks and tasks checked before it starts."""
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from failmap.datasets.config import OwnTaskConfig, TaskConfig
 from failmap.models.config import OutputLayout, OwnModelConfig
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.own_code import OwnCodeNote, describe_own, is_reference, load_own
+from failmap.run_folder.own_code import (
+    OwnCode,
+    copies_used,
+    is_reference,
+    read_own,
+)
+from failmap.run_folder.own_copies import OwnCodeNote, note_of, read_copy, store_copy
+from failmap.run_folder.own_import import load_own
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.provenance import own_code_of
 from failmap.search.config import RunConfig
 from failmap.search.loading.combinations import combinations
+from failmap.search.own.function import source_path
 from failmap.search.space import Space
 from failmap.search.trial.config import TrialConfig
 
 if TYPE_CHECKING:
     from failmap.datasets.task import Task
 
+#: Where a stored run's own code is taken from.
+OwnCodeSource = Literal["files", "copies"]
+OWN_CODE_HELP = (
+    "execute own code as it is in its files now, or the copies of the run's last session, which the run's "
+    "folder holds"
+)
 #: Steps of the inputs with which a network is checked at most: longer ones take time, and show no more.
 MAX_CHECKED_STEPS = 50
 
 
 def own_references(space: Space) -> list[str]:
     """Return every FILE.py:NAME that trials of a space may have, each once."""
+    if space.own is not None:
+        # Settings of an own function are its own affair, whatever they look like.
+        path = source_path(space.own)
+        return [] if path is None else [f"{path}:{space.own.function.rpartition(':')[2]}"]
     names: list[Any] = [space.base.get(group, {}).get("name") for group in ("task", "model")]
     names += (value for axis in space.axes for path in axis.paths for value in axis.values_at(path))
     texts = (name for name in names if isinstance(name, str) and is_reference(name) and ":" in name)
     return list(dict.fromkeys(texts))
 
 
-def describe_own_parts(space: Space) -> list[OwnCodeNote]:
-    """Return the provenance of a space's own code. Raises UserError if a file is missing."""
-    return [describe_own(reference) for reference in own_references(space)]
+def names_by_file(space: Space) -> dict[str, list[str]]:
+    """Return the files of own code of a space, as they are named, with what trials use of each."""
+    names: dict[str, list[str]] = {}
+    for reference in own_references(space):
+        file, _, name = reference.rpartition(":")
+        names.setdefault(file, []).append(name)
+    return names
+
+
+def read_own_parts(space: Space) -> list[OwnCode]:
+    """Return a space's own code as it is now, each file once.
+
+    Raises:
+        UserError: A file cannot be read, or two of them import different modules of one name.
+    """
+    codes = [read_own(file) for file in names_by_file(space)]
+    found: dict[str, tuple[bytes, str]] = {}
+    for code in codes:
+        for module, content in list(code.contents.items())[1:]:
+            other, file = found.setdefault(module, (content, code.file))
+            if other != content:
+                raise UserError(
+                    f"{file} and {code.file} import different modules of the name {module}, and are "
+                    "executed in one process: rename one of them"
+                )
+    return codes
+
+
+def store_own_parts(space: Space, codes: Sequence[OwnCode], folder: RunFolder) -> list[OwnCodeNote]:
+    """Copy a space's own code into the run's folder, and return its provenance. Raises OSError."""
+    names = names_by_file(space)
+    for code in codes:
+        store_copy(code, folder.own_code)
+    return [note_of(code, names[code.file]) for code in codes]
+
+
+@contextmanager
+def own_code_from(source: OwnCodeSource, folder: RunFolder, space: Space) -> Iterator[None]:
+    """Take a stored run's own code from its files, or from the copies of its last session, within the block.
+
+    A run's folder may come from elsewhere, so nothing in it is executed unless the user says so.
+
+    Raises:
+        UserError: A file or a copy is missing, or a copy is not what was stored.
+    """
+    notes = own_code_of(folder.provenance)
+    codes, problems = list[OwnCode](), list[str]()
+    for file in names_by_file(space):
+        note = notes.get(file)
+        if source == "copies":
+            try:
+                codes.append(read_copy(note or OwnCodeNote(file), folder.own_code))
+            except FileNotFoundError:
+                problems.append(f"own_code=copies: the run has no copy of {file}")
+        elif note is not None and not Path(file).is_file():
+            place = folder.own_code / note.digest
+            problems.append(
+                f"{file}: there is no such file; the run has a copy: read {place}, and add own_code=copies"
+            )
+    if problems:
+        raise UserError(*problems)
+    with copies_used(codes):
+        yield
 
 
 def check_own(config: RunConfig) -> None:

@@ -7,6 +7,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from importlib import metadata
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from failmap.run_folder.errors import redact
-from failmap.run_folder.own_code import OwnCodeNote
+from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.storage import AnyPath, store_of, write_atomically
@@ -61,7 +62,7 @@ def begin_session(
         "versions": versions(),
         "hardware": hardware(),
         "files": dict(files or {}),
-        "own_code": list(own_code),
+        "own_code": [asdict(note) for note in own_code],
         "threads": threads,
         "started": _time(seconds_ago),
         "ended": None,

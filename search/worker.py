@@ -2,18 +2,20 @@
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import torch
 
+from failmap.run_folder.own_code import OwnCode, copies_used
+from failmap.run_folder.own_copies import OwnCodeNote, read_copy
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialRecord
 from failmap.run_folder.storage import flag_exists, read_text
 from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig, parse_trial_config
-from failmap.search.own.function import OwnCode, load_function
+from failmap.search.own.function import load_function
 from failmap.search.own.session import FunctionSession
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError, current_attempt
@@ -46,7 +48,7 @@ class Worker:
         test: Whether to measure the test set once, at each trial's end.
         memory_bytes: Memory that a trial may use on the host; None for no limit.
         is_preempted: Returns whether this process has been asked to leave its machine.
-        own_code: The file of the user's own training function, if the run has one.
+        own_code: The user's own networks, tasks or function, whose copies are in the run's folder.
         timeout: Seconds without an evaluation after which the driver replaces this process; None: no limit.
     """
 
@@ -60,7 +62,7 @@ class Worker:
         test: bool,
         memory_bytes: int | None = None,
         is_preempted: Callable[[], bool] = lambda: False,
-        own_code: OwnCode | None = None,
+        own_code: Sequence[OwnCodeNote] = (),
         timeout: float | None = None,
     ) -> None:
         torch.set_num_threads(num_threads)
@@ -73,6 +75,7 @@ class Worker:
         self.keep = keep
         self.test = test
         self.own_code = own_code
+        self.codes: list[OwnCode] | None = None
         self.timeout = timeout
         self.config: AnyTrialConfig | None = None
         self.session: TrialSession | FunctionSession | None = None
@@ -100,26 +103,29 @@ class Worker:
             def is_stopped() -> bool:
                 return self.is_preempted() or flag_exists(self.run.stop)
 
+            if self.codes is None:
+                self.codes = [read_copy(note, self.run.own_code) for note in self.own_code]
             if isinstance(self.config, OwnTrialConfig):
                 self.session = FunctionSession(
                     self.config,
                     folder,
                     self.device,
-                    load_function(self.config.own, self.run, self.own_code),
+                    load_function(self.config.own, *self.codes),
                     is_current=is_current,
                     is_stopped=is_stopped,
                     timeout=self.timeout,
                 )
                 return
-            self.session = TrialSession(
-                self.config,
-                folder,
-                self.device,
-                is_current=is_current,
-                is_stopped=is_stopped,
-                keep=_keep(record, self.keep),
-                test=self.test,
-            )
+            with copies_used(self.codes):
+                self.session = TrialSession(
+                    self.config,
+                    folder,
+                    self.device,
+                    is_current=is_current,
+                    is_stopped=is_stopped,
+                    keep=_keep(record, self.keep),
+                    test=self.test,
+                )
         except _TRIAL_ERRORS as error:
             self.failure = error
 

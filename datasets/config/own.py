@@ -9,7 +9,8 @@ from pydantic import Field, PrivateAttr, model_validator
 from failmap.datasets.config.base import TargetKind, TargetLayout, TaskConfig
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.own_arguments import Arguments, OwnArguments
-from failmap.run_folder.own_code import load_own, locate_own
+from failmap.run_folder.own_code import locate_own, source_of
+from failmap.run_folder.own_import import load_own
 
 OwnKind = Literal["category", "binary", "number"]
 Supervision = Literal["last", "every_step"]
@@ -98,7 +99,7 @@ def stated_by(reference: str) -> dict[str, str]:
         UserError: There is no such class, or it states no kind.
     """
     located = locate_own(reference)
-    stated = _literals(ast.parse(located.path.read_bytes()), located.name)
+    stated = _literals(ast.parse(source_of(str(located.path))), located.name)
     if "kind" not in stated:
         found = load_own(reference)
         stated = {name: getattr(found, name) for name in ("kind", "supervision") if hasattr(found, name)}

@@ -1,44 +1,56 @@
-"""The user's own code, named as `FILE.py:NAME`: a network, a task or a training function."""
+"""The user's own code, named as `FILE.py:NAME`: a network, a task or a training function.
+
+A session reads each file once, with the modules of its folder that it imports, and keeps a copy in the run's
+folder (`own_copies`). Workers execute that copy, and no other content (`own_import`).
+"""
 
 import ast
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple, TypedDict
+from types import MappingProxyType
+from typing import NamedTuple
 
 from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.own_modules import read_source, read_with_modules
 
-#: The modules that this process has executed, by file, with the digest of what was executed.
-_loaded: dict[Path, tuple[str, ModuleType]] = {}
-_lock = threading.RLock()
+#: Own code by file as named, in place of what is on this machine.
+_copies: ContextVar[Mapping[str, "OwnCode"]] = ContextVar("copies", default=MappingProxyType({}))
 
 
-class OwnCode(NamedTuple):
+class OwnName(NamedTuple):
     """A file of the user's and a name that it defines at its top level."""
 
     path: Path
     name: str
 
 
-class OwnCodeNote(TypedDict):
-    """What provenance keeps of own code.
+@dataclass(frozen=True)
+class OwnCode:
+    """A file of the user's and the modules of its folder that it imports, as they were read.
 
     Attributes:
         file: The file as the user named it.
-        name: The class or function.
-        sha256: Digest of the file's contents.
-        revision: Git revision of the checkout that holds the file; None if there is none.
+        path: Its absolute path on the machine where it was read.
+        contents: Each file's bytes, by its path relative to the folder, with slashes; the file itself first.
     """
 
     file: str
-    name: str
-    sha256: str
-    revision: str | None
+    path: Path
+    contents: Mapping[str, bytes] = field(repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """BLAKE2b of all paths and contents, in hexadecimal digits."""
+        digest = blake2b(digest_size=16)
+        for name, content in sorted(self.contents.items()):
+            for part in (name.encode(), content):
+                digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.hexdigest()
 
 
 def is_reference(text: str) -> bool:
@@ -46,107 +58,61 @@ def is_reference(text: str) -> bool:
     return text.partition(":")[0].endswith(".py")
 
 
-def locate_own(reference: str) -> OwnCode:
+def find_file(file: str, label: str) -> Path:
+    """Return the path of a file that exists. Raises UserError, which begins with the label."""
+    path = Path(file)
+    if str(path) not in _copies.get() and not path.is_file():
+        # A missing folder has no files.
+        beside = sorted(found.name for found in path.parent.glob("*.py")) if path.parent.is_dir() else []
+        raise UserError(f"{label}: there is no file {path}{nearest(path.name, beside)}")
+    return path
+
+
+def locate_own(reference: str) -> OwnName:
     """Return the file and the name of a reference. Parses the file, and executes nothing.
 
     Raises:
         UserError: The file is missing or is not Python, or defines no such name.
     """
     file, _, name = reference.rpartition(":") if ":" in reference else (reference, "", "")
-    path = Path(file)
-    if path.suffix != ".py":
+    if not file.endswith(".py"):
         raise UserError(f"{reference}: own code is named by file and name, as in my_code.py:Name")
-    if not path.is_file():
-        raise UserError(f"{reference}: there is no file {path}{_hint(path.name, _files_beside(path))}")
-    names = _top_level_names(path, path.read_bytes())
+    path = find_file(file, reference)
+    names = _top_level_names(path, source_of(file))
     if not name:
         raise UserError(f"{reference}: name what is in it as well, as in {file}:{(names or ['Name'])[0]}")
     if name not in names and "*" not in names:
-        raise UserError(f"{reference}: {path.name} defines no {name}{_hint(name, names)}")
-    return OwnCode(path, name)
+        raise UserError(f"{reference}: {path.name} defines no {name}{nearest(name, names)}")
+    return OwnName(path, name)
 
 
-def load_own(reference: str) -> object:
-    """Return the object that a reference names; its file is executed once per process and content.
+def source_of(file: str) -> bytes:
+    """Return a file's content, without the modules that it imports. Raises UserError."""
+    if (copy := _copies.get().get(str(Path(file)))) is not None:
+        return copy.contents[copy.path.name]
+    return read_source(Path(file))
 
-    While the file is executed its folder comes first on `sys.path`, as for a script, and last from then on:
-    modules beside it are found, and shadow nothing that is installed. Objects cannot be pickled by name:
-    pass the reference to other processes, which load their own copy.
+
+def read_own(file: str) -> OwnCode:
+    """Return a file with the modules of its folder that it imports; its copy within `copies_used`.
 
     Raises:
-        UserError: As `locate_own`; or executing the file raises an exception.
+        UserError: One of them cannot be read, or they are too many or too large to be copied.
     """
-    located = locate_own(reference)
-    module = _module_of(located.path, reference)
-    if not hasattr(module, located.name):
-        names = [name for name in vars(module) if not name.startswith("_")]
-        raise UserError(
-            f"{reference}: {located.path.name} defines no {located.name}{_hint(located.name, names)}"
-        )
-    found: object = getattr(module, located.name)
-    return found
-
-
-def describe_own(reference: str) -> OwnCodeNote:
-    """Return the provenance of own code, without executing it. Raises UserError as `locate_own`."""
-    path, name = locate_own(reference)
-    return OwnCodeNote(
-        file=str(path),
-        name=name,
-        sha256=sha256(path.read_bytes()).hexdigest(),
-        revision=_git_revision(path.resolve().parent),
-    )
-
-
-def _module_of(path: Path, reference: str) -> ModuleType:
-    """Return the file's module, and execute it if this process has not yet."""
-    path = path.resolve()
-    with _lock:
-        source = path.read_bytes()
-        digest = sha256(source).hexdigest()
-        if path in _loaded and _loaded[path][0] == digest:
-            return _loaded[path][1]
-        # The digest keeps apart files of one name, and a file before and after an edit.
-        module = ModuleType(f"failmap_own_{path.stem}_{digest[:12]}")
-        module.__file__ = str(path)
-        sys.modules[module.__name__] = module
-        try:
-            with _folder_on_path(path.parent):
-                exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
-        except KeyboardInterrupt:
-            del sys.modules[module.__name__]
-            raise
-        except BaseException as error:
-            # Also SystemExit, with which scripts end that parse arguments.
-            del sys.modules[module.__name__]
-            message = f"{type(error).__name__}: {error}".rstrip(": ")
-            raise UserError(f"{reference}: {_where(error, path)}{message}, while it was imported") from error
-        _loaded[path] = digest, module
-        return module
+    if (copy := _copies.get().get(str(Path(file)))) is not None:
+        return copy
+    path = Path(file).resolve()
+    return OwnCode(file, path, read_with_modules(path))
 
 
 @contextmanager
-def _folder_on_path(folder: Path) -> Iterator[None]:
-    """Put a folder first on the path within the block, and last after it."""
-    text = str(folder)
-    was_there = text in sys.path
-    sys.path.insert(0, text)
+def copies_used(codes: Iterable[OwnCode]) -> Iterator[None]:
+    """Take these in place of the files that bear their names, within the block and this thread."""
+    token = _copies.set({str(Path(code.file)): code for code in codes})
     try:
         yield
     finally:
-        sys.path.remove(text)
-        if not was_there:
-            sys.path.append(text)
-
-
-def _where(error: BaseException, path: Path) -> str:
-    """Return the last line of the user's file that an exception passed through, as 'line 7: '."""
-    line, traceback = None, error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == str(path):
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return "" if line is None else f"line {line}: "
+        _copies.reset(token)
 
 
 def _top_level_names(path: Path, source: bytes) -> list[str]:
@@ -178,32 +144,9 @@ def _top_level_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements of a module, with those inside `if`, `try` and `with`."""
     for node in body:
         yield node
-        for field in ("body", "orelse", "finalbody", "handlers"):
+        for part in ("body", "orelse", "finalbody", "handlers"):
             if isinstance(node, ast.If | ast.Try | ast.With):
-                for inner in getattr(node, field, []):
+                for inner in getattr(node, part, []):
                     yield from _top_level_statements(
                         inner.body if isinstance(inner, ast.ExceptHandler) else [inner]
                     )
-
-
-def _hint(name: str, known: list[str]) -> str:
-    return nearest(name, [one for one in known if one != "*"])
-
-
-def _files_beside(path: Path) -> list[str]:
-    """Return the files of Python in a path's folder; none if there is no such folder."""
-    return sorted(found.name for found in path.parent.glob("*.py")) if path.parent.is_dir() else []
-
-
-def _git_revision(folder: Path) -> str | None:
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from failmap.run_folder.parsing import parse
+from failmap.run_folder.own_copies import OwnCodeNote
+from failmap.run_folder.parsing import ParseError, parse
+from failmap.run_folder.storage import AnyPath, store_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class SessionNote:
         command: The program and its arguments.
         versions: Versions of Python and of the packages that affect results, by name.
         files: The user's files that trials read, by path.
+        own_code: The user's own networks, tasks and functions, by file.
         started, ended: ISO 8601 with zone; `ended` is None for a session that was killed, or still runs.
         ended_by: 'finished', 'time', 'interrupt', 'request' or 'fault'; None where `ended` is, and for
             sessions of earlier versions.
@@ -51,6 +54,7 @@ class SessionNote:
     command: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     files: dict[str, FileNote] = field(default_factory=dict)
+    own_code: list[OwnCodeNote] = field(default_factory=list)
     started: str | None = None
     ended: str | None = None
     ended_by: str | None = None
@@ -63,6 +67,18 @@ class Provenance:
 
     sessions: list[SessionNote]
     codes: dict[str, CodeNote] = field(default_factory=dict)
+
+
+def own_code_of(path: AnyPath) -> dict[str, OwnCodeNote]:
+    """Return the own code that a provenance.json names, by file, of the last session that had it.
+
+    Nothing if it is missing or invalid.
+    """
+    try:
+        sessions = parse_provenance(store_of(path).read(path)).sessions
+    except (FileNotFoundError, ParseError):
+        return {}
+    return {note.file: note for session in sessions for note in session.own_code}
 
 
 def parse_provenance(content: bytes) -> Provenance:

@@ -10,6 +10,7 @@ from typing import Any
 
 import failmap
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.own_code import read_own
 from failmap.search.provenance import SHIPPED_CODE, describe_code
 
 PACKAGE = Path(failmap.__file__).parent
@@ -92,7 +93,7 @@ def _ship_yaml(argument: str, working_dir: Path) -> str:
 def _ship_code(text: str, working_dir: Path) -> str:
     """Copy the own code that an argument or a YAML text names, and return the text with the copies' paths.
 
-    With each file go the modules beside it: own code may import them.
+    With each file go the modules of its folder that it imports.
     """
     return _REFERENCE.sub(lambda found: found[0].replace(found[1], _copied(found[1], working_dir), 1), text)
 
@@ -103,9 +104,11 @@ def _copied(file: str, working_dir: Path) -> str:
         raise UserError(f"{file}: there is no such file, and a job needs it")
     is_inside = not source.is_absolute() and ".." not in source.parts
     copy = source if is_inside else Path(OWN_CODE) / f"{_digest(source.parent)}" / source.name
-    (working_dir / copy).parent.mkdir(parents=True, exist_ok=True)
-    for module in source.parent.glob("*.py"):
-        shutil.copyfile(module, (working_dir / copy).with_name(module.name))
+    code = read_own(file)
+    for module, content in code.contents.items():
+        place = working_dir / (copy if module == code.path.name else copy.parent / module)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
     return str(copy)
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from time import monotonic
+from typing import cast, get_args
 
 from failmap.run_folder.command_lines import program
 from failmap.run_folder.errors import UserError
@@ -34,6 +35,7 @@ from failmap.search.loading.draft import PLAIN_KEYS
 from failmap.search.loading.fields import KINDS, PARTS
 from failmap.search.loading.request import DEFAULT_SPACE, DEFAULT_SPACE_OF_A_FILE, RUN_GROUPS, RUN_KEYS
 from failmap.search.new_run import create_run_folder, report_disk_errors, resume_command
+from failmap.search.own_parts import OWN_CODE_HELP, OwnCodeSource, own_code_from
 from failmap.search.space import Space
 
 _PLAN = (
@@ -181,27 +183,31 @@ def resume(arguments: Sequence[str]) -> int:
     """
     started = monotonic()
     folder, changes = locate(arguments)
-    plans = dict(one.partition("=")[::2] for one in changes if one.startswith("plan="))
-    config = resume_config(from_yaml(folder.config), [one for one in changes if not one.startswith("plan=")])
-    is_planned = is_true(plans, "plan", default=False)
+    own = dict(one.partition("=")[::2] for one in changes if one.startswith(("plan=", "own_code=")))
+    changes = [one for one in changes if one.partition("=")[0] not in own]
+    config = resume_config(from_yaml(folder.config), changes)
+    is_planned = is_true(own, "plan", default=False)
+    source = own.get("own_code", "files")
+    if source not in get_args(OwnCodeSource):
+        raise UserError(f"own_code={source}: must be {' or '.join(get_args(OwnCodeSource))}")
     # Not imported above: rich, and below torch, pandas and Optuna, delay the message about a typo.
     from failmap.search.terminal.view import SafeConsole
 
     console = SafeConsole()
     if not is_planned:
         console.print_line(f"run {folder.name}: continuing in {folder.path}")
-    check_all(config)
+    with own_code_from(cast(OwnCodeSource, source), folder, config.space):
+        check_all(config)
+        if is_planned:
+            from failmap.search.plan import show_plan
+            from failmap.search.run_status import read_trials
 
-    if is_planned:
-        from failmap.search.plan import show_plan
-        from failmap.search.run_status import read_trials
+            show_plan(config, console, read_trials(folder))
+            return 0
+        from failmap.search.driver import drive
 
-        show_plan(config, console, read_trials(folder))
-        return 0
-    from failmap.search.driver import drive
-
-    typed = [*program("resume"), *arguments]
-    return drive(config, folder, command=typed, started=started, console=console)
+        typed = [*program("resume"), *arguments]
+        return drive(config, folder, command=typed, started=started, console=console)
 
 
 def resume_help() -> HelpPage:
@@ -215,7 +221,8 @@ def resume_help() -> HelpPage:
     ]
     journal = ("journal", "the run's database again, with its password, which is stored nowhere")
     moved = ("train", "an own training function whose file has moved: the same file and name elsewhere")
-    keys = [RUN, *run_rows("storage", "keep"), moved, journal, _PLAN]
+    own_code = ("own_code", f"{OWN_CODE_HELP} (files or copies; default files)")
+    keys = [RUN, *run_rows("storage", "keep"), moved, own_code, journal, _PLAN]
     own = Section("What may change, besides further values on an axis:", keys)
     sections = [own, *group_sections("budget"), *group_sections("cluster")]
     return HelpPage(resume, "run=NAME [KEY=VALUE ...]", examples, sections)

@@ -16,6 +16,7 @@ from failmap.search.config import RunConfig
 from failmap.search.loading import from_yaml, locate, require_searched, resume_config
 from failmap.search.loading.cli_args import parse_arguments
 from failmap.search.loading.validation import check_fields
+from failmap.search.own_parts import OWN_CODE_HELP, OwnCodeSource
 from failmap.search.space import Space
 
 #: Five pairs that all change have an exact two-sided p of 0.06; the Wilson interval of 5 of 5 begins at 0.57.
@@ -40,6 +41,7 @@ class RescueArguments(Config):
         description="seeds of each fix, the same as of the unchanged trials",
     )
     plan: bool = Field(default=False, description="only show the plan and its cost")
+    own_code: OwnCodeSource = Field(default="files", description=OWN_CODE_HELP)
 
 
 class AblationArguments(Config):
@@ -53,6 +55,7 @@ class AblationArguments(Config):
         description="seeds of each change, the same as of the unchanged trial",
     )
     plan: bool = Field(default=False, description="only show the plan and its cost")
+    own_code: OwnCodeSource = Field(default="files", description=OWN_CODE_HELP)
 
 
 #: The arguments of one of the two commands.

@@ -12,6 +12,7 @@ from failmap.search.interventions.plan import Plan
 from failmap.search.interventions.request import Own, Session
 from failmap.search.interventions.schedule import InterventionSchedule
 from failmap.search.interventions.view import InterventionView, replay, show_preview
+from failmap.search.own_parts import own_code_from
 from failmap.search.terminal.view import SafeConsole
 
 
@@ -35,6 +36,19 @@ def intervene(
     Raises:
         UserError: Nothing can be tried, another driver is running, the disk is full, or the like.
     """
+    with own_code_from(session.arguments.own_code, session.folder, session.config.space):
+        return _intervene(session, make_plan, results, started=started, console=console)
+
+
+def _intervene(
+    session: Session[Own],
+    make_plan: Callable[[Session[Own], Run], Plan],
+    results: Callable[[Run], Sequence[str]],
+    *,
+    started: float,
+    console: SafeConsole,
+) -> int:
+    """Run a session with the own code that is in use."""
     config, folder, notice = session.config, session.folder, console.print_line
     run = load_run(folder)
     plan = make_plan(session, run)
@@ -88,7 +102,15 @@ def _run(
         from failmap.search.executor import execute
 
         with InterventionView(schedule, eta, console, started) as view:
-            ended_by = execute(study, config, folder, deadline=deadline, on_tick=view.tick, notice=notice)
+            ended_by = execute(
+                study,
+                config,
+                folder,
+                deadline=deadline,
+                on_tick=view.tick,
+                notice=notice,
+                own_code=opened.own_code,
+            )
             opened.ended_by = ended_by or "finished"
     view.show()
     return schedule, ended_by

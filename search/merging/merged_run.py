@@ -5,7 +5,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.own_copies import read_copy, store_copy
 from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.provenance import own_code_of
 from failmap.run_folder.storage import is_local, store_of, write_atomically
 from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
 from failmap.search.allocation.remaining import write_costs
@@ -257,5 +259,12 @@ def _write_provenance(folder: RunFolder, sources: Sequence[Source], command: Seq
     files = {
         path: state for source in sources for path, state in source.last_session.get("files", {}).items()
     }
-    begin_session(folder, command, files=files)
+    notes = []
+    for source in sources:
+        for note in own_code_of(source.folder.provenance).values():
+            # Runs of earlier versions have no copies.
+            with suppress(FileNotFoundError, UserError):
+                store_copy(read_copy(note, source.folder.own_code), folder.own_code)
+                notes.append(note)
+    begin_session(folder, command, files=files, own_code=notes)
     end_session(folder)

@@ -12,9 +12,10 @@ import torch
 
 from failmap.analysis.diagnosis.rules import RULES
 from failmap.run_folder.errors import nearest
+from failmap.run_folder.own_import import line_of
 from failmap.run_folder.wording import duration_display
 from failmap.search.loading.own_trial import OwnTrial
-from failmap.search.own.function import TrainFunction, line_of, source_path
+from failmap.search.own.function import TrainFunction, source_path
 from failmap.search.own.probe import FIRST_SECONDS, RESUMED_SECONDS, Probe, probe
 from failmap.search.own.session import OwnCodeError
 from failmap.search.preflight.check import Finding, Status

@@ -11,7 +11,10 @@ import pytest
 from failmap.analysis.load import load_run
 from failmap.analysis.reporting import build
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.own_code import OwnCode
+from failmap.run_folder.own_copies import note_of, read_copy, store_copy
 from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.provenance import own_code_of
 from failmap.run_folder.records import Intervention, Origin, Summary, TrialRecord
 from failmap.run_folder.storage import AnyPath
 from failmap.search.allocation.known_trials import KnownTrial
@@ -128,6 +131,21 @@ def trials(folder: RunFolder) -> Mapping[tuple[Any, ...], Any]:
 def content(folder: RunFolder) -> dict[str, bytes]:
     path = Path(str(folder.path))
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_own_code_of_all_sources_is_copied(machine: Machine, tmp_path: Path) -> None:
+    codes = []
+    for index in (1, 2):
+        folder = machine.run(f"map.{index}of2", shard=f"{index}/2")
+        codes.append(OwnCode("my_net.py", tmp_path / "my_net.py", {"my_net.py": f"# {index}".encode()}))
+        store_copy(codes[-1], folder.own_code)
+        begin_session(folder, ["run"], own_code=[note_of(codes[-1], ["Net"])])
+    merged(machine, "run=map")
+    folder = machine.folder("map")
+    (note,) = own_code_of(folder.provenance).values()
+    assert read_copy(note, folder.own_code) in codes
+    copies = {(folder.own_code / code.digest / "my_net.py").read_bytes() for code in codes}
+    assert copies == {b"# 1", b"# 2"}
 
 
 def test_shards_become_the_whole_run(machine: Machine) -> None:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder, TrialFolder
 from failmap.run_folder.records import read_history
 from failmap.search.cluster.job_package import WORKING_DIR, ship
-from failmap.search.input_checks import states_of_files
+from failmap.search.input_checks import states_of_code, states_of_files
 from failmap.search.loading import from_yaml, load, read_request, to_yaml
-from failmap.search.own_parts import check_own, describe_own_parts, own_references
+from failmap.search.own_parts import check_own, own_references, read_own_parts, store_own_parts
 from failmap.search.provenance import begin_session
 from failmap.search.trial.session import TrialSession
 
@@ -232,22 +231,32 @@ def test_provenance_names_own_code(folder: Path) -> None:
     assert own_references(space) == ["my_task.py:Task", "my_net.py:Net"]
     run = RunFolder(folder / "runs" / "one")
     run.path.mkdir(parents=True)
-    begin_session(run, ["run"], files=states_of_files(space), own_code=describe_own_parts(space))
-    (session,) = json.loads(run.provenance.read_bytes())["sessions"]
-    digests = {note["file"]: note["sha256"] for note in session["own_code"]}
-    assert digests == {
-        "my_task.py": sha256(TASK.encode()).hexdigest(),
-        "my_net.py": sha256(NET.encode()).hexdigest(),
-    }
-    (folder / "my_net.py").write_text(NET + "\n# edited\n")
-    warnings = begin_session(run, ["run"], files=states_of_files(space))
-    assert [line.startswith("my_net.py has changed") for line in warnings] == [True]
+    for expected in ([], ["my_net.py has changed"]):
+        codes = read_own_parts(space)
+        notes = store_own_parts(space, codes, run)
+        warnings = begin_session(run, ["run"], files=states_of_code(codes, notes), own_code=notes)
+        assert [line[: len("my_net.py has changed")] for line in warnings] == expected
+        (folder / "my_net.py").write_text(NET + "\n# edited\n")
+    first, second = json.loads(run.provenance.read_bytes())["sessions"]
+    assert [(note["file"], note["names"]) for note in first["own_code"]] == [
+        ("my_task.py", ["Task"]),
+        ("my_net.py", ["Net"]),
+    ]
+    copies = [run.own_code / note["digest"] / note["file"] for note in first["own_code"]]
+    assert [copy.read_text() for copy in copies] == [TASK, NET]
+    assert first["own_code"][0] == second["own_code"][0]
+    assert first["own_code"][1]["digest"] != second["own_code"][1]["digest"]
+    assert states_of_files(space) == {}
 
 
 def test_a_job_has_own_code_and_the_modules_beside_it(folder: Path, tmp_path_factory: Any) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "my_net.py"
     elsewhere.write_text(NET)
-    (folder / "beside.py").write_text("WIDTH = 3\n")
+    (folder / "beside.py").write_text("from pack.inner import WIDTH\n")
+    (folder / "not_imported.py").write_text("")
+    (folder / "pack").mkdir()
+    (folder / "pack" / "inner.py").write_text("WIDTH = 3\n")
+    (folder / "my_task.py").write_text(f"import beside\n{TASK}")
     (folder / "my_space.yaml").write_text("task: my_task.py:Task\nmodel: my_net.py:Net\n")
     package = tmp_path_factory.mktemp("package")
     arguments = [
@@ -265,3 +274,4 @@ def test_a_job_has_own_code_and_the_modules_beside_it(folder: Path, tmp_path_fac
     assert (job / own.removesuffix(":Net")).read_text() == NET
     assert not Path(own).is_absolute()
     assert {path.name for path in job.glob("*.py")} == {"my_net.py", "my_task.py", "beside.py"}
+    assert (job / "pack" / "inner.py").read_text() == "WIDTH = 3\n"

@@ -80,7 +80,7 @@ def test_all_mistakes_are_reported_with_alternatives(storage: str) -> None:
     expected = [
         ("recipe=-1", "at least 0"),
         ("sees=3", "seeds?"),
-        ("train.learning_rate=1e-3", "run, storage, cell, recipe, seeds, plan, budget.minutes"),
+        ("train.learning_rate=1e-3", "run, storage, cell, recipe, seeds, plan, own_code, budget.minutes"),
         ("cell=model.dept=2", "model.depth?"),
         ("cell=model.dept=2", "task.sequence_length has no value 7; known: 5, 10"),
         ("budget.minutes=0", "greater than 0"),

@@ -19,7 +19,7 @@ from failmap.search.allocation.map_allocation import MapAllocation
 from failmap.search.cluster.job_package import WORKING_DIR, ship
 from failmap.search.commands.table import COMMANDS
 from failmap.search.loading import load, to_yaml
-from failmap.search.own.function import store_code
+from failmap.search.own_parts import read_own_parts, store_own_parts
 from failmap.search.trial.history import begin_attempt
 from failmap.search.worker import Worker
 
@@ -76,10 +76,10 @@ def written_run(tmp_path: Path) -> RunFolder:
 
 def trained(run: RunFolder, count: int) -> list[str]:
     """Train the first trials of a run in one worker, write their ends as a driver does, and return them."""
-    own = load(ARGUMENTS).space.own
-    assert own is not None
+    space = load(ARGUMENTS).space
+    notes = store_own_parts(space, read_own_parts(space), run)
     threads = torch.get_num_threads()
-    worker = Worker(run, device="cpu", num_threads=1, keep="none", test=False, own_code=store_code(own, run))
+    worker = Worker(run, device="cpu", num_threads=1, keep="none", test=False, own_code=notes)
     outcomes = []
     for number in range(count):
         worker.begin(number, 1)

@@ -49,6 +49,34 @@ axes:
 fixed: {loop.updates: 80}
 learned: {score: 0.9}
 """
+NET = """
+from torch import nn
+from my_layers import readout
+
+class Net(nn.Module):
+    def __init__(self, input_size, output_size, width):
+        super().__init__()
+        self.gru = nn.GRU(input_size, width, batch_first=True)
+        self.readout = readout(width, output_size)
+
+    def forward(self, inputs):
+        return self.readout(self.gru(inputs)[0][:, -1])
+"""
+LAYERS = "from torch import nn\n\ndef readout(*sizes):\n    return nn.Linear(*sizes)\n"
+TASK = """
+import torch
+
+class Task:
+    kind = "number"
+    input_size = output_size = num_steps = 1
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def draw(self, num, generator):
+        inputs = torch.rand(num, 1, 1, generator=generator)
+        return inputs, self.scale * inputs[:, 0, 0]
+"""
 WORDS = ("budget.seeds=2", "budget.max_seeds=2", "cluster.cpus=2", "cluster.retries={lost: 0}", "run=own")
 
 
@@ -103,3 +131,32 @@ def test_own_function_from_an_interruption_to_the_map(start: Callable[..., Drive
     title = (folder.report / "index.html").read_text()
     assert "my_train.py:train" in title
     assert "raw score" in title
+
+
+def test_own_network_and_task_whose_files_the_workers_do_not_see(
+    start: Callable[..., Driver], tmp_path: Path
+) -> None:
+    mine, here = tmp_path / "mine", tmp_path / "here"
+    here.mkdir()
+    mine.mkdir()
+    for name, text in (("my_net.py", NET), ("my_layers.py", LAYERS), ("my_task.py", TASK)):
+        (mine / name).write_text(text)
+    words = ("model=../mine/my_net.py:Net", "model.args.width=4,8", "task=../mine/my_task.py:Task")
+    train = ("train.max_updates=20", "train.evaluate_every=10", "train.learning_rate=1e-4")
+    budget = ("budget.trials=12", "budget.seeds=4", "cluster.cpus=2", "run=own")
+    folder = RunFolder(here / "runs" / "own")
+    driver = start("search.run", *words, "task.args.scale=1,2", *train, *budget, cwd=here)
+    # Ray has not been started yet.
+    driver.wait_for(lambda: folder.provenance.exists())
+    mine.rename(tmp_path / "gone")
+    assert driver.end() == 0, driver.output
+    assert [record.outcome for record in records(folder)] == ["failed"] * 12, driver.output
+
+    refused = start("search.resume", "run=own", "budget.trials=14", cwd=here)
+    assert refused.end() == 2, refused.output
+    assert "own_code=copies" in refused.output
+    resumed = start("search.resume", "run=own", "budget.trials=14", "own_code=copies", cwd=here)
+    assert resumed.end() == 0, resumed.output
+    rescued = start("search.rescue", "run=own", "budget.trials=1", "seeds=1", "own_code=copies", cwd=here)
+    assert rescued.end() == 0, rescued.output
+    assert [record.outcome for record in records(folder)] == ["failed"] * 15, rescued.output
