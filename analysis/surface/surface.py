@@ -13,7 +13,7 @@ from failmap.analysis.surface.marginals import Marginals, logistic, marginals
 from failmap.analysis.surface.priors import Priors, prior_grid
 
 #: Priors whose weight lies this far below the best one's are dropped, in nats.
-_PRUNE_BELOW = -6.0
+_PRUNE_BELOW = -5.0
 _NUM_SAMPLES = 1000
 _SAMPLE_SEED = 0
 
