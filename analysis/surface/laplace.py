@@ -165,7 +165,9 @@ def _log_likelihood(
     learned: Float[np.ndarray, " cells"],
     trials: Float[np.ndarray, " cells"],
 ) -> Float[np.ndarray, " priors"]:
-    return (learned * latent - trials * np.logaddexp(0, latent)).sum(axis=1)
+    terms: Float[np.ndarray, "priors cells"] = learned * latent - trials * np.logaddexp(0, latent)
+    sums: Float[np.ndarray, " priors"] = terms.sum(axis=1)
+    return sums
 
 
 def _factor(
@@ -192,4 +194,5 @@ def _solve(
 def _product(
     covariance: Float[np.ndarray, "priors cells cells"], values: Float[np.ndarray, "priors cells"]
 ) -> Float[np.ndarray, "priors cells"]:
-    return (covariance @ values[:, :, None])[:, :, 0]
+    columns: Float[np.ndarray, "priors cells 1"] = covariance @ values[:, :, None]
+    return columns[:, :, 0]

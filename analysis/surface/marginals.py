@@ -77,17 +77,18 @@ class Marginals:
         flat = node + len(_KEPT) * np.arange(node.size).reshape(node.shape)
         left, right = self.probit.take(flat), self.probit.take(flat + 1)
         share: Float[np.ndarray, "components points"] = ndtr(left + (place - node) * (right - left))
-        return self.weights @ share
+        mixed: Float[np.ndarray, " points"] = self.weights @ share
+        return mixed
 
     def quantile(self, share: float) -> Float[np.ndarray, " points"]:
         """Return a quantile of the logit at each point, by bisection."""
-        low = (self.mode + _KEPT[0] * self.scale).min(axis=0)
-        high = (self.mode + _KEPT[-1] * self.scale).max(axis=0)
+        low: Float[np.ndarray, " points"] = (self.mode + _KEPT[0] * self.scale).min(axis=0)
+        high: Float[np.ndarray, " points"] = (self.mode + _KEPT[-1] * self.scale).max(axis=0)
         for _ in range(_NUM_BISECTIONS):
             middle = (low + high) / 2
             is_below = self.below(middle) < share
             low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-        return (low + high) / 2
+        return low
 
 
 def marginals(

@@ -232,4 +232,5 @@ def _positions(
 
 def _normalized(log_weights: Float[np.ndarray, " priors"]) -> Float[np.ndarray, " priors"]:
     weights: Float[np.ndarray, " priors"] = np.exp(log_weights - log_weights.max())
-    return weights / weights.sum()
+    weights /= weights.sum()
+    return weights
