@@ -6,6 +6,7 @@ trials. Counts may be fractions.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -125,14 +126,26 @@ def _advance(
     return np.where(keep, dual, new_dual), np.where(keep, latent, new_latent), np.maximum(new, objective)
 
 
+class Prediction(NamedTuple):
+    """The posterior of the latent values at points.
+
+    Attributes:
+        mean: Posterior mean, of the normal approximation.
+        reduction: v, for which the posterior covariance is the prior's less v^T v.
+        with_tried: Posterior covariance between the points and the tried cells.
+    """
+
+    mean: Float[np.ndarray, "kept points"]
+    reduction: Float[np.ndarray, "kept cells points"]
+    with_tried: Float[np.ndarray, "kept points cells"]
+
+
 def predict(
     posterior: Posterior,
     between: Float[np.ndarray, "kept points cells"],
     mean: Float[np.ndarray, "kept points"],
-) -> tuple[Float[np.ndarray, "kept points"], Float[np.ndarray, "kept cells points"]]:
-    """Return the posterior mean of the latent values at points, and what reduces their covariance.
-
-    The covariance is the prior's less v^T v, where v is the second result (algorithm 3.2).
+) -> Prediction:
+    """Predict the latent values at points (algorithm 3.2).
 
     Args:
         posterior: From `approximate`.
@@ -141,12 +154,18 @@ def predict(
     """
     from scipy.linalg import solve_triangular
 
-    located = mean + np.einsum("kpc,kc->kp", between, posterior.slope)
-    scaled = posterior.root_curvature[:, :, None] * between.transpose(0, 2, 1)
-    reduction = np.empty_like(scaled)
+    root = posterior.root_curvature
+    reduction = root[:, :, None] * between.transpose(0, 2, 1)
+    with_tried = np.empty_like(between)
+    # K* - K* (K + W^-1)^-1 K = K* W^1/2 B^-1 W^-1/2. Any value will do without trials.
+    inverse_root = 1 / np.maximum(root, np.finfo(float).tiny)
     for index, factor in enumerate(posterior.cholesky):
-        reduction[index] = solve_triangular(factor, scaled[index], lower=True, check_finite=False)
-    return located, reduction
+        reduction[index] = solve_triangular(factor, reduction[index], lower=True, check_finite=False)
+        with_tried[index] = solve_triangular(
+            factor, reduction[index], lower=True, trans="T", check_finite=False
+        ).T
+    with_tried *= inverse_root[:, None, :]
+    return Prediction(mean + np.einsum("kpc,kc->kp", between, posterior.slope), reduction, with_tried)
 
 
 def _derivatives(

@@ -15,9 +15,9 @@ OTHER_SCALES = (1.5, 5.0)
 #: Standard deviations of the smooth part, in logits.
 AMPLITUDES = (2.0, 5.0)
 #: Logits that are lost per unit along axes that may fall.
-FALLS = (0.0, 1.5, 4.0)
+FALLS = (0.0, 2.0, 6.0)
 #: Standard deviation of the level, in logits, apart from what a fall adds.
-LEVEL = 2.5
+LEVEL = 4.0
 
 
 @dataclass(frozen=True)

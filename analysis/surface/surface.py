@@ -16,6 +16,8 @@ from failmap.analysis.surface.priors import Priors, prior_grid
 _PRUNE_BELOW = -5.0
 _NUM_SAMPLES = 1000
 _SAMPLE_SEED = 0
+#: Share of the largest variance that is added to all of them, for numerical reasons.
+_JITTER = 1e-6
 
 
 class Beliefs(NamedTuple):
@@ -56,9 +58,10 @@ class Joint(NamedTuple):
         samples = np.empty_like(normal)
         for component in np.unique(chosen):
             mine = chosen == component
-            values, vectors = np.linalg.eigh(self.covariances[component])
-            root = vectors * np.sqrt(np.maximum(values, 0))
-            samples[mine] = self.means[component] + normal[mine] @ root.T
+            covariance = self.covariances[component]
+            # Points close together are all but the same: rounding would leave no Cholesky factor.
+            jitter = _JITTER * (1 + np.diagonal(covariance).max()) * np.eye(len(covariance))
+            samples[mine] = self.means[component] + normal[mine] @ np.linalg.cholesky(covariance + jitter).T
         return samples
 
 
@@ -183,21 +186,20 @@ class Surface:
         self, positions: Float[np.ndarray, "points axes"]
     ) -> tuple[Marginals, Float[np.ndarray, "priors cells points"]]:
         """Return the logit at each position, and what reduces the prior covariance of all (see `predict`)."""
-        mean = self.priors.mean(positions)
-        between = self.priors.covariance(positions, self.tried)
-        among = self.priors.covariance(self.tried, self.tried)
-        mode, reduction = predict(self.posterior, between, mean)
-        _, of_tried = predict(self.posterior, among, self.priors.mean(self.tried))
-        variance = self.priors.variance[:, None] - (reduction**2).sum(axis=1)
-        return marginals(
+        predicted = predict(
+            self.posterior, self.priors.covariance(positions, self.tried), self.priors.mean(positions)
+        )
+        variance = self.priors.variance[:, None] - (predicted.reduction**2).sum(axis=1)
+        latent = marginals(
             self.weights,
-            mode,
+            predicted.mean,
             # Rounding may leave less than nothing of a variance.
             np.maximum(variance, 1e-12),
-            between - reduction.transpose(0, 2, 1) @ of_tried,
+            predicted.with_tried,
             self.posterior.latent,
             self.trials,
-        ), reduction
+        )
+        return latent, predicted.reduction
 
 
 def last_learned(

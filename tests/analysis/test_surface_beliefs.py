@@ -60,3 +60,13 @@ def test_a_map_of_categories_has_no_surface() -> None:
 )
 def test_a_side_is_sure_from_975_per_mille(prob_above: float, side: str | None) -> None:
     assert CellBelief(0.5, 0.0, 1.0, prob_above).side == side
+
+
+def test_widths_are_a_third_axis() -> None:
+    values = ((5, 20, 100), (1, 2), (8, 32, 128))
+    counts = {(length, 1, 32): (3.0 * (length < 50), 3.0) for length in values[0]}
+    surface = MapSurface.fit(("task.sequence_length", "model.depth", "model.hidden_size"), values, counts)
+    assert surface is not None
+    beliefs = surface.beliefs()
+    assert beliefs[5, 2, 128].p > 0.7 > 0.3 > beliefs[100, 2, 128].p
+    assert len(surface.edges()) == 6

@@ -45,8 +45,10 @@ def test_mode_evidence_and_predictions_are_those_of_scikit_learn_with_repeated_r
     assert mine.log_evidence[0] == pytest.approx(peer.log_marginal_likelihood_value_, abs=1e-6)
 
     fresh = np.array([[1.0, 1.0], [4.0, 2.5], [9.0, 7.0], *_POINTS])
-    means, reduction = predict(mine, kernel(fresh, _POINTS)[None], np.zeros((1, len(fresh))))
-    deviations = np.sqrt(kernel.diag(fresh) - (reduction[0] ** 2).sum(axis=0))
+    means, reduction, with_tried = predict(mine, kernel(fresh, _POINTS)[None], np.zeros((1, len(fresh))))
+    covariance = kernel(fresh) - reduction[0].T @ reduction[0]
+    np.testing.assert_allclose(with_tried[0], covariance[:, -len(_POINTS) :], atol=1e-9)
+    deviations = np.sqrt(np.diagonal(covariance))
     mean, variance = peer.latent_mean_and_variance(fresh)
     np.testing.assert_allclose(means[0], mean, atol=1e-6)
     np.testing.assert_allclose(deviations**2, variance, atol=1e-6)

@@ -12,9 +12,9 @@ def one_cell(prior_variance: float, learned: float, trials: float) -> Marginals:
     counts = np.array([learned]), np.array([trials])
     kernel = np.full((1, 1, 1), prior_variance)
     posterior = approximate(kernel, np.zeros((1, 1)), np.zeros(1), *counts)
-    mode, reduction = predict(posterior, kernel, np.zeros((1, 1)))
-    covariance = kernel - reduction.transpose(0, 2, 1) @ reduction
-    return marginals(np.ones(1), mode, covariance[:, 0], covariance, posterior.latent, counts[1])
+    mode, reduction, with_tried = predict(posterior, kernel, np.zeros((1, 1)))
+    variance = prior_variance - (reduction**2).sum(axis=1)
+    return marginals(np.ones(1), mode, variance, with_tried, posterior.latent, counts[1])
 
 
 @pytest.mark.parametrize("prior_variance", [1.0, 9.0, 100.0])
