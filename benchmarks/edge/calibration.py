@@ -1,4 +1,4 @@
-"""How often a surface is wrong where it is sure: python -m benchmarks.edge.calibration [maps=200] [seed=1].
+"""How often a surface is wrong where it is sure: python -m benchmarks.edge.calibration [maps=100] [seed=1].
 
 Maps are simulated from known surfaces of P(learn). A third of the cells gets one to three trials. Priors were
 set on the kinds in TUNED only.
@@ -135,7 +135,7 @@ HEADINGS = ("sure clear", "wrong", "sure", "wrong", "covered", "loss", "edge in"
 
 def main() -> int:
     """Print a row for each kind of surface and design."""
-    arguments = parse_arguments(maps=200, seed=1)
+    arguments = parse_arguments(maps=100, seed=1)
     for design in (few, third, all_cells):
         print(f"\n{design.__doc__}\n{'':<14}" + "".join(f"{heading:>10}" for heading in HEADINGS))
         for group, kinds in (("tuned on", TUNED), ("unseen", UNSEEN)):

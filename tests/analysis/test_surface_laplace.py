@@ -82,9 +82,8 @@ def test_the_mode_is_found_from_far_away() -> None:
     """Newton's full step overshoots where the likelihood is flat."""
     trials = np.full(len(_POINTS), 1000.0)
     learned = np.where(_POINTS[:, 0] < 4, 1000.0, 0.0)
-    kernel = ConstantKernel(400.0) * Matern([0.3, 0.3], nu=2.5)
-    covariance = kernel(_POINTS)[None]
-    mean = np.full((1, len(_POINTS)), -40.0)
+    covariance = (ConstantKernel(9.0) * RBF([10.0, 10.0]))(_POINTS)[None]
+    mean = np.where(_POINTS[:, 1] > 1.5, 60.0, -60.0)[None]
     found = approximate(covariance, mean, np.zeros(1), learned, trials)
     # At the mode f = m + K d log p / d f (equation 3.17).
     np.testing.assert_allclose(found.latent, mean + found.slope @ covariance[0], atol=1e-4)
