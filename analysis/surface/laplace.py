@@ -64,7 +64,7 @@ def approximate(
     kept = np.arange(len(mean))
     start = np.log((learned + 0.5) / (trials - learned + 0.5))
     latent = np.broadcast_to(start, mean.shape)
-    # The coordinates in which the prior is K^-1 (f - mean); no step has led to the start.
+    # K^-1 (f - mean): the a of algorithm 3.1.
     dual = np.zeros_like(mean)
     objective = np.full(len(mean), -np.inf)
     for iteration in range(_MAX_ITERATIONS):
@@ -72,15 +72,13 @@ def approximate(
         factor = _factor(covariance, root)
         target = root**2 * (latent - mean) + slope
         step = target - root * _solve(factor, root * _product(covariance, target)) - dual
-        is_first = iteration == 0
-        dual, latent, better = _advance(
-            covariance, mean, learned, trials, dual, latent, step, objective, is_first
-        )
+        # The start has no dual coordinates: the first step leads away from the mean.
+        begin = latent if iteration else mean
+        dual, latent, better = _advance(covariance, mean, learned, trials, dual, begin, step, objective)
         gain = better - objective
         objective = better
         if iteration + 1 == _ITERATIONS_BEFORE_PRUNING:
-            logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-            weight = objective - logdet + log_prior
+            weight = objective - _half_log_determinant(factor) + log_prior
             stays = weight >= weight.max() + prune_below
             if not stays.all():
                 kept, covariance, mean, log_prior = (
@@ -91,8 +89,7 @@ def approximate(
             break
     slope, root = _derivatives(latent, learned, trials)
     factor = _factor(covariance, root)
-    logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-    return Posterior(kept, latent, slope, root, factor, objective - logdet)
+    return Posterior(kept, latent, slope, root, factor, objective - _half_log_determinant(factor))
 
 
 def _advance(
@@ -104,16 +101,14 @@ def _advance(
     latent: Float[np.ndarray, "priors cells"],
     step: Float[np.ndarray, "priors cells"],
     objective: Float[np.ndarray, " priors"],
-    is_first: bool,
 ) -> tuple[
     Float[np.ndarray, "priors cells"], Float[np.ndarray, "priors cells"], Float[np.ndarray, " priors"]
 ]:
     """Return dual coordinates, latent values and log posterior after a step that does not lose."""
     change = _product(covariance, step)
-    begin = mean if is_first else latent
     size = np.ones((len(mean), 1))
     for _ in range(_MAX_HALVINGS):
-        new_dual, new_latent = dual + size * step, begin + size * change
+        new_dual, new_latent = dual + size * step, latent + size * change
         new = -0.5 * (new_dual * (new_latent - mean)).sum(axis=1) + _log_likelihood(
             new_latent, learned, trials
         )
@@ -198,6 +193,14 @@ def _factor(
     diagonal = np.arange(root.shape[1])
     inner[:, diagonal, diagonal] += 1
     return np.linalg.cholesky(inner)
+
+
+def _half_log_determinant(
+    factor: Float[np.ndarray, "priors cells cells"],
+) -> Float[np.ndarray, " priors"]:
+    logs: Float[np.ndarray, "priors cells"] = np.log(np.diagonal(factor, axis1=1, axis2=2))
+    halves: Float[np.ndarray, " priors"] = logs.sum(axis=1)
+    return halves
 
 
 def _solve(
