@@ -6,6 +6,7 @@ trials. Counts may be fractions.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -63,7 +64,7 @@ def approximate(
     kept = np.arange(len(mean))
     start = np.log((learned + 0.5) / (trials - learned + 0.5))
     latent = np.broadcast_to(start, mean.shape)
-    # The coordinates in which the prior is K^-1 (f - mean); no step has led to the start.
+    # K^-1 (f - mean): the a of algorithm 3.1.
     dual = np.zeros_like(mean)
     objective = np.full(len(mean), -np.inf)
     for iteration in range(_MAX_ITERATIONS):
@@ -71,15 +72,13 @@ def approximate(
         factor = _factor(covariance, root)
         target = root**2 * (latent - mean) + slope
         step = target - root * _solve(factor, root * _product(covariance, target)) - dual
-        is_first = iteration == 0
-        dual, latent, better = _advance(
-            covariance, mean, learned, trials, dual, latent, step, objective, is_first
-        )
+        # The start has no dual coordinates: the first step leads away from the mean.
+        begin = latent if iteration else mean
+        dual, latent, better = _advance(covariance, mean, learned, trials, dual, begin, step, objective)
         gain = better - objective
         objective = better
         if iteration + 1 == _ITERATIONS_BEFORE_PRUNING:
-            logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-            weight = objective - logdet + log_prior
+            weight = objective - _half_log_determinant(factor) + log_prior
             stays = weight >= weight.max() + prune_below
             if not stays.all():
                 kept, covariance, mean, log_prior = (
@@ -90,8 +89,7 @@ def approximate(
             break
     slope, root = _derivatives(latent, learned, trials)
     factor = _factor(covariance, root)
-    logdet = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-    return Posterior(kept, latent, slope, root, factor, objective - logdet)
+    return Posterior(kept, latent, slope, root, factor, objective - _half_log_determinant(factor))
 
 
 def _advance(
@@ -103,16 +101,14 @@ def _advance(
     latent: Float[np.ndarray, "priors cells"],
     step: Float[np.ndarray, "priors cells"],
     objective: Float[np.ndarray, " priors"],
-    is_first: bool,
 ) -> tuple[
     Float[np.ndarray, "priors cells"], Float[np.ndarray, "priors cells"], Float[np.ndarray, " priors"]
 ]:
     """Return dual coordinates, latent values and log posterior after a step that does not lose."""
     change = _product(covariance, step)
-    begin = mean if is_first else latent
     size = np.ones((len(mean), 1))
     for _ in range(_MAX_HALVINGS):
-        new_dual, new_latent = dual + size * step, begin + size * change
+        new_dual, new_latent = dual + size * step, latent + size * change
         new = -0.5 * (new_dual * (new_latent - mean)).sum(axis=1) + _log_likelihood(
             new_latent, learned, trials
         )
@@ -125,14 +121,26 @@ def _advance(
     return np.where(keep, dual, new_dual), np.where(keep, latent, new_latent), np.maximum(new, objective)
 
 
+class Prediction(NamedTuple):
+    """The posterior of the latent values at points.
+
+    Attributes:
+        mean: Posterior mean, of the normal approximation.
+        reduction: v, for which the posterior covariance is the prior's less v^T v.
+        with_tried: Posterior covariance between the points and the tried cells.
+    """
+
+    mean: Float[np.ndarray, "kept points"]
+    reduction: Float[np.ndarray, "kept cells points"]
+    with_tried: Float[np.ndarray, "kept points cells"]
+
+
 def predict(
     posterior: Posterior,
     between: Float[np.ndarray, "kept points cells"],
     mean: Float[np.ndarray, "kept points"],
-) -> tuple[Float[np.ndarray, "kept points"], Float[np.ndarray, "kept cells points"]]:
-    """Return the posterior mean of the latent values at points, and what reduces their covariance.
-
-    The covariance is the prior's less v^T v, where v is the second result (algorithm 3.2).
+) -> Prediction:
+    """Predict the latent values at points (algorithm 3.2).
 
     Args:
         posterior: From `approximate`.
@@ -141,12 +149,18 @@ def predict(
     """
     from scipy.linalg import solve_triangular
 
-    located = mean + np.einsum("kpc,kc->kp", between, posterior.slope)
-    scaled = posterior.root_curvature[:, :, None] * between.transpose(0, 2, 1)
-    reduction = np.empty_like(scaled)
+    root = posterior.root_curvature
+    reduction = root[:, :, None] * between.transpose(0, 2, 1)
+    with_tried = np.empty_like(between)
+    # K* - K* (K + W^-1)^-1 K = K* W^1/2 B^-1 W^-1/2. Any value will do without trials.
+    inverse_root = 1 / np.maximum(root, np.finfo(float).tiny)
     for index, factor in enumerate(posterior.cholesky):
-        reduction[index] = solve_triangular(factor, scaled[index], lower=True, check_finite=False)
-    return located, reduction
+        reduction[index] = solve_triangular(factor, reduction[index], lower=True, check_finite=False)
+        with_tried[index] = solve_triangular(
+            factor, reduction[index], lower=True, trans="T", check_finite=False
+        ).T
+    with_tried *= inverse_root[:, None, :]
+    return Prediction(mean + np.einsum("kpc,kc->kp", between, posterior.slope), reduction, with_tried)
 
 
 def _derivatives(
@@ -165,7 +179,9 @@ def _log_likelihood(
     learned: Float[np.ndarray, " cells"],
     trials: Float[np.ndarray, " cells"],
 ) -> Float[np.ndarray, " priors"]:
-    return (learned * latent - trials * np.logaddexp(0, latent)).sum(axis=1)
+    terms: Float[np.ndarray, "priors cells"] = learned * latent - trials * np.logaddexp(0, latent)
+    sums: Float[np.ndarray, " priors"] = terms.sum(axis=1)
+    return sums
 
 
 def _factor(
@@ -177,6 +193,14 @@ def _factor(
     diagonal = np.arange(root.shape[1])
     inner[:, diagonal, diagonal] += 1
     return np.linalg.cholesky(inner)
+
+
+def _half_log_determinant(
+    factor: Float[np.ndarray, "priors cells cells"],
+) -> Float[np.ndarray, " priors"]:
+    logs: Float[np.ndarray, "priors cells"] = np.log(np.diagonal(factor, axis1=1, axis2=2))
+    halves: Float[np.ndarray, " priors"] = logs.sum(axis=1)
+    return halves
 
 
 def _solve(
@@ -192,4 +216,5 @@ def _solve(
 def _product(
     covariance: Float[np.ndarray, "priors cells cells"], values: Float[np.ndarray, "priors cells"]
 ) -> Float[np.ndarray, "priors cells"]:
-    return (covariance @ values[:, :, None])[:, :, 0]
+    columns: Float[np.ndarray, "priors cells 1"] = covariance @ values[:, :, None]
+    return columns[:, :, 0]

@@ -15,9 +15,9 @@ OTHER_SCALES = (1.5, 5.0)
 #: Standard deviations of the smooth part, in logits.
 AMPLITUDES = (2.0, 5.0)
 #: Logits that are lost per unit along axes that may fall.
-FALLS = (0.0, 1.5, 4.0)
+FALLS = (0.0, 2.0, 6.0)
 #: Standard deviation of the level, in logits, apart from what a fall adds.
-LEVEL = 2.5
+LEVEL = 4.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Priors:
 
     def mean(self, positions: Float[np.ndarray, "points axes"]) -> Float[np.ndarray, "priors points"]:
         """Return the prior mean of the logit."""
-        return -self.fall @ (positions - self.centre).T
+        mean: Float[np.ndarray, "priors points"] = -self.fall @ (positions - self.centre).T
+        return mean
 
     def covariance(
         self, left: Float[np.ndarray, "left axes"], right: Float[np.ndarray, "right axes"]
@@ -56,18 +57,16 @@ class Priors:
         scales, inverse = np.unique(self.scales, axis=0, return_inverse=True)
         distance = np.sqrt(5 * np.einsum("lra,sa->slr", squares, scales**-2.0))
         shape = (1 + distance + distance**2 / 3) * np.exp(-distance)
-        return self.variance_shape(shape[inverse.reshape(-1)])
-
-    def variance_shape(
-        self, correlation: Float[np.ndarray, "priors left right"]
-    ) -> Float[np.ndarray, "priors left right"]:
-        """Return covariances of the logit from correlations of the deviation."""
-        return self.amplitude[:, None, None] ** 2 * correlation + self.level[:, None, None] ** 2
+        covariance: Float[np.ndarray, "priors left right"] = shape[inverse.reshape(-1)]
+        covariance *= self.amplitude[:, None, None] ** 2
+        covariance += self.level[:, None, None] ** 2
+        return covariance
 
     @property
     def variance(self) -> Float[np.ndarray, " priors"]:
         """Return the prior variance of the logit, the same everywhere."""
-        return self.amplitude**2 + self.level**2
+        variance: Float[np.ndarray, " priors"] = self.amplitude**2 + self.level**2
+        return variance
 
     def subset(self, kept: np.ndarray) -> "Priors":
         """Return some of the priors."""

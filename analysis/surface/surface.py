@@ -9,13 +9,15 @@ from jaxtyping import Float
 
 from failmap.analysis.surface.axes import SurfaceAxis
 from failmap.analysis.surface.laplace import Posterior, approximate, predict
-from failmap.analysis.surface.mixture import chance_of_logit, mixture_quantile, normal_cdf
+from failmap.analysis.surface.marginals import Marginals, logistic, marginals
 from failmap.analysis.surface.priors import Priors, prior_grid
 
 #: Priors whose weight lies this far below the best one's are dropped, in nats.
-_PRUNE_BELOW = -6.0
+_PRUNE_BELOW = -5.0
 _NUM_SAMPLES = 1000
 _SAMPLE_SEED = 0
+#: Share of the largest variance that is added to all of them, for numerical reasons.
+_JITTER = 1e-6
 
 
 class Beliefs(NamedTuple):
@@ -56,9 +58,10 @@ class Joint(NamedTuple):
         samples = np.empty_like(normal)
         for component in np.unique(chosen):
             mine = chosen == component
-            values, vectors = np.linalg.eigh(self.covariances[component])
-            root = vectors * np.sqrt(np.maximum(values, 0))
-            samples[mine] = self.means[component] + normal[mine] @ root.T
+            covariance = self.covariances[component]
+            # Points close together are all but the same: rounding would leave no Cholesky factor.
+            jitter = _JITTER * (1 + np.diagonal(covariance).max()) * np.eye(len(covariance))
+            samples[mine] = self.means[component] + normal[mine] @ np.linalg.cholesky(covariance + jitter).T
         return samples
 
 
@@ -86,14 +89,16 @@ class Surface:
         priors: The priors that the data leave.
         weights: Weight of each.
         tried: Positions of the cells with trials, in units.
-        posterior: Latent values there; None without any trial.
+        trials: Number of trials of each of them.
+        posterior: Latent values there.
     """
 
     axes: tuple[SurfaceAxis, ...]
     priors: Priors
     weights: Float[np.ndarray, " priors"]
     tried: Float[np.ndarray, "cells axes"]
-    posterior: Posterior | None
+    trials: Float[np.ndarray, " cells"]
+    posterior: Posterior
 
     @classmethod
     def fit(
@@ -117,9 +122,9 @@ class Surface:
         positions = _positions(axes, points)
         priors = prior_grid(axes, positions)
         is_tried = trials > 0
+        # A cell without trials says nothing; one is enough for no special case without any.
+        is_tried[0] |= not is_tried.any()
         tried = positions[is_tried]
-        if not is_tried.any():
-            return cls(axes, priors, _normalized(priors.log_weight), tried, None)
         posterior = approximate(
             priors.covariance(tried, tried),
             priors.mean(tried),
@@ -129,28 +134,33 @@ class Surface:
             _PRUNE_BELOW,
         )
         priors = priors.subset(posterior.kept)
-        return cls(axes, priors, _normalized(posterior.log_evidence + priors.log_weight), tried, posterior)
+        return cls(
+            axes,
+            priors,
+            _normalized(posterior.log_evidence + priors.log_weight),
+            tried,
+            trials[is_tried],
+            posterior,
+        )
 
     def at(self, points: Float[np.ndarray, "points axes"]) -> Beliefs:
         """Return what is believed of P(learn) at points, which need not be cells."""
-        means, reduction = self._predict(_positions(self.axes, points))
-        variances = self.priors.variance[:, None] - (reduction**2).sum(axis=1)
-        # Rounding may leave less than nothing of a variance.
-        deviations = np.sqrt(np.maximum(variances, 1e-12))
-        weights = self.weights[:, None]
+        latent = self._marginals(_positions(self.axes, points))[0]
         return Beliefs(
-            p=(weights * chance_of_logit(means, deviations)).sum(axis=0),
-            low=_logistic(mixture_quantile(0.025, self.weights, means, deviations)),
-            high=_logistic(mixture_quantile(0.975, self.weights, means, deviations)),
-            prob_above=(weights * normal_cdf(means / deviations)).sum(axis=0),
+            p=self.weights @ latent.chance,
+            low=logistic(latent.quantile(0.025)),
+            high=logistic(latent.quantile(0.975)),
+            prob_above=1 - latent.below(np.zeros(len(points))),
         )
 
     def joint(self, points: Float[np.ndarray, "points axes"]) -> Joint:
         """Return the logit of P(learn) at points as a mixture of Gaussians, one for each prior."""
         positions = _positions(self.axes, points)
-        means, reduction = self._predict(positions)
-        prior = self.priors.covariance(positions, positions)
-        return Joint(self.weights, means, prior - reduction.transpose(0, 2, 1) @ reduction)
+        latent, reduction = self._marginals(positions)
+        covariance = self.priors.covariance(positions, positions) - reduction.transpose(0, 2, 1) @ reduction
+        # Normal scores are correlated as under the normal approximation.
+        stretch = latent.deviation / latent.scale
+        return Joint(self.weights, latent.mean, covariance * stretch[:, :, None] * stretch[:, None, :])
 
     def edge(self, along: int, values: Float[np.ndarray, " values"], at: Float[np.ndarray, " axes"]) -> Edge:
         """Return the value of an axis up to which it learns, with its 95 % interval.
@@ -172,13 +182,24 @@ class Surface:
         low, middle, high = (edges[int(share * (len(edges) - 1))] for share in (0.025, 0.5, 0.975))
         return Edge(*(_edge_value(axis, position) for position in (middle, low, high)))
 
-    def _predict(
+    def _marginals(
         self, positions: Float[np.ndarray, "points axes"]
-    ) -> tuple[Float[np.ndarray, "priors points"], Float[np.ndarray, "priors cells points"]]:
-        mean = self.priors.mean(positions)
-        if self.posterior is None:
-            return mean, np.zeros((len(mean), 0, len(positions)))
-        return predict(self.posterior, self.priors.covariance(positions, self.tried), mean)
+    ) -> tuple[Marginals, Float[np.ndarray, "priors cells points"]]:
+        """Return the logit at each position, and what reduces the prior covariance of all (see `predict`)."""
+        predicted = predict(
+            self.posterior, self.priors.covariance(positions, self.tried), self.priors.mean(positions)
+        )
+        variance = self.priors.variance[:, None] - (predicted.reduction**2).sum(axis=1)
+        latent = marginals(
+            self.weights,
+            predicted.mean,
+            # Rounding may leave less than nothing of a variance.
+            np.maximum(variance, 1e-12),
+            predicted.with_tried,
+            self.posterior.latent,
+            self.trials,
+        )
+        return latent, predicted.reduction
 
 
 def last_learned(
@@ -213,8 +234,5 @@ def _positions(
 
 def _normalized(log_weights: Float[np.ndarray, " priors"]) -> Float[np.ndarray, " priors"]:
     weights: Float[np.ndarray, " priors"] = np.exp(log_weights - log_weights.max())
-    return weights / weights.sum()
-
-
-def _logistic(logits: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
-    return 0.5 * (1 + np.tanh(0.5 * logits))
+    weights /= weights.sum()
+    return weights

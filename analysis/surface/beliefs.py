@@ -1,0 +1,139 @@
+"""What a surface says about each cell of a map, and about the edge in each of its rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import ceil
+from typing import Any, Literal
+
+import numpy as np
+
+from failmap.analysis.surface.axes import SurfaceAxis, numeric_axes
+from failmap.analysis.surface.surface import Edge, Surface
+
+#: Probability of a side from which a cell counts as inferred.
+SURE = 0.975
+#: Points per doubling, or per unit of a linear axis, at which an edge is looked for.
+_POINTS_PER_UNIT = 8
+
+Side = Literal["learns", "fails"]
+#: The values of a cell on the map's axes, in their order.
+CellValues = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class CellBelief:
+    """What is believed of a cell, tried or not.
+
+    Attributes:
+        p: Mean of P(learn).
+        low, high: Its 95 % interval.
+        prob_above: Probability that P(learn) is above one half.
+    """
+
+    p: float
+    low: float
+    high: float
+    prob_above: float
+
+    @property
+    def side(self) -> Side | None:
+        """Return the side of one half on which P(learn) surely lies; None if that is open."""
+        if self.prob_above >= SURE:
+            return "learns"
+        return "fails" if self.prob_above <= 1 - SURE else None
+
+
+@dataclass(frozen=True)
+class MapSurface:
+    """The surfaces of a map: one over its numeric axes for each combination of its categories.
+
+    Attributes:
+        axes: Axis of each path, None where its values are categories.
+        values: Values of each axis.
+        surfaces: Surfaces by their categories.
+    """
+
+    axes: tuple[SurfaceAxis | None, ...]
+    values: tuple[tuple[Any, ...], ...]
+    surfaces: dict[CellValues, Surface]
+
+    @classmethod
+    def fit(
+        cls,
+        paths: Sequence[str],
+        values: Sequence[Sequence[Any]],
+        counts: Mapping[CellValues, tuple[float, float]],
+    ) -> "MapSurface | None":
+        """Fit the surfaces of a map.
+
+        Args:
+            paths: Dotted paths of its axes.
+            values: Values of each axis.
+            counts: How many trials learned, and how many there were, by cell. Cells may be missing.
+
+        Returns:
+            The surfaces, or None if no axis is numeric.
+        """
+        axes = numeric_axes(paths, values)
+        if not any(axes):
+            return None
+        listed = tuple(map(tuple, values))
+        cells = list(product(*_numeric(axes, listed)))
+        surfaces = {}
+        for categories in product(*_categorical(axes, listed)):
+            found = [counts.get(_merged(axes, numbers, categories), (0.0, 0.0)) for numbers in cells]
+            learned, trials = np.array(found, dtype=float).T
+            surfaces[categories] = Surface.fit(
+                np.array(cells, dtype=float), learned, trials, [axis for axis in axes if axis is not None]
+            )
+        return cls(axes, listed, surfaces)
+
+    def beliefs(self) -> dict[CellValues, CellBelief]:
+        """Return what is believed of every cell of the map."""
+        cells = list(product(*_numeric(self.axes, self.values)))
+        points = np.array(cells, dtype=float)
+        return {
+            _merged(self.axes, numbers, categories): CellBelief(*map(float, belief))
+            for categories, surface in self.surfaces.items()
+            for numbers, belief in zip(cells, zip(*surface.at(points), strict=True), strict=True)
+        }
+
+    def edges(self, along: int = 0) -> dict[CellValues, Edge]:
+        """Return the edge of every row by its cell values, without the one of the axis itself.
+
+        Args:
+            along: Index of the axis among the map's; it must be numeric.
+        """
+        axis = self.axes[along]
+        assert axis is not None, f"axis {along} has categories"
+        index = sum(other is not None for other in self.axes[:along])
+        first, last = axis.position(np.array([min(self.values[along]), max(self.values[along])], dtype=float))
+        num_points = 1 + ceil(_POINTS_PER_UNIT * (last - first))
+        fine = axis.value(np.linspace(first, last, num_points))
+        numbers = _numeric(self.axes, self.values)
+        # One row for each combination of the others.
+        numbers[index] = numbers[index][:1]
+        edges = {}
+        for categories, surface in self.surfaces.items():
+            for row in product(*numbers):
+                values = _merged(self.axes, row, categories)
+                key = values[:along] + values[along + 1 :]
+                edges[key] = surface.edge(index, fine, np.array(row, dtype=float))
+        return edges
+
+
+def _numeric(axes: Sequence[SurfaceAxis | None], values: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [listed for axis, listed in zip(axes, values, strict=True) if axis is not None]
+
+
+def _categorical(
+    axes: Sequence[SurfaceAxis | None], values: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    return [listed for axis, listed in zip(axes, values, strict=True) if axis is None]
+
+
+def _merged(axes: Sequence[SurfaceAxis | None], numbers: CellValues, categories: CellValues) -> CellValues:
+    """Return a cell's values in the order of the map's axes."""
+    rest_of_numbers, rest_of_categories = iter(numbers), iter(categories)
+    return tuple(next(rest_of_categories if axis is None else rest_of_numbers) for axis in axes)
