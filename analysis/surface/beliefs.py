@@ -1,6 +1,6 @@
 """What a surface says about each cell of a map, and about the edge in each of its rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from failmap.analysis.surface.axes import SurfaceAxis, numeric_axes
-from failmap.analysis.surface.surface import Edge, Surface
+from failmap.analysis.surface.surface import Edge, Outlook, Surface
 
 #: Probability of a side from which a cell counts as inferred.
 SURE = 0.975
@@ -98,6 +98,13 @@ class MapSurface:
             for categories, surface in self.surfaces.items()
             for numbers, belief in zip(cells, zip(*surface.at(points), strict=True), strict=True)
         }
+
+    def outlooks(self) -> Iterator[tuple[list[CellValues], Outlook]]:
+        """Yield the cells of each surface, and what is believed of them together."""
+        cells = list(product(*_numeric(self.axes, self.values)))
+        points = np.array(cells, dtype=float)
+        for categories, surface in self.surfaces.items():
+            yield [_merged(self.axes, numbers, categories) for numbers in cells], surface.outlook(points)
 
     def edges(self, along: int = 0) -> dict[CellValues, Edge]:
         """Return the edge of every row by its cell values, without the one of the axis itself.

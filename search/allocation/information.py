@@ -10,6 +10,8 @@ from failmap.analysis.surface import Joint
 _LOGISTIC = np.pi / 8
 #: Hyperparameters of less weight are left out.
 _LEAST_WEIGHT = 0.01
+#: Entropy that a sure side (0.975) may keep, in nats: it counts as nothing.
+_ENTROPY_OF_SURE = 0.117
 
 
 def information_gain(
@@ -54,4 +56,4 @@ def _entropy(probability: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"
     """Return the entropy of a yes or no, in nats."""
     inside = np.clip(probability, 1e-12, 1 - 1e-12)
     entropy: Float[np.ndarray, "*any"] = -inside * np.log(inside) - (1 - inside) * np.log1p(-inside)
-    return entropy
+    return np.maximum(entropy - _ENTROPY_OF_SURE, 0.0)
