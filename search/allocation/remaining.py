@@ -72,7 +72,9 @@ def remaining(
     budget = config.budget
     by_cell = {
         cell: num_trials_left(
-            trials.get(cell, ()), budget.model_copy(update={"recipes": num_recipes(config, cell)})
+            trials.get(cell, ()),
+            budget.model_copy(update={"recipes": num_recipes(config, cell)}),
+            config.space.fail_after_recipes,
         )
         for cell in reached
     }
