@@ -95,7 +95,7 @@ class RecipeTally:
 
     @property
     def is_promising(self) -> bool:
-        """Whether it learned on at least half of the seeds that explored it, so that it is worth confirming."""
+        """Whether it learned on at least half of the seeds that explored it: worth confirming."""
         return 2 * self.explored.learned >= self.explored.trials > 0
 
     @property
