@@ -62,7 +62,7 @@ class _Known(NamedTuple):
 
 
 def num_trials_left(trials: Sequence[JudgedTrial], budget: Budget, fail_after_recipes: int = 1) -> int:
-    """Return how many trials of a cell run or are still to come if none of them learns.
+    """Return how many trials of a cell run or are still to come if none of them learns, one after another.
 
     The allocation itself is asked, so that the count holds for every kind of budget.
     """
@@ -79,10 +79,11 @@ def num_trials_left(trials: Sequence[JudgedTrial], budget: Budget, fail_after_re
 def _num_trials_left(known: tuple[_Known, ...], budget: Budget, fail_after_recipes: int) -> int:
     trials = [trial._replace(outcome=trial.outcome or "failed") for trial in known]
     while (need := cell_need(trials, budget, fail_after_recipes)) is not None:
-        trials += (
-            _Known(len(trials) + more, need.recipe_index, need.purpose, "failed")
-            for more in range(need.num_trials)
-        )
+        # Later seeds one by one, for each may show that no look can decide any more.
+        num_sure = need.num_trials if len(trials) < budget.seeds else 1
+        trials += [
+            _Known(len(trials) + more, need.recipe_index, need.purpose, "failed") for more in range(num_sure)
+        ]
     return len(trials) - sum(trial.outcome is not None for trial in known)
 
 
@@ -115,7 +116,7 @@ def _recipe_need(
         for index, mine in explored.items()
         if index not in confirmed and not _is_running(mine) and recipes[index].is_promising
     }
-    can_confirm = confirm_rule(1 + len(confirmed)).looks[0].num_seeds <= budget.most_seeds
+    can_confirm = confirm_rule(1 + len(confirmed)).next_look((), budget.most_seeds, ("above",)) is not None
     if promising and can_confirm and not is_confirming:
         best = max(promising, key=lambda index: (promising[index], -index))
         return Need(best, "confirm", Priority.EXPLORE)

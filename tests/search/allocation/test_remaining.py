@@ -45,18 +45,20 @@ def run_to_the_end(config: RunConfig, outcomes: list[Outcome], num_first: int) -
 @given(
     st.lists(st.sampled_from(["learned", "failed", "errored", "censored"]), min_size=1, max_size=8),
     st.integers(0, 16),
-    st.sampled_from(["budget.recipes=1", "budget.recipes=3", "budget.trials=20", "budget.seeds=2"]),
+    st.sampled_from(
+        ["budget.recipes=1", "budget.recipes=3", "budget.trials=20", "budget.seeds=2", "fail_after_recipes=2"]
+    ),
 )
 def test_agrees_with_the_allocation(outcomes: list[Outcome], num_first: int, budget: str) -> None:
     predicted, run = run_to_the_end(config_of(budget), outcomes, num_first)
     assert predicted in (run, -1)
 
 
-@pytest.mark.parametrize(("recipes", "left"), [(1, 0), (3, 8)])
+@pytest.mark.parametrize(("recipes", "left"), [(1, 0), (3, 6)])
 def test_failed_default_recipe_leaves_the_others(recipes: int, left: int) -> None:
     config = config_of(f"budget.recipes={recipes}")
     reached = cells_in_order(config)
-    trials = [KnownTrial(n, reached[0], 0, {}, "default", n, "failed") for n in range(4)]
+    trials = [KnownTrial(n, reached[0], 0, {}, "default", n, "failed") for n in range(6)]
     rest = remaining(config, reached, {reached[0]: trials})
     assert rest.by_cell[reached[0]] == left
     assert rest.verdicts[reached[0]].is_decided
@@ -66,8 +68,8 @@ def test_running_trials_remain() -> None:
     config = config_of("budget.recipes=1")
     reached = cells_in_order(config)
     purpose: Purpose = "default"
-    trials = [KnownTrial(n, reached[0], 0, {}, purpose, n, None if n else "failed") for n in range(4)]
-    assert remaining(config, reached, {reached[0]: trials}).by_cell[reached[0]] == 3
+    trials = [KnownTrial(n, reached[0], 0, {}, purpose, n, None if n else "failed") for n in range(6)]
+    assert remaining(config, reached, {reached[0]: trials}).by_cell[reached[0]] == 5
 
 
 def test_no_more_than_the_limit_of_trials() -> None:
