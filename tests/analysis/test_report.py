@@ -49,7 +49,7 @@ def test_report_writes_all_files(make_run: Any) -> None:
     run.trials(0, 6, 20, 2)
     assert build(run.folder).page == run.folder.report / "index.html"
     assert len(pd.read_parquet(run.folder.table)) == 12
-    assert len(pd.read_csv(run.folder.report / "trials.csv")) == 8
+    assert len(pd.read_csv(run.folder.report / "trials.csv")) == 12
     assert (run.folder.report / "failure_map.png").read_bytes().startswith(b"\x89PNG")
     with (run.folder.report / "cells.csv").open() as file:
         cells = list(csv.DictReader(file))
