@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from failmap.run_folder.records import Outcome, Purpose
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import MapAllocation, cells_in_order
-from failmap.search.allocation.remaining import remaining
+from failmap.search.allocation.needs import Need, Priority, cell_need
+from failmap.search.allocation.remaining import judged_anew, remaining
 from failmap.search.config import RunConfig
-from failmap.search.loading import load
+from failmap.search.loading import from_yaml, load, resume_config, to_yaml
 from failmap.search.space import Cell
 
 
@@ -75,3 +76,31 @@ def test_running_trials_remain() -> None:
 def test_no_more_than_the_limit_of_trials() -> None:
     config = config_of("budget.trials=5")
     assert remaining(config, cells_in_order(config), {}).num_trials == 5
+
+
+def stored_by_four_seeds() -> RunConfig:
+    """Return a configuration as config.yaml had it before the sequential rule."""
+    text = to_yaml(config_of("budget.seeds=4", "budget.max_seeds=8"))
+    return from_yaml(text.replace("  explore_seeds: 3\n", ""))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "num"), [("llll", 1), ("ffff", 1), ("lllf", 0), ("llllll", 0), ("ll", 0)]
+)
+def test_cells_of_an_earlier_version_are_judged_anew(outcomes: str, num: int) -> None:
+    stored = stored_by_four_seeds()
+    cell, *_ = cells_in_order(stored)
+    ends: dict[str, Outcome] = {"l": "learned", "f": "failed"}
+    trials = {cell: [KnownTrial(n, cell, 0, {}, "default", n, ends[end]) for n, end in enumerate(outcomes)]}
+    line = judged_anew(stored, trials)
+    assert (line is not None) == (num > 0)
+    assert line is None or "1 cell is judged anew" in line
+    assert judged_anew(from_yaml(to_yaml(stored)), trials) is None, "a session has written all settings"
+
+
+def test_a_run_of_an_earlier_version_gets_the_seeds_that_decide() -> None:
+    config = resume_config(stored_by_four_seeds(), ["budget.minutes=1"])
+    cell, *_ = reached = cells_in_order(config)
+    trials = [KnownTrial(n, cell, 0, {}, "default", n, "learned") for n in range(4)]
+    assert remaining(config, reached, {cell: trials}).by_cell[cell] == 1, "a failed one, and none of 8 decide"
+    assert cell_need(trials, config.budget) == Need(0, "default", Priority.DEFAULT, 2)
