@@ -39,7 +39,7 @@ def test_no_limit_covers_everything() -> None:
 def test_limit_of_trials() -> None:
     assert (
         make_plan(
-            load([*WORDS, "budget=quick", "budget.minutes=none", "budget.trials=11"]), factor=1.0
+            load([*WORDS, "budget=quick", "budget.minutes=none", "budget.trials=17"]), factor=1.0
         ).num_covered
         == 2
     )
