@@ -37,7 +37,7 @@ class Budget(Config):
 
     @property
     def most_seeds(self) -> int:
-        """Seeds of a recipe at most: a limit below the seeds that it gets at least is none."""
+        """Return the most seeds of a recipe: a limit below those that it gets anyway is none."""
         return max(self.seeds, self.max_seeds)
 
 
