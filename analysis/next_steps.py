@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import Run
+from failmap.analysis.sequential import DEFAULT_RULE
 from failmap.run_folder.command_lines import command_line, parse_command_line, program
 from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.records import TrialRecord
@@ -146,12 +147,19 @@ def _further(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None) 
     states, budget = failure_map.states, run.config.budget
     recipes = int(budget.get("recipes") or 1)
     # Fewer than the seeds to begin with are no limit.
-    max_seeds = max(int(budget.get("max_seeds") or 8), run.config.seeds)
+    max_seeds = max(int(budget.get("max_seeds") or 10), run.config.seeds)
     facets = budget.get("facets")
+    seeds: list[Mapping[str, int | None]] = [
+        {"max_seeds": look.num_seeds} for look in DEFAULT_RULE.looks if look.num_seeds > max_seeds
+    ]
     if states["not_run"] or any(record.summary is None for record in run.records):
         yield from step("More minutes, where the budget ended:", 30, {})
+    elif trials_left is not None:
+        seeds.insert(0, {})  # An earlier version may have ended cells with fewer seeds than decide now.
     if states["unknown"]:
-        yield from step("More seeds, for unknown cells:", 30, {"max_seeds": 2 * max_seeds})
+        steps = (step("More seeds, for unknown cells:", 30, limits) for limits in seeds)
+        # The fewest with which some cell may be decided.
+        yield from next(filter(None, map(list, steps)), [])
     most = run.config.num_recipes
     if states["fails"] + states["unknown"] and (most is None or recipes < most):
         names = ", ".join(path_display(path) for path in run.config.recipe_defaults)
@@ -188,7 +196,7 @@ def _elsewhere(run: Run) -> Iterator[Step]:
     wide += _task_arguments(run)
     wide += ["model.hidden_size=512", "model.depth=5", f"task.sequence_length={longest}"]
     begin = " ".join([*program("run"), *space])
-    purpose = f"512 units, 5 layers, length {longest}, 5 seeds, on a GPU cluster:"
+    purpose = f"512 units, 5 layers, length {longest}, 6 seeds, on a GPU cluster:"
     yield purpose, f"{begin} budget=full {shlex.join(wide)} cluster.address=auto"
     if task == "adding":
         supervised = "map.facet=task.supervision task.supervision=every_step,last model.hidden_size=32"

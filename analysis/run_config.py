@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field
 
+from failmap.analysis.sequential import FIRST_LOOK
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.parsing import (
     MAX_CHARACTERS,
@@ -75,8 +76,8 @@ class RunConfig:
 
     @property
     def seeds(self) -> int:
-        """Return the number of seeds that a recipe gets at first."""
-        return int(self.budget.get("seeds") or 4)
+        """Return the number of seeds that the default recipe gets at first."""
+        return int(self.budget.get("seeds") or FIRST_LOOK)
 
     @property
     def axis_paths(self) -> tuple[str, ...]:

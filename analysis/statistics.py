@@ -13,6 +13,16 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @property
+    def is_above_half(self) -> bool:
+        """Whether all of it lies above one half."""
+        return self.low > 0.5
+
+    @property
+    def is_below_half(self) -> bool:
+        """Whether all of it lies below one half."""
+        return self.high < 0.5
+
 
 def wilson_interval(successes: int, trials: int) -> Interval:
     """Return Wilson's 95 % interval of a probability (Wilson 1927, JASA 22); 0 to 1 without any trial.

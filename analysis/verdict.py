@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
+from failmap.analysis.sequential import DEFAULT_RULE, Rule, Side, confirm_rule
 from failmap.analysis.statistics import Interval, censored_interval
 from failmap.run_folder.records import Outcome, Purpose
 from failmap.run_folder.wording import quantity
@@ -18,6 +19,10 @@ DEFAULT_RECIPE = 0
 
 class JudgedTrial(Protocol):
     """All that a verdict needs of a trial. The outcome is None until the trial has ended."""
+
+    @property
+    def number(self) -> int:
+        """Its place in the order in which trials were begun, in which seeds are looked at."""
 
     @property
     def recipe_index(self) -> int:
@@ -58,16 +63,6 @@ class Tally:
         return f"{self.learned} of {self.trials}{censored}"
 
     @property
-    def is_above_half(self) -> bool:
-        """Whether P(learn) surely lies above one half."""
-        return self.interval.low > 0.5
-
-    @property
-    def is_below_half(self) -> bool:
-        """Whether P(learn) surely lies below one half."""
-        return self.interval.high < 0.5
-
-    @property
     def share(self) -> float:
         """k / n, and 0 where there is no trial."""
         return self.learned / self.trials if self.trials else 0.0
@@ -79,14 +74,35 @@ class RecipeTally:
 
     Attributes:
         recipe_index: 0 for the default recipe.
-        all_trials: every trial of it: what counts towards 'fails'.
-        evidence: the trials that count towards 'learns': of a recipe that was chosen among several only
-            those that confirmed it, on seeds that did not choose it.
+        all_trials: All its trials.
+        explored: The trials that chose it among several, or did not; all trials of the default recipe.
+        evidence: The trials that count towards 'learns': of a recipe that was chosen among several only
+            those that confirm it, on seeds that did not choose it.
+        place: Its place in the order of the cell's confirmations, from 1; 0 if it is not confirmed.
+        rule: The rule that decides it.
+        seeds: What the rule decides on: whether each trial learned, by number; None if that is not known.
+        side: Whether it is decided to learn on more or on fewer than half of all seeds; None if neither.
     """
 
     recipe_index: int
     all_trials: Tally
+    explored: Tally
     evidence: Tally
+    place: int
+    rule: Rule
+    seeds: tuple[bool | None, ...]
+    side: Side | None
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether it learned on at least half of the seeds that explored it: worth confirming."""
+        return 2 * self.explored.learned >= self.explored.trials > 0
+
+    @property
+    def may_learn(self) -> bool:
+        """Whether it keeps a cell from failing: promising whatever was censored, and not decided as below."""
+        possible = self.explored.learned + self.explored.censored
+        return self.side != "below" and (self.place > 0 or 2 * possible >= self.explored.trials)
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,7 @@ def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVer
         fail_after_recipes: Recipes, the default one included, that must fail before the cell fails.
     """
     trials = [trial for trial in trials if trial.purpose != "intervene"]
-    tried = [recipe for recipe in _tally_recipes(trials) if recipe.all_trials.trials]
+    tried = [recipe for recipe in tally_recipes(trials) if recipe.all_trials.trials]
     num_errored = sum(trial.outcome == "errored" for trial in trials)
     num_unfinished = sum(trial.outcome is None for trial in trials)
 
@@ -141,21 +157,21 @@ def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVer
     if len(trials) == num_unfinished:
         reason = f"{quantity(num_unfinished, 'trial')} not ended yet" if trials else "no trial"
         return verdict("not_run", None, Tally(), reason)
-    learning = [recipe for recipe in tried if recipe.evidence.is_above_half]
+    learning = [recipe for recipe in tried if recipe.side == "above"]
     if learning:
         best = max(learning, key=lambda recipe: _promise(recipe, recipe.evidence))
         return verdict("learns", best, best.evidence, _seeds_text(best.recipe_index, best.evidence))
     if not tried:
         return verdict("unknown", None, Tally(), f"{quantity(num_errored, 'trial')} errored, none counts")
-    best = max(tried, key=lambda recipe: _promise(recipe, recipe.all_trials))
-    doubt = _doubt(tried, best, fail_after_recipes)
-    if doubt is None:
-        seeds = _seeds_text(best.recipe_index, best.all_trials)
-        reason = (
-            seeds if len(tried) == 1 else f"each of the {len(tried)} recipes tried failed; at best {seeds}"
-        )
-        return verdict("fails", best, best.all_trials, reason)
-    return verdict("unknown", best, best.all_trials, doubt)
+    if doubt := _doubt(tried, fail_after_recipes):
+        best = max(tried, key=lambda recipe: _promise(recipe, recipe.all_trials))
+        return verdict("unknown", best, best.all_trials, doubt)
+    failing = [recipe for recipe in tried if recipe.side == "below"]
+    best = max(failing, key=lambda recipe: _promise(recipe, recipe.all_trials))
+    reason = _seeds_text(best.recipe_index, best.all_trials)
+    if len(failing) > 1:
+        reason = f"each of {len(failing)} recipes failed; at best {reason}"
+    return verdict("fails", best, best.all_trials, reason)
 
 
 def recipe_name(index: int) -> str:
@@ -163,18 +179,45 @@ def recipe_name(index: int) -> str:
     return "the default recipe" if index == DEFAULT_RECIPE else f"recipe {index}"
 
 
-def _tally_recipes(trials: Sequence[JudgedTrial]) -> list[RecipeTally]:
+def tally_recipes(trials: Iterable[JudgedTrial]) -> list[RecipeTally]:
+    """Return every recipe of a cell by index, with its decision. Interventions must be left out."""
     by_recipe: dict[int, list[JudgedTrial]] = defaultdict(list)
-    for trial in trials:
+    confirmed: dict[int, list[JudgedTrial]] = defaultdict(list)
+    for trial in sorted(trials, key=lambda trial: trial.number):
         by_recipe[trial.recipe_index].append(trial)
+        if trial.purpose == "confirm":
+            confirmed[trial.recipe_index].append(trial)
+    places = {index: place for place, index in enumerate(confirmed, start=1)}
     return [
-        RecipeTally(
-            index,
-            _tally(mine),
-            _tally(trial for trial in mine if index == DEFAULT_RECIPE or trial.purpose == "confirm"),
-        )
-        for index, mine in sorted(by_recipe.items())
+        _tally_recipe(index, by_recipe[index], confirmed.get(index, []), places.get(index, 0))
+        for index in sorted(by_recipe)
     ]
+
+
+def _tally_recipe(
+    index: int, mine: Sequence[JudgedTrial], confirming: Sequence[JudgedTrial], place: int
+) -> RecipeTally:
+    """Decide one recipe from its trials, and those among them that confirm it, both by number."""
+    is_default = index == DEFAULT_RECIPE
+    evidence = mine if is_default else confirming
+    rule = confirm_rule(place) if place else DEFAULT_RULE
+    # Seeds that did not lead to a confirmation can show that a recipe fails, but not that it learns.
+    seeds = tuple(
+        None if trial.outcome in ("censored", None) else trial.outcome == "learned"
+        for trial in (confirming if place else mine)
+        if trial.outcome != "errored"
+    )
+    side = rule.decide(seeds)
+    return RecipeTally(
+        recipe_index=index,
+        all_trials=_tally(mine),
+        explored=_tally(trial for trial in mine if trial.purpose != "confirm"),
+        evidence=_tally(evidence),
+        place=place,
+        rule=rule,
+        seeds=seeds,
+        side=None if side == "above" and not (is_default or place) else side,
+    )
 
 
 def _tally(trials: Iterable[JudgedTrial]) -> Tally:
@@ -191,22 +234,32 @@ def _promise(recipe: RecipeTally, tally: Tally) -> tuple[float, int, int]:
     return tally.interval.low, tally.trials, -recipe.recipe_index
 
 
-def _doubt(tried: Sequence[RecipeTally], best: RecipeTally, fail_after_recipes: int) -> str | None:
-    """Return why a cell in which nothing surely learns does not fail either, or None if it fails."""
-    open_recipes = [recipe for recipe in tried if not recipe.all_trials.is_below_half]
-    if not open_recipes:
-        if tried[0].recipe_index != DEFAULT_RECIPE:
-            return "the default recipe was not tried"
-        if len(tried) < fail_after_recipes:
-            return f"{len(tried)} of the {fail_after_recipes} recipes were tried that must fail"
-        return None
-    for recipe in open_recipes:
-        if recipe.all_trials.is_above_half:
-            seeds = _seeds_text(recipe.recipe_index, recipe.all_trials)
+def _doubt(tried: Sequence[RecipeTally], fail_after_recipes: int) -> str | None:
+    """Return why a cell in which no recipe is decided to learn does not fail either, or None if it fails."""
+    default, *others = tried
+    if default.recipe_index != DEFAULT_RECIPE:
+        return "the default recipe was not tried"
+    if open_recipes := [recipe for recipe in others if recipe.may_learn]:
+        best = max(open_recipes, key=lambda recipe: _promise(recipe, recipe.all_trials))
+        if not best.place and best.is_promising:
+            seeds = _seeds_text(best.recipe_index, best.all_trials)
             return f"{seeds}, but these seeds chose it: it is to be confirmed on fresh ones"
-    doubtful = best if best in open_recipes else open_recipes[0]
-    seeds, (low, high) = _seeds_text(doubtful.recipe_index, doubtful.all_trials), doubtful.all_trials.interval
-    return f"{seeds}: P(learn) from {low:.2f} to {high:.2f} may be above or below one half"
+        return _undecided_text(best)
+    if default.side != "below":
+        return _undecided_text(default)
+    num_failing = sum(recipe.side == "below" for recipe in tried)
+    if num_failing < fail_after_recipes:
+        return f"{num_failing} of the {fail_after_recipes} recipes failed that must fail"
+    return None
+
+
+def _undecided_text(recipe: RecipeTally) -> str:
+    """'the default recipe learned on 3 of 4 seeds: P(learn) from 0.30 to 0.95; 10 seeds may decide'."""
+    tally = recipe.evidence if recipe.evidence.trials else recipe.all_trials
+    low, high = tally.interval
+    text = f"{_seeds_text(recipe.recipe_index, tally)}: P(learn) from {low:.2f} to {high:.2f}"
+    look = recipe.rule.next_look(recipe.seeds, recipe.rule.looks[-1].num_seeds)
+    return text if look is None else f"{text}; {look} seeds may decide"
 
 
 def _seeds_text(index: int, tally: Tally) -> str:

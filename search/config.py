@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from failmap.analysis.sequential import FIRST_LOOK
 from failmap.datasets.config import Config
 from failmap.search.journal.address import checked_address
 from failmap.search.shards import checked_shard
@@ -19,13 +20,25 @@ class Budget(Config):
     )
     trials: int | None = Field(default=None, ge=1, description="finished trials of the run; none: no limit")
     seeds: int = Field(
-        default=4, ge=1, description="seeds of each recipe in each cell; four decide, if they agree"
+        default=FIRST_LOOK,
+        ge=1,
+        description="seeds of the default recipe in each cell, at least; six decide, if they agree",
     )
     max_seeds: int = Field(
-        default=8, ge=1, description="seeds at most: where some did not decide, twice as many"
+        default=10,
+        ge=1,
+        description="seeds at most: where six did not decide, those at 10, 16, 24, 32, 48, 64 may",
+    )
+    explore_seeds: int = Field(
+        default=3, ge=1, description="seeds that try another recipe; fresh ones confirm it if half learned"
     )
     recipes: int = Field(default=1, ge=1, description="recipes of each cell, the default one included")
     facets: int | None = Field(default=None, ge=1, description="how many facets, from the first; none: all")
+
+    @property
+    def most_seeds(self) -> int:
+        """Return the most seeds of a recipe: a limit below those that it gets anyway is none."""
+        return max(self.seeds, self.max_seeds)
 
 
 class Retries(Config):

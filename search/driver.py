@@ -15,11 +15,11 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
 from failmap.run_folder.wording import duration_display
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
-from failmap.search.allocation.remaining import trials_left_of, write_costs
+from failmap.search.allocation.remaining import judged_anew, trials_left_of, write_costs
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import Cluster, RunConfig
 from failmap.search.input_checks import states_of_code, states_of_files
-from failmap.search.loading import to_yaml
+from failmap.search.loading import from_yaml, to_yaml
 from failmap.search.new_run import report_disk_errors, resume_command
 from failmap.search.own_parts import read_own_parts, store_own_parts
 from failmap.search.provenance import begin_session, end_session
@@ -70,6 +70,8 @@ def drive(
     deadline = deadline_of(config, started)
     with open_session(config, folder, command=command, notice=notice, started=started) as session:
         study = session.study
+        if line := judged_anew(from_yaml(folder.config), study.known.by_cell):
+            notice(line)
         with report_disk_errors(folder):
             # A resume may have changed the configuration, which only the holder of the lease may write.
             write_atomically(folder.config, to_yaml(config))

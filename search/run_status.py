@@ -83,6 +83,7 @@ class _SummaryPart:
 class _Trial:
     """The part of a trial's record that is read here, in a sixth of the time that the whole record takes."""
 
+    number: int
     cell: Values
     recipe_index: int
     purpose: Purpose

@@ -60,9 +60,9 @@ def verdict(comparison: Comparison) -> Verdict:
         if comparison.num_nonfinite:
             return "not finite"
         return "finite" if after.trials else "open"
-    if after.is_above_half and before.is_below_half:
+    if after.interval.is_above_half and before.interval.is_below_half:
         return "works"
-    return "does not work" if after.is_below_half else "open"
+    return "does not work" if after.interval.is_below_half else "open"
 
 
 def need(comparison: Comparison) -> Need:
@@ -72,9 +72,9 @@ def need(comparison: Comparison) -> Need:
     It was not needed if P(learn) surely stays above one half. Anything else is open.
     """
     before, after = comparison.pairs.before, comparison.pairs.after
-    if after.is_above_half:
+    if after.interval.is_above_half:
         return "not needed"
-    return "needed" if before.is_above_half and after.is_below_half else "open"
+    return "needed" if before.interval.is_above_half and after.interval.is_below_half else "open"
 
 
 def confirmations(comparisons: Sequence[Comparison]) -> list[Confirmation]:

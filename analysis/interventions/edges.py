@@ -94,7 +94,7 @@ def _working_by_row(
     """Yield, per row and fix, the labels of the other axes and the comparisons that learn by label."""
     rows: dict[tuple[str, str, CellKey], dict[str, Comparison]] = defaultdict(dict)
     for one in sorted(comparisons, key=lambda one: one.pairs.after.interval.low):
-        if one.pairs.after.is_above_half and one.name not in CONTROLS:
+        if one.pairs.after.interval.is_above_half and one.name not in CONTROLS:
             others = (*one.cell[:axis], *one.cell[axis + 1 :])
             rows[one.on_top_of, one.name, others][one.cell[axis]] = one
     for (_, _, others), working in rows.items():

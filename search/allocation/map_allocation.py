@@ -108,7 +108,9 @@ class MapAllocation:
         for priority in Priority:
             for cell, state in self._cells.items():
                 if not state.is_current:
-                    state.need = cell_need(state.trials, self._config.budget)
+                    state.need = cell_need(
+                        state.trials, self._config.budget, self._config.space.fail_after_recipes
+                    )
                     state.next_trial, state.is_current = None, True
                 if state.need is not None and state.need.priority is priority:
                     if state.next_trial is None:

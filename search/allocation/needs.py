@@ -1,13 +1,14 @@
 """What one cell needs next: more seeds of a recipe, another recipe, or nothing."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from failmap.analysis.verdict import DEFAULT_RECIPE, JudgedTrial, Tally
+from failmap.analysis.sequential import SIDES, Side, confirm_rule
+from failmap.analysis.verdict import DEFAULT_RECIPE, JudgedTrial, RecipeTally, tally_recipes
 from failmap.run_folder.records import Outcome, Purpose
 from failmap.search.config import Budget
 
@@ -33,105 +34,145 @@ class Need:
     num_trials: int = 1
 
 
-def cell_need(trials: Sequence[JudgedTrial], budget: Budget) -> Need | None:
-    """Return what a cell with these trials needs next, or None if nothing until one of them ends."""
-    default = [trial for trial in trials if trial.purpose == "default"]
-    if missing := _num_missing(default, budget, extend=True):
+def cell_need(trials: Sequence[JudgedTrial], budget: Budget, fail_after_recipes: int = 1) -> Need | None:
+    """Return what a cell with these trials needs next, or None if nothing until one of them ends.
+
+    Args:
+        trials: All trials of the cell but interventions.
+        budget: Limits of each cell.
+        fail_after_recipes: Recipes, the default one included, that must fail before the cell fails.
+    """
+    recipes = {recipe.recipe_index: recipe for recipe in tally_recipes(trials)}
+    default = [trial for trial in trials if trial.recipe_index == DEFAULT_RECIPE]
+    decided = recipes.get(DEFAULT_RECIPE)
+    if missing := _num_missing(default, decided, budget, first=budget.seeds):
         return Need(DEFAULT_RECIPE, "default", Priority.DEFAULT, missing)
-    if _is_running(default) or _tally(default).is_above_half or budget.recipes == 1:
+    if decided is None or decided.side == "above" or _is_running(default) or budget.recipes == 1:
         return None
-    return _recipe_need(trials, budget)
+    return _recipe_need(trials, recipes, budget, fail_after_recipes)
 
 
 class _Known(NamedTuple):
-    """A trial, of which only these three matter here."""
+    """A trial, of which only these four matter here."""
 
+    number: int
     recipe_index: int
     purpose: Purpose
     outcome: Outcome | None
 
 
-def num_trials_left(trials: Sequence[JudgedTrial], budget: Budget) -> int:
-    """Return how many trials of a cell run or are still to come if none of them learns.
+def num_trials_left(trials: Sequence[JudgedTrial], budget: Budget, fail_after_recipes: int = 1) -> int:
+    """Return how many trials of a cell run or are still to come if none of them learns, one after another.
 
     The allocation itself is asked, so that the count holds for every kind of budget.
     """
-    known = (_Known(trial.recipe_index, trial.purpose, trial.outcome) for trial in trials)
-    return _num_trials_left(tuple(known), budget)
+    in_order = sorted(trials, key=lambda trial: trial.number)
+    # Numbers of their own, so that cells with the same history share the answer.
+    known = (
+        _Known(number, trial.recipe_index, trial.purpose, trial.outcome)
+        for number, trial in enumerate(in_order)
+    )
+    return _num_trials_left(tuple(known), budget, fail_after_recipes)
 
 
 @lru_cache(maxsize=100_000)
-def _num_trials_left(known: tuple[_Known, ...], budget: Budget) -> int:
+def _num_trials_left(known: tuple[_Known, ...], budget: Budget, fail_after_recipes: int) -> int:
     trials = [trial._replace(outcome=trial.outcome or "failed") for trial in known]
-    while (need := cell_need(trials, budget)) is not None:
-        trials += need.num_trials * [_Known(need.recipe_index, need.purpose, "failed")]
+    while (need := cell_need(trials, budget, fail_after_recipes)) is not None:
+        # Later seeds one by one, for each may show that no look can decide any more.
+        num_sure = need.num_trials if len(trials) < budget.seeds else 1
+        trials += [
+            _Known(len(trials) + more, need.recipe_index, need.purpose, "failed") for more in range(num_sure)
+        ]
     return len(trials) - sum(trial.outcome is not None for trial in known)
 
 
-def _recipe_need(trials: Sequence[JudgedTrial], budget: Budget) -> Need | None:
+def _recipe_need(
+    trials: Sequence[JudgedTrial],
+    recipes: Mapping[int, RecipeTally],
+    budget: Budget,
+    fail_after_recipes: int,
+) -> Need | None:
     """Return what comes after the default recipe, in a cell that has not learned by it.
 
     A recipe that learned on at least half of its seeds is confirmed on fresh ones before another is tried.
     """
     explored, confirmed = _by_recipe(trials, "explore"), _by_recipe(trials, "confirm")
-    if any(_tally(mine).is_above_half for mine in confirmed.values() if not _is_running(mine)):
+    if any(recipe.side == "above" for recipe in recipes.values()):
         return None
+    num_first = min(budget.explore_seeds, budget.most_seeds)
     for index, mine in explored.items():
-        if missing := _num_missing(mine, budget, extend=False):
+        if missing := _num_missing(mine, None, budget, first=num_first):
             return Need(index, "explore", Priority.EXPLORE, missing)
+    can_fail = recipes[DEFAULT_RECIPE].side == "below"
+    # Whether a recipe fails is of interest only where the cell may fail.
+    sides = SIDES if can_fail else ("above",)
     for index, mine in confirmed.items():
-        if missing := _num_missing(mine, budget, extend=True):
+        if missing := _num_missing(mine, recipes[index], budget, sides=sides):
             return Need(index, "confirm", Priority.EXPLORE, missing)
     is_confirming = any(_is_running(mine) for mine in confirmed.values())
     promising = {
-        index: _tally(mine)
+        index: recipes[index].explored.share
         for index, mine in explored.items()
-        if index not in confirmed and not _is_running(mine) and _tally(mine).share >= 0.5
+        if index not in confirmed and not _is_running(mine) and recipes[index].is_promising
     }
-    if promising and not is_confirming:
-        best = max(promising, key=lambda index: (promising[index].share, -index))
+    can_confirm = confirm_rule(1 + len(confirmed)).next_look((), budget.most_seeds, ("above",)) is not None
+    if promising and can_confirm and not is_confirming:
+        best = max(promising, key=lambda index: (promising[index], -index))
         return Need(best, "confirm", Priority.EXPLORE)
+    if can_fail and sum(recipe.side == "below" for recipe in recipes.values()) < fail_after_recipes:
+        for index, mine in explored.items():
+            if recipes[index].may_learn or any(trial.outcome == "censored" for trial in mine):
+                continue
+            if missing := _num_missing(mine, recipes[index], budget, first=num_first, sides=("below",)):
+                return Need(index, "explore", Priority.EXPLORE, missing)
     if 1 + len(explored) >= budget.recipes:
         return None
     is_awaited = is_confirming or any(_is_running(mine) for mine in explored.values())
     return Need(1 + len(explored), "explore", Priority.AHEAD if is_awaited else Priority.EXPLORE)
 
 
-def _num_missing(trials: Sequence[JudgedTrial], budget: Budget, *, extend: bool) -> int:
+def _num_missing(
+    trials: Sequence[JudgedTrial],
+    recipe: RecipeTally | None,
+    budget: Budget,
+    *,
+    first: int = 0,
+    sides: Sequence[Side] = SIDES,
+) -> int:
     """Return how many seeds these trials lack.
 
     Args:
         trials: Of one recipe and purpose. Each one that errored is replaced, up to a limit.
-        budget: The seeds that there should be.
-        extend: Add seeds while those that ended do not decide.
+        recipe: What is decided about the recipe, to add the seeds that its next look lacks; None to add none.
+        budget: The seeds that there may be.
+        first: Seeds that there should be whatever they decide.
+        sides: The decisions that are of interest.
     """
     errored = sum(trial.outcome == "errored" for trial in trials)
     counted = len(trials) - errored
-    needed = _next_look(trials, counted, budget) if extend else budget.seeds
+    needed = max(first, counted)
+    if recipe is not None and counted >= first:
+        needed = max(needed, _next_look(trials, recipe, budget, first, sides))
     return max(0, needed + min(errored, budget.max_seeds) - len(trials))
 
 
-def _next_look(trials: Sequence[JudgedTrial], counted: int, budget: Budget) -> int:
-    """Return the number of seeds after which a recipe is judged: the budget's, then doubled up to its limit.
+def _next_look(
+    trials: Sequence[JudgedTrial], recipe: RecipeTally, budget: Budget, first: int, sides: Sequence[Side]
+) -> int:
+    """Return the number of seeds at a recipe's next look, or 0 if nothing more is to be looked at for now.
 
-    It does not grow once the seeds have decided, so that a raised limit costs nothing in clear cells.
+    Seeds for a later look begin only once all earlier ones have ended, for they may decide.
     """
-    look, limit = budget.seeds, max(budget.seeds, budget.max_seeds)
-    tally = _tally(trials)
-    is_open = not (_is_running(trials) or tally.is_above_half or tally.is_below_half)
-    while look < limit and (counted > look or (counted == look and is_open)):
-        look = min(2 * look, limit)
-    return look
+    counted = len(recipe.seeds)
+    is_between_looks = counted > first and all(look.num_seeds != counted for look in recipe.rule.looks)
+    if recipe.side is not None or (_is_running(trials) and not is_between_looks):
+        return 0
+    return recipe.rule.next_look(recipe.seeds, budget.most_seeds, sides) or 0
 
 
 def _is_running(trials: Sequence[JudgedTrial]) -> bool:
     return any(trial.outcome is None for trial in trials)
-
-
-def _tally(trials: Sequence[JudgedTrial]) -> Tally:
-    """Count the trials that have ended."""
-    outcomes = [trial.outcome for trial in trials if trial.outcome not in (None, "errored")]
-    return Tally(outcomes.count("learned"), len(outcomes), outcomes.count("censored"))
 
 
 def _by_recipe(trials: Sequence[JudgedTrial], purpose: Purpose) -> dict[int, list[JudgedTrial]]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from time import monotonic
 
 from failmap.analysis.next_steps import TrialsLeft
+from failmap.analysis.sequential import FIRST_LOOK
 from failmap.analysis.verdict import CellVerdict, JudgedTrial, judge
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
+from failmap.run_folder.wording import quantity
 from failmap.search.allocation.map_allocation import cells_in_order, default_cost
 from failmap.search.allocation.needs import num_trials_left
 from failmap.search.allocation.recipes import num_different_recipes
@@ -59,6 +61,30 @@ def judge_cells(
     return {cell: judge(trials.get(cell, ()), config.space.fail_after_recipes) for cell in cells}
 
 
+def judged_anew(stored: RunConfig, trials: Mapping[Cell, Sequence[JudgedTrial]]) -> str | None:
+    """Return a line about cells that an earlier version decided by four seeds, and this one does not.
+
+    Args:
+        stored: As the run's config.yaml has it, before a session writes it again.
+        trials: Every trial of each cell that has any, interventions left out.
+    """
+    # The sequential rule and this setting came together, and every session writes all settings.
+    if "explore_seeds" in stored.budget.model_fields_set:
+        return None
+    intervals = (
+        [recipe.all_trials.interval for recipe in verdict.recipes]
+        for verdict in judge_cells(stored, (), trials).values()
+        if not verdict.is_decided
+    )
+    num = sum(any(one.is_above_half or one.is_below_half for one in several) for several in intervals)
+    are = "is" if num == 1 else "are"
+    return (
+        f"{FIRST_LOOK} seeds decide now, where 4 did: {quantity(num, 'cell')} {are} judged anew"
+        if num
+        else None
+    )
+
+
 def remaining(
     config: RunConfig, reached: Sequence[Cell], trials: Mapping[Cell, Sequence[JudgedTrial]]
 ) -> Remaining:
@@ -72,7 +98,9 @@ def remaining(
     budget = config.budget
     by_cell = {
         cell: num_trials_left(
-            trials.get(cell, ()), budget.model_copy(update={"recipes": num_recipes(config, cell)})
+            trials.get(cell, ()),
+            budget.model_copy(update={"recipes": num_recipes(config, cell)}),
+            config.space.fail_after_recipes,
         )
         for cell in reached
     }

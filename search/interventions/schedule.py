@@ -88,7 +88,7 @@ class InterventionSchedule:
         """Return the progress of a step."""
         tally = self._tally(case, step)
         trials = self._trials(case, step)
-        is_given_up = step.name != UNCHANGED and tally.is_below_half
+        is_given_up = step.name != UNCHANGED and tally.interval.is_below_half
         num_possible = sum(
             seed not in trials and not self._has_no_source(step, seed) for seed in self.plan.seeds_of(step)
         )
@@ -126,7 +126,7 @@ class InterventionSchedule:
         return any(
             step.name != UNCHANGED
             and len(self.plan.seeds_of(step)) > 1
-            and not (progress.tally.is_above_half or progress.tally.is_below_half)
+            and not (progress.tally.interval.is_above_half or progress.tally.interval.is_below_half)
             for step, progress in self.all_progress()
             if progress.tally.trials
         )
@@ -177,7 +177,7 @@ class InterventionSchedule:
     def _may_be_given_up(self, case: Case, step: Step) -> bool:
         """Return whether a step would be given up if all of its running trials failed."""
         tally = self.progress(case, step).tally
-        return step.name != UNCHANGED and Tally(tally.learned, tally.trials).is_below_half
+        return step.name != UNCHANGED and Tally(tally.learned, tally.trials).interval.is_below_half
 
     def _next_of(self, case: Case, step: Step) -> NextTrial | None:
         """Return the next trial of a step, or None if it has none or waits for its warm starts."""

@@ -143,7 +143,9 @@ def progress_text(progress: Progress) -> Text:
     ended = tally.trials - progress.num_running
     if not (ended or progress.num_running):
         return Text(MARKS["not_run"] if progress.num_left else "")
-    state: State = "learns" if tally.is_above_half else "fails" if tally.is_below_half else "unknown"
+    state: State = (
+        "learns" if tally.interval.is_above_half else "fails" if tally.interval.is_below_half else "unknown"
+    )
     mark = MARKS[state] if state != "unknown" else ""
     return Text(f"{tally.learned}/{ended}{mark}{'…' * (progress.num_running > 0)}", style=_STYLES[state])
 

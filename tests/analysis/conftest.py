@@ -57,7 +57,7 @@ class RunWriter:
         {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True, "default": 3e-3},
     )
     base: dict[str, Any] = field(default_factory=dict)
-    budget: dict[str, Any] = field(default_factory=lambda: {"name": "quick", "seeds": 4})
+    budget: dict[str, Any] = field(default_factory=lambda: {"name": "quick", "seeds": 6, "max_seeds": 10})
     num_trials: int = 0
 
     def write_config(self) -> None:

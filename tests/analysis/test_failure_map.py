@@ -14,12 +14,12 @@ def built(run: Any) -> FailureMap:
 def test_map_has_every_cell(make_run: Any) -> None:
     run = make_run(facets=(32, 128))
     run.write_costs(40)
-    run.trials(4, 0, 5, 1, 32)
-    run.trials(0, 4, 20, 2, 32)
+    run.trials(6, 0, 5, 1, 32)
+    run.trials(0, 6, 20, 2, 32)
     failure_map = built(run)
     assert failure_map.states == {"learns": 1, "fails": 1, "unknown": 0, "not_run": 6}
-    assert failure_map.cells["5", "1", "32"].numbers == (0, 1, 2, 3)
-    assert failure_map.cells["5", "1", "128"].cost_seconds == 4 * 40
+    assert failure_map.cells["5", "1", "32"].numbers == (0, 1, 2, 3, 4, 5)
+    assert failure_map.cells["5", "1", "128"].cost_seconds == 6 * 40
 
 
 def test_numbers_are_drawn_upwards(make_run: Any) -> None:
@@ -35,14 +35,14 @@ def test_names_keep_their_order(make_run: Any) -> None:
 
 def test_unknown_label_gets_a_cell(make_run: Any) -> None:
     run = make_run()
-    run.trials(4, 0, 50, 1)
+    run.trials(6, 0, 50, 1)
     assert built(run).cells["50", "1"].verdict.state == "learns"
 
 
 def test_labels_of_any_type_are_distinct(make_run: Any) -> None:
     run = make_run(lengths=(None, 1, 0.5, {"loss": "mse", "activation": "none"}))
-    run.trials(4, 0, None, 1)
-    run.trials(0, 4, "loss=mse activation=none", 1)
+    run.trials(6, 0, None, 1)
+    run.trials(0, 6, "loss=mse activation=none", 1)
     failure_map = built(run)
     assert failure_map.labels[0] == ("0.5", "1", "none", "loss=mse activation=none")
     assert failure_map.cells["none", "1"].verdict.state == "learns"
@@ -58,8 +58,8 @@ def test_unfinished_trials_count_as_censored(make_run: Any) -> None:
 
 def test_title_is_complete(make_run: Any) -> None:
     run = make_run(fail_after_recipes=3)
-    run.trials(0, 4)
-    run.trials(0, 4, recipe_index=1, purpose="explore", recipe={"train.learning_rate": 0.1})
+    run.trials(0, 6)
+    run.trials(0, 6, recipe_index=1, purpose="explore", recipe={"train.learning_rate": 0.1})
     title = built(run).title
     assert title.question == "Up to which length does a deep LSTM learn to add?"
     assert title.lines == (
@@ -117,14 +117,14 @@ def test_default_recipe_omits_inactive_axes(make_run: Any) -> None:
 
 def test_intervention_is_no_evidence_of_its_cell(make_run: Any) -> None:
     run = make_run()
-    run.trials(0, 4)
+    run.trials(0, 6)
     layer_norm = Intervention("rescue", "layer_norm", {"model.layer_norm": True}, 0, "vanishing_in_depth")
     for _ in range(4):
         run.trial("learned", intervention=layer_norm, max_updates=6000)
     failure_map = built(run)
     cell = failure_map.cells["5", "1"]
-    assert (cell.verdict.state, cell.verdict.tally.trials) == ("fails", 4)
-    assert (cell.numbers, cell.interventions) == ((0, 1, 2, 3), (4, 5, 6, 7))
+    assert (cell.verdict.state, cell.verdict.tally.trials) == ("fails", 6)
+    assert (cell.numbers, cell.interventions) == ((0, 1, 2, 3, 4, 5), (6, 7, 8, 9))
     assert failure_map.outcomes["learned"] == 0
     assert failure_map.title.criterion.endswith("within 1,500 updates")
 
@@ -133,7 +133,7 @@ def test_cell_has_a_diagnosis(make_run: Any) -> None:
     run = make_run()
     run.trials(0, 3, first_nonfinite={"tensor": "layers.0.weight_hh_l0", "update": 12})
     run.trials(0, 1)
-    run.trials(4, 0, 20, 2)
+    run.trials(6, 0, 20, 2)
     cells = built(run).cells
     diagnosis = cells["5", "1"].diagnosis
     assert diagnosis is not None

@@ -16,14 +16,14 @@ def commands(run: Any) -> dict[str, str]:
 
 def test_finished_run_is_not_continued(make_run: Any) -> None:
     run = make_run(lengths=(5,), depths=(1,))
-    run.trials(4, 0, 5, 1)
+    run.trials(6, 0, 5, 1)
     assert not any("search.resume" in words for words in commands(run).values())
 
 
 def test_every_open_part_has_a_command(make_run: Any) -> None:
-    run = make_run(facets=(32, 128), budget={"seeds": 4, "max_seeds": 8, "facets": 1})
+    run = make_run(facets=(32, 128), budget={"seeds": 6, "max_seeds": 10, "facets": 1})
     run.trials(2, 6, 5, 1, facet=32)
-    run.trials(0, 4, 20, 1, facet=32)
+    run.trials(0, 6, 20, 1, facet=32)
     steps = commands(run)
     assert any(words.endswith("budget.minutes=30") for words in steps.values())
     assert any("budget.max_seeds=16" in words for words in steps.values())
@@ -42,17 +42,17 @@ def test_recipes_are_limited_by_the_space(make_run: Any) -> None:
     rates = [{"path": "train.learning_rate", "values": [0.003, 0.001], "default": 0.003}]
     for recipes, told in ((1, True), (2, False)):
         run = make_run(f"of_{recipes}", axes=rates, budget={"recipes": recipes})
-        run.trials(0, 4)
+        run.trials(0, 6)
         assert any("budget.recipes=2" in words for words in commands(run).values()) is told
     run = make_run("without", axes=[])
-    run.trials(0, 4)
+    run.trials(0, 6)
     assert not any("budget.recipes" in words for words in commands(run).values())
 
 
 def test_check_is_proposed_if_nothing_learned(make_run: Any) -> None:
     run = make_run()
     typed(run, "run=first", "budget.minutes=2", "space=my space.yaml", "train.clip_norm=1")
-    run.trials(0, 4)
+    run.trials(0, 6)
     checks = [words for words in commands(run).values() if "search.check" in words]
     assert checks == ["python -m search.check 'space=my space.yaml' train.clip_norm=1"]
     run.trials(1, 0, 20, 1)
@@ -62,19 +62,19 @@ def test_check_is_proposed_if_nothing_learned(make_run: Any) -> None:
 def test_check_names_the_default_space(make_run: Any) -> None:
     run = make_run()
     typed(run)
-    run.trials(0, 4)
+    run.trials(0, 6)
     assert "python -m search.check space=lstm_depth" in commands(run).values()
 
 
 def test_larger_run_is_proposed_for_depth_maps(make_run: Any) -> None:
     run = make_run("deep", facets=(32, 128))
-    run.trials(4, 0, 5, 1, 32)
+    run.trials(6, 0, 5, 1, 32)
     assert (
         "python -m search.run budget=full model.hidden_size=512 model.depth=5 task.sequence_length=20 "
         "cluster.address=auto"
     ) in commands(run).values()
     flat = make_run("flat")
-    flat.trials(4, 0)
+    flat.trials(6, 0)
     assert not any("search.run" in words for words in commands(flat).values())
 
 
@@ -82,7 +82,7 @@ def test_parity_is_proposed_after_adding(make_run: Any) -> None:
     for task, network, told in (("adding", "lstm", 1), ("moving_mnist", "gru", 0)):
         base = {"task": {"name": task}, "model": {"name": network}}
         run = make_run(task, facets=(32,), base=base)
-        run.trials(4, 0, 5, 1, 32)
+        run.trials(6, 0, 5, 1, 32)
         words = " ".join(commands(run).values())
         assert words.count("task=parity") == told
         assert ("model=gru" in words) is (network == "gru")
@@ -107,7 +107,7 @@ def test_more_updates_are_proposed_where_trials_were_still_learning(make_run: An
 
 def test_rescue_comes_first(make_run: Any) -> None:
     run = make_run("my run")
-    run.trials(0, 4)
+    run.trials(0, 6)
     told = list(commands(run).values())
     assert told[0] == f"python -m search.rescue 'run=my run' storage={run.folder.path.parent}"
     run.trial("learned", intervention=Intervention("rescue", "layer_norm", {}, 0))
@@ -127,7 +127,7 @@ def test_user_file_is_kept_in_proposals(make_run: Any, words: tuple[str, ...]) -
     base = {"task": {"name": "array_file", "path": "my data.csv"}, "model": {"name": "lstm"}}
     run = make_run(facets=(32,), base=base)
     typed(run, *words, "task.sequence_length=5,20")
-    run.trials(0, 4, 5, 1, 32)
+    run.trials(0, 6, 5, 1, 32)
     begun = [words for words in commands(run).values() if "search.run" in words or "search.check" in words]
     assert "task=array_file 'task.path=my data.csv'" in begun[-1]
     assert ("task.target=forecasting" in begun[-1]) is bool(words)

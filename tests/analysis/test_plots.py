@@ -22,19 +22,19 @@ def texts(run: Any) -> list[str]:
 def test_cells_show_counts_and_interval(make_run: Any) -> None:
     run = make_run()
     run.write_costs(40)
-    run.trials(4, 0, 5, 1)
-    run.trials(0, 4, 20, 1)
+    run.trials(6, 0, 5, 1)
+    run.trials(0, 6, 20, 1)
     run.trials(1, 0, 5, 2)
     run.trial("censored", 5, 2)
     run.trial("errored", 5, 2)
-    assert {"4/4", "0.51 to 1.00", "0/4", "0.00 to 0.49", "1/2", "1 censored", "1 errored"} <= set(texts(run))
-    assert "not run\n≈ 2.7 min" in texts(run)
+    assert {"6/6", "0.61 to 1.00", "0/6", "0.00 to 0.39", "1/2", "1 censored", "1 errored"} <= set(texts(run))
+    assert "not run\n≈ 4 min" in texts(run)
 
 
 def test_cell_names_another_recipe(make_run: Any) -> None:
     run = make_run()
-    run.trials(0, 4)
-    run.trials(4, 0, recipe_index=2, purpose="confirm")
+    run.trials(0, 6)
+    run.trials(6, 0, recipe_index=2, purpose="confirm")
     assert "recipe 2" in texts(run)
 
 
@@ -81,7 +81,7 @@ def test_labels_do_not_overlap(make_run: Any, lengths: Any, depths: Any) -> None
 
 def test_facets_without_trials_are_not_drawn(make_run: Any) -> None:
     run = make_run(facets=(32, 128, 512))
-    run.trials(4, 0, 5, 1, facet=32)
+    run.trials(6, 0, 5, 1, facet=32)
     figure = draw_failure_map(build_map(load_run(run.folder)))
     assert len(figure.axes) == 1
     written = " ".join(text.get_text() for text in figure.texts)
@@ -90,7 +90,7 @@ def test_facets_without_trials_are_not_drawn(make_run: Any) -> None:
 
 def test_long_footnote_fits(make_run: Any) -> None:
     run = make_run(facets=[f"facet_{number}" for number in range(30)])
-    run.trials(4, 0, 5, 1, facet="facet_0")
+    run.trials(6, 0, 5, 1, facet="facet_0")
     figure = draw_failure_map(build_map(load_run(run.folder)))
     figure.draw_without_rendering()
     width = figure.get_window_extent().width
@@ -101,7 +101,7 @@ def test_long_footnote_fits(make_run: Any) -> None:
 def test_cause_fits_into_its_cell(make_run: Any) -> None:
     run = make_run(lengths=range(6), depths=range(5))
     for length in range(3):
-        run.trials(0, 4, length, 0, first_nonfinite={"tensor": "readout.bias", "update": 12})
+        run.trials(0, 6, length, 0, first_nonfinite={"tensor": "readout.bias", "update": 12})
         run.trials(1, 3, length, 1)
         run.trials(7, 1, length, 2)
     for outcome in ("censored", "errored"):
@@ -123,7 +123,7 @@ def test_cause_fits_into_its_cell(make_run: Any) -> None:
 @pytest.mark.parametrize("cause", CAUSES)
 def test_every_cause_fits_into_a_cell(make_run: Any, cause: Any) -> None:
     run = make_run(lengths=(5,), depths=(1,))
-    run.trials(0, 4)
+    run.trials(0, 6)
     failure_map = build_map(load_run(run.folder))
     ((key, cell),) = failure_map.cells.items()
     assert cell.diagnosis is not None

@@ -45,11 +45,11 @@ def page(run: Any) -> Page:
 
 def test_report_writes_all_files(make_run: Any) -> None:
     run = make_run()
-    run.trials(4, 0, 5, 1)
-    run.trials(0, 4, 20, 2)
+    run.trials(6, 0, 5, 1)
+    run.trials(0, 6, 20, 2)
     assert build(run.folder).page == run.folder.report / "index.html"
-    assert len(pd.read_parquet(run.folder.table)) == 8
-    assert len(pd.read_csv(run.folder.report / "trials.csv")) == 8
+    assert len(pd.read_parquet(run.folder.table)) == 12
+    assert len(pd.read_csv(run.folder.report / "trials.csv")) == 12
     assert (run.folder.report / "failure_map.png").read_bytes().startswith(b"\x89PNG")
     with (run.folder.report / "cells.csv").open() as file:
         cells = list(csv.DictReader(file))
@@ -61,14 +61,14 @@ def test_report_writes_all_files(make_run: Any) -> None:
 def test_every_cell_is_a_labelled_button(make_run: Any) -> None:
     run = make_run()
     run.write_costs(40)
-    run.trials(4, 0, 5, 1)
+    run.trials(6, 0, 5, 1)
     labels = [button["aria-label"] for button in page(run).all("button") if "aria-label" in button]
     assert labels == [
-        "sequence length 5, depth 2: not run: no trial, estimated cost 2.7 min",
-        "sequence length 20, depth 2: not run: no trial, estimated cost 2.7 min",
-        "sequence length 5, depth 1: learns: 4 of 4 seeds learned, P(learn) from 0.51 to 1.00; "
+        "sequence length 5, depth 2: not run: no trial, estimated cost 4 min",
+        "sequence length 20, depth 2: not run: no trial, estimated cost 4 min",
+        "sequence length 5, depth 1: learns: 6 of 6 seeds learned, P(learn) from 0.61 to 1.00; "
         "recipe: learning rate 0.003",
-        "sequence length 20, depth 1: not run: no trial, estimated cost 2.7 min",
+        "sequence length 20, depth 1: not run: no trial, estimated cost 4 min",
     ]
 
 
@@ -130,8 +130,8 @@ def test_unknown_cells_have_reason_and_command(make_run: Any) -> None:
 
 
 def test_next_steps_exceed_the_budget(make_run: Any) -> None:
-    run = make_run(facets=(32, 128), budget={"seeds": 4, "max_seeds": 8, "recipes": 2, "facets": 1})
-    run.trials(0, 4, 5, 1, 32)
+    run = make_run(facets=(32, 128), budget={"seeds": 6, "max_seeds": 10, "recipes": 2, "facets": 1})
+    run.trials(0, 6, 5, 1, 32)
     text = build(run.folder).page.read_text()
     assert "budget.facets=2" in text
     assert "budget.recipes=4" in text
@@ -210,7 +210,7 @@ def test_cells_csv_has_causes(make_run: Any) -> None:
     run = make_run()
     run.trials(0, 3, 5, 1, first_nonfinite=NONFINITE)
     run.trials(0, 1, 5, 1)
-    run.trials(4, 0, 20, 2)
+    run.trials(6, 0, 20, 2)
     build(run.folder)
     cells = pd.read_csv(run.folder.report / "cells.csv")
     assert list(cells["cause"].fillna("")) == ["diverged", "", "", ""]
@@ -220,29 +220,29 @@ def test_cells_csv_has_causes(make_run: Any) -> None:
 
 def test_page_has_causes_and_rescue_command(make_run: Any) -> None:
     run = make_run()
-    run.trials(0, 4, 5, 1, first_nonfinite=NONFINITE)
+    run.trials(0, 6, 5, 1, first_nonfinite=NONFINITE)
     read = page(run)
     text = (run.folder.report / "index.html").read_text()
     assert CAUSE_WORDS["diverged"] in text
     assert f"python -m search.rescue run=first storage={run.folder.path.parent}" in text
     labels = [button["aria-label"] or "" for button in read.all("button") if "aria-label" in button]
-    assert sum("diverged: 4 of 4 failed trials" in label for label in labels) == 1
+    assert sum("diverged: 6 of 6 failed trials" in label for label in labels) == 1
     data = json.loads(read.data)
-    assert data["cells"][0]["why"]["told"] == "diverged: 4 of 4 failed trials"
+    assert data["cells"][0]["why"]["told"] == "diverged: 6 of 6 failed trials"
     assert data["trials"]["0"]["cause"]["label"] == "diverged (100 %)"
     assert "layers.0.weight_hh_l0" in data["trials"]["0"]["cause"]["evidence"][0]
 
 
 def test_page_without_failures_has_no_causes(make_run: Any) -> None:
     run = make_run()
-    run.trials(4, 0)
+    run.trials(6, 0)
     read = page(run)
     assert not {"why", "fixes", "needs"} & {attributes.get("id") for _, attributes in read.elements}
 
 
 def test_fixes_are_tables(make_run: Any) -> None:
     run = make_run()
-    for seed in range(4):
+    for seed in range(6):
         run.trial("failed", 20, 1, seed=seed)
         run.trial("learned", 5, 1, seed=seed)
     depth, time = "vanishing_in_depth", "vanishing_in_time"
@@ -261,7 +261,7 @@ def test_fixes_are_tables(make_run: Any) -> None:
     assert '<td class="verdict">needed</td>' in text
     assert "and 12 in which one thing was changed" in text
     data = json.loads(page(run).data)
-    assert data["trials"]["8"]["purpose"] == "rescue: layer norm, against vanishing in depth"
+    assert data["trials"]["12"]["purpose"] == "rescue: layer norm, against vanishing in depth"
     rescued = pd.read_csv(run.folder.report / "rescue.csv")
     assert sorted(rescued["fix"]) == ["chrono", "layer_norm"]
 

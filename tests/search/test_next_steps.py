@@ -21,7 +21,7 @@ CASES: list[tuple[str, list[Outcome], int, set[str]]] = [
     # Of one trial in all, no limit of a cell adds another one, unless the limit of trials is lifted.
     ("budget.trials=1", ["failed"], 1, {"trials", "minutes", "recipes"}),
     ("budget.minutes=5", ["learned", "failed"], 3, {"max_seeds", "minutes", "recipes"}),
-    ("budget.max_seeds=4", ["learned", "failed"], 99, {"max_seeds", "minutes", "recipes"}),
+    ("budget.max_seeds=6", ["learned", "failed"], 99, {"max_seeds", "minutes", "recipes"}),
     ("budget.seeds=10", ["learned", "failed"], 99, {"max_seeds", "minutes", "recipes"}),
     ("budget.recipes=1", ["failed"], 99, {"minutes", "recipes"}),
     # The default recipe is the only one of this space: more recipes add nothing.

@@ -26,8 +26,8 @@ def test_cheap_cells_are_covered_first() -> None:
     costs = [plan.seconds[cell] for cell in plan.order]
     assert costs == sorted(costs)
     assert len(plan.order) == 4
-    spent = sum(costs[: plan.num_covered]) * 4 / 2
-    assert spent <= 60 < spent + costs[plan.num_covered] * 4 / 2
+    spent = sum(costs[: plan.num_covered]) * 6 / 2
+    assert spent <= 60 < spent + costs[plan.num_covered] * 6 / 2
 
 
 def test_no_limit_covers_everything() -> None:
@@ -39,7 +39,7 @@ def test_no_limit_covers_everything() -> None:
 def test_limit_of_trials() -> None:
     assert (
         make_plan(
-            load([*WORDS, "budget=quick", "budget.minutes=none", "budget.trials=11"]), factor=1.0
+            load([*WORDS, "budget=quick", "budget.minutes=none", "budget.trials=17"]), factor=1.0
         ).num_covered
         == 2
     )
@@ -106,7 +106,7 @@ def test_plan_of_a_run_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture
     folder.trials.mkdir(parents=True)
     folder.config.write_text(to_yaml(config))
     study = open_study(config, folder)
-    for _ in range(4):
+    for _ in range(6):
         study.tell(ask(study).number, FAILED)
     study.close()
     before = sorted(tmp_path.rglob("*"))
@@ -117,12 +117,12 @@ def test_plan_of_a_run_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture
         capsys.readouterr()
         assert COMMANDS[command].run([*arguments, "budget.minutes=7", "plan=true"]) == 0
         shown = " ".join(capsys.readouterr().out.split())
-        assert "4 trials begun, 1 cells decided" in shown
-        assert "12 trials would be left" in shown
+        assert "6 trials begun, 1 cells decided" in shown
+        assert "18 trials would be left" in shown
         assert "in 7 minutes" in shown
     assert sorted(tmp_path.rglob("*")) == before
     plan = make_plan(config, 1.0, read_trials(folder))
-    assert (plan.num_begun, plan.remaining.num_trials) == (4, 12)
+    assert (plan.num_begun, plan.remaining.num_trials) == (6, 18)
     with pytest.raises(UserError, match=r"^plan=perhaps: "):
         COMMANDS["resume"].run([*words[1:], "plan=perhaps"])
 

@@ -138,7 +138,7 @@ def run_by_rule(config: RunConfig, folder: RunFolder) -> dict[tuple[str, int, in
 @pytest.mark.parametrize("sampler", ["grid", "sobol", "random", "tpe"])
 def test_all_shards_together_are_the_whole_run(make_config: MakeConfig, tmp_path: Path, sampler: str) -> None:
     """The same cells, recipes, seeds and configurations: no sampler looks at other cells or at numbers."""
-    words: dict[str, Any] = {"sampler": sampler, "budget": {"recipes": 3, "seeds": 2, "max_seeds": 4}}
+    words: dict[str, Any] = {"sampler": sampler, "budget": {"recipes": 3, "seeds": 2, "max_seeds": 9}}
     whole = run_by_rule(make_config(**words), RunFolder(tmp_path / "whole"))
     shares = [
         run_by_rule(make_config(**words, shard=f"{i}/3"), RunFolder(tmp_path / f"{i}of3")) for i in (1, 2, 3)

@@ -75,10 +75,10 @@ def status_of(folder: RunFolder, minutes: float = 30) -> RunStatus:
 
 
 def test_stopped_run_has_progress_and_speed(tmp_path: Path) -> None:
-    found = status_of(make_run(tmp_path, "one", ["learned"] * 4))
+    found = status_of(make_run(tmp_path, "one", ["learned"] * 6))
     assert (found.state, found.num_decided, found.num_cells) == ("stopped", 1, 2)
-    assert (found.num_ended, found.num_unfinished) == (4, 0)
-    assert found.trials_per_hour == pytest.approx(8)
+    assert (found.num_ended, found.num_unfinished) == (6, 0)
+    assert found.trials_per_hour == pytest.approx(12)
     assert found.seconds_left is None
 
 
@@ -88,13 +88,13 @@ def test_unfinished_trial_leaves_its_cell_undecided(tmp_path: Path) -> None:
 
 
 def test_running_run_has_host_and_seconds_left(tmp_path: Path) -> None:
-    folder = make_run(tmp_path, "one", ["learned"] * 4, ended=None)
+    folder = make_run(tmp_path, "one", ["learned"] * 6, ended=None)
     lease = acquire_lease(folder, print)
     found = status_of(folder, minutes=10)
     lease.release()
     assert found.state == "running"
     assert found.host
-    # Four trials in ten minutes, and the other cell still wants four.
+    # Six trials in ten minutes, and the other cell still wants six.
     assert found.seconds_left == pytest.approx(600)
     assert status_of(folder, minutes=10).state == "died", "given back, but its session has no end"
 
@@ -102,9 +102,9 @@ def test_running_run_has_host_and_seconds_left(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("outcomes", "arguments", "ended", "state"),
     [
-        (["learned"] * 4, ["task.sequence_length=3"], 30.0, "decided"),
-        (["learned"] * 4, [], 59.9, "spent"),
-        (["learned"] * 4, ["budget.trials=4"], 30.0, "spent"),
+        (["learned"] * 6, ["task.sequence_length=3"], 30.0, "decided"),
+        (["learned"] * 6, [], 59.9, "spent"),
+        (["learned"] * 6, ["budget.trials=6"], 30.0, "spent"),
         ([], [], None, "died"),
     ],
 )
@@ -119,7 +119,7 @@ def test_state_without_a_driver(
     [("time", "spent"), ("interrupt", "stopped"), ("request", "stopped"), (None, "stopped")],
 )
 def test_reason_of_the_end_decides_the_state(tmp_path: Path, ended_by: str | None, state: str) -> None:
-    folder = make_run(tmp_path, "one", ["learned"] * 4)
+    folder = make_run(tmp_path, "one", ["learned"] * 6)
     stored = json.loads(folder.provenance.read_text())
     stored["sessions"][-1]["ended_by"] = ended_by
     folder.provenance.write_text(json.dumps(stored))
@@ -152,13 +152,13 @@ def test_faults_are_counted(tmp_path: Path) -> None:
 
 
 def test_unreadable_run_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_run(tmp_path, "good", ["learned"] * 4, faults=[LOST])
+    make_run(tmp_path, "good", ["learned"] * 6, faults=[LOST])
     torn = make_run(tmp_path, "torn", ["learned"])
     torn.trial(0).record.write_text("{")
     (tmp_path / "no_run").mkdir()
     assert main([f"storage={tmp_path}"]) == 0
     good, bad = capsys.readouterr().out.splitlines()
-    assert good.startswith("good: stopped · 1 of 2 cells decided · 4 trials, 0 unfinished · 8 trials/h")
+    assert good.startswith("good: stopped · 1 of 2 cells decided · 6 trials, 0 unfinished · 12 trials/h")
     assert "last fault: lost: its node died" in good
     assert "\x1b" not in good
     assert bad.startswith("torn: unreadable: ")
@@ -168,7 +168,7 @@ def test_table_fits_eighty_columns(tmp_path: Path) -> None:
     file = StringIO()
     console = Console(file=file, width=80, force_terminal=True, color_system=None)
     name = "a_name_that_is_as_long_as_names_of_runs_may_be-task_adding-depth_1_2_5"
-    found = status_of(make_run(tmp_path, name, ["learned"] * 4, faults=[LOST]))
+    found = status_of(make_run(tmp_path, name, ["learned"] * 6, faults=[LOST]))
     running = replace(found, run="short", state="running", host="gpu-node-17", seconds_left=5400.0)
     show_run_list([found, running], console)
     lines = file.getvalue().splitlines()
@@ -180,7 +180,7 @@ def test_table_fits_eighty_columns(tmp_path: Path) -> None:
 
 
 def test_json_has_the_documented_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_run(tmp_path, "one", ["learned"] * 4, faults=[LOST])
+    make_run(tmp_path, "one", ["learned"] * 6, faults=[LOST])
     COMMANDS["status"].run([f"storage={tmp_path}", "--json"])
     (found,) = json.loads(capsys.readouterr().out)
     assert set(found) == documented_keys("status")

@@ -205,7 +205,7 @@ def test_a_run_goes_on_with_more_values_and_more_budget(make_config: MakeConfig,
     while (start := study.ask()) is not None:
         study.tell(start.number, FAILED)
     trials = optuna_trials(folder)
-    assert len(trials) == 3 * 2 * 2 * 4
+    assert len(trials) == 3 * 2 * (6 + 3)
     assert trials[0].params["task.sequence_length"] == 5
     assert trials[-1].params["task.sequence_length"] in (5, 10, 20)
 
@@ -225,7 +225,7 @@ def test_halving_stops_a_loser_and_never_the_default_recipe(
         lengths=[5], depths=[1], pruner="halving", halving={"exempt_share": 0.0}, budget={"recipes": 3}
     )
     study = open_study(config, folder)
-    for seed in range(4):
+    for seed in range(6):
         start = ask(study)
         assert not study.report(start.number, 200, -0.1 * seed)
         study.tell(start.number, FAILED)

@@ -48,7 +48,7 @@ def try_out() -> Callable[..., None]:
 def rescued_run(make_run: Callable[..., Any], try_out: Callable[..., None]) -> Run:
     """Depth 2 learns up to length 5, with layer norm up to 20, and with clipping no further."""
     writer = make_run(lengths=[5, 20, 50])
-    try_out(writer, "LLLLL", 5, 2)
+    try_out(writer, "LLLLLL", 5, 2)
     layer_norm = {"changes": {"model.layer_norm": True}, "cause": "vanishing_in_depth"}
     clip = {"changes": {"train.clip_norm": 1.0}, "cause": "oscillating"}
     for length, normed in ((20, "LLLLL"), (50, "FFFFF")):

@@ -28,7 +28,7 @@ def test_sentence_has_labels_and_counts(rescued_run: Run) -> None:
 
 def test_edge_moves_to_the_last_cell_before_a_gap(make_run: MakeRun, try_out: TryOut) -> None:
     run = make_run(lengths=[5, 10, 20, 50], depths=[1])
-    try_out(run, "LLLL", 5)
+    try_out(run, "LLLLLL", 5)
     for length in (10, 20, 50):
         try_out(run, "FFFF", length)
     for length in (10, 50):
@@ -38,10 +38,10 @@ def test_edge_moves_to_the_last_cell_before_a_gap(make_run: MakeRun, try_out: Tr
 
 def test_cells_that_learn_without_fix_extend_the_edge(make_run: MakeRun, try_out: TryOut) -> None:
     run = make_run(lengths=[5, 10, 20], depths=["shallow", "deep"])
-    try_out(run, "LLLL", 5, "deep")
+    try_out(run, "LLLLLL", 5, "deep")
     try_out(run, "FFFF", 10, "deep")
     try_out(run, "LLLL", 10, "deep", **NORM)
-    try_out(run, "LLLL", 20, "deep")
+    try_out(run, "LLLLLL", 20, "deep")
     assert summary(edges_of(run)) == [("task.sequence_length", "5", "20", "10")]
 
 
@@ -55,7 +55,7 @@ def test_row_that_learned_nowhere(make_run: MakeRun, try_out: TryOut) -> None:
 
 def test_edge_along_y_is_named_by_x(make_run: MakeRun, try_out: TryOut) -> None:
     run = make_run(lengths=["short", "long"], depths=[1, 3, 5])
-    try_out(run, "LLLL", "short", 1)
+    try_out(run, "LLLLLL", "short", 1)
     for depth in (3, 5):
         try_out(run, "FFFF", "short", depth)
         try_out(run, "LLLL", "short", depth, **NORM)
@@ -66,7 +66,7 @@ def test_edge_along_y_is_named_by_x(make_run: MakeRun, try_out: TryOut) -> None:
 def test_facets_have_separate_edges(make_run: MakeRun, try_out: TryOut) -> None:
     run = make_run(lengths=[5, 10], depths=["deep"], facets=[32, 64])
     for facet in (32, 64):
-        try_out(run, "LLLL", 5, "deep", facet=facet)
+        try_out(run, "LLLLLL", 5, "deep", facet=facet)
         try_out(run, "FFFF", 10, "deep", facet=facet)
     try_out(run, "LLLL", 10, "deep", facet=64, **NORM)
     (edge,) = edges_of(run)

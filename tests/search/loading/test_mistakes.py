@@ -93,7 +93,7 @@ MISTAKES = [
     ("train={schedule: step} train.schedule=cosine", ["train.schedule: ", "{schedule: step}", "cosine"]),
     ("cluster.retries={lost: 3} cluster.retries.error=2", ["cluster.retries.error=2: ", "as a whole"]),
     ("budget.seeds=10 budget.max_seeds=4", ["budget.max_seeds=4: ", "budget.seeds=10"]),
-    ("budget.max_seeds=2", ["budget.max_seeds=2: ", "budget.seeds=4"]),
+    ("budget.max_seeds=2", ["budget.max_seeds=2: ", "budget.seeds=6"]),
     ("cluster.cpus=2 cluster.cpus_per_trial=4", ["cluster.cpus_per_trial=4: ", "cluster.cpus=2"]),
     ("cluster.cpus=2 cluster.address=auto", ["cluster.cpus=2: ", "cluster.address=auto"]),
     ("cluster.resources_per_trial={GPU: 2}", ["resources_per_trial={GPU: 2}: ", "cluster.gpus_per_trial"]),

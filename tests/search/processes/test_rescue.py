@@ -89,5 +89,5 @@ def test_stopped_rescue_resumes_then_ablation(start: Start, tmp_path: Path) -> N
 
     status = start("search.status", *where)
     assert status.end() == 0
-    assert "8 trials: 4 learned, 4 failed" in status.output
+    assert "12 trials: 6 learned, 6 failed" in status.output
     assert f"{len(interventions(folder))} interventions: " in status.output

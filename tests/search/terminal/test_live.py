@@ -40,8 +40,8 @@ def results(**outcomes: Sequence[Outcome | None]) -> KnownTrials:
 
 
 FILLED = results(
-    T3_D1=["learned"] * 4,
-    T30_D1=["failed"] * 4,
+    T3_D1=["learned"] * 6,
+    T30_D1=["failed"] * 6,
     T3_D2=["learned", "failed", None],
     T30_D2=["errored"],
     T3_D4=[None],
@@ -75,7 +75,7 @@ def finished(found: KnownTrials, config: RunConfig = CONFIG, width: int = 200) -
 def test_pipe_gets_one_line_per_interval() -> None:
     text = shown(FILLED, terminal=False)
     assert text.count("\n") == 1
-    assert "11 trials: 5 learned, 5 failed, 1 errored; 2 running" in text
+    assert "15 trials: 7 learned, 7 failed, 1 errored; 2 running" in text
     assert "2 of 6 cells decided" in text
     assert "42 s left" in text
     assert "\x1b" not in text
@@ -84,7 +84,7 @@ def test_pipe_gets_one_line_per_interval() -> None:
 def test_terminal_gets_the_map_in_colours() -> None:
     text = shown(FILLED, terminal=True)
     assert text.count("2 of 6 cells decided") == 1
-    assert "4/4+" in text
+    assert "6/6+" in text
     assert "48;2;31;95;168m" in text, "the blue of what learns"
     assert "48;2;184;72;12m" in text, "the orange of what fails"
 
@@ -95,7 +95,7 @@ def test_shallow_row_is_at_the_bottom() -> None:
     assert [row.split() for row in rows] == [
         ["4", ".…", "."],
         ["2", "1/2?…", "?"],
-        ["1", "4/4+", "0/4-"],
+        ["1", "6/6+", "0/6-"],
         ["3", "30"],
     ]
 
@@ -136,9 +136,9 @@ def test_count_does_not_touch_its_label() -> None:
     lengths = ",".join(str(length) for length in range(2, 14))
     config = load(["space=supervision", "budget.facets=1", f"task.sequence_length={lengths}"])
     cell = next(cell for cell in config.space.cells() if cell.as_dict()["task.supervision"] == "every_step")
-    notes = [KnownTrial(i, cell, 0, {}, "default", i, "failed") for i in range(4)]
+    notes = [KnownTrial(i, cell, 0, {}, "default", i, "failed") for i in range(6)]
     found = known(notes)
-    assert any("every_step 0/4-" in line for line in finished(found, config, width=80))
+    assert any("every_step 0/6-" in line for line in finished(found, config, width=80))
 
 
 def test_interventions_are_counted_apart() -> None:
