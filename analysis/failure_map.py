@@ -10,7 +10,8 @@ from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map_title import MapTitle, map_title
-from failmap.analysis.verdict import STATES, CellVerdict, State, judge
+from failmap.analysis.map_verdict import judge_map
+from failmap.analysis.verdict import STATES, CellVerdict, State
 from failmap.run_folder.records import Outcome, TrialRecord
 from failmap.run_folder.wording import (
     axis_display,
@@ -49,7 +50,7 @@ class MapCell:
     @property
     def shown_cause(self) -> CellDiagnosis | None:
         """Return the diagnosis, or None if the cell learns despite failed trials."""
-        return self.diagnosis if self.verdict.state in ("fails", "unknown") else None
+        return self.diagnosis if self.verdict.state in ("fails", "edge", "unknown") else None
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,24 @@ def build_map(run: Run) -> FailureMap:
         for path, label in zip(config.map_paths, key, strict=True):
             labels[path].setdefault(label)
 
+    # The surface needs numbers where the files have texts of them.
+    numbers = [
+        {label_text(value): value for value in config.map_values[path] if is_scale([value])}
+        for path in config.map_paths
+    ]
+    values = [
+        [known.get(text, text) for text in labels[path]] for path, known in zip(labels, numbers, strict=True)
+    ]
+    cells = dict(zip(product(*labels.values()), product(*values), strict=True))
+    judged = judge_map(
+        config.map_paths,
+        values,
+        {cells[key]: mine for key, mine in trials.items()},
+        config.fail_after_recipes,
+    )
+
     def cell(key: CellKey) -> MapCell:
-        mine = trials[key]
-        verdict = judge(mine, config.fail_after_recipes)
+        mine, verdict = trials[key], judged[cells[key]]
         is_elsewhere = run.own_cells is not None and key not in run.own_cells and not mine
         if is_elsewhere:
             verdict = replace(verdict, reason="in another shard")

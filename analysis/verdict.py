@@ -7,11 +7,14 @@ from typing import Literal, Protocol, get_args
 
 from failmap.analysis.sequential import DEFAULT_RULE, Rule, Side, confirm_rule
 from failmap.analysis.statistics import Interval, censored_interval
+from failmap.analysis.surface.beliefs import CellBelief
 from failmap.run_folder.records import Outcome, Purpose
 from failmap.run_folder.wording import quantity
 
-State = Literal["learns", "fails", "unknown", "not_run"]
+State = Literal["learns", "fails", "edge", "unknown", "not_run"]
 STATES: tuple[State, ...] = get_args(State)
+#: Whether a cell's own seeds say so, or the surface of P(learn) over its neighbours.
+Basis = Literal["measured", "inferred"]
 
 #: The default recipe's index. It was named before the search, so that all its seeds count.
 DEFAULT_RECIPE = 0
@@ -117,6 +120,8 @@ class CellVerdict:
         num_errored: trials that errored.
         num_unfinished: trials that have not ended.
         reason: one line that says why the state is what it is.
+        basis: whether the cell's own seeds decide that, or its neighbours.
+        belief: what the surface says of the default recipe; None without a surface.
     """
 
     state: State
@@ -126,6 +131,8 @@ class CellVerdict:
     num_errored: int
     num_unfinished: int
     reason: str
+    basis: Basis = "measured"
+    belief: CellBelief | None = None
 
     @property
     def interval(self) -> Interval:
@@ -134,8 +141,13 @@ class CellVerdict:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the cell learns or fails."""
+        """Whether the cell learns or fails, by its own seeds or by the surface."""
         return self.state in ("learns", "fails")
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the cell's own seeds decide it."""
+        return self.is_decided and self.basis == "measured"
 
 
 def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVerdict:

@@ -173,6 +173,11 @@ class Cell:
         """Return the labels by path."""
         return dict(self.labels)
 
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The labels without their paths, in the order of the map's paths."""
+        return tuple(label for _, label in self.labels)
+
     def __str__(self) -> str:
         return " ".join(f"{path.rpartition('.')[2]}={label}" for path, label in self.labels)
 

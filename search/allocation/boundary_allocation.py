@@ -1,5 +1,6 @@
 """Which trial is next where the edge of learning is wanted: the one that tells most of it per second."""
 
+import os
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -13,8 +14,6 @@ from failmap.search.allocation.information import information_gain
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, cells_in_order, default_cost
 from failmap.search.config import RunConfig
-
-import os
 
 #: Share of the trials that go to a random cell, whatever the surface believes.
 _EXPLORED = 0.05
@@ -54,9 +53,7 @@ class BoundaryAllocation:
         reached = set(cells_in_order(config))
         self._cells = [cell for cell in config.space.cells() if cell in reached]
         self._index = {cell: index for index, cell in enumerate(self._cells)}
-        self._by_labels = {
-            tuple(label for _, label in cell.labels): index for cell, index in self._index.items()
-        }
+        self._by_labels = {cell.values: index for cell, index in self._index.items()}
         self._trials: list[list[KnownTrial]] = [[] for _ in self._cells]
         self._cost = np.array([default_cost(config, cell) for cell in self._cells])
         facets = groupby(self._cells, key=lambda cell: cell.labels[2:])

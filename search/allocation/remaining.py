@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from failmap.analysis.map_verdict import judge_map
 from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.sequential import FIRST_LOOK
-from failmap.analysis.verdict import CellVerdict, JudgedTrial, judge
+from failmap.analysis.verdict import CellVerdict, JudgedTrial
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
@@ -57,8 +58,14 @@ def judge_cells(
     config: RunConfig, reached: Iterable[Cell], trials: Mapping[Cell, Sequence[JudgedTrial]]
 ) -> dict[Cell, CellVerdict]:
     """Return the verdict on each cell that the budget reaches, then on each other cell that has trials."""
-    cells = dict.fromkeys([*reached, *trials])
-    return {cell: judge(trials.get(cell, ()), config.space.fail_after_recipes) for cell in cells}
+    space = config.space
+    judged = judge_map(
+        space.map.paths,
+        [axis.labels for axis in space.map_axes],
+        {cell.values: mine for cell, mine in trials.items()},
+        space.fail_after_recipes,
+    )
+    return {cell: judged[cell.values] for cell in dict.fromkeys([*reached, *trials])}
 
 
 def judged_anew(stored: RunConfig, trials: Mapping[Cell, Sequence[JudgedTrial]]) -> str | None:

@@ -31,7 +31,7 @@ from failmap.search.space import Axis, Cell
 #: Minimum, usual and maximum width of a cell, and minimum width of the row labels.
 CELL_WIDTHS, MIN_LABEL_WIDTH = (5, 7, 14), 8
 #: Marks of the states, for terminals without colour.
-MARKS: dict[State, str] = {"learns": "+", "fails": "-", "unknown": "?", "not_run": "."}
+MARKS: dict[State, str] = {"learns": "+", "fails": "-", "edge": "~", "unknown": "?", "not_run": "."}
 
 
 @dataclass(frozen=True)
