@@ -25,9 +25,9 @@ def judge_map(
 ) -> dict[Labels, CellVerdict]:
     """Judge every cell of a map by the rules of docs/failure_map.md.
 
-    A cell that its own seeds decide is measured. Any other is inferred where the surface of P(learn), from all
-    trials of the default recipe, is sure of its side. What is left over, in a row or column that has decided
-    cells, is the edge.
+    A cell that its own seeds decide is measured. Any other is inferred where the surface of P(learn), from
+    all trials of the default recipe, is sure of its side. What is left over, in a row or column that has
+    decided cells, is the edge.
 
     Args:
         paths: Dotted paths of the map's axes x and y, and of its facet.

@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from failmap.analysis.verdict import JudgedTrial
+from failmap.analysis.verdict import DEFAULT_RECIPE, JudgedTrial
 from failmap.run_folder.wording import (
     axis_labels,
     duration_display,
@@ -100,7 +100,7 @@ def make_plan(config: RunConfig, factor: float, trials: Sequence[Trial] = ()) ->
     num_begun = sum(map(len, by_cell.values()))
     covered, spent, begun = 0, 0.0, num_begun
     for cell in order:
-        num_default = sum(trial.purpose == "default" for trial in by_cell.get(cell, ()))
+        num_default = sum(trial.recipe_index == DEFAULT_RECIPE for trial in by_cell.get(cell, ()))
         missing = max(budget.seeds - num_default, 0)
         spent += missing * seconds[cell] / slots
         begun += missing

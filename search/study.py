@@ -13,8 +13,9 @@ from optuna.trial import FrozenTrial
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Fault, FaultKind, Summary
 from failmap.run_folder.storage import store_of
+from failmap.search.allocation.goals import allocation_for
 from failmap.search.allocation.known_trials import KnownTrials
-from failmap.search.allocation.map_allocation import Allocation, MapAllocation, NextTrial
+from failmap.search.allocation.map_allocation import Allocation, NextTrial
 from failmap.search.config import RunConfig
 from failmap.search.journal.log import Journal
 from failmap.search.journal.opening import open_journal
@@ -90,7 +91,7 @@ class Study:
             config: The run's; if its journal exists, the same space or more of it.
             folder: The run's; it is created if missing.
             notice: Called with a line for each repair.
-            allocation: A new one, which is given every trial of the run; the map's by default.
+            allocation: A new one, which is given every trial of the run; that of the space's goal by default.
             timing: Of the lease's heartbeats.
 
         Raises:
@@ -103,7 +104,7 @@ class Study:
             journal = open_journal(config, folder, notice, lease.check)
             after_an_error.callback(journal.close)
             with journal.translate_errors():
-                study = cls(config, folder, journal, allocation or MapAllocation(config), lease)
+                study = cls(config, folder, journal, allocation or allocation_for(config), lease)
                 study._read(notice)
             after_an_error.pop_all()
         return study

@@ -19,7 +19,7 @@ Outcome = Literal["learned", "failed", "censored", "errored"]
 #: Why the study began a trial: to try the default recipe, to try another one, to confirm a recipe that was
 #: chosen among several on fresh seeds, or to change one thing about a trial (see `Intervention`). A training
 #: that no study began is 'watched'.
-Purpose = Literal["default", "explore", "confirm", "intervene", "watched"]
+Purpose = Literal["default", "audit", "explore", "confirm", "intervene", "watched"]
 
 FaultKind = Literal["preempted", "lost", "hung", "error", "out_of_memory"]
 

@@ -1,6 +1,5 @@
 """Which trial is next where the edge of learning is wanted: the one that tells most of it per second."""
 
-import os
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -8,35 +7,45 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from failmap.analysis.surface.beliefs import SURE, MapSurface
+from failmap.analysis.surface import SURE, MapSurface
+from failmap.analysis.verdict import DEFAULT_RECIPE, tally_recipes
 from failmap.run_folder.records import Outcome, Purpose
 from failmap.search.allocation.information import information_gain
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, cells_in_order, default_cost
+from failmap.search.allocation.needs import Need, Priority, recipe_need
 from failmap.search.config import RunConfig
 
-#: Share of the trials that go to a random cell, whatever the surface believes.
+#: Share of the trials that go to a random open cell, whatever they would tell.
 _EXPLORED = 0.05
-#: Largest share of the cost of all trials that goes to cells of which the surface is sure, to test it.
+#: Largest share of the cost of all trials that goes to cells that are inferred, to test the surface.
 _AUDITED = 0.05
 #: What a trial that learns costs of one that does not, about.
 _COST_OF_LEARNED = 0.5
-#: Power of a trial's cost by which what it tells is divided.
-_ALPHA = float(os.environ.get("ALPHA", "0.7"))
+#: Power of a trial's cost by which what it tells is divided. With 1 the dear cells, which tell of all the
+#: cheap ones around them, come too late.
+_COST_POWER = 0.7
 
 
 class _Outlook(NamedTuple):
-    """What is believed of all cells.
+    """What is believed of all cells, by index.
 
     Attributes:
         p: Mean of P(learn).
-        is_sure: Whether the side of one half is sure.
-        gain: What one more trial of each cell would tell.
+        above, below: Whether P(learn) is surely above one half, or below it.
+        gain: What one more trial of each cell would tell of the edge.
     """
 
     p: Float[np.ndarray, " cells"]
-    is_sure: Bool[np.ndarray, " cells"]
+    above: Bool[np.ndarray, " cells"]
+    below: Bool[np.ndarray, " cells"]
     gain: Float[np.ndarray, " cells"]
+
+    @property
+    def is_sure(self) -> Bool[np.ndarray, " cells"]:
+        """Whether the side of one half is sure."""
+        sure: Bool[np.ndarray, " cells"] = self.above | self.below
+        return sure
 
 
 class BoundaryAllocation:
@@ -44,35 +53,36 @@ class BoundaryAllocation:
 
     Trials of the default recipe are placed by a surface of P(learn) over the map's numeric axes, facet by
     facet, until each cell is surely on one side of the edge or has had all the seeds that the budget allows.
-    Then come other recipes, for the cells that do not learn, as `MapAllocation` allocates them.
+    Some go to random cells, and some to cells that are inferred, to test that (`audit`). Then come other
+    recipes, for the cells that do not learn. Interventions are no evidence of their cells, and are ignored.
     """
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config
-        self._grid = MapAllocation(config)
-        reached = set(cells_in_order(config))
+        self._order = cells_in_order(config)
+        reached = set(self._order)
         self._cells = [cell for cell in config.space.cells() if cell in reached]
-        self._index = {cell: index for index, cell in enumerate(self._cells)}
-        self._by_labels = {cell.values: index for cell, index in self._index.items()}
+        self._by_values = {cell.values: index for index, cell in enumerate(self._cells)}
         self._trials: list[list[KnownTrial]] = [[] for _ in self._cells]
         self._cost = np.array([default_cost(config, cell) for cell in self._cells])
-        facets = groupby(self._cells, key=lambda cell: cell.labels[2:])
-        self._facets = [np.array([self._index[cell] for cell in cells]) for _, cells in facets]
+        facets = groupby(range(len(self._cells)), key=lambda index: self._cells[index].values[2:])
+        self._facets = [np.array(list(indices)) for _, indices in facets]
+        self._trials_of = MapAllocation(config).trial_for
         self._num_begun = self._next_number = 0
 
     def begin(self, trial: KnownTrial) -> None:
         """Add a trial that has begun."""
-        self._grid.begin(trial)
         self._next_number = max(self._next_number, trial.number + 1)
         if trial.intervention is not None:
             return
         self._num_begun += 1
-        if trial.cell in self._index:
-            self._trials[self._index[trial.cell]].append(trial)
+        # A resumed run may have trials in facets that its budget does not reach.
+        if (index := self._by_values.get(trial.cell.values)) is not None:
+            self._trials[index].append(trial)
 
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
         """Record the end of a trial, in the trial itself."""
-        self._grid.end(trial, outcome, score)
+        trial.outcome, trial.score = outcome, score
 
     def next(self) -> NextTrial | None:
         """Return the next trial, or None if there is none until a trial ends."""
@@ -80,61 +90,103 @@ class BoundaryAllocation:
         if limit is not None and self._num_begun >= limit:
             return None
         learned, ended, running = np.array([_counts(trials) for trials in self._trials]).T
-        is_full = ended + running >= self._config.budget.max_seeds
+        is_full = np.array([self._is_full(trials) for trials in self._trials])
         outlook = self._outlook(learned, ended)
+        random = np.random.default_rng((self._config.seed, self._next_number))
         for facet in self._facets:
             candidates = facet[~(outlook.is_sure | is_full)[facet]]
-            if not len(candidates):
-                continue
-            if running.any():
-                # Results that are awaited count as what is expected of them.
-                outlook = self._outlook(learned + running * outlook.p, ended + running)
-            return self._of_edge(facet, candidates, outlook)
-        return None
+            if len(candidates):
+                if (audited := self._audited(outlook)) is not None:
+                    return self._seed(audited, "audit")
+                if running.any():
+                    # Results that are awaited count as what is expected of them.
+                    outlook = self._outlook(learned + running * outlook.p, ended + running)
+                return self._seed(self._most_telling(candidates, outlook, random), "default")
+        return None if running.any() else self._next_recipe(outlook)
 
-    def _of_edge(
-        self, facet: Int64[np.ndarray, " facet"], candidates: Int64[np.ndarray, " open"], outlook: _Outlook
-    ) -> NextTrial:
-        random = np.random.default_rng((self._config.seed, self._next_number))
-        cost = self._cost * (1 - (1 - _COST_OF_LEARNED) * outlook.p)
+    def _most_telling(
+        self, candidates: Int64[np.ndarray, " open"], outlook: _Outlook, random: np.random.Generator
+    ) -> int:
+        """Return the cell whose next trial tells most per cost, and sometimes a random one."""
+        cost = self._expected_cost(outlook)[candidates]
         if random.random() < _EXPLORED:
-            chances = 1 / cost[candidates]
-            return self._trial(int(random.choice(candidates, p=chances / chances.sum())), "default")
-        worth = outlook.gain[candidates] / cost[candidates] ** _ALPHA
+            return int(random.choice(candidates, p=(1 / cost) / (1 / cost).sum()))
+        worth = outlook.gain[candidates] / cost**_COST_POWER
         # Sums in another order, on another machine, must not decide between equal cells.
-        return self._trial(int(candidates[np.argmax([float(f"{one:.6g}") for one in worth])]), "default")
+        return int(candidates[np.argmax([float(f"{one:.6g}") for one in worth])])
+
+    def _audited(self, outlook: _Outlook) -> int | None:
+        """Return an inferred cell to test the surface by, or None while that would cost too much.
+
+        The cell is drawn before its cost is looked at, so that not only cheap ones are tested.
+        """
+        untried = np.array([not trials for trials in self._trials])
+        inferred = np.flatnonzero(outlook.is_sure & untried)
+        trials = [(index, trial) for index, mine in enumerate(self._trials) for trial in mine]
+        audits = [index for index, trial in trials if trial.purpose == "audit"]
+        if not len(inferred):
+            return None
+        cost = self._expected_cost(outlook)
+        draw = np.random.default_rng((self._config.seed, len(audits)))
+        # Cells leave the list as the search goes on: ranks that are drawn for all keep the choice.
+        chosen = inferred[np.argmin(draw.random(len(self._cells))[inferred])]
+        spent = cost[audits].sum() + cost[chosen]
+        return int(chosen) if spent <= _AUDITED * sum(cost[index] for index, _ in trials) else None
+
+    def _next_recipe(self, outlook: _Outlook) -> NextTrial | None:
+        """Return a trial of another recipe for a cell that does not learn, cheap cells first.
+
+        A cell that was only inferred to fail is tried by the default recipe first.
+        """
+        budget, space = self._config.budget, self._config.space
+        if budget.recipes == 1:
+            return None
+        for cell in self._order:
+            index = self._by_values[cell.values]
+            trials = self._trials[index]
+            default = next((one for one in tally_recipes(trials) if one.recipe_index == DEFAULT_RECIPE), None)
+            if outlook.above[index] or (default is not None and default.side == "above"):
+                continue
+            if default is None:
+                return self._seed(index, "default")
+            need = recipe_need(trials, budget, space.fail_after_recipes)
+            if need is not None and (found := self._trials_of(cell, trials, need)) is not None:
+                return found
+        return None
 
     def _outlook(self, learned: Float[np.ndarray, " cells"], ended: Float[np.ndarray, " cells"]) -> _Outlook:
         """Return what is believed after these trials of the default recipe."""
-        counts = {
-            labels: (float(learned[index]), float(ended[index])) for labels, index in self._by_labels.items()
-        }
-        columns = zip(*self._by_labels, strict=True)
-        values = [list(dict.fromkeys(column)) for column in columns]
+        values = [list(dict.fromkeys(column)) for column in zip(*self._by_values, strict=True)]
+        counts = {cell: (float(learned[i]), float(ended[i])) for cell, i in self._by_values.items()}
         surface = MapSurface.fit(self._config.space.map.paths, values, counts)
         assert surface is not None, "a space with goal=map has a numeric axis"
-        p, gain = np.zeros(len(self._cells)), np.zeros(len(self._cells))
-        is_sure = np.ones(len(self._cells), dtype=bool)
+        p, above, gain = np.zeros((3, len(self._cells)))
         for cells, outlook in surface.outlooks():
-            # Of a shard, the surface also has cells of others.
-            mine = [place for place, cell in enumerate(cells) if cell in self._by_labels]
-            indices = np.array([self._by_labels[cells[place]] for place in mine], dtype=int)
-            above = outlook.prob_above[mine]
-            p[indices], is_sure[indices] = outlook.p[mine], (above >= SURE) | (above <= 1 - SURE)
-            if not is_sure[indices].all():
-                gain[indices] = information_gain(outlook.joint, np.array(mine))
-        return _Outlook(p, is_sure, gain)
+            indices = np.array([self._by_values[cell] for cell in cells])
+            p[indices], above[indices] = outlook.p, outlook.prob_above
+            gain[indices] = information_gain(outlook.joint)
+        return _Outlook(p, above >= SURE, above <= 1 - SURE, gain)
 
-    def _trial(self, cell: int, purpose: Purpose) -> NextTrial:
-        space, where = self._config.space, self._cells[cell]
-        recipe = space.default_recipe(where)
-        num_before = sum(trial.recipe_index == 0 for trial in self._trials[cell])
-        config = space.trial_config(where, recipe, self._config.seed + num_before)
-        return NextTrial(where, 0, recipe, purpose, config)
+    def _expected_cost(self, outlook: _Outlook) -> Float[np.ndarray, " cells"]:
+        cost: Float[np.ndarray, " cells"] = self._cost * (1 - (1 - _COST_OF_LEARNED) * outlook.p)
+        return cost
+
+    def _is_full(self, trials: Sequence[KnownTrial]) -> bool:
+        """Return whether a cell has all its seeds of the default recipe; a few that errored are replaced."""
+        mine = [trial.outcome for trial in trials if trial.recipe_index == DEFAULT_RECIPE]
+        limit = max(self._config.budget.seeds, self._config.budget.max_seeds)
+        return len(mine) - min(mine.count("errored"), limit) >= limit
+
+    def _seed(self, cell: int, purpose: Purpose) -> NextTrial:
+        """Return the next seed of a cell's default recipe."""
+        need = Need(DEFAULT_RECIPE, purpose, Priority.DEFAULT)
+        found = self._trials_of(self._cells[cell], self._trials[cell], need)
+        assert found is not None, "the default recipe is always there"
+        return found
 
 
 def _counts(trials: Sequence[KnownTrial]) -> tuple[float, float, float]:
     """Return how many trials of the default recipe learned, have ended, and run."""
-    outcomes = [trial.outcome for trial in trials if trial.recipe_index == 0]
-    num_learned = outcomes.count("learned")
-    return num_learned, num_learned + outcomes.count("failed"), outcomes.count(None)
+    outcomes = [trial.outcome for trial in trials if trial.recipe_index == DEFAULT_RECIPE]
+    learned = outcomes.count("learned")
+    return learned, learned + outcomes.count("failed"), outcomes.count(None)

@@ -1,4 +1,4 @@
-"""What one more trial would tell about the edge: on which side of one half P(learn) lies in every cell."""
+"""What one more trial would tell of the edge: on which side of one half P(learn) lies in every cell."""
 
 import numpy as np
 from jaxtyping import Float
@@ -6,54 +6,53 @@ from scipy.special import log_ndtr, ndtr
 
 from failmap.analysis.surface import Joint
 
-#: The logistic function is close to a normal distribution's of this inverse variance (MacKay 1992).
+#: The logistic function is close to a normal distribution function of this inverse variance (MacKay 1992).
 _LOGISTIC = np.pi / 8
-#: Hyperparameters of less weight are left out.
+#: Components of less weight are left out.
 _LEAST_WEIGHT = 0.01
-#: Entropy that a sure side (0.975) may keep, in nats: it counts as nothing.
+#: Entropy that a sure side (0.975) keeps, in nats. It counts as nothing, so that no seed is spent on cells
+#: that are sure already.
 _ENTROPY_OF_SURE = 0.117
 
 
-def information_gain(
-    belief: Joint, candidates: Float[np.ndarray, " candidates"]
-) -> Float[np.ndarray, " candidates"]:
-    """Return how much one more trial of each candidate is expected to tell about the side of all cells.
+def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
+    """Return how much one more trial of each cell is expected to tell of the sides of all cells, in nats.
 
-    That is the expected decrease of the sum of the entropies of the sides, in nats (an expected reduction of
-    misclassified cells, as Bect et al. 2012, Statistics and Computing 22:773, with an entropy for the
-    probability: that one is zero wherever a single trial cannot turn a cell). The distribution after a trial
-    is a normal one of the same moments (assumed density filtering; Rasmussen and Williams 2006, section 3.6).
+    It is the expected decrease of the sum of the entropies of the sides: an expected reduction of the cells
+    that are misclassified (Bect et al. 2012, Statistics and Computing 22:773), with an entropy in the place
+    of their probability, which decreases only where a single trial can turn a cell. The distribution after a
+    trial is taken as a normal one of the same moments (assumed density filtering; Rasmussen and Williams
+    2006, section 3.6).
 
     Args:
-        belief: The distribution of the log odds in the cells that matter.
-        candidates: Indices of cells.
+        joint: The log odds of learning in all cells.
     """
-    kept = belief.weights >= min(_LEAST_WEIGHT, belief.weights.max())
-    weights = belief.weights[kept] / belief.weights[kept].sum()
-    means, covariances = belief.means[kept], belief.covariances[kept]
-    variances = np.maximum(np.einsum("hii->hi", covariances), 1e-12)
-    now = _entropy(np.einsum("h,hi->i", weights, ndtr(means / np.sqrt(variances)))).sum()
-    mean, variance = means[:, candidates], variances[:, candidates]
-    shared = covariances[:, candidates, :]
+    kept = joint.weights >= min(_LEAST_WEIGHT, joint.weights.max())
+    weights = joint.weights[kept] / joint.weights[kept].sum()
+    mean, covariance = joint.means[kept], joint.covariances[kept]
+    variance = np.maximum(np.einsum("hii->hi", covariance), 1e-12)
+    before = _entropy(weights @ ndtr(mean / np.sqrt(variance))).sum()
     scale = np.sqrt(1 + _LOGISTIC * variance)
-    after = np.zeros(len(candidates))
+    after = np.zeros(mean.shape[1])
     for outcome in (-1.0, 1.0):
         z = outcome * np.sqrt(_LOGISTIC) * mean / scale
-        # The first two derivatives of the log probability of the outcome by the mean.
-        slope = outcome * np.sqrt(_LOGISTIC) * np.exp(-0.5 * z**2 - log_ndtr(z)) / np.sqrt(2 * np.pi) / scale
-        curvature = -(slope**2) - _LOGISTIC * mean / scale**2 * slope
-        new_mean = means[:, None, :] + shared * slope[:, :, None]
-        new_variance = np.maximum(variances[:, None, :] + shared**2 * curvature[:, :, None], 1e-12)
+        # First and second derivative of the log probability of the outcome, by the mean.
+        density_ratio = np.exp(-(z**2) / 2 - log_ndtr(z)) / np.sqrt(2 * np.pi)
+        slope = outcome * np.sqrt(_LOGISTIC) * density_ratio / scale
+        curvature = -slope * (slope + _LOGISTIC * mean / scale**2)
+        # Axes: component, cell that is tried, cell that is told of.
+        new_mean = mean[:, None, :] + covariance * slope[:, :, None]
+        new_variance = np.maximum(variance[:, None, :] + covariance**2 * curvature[:, :, None], 1e-12)
         chances = weights[:, None] * ndtr(z)
         total = chances.sum(axis=0)
         sides = np.einsum("hc,hci->ci", chances / total, ndtr(new_mean / np.sqrt(new_variance)))
         after += total * _entropy(sides).sum(axis=1)
-    gain: Float[np.ndarray, " candidates"] = np.maximum(now - after, 0.0)
+    gain: Float[np.ndarray, " cells"] = np.maximum(before - after, 0.0)
     return gain
 
 
 def _entropy(probability: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
-    """Return the entropy of a yes or no, in nats."""
+    """Return the entropy of a yes or no, in nats, less that of a sure one."""
     inside = np.clip(probability, 1e-12, 1 - 1e-12)
     entropy: Float[np.ndarray, "*any"] = -inside * np.log(inside) - (1 - inside) * np.log1p(-inside)
     return np.maximum(entropy - _ENTROPY_OF_SURE, 0.0)

@@ -114,13 +114,20 @@ class MapAllocation:
                     state.next_trial, state.is_current = None, True
                 if state.need is not None and state.need.priority is priority:
                     if state.next_trial is None:
-                        state.next_trial = self._next_trial(cell, state.trials, state.need)
+                        state.next_trial = self.trial_for(cell, state.trials, state.need)
                     if state.next_trial is not None:
                         return state.next_trial
                     state.need = None  # The sampler has no further recipe.
         return None
 
-    def _next_trial(self, cell: Cell, trials: list[KnownTrial], need: Need) -> NextTrial | None:
+    def trial_for(self, cell: Cell, trials: list[KnownTrial], need: Need) -> NextTrial | None:
+        """Return the trial that meets a need of a cell, or None if the sampler has no further recipe.
+
+        Args:
+            cell: The cell.
+            trials: All its trials by number.
+            need: What it needs.
+        """
         space = self._config.space
         # Every recipe gets the same seeds in the same order, so that recipes can be compared in pairs.
         before = [trial for trial in trials if trial.recipe_index == need.recipe_index]

@@ -1,7 +1,7 @@
 """What one cell needs next: more seeds of a recipe, another recipe, or nothing."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -47,9 +47,9 @@ def cell_need(trials: Sequence[JudgedTrial], budget: Budget, fail_after_recipes:
     decided = recipes.get(DEFAULT_RECIPE)
     if missing := _num_missing(default, decided, budget, first=budget.seeds):
         return Need(DEFAULT_RECIPE, "default", Priority.DEFAULT, missing)
-    if decided is None or decided.side == "above" or _is_running(default) or budget.recipes == 1:
+    if decided is None or decided.side == "above" or _is_running(default):
         return None
-    return _recipe_need(trials, recipes, budget, fail_after_recipes)
+    return recipe_need(trials, budget, fail_after_recipes)
 
 
 class _Known(NamedTuple):
@@ -87,16 +87,19 @@ def _num_trials_left(known: tuple[_Known, ...], budget: Budget, fail_after_recip
     return len(trials) - sum(trial.outcome is not None for trial in known)
 
 
-def _recipe_need(
-    trials: Sequence[JudgedTrial],
-    recipes: Mapping[int, RecipeTally],
-    budget: Budget,
-    fail_after_recipes: int,
-) -> Need | None:
+def recipe_need(trials: Sequence[JudgedTrial], budget: Budget, fail_after_recipes: int = 1) -> Need | None:
     """Return what comes after the default recipe, in a cell that has not learned by it.
 
     A recipe that learned on at least half of its seeds is confirmed on fresh ones before another is tried.
+
+    Args:
+        trials: All trials of the cell but interventions, some of the default recipe among them.
+        budget: Limits of each cell.
+        fail_after_recipes: Recipes, the default one included, that must fail before the cell fails.
     """
+    if budget.recipes == 1:
+        return None
+    recipes = {recipe.recipe_index: recipe for recipe in tally_recipes(trials)}
     explored, confirmed = _by_recipe(trials, "explore"), _by_recipe(trials, "confirm")
     if any(recipe.side == "above" for recipe in recipes.values()):
         return None
