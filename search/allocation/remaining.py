@@ -18,6 +18,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
 from failmap.run_folder.wording import quantity
+from failmap.search.allocation.goals import is_of_edge
 from failmap.search.allocation.map_allocation import cells_in_order, default_cost
 from failmap.search.allocation.needs import num_trials_left
 from failmap.search.allocation.recipes import num_different_recipes
@@ -102,7 +103,7 @@ def remaining(
         reached: The cells that the budget reaches.
         trials: Every trial of each cell that has any, interventions left out.
     """
-    budget = config.budget
+    budget, verdicts = config.budget, judge_cells(config, reached, trials)
     by_cell = {
         cell: num_trials_left(
             trials.get(cell, ()),
@@ -111,12 +112,19 @@ def remaining(
         )
         for cell in reached
     }
+    if is_of_edge(config) and budget.recipes == 1:
+        # Neither cells that were inferred nor those that have all their seeds get more of them.
+        by_cell |= {
+            cell: sum(trial.outcome is None for trial in trials.get(cell, ()))
+            for cell in reached
+            if verdicts[cell].is_decided
+        }
     num_trials = sum(by_cell.values())
     if budget.trials is not None:
         num_unfinished = sum(trial.outcome is None for cell in reached for trial in trials.get(cell, ()))
         num_begun = sum(map(len, trials.values()))
         num_trials = min(num_trials, num_unfinished + max(budget.trials - num_begun, 0))
-    return Remaining(judge_cells(config, reached, trials), by_cell, num_trials)
+    return Remaining(verdicts, by_cell, num_trials)
 
 
 def num_recipes(config: RunConfig, cell: Cell) -> int:
