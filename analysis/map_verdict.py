@@ -10,7 +10,8 @@ from failmap.analysis.surface.beliefs import CellBelief, MapSurface
 from failmap.analysis.verdict import DEFAULT_RECIPE, CellVerdict, JudgedTrial, judge
 from failmap.run_folder.wording import is_scale
 
-#: Maps with more cells are not inferred: the work grows with the cube of their number.
+#: Maps with more cells are not inferred: the work grows with the cube of their number. The same limit as of
+#: `goal=map` (`search.space.MAX_CELLS_OF_EDGE`).
 MAX_CELLS = 400
 
 #: The labels of a cell in the order of the map's paths.

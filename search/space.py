@@ -16,8 +16,12 @@ from failmap.run_folder.wording import is_scale
 from failmap.search.own.config import OWN, AnyTrialConfig, OwnFunction, parse_trial_config
 from failmap.search.trial.config import TrialConfig
 
+#: What a run is after: the edge of learning on its map, or each cell of a grid.
+Goal = Literal["map", "grid"]
 #: Larger maps can be neither searched nor read.
 MAX_CELLS = 10_000
+#: The work of finding the edge grows with the cube of the cells.
+MAX_CELLS_OF_EDGE = 400
 
 
 def alternatives(wanted: Any) -> Sequence[Any]:
@@ -195,7 +199,7 @@ class Space(Config):
     map: MapAxes
     axes: tuple[Axis, ...]
     base: dict[str, dict[str, Any]]
-    goal: Literal["map", "grid"] = Field(
+    goal: Goal = Field(
         default="grid",
         description="map: the edge of learning first, and the cells beyond it inferred; grid: cell by cell",
     )
@@ -237,6 +241,12 @@ class Space(Config):
 
     @model_validator(mode="after")
     def _has_an_edge(self) -> "Space":
+        num_cells = math.prod(len(axis.values or ()) for axis in self.map_axes)
+        if self.goal == "map" and num_cells > MAX_CELLS_OF_EDGE:
+            raise ValueError(
+                f"goal=map: the map has {num_cells:,} cells, more than {MAX_CELLS_OF_EDGE}: "
+                "give its axes fewer values, or goal=grid"
+            )
         if self.goal == "map" and not can_have_edge(self.axes, self.map.model_dump()):
             raise ValueError(
                 f"goal=map: neither {self.map.x} nor {self.map.y} has two numbers or more, between which "

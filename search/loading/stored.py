@@ -1,7 +1,7 @@
 """Stored runs: their config.yaml, what differs between two of them, and what a resumed run may change."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from omegaconf import OmegaConf
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ from failmap.search.loading.request import run_values
 from failmap.search.loading.validation import shown, translate
 from failmap.search.own.config import OWN, OwnFunction
 from failmap.search.own.function import parse_function
-from failmap.search.space import Axis, Space
+from failmap.search.space import Axis, Goal, Space
 
 #: Beginnings of the keys that a resumed run may have otherwise.
 _RESUMABLE = ("budget.", "cluster.", "keep", "goal: ")
@@ -199,6 +199,11 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
 
 def _with_goal(space: Space, goal: str, problems: list[str]) -> Space:
     """Return a space with another goal, or unchanged if a problem was added."""
+    if goal not in get_args(Goal):
+        problems.append(
+            f"goal={goal}: must be one of {', '.join(get_args(Goal))}{nearest(goal, get_args(Goal))}"
+        )
+        return space
     try:
         return Space.model_validate({**dict(space), "goal": goal})
     except ValidationError as error:
