@@ -13,7 +13,7 @@ from time import monotonic
 from failmap.analysis.map_verdict import judge_map
 from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.sequential import FIRST_LOOK
-from failmap.analysis.verdict import CellVerdict, JudgedTrial
+from failmap.analysis.verdict import CellVerdict, JudgedTrial, judge
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
@@ -81,7 +81,7 @@ def judged_anew(stored: RunConfig, trials: Mapping[Cell, Sequence[JudgedTrial]])
         return None
     intervals = (
         [recipe.all_trials.interval for recipe in verdict.recipes]
-        for verdict in judge_cells(stored, (), trials).values()
+        for verdict in (judge(mine, stored.space.fail_after_recipes) for mine in trials.values())
         if not verdict.is_decided
     )
     num = sum(any(one.is_above_half or one.is_below_half for one in several) for several in intervals)
