@@ -18,7 +18,8 @@ KEYS = [key for key in COMMANDS["run"].help_page().keys if "=" not in key and no
 #: A valid value of each key that is no field, or whose field's own default would not tell.
 VALUES = {
     "space": "smoke", "budget": "full", "cluster": "ray", "run": "a_name", "storage": "somewhere",
-    "plan": "true", "resume": "true", "journal": "none", "shard": "1/2", "fail_after_recipes": "2", "goal": "grid",
+    "plan": "true", "resume": "true", "journal": "none", "shard": "1/2", "fail_after_recipes": "2",
+    "goal": "grid",
     "map.x": "train.max_updates", "map.y": "train.evaluate_every", "map.facet": "none",
     "model.widths": "32", "model.start_from": "a_run/3", "task.path": "a.npz",
     "task.test_path": "b.npz", "task.validation_path": "b.npz",
