@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from failmap.analysis.surface import SURE, MapSurface
+from failmap.analysis.surface.threads import one_thread
 from failmap.analysis.verdict import DEFAULT_RECIPE, tally_recipes
 from failmap.run_folder.records import Outcome, Purpose
 from failmap.search.allocation.information import information_gain
@@ -158,13 +159,14 @@ class BoundaryAllocation:
         """Return what is believed after these trials of the default recipe."""
         values = [list(dict.fromkeys(column)) for column in zip(*self._by_values, strict=True)]
         counts = {cell: (float(learned[i]), float(ended[i])) for cell, i in self._by_values.items()}
-        surface = MapSurface.fit(self._config.space.map.paths, values, counts)
-        assert surface is not None, "a space with goal=map has a numeric axis"
         p, above, gain = np.zeros((3, len(self._cells)))
-        for cells, outlook in surface.outlooks():
-            indices = np.array([self._by_values[cell] for cell in cells])
-            p[indices], above[indices] = outlook.p, outlook.prob_above
-            gain[indices] = information_gain(outlook.joint)
+        with one_thread():
+            surface = MapSurface.fit(self._config.space.map.paths, values, counts)
+            assert surface is not None, "a space with goal=map has a numeric axis"
+            for cells, outlook in surface.outlooks():
+                indices = np.array([self._by_values[cell] for cell in cells])
+                p[indices], above[indices] = outlook.p, outlook.prob_above
+                gain[indices] = information_gain(outlook.joint)
         return _Outlook(p, above >= SURE, above <= 1 - SURE, gain)
 
     def _expected_cost(self, outlook: _Outlook) -> Float[np.ndarray, " cells"]:
