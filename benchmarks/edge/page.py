@@ -60,12 +60,12 @@ def _introduction() -> str:
     low, high = CLEAR
     return f"""Replays of whole searches on tables of trainings that were made once. Each is the study that
 Ray drives, on a virtual clock. Costs are those of the cost model for the updates that were trained, relative
-to a full grid of {NUM_SEEDS} seeds, until {100 * ENOUGH:.0f} % of the clear cells are decided, right, and stay
-so. Of a clear cell's seeds a share of at most {low} or at least {high} learned in the table. *never*: replays
-in which that did not happen until nothing more was asked or {MAX_GRIDS} grids were spent; they count as
-infinitely dear. *90 %*: quantile over replays. *Brier score*: mean over all cells of (p of the surface - share
-of the table)², at that point, or at the end where it was never reached. *wrong*: clear cells decided on the
-wrong side, mean over replays. *measured*, *inferred*, *open*: cells at the end, mean over replays.
+to a full grid of {NUM_SEEDS} seeds, until {100 * ENOUGH:.0f} % of the clear cells are decided, right, and
+stay so. In the table a share of at most {low} or at least {high} of a clear cell's seeds learned. *never*:
+replays in which that did not happen until nothing more was asked or {MAX_GRIDS} grids were spent; they count
+as infinitely dear. *90 %*: quantile over replays. *Brier score*: mean over all cells of (p of the surface -
+share of the table)², at that point, or at the end where it was never reached. *wrong*: clear cells decided on
+the wrong side, mean over replays. *measured*, *inferred*, *open*: cells at the end, mean over replays.
 
 `today`: the grid's order, decided by a cell's own seeds only. All others have the same verdicts, inferred
 ones included, and differ in the order: the first open cell of the grid; a random one; the one nearest to a
