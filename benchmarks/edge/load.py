@@ -48,9 +48,9 @@ def main() -> int:
     ]
     rows = [[name, *_row(part, per_second)] for name, part in parts.items()]
     body = f"""A map of {len(LENGTHS) * len(DEPTHS)} cells, {num_trials:,} trials without training, of which
-{asked.pending} are pending at a time; {len(times):,} decisions, {asked.batch} trials of a cell after each. The
-share of a core is the CPU time for {asked.pending} workers whose trials take {asked.seconds:g} s each, which ask
-{per_second:.2f} times a second.
+{asked.pending} are pending at a time; {len(times):,} decisions, {asked.batch} trials of a cell after each.
+The share of a core is the CPU time for {asked.pending} workers whose trials take {asked.seconds:g} s each, so
+that {per_second:.2f} are asked for in a second.
 
 {table(columns, rows)}"""
     write_results("edge-load", TITLE, body)
