@@ -20,6 +20,7 @@ _COLUMNS = (
     "trials of a full grid, %: median",
     "90 %",
     "never",
+    "core-seconds at the end, %",
     "Brier score",
     "wrong at the end",
     "wrong at worst",
@@ -63,9 +64,10 @@ Ray drives, on a virtual clock. Costs are those of the cost model for the update
 to a full grid of {NUM_SEEDS} seeds, until {100 * ENOUGH:.0f} % of the clear cells are decided, right, and
 stay so. In the table a share of at most {low} or at least {high} of a clear cell's seeds learned. *never*:
 replays in which that did not happen until nothing more was asked or {MAX_GRIDS} grids were spent; they count
-as infinitely dear. *90 %*: quantile over replays. *Brier score*: mean over all cells of (p of the surface -
-share of the table)², at that point, or at the end where it was never reached. *wrong*: clear cells decided on
-the wrong side, mean over replays. *measured*, *inferred*, *open*: cells at the end, mean over replays.
+as infinitely dear. *90 %*: quantile over replays. *at the end*: when nothing more is asked, median. *Brier
+score*: mean over all cells of (p of the surface - share of the table)², at that point, or at the end where it
+was never reached. *wrong*: clear cells decided on the wrong side, mean over replays. *measured*, *inferred*,
+*open*: cells at the end, mean over replays.
 
 `today`: the grid's order, decided by a cell's own seeds only. All others have the same verdicts, inferred
 ones included, and differ in the order: the first open cell of the grid; a random one; the one nearest to a
@@ -79,7 +81,8 @@ def _about(truth: Truth) -> str:
     return (
         f"`{' '.join(truth.table.words()[:-1])}`: {len(truth.trainings)} cells, {len(truth.clear)} of them "
         f"clear, {num_trainings} trainings. A full grid: {truth.grid_trials} trials, "
-        f"{truth.grid_cost:.0f} core-seconds.{unseen}"
+        f"{truth.grid_cost:.0f} core-seconds. A search may run {truth.table.config.budget.most_seeds} seeds of a "
+        f"cell.{unseen}"
     )
 
 
@@ -95,6 +98,7 @@ def _row(name: str, replays: Sequence[Replay], truth: Truth) -> list[str]:
         *_quantiles(until_right(replays, truth)),
         *_quantiles(trials),
         f"{num_trials.count(None)} of {len(replays)}",
+        f"{100 * median(replay.costs[-1] for replay in replays) / truth.grid_cost:.1f}",
         f"{fmean(replay.brier for replay in replays):.3f}",
         f"{fmean(replay.wrong[-1] for replay in replays):.2f}",
         f"{fmean(max(replay.wrong) for replay in replays):.2f}",
