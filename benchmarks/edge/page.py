@@ -77,12 +77,12 @@ point of a Sobol' sequence; the one nearest to the proposal of Optuna's GP or TP
 
 def _about(truth: Truth) -> str:
     num_trainings = sum(map(len, truth.trainings.values()))
+    max_seeds = truth.table.config.budget.most_seeds
     unseen = " Not looked at while anything was tuned." if truth.table.name == UNSEEN else ""
     return (
         f"`{' '.join(truth.table.words()[:-1])}`: {len(truth.trainings)} cells, {len(truth.clear)} of them "
         f"clear, {num_trainings} trainings. A full grid: {truth.grid_trials} trials, "
-        f"{truth.grid_cost:.0f} core-seconds. A search may run {truth.table.config.budget.most_seeds} seeds of a "
-        f"cell.{unseen}"
+        f"{truth.grid_cost:.0f} core-seconds. A search may run {max_seeds} seeds of a cell.{unseen}"
     )
 
 
