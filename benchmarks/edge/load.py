@@ -129,6 +129,7 @@ def _row(times: Float[np.ndarray, "decisions 2"], per_second: float) -> list[str
         f"{np.quantile(wall, 0.99):.0f}",
         f"{wall.max():.0f}",
         f"{cpu.mean():.1f}",
+        f"{cpu.max():.0f}",
         f"{cpu.mean() * per_second / 10:.1f}",
     ]
 
