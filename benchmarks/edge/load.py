@@ -34,27 +34,32 @@ def main() -> int:
     """Ask for all trials, and write the page."""
     asked = parse_arguments(trials=10_000, pending=200, seconds=60.0, batch=1, seed=0)
     times, num_trials = ask_all(asked.trials, asked.pending, asked.batch, asked.seed)
-    parts = {"all": times}
-    for num, part in enumerate(np.array_split(times, _NUM_PARTS), start=1):
-        parts[f"part {num} of {_NUM_PARTS}"] = part
     per_second = asked.pending / asked.seconds
-    columns = [
-        "decisions",
-        "median, ms",
-        "99 %, ms",
-        "worst, ms",
-        "CPU time, mean, ms",
-        "share of one core, %",
-    ]
-    rows = [[name, *_row(part, per_second)] for name, part in parts.items()]
     body = f"""A map of {len(LENGTHS) * len(DEPTHS)} cells, {num_trials:,} trials without training, of which
 {asked.pending} are pending at a time; {len(times):,} decisions, {asked.batch} trials of a cell after each.
 The share of a core is the CPU time for {asked.pending} workers whose trials take {asked.seconds:g} s each, so
 that {per_second:.2f} are asked for in a second.
 
-{table(columns, rows)}"""
+{as_table(times, per_second)}"""
     write_results("edge-load", TITLE, body)
     return 0
+
+
+def as_table(times: Float[np.ndarray, "decisions 2"], per_second: float) -> str:
+    """Return a table of the seconds of all decisions, and of each part of them, if so many are asked for."""
+    parts = {"all": times}
+    for num, part in enumerate(np.array_split(times, _NUM_PARTS), start=1):
+        parts[f"part {num} of {_NUM_PARTS}"] = part
+    columns = (
+        "decisions",
+        "median, ms",
+        "99 %",
+        "worst",
+        "CPU time: mean, ms",
+        "worst",
+        "share of a core, %",
+    )
+    return table(columns, [[name, *_row(part, per_second)] for name, part in parts.items()])
 
 
 def ask_all(

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks.edge.load import ask_all
+from benchmarks.edge.load import as_table, ask_all
 from benchmarks.edge.methods import METHODS
 from benchmarks.edge.page import as_body, until_right
 from benchmarks.edge.replay import MAX_GRIDS, replay, trials_until
@@ -182,3 +183,10 @@ def test_load_times_every_decision() -> None:
     assert num_trials == 12
     assert times.shape == (4, 2)
     assert (times > 0).all()
+
+
+def test_share_of_a_core_is_of_cpu_time() -> None:
+    """Twenty milliseconds, five times a second, are a tenth."""
+    lines = as_table(np.array([[0.04, 0.02]] * 8), per_second=5.0).splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines[2:]]
+    assert [row[1:] for row in rows] == [["40", "40", "40", "20.0", "20", "10.0"]] * 5
