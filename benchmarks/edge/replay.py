@@ -2,172 +2,149 @@
 
 import heapq
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.edge.tables import Curve, Table
+from benchmarks.edge.methods import Method
+from benchmarks.edge.truth import Training, Truth
+from failmap.analysis.surface.beliefs import MapSurface
+from failmap.analysis.verdict import CellVerdict, judge
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import Summary
+from failmap.run_folder.records import Outcome, Summary
 from failmap.search.allocation.known_trials import KnownTrial
-from failmap.search.allocation.map_allocation import Allocation
+from failmap.search.allocation.remaining import judge_cells
 from failmap.search.config import RunConfig
-from failmap.search.cost import relative_cost
 from failmap.search.space import Cell
 from failmap.search.study import Study
 
-#: Learning at P(learn) up to the first, or from the second on, makes a cell clear.
-CLEAR = (0.2, 0.8)
-
-#: What a search believes of cells: whether they learn, where it is sure.
-Beliefs = Mapping[Cell, bool]
-Judge = Callable[[RunConfig, Mapping[Cell, Sequence[KnownTrial]]], Beliefs]
+#: Share of the clear cells that must be right.
+ENOUGH = 0.95
+#: No trial is begun once so many full grids were spent.
+MAX_GRIDS = 1.5
 
 
-class Truth:
-    """What a table says within the map's budget of updates.
+@dataclass(frozen=True)
+class Replay:
+    """What a replayed search spent and believed. Lists have one entry for each trial that ended, in order.
 
     Attributes:
-        share: Share of seeds that learned, by cell.
-        grid_cost: Nominal core-seconds of the full grid of eight seeds.
+        costs: Nominal core-seconds of all trials that had ended.
+        right: Share of the clear cells that were decided, and on the right side.
+        wrong: Number of clear cells that were decided on the wrong side.
+        brier: Mean squared difference of the surface's p and the table's share over all cells, once enough
+            clear cells were right for good; at the end if they never were.
+        num_measured, num_inferred, num_open: Cells at the end. Those of the edge's band are open.
     """
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self._curves: dict[Cell, list[Curve]] = defaultdict(list)
-        by_labels = {tuple(label for _, label in cell.labels): cell for cell in table.cells()}
-        for curve in sorted(table.curves(), key=lambda curve: curve.seed):
-            self._curves[by_labels[curve.labels]].append(curve)
-        self._full = {cell: _full_cost(table.config, cell) for cell in self._curves}
-        self.share = {
-            cell: float(np.mean([self.learned(curve) for curve in curves]))
-            for cell, curves in self._curves.items()
-        }
-        self.grid_cost = sum(
-            8 * float(np.mean([self.cost(cell, curve) for curve in curves]))
-            for cell, curves in self._curves.items()
-        )
-
-    def learned(self, curve: Curve) -> bool:
-        """Return whether a training learned within the map's budget."""
-        return curve.learned_at is not None and curve.learned_at <= self.table.max_updates
-
-    def cost(self, cell: Cell, curve: Curve) -> float:
-        """Return the nominal core-seconds of a trial that ends when it has learned or at the budget."""
-        updates = curve.learned_at if self.learned(curve) and curve.learned_at else self.table.max_updates
-        return self._full[cell] * updates / self.table.max_updates
-
-    def draw(self, cell: Cell, seed: int, order: np.random.Generator) -> Curve:
-        """Return a training of a cell: the table's seeds in random order, then drawn again from them."""
-        curves = self._curves[cell]
-        return curves[int(order.integers(len(curves)))] if seed >= len(curves) else curves[seed]
+    costs: Sequence[float]
+    right: Sequence[float]
+    wrong: Sequence[int]
+    brier: float
+    num_measured: int
+    num_inferred: int
+    num_open: int
 
     @property
-    def clear(self) -> dict[Cell, bool]:
-        """Return whether each clear cell learns."""
-        low, high = CLEAR
-        return {cell: share >= high for cell, share in self.share.items() if not low < share < high}
+    def trials_until_right(self) -> int | None:
+        """Return the number of trials until enough clear cells were right, and stayed so; None if never."""
+        return trials_until(self.right, ENOUGH)
+
+    @property
+    def cost_until_right(self) -> float | None:
+        """Return the nominal core-seconds until then."""
+        num_trials = self.trials_until_right
+        return None if num_trials is None else self.costs[num_trials - 1]
 
 
-@dataclass
-class Replay:
-    """What a replayed search spent and believed.
-
-    Attributes:
-        costs: Nominal core-seconds of the trials that had ended, after each one.
-        right: Share of clear cells on the right side, sure, after each one.
-        wrong: Number of clear cells that are surely on the wrong side, after each one.
-    """
-
-    costs: list[float] = field(default_factory=list)
-    right: list[float] = field(default_factory=list)
-    wrong: list[int] = field(default_factory=list)
-
-    def cost_until(self, share: float) -> float | None:
-        """Return what was spent until that share of clear cells was right and stayed so; None if never."""
-        last_below = max((i for i, right in enumerate(self.right) if right < share), default=-1)
-        return None if last_below + 1 >= len(self.right) else self.costs[last_below + 1]
-
-    def trials_until(self, share: float) -> int | None:
-        """Return the number of trials until then."""
-        cost = self.cost_until(share)
-        return None if cost is None else self.costs.index(cost) + 1
+def trials_until(shares: Sequence[float], enough: float) -> int | None:
+    """Return after how many trials a share was reached and never lost again, or None."""
+    num_before = max((num for num, share in enumerate(shares, start=1) if share < enough), default=0)
+    return None if num_before == len(shares) else num_before + 1
 
 
-def replay(
-    truth: Truth,
-    config: RunConfig,
-    make_allocation: Callable[[RunConfig], Allocation],
-    judge: Judge,
-    *,
-    seed: int,
-    workers: int = 2,
-    until: float = 0.0,
-    max_cost: float = float("inf"),
-) -> Replay:
-    """Run a search on a table.
+def replay(truth: Truth, method: Method, *, seed: int, workers: int = 2) -> Replay:
+    """Run a search on a table until it asks for nothing more, or has spent MAX_GRIDS full grids.
 
     Args:
         truth: The table.
-        config: The run's configuration; its seed is replaced.
-        make_allocation: Returns what decides which trial is next.
-        judge: Says which cells surely learn or fail.
+        method: Decides which trial is next, and which verdicts count.
         seed: Of the run, and of the order of the table's seeds.
         workers: Trials at a time.
-        until: Ends the replay this many trials' worth of evidence after all clear cells are right: 0 never.
-        max_cost: Ends the replay when this much was spent.
     """
-    config = config.model_copy(update={"seed": seed})
-    order = {cell: np.random.default_rng((seed, index)) for index, cell in enumerate(truth.share)}
-    shuffled = {cell: order[cell].permutation(64) for cell in truth.share}
-    clear, result = truth.clear, Replay()
+    config = truth.table.config.model_copy(update={"seed": seed})
+    streams, clear = truth.streams(seed), truth.clear
+    running: list[tuple[float, int, Cell, Training]] = []
+    results: list[tuple[Cell, bool]] = []
+    costs: list[float] = []
+    right: list[float] = []
+    wrong: list[int] = []
+    now = spent = 0.0
+    verdicts: Mapping[Cell, CellVerdict] = {}
     with tempfile.TemporaryDirectory(dir=_memory()) as path:
         folder = RunFolder(Path(path) / "runs" / "replay")
-        study = Study.open(config, folder, lambda line: None, make_allocation(config))
-        running: list[tuple[float, int, Cell, Curve]] = []
-        now, spent, is_over = 0.0, 0.0, False
+        study = Study.open(config, folder, lambda line: None, method.allocate(config))
         while True:
-            while len(running) < workers and not is_over and (start := study.ask()) is not None:
-                known = study.known[start.number]
-                used = start.config.seed - config.seed
-                curve = _drawn(truth, known.cell, used, shuffled[known.cell], order[known.cell])
-                cost = truth.cost(known.cell, curve)
-                heapq.heappush(running, (now + cost, start.number, known.cell, curve))
+            while len(running) < workers and spent < MAX_GRIDS * truth.grid_cost:
+                if (start := study.ask()) is None:
+                    break
+                cell = study.known[start.number].cell
+                training = next(streams[cell])
+                heapq.heappush(running, (now + training.cost, start.number, cell, training))
             if not running:
                 break
-            now, number, cell, curve = heapq.heappop(running)
-            spent += truth.cost(cell, curve)
-            study.tell(number, _summary(truth, curve))
-            beliefs = judge(config, study.known.by_cell)
-            result.costs.append(spent)
-            result.right.append(
-                float(np.mean([beliefs.get(cell) is learns for cell, learns in clear.items()]))
-            )
-            result.wrong.append(sum(beliefs.get(cell) is (not learns) for cell, learns in clear.items()))
-            is_over = spent >= max_cost
+            now, number, cell, training = heapq.heappop(running)
+            study.tell(number, _summary(training))
+            spent += training.cost
+            verdicts = _verdicts(config, method, truth, study.known.by_cell)
+            sides = {
+                cell: verdict.state == "learns" for cell, verdict in verdicts.items() if verdict.is_decided
+            }
+            results.append((cell, training.has_learned))
+            costs.append(spent)
+            right.append(float(np.mean([sides.get(cell) is learns for cell, learns in clear.items()])))
+            wrong.append(sum(sides.get(cell) is (not learns) for cell, learns in clear.items()))
         study.close()
-    return result
+    num_measured = sum(verdict.is_measured for verdict in verdicts.values())
+    num_decided = sum(verdict.is_decided for verdict in verdicts.values())
+    return Replay(
+        costs,
+        right,
+        wrong,
+        _brier(truth, results[: trials_until(right, ENOUGH)]),
+        num_measured,
+        num_decided - num_measured,
+        len(verdicts) - num_decided,
+    )
 
 
-def _drawn(truth: Truth, cell: Cell, used: int, shuffled: Any, order: np.random.Generator) -> Curve:
-    curves = truth._curves[cell]
-    ranks = [int(rank) for rank in shuffled if rank < len(curves)]
-    return curves[ranks[used]] if used < len(ranks) else curves[int(order.integers(len(curves)))]
+def _verdicts(
+    config: RunConfig, method: Method, truth: Truth, trials: Mapping[Cell, Sequence[KnownTrial]]
+) -> dict[Cell, CellVerdict]:
+    if method.infers:
+        return judge_cells(config, truth.share, trials)
+    return {cell: judge(trials.get(cell, ())) for cell in truth.share}
 
 
-def _full_cost(config: RunConfig, cell: Cell) -> float:
-    return relative_cost(config.space.trial_config(cell, config.space.default_recipe(cell), 0))
+def _brier(truth: Truth, results: Sequence[tuple[Cell, bool]]) -> float:
+    """Return the mean squared error of the surface's p after trials that learned or did not."""
+    num, num_learned = Counter(cell for cell, _ in results), Counter(cell for cell, yes in results if yes)
+    space = truth.table.config.space
+    counts = {cell.values: (float(num_learned[cell]), float(num[cell])) for cell in num}
+    surface = MapSurface.fit(space.map.paths, [axis.labels for axis in space.map_axes], counts)
+    assert surface is not None, f"{truth.table.name} has no axis of numbers"
+    beliefs = surface.beliefs()
+    return float(np.mean([(beliefs[cell.values].p - share) ** 2 for cell, share in truth.share.items()]))
 
 
-def _summary(truth: Truth, curve: Curve) -> Summary:
-    learned = truth.learned(curve)
-    score = curve.scores[-1] / 1000 if learned else max(curve.scores) / 1000
-    return Summary("learned" if learned else "failed", "replayed", updates=curve.updates, score=score)
+def _summary(training: Training) -> Summary:
+    outcome: Outcome = "learned" if training.has_learned else "failed"
+    return Summary(outcome, "replayed", updates=training.updates, score=training.score)
 
 
 def _memory() -> str | None:
+    """Return a folder in memory, where there is one: a journal is flushed after each decision."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None

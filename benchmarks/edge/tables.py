@@ -1,7 +1,8 @@
 """Truth tables: dense grids of trainings whose curves are all kept, so that searches can be replayed."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,15 +81,22 @@ class Curve:
 
 
 class Table:
-    """The trainings of one space's first facet, under its default recipe."""
+    """The trainings of one space's first facet, under its default recipe.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: One of NAMES, or any other if its words are given.
+        folder: Folder of the curves.
+        words: Arguments of `failmap run` that describe the space; those of the name by default.
+    """
+
+    def __init__(self, name: str, folder: Path = CURVES, words: Sequence[str] | None = None) -> None:
         self.name = name
-        self.path = CURVES / f"{name}.jsonl"
+        self.path = folder / f"{name}.jsonl"
+        self._words = _WORDS[name] if words is None else words
 
     def words(self) -> list[str]:
         """Return the arguments of `failmap run` that search this space."""
-        return [*_WORDS[self.name], f"run={self.name}"]
+        return [*self._words, f"run={self.name}"]
 
     @cached_property
     def config(self) -> RunConfig:
@@ -121,3 +129,9 @@ class Table:
     def cells(self) -> list[Cell]:
         """Return the cells of the map."""
         return list(self.config.space.cells())
+
+    @property
+    def num_missing(self) -> int:
+        """Return how many trainings are missing until every cell has its first seeds."""
+        seeds = Counter(curve.labels for curve in self.curves())
+        return sum(max(0, NUM_SEEDS - seeds[cell.values]) for cell in self.cells())
