@@ -26,6 +26,9 @@ _COST_OF_LEARNED = 0.5
 #: Power of a trial's cost by which what it tells is divided. With 1 the dear cells, which tell of all the
 #: cheap ones around them, come too late.
 _COST_POWER = 0.7
+#: Cells with this many seeds of which the inner half learned wait until all others are done: they lie on the
+#: edge, and no number of seeds would soon tell on which side.
+_SEEDS_ON_EDGE, _SHARES_ON_EDGE = 3, (0.25, 0.75)
 
 
 class _Outlook(NamedTuple):
@@ -92,6 +95,8 @@ class BoundaryAllocation:
             return None
         learned, ended, running = np.array([_counts(trials) for trials in self._trials]).T
         is_full = np.array([self._is_full(trials) for trials in self._trials])
+        low, high = _SHARES_ON_EDGE
+        on_edge = (ended >= _SEEDS_ON_EDGE) & (learned >= low * ended) & (learned <= high * ended)
         outlook = self._outlook(learned, ended)
         random = np.random.default_rng((self._config.seed, self._next_number))
         for facet in self._facets:
@@ -102,7 +107,9 @@ class BoundaryAllocation:
                 if running.any():
                     # Results that are awaited count as what is expected of them.
                     outlook = self._outlook(learned + running * outlook.p, ended + running)
-                return self._seed(self._most_telling(candidates, outlook, random), "default")
+                clearer = candidates[~on_edge[candidates]]
+                chosen = self._most_telling(clearer if len(clearer) else candidates, outlook, random)
+                return self._seed(chosen, "default")
         return None if running.any() else self._next_recipe(outlook)
 
     def _most_telling(
