@@ -1,20 +1,14 @@
 """The verdicts on all cells of a map: measured by their own seeds, or inferred from their neighbours."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from failmap.analysis.surface.beliefs import CellBelief, MapSurface
+from failmap.analysis.map_surface import Labels, default_counts, map_beliefs
+from failmap.analysis.surface.beliefs import CellBelief
 from failmap.analysis.verdict import DEFAULT_RECIPE, CellVerdict, JudgedTrial, judge
 from failmap.run_folder.wording import is_scale
-
-#: Maps with more cells are not inferred: the work grows with the cube of their number.
-MAX_CELLS = 400
-
-#: The labels of a cell in the order of the map's paths.
-Labels = tuple[Any, ...]
 
 
 def judge_map(
@@ -25,9 +19,9 @@ def judge_map(
 ) -> dict[Labels, CellVerdict]:
     """Judge every cell of a map by the rules of docs/failure_map.md.
 
-    A cell that its own seeds decide is measured. Any other is inferred where the surface of P(learn), from all
-    trials of the default recipe, is sure of its side. What is left over, in a row or column that has decided
-    cells, is the edge.
+    A cell that its own seeds decide is measured. Any other is inferred where the surface of P(learn), from
+    all trials of the default recipe, is sure of its side. What is left over, in a row or column that has
+    decided cells, is the edge.
 
     Args:
         paths: Dotted paths of the map's axes x and y, and of its facet.
@@ -36,9 +30,7 @@ def judge_map(
         fail_after_recipes: Recipes, the default one included, that must fail before a cell fails.
     """
     measured = {cell: judge(trials.get(cell, ()), fail_after_recipes) for cell in product(*labels)}
-    if len(measured) > MAX_CELLS:
-        return measured
-    beliefs = _beliefs(tuple(paths), tuple(map(tuple, labels)), tuple(sorted(_counts(trials), key=repr)))
+    beliefs = map_beliefs(paths, labels, default_counts(measured))
     begun = {cell[2:] for cell, verdict in measured.items() if verdict.tally.trials}
     # Nothing is inferred of a facet that has no trial, however sure the others are.
     verdicts = {
@@ -51,31 +43,6 @@ def judge_map(
         cell: _at_edge(verdict) if _has_decided_neighbour(cell, verdicts, labels) else verdict
         for cell, verdict in verdicts.items()
     }
-
-
-@lru_cache(maxsize=16)
-def _beliefs(
-    paths: tuple[str, ...],
-    labels: tuple[Labels, ...],
-    counts: tuple[tuple[Labels, tuple[float, float]], ...],
-) -> dict[Labels, CellBelief]:
-    """Return what is believed of each cell; empty without a numeric axis. A live view asks often."""
-    surface = MapSurface.fit(paths, labels, dict(counts))
-    return {} if surface is None else surface.beliefs()
-
-
-def _counts(
-    trials: Mapping[Labels, Sequence[JudgedTrial]],
-) -> Iterator[tuple[Labels, tuple[float, float]]]:
-    """Yield how many trials of the default recipe learned, and how many ended, in each cell."""
-    for cell, mine in trials.items():
-        outcomes = [
-            trial.outcome
-            for trial in mine
-            if trial.recipe_index == DEFAULT_RECIPE and trial.purpose != "intervene"
-        ]
-        learned = outcomes.count("learned")
-        yield cell, (learned, learned + outcomes.count("failed"))
 
 
 def _inferred(verdict: CellVerdict, belief: CellBelief, fail_after_recipes: int) -> CellVerdict:
