@@ -140,6 +140,13 @@ class CellVerdict:
         return self.tally.interval
 
     @property
+    def shown_interval(self) -> tuple[float, float]:
+        """P(learn) as far as the state rests on it: by the surface if that decides, or else by own seeds."""
+        if self.belief is not None and (self.is_inferred or self.state == "edge"):
+            return self.belief.low, self.belief.high
+        return self.interval
+
+    @property
     def is_decided(self) -> bool:
         """Whether the cell learns or fails, by its own seeds or by the surface."""
         return self.state in ("learns", "fails")
