@@ -181,7 +181,8 @@ def _further(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None) 
         yield from step("More minutes, where the budget ended:", 30, {})
     elif trials_left is not None:
         seeds.insert(0, {})  # An earlier version may have ended cells with fewer seeds than decide now.
-    if num_open := states["unknown"] + states["edge"]:
+    # Of those at the edge that were never tried, more seeds are no help.
+    if num_open := states["unknown"] + states["edge"] - failure_map.inferred["edge"]:
         steps = (step("More seeds, for unknown cells and those at the edge:", 30, limits) for limits in seeds)
         # The fewest with which some cell may be decided.
         yield from next(filter(None, map(list, steps)), [])
