@@ -229,7 +229,7 @@ def _cell_lines(cell: MapCell) -> list[tuple[str, float]]:
     lines = [
         (f"{tally.learned}/{tally.trials}" if tally.trials else "", 12.0),
         ("" if tally.trials or verdict.state == "unknown" else verdict.state, 9.5),
-        ("inferred" if verdict.is_inferred else "", 6.6),
+        (f"inferred{f': {verdict.state}' if tally.trials else ''}" if verdict.is_inferred else "", 6.6),
         ("edge" if tally.trials and verdict.state == "edge" else "", 6.6),
         (cause_label(cell.shown_cause.cause) if cell.shown_cause else "", 6.6),
         (f"{low:.2f} to {high:.2f}" if tally.trials or verdict.state != "unknown" else "", 7.2),
