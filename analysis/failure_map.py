@@ -9,6 +9,8 @@ from typing import get_args
 from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
+from failmap.analysis.map_edge import MapEdge, find_edge
+from failmap.analysis.map_surface import default_counts, map_surface, nearest_evidence
 from failmap.analysis.map_title import MapTitle, map_title
 from failmap.analysis.map_verdict import judge_map
 from failmap.analysis.verdict import STATES, CellVerdict, State
@@ -16,11 +18,15 @@ from failmap.run_folder.records import Outcome, TrialRecord
 from failmap.run_folder.wording import (
     axis_display,
     axis_labels,
+    cell_display,
     is_scale,
     label_text,
     quantity,
     setting_display,
 )
+
+#: Maximum number of cells that are named as the nearest evidence.
+_MAX_NEAREST = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class MapCell:
         interventions: Trials with one change, which are no evidence of the cell.
         diagnosis: Why its trials failed; None if none did.
         cost_seconds: Estimated seconds of one trial times the number of seeds; None without an estimate.
+        nearest: Keys of the nearest cells with evidence, if the surface says what this one is; see
+            `nearest_evidence`.
         is_elsewhere: Whether it belongs to another shard.
     """
 
@@ -45,6 +53,7 @@ class MapCell:
     interventions: tuple[int, ...]
     diagnosis: CellDiagnosis | None
     cost_seconds: float | None
+    nearest: tuple[CellKey, ...] = ()
     is_elsewhere: bool = False
 
     @property
@@ -66,6 +75,7 @@ class FailureMap:
         is_upward: Whether y is drawn upwards, as for numbers; names are drawn downwards.
         cells: The cells by the texts of their labels.
         outcomes: Number of trials per outcome, without interventions; unfinished trials count as censored.
+        edge: Where P(learn) crosses one half in each row; None without an axis of numbers or an ended trial.
     """
 
     title: MapTitle
@@ -76,11 +86,22 @@ class FailureMap:
     is_upward: bool
     cells: dict[CellKey, MapCell]
     outcomes: dict[Outcome, int]
+    edge: MapEdge | None = None
 
     @property
     def states(self) -> dict[State, int]:
         """Return the number of cells in each state, without those of other shards."""
         counts = Counter(cell.verdict.state for cell in self.cells.values() if not cell.is_elsewhere)
+        return {state: counts[state] for state in STATES}
+
+    @property
+    def inferred(self) -> dict[State, int]:
+        """Return how many of the cells in each state are inferred, without those of other shards."""
+        counts = Counter(
+            cell.verdict.state
+            for cell in self.cells.values()
+            if cell.verdict.basis == "inferred" and not cell.is_elsewhere
+        )
         return {state: counts[state] for state in STATES}
 
     @property
@@ -149,12 +170,15 @@ def build_map(run: Run) -> FailureMap:
         {cells[key]: mine for key, mine in trials.items()},
         config.fail_after_recipes,
     )
+    surface = map_surface(config.map_paths, values, counts := default_counts(judged))
+    keys = {labels: key for key, labels in cells.items()}
 
     def cell(key: CellKey) -> MapCell:
         mine, verdict = trials[key], judged[cells[key]]
         is_elsewhere = run.own_cells is not None and key not in run.own_cells and not mine
         if is_elsewhere:
-            verdict = replace(verdict, reason="in another shard")
+            verdict = replace(verdict, state="not_run", basis="measured", reason="in another shard")
+        is_told = surface is not None and (verdict.is_inferred or verdict.state == "edge")
         recipe = "" if verdict.best_recipe is None else recipes[key, verdict.best_recipe]
         cost = run.costs.get(key)
         return MapCell(
@@ -165,6 +189,9 @@ def build_map(run: Run) -> FailureMap:
             interventions=tuple(interventions[key]),
             diagnosis=diagnose_cell([(one, run.explanations[one.number].diagnosis) for one in mine]),
             cost_seconds=None if cost is None else cost * config.seeds,
+            nearest=tuple(keys[near] for near in nearest_evidence(surface, cells[key], counts))
+            if surface is not None and is_told
+            else (),
             is_elsewhere=is_elsewhere,
         )
 
@@ -177,6 +204,7 @@ def build_map(run: Run) -> FailureMap:
         is_upward=is_scale(config.map_values[config.y]),
         cells={key: cell(key) for key in product(*labels.values())},
         outcomes=outcomes,
+        edge=None if surface is None else find_edge(config.map_paths, surface, judged),
     )
 
 
@@ -203,6 +231,42 @@ def why_line(failure_map: FailureMap) -> str:
         for index, (cause, count) in enumerate(cause_counts(failure_map).items())
     ]
     return f"why: {', '.join(parts)}" if parts else ""
+
+
+def nearest_words(failure_map: FailureMap, cell: MapCell) -> str:
+    """Return 'nearest evidence: sequence length 20, depth 2: 3 of 3', or '' if a cell needs none.
+
+    At most `_MAX_NEAREST` cells are named.
+    """
+    named = [failure_map.cells[key] for key in cell.nearest[:_MAX_NEAREST]]
+    parts = [
+        "{}: {} of {}".format(cell_display(failure_map.paths, one.labels), *one.verdict.default_counts)
+        for one in named
+    ]
+    if more := len(cell.nearest) - len(named):
+        parts.append(f"{more} more as near")
+    return f"nearest evidence: {'; '.join(parts)}" if parts else ""
+
+
+def counts_line(failure_map: FailureMap) -> str:
+    """Return 'cells: 12 learn (8 measured, 4 inferred), 9 fail (9 measured), 5 at the edge, 4 not run'."""
+    states, inferred = failure_map.states, failure_map.inferred
+    words: dict[State, str] = {
+        "learns": "learn",
+        "fails": "fail",
+        "edge": "at the edge",
+        "unknown": "unknown",
+        "not_run": "not run",
+    }
+    parts = []
+    for state, word in words.items():
+        part = f"{states[state]} {word}"
+        if state in ("learns", "fails") and states[state]:
+            bases = {"measured": states[state] - inferred[state], "inferred": inferred[state]}
+            part += f" ({', '.join(f'{count} {basis}' for basis, count in bases.items() if count)})"
+        if states[state]:
+            parts.append(part)
+    return f"cells: {', '.join(parts)}"
 
 
 def share_words(diagnosis: CellDiagnosis) -> str:

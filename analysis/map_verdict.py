@@ -1,21 +1,17 @@
 """The verdicts on all cells of a map: measured by their own seeds, or inferred from their neighbours."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from failmap.analysis.surface.beliefs import CellBelief, MapSurface
+from failmap.analysis.map_surface import Labels, default_counts, map_beliefs
+from failmap.analysis.surface.beliefs import CellBelief
 from failmap.analysis.verdict import DEFAULT_RECIPE, CellVerdict, JudgedTrial, judge
 from failmap.run_folder.wording import is_scale
 
-#: Maps with more cells are not inferred: the work grows with the cube of their number. The same limit as of
-#: `goal=map` (`search.space.MAX_CELLS_OF_EDGE`).
-MAX_CELLS = 400
-
-#: The labels of a cell in the order of the map's paths.
-Labels = tuple[Any, ...]
+#: Seeds from which on a cell at the end of the map, still open, is taken for the edge.
+_LEAST_SEEDS = 3
 
 
 def judge_map(
@@ -27,8 +23,8 @@ def judge_map(
     """Judge every cell of a map by the rules of docs/failure_map.md.
 
     A cell that its own seeds decide is measured. Any other is inferred where the surface of P(learn), from
-    all trials of the default recipe, is sure of its side. What is left over, in a row or column that has
-    decided cells, is the edge.
+    all trials of the default recipe, is sure of its side. Of what is left over, cells between one that learns
+    and one that fails are the edge, and so are cells with seeds of their own that stay open beside others.
 
     Args:
         paths: Dotted paths of the map's axes x and y, and of its facet.
@@ -37,9 +33,7 @@ def judge_map(
         fail_after_recipes: Recipes, the default one included, that must fail before a cell fails.
     """
     measured = {cell: judge(trials.get(cell, ()), fail_after_recipes) for cell in product(*labels)}
-    if len(measured) > MAX_CELLS:
-        return measured
-    beliefs = _beliefs(tuple(paths), tuple(map(tuple, labels)), tuple(sorted(_counts(trials), key=repr)))
+    beliefs = map_beliefs(paths, labels, default_counts(measured))
     begun = {cell[2:] for cell, verdict in measured.items() if verdict.tally.trials}
     # Nothing is inferred of a facet that has no trial, however sure the others are.
     verdicts = {
@@ -49,34 +43,9 @@ def judge_map(
         for cell, verdict in measured.items()
     }
     return {
-        cell: _at_edge(verdict) if _has_decided_neighbour(cell, verdicts, labels) else verdict
+        cell: _at_edge(verdict) if _is_on_edge(cell, verdicts, labels) else verdict
         for cell, verdict in verdicts.items()
     }
-
-
-@lru_cache(maxsize=16)
-def _beliefs(
-    paths: tuple[str, ...],
-    labels: tuple[Labels, ...],
-    counts: tuple[tuple[Labels, tuple[float, float]], ...],
-) -> dict[Labels, CellBelief]:
-    """Return what is believed of each cell; empty without a numeric axis. A live view asks often."""
-    surface = MapSurface.fit(paths, labels, dict(counts))
-    return {} if surface is None else surface.beliefs()
-
-
-def _counts(
-    trials: Mapping[Labels, Sequence[JudgedTrial]],
-) -> Iterator[tuple[Labels, tuple[float, float]]]:
-    """Yield how many trials of the default recipe learned, and how many ended, in each cell."""
-    for cell, mine in trials.items():
-        outcomes = [
-            trial.outcome
-            for trial in mine
-            if trial.recipe_index == DEFAULT_RECIPE and trial.purpose != "intervene"
-        ]
-        learned = outcomes.count("learned")
-        yield cell, (learned, learned + outcomes.count("failed"))
 
 
 def _inferred(verdict: CellVerdict, belief: CellBelief, fail_after_recipes: int) -> CellVerdict:
@@ -95,16 +64,27 @@ def _inferred(verdict: CellVerdict, belief: CellBelief, fail_after_recipes: int)
     return replace(verdict, state=side, basis="inferred", reason=f"{reason} with probability {sure:.3f}{own}")
 
 
-def _has_decided_neighbour(
+def _is_on_edge(
     cell: Labels, verdicts: Mapping[Labels, CellVerdict], labels: Sequence[Sequence[Any]]
 ) -> bool:
-    """Return whether another cell of the same row or column, along an axis of numbers, is decided."""
-    return any(
-        verdicts[(*cell[:index], label, *cell[index + 1 :])].is_decided
-        for index in range(2)
-        if is_scale(labels[index])
-        for label in labels[index]
-    )
+    """Return whether the edge runs through a cell that nothing decides, along an axis of numbers.
+
+    It does between a cell that learns and one that fails, and where a cell's own seeds stay open beside a
+    decided one, as at the end of the map.
+    """
+    has_seeds = verdicts[cell].default_counts[1] >= _LEAST_SEEDS
+    for index in range(2):
+        if not is_scale(labels[index]):
+            continue
+        line = sorted(labels[index])
+        states = [verdicts[(*cell[:index], label, *cell[index + 1 :])].state for label in line]
+        place = line.index(cell[index])
+        before, after = set(states[:place]), set(states[place + 1 :])
+        if any({one, other} == {"learns", "fails"} for one in before for other in after):
+            return True
+        if has_seeds and {"learns", "fails"} & (before | after):
+            return True
+    return False
 
 
 def _at_edge(verdict: CellVerdict) -> CellVerdict:

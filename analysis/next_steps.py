@@ -49,6 +49,7 @@ def next_steps(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None
         *([] if rescue is None else [(purpose, rescue)]),
         *(() if run.config.is_own else _longer(run, failure_map)),
         *_preflight(run, failure_map),
+        *_beyond(run, failure_map),
         *_further(run, failure_map, trials_left),
         *_merge(run),
         *_elsewhere(run),
@@ -72,7 +73,8 @@ def rescue_command(run: Run, failure_map: FailureMap) -> str | None:
     failing = [
         cell
         for cell in failure_map.cells.values()
-        if cell.verdict.state == "fails" and not failed.isdisjoint(cell.numbers)
+        # The search chooses cells that fail by their own seeds, too.
+        if cell.verdict.state == "fails" and cell.verdict.is_measured and not failed.isdisjoint(cell.numbers)
     ]
     if all(cell.interventions for cell in failing):
         return None
@@ -116,6 +118,28 @@ def _preflight(run: Run, failure_map: FailureMap) -> Iterator[Step]:
     yield f"Nothing learned; a check of the {checked}:", command_line("check", *kept)
 
 
+def _beyond(run: Run, failure_map: FailureMap) -> Iterator[Step]:
+    """Yield the same run with one more value on the axis of the edge, if that lies outside the map."""
+    edge = failure_map.edge
+    if edge is None or edge.outside is None or run.config.shard is not None:
+        return
+    learns = edge.outside == "beyond"
+    words = f"It {'learns' if learns else 'fails'} everywhere tried: the edge lies {edge.outside} the map;"
+    values = list(run.config.map_values[edge.path])
+    first, last = values[0], values[-1]
+    step = max(round(edge.axis.unit), 1)
+    if not learns:
+        added = first // 2 if edge.axis.is_log else first - step
+    else:
+        added = 2 * last if edge.axis.is_log else last + step
+    # What other values a rate or a share may have is not known.
+    if not all(isinstance(value, int) for value in values) or added < 1:
+        return
+    extended = ",".join(map(str, [*values, added] if learns else [added, *values]))
+    resume = f"{' '.join(program('resume'))} {_run_arguments(run)}"
+    yield f"{words} extend {edge.path}:", f"{resume} {edge.path}={extended}"
+
+
 def _original_arguments(run: Run) -> list[str] | None:
     """Return the arguments that the run was started with, or None if they were not recorded."""
     try:
@@ -152,16 +176,18 @@ def _further(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None) 
     seeds: list[Mapping[str, int | None]] = [
         {"max_seeds": look.num_seeds} for look in DEFAULT_RULE.looks if look.num_seeds > max_seeds
     ]
-    if states["not_run"] or any(record.summary is None for record in run.records):
+    is_begun = all(cell.numbers or cell.is_elsewhere for cell in failure_map.cells.values())
+    if not is_begun or states["not_run"] or any(record.summary is None for record in run.records):
         yield from step("More minutes, where the budget ended:", 30, {})
     elif trials_left is not None:
         seeds.insert(0, {})  # An earlier version may have ended cells with fewer seeds than decide now.
-    if states["unknown"]:
-        steps = (step("More seeds, for unknown cells:", 30, limits) for limits in seeds)
+    # Of those at the edge that were never tried, more seeds are no help.
+    if num_open := states["unknown"] + states["edge"] - failure_map.inferred["edge"]:
+        steps = (step("More seeds, for unknown cells and those at the edge:", 30, limits) for limits in seeds)
         # The fewest with which some cell may be decided.
         yield from next(filter(None, map(list, steps)), [])
     most = run.config.num_recipes
-    if states["fails"] + states["unknown"] and (most is None or recipes < most):
+    if states["fails"] + num_open and (most is None or recipes < most):
         names = ", ".join(path_display(path) for path in run.config.recipe_defaults)
         wanted = recipes + 2 if most is None else min(recipes + 2, most)
         purpose = f"More recipes ({names}), where the default recipe fails:"

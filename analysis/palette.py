@@ -7,6 +7,9 @@ from failmap.analysis.verdict import CellVerdict, State
 
 LEARNS = "#1f5fa8"
 FAILS = "#b8480c"
+#: Cells that the surface decides: a lighter tone under stripes of the full one.
+INFERRED_LEARNS = "#b9d3ee"
+INFERRED_FAILS = "#f8cba8"
 _PALE_LEARNS = (196, 219, 243)
 _PALE_MIDDLE = (233, 229, 222)
 _PALE_FAILS = (250, 215, 190)
@@ -15,20 +18,34 @@ _PALE_FAILS = (250, 215, 190)
 STATE_WORDS: dict[State, str] = {
     "learns": "learns",
     "fails": "fails",
+    "edge": "at the edge",
     "unknown": "unknown",
     "not_run": "not run",
 }
 
 
 def cell_colour(verdict: CellVerdict) -> str | None:
-    """Return a cell's colour as '#rrggbb': saturated if decided, pale and graded by k / n if unknown.
+    """Return a cell's colour as '#rrggbb'.
 
-    Return None for a cell that was not run.
+    It is saturated if the cell is measured, light if it is inferred, and pale and graded if it is open: by
+    P(learn) at the edge, by k / n elsewhere. Return None for a cell that was not run.
     """
-    if verdict.state == "not_run":
+    match verdict.state, verdict.basis:
+        case "learns", basis:
+            return LEARNS if basis == "measured" else INFERRED_LEARNS
+        case "fails", basis:
+            return FAILS if basis == "measured" else INFERRED_FAILS
+        case "edge", _ if verdict.belief is not None:
+            return unknown_colour(verdict.belief.p)
+        case "not_run", _:
+            return None
+    return unknown_colour(verdict.tally.share if verdict.tally.trials else 0.5)
+
+
+def stripe_colour(verdict: CellVerdict) -> str | None:
+    """Return the colour of the stripes of an inferred cell; None for any other."""
+    if not verdict.is_inferred:
         return None
-    if verdict.state == "unknown":
-        return unknown_colour(verdict.tally.share if verdict.tally.trials else 0.5)
     return LEARNS if verdict.state == "learns" else FAILS
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from failmap.analysis.failure_map import FailureMap, build_map
+from failmap.analysis.failure_map import FailureMap, MapCell, build_map, nearest_words
 from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions.comparisons import rescue_comparisons
 from failmap.analysis.interventions.summary import rescue_csv
 from failmap.analysis.load import Run, load_run
+from failmap.analysis.map_edge import edge_rows
 from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.plots import write_failure_map
 from failmap.analysis.table import safe_csv, safe_table
@@ -41,6 +42,8 @@ def build(folder: RunFolder, trials_left: TrialsLeft | None = None) -> Report:
         run.write_table()
         write_atomically(folder.report / "trials.csv", safe_table(run.table).to_csv(index=False))
         write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
+        if failure_map.edge is not None:
+            write_atomically(folder.report / "edge.csv", safe_csv(edge_rows(failure_map.edge)))
         if rescues := rescue_comparisons(run):
             write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
         write_failure_map(failure_map, folder.report / "failure_map.png")
@@ -52,12 +55,21 @@ def build(folder: RunFolder, trials_left: TrialsLeft | None = None) -> Report:
     return Report(page, run, failure_map)
 
 
+def _belief(cell: MapCell) -> dict[str, float | None]:
+    """Return what the surface says of the default recipe's P(learn); nothing without a surface."""
+    belief = cell.verdict.belief
+    names = {"p": "p", "p_low": "low", "p_high": "high"}
+    return {name: None if belief is None else getattr(belief, field) for name, field in names.items()}
+
+
 def cells_csv(failure_map: FailureMap) -> str:
     """Return one row per cell, with the cause of most of its failed trials and the first evidence of it."""
     return safe_csv(
         {
             **dict(zip(failure_map.paths, cell.labels, strict=True)),
             "state": cell.verdict.state,
+            "basis": cell.verdict.basis,
+            **_belief(cell),
             "learned": cell.verdict.tally.learned,
             "trials": cell.verdict.tally.trials,
             "censored": cell.verdict.tally.censored,
@@ -67,6 +79,7 @@ def cells_csv(failure_map: FailureMap) -> str:
             "recipe_index": cell.verdict.best_recipe,
             "recipe": cell.recipe,
             "reason": cell.verdict.reason,
+            "nearest": nearest_words(failure_map, cell),
             "cost_seconds": cell.cost_seconds,
             "cause": why.cause if (why := cell.diagnosis) else "",
             "cause_share": round(why.num_trials / why.num_failed, 4) if why else None,

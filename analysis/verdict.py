@@ -113,7 +113,7 @@ class CellVerdict:
     """The verdict on a cell.
 
     Attributes:
-        state: learns, fails, unknown or not_run.
+        state: learns, fails, edge, unknown or not_run.
         best_recipe: index of the recipe that `tally` counts; None where no trial counts.
         tally: k, n and c of that recipe: the one that decided, or else the most promising.
         recipes: every recipe that was tried here, by index.
@@ -140,6 +140,13 @@ class CellVerdict:
         return self.tally.interval
 
     @property
+    def shown_interval(self) -> tuple[float, float]:
+        """P(learn) as far as the state rests on it: by the surface if that decides, or else by own seeds."""
+        if self.belief is not None and (self.is_inferred or self.state == "edge"):
+            return self.belief.low, self.belief.high
+        return self.interval
+
+    @property
     def is_decided(self) -> bool:
         """Whether the cell learns or fails, by its own seeds or by the surface."""
         return self.state in ("learns", "fails")
@@ -148,6 +155,17 @@ class CellVerdict:
     def is_measured(self) -> bool:
         """Whether the cell's own seeds decide it."""
         return self.is_decided and self.basis == "measured"
+
+    @property
+    def is_inferred(self) -> bool:
+        """Whether the surface alone decides it."""
+        return self.is_decided and self.basis == "inferred"
+
+    @property
+    def default_counts(self) -> tuple[int, int]:
+        """How many trials of the default recipe learned, and how many ended without an error."""
+        tally = next((one.all_trials for one in self.recipes if one.recipe_index == DEFAULT_RECIPE), Tally())
+        return tally.learned, tally.trials - tally.censored
 
 
 def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVerdict:

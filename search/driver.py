@@ -99,6 +99,8 @@ def drive(
     for line in error_lines(study.known.errors()):
         notice(line)
     report = write_report(config, folder)
+    if (edge := report.failure_map.edge) is not None and edge.rows:
+        notice(edge.line)
     if why := why_line(report.failure_map):
         notice(why)
     if ended_by in ("interrupt", "request"):

@@ -215,7 +215,7 @@ def _summary(config: RunConfig, plan: Plan) -> str:
             f"{shard}{num_cells} cell{'s' * (num_cells != 1)}, of which budget={budget.name} reaches "
             f"{num_reached}; in each of them {plan.num_recipes} recipe{'s' * (plan.num_recipes > 1)} "
             f"x {budget.seeds} to {max(budget.seeds, budget.max_seeds)} seeds.",
-            f"{quantity(plan.num_begun, 'trial')} begun, {plan.remaining.num_decided} cells decided. If "
+            f"{quantity(plan.num_begun, 'trial')} begun, {plan.remaining.words}. If "
             f"nothing else learned, {quantity(plan.remaining.num_trials, 'trial')} would be left, {left} on "
             f"{plan.num_slots} slots."
             if plan.num_begun

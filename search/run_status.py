@@ -35,12 +35,14 @@ class RunStatus:
     Attributes:
         run: Name.
         state: 'running' or 'died' if a driver holds the lease, or a watched loop has not ended; otherwise
-            'decided' (every cell that the budget reaches), 'spent' (the budget, or nothing is left to try),
-            'stopped', or 'new'.
+            'decided' (every cell that the budget reaches, or those that are not are inferred and nothing is
+            left to try), 'spent' (the budget, or nothing is left to try), 'stopped', or 'new'.
         host: Host of the driver; '' without one.
         num_ended: Trials that have ended, interventions included.
         num_unfinished: Trials that have begun and not ended.
-        num_decided: Decided cells among those that the budget reaches.
+        num_decided: Cells that learn or fail by their own seeds, among those that the budget reaches.
+        num_inferred: Those that learn or fail by the surface alone.
+        num_edge: Those at the edge.
         num_cells: Cells that the budget reaches.
         trials_per_hour: In the last session; None if none of its trials has ended.
         seconds_left: Of a running run, until its minutes are spent or nothing remains; None if unknown.
@@ -60,6 +62,8 @@ class RunStatus:
     num_ended: int = 0
     num_unfinished: int = 0
     num_decided: int = 0
+    num_inferred: int = 0
+    num_edge: int = 0
     num_cells: int = 0
     trials_per_hour: float | None = None
     seconds_left: float | None = None
@@ -160,7 +164,7 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     elif config.watched:
         # A watch holds no lease; its provenance names its process.
         state = "died" if session.process is not None and session.process.is_known_dead else "running"
-    elif rest.num_decided == len(reached):
+    elif rest.num_decided + (rest.num_inferred if rest.num_trials == 0 else 0) == len(reached):
         state = "decided"
     elif session.ended is None:
         state = "died"
@@ -178,6 +182,8 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         num_ended=len(ends),
         num_unfinished=len(trials) - len(ends),
         num_decided=rest.num_decided,
+        num_inferred=rest.num_inferred,
+        num_edge=rest.num_edge,
         num_cells=len(reached),
         trials_per_hour=per_hour,
         seconds_left=_seconds_left(config, session, rest.num_trials, per_hour, now) if is_running else None,

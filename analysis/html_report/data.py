@@ -6,7 +6,14 @@ from typing import Any
 from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, Diagnosis, Evidence, Suspicion
 from failmap.analysis.diagnosis.cell import CellDiagnosis
 from failmap.analysis.explanation import Explanation
-from failmap.analysis.failure_map import FailureMap, MapCell, cause_label, recipe_display, share_words
+from failmap.analysis.failure_map import (
+    FailureMap,
+    MapCell,
+    cause_label,
+    nearest_words,
+    recipe_display,
+    share_words,
+)
 from failmap.analysis.html_report.curves import Curves, short, shown_trials, trial_curves
 from failmap.analysis.load import Run
 from failmap.analysis.palette import STATE_WORDS
@@ -32,7 +39,7 @@ def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
         "cells": [
             {
                 "title": cell_display(failure_map.paths, cell.labels),
-                "told": state_line(cell),
+                "told": state_line(failure_map, cell),
                 "why": None if cell.diagnosis is None else _why(cell.diagnosis),
                 "trials": [*cell.numbers, *cell.interventions],
             }
@@ -50,22 +57,31 @@ def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
     }
 
 
-def state_line(cell: MapCell) -> str:
-    """Return a cell's state, counts and recipe as text."""
+def state_line(failure_map: FailureMap, cell: MapCell) -> str:
+    """Return a cell's state, counts and recipe as text, and the nearest evidence if it is inferred."""
     verdict, tally = cell.verdict, cell.verdict.tally
     if cell.is_elsewhere:
         return verdict.reason
+    cost = "" if cell.cost_seconds is None else f", estimated cost {duration_display(cell.cost_seconds)}"
     if verdict.state == "not_run":
-        cost = "" if cell.cost_seconds is None else f", estimated cost {duration_display(cell.cost_seconds)}"
         return f"not run: {verdict.reason}{cost}"
     errored = f"; {verdict.num_errored} errored" if verdict.num_errored else ""
     recipe = f"; recipe: {cell.recipe}" if cell.recipe else ""
     if verdict.state == "unknown":
         return f"unknown: {verdict.reason}{errored}{recipe}"
-    low, high = verdict.interval
+    low, high = verdict.shown_interval
     censored = f", {tally.censored} censored" if tally.censored else ""
     learned = f"{tally.learned} of {quantity(tally.trials, 'seed')} learned{censored}"
-    return f"{STATE_WORDS[verdict.state]}: {learned}, P(learn) from {low:.2f} to {high:.2f}{errored}{recipe}"
+    if verdict.is_measured:
+        told = f"{STATE_WORDS[verdict.state]}: {learned}, P(learn) from {low:.2f} to {high:.2f}"
+        return f"{told}{errored}{recipe}"
+    basis = "inferred: " if verdict.is_inferred else ""
+    parts = [
+        f"{basis}{STATE_WORDS[verdict.state]}, P(learn) {low:.2f} to {high:.2f} from its neighbours",
+        nearest_words(failure_map, cell),
+        f"of its own {learned}" if tally.trials else f"not run{cost}",
+    ]
+    return f"{'; '.join(filter(None, parts))}{errored}{recipe}"
 
 
 def _why(diagnosis: CellDiagnosis) -> Data:

@@ -7,13 +7,29 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
-from failmap.analysis.failure_map import FailureMap, MapCell, cause_counts, cause_label, share_words
+from failmap.analysis.failure_map import (
+    FailureMap,
+    MapCell,
+    cause_counts,
+    cause_label,
+    counts_line,
+    share_words,
+)
 from failmap.analysis.html_report.curves import MAX_POINTS
 from failmap.analysis.html_report.data import page_data, state_line
 from failmap.analysis.html_report.interventions import fixes
 from failmap.analysis.load import Run
+from failmap.analysis.map_edge import side
 from failmap.analysis.next_steps import TrialsLeft, next_steps, rescue_command
-from failmap.analysis.palette import FAILS, LEARNS, STATE_WORDS, cell_colour, unknown_colour
+from failmap.analysis.palette import (
+    FAILS,
+    INFERRED_FAILS,
+    INFERRED_LEARNS,
+    LEARNS,
+    cell_colour,
+    stripe_colour,
+    unknown_colour,
+)
 from failmap.run_folder.errors import printable
 from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.storage.bounded_files import read_bounded
@@ -70,14 +86,19 @@ def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = N
             )
             for facet in failure_map.facets
         ],
-        state_display=STATE_WORDS,
-        swatches={"learns": LEARNS, "fails": FAILS, "unknown": f"linear-gradient(90deg, {tones})"},
+        counts=counts_line(failure_map),
+        stripes={
+            "learns": (LEARNS, INFERRED_LEARNS, "learns"),
+            "fails": (FAILS, INFERRED_FAILS, "fails"),
+        },
+        tones=f"linear-gradient(90deg, {tones})",
+        edges=_edge_sentences(failure_map),
         num_left_out=max(0, len(run.records) - MAX_TRIALS),
         max_points=MAX_POINTS,
-        unknown=[
+        open_cells=[
             (identifiers[cell.labels], cell_display(failure_map.paths, cell.labels), cell.verdict.reason)
             for cell in cells
-            if cell.verdict.state == "unknown"
+            if cell.verdict.state in ("edge", "unknown")
         ],
         causes=[
             (cause_label(cause), count, CAUSE_WORDS[cause])
@@ -115,7 +136,8 @@ def _all_printable(data: Any) -> Any:
 def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str, Any]:
     """Return the attributes and texts of a cell's button."""
     verdict = cell.verdict
-    low, high = verdict.interval
+    low, high = verdict.shown_interval
+    has_counts = verdict.tally.trials > 0
     cause = f"; {share_words(cell.shown_cause)}" if cell.shown_cause else ""
     notes = {
         "censored": verdict.tally.censored,
@@ -125,16 +147,55 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
     return {
         "identifier": identifier,
         "state": verdict.state,
+        "is_inferred": verdict.is_inferred,
         "colour": cell_colour(verdict),
-        "label": f"{cell_display(failure_map.paths, cell.labels)}: {state_line(cell)}{cause}",
-        "counts": f"{verdict.tally.learned}/{verdict.tally.trials}",
-        "interval": f"{low:.2f} to {high:.2f}" if verdict.tally.trials else "",
+        "stripes": stripe_colour(verdict),
+        "edge": _edge_in_cell(failure_map, cell),
+        "label": f"{cell_display(failure_map.paths, cell.labels)}: {state_line(failure_map, cell)}{cause}",
+        "counts": f"{verdict.tally.learned}/{verdict.tally.trials}" if has_counts else "",
+        "interval": f"{low:.2f} to {high:.2f}" if has_counts or verdict.state != "unknown" else "",
         "cause": cause_label(cell.shown_cause.cause) if cell.shown_cause else "",
         "notes": [f"{count} {word}" for word, count in notes.items() if count]
         + ([f"recipe {verdict.best_recipe}"] if verdict.best_recipe else []),
         "cost": "" if cell.cost_seconds is None or cell.is_elsewhere else duration_display(cell.cost_seconds),
         "is_elsewhere": cell.is_elsewhere,
     }
+
+
+def _edge_in_cell(failure_map: FailureMap, cell: MapCell) -> dict[str, Any] | None:
+    """Return the part of the edge and of its band in a cell, in percent of its width or height; None if none.
+
+    Percentages count from the left, or from the bottom where the edge runs along y.
+    """
+    edge = failure_map.edge
+    found = None if edge is None or cell.is_elsewhere else edge.of_cell(cell.labels)
+    if edge is None or found is None:
+        return None
+    index = failure_map.labels[edge.along].index(cell.labels[edge.along])
+    low, middle, high = (100 * (edge.place(value) - index) for value in (found.low, found.middle, found.high))
+    is_last = index == len(failure_map.labels[edge.along]) - 1
+    start, end = max(low, 0.0), min(high, 100.0)
+    part: dict[str, Any] = {"along": "y" if edge.along else "x"}
+    if start < end:
+        part["band"] = (round(start, 1), round(end - start, 1))
+    if 0 <= middle < 100 or (is_last and middle == 100):
+        part["line"], part["lies"] = round(middle, 1), side(found.middle)
+    return part if len(part) > 1 else None
+
+
+def _edge_sentences(failure_map: FailureMap) -> list[tuple[str, list[str]]]:
+    """Return a heading for each facet, with what its rows say about the edge; nothing without an edge."""
+    edge = failure_map.edge
+    if edge is None:
+        return []
+    sections = []
+    for facet in failure_map.facets:
+        rows = [(label, *facet) for label in failure_map.labels[1 - edge.along]]
+        told = [edge.sentence(row) for row in rows if row in edge.rows or row in edge.bent]
+        sections.append(
+            (failure_map.facet_words(facet), told or ["No trial of the default recipe has ended"])
+        )
+    return sections
 
 
 def _text_file(path: AnyPath) -> tuple[str, str]:

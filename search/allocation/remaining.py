@@ -13,7 +13,7 @@ from time import monotonic
 from failmap.analysis.map_verdict import judge_map
 from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.sequential import FIRST_LOOK
-from failmap.analysis.verdict import CellVerdict, JudgedTrial, judge
+from failmap.analysis.verdict import CellVerdict, JudgedTrial
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
@@ -45,14 +45,36 @@ class Remaining:
 
     @property
     def num_decided(self) -> int:
-        """Cells that the budget reaches and that learn or fail."""
-        return sum(self.verdicts[cell].is_decided for cell in self.by_cell)
+        """Cells that the budget reaches and that learn or fail by their own seeds."""
+        return sum(self.verdicts[cell].is_measured for cell in self.by_cell)
+
+    @property
+    def num_inferred(self) -> int:
+        """Cells that the budget reaches and that learn or fail by the surface alone."""
+        return sum(self.verdicts[cell].is_inferred for cell in self.by_cell)
+
+    @property
+    def num_edge(self) -> int:
+        """Cells that the budget reaches and that lie at the edge."""
+        return sum(self.verdicts[cell].state == "edge" for cell in self.by_cell)
+
+    @property
+    def words(self) -> str:
+        """Return '18 of 30 cells decided, 4 inferred, 5 at the edge'."""
+        return decided_words(self.num_decided, len(self.by_cell), self.num_inferred, self.num_edge)
 
     def cost(self, costs: Mapping[Cell, float]) -> float:
         """Return the cost of what remains, given the cost of one trial of each cell."""
         total = sum(self.by_cell.values())
         share = self.num_trials / total if total else 0.0
         return share * sum(costs[cell] * num for cell, num in self.by_cell.items())
+
+
+def decided_words(num_decided: int, num_cells: int, num_inferred: int, num_edge: int) -> str:
+    """Return '18 of 30 cells decided, 4 inferred, 5 at the edge'; what is 0 is left out behind the first."""
+    rest = ((num_inferred, "inferred"), (num_edge, "at the edge"))
+    parts = [f"{num_decided} of {quantity(num_cells, 'cell')} decided"]
+    return ", ".join([*parts, *(f"{num} {word}" for num, word in rest if num)])
 
 
 def judge_cells(
@@ -81,8 +103,8 @@ def judged_anew(stored: RunConfig, trials: Mapping[Cell, Sequence[JudgedTrial]])
         return None
     intervals = (
         [recipe.all_trials.interval for recipe in verdict.recipes]
-        for verdict in (judge(mine, stored.space.fail_after_recipes) for mine in trials.values())
-        if not verdict.is_decided
+        for verdict in judge_cells(stored, (), trials).values()
+        if not verdict.is_measured
     )
     num = sum(any(one.is_above_half or one.is_below_half for one in several) for several in intervals)
     are = "is" if num == 1 else "are"

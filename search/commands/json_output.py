@@ -8,6 +8,7 @@ from typing import Any
 
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import CellKey, Run
+from failmap.analysis.map_edge import edge_rows
 from failmap.analysis.reporting import Report
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage import store_of
@@ -53,6 +54,9 @@ def print_plan(config: RunConfig, trials: Sequence[Trial] = (), factor: float | 
         "default_recipe_seconds": default_seconds,
         "all_recipes_seconds": default_seconds * plan.num_recipes,
         "num_trials_left": plan.remaining.num_trials,
+        "num_decided": plan.remaining.num_decided,
+        "num_inferred": plan.remaining.num_inferred,
+        "num_edge": plan.remaining.num_edge,
         "cells": [
             {
                 "labels": cell.as_dict(),
@@ -69,7 +73,7 @@ def print_plan(config: RunConfig, trials: Sequence[Trial] = (), factor: float | 
 def print_report(report: Report) -> None:
     """Print the failure map of a run, and the files of its report."""
     run, failure_map = report.run, report.failure_map
-    names = ("index.html", "failure_map.png", "trials.csv", "cells.csv", "rescue.csv")
+    names = ("index.html", "failure_map.png", "trials.csv", "cells.csv", "edge.csv", "rescue.csv")
     files = [run.folder.table, *(run.folder.report / name for name in names)]
     roles = ("x", "y", "facet")
     printed = {
@@ -81,6 +85,8 @@ def print_report(report: Report) -> None:
             for role, path, labels in zip(roles, failure_map.paths, failure_map.labels, strict=False)
         ],
         "states": failure_map.states,
+        "inferred": failure_map.inferred,
+        "edge": [] if failure_map.edge is None else list(edge_rows(failure_map.edge)),
         "outcomes": failure_map.outcomes,
         "cells": [_cell(run, failure_map, key, cell) for key, cell in failure_map.cells.items()],
         "files": [str(path) for path in files if store_of(path).exists(path)],
@@ -94,6 +100,12 @@ def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dic
     return {
         "labels": {path: _label(run, path, text) for path, text in zip(failure_map.paths, key, strict=True)},
         "state": verdict.state,
+        "basis": verdict.basis,
+        "belief": None if verdict.belief is None else asdict(verdict.belief),
+        "nearest_evidence": [
+            {path: _label(run, path, text) for path, text in zip(failure_map.paths, near, strict=True)}
+            for near in cell.nearest
+        ],
         "reason": verdict.reason,
         "is_in_another_shard": cell.is_elsewhere,
         "learned": tally.learned,

@@ -147,13 +147,14 @@ def report(arguments: Sequence[str], as_json: bool = False) -> int:
 
 def report_help() -> HelpPage:
     """Return the help of `report`."""
-    intervals = "one row per cell: state, counts, 95 % interval of P(learn), estimated seconds, cause"
+    intervals = "one row per cell: state, measured or inferred, counts, P(learn), estimated seconds, cause"
     files = [
         ("trials.parquet", "all records, one row per trial (times in seconds of training)"),
         ("report/index.html", "self-contained: the failure map, and the curves behind every cell"),
         ("report/failure_map.png", "the map as a picture"),
         ("report/trials.csv", "the same rows; text that a spreadsheet would run is quoted by a '"),
         ("report/cells.csv", intervals),
+        ("report/edge.csv", "one row per row of the map: up to which value it learns, 95 % interval"),
         ("report/rescue.csv", "one row per fix that was tried: counts and intervals before and after, p"),
         ("causes.jsonl", "the verdicts on failed trials, which make the next report faster"),
     ]

@@ -81,7 +81,7 @@ class LiveView(TerminalView):
             duration_display(seconds),
             f"{quantity(ended, 'trial')}: {', '.join(counts)}; {outcomes[None]} {unfinished}",
             *([f"{quantity(num_changed, 'intervention')} {unfinished}"] if num_changed else []),
-            f"{rest.num_decided} of {quantity(len(self.costs), 'cell')} decided",
+            rest.words,
             f"{(ended - self.ended_before) / max(monotonic() - self.training_since, 1) * 60:.0f} trials/min",
             "no estimate of the time left" if left is None else f"{duration_display(left)} left",
         ]

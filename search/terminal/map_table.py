@@ -198,18 +198,21 @@ def _widths(width: int, columns: Collection[str], rows: Iterable[str]) -> tuple[
 
 def _cell_text(verdict: CellVerdict, notes: Sequence[KnownTrial], width: int) -> Text:
     """Return k/n of the deciding recipe, the mark of the state, and a sign for running trials."""
-    tally, running = verdict.tally, verdict.num_unfinished
+    tally, running = verdict.tally, "…" if verdict.num_unfinished else " "
     ended = tally.trials - sum(
         note.outcome is None for note in notes if note.recipe_index == verdict.best_recipe
     )
-    known = f"{tally.learned}/{ended}{MARKS[verdict.state]}" if ended else MARKS[verdict.state]
-    ink, background = "black" if verdict.state == "unknown" else "white", cell_colour(verdict)
+    mark = f"({MARKS[verdict.state]})" if verdict.is_inferred else MARKS[verdict.state]
+    shown = f"{tally.learned}/{ended}{mark}{running}" if ended else f"{mark}{running}"
+    if verdict.is_inferred and len(shown) > width:
+        shown = f"{mark}{running}"
+    ink, background = "white" if verdict.is_measured else "black", cell_colour(verdict)
     style = "" if background is None else f"{ink} on {background}"
-    shown = f"{known}{'…' if running else ' '}"
     return Text(f" {shown}".center(width) if len(shown) < width else shown, style=style)
 
 
 def _legend(shard: str | None) -> Text:
     marks = ", ".join(f"{mark} {STATE_WORDS[state]}" for state, mark in MARKS.items())
     elsewhere = f", {ELSEWHERE} in another shard" if shard else ""
-    return Text(f"k/n: k of n seeds learned; {marks}{elsewhere}; … under way", style="dim")
+    inferred = f"({MARKS['learns']}) ({MARKS['fails']}) inferred from neighbours"
+    return Text(f"k/n: k of n seeds learned; {marks}{elsewhere}; {inferred}; … under way", style="dim")

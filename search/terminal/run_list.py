@@ -10,6 +10,7 @@ from rich.text import Text
 
 from failmap.run_folder.errors import printable
 from failmap.run_folder.wording import duration_display, quantity
+from failmap.search.allocation.remaining import decided_words
 from failmap.search.run_status import RunStatus, State
 from failmap.search.terminal.messages import error_lines
 
@@ -72,7 +73,7 @@ def line_of(status: RunStatus) -> str:
         return f"{printable(status.run)}: unreadable: {printable(status.problem)}"
     parts = [
         state_display(status),
-        f"{status.num_decided} of {quantity(status.num_cells, 'cell')} decided",
+        decided_words(status.num_decided, status.num_cells, status.num_inferred, status.num_edge),
         f"{quantity(status.num_ended, 'trial')}, {status.num_unfinished} unfinished",
     ]
     if status.trials_per_hour is not None:

@@ -17,7 +17,8 @@ def test_map_has_every_cell(make_run: Any) -> None:
     run.trials(6, 0, 5, 1, 32)
     run.trials(0, 6, 20, 2, 32)
     failure_map = built(run)
-    assert failure_map.states == {"learns": 1, "fails": 1, "unknown": 0, "not_run": 6}
+    assert failure_map.states == {"learns": 2, "fails": 2, "edge": 0, "unknown": 0, "not_run": 4}
+    assert failure_map.inferred == {"learns": 1, "fails": 1, "edge": 0, "unknown": 0, "not_run": 0}
     assert failure_map.cells["5", "1", "32"].numbers == (0, 1, 2, 3, 4, 5)
     assert failure_map.cells["5", "1", "128"].cost_seconds == 6 * 40
 

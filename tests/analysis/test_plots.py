@@ -20,13 +20,13 @@ def texts(run: Any) -> list[str]:
 
 
 def test_cells_show_counts_and_interval(make_run: Any) -> None:
-    run = make_run()
+    run = make_run(lengths=("a", "b"), depths=("c", "d"))
     run.write_costs(40)
-    run.trials(6, 0, 5, 1)
-    run.trials(0, 6, 20, 1)
-    run.trials(1, 0, 5, 2)
-    run.trial("censored", 5, 2)
-    run.trial("errored", 5, 2)
+    run.trials(6, 0, "a", "c")
+    run.trials(0, 6, "b", "c")
+    run.trials(1, 0, "a", "d")
+    run.trial("censored", "a", "d")
+    run.trial("errored", "a", "d")
     assert {"6/6", "0.61 to 1.00", "0/6", "0.00 to 0.39", "1/2", "1 censored", "1 errored"} <= set(texts(run))
     assert "not run\n≈ 4 min" in texts(run)
 

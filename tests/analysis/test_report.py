@@ -53,22 +53,23 @@ def test_report_writes_all_files(make_run: Any) -> None:
     assert (run.folder.report / "failure_map.png").read_bytes().startswith(b"\x89PNG")
     with (run.folder.report / "cells.csv").open() as file:
         cells = list(csv.DictReader(file))
-    assert [cell["state"] for cell in cells] == ["learns", "not_run", "not_run", "fails"]
+    assert [cell["state"] for cell in cells] == ["learns", "learns", "fails", "fails"]
     assert cells[0]["task.sequence_length"] == "5"
     assert cells[0]["recipe"] == "learning rate 0.003"
 
 
 def test_every_cell_is_a_labelled_button(make_run: Any) -> None:
-    run = make_run()
+    run = make_run(lengths=("a", "b"))
     run.write_costs(40)
-    run.trials(6, 0, 5, 1)
+    run.trials(6, 0, "a", 1)
     labels = [button["aria-label"] for button in page(run).all("button") if "aria-label" in button]
     assert labels == [
-        "sequence length 5, depth 2: not run: no trial, estimated cost 4 min",
-        "sequence length 20, depth 2: not run: no trial, estimated cost 4 min",
-        "sequence length 5, depth 1: learns: 6 of 6 seeds learned, P(learn) from 0.61 to 1.00; "
+        "sequence length a, depth 2: at the edge, P(learn) 0.25 to 1.00 from its neighbours; "
+        "nearest evidence: sequence length a, depth 1: 6 of 6; not run, estimated cost 4 min",
+        "sequence length b, depth 2: not run: no trial, estimated cost 4 min",
+        "sequence length a, depth 1: learns: 6 of 6 seeds learned, P(learn) from 0.61 to 1.00; "
         "recipe: learning rate 0.003",
-        "sequence length 20, depth 1: not run: no trial, estimated cost 4 min",
+        "sequence length b, depth 1: not run: no trial, estimated cost 4 min",
     ]
 
 

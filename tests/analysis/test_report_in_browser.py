@@ -218,6 +218,41 @@ def test_fix_table_selects_its_cell(browser_page: Any, make_run: Any) -> None:
     assert purposes == ["default"] * 4 + ["rescue: layer norm, against vanishing in depth"] * 4
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_edge_lies_between_its_columns(browser_page: Any, make_run: Any, scheme: Any) -> None:
+    run = make_run(lengths=(5, 20, 80), depths=(1,))
+    run.trials(6, 0, 5, 1)
+    run.trials(0, 6, 80, 1)
+    browser_page.emulate_media(color_scheme=scheme)
+    open_report(browser_page, run)
+    line, band = (browser_page.locator(f".edge-{part}") for part in ("line", "band"))
+    boxes = [box.bounding_box() for box in browser_page.locator("button.cell").all()]
+    middles = [box["x"] + box["width"] / 2 for box in boxes]
+    assert line.count() == 1
+    at = line.bounding_box()["x"]
+    assert middles[0] < at < middles[2]
+    bands = [one.bounding_box() for one in band.all()]
+    assert bands[0]["x"] < at < bands[-1]["x"] + bands[-1]["width"]
+    # A click goes through the line to its cell.
+    browser_page.mouse.click(at + 1, boxes[0]["y"] + boxes[0]["height"] / 2)
+    assert "depth 1" in browser_page.locator("#detail-title").text_content()
+
+
+def test_inferred_cell_names_its_evidence(browser_page: Any, make_run: Any) -> None:
+    run = make_run(lengths=(5, 10, 20, 80), depths=(1,))
+    run.trials(6, 0, 20, 1)
+    run.trials(0, 6, 80, 1)
+    open_report(browser_page, run)
+    striped = browser_page.locator("button.cell.inferred").first
+    assert "gradient" in striped.evaluate("cell => getComputedStyle(cell).backgroundImage")
+    striped.click()
+    told = browser_page.locator("#detail-told").text_content()
+    assert told.startswith("inferred: learns")
+    assert "sequence length 20, depth 1: 6 of 6" in told
+    solid = browser_page.locator("button.cell.fails:not(.inferred)").first
+    assert solid.evaluate("cell => getComputedStyle(cell).backgroundImage") == "none"
+
+
 @pytest.mark.parametrize("width", [400, 1280])
 def test_page_fits_its_window(browser_page: Any, make_run: Any, width: int) -> None:
     run = make_run(lengths=range(10))

@@ -35,5 +35,5 @@ def test_json_has_the_documented_keys_and_the_maps_numbers(
     assert "weight_hh_l0" in cell["evidence"][0]["text"]
     assert cell["trial_numbers"] == [0, 1, 2, 3]
     names = {Path(path).name for path in found["files"]}
-    assert names == {"trials.parquet", "index.html", "failure_map.png", "trials.csv", "cells.csv"}
+    assert names == {"trials.parquet", "index.html", "failure_map.png", "trials.csv", "cells.csv", "edge.csv"}
     assert all(Path(path).is_file() for path in found["files"])

@@ -23,16 +23,27 @@ CASES: list[tuple[str, list[Outcome], int, set[str]]] = [
     ("budget.minutes=5", ["learned", "failed"], 3, {"max_seeds", "minutes", "recipes"}),
     ("budget.max_seeds=6", ["learned", "failed"], 99, {"max_seeds", "minutes", "recipes"}),
     ("budget.seeds=10", ["learned", "failed"], 99, {"max_seeds", "minutes", "recipes"}),
-    ("budget.recipes=1", ["failed"], 99, {"minutes", "recipes"}),
+    # It fails, or learns, everywhere tried: a value further out is proposed.
+    ("budget.recipes=1", ["failed"], 99, {"minutes", "recipes", "task.sequence_length"}),
     # The default recipe is the only one of this space: more recipes add nothing.
-    ("train.learning_rate=1e-2", ["failed"], 99, set()),
+    ("train.learning_rate=1e-2", ["failed"], 99, {"task.sequence_length"}),
     # Nor does a setting without effect.
-    ("model.depth=1 train.learning_rate=1e-2 model.dropout=0,0.5", ["failed"], 99, set()),
-    ("map.facet=model.hidden_size model.hidden_size=4,8", ["learned"], 99, {"minutes", "facets"}),
+    (
+        "model.depth=1 train.learning_rate=1e-2 model.dropout=0,0.5",
+        ["failed"],
+        99,
+        {"task.sequence_length"},
+    ),
+    (
+        "map.facet=model.hidden_size model.hidden_size=4,8",
+        ["learned"],
+        99,
+        {"minutes", "facets", "task.sequence_length"},
+    ),
     ("fail_after_recipes=3", ["failed"], 99, {"minutes", "recipes"}),
     # Of trials that errored, as many are replaced as there may be seeds.
     ("", ["errored"], 99, {"max_seeds", "minutes", "recipes"}),
-    ("", ["learned"], 99, set()),
+    ("", ["learned"], 99, {"task.sequence_length"}),
 ]
 
 

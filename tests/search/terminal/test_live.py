@@ -93,8 +93,8 @@ def test_shallow_row_is_at_the_bottom() -> None:
     heading, *rows = finished(FILLED)[:5]
     assert heading == "depth (up) by sequence length (across)"
     assert [row.split() for row in rows] == [
-        ["4", ".…", "."],
-        ["2", "1/2?…", "?"],
+        ["4", "~…", "~"],
+        ["2", "1/2~…", "(-)"],
         ["1", "6/6+", "0/6-"],
         ["3", "30"],
     ]
@@ -222,3 +222,22 @@ def test_time_counts_from_the_programs_start() -> None:
         assert view.line().startswith("60 s · ")
         with patch("failmap.search.allocation.remaining.monotonic", lambda: 100.0):
             assert view.line().endswith("60 s left")
+
+
+def test_inferred_cells_have_marks_and_counts_of_their_own() -> None:
+    config = load(["space=smoke", "budget=quick", "model.depth=1", "task.sequence_length=3,6,12,24,48,96"])
+    cells = {cell.as_dict()["task.sequence_length"]: cell for cell in config.space.cells()}
+    ends: dict[int, list[Outcome]] = {
+        6: ["learned"],
+        12: ["learned"] * 6,
+        48: ["failed"] * 6,
+        96: ["failed"],
+    }
+    trials = [
+        KnownTrial(10 * length + i, cells[length], 0, {}, "default", i, outcome)
+        for length, outcomes in ends.items()
+        for i, outcome in enumerate(outcomes)
+    ]
+    _, row, *_, line = finished(known(trials), config)
+    assert row.split() == ["1", "(+)", "1/1(+)", "6/6+", "~", "0/6-", "0/1(-)"]
+    assert "2 of 6 cells decided, 3 inferred, 1 at the edge" in line
