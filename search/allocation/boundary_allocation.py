@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from failmap.analysis.surface import SURE, MapSurface
+from failmap.analysis.surface import SURE, Joint, MapSurface
 from failmap.analysis.surface.threads import one_thread
 from failmap.analysis.verdict import DEFAULT_RECIPE, tally_recipes
 from failmap.run_folder.records import Outcome, Purpose
@@ -37,13 +37,22 @@ class _Outlook(NamedTuple):
     Attributes:
         p: Mean of P(learn).
         above, below: Whether P(learn) is surely above one half, or below it.
-        gain: What one more trial of each cell would tell of the edge.
+        joints: Cells that share their categories, and the distribution of their log odds.
     """
 
     p: Float[np.ndarray, " cells"]
     above: Bool[np.ndarray, " cells"]
     below: Bool[np.ndarray, " cells"]
-    gain: Float[np.ndarray, " cells"]
+    joints: list[tuple[Int64[np.ndarray, " part"], Joint]]
+
+    @property
+    def gain(self) -> Float[np.ndarray, " cells"]:
+        """What one more trial of each cell would tell of the edge, in nats."""
+        gain: Float[np.ndarray, " cells"] = np.zeros(len(self.p))
+        with one_thread():
+            for indices, joint in self.joints:
+                gain[indices] = information_gain(joint)
+        return gain
 
     @property
     def is_sure(self) -> Bool[np.ndarray, " cells"]:
@@ -166,15 +175,16 @@ class BoundaryAllocation:
         """Return what is believed after these trials of the default recipe."""
         values = [list(dict.fromkeys(column)) for column in zip(*self._by_values, strict=True)]
         counts = {cell: (float(learned[i]), float(ended[i])) for cell, i in self._by_values.items()}
-        p, above, gain = np.zeros((3, len(self._cells)))
+        p, above = np.zeros((2, len(self._cells)))
+        joints = []
         with one_thread():
             surface = MapSurface.fit(self._config.space.map.paths, values, counts)
             assert surface is not None, "a space with goal=map has a numeric axis"
             for cells, outlook in surface.outlooks():
                 indices = np.array([self._by_values[cell] for cell in cells])
                 p[indices], above[indices] = outlook.p, outlook.prob_above
-                gain[indices] = information_gain(outlook.joint)
-        return _Outlook(p, above >= SURE, above <= 1 - SURE, gain)
+                joints.append((indices, outlook.joint))
+        return _Outlook(p, above >= SURE, above <= 1 - SURE, joints)
 
     def _expected_cost(self, outlook: _Outlook) -> Float[np.ndarray, " cells"]:
         cost: Float[np.ndarray, " cells"] = self._cost * (1 - (1 - _COST_OF_LEARNED) * outlook.p)
