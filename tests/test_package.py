@@ -65,7 +65,7 @@ def test_functions_survive_the_import_of_every_module(old_run: RunFolder, tmp_pa
     # Not in the checkout: its `datasets/` would be importable.
     ended = run(sys.executable, "-c", API, old_run.path.parent, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert "'edge': 2" in ended.stdout
+    assert "'learns': 1" in ended.stdout
 
 
 @pytest.mark.parametrize("entry", ["search.run", "analysis.report"])

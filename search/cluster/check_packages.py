@@ -13,7 +13,7 @@ OTHER_NAMES = {"typing_extensions": "typing-extensions", "upath": "universal-pat
 #: The names of all imports.
 REQUIRED = (
     *("jaxtyping", "jinja2", "matplotlib", "mlxtend", "numpy", "omegaconf", "optuna", "pandas", "psutil"),
-    *("pyarrow", "pydantic", "ray", "rich", "safetensors", "scipy", "torch", *OTHER_NAMES),
+    *("pyarrow", "pydantic", "ray", "rich", "safetensors", "scipy", "threadpoolctl", "torch", *OTHER_NAMES),
 )
 
 

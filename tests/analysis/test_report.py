@@ -64,8 +64,7 @@ def test_every_cell_is_a_labelled_button(make_run: Any) -> None:
     run.trials(6, 0, "a", 1)
     labels = [button["aria-label"] for button in page(run).all("button") if "aria-label" in button]
     assert labels == [
-        "sequence length a, depth 2: at the edge, P(learn) 0.25 to 1.00 from its neighbours; "
-        "nearest evidence: sequence length a, depth 1: 6 of 6; not run, estimated cost 4 min",
+        "sequence length a, depth 2: not run: no trial, estimated cost 4 min",
         "sequence length b, depth 2: not run: no trial, estimated cost 4 min",
         "sequence length a, depth 1: learns: 6 of 6 seeds learned, P(learn) from 0.61 to 1.00; "
         "recipe: learning rate 0.003",

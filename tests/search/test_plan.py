@@ -117,7 +117,7 @@ def test_plan_of_a_run_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture
         capsys.readouterr()
         assert COMMANDS[command].run([*arguments, "budget.minutes=7", "plan=true"]) == 0
         shown = " ".join(capsys.readouterr().out.split())
-        assert "6 trials begun, 1 of 4 cells decided, " in shown
+        assert "6 trials begun, 1 of 4 cells decided" in shown
         assert "18 trials would be left" in shown
         assert "in 7 minutes" in shown
     assert sorted(tmp_path.rglob("*")) == before

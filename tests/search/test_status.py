@@ -77,7 +77,7 @@ def status_of(folder: RunFolder, minutes: float = 30) -> RunStatus:
 def test_stopped_run_has_progress_and_speed(tmp_path: Path) -> None:
     found = status_of(make_run(tmp_path, "one", ["learned"] * 6))
     assert (found.state, found.num_decided, found.num_cells) == ("stopped", 1, 2)
-    assert (found.num_inferred, found.num_edge) == (0, 1)
+    assert (found.num_inferred, found.num_edge) == (0, 0)
     assert (found.num_ended, found.num_unfinished) == (6, 0)
     assert found.trials_per_hour == pytest.approx(12)
     assert found.seconds_left is None
@@ -159,9 +159,7 @@ def test_unreadable_run_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[
     (tmp_path / "no_run").mkdir()
     assert main([f"storage={tmp_path}"]) == 0
     good, bad = capsys.readouterr().out.splitlines()
-    assert good.startswith(
-        "good: stopped · 1 of 2 cells decided, 1 at the edge · 6 trials, 0 unfinished · 12 trials/h"
-    )
+    assert good.startswith("good: stopped · 1 of 2 cells decided · 6 trials, 0 unfinished · 12 trials/h")
     assert "last fault: lost: its node died" in good
     assert "\x1b" not in good
     assert bad.startswith("torn: unreadable: ")

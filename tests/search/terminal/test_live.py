@@ -93,8 +93,8 @@ def test_shallow_row_is_at_the_bottom() -> None:
     heading, *rows = finished(FILLED)[:5]
     assert heading == "depth (up) by sequence length (across)"
     assert [row.split() for row in rows] == [
-        ["4", "~…", "~"],
-        ["2", "1/2~…", "(-)"],
+        ["4", ".…", "."],
+        ["2", "1/2?…", "(-)"],
         ["1", "6/6+", "0/6-"],
         ["3", "30"],
     ]
