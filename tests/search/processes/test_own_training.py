@@ -143,7 +143,7 @@ def test_own_network_and_task_whose_files_the_workers_do_not_see(
         (mine / name).write_text(text)
     words = ("model=../mine/my_net.py:Net", "model.args.width=4,8", "task=../mine/my_task.py:Task")
     train = ("train.max_updates=20", "train.evaluate_every=10", "train.learning_rate=1e-4")
-    budget = ("budget.trials=12", "budget.seeds=4", "cluster.cpus=2", "run=own")
+    budget = ("goal=grid", "budget.trials=12", "budget.seeds=4", "cluster.cpus=2", "run=own")
     folder = RunFolder(here / "runs" / "own")
     driver = start("search.run", *words, "task.args.scale=1,2", *train, *budget, cwd=here)
     # Ray has not been started yet.
