@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -19,7 +20,6 @@ def one_thread() -> AbstractContextManager[Any]:
 
 @cache
 def _controller() -> ThreadpoolController:
-    # It finds the libraries that are loaded by then.
-    import scipy.linalg  # noqa: F401
-
+    # It finds only libraries that are loaded already.
+    import_module("scipy.linalg")
     return ThreadpoolController()

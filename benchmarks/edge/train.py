@@ -5,23 +5,17 @@ What is there is kept: the command goes on where it was stopped. All five take a
 
 import math
 import sys
-import tempfile
 from collections import defaultdict
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
-from pathlib import Path
 from time import process_time
-
-import torch
 
 from benchmarks.arguments import parse_arguments
 from benchmarks.edge.tables import NAMES, NUM_SEEDS, NUM_SEEDS_BETWEEN, TIMES_BUDGET, Curve, Table
-from failmap.run_folder.paths import TrialFolder
-from failmap.run_folder.records import read_history
+from benchmarks.known_results.trainings import train
 from failmap.search.cost import relative_cost
 from failmap.search.space import Cell
 from failmap.search.trial.config import TrialConfig
-from failmap.search.trial.session import TrialSession
 
 
 def main() -> int:
@@ -42,7 +36,7 @@ def fill(table: Table, pool: ProcessPoolExecutor, jobs: int) -> None:
         for cell, seed, cost in missing:
             if len(running) > jobs:
                 done += collect(table, running)
-            running[pool.submit(train, config_of(table, cell, seed), labels_of(cell))] = cost
+            running[pool.submit(train_curve, config_of(table, cell, seed), cell.values)] = cost
             print(
                 f"{table.name}, {num_seeds} seeds: {cell}, seed {seed}; {done:.0f} of {total:.0f}", flush=True
             )
@@ -68,16 +62,11 @@ def missing_trainings(table: Table, num_seeds: int) -> list[tuple[Cell, int, flo
     missing = []
     for seed in range(num_seeds):
         for cell in table.cells():
-            labels = labels_of(cell)
+            labels = cell.values
             is_between = 0 < learned[labels] < NUM_SEEDS
             if seed not in seeds[labels] and (seed < NUM_SEEDS or is_between):
                 missing.append((cell, seed, relative_cost(config_of(table, cell, seed))))
     return missing
-
-
-def labels_of(cell: Cell) -> tuple[object, ...]:
-    """Return a cell's labels without their paths."""
-    return tuple(label for _, label in cell.labels)
 
 
 def config_of(table: Table, cell: Cell, seed: int) -> TrialConfig:
@@ -88,26 +77,18 @@ def config_of(table: Table, cell: Cell, seed: int) -> TrialConfig:
     return config.model_copy(update={"train": train})
 
 
-def train(config: TrialConfig, labels: tuple[object, ...]) -> Curve:
+def train_curve(config: TrialConfig, labels: tuple[object, ...]) -> Curve:
     """Run one training."""
-    torch.set_num_threads(1)
     started = process_time()
-    with tempfile.TemporaryDirectory() as path:
-        folder = TrialFolder(Path(path) / "runs" / "edge" / "trials" / "0")
-        folder.path.mkdir(parents=True)
-        session = TrialSession(config, folder, torch.device("cpu"))
-        while session.summary is None:
-            session.advance()
-        evaluations = list(read_history(folder.history))
-    summary = session.summary
+    result = train(config)
     return Curve(
         labels=labels,
         seed=config.seed,
-        learned_at=summary.updates if summary.outcome == "learned" else None,
-        updates=summary.updates,
+        learned_at=result.updates if result.has_learned else None,
+        updates=result.updates,
         seconds=round(process_time() - started, 2),
-        scores=tuple(round(1000 * evaluation.score) for evaluation in evaluations),
-        losses=tuple(rounded(evaluation.train_loss) for evaluation in evaluations),
+        scores=tuple(round(1000 * evaluation.score) for evaluation in result.evaluations),
+        losses=tuple(rounded(evaluation.train_loss) for evaluation in result.evaluations),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which trial is next where the edge of learning is wanted: the one that tells most of it per second."""
+"""The allocation of goal=map: the next trial is the most informative one about the edge, for its cost."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -17,17 +17,17 @@ from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, c
 from failmap.search.allocation.needs import Need, Priority, recipe_need
 from failmap.search.config import RunConfig
 
-#: Share of the trials that go to a random open cell, whatever they would tell.
+#: Share of the trials that go to a random open cell.
 _EXPLORED = 0.05
 #: Largest share of the cost of all trials that goes to cells that are inferred, to test the surface.
 _AUDITED = 0.05
 #: What a trial that learns costs of one that does not, about.
 _COST_OF_LEARNED = 0.5
-#: Power of a trial's cost by which what it tells is divided. With 1 the dear cells, which tell of all the
-#: cheap ones around them, come too late.
+#: Information is divided by this power of a trial's cost. With 1, expensive cells come too late, although
+#: they inform about the cheap ones around them.
 _COST_POWER = 0.7
-#: Cells with this many seeds of which the inner half learned wait until all others are done: they lie on the
-#: edge, and no number of seeds would soon tell on which side.
+#: Cells with this many seeds, of which neither few nor most learned, wait until all others are done: they lie
+#: on the edge, and hardly any number of seeds would decide them.
 _SEEDS_ON_EDGE, _SHARES_ON_EDGE = 3, (0.25, 0.75)
 
 
@@ -47,7 +47,7 @@ class _Outlook(NamedTuple):
 
     @property
     def gain(self) -> Float[np.ndarray, " cells"]:
-        """What one more trial of each cell would tell of the edge, in nats."""
+        """Information about the edge that one more trial of each cell is expected to give, in nats."""
         gain: Float[np.ndarray, " cells"] = np.zeros(len(self.p))
         with one_thread():
             for indices, joint in self.joints:
@@ -80,7 +80,7 @@ class BoundaryAllocation:
         self._cost = np.array([default_cost(config, cell) for cell in self._cells])
         facets = groupby(range(len(self._cells)), key=lambda index: self._cells[index].values[2:])
         self._facets = [np.array(list(indices)) for _, indices in facets]
-        self._trials_of = MapAllocation(config).trial_for
+        self._trial_for = MapAllocation(config).trial_for
         self._num_begun = self._next_number = 0
 
     def begin(self, trial: KnownTrial) -> None:
@@ -117,14 +117,14 @@ class BoundaryAllocation:
                     # Results that are awaited count as what is expected of them.
                     outlook = self._outlook(learned + running * outlook.p, ended + running)
                 clearer = candidates[~on_edge[candidates]]
-                chosen = self._most_telling(clearer if len(clearer) else candidates, outlook, random)
+                chosen = self._most_informative(clearer if len(clearer) else candidates, outlook, random)
                 return self._seed(chosen, "default")
         return None if running.any() else self._next_recipe(outlook)
 
-    def _most_telling(
+    def _most_informative(
         self, candidates: Int64[np.ndarray, " open"], outlook: _Outlook, random: np.random.Generator
     ) -> int:
-        """Return the cell whose next trial tells most per cost, and sometimes a random one."""
+        """Return the cell with the most information per cost, and sometimes a random one."""
         cost = self._expected_cost(outlook)[candidates]
         if random.random() < _EXPLORED:
             return int(random.choice(candidates, p=(1 / cost) / (1 / cost).sum()))
@@ -167,7 +167,7 @@ class BoundaryAllocation:
             if default is None:
                 return self._seed(index, "default")
             need = recipe_need(trials, budget, space.fail_after_recipes)
-            if need is not None and (found := self._trials_of(cell, trials, need)) is not None:
+            if need is not None and (found := self._trial_for(cell, trials, need)) is not None:
                 return found
         return None
 
@@ -199,7 +199,7 @@ class BoundaryAllocation:
     def _seed(self, cell: int, purpose: Purpose) -> NextTrial:
         """Return the next seed of a cell's default recipe."""
         need = Need(DEFAULT_RECIPE, purpose, Priority.DEFAULT)
-        found = self._trials_of(self._cells[cell], self._trials[cell], need)
+        found = self._trial_for(self._cells[cell], self._trials[cell], need)
         assert found is not None, "the default recipe is always there"
         return found
 

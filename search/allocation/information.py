@@ -1,4 +1,4 @@
-"""What one more trial would tell of the edge: on which side of one half P(learn) lies in every cell."""
+"""Expected information about the edge: on which side of one half P(learn) lies in each cell."""
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +16,7 @@ _ENTROPY_OF_SURE = 0.117
 
 
 def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
-    """Return how much one more trial of each cell is expected to tell of the sides of all cells, in nats.
+    """Return the information about the sides of all cells that one more trial of each cell gives, in nats.
 
     It is the expected decrease of the sum of the entropies of the sides: an expected reduction of the cells
     that are misclassified (Bect et al. 2012, Statistics and Computing 22:773), with an entropy in the place
@@ -40,7 +40,7 @@ def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
         density_ratio = np.exp(-(z**2) / 2 - log_ndtr(z)) / np.sqrt(2 * np.pi)
         slope = outcome * np.sqrt(_LOGISTIC) * density_ratio / scale
         curvature = -slope * (slope + _LOGISTIC * mean / scale**2)
-        # Axes: component, cell that is tried, cell that is told of.
+        # Axes: component, cell that is tried, cell whose side is of interest.
         new_mean = mean[:, None, :] + covariance * slope[:, :, None]
         new_variance = np.maximum(variance[:, None, :] + covariance**2 * curvature[:, :, None], 1e-12)
         chances = weights[:, None] * ndtr(z)
