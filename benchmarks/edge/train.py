@@ -22,26 +22,24 @@ def main() -> int:
     """Train what the tables lack, several trainings at a time, each on one thread."""
     arguments = parse_arguments(tables=",".join(NAMES), jobs=2)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
-        for name in arguments.tables.split(","):
-            fill(Table(name), pool, arguments.jobs)
+        for num_seeds in (NUM_SEEDS, NUM_SEEDS_BETWEEN):
+            for name in arguments.tables.split(","):
+                fill(Table(name), num_seeds, pool, arguments.jobs)
     return 0
 
 
-def fill(table: Table, pool: ProcessPoolExecutor, jobs: int) -> None:
-    """Train what a table lacks: the seeds of all cells, then more of those where some learned."""
-    for num_seeds in (NUM_SEEDS, NUM_SEEDS_BETWEEN):
-        missing = missing_trainings(table, num_seeds)
-        total, done = sum(cost for *_, cost in missing), 0.0
-        running: dict[Future[Curve], float] = {}
-        for cell, seed, cost in missing:
-            if len(running) > jobs:
-                done += collect(table, running)
-            running[pool.submit(train_curve, config_of(table, cell, seed), cell.values)] = cost
-            print(
-                f"{table.name}, {num_seeds} seeds: {cell}, seed {seed}; {done:.0f} of {total:.0f}", flush=True
-            )
-        while running:
+def fill(table: Table, num_seeds: int, pool: ProcessPoolExecutor, jobs: int) -> None:
+    """Train what a table lacks up to a number of seeds, beyond the first ones where only some learned."""
+    missing = missing_trainings(table, num_seeds)
+    total, done = sum(cost for *_, cost in missing), 0.0
+    running: dict[Future[Curve], float] = {}
+    for cell, seed, cost in missing:
+        if len(running) > jobs:
             done += collect(table, running)
+        running[pool.submit(train_curve, config_of(table, cell, seed), cell.values)] = cost
+        print(f"{table.name}, {num_seeds} seeds: {cell}, seed {seed}; {done:.0f} of {total:.0f}", flush=True)
+    while running:
+        done += collect(table, running)
 
 
 def collect(table: Table, running: dict[Future[Curve], float]) -> float:
