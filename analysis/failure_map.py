@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import get_args
 
+from failmap.analysis.audit import Audit, audit_inference
 from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
@@ -76,6 +77,7 @@ class FailureMap:
         cells: The cells by the texts of their labels.
         outcomes: Number of trials per outcome, without interventions; unfinished trials count as censored.
         edge: Where P(learn) crosses one half in each row; None without an axis of numbers or an ended trial.
+        audit: What came of inferred cells that were run to test that; None if none was.
     """
 
     title: MapTitle
@@ -87,6 +89,7 @@ class FailureMap:
     cells: dict[CellKey, MapCell]
     outcomes: dict[Outcome, int]
     edge: MapEdge | None = None
+    audit: Audit | None = None
 
     @property
     def states(self) -> dict[State, int]:
@@ -171,6 +174,13 @@ def build_map(run: Run) -> FailureMap:
         config.fail_after_recipes,
     )
     surface = map_surface(config.map_paths, values, counts := default_counts(judged))
+    audited = [
+        (cells[key], record.outcome == "learned")
+        for key, mine in trials.items()
+        for record in mine
+        if record.purpose == "audit" and record.outcome in ("learned", "failed")
+    ]
+    audit = audit_inference(config.map_paths, values, counts, audited)
     keys = {labels: key for key, labels in cells.items()}
 
     def cell(key: CellKey) -> MapCell:
@@ -205,6 +215,7 @@ def build_map(run: Run) -> FailureMap:
         cells={key: cell(key) for key in product(*labels.values())},
         outcomes=outcomes,
         edge=None if surface is None else find_edge(config.map_paths, surface, judged),
+        audit=audit if audit.num_trials else None,
     )
 
 

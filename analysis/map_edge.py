@@ -64,9 +64,14 @@ class MapEdge:
         known = self.axis.position(np.array(self.values, dtype=float))
         return float(np.interp(self.axis.position(np.array(value, dtype=float)), known, middles))
 
+    def row_words(self, row: RowKey) -> str:
+        """Return 'depth 3', with the facet if several have an edge."""
+        num_shown = len(self.row_paths) if len({row[1:] for row in (*self.rows, *self.bent)}) > 1 else 1
+        return cell_display(self.row_paths[:num_shown], row[:num_shown])
+
     def sentence(self, row: RowKey) -> str:
         """Return 'At depth 3 it learns up to sequence length 71 (95 %: 50 to 100)'."""
-        where, name = f"At {cell_display(self.row_paths, row)} it learns", path_display(self.path)
+        where, name = f"At {self.row_words(row)} it learns", path_display(self.path)
         first, last = self._shown(self.values[0]), self._shown(self.values[-1])
         if row in self.bent:
             return f"{where} at a larger {name} again than one at which it fails: there is no single edge"
@@ -88,7 +93,7 @@ class MapEdge:
         """Return the edge of every row in one line, for a terminal."""
         shown = list(self.rows)[:_MAX_ROWS]
         parts = [
-            f"{cell_display(self.row_paths, row)}: {self.shown(self.rows[row].middle)} ({self.interval(row)})"
+            f"{self.row_words(row)}: {self.shown(self.rows[row].middle)} ({self.interval(row)})"
             for row in shown
         ]
         if more := len(self.rows) - len(shown):

@@ -101,6 +101,8 @@ def drive(
     report = write_report(config, folder)
     if (edge := report.failure_map.edge) is not None and edge.rows:
         notice(edge.line)
+    if (audit := report.failure_map.audit) is not None:
+        notice(audit.words)
     if why := why_line(report.failure_map):
         notice(why)
     if ended_by in ("interrupt", "request"):

@@ -13,6 +13,7 @@ _LEAST_WEIGHT = 0.01
 #: Entropy that a sure side (0.975) keeps, in nats. It counts as nothing, so that no seed is spent on cells
 #: that are sure already.
 _ENTROPY_OF_SURE = 0.117
+CLEAR_WEIGHT = 0.0
 
 
 def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
@@ -31,7 +32,12 @@ def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
     weights = joint.weights[kept] / joint.weights[kept].sum()
     mean, covariance = joint.means[kept], joint.covariances[kept]
     variance = np.maximum(np.einsum("hii->hi", covariance), 1e-12)
-    before = _entropy(weights @ ndtr(mean / np.sqrt(variance))).sum()
+    deviation = np.sqrt(variance)
+    worth = np.ones(mean.shape[1])
+    if CLEAR_WEIGHT:
+        clear = CLEAR_WEIGHT
+        worth = weights @ (ndtr((mean - clear) / deviation) + ndtr((-clear - mean) / deviation))
+    before = (worth * _entropy(weights @ ndtr(mean / deviation))).sum()
     scale = np.sqrt(1 + _LOGISTIC * variance)
     after = np.zeros(mean.shape[1])
     for outcome in (-1.0, 1.0):
@@ -46,7 +52,7 @@ def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
         chances = weights[:, None] * ndtr(z)
         total = chances.sum(axis=0)
         sides = np.einsum("hc,hci->ci", chances / total, ndtr(new_mean / np.sqrt(new_variance)))
-        after += total * _entropy(sides).sum(axis=1)
+        after += total * (_entropy(sides) @ worth)
     gain: Float[np.ndarray, " cells"] = np.maximum(before - after, 0.0)
     return gain
 

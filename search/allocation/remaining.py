@@ -60,7 +60,7 @@ class Remaining:
 
     @property
     def words(self) -> str:
-        """Return '18 of 30 cells decided, 4 inferred, 5 at the edge'."""
+        """Return '27 of 30 cells: 18 measured, 4 inferred, 5 at the edge'."""
         return decided_words(self.num_decided, len(self.by_cell), self.num_inferred, self.num_edge)
 
     def cost(self, costs: Mapping[Cell, float]) -> float:
@@ -71,10 +71,12 @@ class Remaining:
 
 
 def decided_words(num_decided: int, num_cells: int, num_inferred: int, num_edge: int) -> str:
-    """Return '18 of 30 cells decided, 4 inferred, 5 at the edge'; what is 0 is left out behind the first."""
-    rest = ((num_inferred, "inferred"), (num_edge, "at the edge"))
-    parts = [f"{num_decided} of {quantity(num_cells, 'cell')} decided"]
-    return ", ".join([*parts, *(f"{num} {word}" for num, word in rest if num)])
+    """Return '27 of 30 cells: 18 measured, 4 inferred, 5 at the edge', or '4 of 4 cells decided'."""
+    cells = quantity(num_cells, "cell")
+    if num_inferred + num_edge == 0:
+        return f"{num_decided} of {cells} decided"
+    counts = f"{num_decided} measured, {num_inferred} inferred, {num_edge} at the edge"
+    return f"{num_decided + num_inferred + num_edge} of {cells}: {counts}"
 
 
 def judge_cells(

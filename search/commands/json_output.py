@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from failmap.analysis.audit import Audit
 from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map_edge import edge_rows
@@ -87,11 +88,16 @@ def print_report(report: Report) -> None:
         "states": failure_map.states,
         "inferred": failure_map.inferred,
         "edge": [] if failure_map.edge is None else list(edge_rows(failure_map.edge)),
+        "audit": None if failure_map.audit is None else _audit(failure_map.audit),
         "outcomes": failure_map.outcomes,
         "cells": [_cell(run, failure_map, key, cell) for key, cell in failure_map.cells.items()],
         "files": [str(path) for path in files if store_of(path).exists(path)],
     }
     _print(printed)
+
+
+def _audit(audit: Audit) -> dict[str, Any]:
+    return {**asdict(audit), "interval": list(audit.interval)}
 
 
 def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dict[str, Any]:

@@ -76,14 +76,14 @@ def test_pipe_gets_one_line_per_interval() -> None:
     text = shown(FILLED, terminal=False)
     assert text.count("\n") == 1
     assert "15 trials: 7 learned, 7 failed, 1 errored; 2 running" in text
-    assert "2 of 6 cells decided" in text
+    assert "3 of 6 cells: 2 measured, 1 inferred, 0 at the edge" in text
     assert "42 s left" in text
     assert "\x1b" not in text
 
 
 def test_terminal_gets_the_map_in_colours() -> None:
     text = shown(FILLED, terminal=True)
-    assert text.count("2 of 6 cells decided") == 1
+    assert text.count("3 of 6 cells: 2 measured") == 1
     assert "6/6+" in text
     assert "48;2;31;95;168m" in text, "the blue of what learns"
     assert "48;2;184;72;12m" in text, "the orange of what fails"
@@ -146,7 +146,7 @@ def test_interventions_are_counted_apart() -> None:
     notes = [KnownTrial(9, CELLS[3, 4], 0, {}, "intervene", 0, None, intervention=change)]
     lines = finished(known([*(FILLED[number] for number in range(len(FILLED))), *notes]))
     assert lines[:5] == finished(FILLED)[:5]
-    assert "2 unfinished · 1 intervention unfinished · 2 of 6" in lines[-1]
+    assert "2 unfinished · 1 intervention unfinished · 3 of 6" in lines[-1]
 
 
 @pytest.mark.parametrize("height", [9, 16])
@@ -240,4 +240,4 @@ def test_inferred_cells_have_marks_and_counts_of_their_own() -> None:
     ]
     _, row, *_, line = finished(known(trials), config)
     assert row.split() == ["1", "(+)", "1/1(+)", "6/6+", "~", "0/6-", "0/1(-)"]
-    assert "2 of 6 cells decided, 3 inferred, 1 at the edge" in line
+    assert "6 of 6 cells: 2 measured, 3 inferred, 1 at the edge" in line
