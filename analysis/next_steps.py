@@ -73,8 +73,7 @@ def rescue_command(run: Run, failure_map: FailureMap) -> str | None:
     failing = [
         cell
         for cell in failure_map.cells.values()
-        # The search chooses cells that fail by their own seeds, too.
-        if cell.verdict.state == "fails" and cell.verdict.is_measured and not failed.isdisjoint(cell.numbers)
+        if cell.verdict.state == "fails" and not failed.isdisjoint(cell.numbers)
     ]
     if all(cell.interventions for cell in failing):
         return None

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from failmap.analysis.verdict import judge, recipe_name
+from failmap.analysis.verdict import recipe_name
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.wording import any_of
 from failmap.search.allocation.map_allocation import default_cost
+from failmap.search.allocation.remaining import judge_cells
 from failmap.search.config import RunConfig
 from failmap.search.interventions.view import cell_display
 from failmap.search.space import Cell
@@ -34,6 +35,9 @@ def cells_to_rescue(
 ) -> list[Cell]:
     """Return the cells to rescue: next to a learning cell first, then by cost.
 
+    A cell may be inferred to fail, if a trial of it failed: a rescue begins with the missing seeds of what it
+    changes.
+
     Args:
         config: The run's configuration.
         cells: Its trials.
@@ -53,7 +57,8 @@ def cells_to_rescue(
         cell = config.space.cell(labels)
         _require_failures(config, cell, cells, recipe)
         return [cell]
-    states = {cell: judge(records, config.space.fail_after_recipes).state for cell, records in cells.items()}
+    verdicts = judge_cells(config, config.space.cells(), cells)
+    states = {cell: verdict.state for cell, verdict in verdicts.items()}
     with_failures = [
         cell
         for cell, records in cells.items()

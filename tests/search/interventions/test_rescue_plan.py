@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary
 from failmap.run_folder.storage import write_atomically
+from failmap.search.allocation.goals import allocation_for
 from failmap.search.config import RunConfig
 from failmap.search.interventions.ablations import plan_ablation
 from failmap.search.interventions.plan import UNCHANGED, Plan
@@ -68,6 +70,22 @@ def refusal(make: Callable[..., Plan], folder: RunFolder, *arguments: str) -> st
 
 def test_failing_cells_are_ordered_by_cost(run: RunFolder) -> None:
     assert coordinates(rescue(run)) == [(40, 1), (20, 2), (40, 2)]
+
+
+def test_cells_that_are_inferred_to_fail_are_chosen_if_a_trial_failed(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "tiny")
+    config = make_config(lengths=[5, 10, 20, 40, 80], depths=[1, 2, 3])
+    config = config.model_copy(update={"space": config.space.model_copy(update={"goal": "map"})})
+    folder.path.mkdir()
+    write_atomically(folder.config, to_yaml(config))
+    run_all(open_study(config, folder, allocation_for(config)), lambda trial: LEARNED if trial.task.sequence_length < 20 else FAILED)
+    failing = [cell for cell in build_map(load_run(folder)).cells.values() if cell.verdict.state == "fails"]
+    tried = [cell for cell in failing if cell.numbers]
+    assert any(cell.verdict.is_inferred for cell in tried)
+    assert len(tried) < len(failing)
+    assert sorted(coordinates(rescue(folder))) == sorted(tuple(map(int, cell.labels)) for cell in tried)
 
 
 def test_cells_next_to_learning_ones_come_first(make_config: MakeConfig, tmp_path: Path) -> None:
