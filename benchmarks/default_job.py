@@ -1,77 +1,105 @@
-"""Measure how the default job decides cells over time: python -m benchmarks.default_job [minutes=10].
+"""What the default job shows over time: python -m benchmarks.default_job [minutes=5] [goals=map,grid].
 
-Runs space=lstm_depth once, with the default budget except for its minutes. A cell is decided when the last
-trial that its verdict needs has ended, according to the records.
+Runs space=lstm_depth with the default budget except for its minutes, once for each goal and pair, in turn.
+Each cell is judged by the records of the trials that had ended. `goals=grid` is judged by the own seeds of
+each cell alone, as before there was a surface.
 """
 
-import math
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections import defaultdict
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.arguments import parse_arguments
+from benchmarks.edge.real_search import Moment, first_right, moments, search
+from benchmarks.edge.tables import Table
+from benchmarks.edge.truth import Truth
 from benchmarks.results_file import table, write_results
-from failmap.analysis.load import Run, load_run
-from failmap.analysis.verdict import judge
-from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import TrialRecord
+from failmap.search.space import Cell
 
-MOMENTS = (1, 2, 3, 4, 5, 10)
-
-
-def decided_at(run: Run, began: float) -> list[tuple[float, str]]:
-    """Return seconds since the start and verdict of each cell that was decided, in order."""
-    results: dict[tuple[object, ...], list[TrialRecord]] = defaultdict(list)
-    decided: dict[tuple[object, ...], tuple[float, str]] = {}
-    ended = [record for record in run.records if record.summary is not None and record.ended is not None]
-    for record in sorted(ended, key=lambda record: record.ended or ""):
-        cell = tuple(record.cell.values())
-        results[cell].append(record)
-        state = judge(results[cell]).state
-        if state in ("learns", "fails") and cell not in decided:
-            decided[cell] = (datetime.fromisoformat(record.ended or "").timestamp() - began, state)
-    return sorted(decided.values())
+#: Minutes at which the map is looked at.
+MOMENTS = (1, 2, 3, 4, 5, 10, 15, 20, 30, 45, 60)
+_COLUMNS = (
+    "goal",
+    "pair",
+    "after, min",
+    "trials",
+    "core-seconds",
+    "measured",
+    "inferred",
+    "edge",
+    "unknown",
+    "not run",
+    "clear cells right and sure",
+    "clear cells wrong",
+)
 
 
-def main() -> None:
-    """Run the job and write the results file."""
-    minutes = parse_arguments(minutes=10.0).minutes
+def main() -> int:
+    """Run the jobs and write the results file."""
+    asked = parse_arguments(minutes=5.0, goals="map", pairs=1)
+    truth = Table("adding")
+    clear = {} if truth.num_missing else Truth(truth).clear
+    rows: list[list[object]] = []
+    until: dict[str, list[float | None]] = {goal: [] for goal in asked.goals.split(",")}
+    used = []
     with tempfile.TemporaryDirectory() as storage:
-        began, clock = time.time(), time.monotonic()
-        arguments = [
-            "space=lstm_depth",
-            "budget=quick",
-            f"budget.minutes={minutes:g}",
-            f"storage={storage}",
-            "run=job",
-        ]
-        subprocess.run(
-            [sys.executable, "-m", "search.run", *arguments], check=True, stdout=subprocess.DEVNULL
-        )
-        wall = time.monotonic() - clock
-        run = load_run(RunFolder(Path(storage) / "job"))
-        histories = [run.history(record.number) for record in run.records]
-    cells = decided_at(run, began)
-    num_cells = math.prod(len(run.config.map_values[path]) for path in run.config.map_paths[:2])
-    rows = []
-    for moment in (moment for moment in MOMENTS if moment <= minutes):
-        states = [state for seconds, state in cells if seconds <= 60 * moment]
-        rows.append((moment, len(states), states.count("learns"), states.count("fails"), num_cells))
-    cores = os.cpu_count() or 1
-    seconds = sum(history[-1].seconds for history in histories if history)
-    remarks = (
-        f"One run of {wall:.0f} s, including start-up and report; {len(run.records)} trials. "
-        f"Seconds in training / (cores x wall seconds): {seconds / (cores * wall):.2f}; "
-        "each trial has one thread."
+        for pair in range(1, asked.pairs + 1):
+            for goal in until:
+                words = [
+                    "space=lstm_depth",
+                    "budget=quick",
+                    f"budget.minutes={asked.minutes:g}",
+                    f"goal={goal}",
+                ]
+                folder, began, wall = search(words, Path(storage), f"{goal}{pair}")
+                found = moments(folder, began, infers=goal == "map")
+                rows += [[goal, pair, *row] for row in rows_of(found, clear, asked.minutes)]
+                right = first_right(found, clear) if clear else None
+                until[goal].append(None if right is None else right.training)
+                used.append(found[-1].training / ((os.cpu_count() or 1) * wall))
+    shares = ", ".join(f"{share:.2f}" for share in used)
+    parts = [
+        f"Seconds in training / (cores x wall seconds), start-up and report included: {shares}.",
+        table(_COLUMNS, rows),
+    ]
+    if clear:
+        parts.append(_until_words(until, len(clear)))
+    write_results("default_job", "The default job", "\n\n".join(parts))
+    return 0
+
+
+def rows_of(found: Sequence[Moment], clear: Mapping[Cell, bool], minutes: float) -> list[list[object]]:
+    """Return a row for each moment: what the map shows then, and how much of it the truth table confirms."""
+    rows: list[list[object]] = []
+    for minute in sorted({*(one for one in MOMENTS if one < minutes), minutes}):
+        # Trials that were saved at the end of the budget ended a moment later.
+        is_last = minute == minutes
+        past = [moment for moment in found if is_last or moment.seconds <= 60 * minute]
+        if not past:
+            continue
+        now = past[-1]
+        sides = ("learns", "fails")
+        counts = [sum(now.count(side, basis) for side in sides) for basis in ("measured", "inferred")]
+        rest = [now.count(state) for state in ("edge", "unknown", "not_run")]
+        right = f"{now.share_right(clear) * len(clear):.0f} of {len(clear)}" if clear else "-"
+        wrong = now.num_wrong(clear) if clear else "-"
+        rows.append([f"{minute:g}", len(past), f"{now.training:.0f}", *counts, *rest, right, wrong])
+    return rows
+
+
+def _until_words(until: Mapping[str, Sequence[float | None]], num_clear: int) -> str:
+    """Return how many core-seconds of training each goal took until the clear cells were right."""
+    lines = [
+        f"- `goal={goal}`: "
+        + ", ".join("not in this time" if one is None else f"{one:.0f}" for one in several)
+        for goal, several in until.items()
+    ]
+    return f"Core-seconds of training until 95 % of the {num_clear} clear cells were right for good:\n\n" + (
+        "\n".join(lines)
     )
-    decided = table(("after, min", "cells decided", "learns", "fails", "of"), rows)
-    write_results("default_job", "The default job", f"{remarks}\n\n{decided}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
