@@ -18,16 +18,17 @@ TIMES_BUDGET = 3
 #: Seeds of every cell, and of those in which some but not all of the first ones learned in the map's budget.
 NUM_SEEDS, NUM_SEEDS_BETWEEN = 8, 16
 
+_PARITY = (
+    "space=lstm_depth",
+    "task=parity",
+    "task.length_distribution=uniform",
+    "task.sequence_length=3,6,10,14,20,30,40,60",
+    "model.depth=1,2,3",
+    "train.max_updates=1500",
+    "model.hidden_size=32",
+)
 _WORDS: dict[str, tuple[str, ...]] = {
-    "parity": (
-        "space=lstm_depth",
-        "task=parity",
-        "task.length_distribution=uniform",
-        "task.sequence_length=3,6,10,14,20,30,40,60",
-        "model.depth=1,2,3",
-        "train.max_updates=1500",
-        "model.hidden_size=32",
-    ),
+    "parity": _PARITY,
     "adding": ("space=lstm_depth", "model.hidden_size=32"),
     "width": (
         "space=lstm_depth",
@@ -55,6 +56,12 @@ _WORDS: dict[str, tuple[str, ...]] = {
 #: Not looked at while anything was tuned.
 UNSEEN = "recall"
 NAMES = tuple(_WORDS)
+#: The map of parity under other recipes: not replayed, but compared with the default one (recipes.py).
+OTHER_RECIPES = ("parity_slow", "parity_fast")
+_WORDS |= {
+    name: (*_PARITY, f"train.learning_rate={rate}")
+    for name, rate in zip(OTHER_RECIPES, (1e-3, 1e-2), strict=True)
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Train the truth tables: python -m benchmarks.edge.train [tables=adding,parity] [jobs=2].
+"""Train the truth tables: python -m benchmarks.edge.train [tables=adding,parity] [jobs=2] [seeds=16].
 
 What is there is kept: the command goes on where it was stopped. All five take about six core-hours.
 """
@@ -20,9 +20,9 @@ from failmap.search.trial.config import TrialConfig
 
 def main() -> int:
     """Train what the tables lack, several trainings at a time, each on one thread."""
-    arguments = parse_arguments(tables=",".join(NAMES), jobs=2)
+    arguments = parse_arguments(tables=",".join(NAMES), jobs=2, seeds=NUM_SEEDS_BETWEEN)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
-        for num_seeds in (NUM_SEEDS, NUM_SEEDS_BETWEEN):
+        for num_seeds in sorted({min(NUM_SEEDS, arguments.seeds), arguments.seeds}):
             for name in arguments.tables.split(","):
                 fill(Table(name), num_seeds, pool, arguments.jobs)
     return 0
