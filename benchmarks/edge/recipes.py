@@ -1,7 +1,7 @@
 """How trials of other recipes may enter the surface of the default one: python -m benchmarks.edge.recipes.
 
 On a truth table whose map was trained under three learning rates. Some cells get trials of the default
-recipe, and some get trials of the others. What the surface then says of the default is compared with the table.
+recipe, and some get trials of the others. What the surface then says of the default one is compared with it.
 """
 
 import sys
@@ -166,7 +166,7 @@ def main() -> int:
         f"{name}: {np.mean([np.mean(mine) for mine in found.values()]):.2f}"
         for name, found in zip(TABLES, by_recipe, strict=True)
     )
-    body = f"""The map of `parity` under learning rates 0.003 (default), 0.001 and 0.01. Share of all trainings
+    body = f"""The map of `parity` under learning rates 0.003 (default), 0.001, 0.01. Share of all trainings
 that learned: {shares}. {asked.draws} draws of trials; loss: mean over cells of the cross entropy between the
 share of the default's seeds that learned and p.
 
