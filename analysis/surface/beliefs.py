@@ -1,5 +1,6 @@
 """What a surface says about each cell of a map, and about the edge in each of its rows."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -7,9 +8,10 @@ from math import ceil
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float, Int64
 
 from failmap.analysis.surface.axes import SurfaceAxis, numeric_axes
-from failmap.analysis.surface.surface import Edge, Outlook, Surface
+from failmap.analysis.surface.surface import Edge, Joint, Sides, Surface
 
 #: Probability of a side from which a cell counts as inferred.
 SURE = 0.975
@@ -99,12 +101,28 @@ class MapSurface:
             for numbers, belief in zip(cells, zip(*surface.at(points), strict=True), strict=True)
         }
 
-    def outlooks(self) -> Iterator[tuple[list[CellValues], Outlook]]:
-        """Yield the cells of each surface, and what is believed of them together."""
-        cells = list(product(*_numeric(self.axes, self.values)))
-        points = np.array(cells, dtype=float)
-        for categories, surface in self.surfaces.items():
-            yield [_merged(self.axes, numbers, categories) for numbers in cells], surface.outlook(points)
+    def sides(self, cells: Sequence[CellValues]) -> Sides:
+        """Return on which side of one half P(learn) lies in each of some cells."""
+        p, prob_above = np.zeros((2, len(cells)))
+        for indices, surface, points in self._parts(cells):
+            p[indices], prob_above[indices] = surface.sides(points)
+        return Sides(p, prob_above)
+
+    def joints(self, cells: Sequence[CellValues]) -> Iterator[tuple[Int64[np.ndarray, " part"], Joint]]:
+        """Yield the logits of P(learn) of some cells together, with their indices, for each surface apart."""
+        for indices, surface, points in self._parts(cells):
+            yield indices, surface.joint(points)
+
+    def _parts(
+        self, cells: Sequence[CellValues]
+    ) -> Iterator[tuple[Int64[np.ndarray, " part"], Surface, Float[np.ndarray, "part axes"]]]:
+        """Yield the cells of each surface that has any: their indices and points."""
+        parts: dict[CellValues, list[int]] = defaultdict(list)
+        for index, cell in enumerate(cells):
+            parts[_of_kind(self.axes, cell, numeric=False)].append(index)
+        for categories, indices in parts.items():
+            points = [_of_kind(self.axes, cells[index], numeric=True) for index in indices]
+            yield np.array(indices), self.surfaces[categories], np.array(points, dtype=float)
 
     def edges(self, along: int = 0) -> dict[CellValues, Edge]:
         """Return the edge of every row by its cell values, without the one of the axis itself.
@@ -138,6 +156,11 @@ def _categorical(
     axes: Sequence[SurfaceAxis | None], values: Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
     return [listed for axis, listed in zip(axes, values, strict=True) if axis is None]
+
+
+def _of_kind(axes: Sequence[SurfaceAxis | None], cell: CellValues, *, numeric: bool) -> CellValues:
+    """Return a cell's numbers, or its categories."""
+    return tuple(value for axis, value in zip(axes, cell, strict=True) if (axis is not None) is numeric)
 
 
 def _merged(axes: Sequence[SurfaceAxis | None], numbers: CellValues, categories: CellValues) -> CellValues:

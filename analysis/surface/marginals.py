@@ -5,6 +5,7 @@ three failures under a wide prior, P(learn) > 1/2 has 1 % and not the 10 % of th
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -54,18 +55,44 @@ class Marginals:
     Attributes:
         weights: Weight of each component.
         mode, scale: Of the normal approximation of each component.
-        mean, deviation: Mean and standard deviation of the corrected one.
-        chance: Mean of P(learn) of each component.
-        probit: Normal score of the distribution function at mode + scale * _KEPT.
+        density: Weight of the logit mode + scale * _NODES; their sum is 1.
     """
 
     weights: Float[np.ndarray, " components"]
     mode: Float[np.ndarray, "components points"]
     scale: Float[np.ndarray, "components points"]
-    mean: Float[np.ndarray, "components points"]
-    deviation: Float[np.ndarray, "components points"]
-    chance: Float[np.ndarray, "components points"]
-    probit: Float[np.ndarray, "components points nodes"]
+    density: Float[np.ndarray, "components points nodes"]
+
+    @property
+    def mean(self) -> Float[np.ndarray, "components points"]:
+        """Return the mean of each component."""
+        mean: Float[np.ndarray, "components points"] = self.mode + self.scale * (self.density @ _NODES)
+        return mean
+
+    @property
+    def stretch(self) -> Float[np.ndarray, "components points"]:
+        """Return the standard deviation of each component, divided by that of its normal approximation."""
+        variance = self.density @ _NODES**2 - (self.density @ _NODES) ** 2
+        stretch: Float[np.ndarray, "components points"] = np.sqrt(variance)
+        return stretch
+
+    @property
+    def p(self) -> Float[np.ndarray, " points"]:
+        """Return the mean of P(learn) at each point."""
+        chance = logistic(self.mode[:, :, None] + self.scale[:, :, None] * _NODES)
+        p: Float[np.ndarray, " points"] = self.weights @ np.einsum("cpn,cpn->cp", self.density, chance)
+        return p
+
+    @cached_property
+    def _probit(self) -> Float[np.ndarray, "components points kept"]:
+        """Normal score of the distribution function at mode + scale * _KEPT."""
+        from scipy.special import ndtri
+
+        # The trapezoid rule: half of each node's mass lies below it.
+        below = np.cumsum(self.density, axis=2) - self.density / 2
+        tail = np.clip(below[:, :, ::_KEPT_EVERY], _SMALLEST_TAIL, 1 - _SMALLEST_TAIL)
+        probit: Float[np.ndarray, "components points kept"] = ndtri(tail)
+        return probit
 
     def below(self, logits: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
         """Return the probability that the logit at each point is below a value."""
@@ -75,7 +102,7 @@ class Marginals:
         place = np.clip(((logits - self.mode) / self.scale - _KEPT[0]) / step, 0, len(_KEPT) - 1)
         node = np.minimum(place.astype(int), len(_KEPT) - 2)
         flat = node + len(_KEPT) * np.arange(node.size).reshape(node.shape)
-        left, right = self.probit.take(flat), self.probit.take(flat + 1)
+        left, right = self._probit.take(flat), self._probit.take(flat + 1)
         share: Float[np.ndarray, "components points"] = ndtr(left + (place - node) * (right - left))
         mixed: Float[np.ndarray, " points"] = self.weights @ share
         return mixed
@@ -112,28 +139,12 @@ def marginals(
         latent: Mode of the logit at the tried cells.
         trials: Number of trials, per tried cell.
     """
-    from scipy.special import ndtri
-
     scale = np.sqrt(variance)
     excess = _likelihood_excess(with_tried / scale[:, :, None], latent, trials)
     log_density = excess - _NODES**2 / 2
     density = np.exp(log_density - log_density.max(axis=2, keepdims=True))
     density /= density.sum(axis=2, keepdims=True)
-    first = density @ _NODES
-    second = density @ _NODES**2
-    logits = mode[:, :, None] + scale[:, :, None] * _NODES
-    # The trapezoid rule: half of each node's mass lies below it.
-    below = np.cumsum(density, axis=2) - density / 2
-    tail = np.clip(below[:, :, ::_KEPT_EVERY], _SMALLEST_TAIL, 1 - _SMALLEST_TAIL)
-    return Marginals(
-        weights=weights,
-        mode=mode,
-        scale=scale,
-        mean=mode + scale * first,
-        deviation=scale * np.sqrt(second - first**2),
-        chance=(density * logistic(logits)).sum(axis=2),
-        probit=ndtri(tail),
-    )
+    return Marginals(weights, mode, scale, density)
 
 
 def _likelihood_excess(

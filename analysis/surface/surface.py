@@ -65,18 +65,16 @@ class Joint(NamedTuple):
         return samples
 
 
-class Outlook(NamedTuple):
-    """What is believed of points, alone and together.
+class Sides(NamedTuple):
+    """On which side of one half P(learn) lies at points.
 
     Attributes:
         p: Mean of P(learn).
         prob_above: Probability that P(learn) is above one half.
-        joint: The logit of P(learn) at all points together.
     """
 
     p: Float[np.ndarray, " points"]
     prob_above: Float[np.ndarray, " points"]
-    joint: Joint
 
 
 class Edge(NamedTuple):
@@ -161,28 +159,25 @@ class Surface:
         """Return what is believed of P(learn) at points, which need not be cells."""
         latent = self._marginals(_positions(self.axes, points))[0]
         return Beliefs(
-            p=self.weights @ latent.chance,
+            p=latent.p,
             low=logistic(latent.quantile(0.025)),
             high=logistic(latent.quantile(0.975)),
             prob_above=1 - latent.below(np.zeros(len(points))),
         )
 
+    def sides(self, points: Float[np.ndarray, "points axes"]) -> Sides:
+        """Return what is believed of P(learn) at points without its interval, which costs more."""
+        latent = self._marginals(_positions(self.axes, points))[0]
+        return Sides(latent.p, 1 - latent.below(np.zeros(len(points))))
+
     def joint(self, points: Float[np.ndarray, "points axes"]) -> Joint:
         """Return the logit of P(learn) at points as a mixture of Gaussians, one for each prior."""
-        return self.outlook(points).joint
-
-    def outlook(self, points: Float[np.ndarray, "points axes"]) -> Outlook:
-        """Return all that decides where to look next, without the intervals, which cost more."""
         positions = _positions(self.axes, points)
         latent, reduction = self._marginals(positions)
         covariance = self.priors.covariance(positions, positions) - reduction.transpose(0, 2, 1) @ reduction
         # Normal scores are correlated as under the normal approximation.
-        stretch = latent.deviation / latent.scale
-        return Outlook(
-            p=self.weights @ latent.chance,
-            prob_above=1 - latent.below(np.zeros(len(points))),
-            joint=Joint(self.weights, latent.mean, covariance * stretch[:, :, None] * stretch[:, None, :]),
-        )
+        stretch = latent.stretch
+        return Joint(self.weights, latent.mean, covariance * stretch[:, :, None] * stretch[:, None, :])
 
     def edge(self, along: int, values: Float[np.ndarray, " values"], at: Float[np.ndarray, " axes"]) -> Edge:
         """Return the value of an axis up to which it learns, with its 95 % interval.

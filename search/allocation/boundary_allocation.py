@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from failmap.analysis.surface import SURE, Joint, MapSurface
+from failmap.analysis.surface import SURE, MapSurface
 from failmap.analysis.surface.threads import one_thread
 from failmap.analysis.verdict import DEFAULT_RECIPE, tally_recipes
 from failmap.run_folder.records import Outcome, Purpose
@@ -35,24 +35,15 @@ class _Outlook(NamedTuple):
     """What is believed of all cells, by index.
 
     Attributes:
+        surface: P(learn) of the default recipe, by the trials that have ended.
         p: Mean of P(learn).
         above, below: Whether P(learn) is surely above one half, or below it.
-        joints: Cells that share their categories, and the distribution of their log odds.
     """
 
+    surface: MapSurface
     p: Float[np.ndarray, " cells"]
     above: Bool[np.ndarray, " cells"]
     below: Bool[np.ndarray, " cells"]
-    joints: list[tuple[Int64[np.ndarray, " part"], Joint]]
-
-    @property
-    def gain(self) -> Float[np.ndarray, " cells"]:
-        """Information about the edge that one more trial of each cell is expected to give, in nats."""
-        gain: Float[np.ndarray, " cells"] = np.zeros(len(self.p))
-        with one_thread():
-            for indices, joint in self.joints:
-                gain[indices] = information_gain(joint)
-        return gain
 
     @property
     def is_sure(self) -> Bool[np.ndarray, " cells"]:
@@ -109,28 +100,45 @@ class BoundaryAllocation:
         outlook = self._outlook(learned, ended)
         random = np.random.default_rng((self._config.seed, self._next_number))
         for facet in self._facets:
-            candidates = facet[~(outlook.is_sure | is_full)[facet]]
-            if len(candidates):
+            unsure = facet[~outlook.is_sure[facet]]
+            if not is_full[unsure].all():
                 if (audited := self._audited(outlook)) is not None:
                     return self._seed(audited, "audit")
+                surface = outlook.surface
                 if running.any():
                     # Results that are awaited count as what is expected of them.
-                    outlook = self._outlook(learned + running * outlook.p, ended + running)
+                    surface = self._fit(learned + running * outlook.p, ended + running)
+                candidates = unsure[~is_full[unsure]]
                 clearer = candidates[~on_edge[candidates]]
-                chosen = self._most_informative(clearer if len(clearer) else candidates, outlook, random)
+                worth = self._gain(surface, unsure) / self._expected_cost(outlook) ** _COST_POWER
+                chosen = self._choose(clearer if len(clearer) else candidates, worth, outlook, random)
                 return self._seed(chosen, "default")
         return None if running.any() else self._next_recipe(outlook)
 
-    def _most_informative(
-        self, candidates: Int64[np.ndarray, " open"], outlook: _Outlook, random: np.random.Generator
+    def _choose(
+        self,
+        candidates: Int64[np.ndarray, " open"],
+        worth: Float[np.ndarray, " cells"],
+        outlook: _Outlook,
+        random: np.random.Generator,
     ) -> int:
-        """Return the cell with the most information per cost, and sometimes a random one."""
-        cost = self._expected_cost(outlook)[candidates]
+        """Return the candidate that is worth most, and sometimes a random one."""
         if random.random() < _EXPLORED:
-            return int(random.choice(candidates, p=(1 / cost) / (1 / cost).sum()))
-        worth = outlook.gain[candidates] / cost**_COST_POWER
+            cheapness = 1 / self._expected_cost(outlook)[candidates]
+            return int(random.choice(candidates, p=cheapness / cheapness.sum()))
         # Sums in another order, on another machine, must not decide between equal cells.
-        return int(candidates[np.argmax([float(f"{one:.6g}") for one in worth])])
+        return int(candidates[np.argmax([float(f"{one:.6g}") for one in worth[candidates]])])
+
+    def _gain(self, surface: MapSurface, unsure: Int64[np.ndarray, " unsure"]) -> Float[np.ndarray, " cells"]:
+        """Return the information about the sides of all unsure cells that a trial of each of them gives.
+
+        The others give none here, and none about them is expected.
+        """
+        gain: Float[np.ndarray, " cells"] = np.zeros(len(self._cells))
+        with one_thread():
+            for part, joint in surface.joints([self._cells[index].values for index in unsure]):
+                gain[unsure[part]] = information_gain(joint)
+        return gain
 
     def _audited(self, outlook: _Outlook) -> int | None:
         """Return an inferred cell to test the surface by, or None while that would cost too much.
@@ -173,18 +181,18 @@ class BoundaryAllocation:
 
     def _outlook(self, learned: Float[np.ndarray, " cells"], ended: Float[np.ndarray, " cells"]) -> _Outlook:
         """Return what is believed after these trials of the default recipe."""
+        surface = self._fit(learned, ended)
+        with one_thread():
+            p, above = surface.sides(list(self._by_values))
+        return _Outlook(surface, p, above >= SURE, above <= 1 - SURE)
+
+    def _fit(self, learned: Float[np.ndarray, " cells"], ended: Float[np.ndarray, " cells"]) -> MapSurface:
         values = [list(dict.fromkeys(column)) for column in zip(*self._by_values, strict=True)]
         counts = {cell: (float(learned[i]), float(ended[i])) for cell, i in self._by_values.items()}
-        p, above = np.zeros((2, len(self._cells)))
-        joints = []
         with one_thread():
             surface = MapSurface.fit(self._config.space.map.paths, values, counts)
-            assert surface is not None, "a space with goal=map has a numeric axis"
-            for cells, outlook in surface.outlooks():
-                indices = np.array([self._by_values[cell] for cell in cells])
-                p[indices], above[indices] = outlook.p, outlook.prob_above
-                joints.append((indices, outlook.joint))
-        return _Outlook(p, above >= SURE, above <= 1 - SURE, joints)
+        assert surface is not None, "a space with goal=map has a numeric axis"
+        return surface
 
     def _expected_cost(self, outlook: _Outlook) -> Float[np.ndarray, " cells"]:
         cost: Float[np.ndarray, " cells"] = self._cost * (1 - (1 - _COST_OF_LEARNED) * outlook.p)

@@ -27,7 +27,7 @@ def test_the_marginal_of_a_single_cell_is_exact(prior_variance: float, learned: 
     below = np.cumsum(density)
     mine = one_cell(prior_variance, learned, trials)
     assert mine.below(np.zeros(1))[0] == pytest.approx(below[len(grid) // 2], abs=0.004)
-    assert mine.chance[0, 0] == pytest.approx(density @ (1 / (1 + np.exp(-grid))), abs=0.004)
+    assert mine.p[0] == pytest.approx(density @ (1 / (1 + np.exp(-grid))), abs=0.004)
     assert mine.mean[0, 0] == pytest.approx(density @ grid, abs=0.02 * prior_variance**0.5)
     for share in (0.025, 0.5, 0.975):
         assert below[np.searchsorted(grid, mine.quantile(share)[0])] == pytest.approx(share, abs=0.006)
