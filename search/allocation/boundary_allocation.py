@@ -11,7 +11,7 @@ from failmap.analysis.surface import SURE, MapSurface
 from failmap.analysis.surface.threads import one_thread
 from failmap.analysis.verdict import DEFAULT_RECIPE, tally_recipes
 from failmap.run_folder.records import Outcome, Purpose
-from failmap.search.allocation.information import information_gain
+from failmap.search.allocation.information import SETTLED, information_gain
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, cells_in_order, default_cost
 from failmap.search.allocation.needs import Need, Priority, recipe_need
@@ -26,9 +26,6 @@ _COST_OF_LEARNED = 0.5
 #: Information is divided by this power of a trial's cost. With 1, expensive cells come too late, although
 #: they inform about the cheap ones around them.
 _COST_POWER = 0.7
-#: Cells with this many seeds, of which neither few nor most learned, wait until all others are done: they lie
-#: on the edge, and hardly any number of seeds would decide them.
-_SEEDS_ON_EDGE, _SHARES_ON_EDGE = 3, (0.25, 0.75)
 
 
 class _Outlook(NamedTuple):
@@ -37,18 +34,16 @@ class _Outlook(NamedTuple):
     Attributes:
         surface: P(learn) of the default recipe, by the trials that have ended.
         p: Mean of P(learn).
-        above, below: Whether P(learn) is surely above one half, or below it.
+        prob_above: Probability that P(learn) is above one half.
     """
 
     surface: MapSurface
     p: Float[np.ndarray, " cells"]
-    above: Bool[np.ndarray, " cells"]
-    below: Bool[np.ndarray, " cells"]
+    prob_above: Float[np.ndarray, " cells"]
 
-    @property
-    def is_sure(self) -> Bool[np.ndarray, " cells"]:
-        """Whether the side of one half is sure."""
-        sure: Bool[np.ndarray, " cells"] = self.above | self.below
+    def is_sure(self, enough: float) -> Bool[np.ndarray, " cells"]:
+        """Return whether a side of one half has enough probability."""
+        sure: Bool[np.ndarray, " cells"] = np.maximum(self.prob_above, 1 - self.prob_above) >= enough
         return sure
 
 
@@ -56,7 +51,7 @@ class BoundaryAllocation:
     """Allocate trials to the edge of learning.
 
     Trials of the default recipe are placed by a surface of P(learn) over the map's numeric axes, facet by
-    facet, until each cell is surely on one side of the edge or has had all the seeds that the budget allows.
+    facet, until the side of each cell is settled or it has had all the seeds that the budget allows.
     Some go to random cells, and some to cells that are inferred, to test that (`audit`). Then come other
     recipes, for the cells that do not learn. Interventions are no evidence of their cells, and are ignored.
     """
@@ -95,23 +90,20 @@ class BoundaryAllocation:
             return None
         learned, ended, running = np.array([_counts(trials) for trials in self._trials]).T
         is_full = np.array([self._is_full(trials) for trials in self._trials])
-        low, high = _SHARES_ON_EDGE
-        on_edge = (ended >= _SEEDS_ON_EDGE) & (learned >= low * ended) & (learned <= high * ended)
         outlook = self._outlook(learned, ended)
         random = np.random.default_rng((self._config.seed, self._next_number))
         for facet in self._facets:
-            unsure = facet[~outlook.is_sure[facet]]
-            if not is_full[unsure].all():
+            unsettled = facet[~outlook.is_sure(SETTLED)[facet]]
+            if not is_full[unsettled].all():
                 if (audited := self._audited(outlook)) is not None:
                     return self._seed(audited, "audit")
                 surface = outlook.surface
                 if running.any():
                     # Results that are awaited count as what is expected of them.
                     surface = self._fit(learned + running * outlook.p, ended + running)
-                candidates = unsure[~is_full[unsure]]
-                clearer = candidates[~on_edge[candidates]]
-                worth = self._gain(surface, unsure) / self._expected_cost(outlook) ** _COST_POWER
-                chosen = self._choose(clearer if len(clearer) else candidates, worth, outlook, random)
+                candidates = unsettled[~is_full[unsettled]]
+                worth = self._gain(surface, unsettled) / self._expected_cost(outlook) ** _COST_POWER
+                chosen = self._choose(candidates, worth, outlook, random)
                 return self._seed(chosen, "default")
         return None if running.any() else self._next_recipe(outlook)
 
@@ -129,15 +121,15 @@ class BoundaryAllocation:
         # Sums in another order, on another machine, must not decide between equal cells.
         return int(candidates[np.argmax([float(f"{one:.6g}") for one in worth[candidates]])])
 
-    def _gain(self, surface: MapSurface, unsure: Int64[np.ndarray, " unsure"]) -> Float[np.ndarray, " cells"]:
-        """Return the information about the sides of all unsure cells that a trial of each of them gives.
+    def _gain(self, surface: MapSurface, cells: Int64[np.ndarray, " some"]) -> Float[np.ndarray, " cells"]:
+        """Return the information about the sides of some cells that a trial of each of them gives.
 
         The others give none here, and none about them is expected.
         """
         gain: Float[np.ndarray, " cells"] = np.zeros(len(self._cells))
         with one_thread():
-            for part, joint in surface.joints([self._cells[index].values for index in unsure]):
-                gain[unsure[part]] = information_gain(joint)
+            for part, joint in surface.joints([self._cells[index].values for index in cells]):
+                gain[cells[part]] = information_gain(joint)
         return gain
 
     def _audited(self, outlook: _Outlook) -> int | None:
@@ -146,7 +138,7 @@ class BoundaryAllocation:
         The cell is drawn before its cost is looked at, so that not only cheap ones are tested.
         """
         untried = np.array([not trials for trials in self._trials])
-        inferred = np.flatnonzero(outlook.is_sure & untried)
+        inferred = np.flatnonzero(outlook.is_sure(SURE) & untried)
         trials = [(index, trial) for index, mine in enumerate(self._trials) for trial in mine]
         audits = [index for index, trial in trials if trial.purpose == "audit"]
         if not len(inferred):
@@ -170,7 +162,7 @@ class BoundaryAllocation:
             index = self._by_values[cell.values]
             trials = self._trials[index]
             default = next((one for one in tally_recipes(trials) if one.recipe_index == DEFAULT_RECIPE), None)
-            if outlook.above[index] or (default is not None and default.side == "above"):
+            if outlook.prob_above[index] >= SURE or (default is not None and default.side == "above"):
                 continue
             if default is None:
                 return self._seed(index, "default")
@@ -183,8 +175,8 @@ class BoundaryAllocation:
         """Return what is believed after these trials of the default recipe."""
         surface = self._fit(learned, ended)
         with one_thread():
-            p, above = surface.sides(list(self._by_values))
-        return _Outlook(surface, p, above >= SURE, above <= 1 - SURE)
+            p, prob_above = surface.sides(list(self._by_values))
+        return _Outlook(surface, p, prob_above)
 
     def _fit(self, learned: Float[np.ndarray, " cells"], ended: Float[np.ndarray, " cells"]) -> MapSurface:
         values = [list(dict.fromkeys(column)) for column in zip(*self._by_values, strict=True)]

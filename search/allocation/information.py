@@ -10,20 +10,22 @@ from failmap.analysis.surface import Joint
 _LOGISTIC = np.pi / 8
 #: Components of less weight are left out.
 _LEAST_WEIGHT = 0.01
-#: Entropy that a sure side (0.975) keeps, in nats. It counts as nothing, so that no seed is spent on cells
-#: that are sure already.
-_ENTROPY_OF_SURE = 0.117
-CLEAR_WEIGHT = 0.0
+#: Probability of a side from which on more of it counts as nothing. Beyond the 0.975 from which a cell is
+#: inferred: one that barely is becomes open again by the next surprise beside it.
+SETTLED = 0.99
+#: Cells count by the probability that P(learn) is below 0.2 or above 0.8: hardly any number of trials would
+#: decide those in between.
+_CLEAR_LOGIT = np.log(0.8 / 0.2)
 
 
 def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
     """Return the information about the sides of all cells that one more trial of each cell gives, in nats.
 
-    It is the expected decrease of the sum of the entropies of the sides: an expected reduction of the cells
-    that are misclassified (Bect et al. 2012, Statistics and Computing 22:773), with an entropy in the place
-    of their probability, which decreases only where a single trial can turn a cell. The distribution after a
-    trial is taken as a normal one of the same moments (assumed density filtering; Rasmussen and Williams
-    2006, section 3.6).
+    It is the expected decrease of the sum of the entropies of the sides, each weighted by the probability
+    that its cell is clear: an expected reduction of the cells that are misclassified (Bect et al. 2012,
+    Statistics and Computing 22:773), with an entropy in the place of their probability, which decreases only
+    where a single trial can turn a cell. The distribution after a trial is taken as a normal one of the same
+    moments (assumed density filtering; Rasmussen and Williams 2006, section 3.6).
 
     Args:
         joint: The log odds of learning in all cells.
@@ -33,11 +35,9 @@ def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
     mean, covariance = joint.means[kept], joint.covariances[kept]
     variance = np.maximum(np.einsum("hii->hi", covariance), 1e-12)
     deviation = np.sqrt(variance)
-    worth = np.ones(mean.shape[1])
-    if CLEAR_WEIGHT:
-        clear = CLEAR_WEIGHT
-        worth = weights @ (ndtr((mean - clear) / deviation) + ndtr((-clear - mean) / deviation))
-    before = (worth * _entropy(weights @ ndtr(mean / deviation))).sum()
+    is_clear = ndtr((mean - _CLEAR_LOGIT) / deviation) + ndtr((-_CLEAR_LOGIT - mean) / deviation)
+    worth = weights @ is_clear
+    before = _entropy(weights @ ndtr(mean / deviation)) @ worth
     scale = np.sqrt(1 + _LOGISTIC * variance)
     after = np.zeros(mean.shape[1])
     for outcome in (-1.0, 1.0):
@@ -58,7 +58,10 @@ def information_gain(joint: Joint) -> Float[np.ndarray, " cells"]:
 
 
 def _entropy(probability: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
-    """Return the entropy of a yes or no, in nats, less that of a sure one."""
-    inside = np.clip(probability, 1e-12, 1 - 1e-12)
-    entropy: Float[np.ndarray, "*any"] = -inside * np.log(inside) - (1 - inside) * np.log1p(-inside)
-    return np.maximum(entropy - _ENTROPY_OF_SURE, 0.0)
+    """Return the entropy of a yes or no, in nats, less that of a settled one."""
+    inside = np.clip(probability, 1 - SETTLED, SETTLED)
+    of_settled = -SETTLED * np.log(SETTLED) - (1 - SETTLED) * np.log1p(-SETTLED)
+    entropy: Float[np.ndarray, "*any"] = (
+        -inside * np.log(inside) - (1 - inside) * np.log1p(-inside) - of_settled
+    )
+    return entropy

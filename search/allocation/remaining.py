@@ -137,7 +137,7 @@ def remaining(
         for cell in reached
     }
     if is_of_edge(config) and budget.recipes == 1:
-        # Neither cells that were inferred nor those that have all their seeds get more of them.
+        # Nothing more is needed there, although an inferred cell may get seeds until it is settled.
         by_cell |= {
             cell: sum(trial.outcome is None for trial in trials.get(cell, ()))
             for cell in reached

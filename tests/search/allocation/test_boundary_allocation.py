@@ -204,7 +204,9 @@ def test_information_of_one_cell_equals_the_integral() -> None:
     gained = information_gain(Joint(np.ones(1), np.array([[mean]]), np.array([[[deviation**2]]])))
 
     def entropy(p: float) -> float:
-        return max(0.0, -p * math.log(p) - (1 - p) * math.log(1 - p) - 0.117)
+        p = min(max(p, 0.01), 0.99)
+        settled = -0.01 * math.log(0.01) - 0.99 * math.log(0.99)
+        return -p * math.log(p) - (1 - p) * math.log(1 - p) - settled
 
     def chance(value: float) -> float:
         return 1 / (1 + math.exp(-value))
@@ -215,7 +217,8 @@ def test_information_of_one_cell_equals_the_integral() -> None:
 
     before = entropy(norm.sf(0, mean, deviation))
     after = sum(mass(one, -12) * entropy(mass(one, 0) / mass(one, -12)) for one in (True, False))
-    assert gained[0] == pytest.approx(before - after, rel=0.05)
+    clear = norm.sf(math.log(4), mean, deviation) + norm.cdf(-math.log(4), mean, deviation)
+    assert gained[0] == pytest.approx(clear * (before - after), rel=0.05)
 
 
 def test_information_prefers_the_open_cell_and_one_that_tells_of_others() -> None:

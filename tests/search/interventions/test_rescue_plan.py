@@ -80,7 +80,10 @@ def test_cells_that_are_inferred_to_fail_are_chosen_if_a_trial_failed(
     config = config.model_copy(update={"space": config.space.model_copy(update={"goal": "map"})})
     folder.path.mkdir()
     write_atomically(folder.config, to_yaml(config))
-    run_all(open_study(config, folder, allocation_for(config)), lambda trial: LEARNED if trial.task.sequence_length < 20 else FAILED)
+    run_all(
+        open_study(config, folder, allocation_for(config)),
+        lambda trial: LEARNED if trial.task.sequence_length < 20 else FAILED,
+    )
     failing = [cell for cell in build_map(load_run(folder)).cells.values() if cell.verdict.state == "fails"]
     tried = [cell for cell in failing if cell.numbers]
     assert any(cell.verdict.is_inferred for cell in tried)
