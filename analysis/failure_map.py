@@ -14,6 +14,7 @@ from failmap.analysis.map_edge import MapEdge, find_edge
 from failmap.analysis.map_surface import default_counts, map_surface, nearest_evidence
 from failmap.analysis.map_title import MapTitle, map_title
 from failmap.analysis.map_verdict import judge_map
+from failmap.analysis.updates import updates_to_learn
 from failmap.analysis.verdict import STATES, CellVerdict, State
 from failmap.run_folder.records import Outcome, TrialRecord
 from failmap.run_folder.wording import (
@@ -40,7 +41,8 @@ class MapCell:
         recipe: The verdict's best recipe as text; '' if no trial counts.
         numbers: Its trials without interventions.
         interventions: Trials with one change, which are no evidence of the cell.
-        diagnosis: Why its trials failed; None if none did.
+        diagnosis: Why its trials failed; None if none did, or within fewer updates than they had.
+        updates_to_learn: Updates within which half of its best recipe's trials learned; None if fewer did.
         cost_seconds: Estimated seconds of one trial times the number of seeds; None without an estimate.
         nearest: Keys of the nearest cells with evidence, if the surface says what this one is; see
             `nearest_evidence`.
@@ -53,6 +55,7 @@ class MapCell:
     numbers: tuple[int, ...]
     interventions: tuple[int, ...]
     diagnosis: CellDiagnosis | None
+    updates_to_learn: int | None
     cost_seconds: float | None
     nearest: tuple[CellKey, ...] = ()
     is_elsewhere: bool = False
@@ -197,7 +200,13 @@ def build_map(run: Run) -> FailureMap:
             recipe=recipe,
             numbers=tuple(record.number for record in mine),
             interventions=tuple(interventions[key]),
-            diagnosis=diagnose_cell([(one, run.explanations[one.number].diagnosis) for one in mine]),
+            # A cause explains a training of the whole budget.
+            diagnosis=None
+            if run.updates is not None
+            else diagnose_cell([(one, run.explanations[one.number].diagnosis) for one in mine]),
+            updates_to_learn=updates_to_learn(
+                record for record in mine if record.recipe_index == verdict.best_recipe
+            ),
             cost_seconds=None if cost is None else cost * config.seeds,
             nearest=tuple(keys[near] for near in nearest_evidence(surface, cells[key], counts))
             if surface is not None and is_told

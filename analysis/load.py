@@ -44,6 +44,7 @@ class Run:
         records: Every trial in the order of their numbers.
         costs: Estimated seconds of one trial by cell, if the search wrote them.
         own_cells: Cells of a shard; None if the run has all cells.
+        updates: Updates within which a trial must learn, if that is less than its budget (see `updates`).
     """
 
     folder: RunFolder
@@ -52,6 +53,7 @@ class Run:
     records: tuple[TrialRecord, ...]
     costs: Mapping[CellKey, float]
     own_cells: frozenset[CellKey] | None = None
+    updates: int | None = None
 
     @cached_property
     def table(self) -> pd.DataFrame:

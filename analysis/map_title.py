@@ -57,7 +57,7 @@ def map_title(run: Run) -> MapTitle:
     return MapTitle(
         question=run.config.question or run.config.space,
         subject=f"{network} on the task {task}" + shard,
-        criterion=f"learned: {_criterion(ended, settings)}, within {_update_budget(settings)}"
+        criterion=f"learned: {_criterion(ended, settings)}, within {_update_budget(settings, run.updates)}"
         + _every_input(run, ended),
         recipes=_recipes(run, settings),
     )
@@ -163,8 +163,8 @@ def _every_input(run: Run, ended: Sequence[TrialRecord]) -> str:
     return f"; {where}validation contains every distinct input, including those of training"
 
 
-def _update_budget(settings: _Settings) -> str:
-    budgets = sorted(settings.values("train.max_updates"))
+def _update_budget(settings: _Settings, fewer: int | None) -> str:
+    budgets = sorted(settings.values("train.max_updates")) if fewer is None else [fewer]
     if not budgets:
         return "the default update budget"
     if len(budgets) == 1:

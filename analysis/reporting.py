@@ -76,6 +76,7 @@ def cells_csv(failure_map: FailureMap) -> str:
             "errored": cell.verdict.num_errored,
             "low": cell.verdict.interval.low,
             "high": cell.verdict.interval.high,
+            "updates_to_learn": cell.updates_to_learn,
             "recipe_index": cell.verdict.best_recipe,
             "recipe": cell.recipe,
             "reason": cell.verdict.reason,

@@ -15,6 +15,7 @@ from failmap.analysis.failure_map import (
     counts_line,
     share_words,
 )
+from failmap.analysis.html_report.by_updates import maps_by_updates
 from failmap.analysis.html_report.curves import MAX_POINTS
 from failmap.analysis.html_report.data import page_data, state_line
 from failmap.analysis.html_report.interventions import fixes
@@ -70,6 +71,7 @@ def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = N
     cells = list(failure_map.cells.values())
     identifiers = {cell.labels: index for index, cell in enumerate(cells)}
     data = page_data(run, failure_map, MAX_TRIALS)
+    by_updates = maps_by_updates(run, failure_map, _drawn_cells)
     begun = failure_map.begun_facets or failure_map.facets
     tones = ", ".join(unknown_colour(share) for share in (0.0, 0.5, 1.0))
     return _TEMPLATES.get_template("report.html").render(
@@ -108,7 +110,8 @@ def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = N
         rescue=rescue_command(run, failure_map),
         steps=next_steps(run, failure_map, trials_left),
         files=[_text_file(run.copy.config), _text_file(run.copy.provenance)],
-        data=script_safe_json(data),
+        num_budgets=len(by_updates),
+        data=script_safe_json({**data, "by_updates": by_updates}),
         style=Markup(_source("report.css")),
         script=Markup(_source("charts.js") + _source("report.js")),
     )
@@ -131,6 +134,21 @@ def _all_printable(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [_all_printable(value) for value in data]
     return data
+
+
+def _drawn_cells(failure_map: FailureMap) -> list[dict[str, Any]]:
+    """Return the attributes and the content of each cell's button."""
+    parts: Any = _TEMPLATES.get_template("cell.html").module
+    buttons = [_button(failure_map, cell, index) for index, cell in enumerate(failure_map.cells.values())]
+    return [
+        {
+            "classes": str(parts.classes(button)),
+            "style": str(parts.style(button)),
+            "label": button["label"],
+            "content": "".join(line.strip() for line in str(parts.content(button)).splitlines()),
+        }
+        for button in buttons
+    ]
 
 
 def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str, Any]:

@@ -260,3 +260,29 @@ function showCell(identifier) {
 for (const button of document.querySelectorAll("[data-cell]")) {
   button.addEventListener("click", () => showCell(Number(button.dataset.cell)));
 }
+
+// The map within fewer updates, as the slider stands. The texts were escaped when the page was made.
+function showUpdates(index) {
+  const shown = DATA.by_updates[index];
+  document.getElementById("updates-shown").textContent = `${shown.updates.toLocaleString("en")} updates`;
+  document.getElementById("counts").textContent = shown.counts;
+  document.getElementById("criterion").textContent = shown.criterion;
+  for (const [outcome, count] of Object.entries(shown.outcomes)) {
+    document.querySelector(`.outcome.${outcome}`).textContent = `${count.toLocaleString("en")} ${outcome}`;
+  }
+  for (const button of document.querySelectorAll("button.cell")) {
+    const cell = shown.cells[Number(button.dataset.cell)];
+    button.className = cell.classes;
+    button.setAttribute("style", cell.style);
+    button.setAttribute("aria-label", cell.label);
+    button.title = cell.label;
+    button.innerHTML = cell.content;
+  }
+}
+
+const slider = document.getElementById("updates");
+if (slider) {
+  slider.addEventListener("input", () => showUpdates(Number(slider.value)));
+  // A browser may keep the slider's place when the page is loaded again.
+  showUpdates(Number(slider.value));
+}

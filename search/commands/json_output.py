@@ -119,6 +119,7 @@ def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dic
         "censored": tally.censored,
         "errored": verdict.num_errored,
         "interval": list(verdict.interval),
+        "updates_to_learn": cell.updates_to_learn,
         "recipe_index": verdict.best_recipe,
         "recipe": cell.recipe,
         "cost_seconds": cell.cost_seconds,

@@ -70,6 +70,29 @@ def test_click_on_a_cell_shows_curves(browser_page: Any, make_run: Any, history:
     ]  # fmt: skip
 
 
+def test_slider_shows_the_map_within_fewer_updates(browser_page: Any, make_run: Any) -> None:
+    run = make_run()
+    settings = {"train": {"max_updates": 1000, "evaluate_every": 50}}
+    for updates in (200, 400, 400, 400, 900, 900):
+        run.trial("learned", 5, 1, updates=updates, config=settings)
+    run.trial("failed", 20, 2, updates=1000, config=settings)
+    open_report(browser_page, run)
+    slider = browser_page.get_by_label("P(learn) within")
+    (cell,) = [one for one in browser_page.locator("button.cell").all() if "6/6" in one.text_content()]
+    whole = browser_page.locator("main").inner_html()
+    slider.focus()
+    browser_page.keyboard.press("Home")
+    for _ in range(7):
+        browser_page.keyboard.press("ArrowRight")
+    assert browser_page.locator("#updates-shown").text_content() == "400 updates"
+    assert "within 400 updates" in browser_page.locator("#criterion").text_content()
+    assert cell.locator("b").text_content() == "4/6"
+    assert "4 learned" in browser_page.locator(".outcome.learned").text_content()
+    browser_page.keyboard.press("End")
+    assert cell.locator("b").text_content() == "6/6"
+    assert browser_page.locator("main").inner_html().split() == whole.split()
+
+
 def test_keyboard_navigation(browser_page: Any, make_run: Any, history: Any) -> None:
     run = make_run()
     for _ in range(2):
