@@ -6,8 +6,8 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import Run
+from failmap.analysis.map.failure_map import FailureMap, MapCell
 from failmap.analysis.sequential import DEFAULT_RULE
 from failmap.run_folder.command_lines import command_line, parse_command_line, program
 from failmap.run_folder.provenance import parse_provenance

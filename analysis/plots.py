@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from failmap.analysis.failure_map import FailureMap, MapCell, cause_label, counts_line
-from failmap.analysis.map_edge import MapEdge, side
+from failmap.analysis.map.edge import MapEdge, side
+from failmap.analysis.map.failure_map import FailureMap, MapCell, cause_label, counts_line
 from failmap.analysis.palette import (
     FAILS,
     INFERRED_FAILS,

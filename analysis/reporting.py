@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from failmap.analysis.failure_map import FailureMap, MapCell, build_map, nearest_words
 from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions.comparisons import rescue_comparisons
 from failmap.analysis.interventions.summary import rescue_csv
 from failmap.analysis.load import Run, load_run
-from failmap.analysis.map_edge import edge_rows
+from failmap.analysis.map.edge import edge_rows
+from failmap.analysis.map.failure_map import FailureMap, MapCell, build_map, nearest_words
 from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.plots import write_failure_map
 from failmap.analysis.table import safe_csv, safe_table

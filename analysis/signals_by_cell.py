@@ -6,8 +6,8 @@ from operator import itemgetter
 from statistics import median
 from typing import Any
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import Run
+from failmap.analysis.map.failure_map import build_map
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.watched import WATCHED
 from failmap.run_folder.wording import cell_display, quantity

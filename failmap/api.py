@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from failmap.analysis.diagnosis import Diagnosis, diagnose
-from failmap.analysis.failure_map import FailureMap, build_map
 from failmap.analysis.load import Run, find_run
 from failmap.analysis.load import load_run as _load_run
+from failmap.analysis.map.failure_map import FailureMap, build_map
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.own_import import refuse_while_importing
 from failmap.run_folder.storage import parse_location

@@ -6,8 +6,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from failmap.analysis.failure_map import why_line
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import why_line
 from failmap.analysis.next_steps import next_steps
 from failmap.analysis.reporting import Report, build
 from failmap.run_folder.own_copies import OwnCodeNote

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from failmap.analysis.failure_map import FailureMap, build_map, counts_line
 from failmap.analysis.load import Run
-from failmap.analysis.updates import run_within, update_steps
+from failmap.analysis.map.failure_map import FailureMap, build_map, counts_line
+from failmap.analysis.map.updates import run_within, update_steps
 
 
 def maps_by_updates(

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from failmap.analysis.failure_map import FailureMap
 from failmap.analysis.load import Run
+from failmap.analysis.map.failure_map import FailureMap
 from failmap.run_folder.parsing import flatten
 from failmap.run_folder.records import Evaluation, Summary, TrialRecord
 

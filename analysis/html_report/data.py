@@ -6,7 +6,9 @@ from typing import Any
 from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS, Diagnosis, Evidence, Suspicion
 from failmap.analysis.diagnosis.cell import CellDiagnosis
 from failmap.analysis.explanation import Explanation
-from failmap.analysis.failure_map import (
+from failmap.analysis.html_report.curves import Curves, short, shown_trials, trial_curves
+from failmap.analysis.load import Run
+from failmap.analysis.map.failure_map import (
     FailureMap,
     MapCell,
     cause_label,
@@ -14,8 +16,6 @@ from failmap.analysis.failure_map import (
     recipe_display,
     share_words,
 )
-from failmap.analysis.html_report.curves import Curves, short, shown_trials, trial_curves
-from failmap.analysis.load import Run
 from failmap.analysis.palette import STATE_WORDS
 from failmap.run_folder.records import Intervention, TrialRecord
 from failmap.run_folder.wording import cell_display, duration_display, quantity

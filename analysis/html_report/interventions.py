@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from failmap.analysis.failure_map import FailureMap
 from failmap.analysis.interventions.chains import chain_lines
 from failmap.analysis.interventions.comparisons import (
     Comparison,
@@ -14,6 +13,7 @@ from failmap.analysis.interventions.comparisons import (
 from failmap.analysis.interventions.confirmation import confirmations, control_lines, need, verdict
 from failmap.analysis.interventions.edges import moved_edges
 from failmap.analysis.load import Run
+from failmap.analysis.map.failure_map import FailureMap
 from failmap.analysis.verdict import recipe_name
 from failmap.run_folder.wording import cell_display
 

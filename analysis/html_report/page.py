@@ -7,7 +7,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
-from failmap.analysis.failure_map import (
+from failmap.analysis.html_report.by_updates import maps_by_updates
+from failmap.analysis.html_report.curves import MAX_POINTS
+from failmap.analysis.html_report.data import page_data, state_line
+from failmap.analysis.html_report.interventions import fixes
+from failmap.analysis.load import Run
+from failmap.analysis.map.edge import side
+from failmap.analysis.map.failure_map import (
     FailureMap,
     MapCell,
     cause_counts,
@@ -15,12 +21,6 @@ from failmap.analysis.failure_map import (
     counts_line,
     share_words,
 )
-from failmap.analysis.html_report.by_updates import maps_by_updates
-from failmap.analysis.html_report.curves import MAX_POINTS
-from failmap.analysis.html_report.data import page_data, state_line
-from failmap.analysis.html_report.interventions import fixes
-from failmap.analysis.load import Run
-from failmap.analysis.map_edge import side
 from failmap.analysis.next_steps import TrialsLeft, next_steps, rescue_command
 from failmap.analysis.palette import (
     FAILS,

@@ -20,11 +20,11 @@ import pandas as pd
 import torch
 from safetensors.torch import save
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions.comparisons import rescue_comparisons
 from failmap.analysis.interventions.summary import rescue_csv
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 from failmap.analysis.reporting import cells_csv
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from failmap.analysis.map_verdict import judge_map
+from failmap.analysis.map.verdicts import judge_map
 from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.sequential import FIRST_LOOK
 from failmap.analysis.verdict import CellVerdict, JudgedTrial

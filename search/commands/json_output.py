@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from failmap.analysis.audit import Audit
-from failmap.analysis.failure_map import FailureMap, MapCell
 from failmap.analysis.load import CellKey, Run
-from failmap.analysis.map_edge import edge_rows
+from failmap.analysis.map.audit import Audit
+from failmap.analysis.map.edge import edge_rows
+from failmap.analysis.map.failure_map import FailureMap, MapCell
 from failmap.analysis.reporting import Report
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage import store_of

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 from failmap.analysis.next_steps import next_steps
 from failmap.run_folder.records import Evaluation, Intervention
 

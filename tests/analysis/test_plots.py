@@ -7,8 +7,8 @@ from matplotlib import image
 from matplotlib.transforms import Bbox
 
 from failmap.analysis.diagnosis import CAUSES
-from failmap.analysis.failure_map import build_map, cause_label
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map, cause_label
 from failmap.analysis.plots import draw_failure_map, write_failure_map
 
 

@@ -1,7 +1,7 @@
 from typing import Any
 
-from failmap.analysis.failure_map import build_map, cause_counts, cause_label, why_line
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map, cause_counts, cause_label, why_line
 
 NONFINITE = {"tensor": "readout.bias", "update": 12}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 from failmap.analysis.next_steps import next_steps
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Outcome

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary, TrialRecord

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.html_report.curves import MAX_POINTS, shown_trials, thinned, trial_curves
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 from failmap.run_folder.records import Evaluation
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from failmap.analysis.map_verdict import judge_map
+from failmap.analysis.map.verdicts import judge_map
 from failmap.analysis.surface import Joint
 from failmap.run_folder.records import Outcome
 from failmap.search.allocation.boundary_allocation import BoundaryAllocation

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Summary

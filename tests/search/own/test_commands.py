@@ -11,7 +11,7 @@ import torch
 
 import failmap
 from failmap.analysis.load import load_run
-from failmap.analysis.map_title import map_title
+from failmap.analysis.map.title import map_title
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import TrialRecord

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from failmap.analysis.map_surface import Labels
+from failmap.analysis.map.surface import Labels
 from failmap.analysis.surface.axes import SurfaceAxis
 from failmap.analysis.surface.beliefs import MapSurface
 from failmap.analysis.surface.surface import Edge

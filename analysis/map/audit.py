@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from failmap.analysis.map_surface import Counts, Labels, map_beliefs
+from failmap.analysis.map.surface import Counts, Labels, map_beliefs
 from failmap.analysis.statistics import Interval, wilson_interval
 from failmap.run_folder.wording import quantity
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.failure_map import FailureMap, build_map
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import FailureMap, build_map
 from failmap.run_folder.records import Intervention
 
 

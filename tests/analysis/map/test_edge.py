@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.failure_map import FailureMap, build_map, counts_line
 from failmap.analysis.load import load_run
-from failmap.analysis.map_verdict import judge_map
+from failmap.analysis.map.failure_map import FailureMap, build_map, counts_line
+from failmap.analysis.map.verdicts import judge_map
 from failmap.analysis.next_steps import next_steps
 from failmap.analysis.plots import draw_failure_map
 from failmap.analysis.reporting import build

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from failmap.analysis.map_surface import Labels, default_counts, map_beliefs
+from failmap.analysis.map.surface import Labels, default_counts, map_beliefs
 from failmap.analysis.surface.beliefs import CellBelief
 from failmap.analysis.verdict import DEFAULT_RECIPE, CellVerdict, JudgedTrial, judge
 from failmap.run_folder.wording import is_scale

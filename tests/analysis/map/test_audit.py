@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 from failmap.analysis.surface import MapSurface
 from failmap.search.commands.table import COMMANDS
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 
 
 def criterion(run: Any) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from failmap.analysis.failure_map import build_map
 from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
+from failmap.analysis.map.updates import outcome_within, run_within, update_steps, updates_to_learn
 from failmap.analysis.reporting import build
-from failmap.analysis.updates import outcome_within, run_within, update_steps, updates_to_learn
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import get_args
 
-from failmap.analysis.audit import Audit, audit_inference
 from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
-from failmap.analysis.map_edge import MapEdge, find_edge
-from failmap.analysis.map_surface import default_counts, map_surface, nearest_evidence
-from failmap.analysis.map_title import MapTitle, map_title
-from failmap.analysis.map_verdict import judge_map
-from failmap.analysis.updates import updates_to_learn
+from failmap.analysis.map.audit import Audit, audit_inference
+from failmap.analysis.map.edge import MapEdge, find_edge
+from failmap.analysis.map.surface import default_counts, map_surface, nearest_evidence
+from failmap.analysis.map.title import MapTitle, map_title
+from failmap.analysis.map.updates import updates_to_learn
+from failmap.analysis.map.verdicts import judge_map
 from failmap.analysis.verdict import STATES, CellVerdict, State
 from failmap.run_folder.records import Outcome, TrialRecord
 from failmap.run_folder.wording import (
