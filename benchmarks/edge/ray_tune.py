@@ -54,7 +54,7 @@ class Outcome:
     num_open: int
 
 
-class Training(tune.Trainable):  # type: ignore[misc]
+class Training(tune.Trainable):
     """One training, an evaluation at each step."""
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -146,6 +146,7 @@ def with_ray(truth: Truth, jobs: int, make_scheduler: type[ASHAScheduler] | None
             run_config=tune.RunConfig(
                 storage_path=storage,
                 verbose=0,
+                # By default each trial is asked for one at its end (findings/tuner_class_trainable.sh).
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )

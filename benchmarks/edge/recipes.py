@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from benchmarks.arguments import parse_arguments
-from benchmarks.edge.tables import OTHER_RECIPES, Curve, Table
+from benchmarks.edge.tables import OTHER_RECIPES, Table
 from benchmarks.edge.truth import CLEAR
 from benchmarks.results_file import table, write_results
-from failmap.analysis.surface import Beliefs, Surface, SurfaceAxis, numeric_axes
+from failmap.analysis.surface import SURE, Beliefs, Surface, SurfaceAxis, numeric_axes
 from failmap.analysis.surface.laplace import approximate
 from failmap.analysis.surface.priors import Priors, prior_grid
 from failmap.analysis.surface.threads import one_thread
@@ -26,7 +26,6 @@ from failmap.analysis.surface.threads import one_thread
 TABLES = ("parity", *OTHER_RECIPES)
 #: Standard deviation of a recipe's shift, in logits.
 SHIFT = 4.0
-SURE = 0.975
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,6 @@ def shifted(points: np.ndarray, trials: Trials, axes: Sequence[SurfaceAxis]) -> 
         priors.log_weight,
         learned[tried],
         number[tried],
-        -5.0,
     )
     priors = priors.subset(posterior.kept)
     weights = np.exp(posterior.log_evidence - posterior.log_evidence.max())
@@ -110,12 +108,8 @@ def outcomes(name: str) -> Mapping[tuple[object, ...], list[bool]]:
     made = Table(name)
     found: dict[tuple[object, ...], list[bool]] = defaultdict(list)
     for curve in made.curves():
-        found[curve.labels].append(_has_learned(curve, made.max_updates))
+        found[curve.labels].append(curve.has_learned_within(made.max_updates))
     return found
-
-
-def _has_learned(curve: Curve, max_updates: int) -> bool:
-    return curve.learned_at is not None and curve.learned_at <= max_updates
 
 
 def main() -> int:

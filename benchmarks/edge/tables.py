@@ -86,6 +86,10 @@ class Curve:
     scores: tuple[int, ...]
     losses: tuple[float | None, ...]
 
+    def has_learned_within(self, updates: int) -> bool:
+        """Return whether it learned within a budget of updates."""
+        return self.learned_at is not None and self.learned_at <= updates
+
 
 class Table:
     """The trainings of one space's first facet, under its default recipe.

@@ -55,8 +55,7 @@ def missing_trainings(table: Table, num_seeds: int) -> list[tuple[Cell, int, flo
     seeds, learned = defaultdict(set), defaultdict(int)
     for curve in table.curves():
         seeds[curve.labels].add(curve.seed)
-        in_time = curve.learned_at is not None and curve.learned_at <= table.max_updates
-        learned[curve.labels] += in_time and curve.seed < NUM_SEEDS
+        learned[curve.labels] += curve.seed < NUM_SEEDS and curve.has_learned_within(table.max_updates)
     missing = []
     for seed in range(num_seeds):
         for cell in table.cells():

@@ -75,11 +75,13 @@ class Truth:
 
 def _within(curve: Curve, table: Table, full_cost: float) -> Training:
     """Return what a search sees of a training, whose curve goes on beyond the budget."""
-    has_learned = curve.learned_at is not None and curve.learned_at <= table.max_updates
     updates = min(curve.updates, table.max_updates)
     last = round(len(curve.scores) * updates / curve.updates)
     return Training(
-        has_learned, updates, full_cost * updates / table.max_updates, curve.scores[last - 1] / 1000
+        curve.has_learned_within(table.max_updates),
+        updates,
+        full_cost * updates / table.max_updates,
+        curve.scores[last - 1] / 1000,
     )
 
 
