@@ -158,10 +158,10 @@ def with_ray(truth: Truth, jobs: int, make_scheduler: type[ASHAScheduler] | None
     for result in results:
         learned[cells[result.config["job"]["cell"]]].append(result.metrics["has_learned"])
         training += result.metrics["seconds"]
-    return Outcome(seconds, training, len(trials), _num_wrong(learned, truth), 0)
+    return Outcome(seconds, training, len(trials), num_wrong(learned, truth), 0)
 
 
-def _num_wrong(learned: Mapping[Cell, list[bool]], truth: Truth) -> int:
+def num_wrong(learned: Mapping[Cell, list[bool]], truth: Truth) -> int:
     """Return how many clear cells are on the wrong side if most of their trials decide."""
     return sum(
         (2 * sum(learned[cell]) > len(learned[cell])) is not side for cell, side in truth.clear.items()

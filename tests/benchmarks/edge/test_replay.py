@@ -1,9 +1,7 @@
 """Replays of searches on truth tables whose trainings are known."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,42 +10,13 @@ from benchmarks.edge.load import as_table, ask_all
 from benchmarks.edge.methods import METHODS
 from benchmarks.edge.page import as_body, until_right
 from benchmarks.edge.replay import MAX_GRIDS, replay, trials_until
-from benchmarks.edge.tables import NUM_SEEDS, TIMES_BUDGET, Curve, Table
+from benchmarks.edge.tables import NUM_SEEDS
 from benchmarks.edge.truth import Truth
 from failmap.search.allocation.map_allocation import default_cost
 from failmap.search.space import Cell
+from tests.benchmarks.edge.conftest import EVERY, MAX_UPDATES, MakeTruth
 
-_MAX_UPDATES, _LEARNED_AT, _EVERY = 1000, 250, 50
-_WORDS = (
-    "space=lstm_depth",
-    "task.sequence_length=5,20,80",
-    "model.depth=1,2,3",
-    "model.hidden_size=32",
-    f"train.max_updates={_MAX_UPDATES}",
-)
-
-MakeTruth = Callable[[Callable[[int, int, int], int | None]], Truth]
-
-
-@pytest.fixture
-def make_truth(tmp_path: Path) -> MakeTruth:
-    """Return a function that makes a table of nine cells with eight seeds.
-
-    Its argument returns the update at which a length, a depth and a seed learn, or None.
-    """
-
-    def make(learned_at: Callable[[int, int, int], int | None]) -> Truth:
-        table = Table("synthetic", tmp_path, _WORDS)
-        for cell in table.cells():
-            for seed in range(NUM_SEEDS):
-                length, depth, _ = cell.values
-                update = learned_at(length, depth, seed)
-                updates = update or TIMES_BUDGET * _MAX_UPDATES
-                scores = [100] * (updates // _EVERY - 1) + [950 if update else 200]
-                table.add(Curve(cell.values, seed, update, updates, 1.0, tuple(scores), (0.5,) * len(scores)))
-        return Truth(table)
-
-    return make
+_LEARNED_AT = 250
 
 
 def edge(length: int, depth: int, seed: int) -> int | None:
@@ -62,13 +31,13 @@ def full_costs(truth: Truth) -> dict[Cell, float]:
 
 def test_truth_counts_what_learned_in_the_maps_budget(make_truth: MakeTruth) -> None:
     """One that learns later has failed, and costs the whole budget."""
-    late = _MAX_UPDATES + _EVERY
+    late = MAX_UPDATES + EVERY
     truth = make_truth(lambda length, depth, seed: {5: _LEARNED_AT, 20: late, 80: None}[length])
     shares = {cell.values[0]: share for cell, share in truth.share.items()}
     assert shares == {5: 1.0, 20: 0.0, 80: 0.0}
     full = full_costs(truth)
     for cell, trainings in truth.trainings.items():
-        expected = full[cell] * (_LEARNED_AT / _MAX_UPDATES if cell.values[0] == 5 else 1)
+        expected = full[cell] * (_LEARNED_AT / MAX_UPDATES if cell.values[0] == 5 else 1)
         assert [training.cost for training in trainings] == pytest.approx([expected] * NUM_SEEDS)
         assert {training.score for training in trainings} == {0.95 if cell.values[0] == 5 else 0.1}
     assert truth.grid_cost == pytest.approx(
