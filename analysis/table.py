@@ -29,6 +29,8 @@ COLUMNS: dict[str, str] = {
     "chance_score": "float64",
     "target_score": "float64",
     "reason": "string",
+    "hopeless_at": "Int64",
+    "p_learn": "float64",
     "purpose": "string",
     "recipe_index": "int64",
     "attempt": "int64",

@@ -39,6 +39,10 @@ class JudgedTrial(Protocol):
     def outcome(self) -> Outcome | None:
         """How the trial ended."""
 
+    @property
+    def p_learn(self) -> float:
+        """Probability that it would have learned, if it was stopped as hopeless; 0 of any other."""
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -48,11 +52,15 @@ class Tally:
         learned: k, trials that learned.
         trials: n, trials that learned, failed or are censored.
         censored: c, those among n whose end is not known, the unfinished ones included.
+        hopeless: Those among n that were stopped as hopeless, and count as failed.
+        learned_of_hopeless: How many of these would have learned: a sum of probabilities.
     """
 
     learned: int = 0
     trials: int = 0
     censored: int = 0
+    hopeless: int = 0
+    learned_of_hopeless: float = 0.0
 
     @property
     def interval(self) -> Interval:
@@ -61,9 +69,15 @@ class Tally:
 
     @property
     def words(self) -> str:
-        """Return '3 of 5', or '3 of 5 (1 censored)'."""
-        censored = f" ({self.censored} censored)" if self.censored else ""
-        return f"{self.learned} of {self.trials}{censored}"
+        """Return '3 of 5', or '3 of 5 (1 stopped as hopeless, 1 censored)'."""
+        return f"{self.learned} of {self.trials}{self.notes}"
+
+    @property
+    def notes(self) -> str:
+        """Return ' (1 stopped as hopeless, 1 censored)', or ''."""
+        counts = {"stopped as hopeless": self.hopeless, "censored": self.censored}
+        notes = ", ".join(f"{count} {note}" for note, count in counts.items() if count)
+        return f" ({notes})" if notes else ""
 
     @property
     def share(self) -> float:
@@ -164,8 +178,17 @@ class CellVerdict:
     @property
     def default_counts(self) -> tuple[int, int]:
         """How many trials of the default recipe learned, and how many ended without an error."""
-        tally = next((one.all_trials for one in self.recipes if one.recipe_index == DEFAULT_RECIPE), Tally())
-        return tally.learned, tally.trials - tally.censored
+        return self._default_tally.learned, self._default_tally.trials - self._default_tally.censored
+
+    @property
+    def surface_counts(self) -> tuple[float, int]:
+        """Return the same for the surface: a trial that was stopped counts by its probability of learning."""
+        learned, ended = self.default_counts
+        return learned + self._default_tally.learned_of_hopeless, ended
+
+    @property
+    def _default_tally(self) -> Tally:
+        return next((one.all_trials for one in self.recipes if one.recipe_index == DEFAULT_RECIPE), Tally())
 
 
 def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVerdict:
@@ -251,11 +274,15 @@ def _tally_recipe(
 
 
 def _tally(trials: Iterable[JudgedTrial]) -> Tally:
-    outcomes = [trial.outcome for trial in trials if trial.outcome != "errored"]
+    counted = [trial for trial in trials if trial.outcome != "errored"]
+    outcomes = [trial.outcome for trial in counted]
+    hopeless = [trial.p_learn for trial in counted if trial.p_learn]
     return Tally(
         learned=outcomes.count("learned"),
         trials=len(outcomes),
         censored=outcomes.count("censored") + outcomes.count(None),
+        hopeless=len(hopeless),
+        learned_of_hopeless=sum(hopeless),
     )
 
 
@@ -294,5 +321,4 @@ def _undecided_text(recipe: RecipeTally) -> str:
 
 def _seeds_text(index: int, tally: Tally) -> str:
     """'the default recipe learned on 3 of 4 seeds (1 censored)'."""
-    censored = f" ({tally.censored} censored)" if tally.censored else ""
-    return f"{recipe_name(index)} learned on {tally.learned} of {quantity(tally.trials, 'seed')}{censored}"
+    return f"{recipe_name(index)} learned on {tally.learned} of {quantity(tally.trials, 'seed')}{tally.notes}"

@@ -106,6 +106,17 @@ class Halving(Config):
     )
 
 
+class Futility(Config):
+    """Stopping of trials whose own curve says that they will not learn within their updates."""
+
+    max_wrong: float = Field(
+        default=0.01, ge=0, le=0.5, description="of the stopped trials, share that would learn; 0: stop none"
+    )
+    exempt_share: float = Field(
+        default=0.1, ge=0, le=1, description="share of trials never stopped, to measure what stopping costs"
+    )
+
+
 class RunConfig(Config):
     """The complete configuration of a run, from which it can be repeated."""
 
@@ -127,6 +138,7 @@ class RunConfig(Config):
         default="none", description="who stops explored recipes by rank"
     )
     halving: Halving = Halving()
+    futility: Futility = Futility()
     keep: Literal["none", "learned", "all"] = Field(default="none", description="whose weights are kept")
     journal: Annotated[str, AfterValidator(checked_address)] | None = Field(
         default=None, description="postgresql://...: decisions there, not in the run folder; none: the folder"

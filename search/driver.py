@@ -79,6 +79,7 @@ def drive(
                 # For readers that do not know the search's order.
                 cells = [cell.as_dict() for cell in shard_cells(config)]
                 write_atomically(folder.own_cells, json.dumps(cells))
+        study.prepare()
         join_ray(config.cluster, notice)
         # Importing Ray takes seconds, so all checks of the configuration come first.
         from failmap.search.executor import execute
@@ -103,6 +104,8 @@ def drive(
         notice(edge.line)
     if (audit := report.failure_map.audit) is not None:
         notice(audit.words)
+    if (futility := report.failure_map.futility) is not None:
+        notice(futility.words)
     if why := why_line(report.failure_map):
         notice(why)
     if ended_by in ("interrupt", "request"):

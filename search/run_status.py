@@ -81,6 +81,7 @@ class RunStatus:
 class _SummaryPart:
     outcome: Outcome | None
     reason: str = ""
+    p_learn: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,10 @@ class _Trial:
     @property
     def outcome(self) -> Outcome | None:
         return None if self.summary is None else self.summary.outcome
+
+    @property
+    def p_learn(self) -> float:
+        return 0.0 if self.summary is None else self.summary.p_learn
 
 
 @dataclass(frozen=True)

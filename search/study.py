@@ -17,6 +17,7 @@ from failmap.search.allocation.goals import allocation_for
 from failmap.search.allocation.known_trials import KnownTrials
 from failmap.search.allocation.map_allocation import Allocation, NextTrial
 from failmap.search.config import RunConfig
+from failmap.search.futility.stopping import Stopping
 from failmap.search.journal.log import Journal
 from failmap.search.journal.opening import open_journal
 from failmap.search.journal.trials import (
@@ -26,6 +27,7 @@ from failmap.search.journal.trials import (
     faults_of,
     known_trial,
     new_entry,
+    record_of,
     summary_of,
 )
 from failmap.search.lease import Lease, acquire_lease
@@ -71,6 +73,7 @@ class Study:
         self._study_id = self._storage.get_study_id_from_name(name)
         self._pruner = PRUNERS[config.pruner](config)
         self._allocation = allocation
+        self._stopping = Stopping(folder, config.futility, config.seed)
         self._files = TrialFiles(folder)
         self._ids: list[int] = []
         self._unfinished: list[int] = []
@@ -108,6 +111,13 @@ class Study:
                 study._read(notice)
             after_an_error.pop_all()
         return study
+
+    def prepare(self) -> None:
+        """Begin in the background what the first `ask` would wait for: the rule by which trials are stopped."""
+        space = self._config.space
+        cell = next(space.cells())
+        config = space.trial_config(cell, space.default_recipe(cell), self._config.seed)
+        self._stopping.prepare(config.model_dump(mode="json"))
 
     def ask(self) -> Start | None:
         """Return the next trial to start, or None if there is none until a running one ends.
@@ -206,8 +216,11 @@ class Study:
             # The record last: if it is right after a crash, nothing else needs recovery.
             self._files.drop_checkpoint(number)
             self._files.write_record(self._trial(number))
+        known = self.known[number]
         if summary.outcome == "errored":
-            self.known[number].error = summary.reason
+            known.error = summary.reason
+        known.p_learn = summary.p_learn
+        self._stopping.end(record_of(self._trial(number)))
         self._allocation.end(self.known[number], summary.outcome, summary.score)
 
     @property
@@ -217,6 +230,7 @@ class Study:
 
     def close(self) -> None:
         """Release the run. Running trials stay unfinished, and are asked first after a resume."""
+        self._stopping.close()
         self._journal.close()
         self._lease.release()
 
@@ -224,7 +238,10 @@ class Study:
         number = len(self.known)
         self._files.clear(number)
         is_exempt = new.purpose == "explore" and self._pruner.is_exempt(number)
-        entry = new_entry(self._config.space, new, is_exempt=is_exempt)
+        # An intervention is compared with what it changes, update by update.
+        values = new.config.model_dump(mode="json")
+        check = self._stopping.begin(values) if new.intervention is None else None
+        entry = new_entry(self._config.space, new, is_exempt=is_exempt, futility=check)
         self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
         self._flush()
         trial = self._trial(number)
@@ -251,6 +268,7 @@ class Study:
             self._ids.append(trial._trial_id)
             self._add(trial)
             if trial.state.is_finished():
+                self._stopping.end(record_of(trial))
                 continue
             if (summary := summary_of(trial)) is None:
                 self._unfinished.append(trial.number)

@@ -5,15 +5,18 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
 
+from failmap.run_folder.futility import rule_path
 from failmap.run_folder.own_code import OwnCode, copies_used
 from failmap.run_folder.own_copies import OwnCodeNote, read_copy
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialRecord
-from failmap.run_folder.storage import flag_exists, read_text
+from failmap.run_folder.storage import flag_exists, read_text, store_of
+from failmap.search.futility.calibration import Rule
 from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig, parse_trial_config
 from failmap.search.own.function import load_function
 from failmap.search.own.session import FunctionSession
@@ -125,6 +128,8 @@ class Worker:
                     is_stopped=is_stopped,
                     keep=_keep(record, self.keep),
                     test=self.test,
+                    rule=None if record.futility is None else _read_rule(self.run, record.futility.rule),
+                    exempt=record.futility is not None and record.futility.exempt,
                 )
         except _TRIAL_ERRORS as error:
             self.failure = error
@@ -192,6 +197,14 @@ class Worker:
             raise BrokenDeviceError(reason) from None
         free_memory(error)
         return _result(None, Summary(outcome="errored", reason=reason), done=True, ended_by=ended_by)
+
+
+@lru_cache(maxsize=8)
+def _read_rule(run: RunFolder, name: str) -> Rule | None:
+    """Return a rule of a run; None if its file is gone: its trials then train their updates."""
+    path = rule_path(run, name)
+    store = store_of(path)
+    return Rule.from_bytes(store.read(path)) if store.exists(path) else None
 
 
 def _keep(record: TrialRecord, keep: str) -> str:

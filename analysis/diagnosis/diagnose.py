@@ -24,7 +24,9 @@ LEAST_STEPS = 100
 
 
 def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool = False) -> Diagnosis | None:
-    """Return the diagnosis of a trial, or None for a censored or errored one.
+    """Return the diagnosis of a trial, or None for a censored or errored one, or one stopped as hopeless.
+
+    That a training is hopeless may show early; why it fails often shows late.
 
     Args:
         record: Record of the trial. If it has no summary or no outcome, the unfinished training is judged
@@ -36,7 +38,7 @@ def diagnose(record: TrialRecord, history: Sequence[Evaluation], *, blind: bool 
     """
     outcome = record.summary.outcome if record.summary else None
     is_watched = record.purpose == "watched"
-    if outcome == "errored" or (outcome == "censored" and not is_watched):
+    if outcome == "errored" or (outcome == "censored" and not is_watched) or record.p_learn:
         return None
     is_blind = blind or outcome is None or is_watched
     curves = TrainingCurves(record, history, is_blind=is_blind, is_running=outcome is None)

@@ -11,6 +11,7 @@ from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map.audit import Audit, audit_inference
 from failmap.analysis.map.edge import MapEdge, find_edge
+from failmap.analysis.map.futility import Futility, futility_of
 from failmap.analysis.map.surface import default_counts, map_surface, nearest_evidence
 from failmap.analysis.map.title import MapTitle, map_title
 from failmap.analysis.map.updates import updates_to_learn
@@ -81,6 +82,7 @@ class FailureMap:
         outcomes: Number of trials per outcome, without interventions; unfinished trials count as censored.
         edge: Where P(learn) crosses one half in each row; None without an axis of numbers or an ended trial.
         audit: What came of inferred cells that were run to test that; None if none was.
+        futility: What stopping hopeless trials saved, and got wrong; None if none was hopeless.
     """
 
     title: MapTitle
@@ -93,6 +95,7 @@ class FailureMap:
     outcomes: dict[Outcome, int]
     edge: MapEdge | None = None
     audit: Audit | None = None
+    futility: Futility | None = None
 
     @property
     def states(self) -> dict[State, int]:
@@ -225,6 +228,7 @@ def build_map(run: Run) -> FailureMap:
         outcomes=outcomes,
         edge=None if surface is None else find_edge(config.map_paths, surface, judged),
         audit=audit if audit.num_trials else None,
+        futility=futility_of(record for mine in trials.values() for record in mine),
     )
 
 

@@ -16,18 +16,19 @@ MAX_CELLS = 400
 
 #: The labels of a cell in the order of the map's paths.
 Labels = tuple[Any, ...]
-#: How many trials of the default recipe learned, and how many ended, by cell.
-Counts = dict[Labels, tuple[int, int]]
+#: How many trials of the default recipe learned, and how many ended, by cell. One that was stopped as
+#: hopeless counts by its probability of learning.
+Counts = dict[Labels, tuple[float, int]]
 
 
 def default_counts(verdicts: Mapping[Labels, CellVerdict]) -> Counts:
     """Return the counts of the default recipe in each cell in which a trial of it ended."""
-    counts = {cell: verdict.default_counts for cell, verdict in verdicts.items()}
+    counts = {cell: verdict.surface_counts for cell, verdict in verdicts.items()}
     return {cell: (learned, ended) for cell, (learned, ended) in counts.items() if ended}
 
 
 def map_surface(
-    paths: Sequence[str], labels: Sequence[Sequence[Any]], counts: Mapping[Labels, tuple[int, int]]
+    paths: Sequence[str], labels: Sequence[Sequence[Any]], counts: Mapping[Labels, tuple[float, int]]
 ) -> MapSurface | None:
     """Return the surface of a map, or None if no axis is numeric or the map is too large.
 
@@ -40,14 +41,14 @@ def map_surface(
 
 
 def map_beliefs(
-    paths: Sequence[str], labels: Sequence[Sequence[Any]], counts: Mapping[Labels, tuple[int, int]]
+    paths: Sequence[str], labels: Sequence[Sequence[Any]], counts: Mapping[Labels, tuple[float, int]]
 ) -> dict[Labels, CellBelief]:
     """Return what is believed of each cell of a map (see `map_surface`); nothing without a surface."""
     return _beliefs(*_hashable(paths, labels, counts))
 
 
 def nearest_evidence(
-    surface: MapSurface, cell: Labels, counts: Mapping[Labels, tuple[int, int]]
+    surface: MapSurface, cell: Labels, counts: Mapping[Labels, tuple[float, int]]
 ) -> tuple[Labels, ...]:
     """Return the cells nearest to one, itself left out, in which a trial of the default recipe ended.
 
@@ -69,11 +70,11 @@ def nearest_evidence(
     return tuple(other for other, distance in distances.items() if distance == least)
 
 
-_Fitted = tuple[tuple[str, ...], tuple[Labels, ...], tuple[tuple[Labels, tuple[int, int]], ...]]
+_Fitted = tuple[tuple[str, ...], tuple[Labels, ...], tuple[tuple[Labels, tuple[float, int]], ...]]
 
 
 def _hashable(
-    paths: Sequence[str], labels: Sequence[Sequence[Any]], counts: Mapping[Labels, tuple[int, int]]
+    paths: Sequence[str], labels: Sequence[Sequence[Any]], counts: Mapping[Labels, tuple[float, int]]
 ) -> _Fitted:
     return tuple(paths), tuple(map(tuple, labels)), tuple(sorted(counts.items(), key=repr))
 
@@ -83,7 +84,7 @@ def _hashable(
 def _surface(
     paths: tuple[str, ...],
     labels: tuple[Labels, ...],
-    counts: tuple[tuple[Labels, tuple[int, int]], ...],
+    counts: tuple[tuple[Labels, tuple[float, int]], ...],
 ) -> MapSurface | None:
     if prod(map(len, labels)) > MAX_CELLS:
         return None
@@ -95,7 +96,7 @@ def _surface(
 def _beliefs(
     paths: tuple[str, ...],
     labels: tuple[Labels, ...],
-    counts: tuple[tuple[Labels, tuple[int, int]], ...],
+    counts: tuple[tuple[Labels, tuple[float, int]], ...],
 ) -> dict[Labels, CellBelief]:
     surface = _surface(paths, labels, counts)
     if surface is None:

@@ -1,11 +1,14 @@
 """Train the truth tables: python -m benchmarks.edge.train [tables=adding,parity] [jobs=2] [seeds=16].
 
 What is there is kept: the command goes on where it was stopped. All five take about six core-hours.
+`more=16` adds seeds to every cell, within the map's budget only: for what hopeless trainings are told by
+(ship.py).
 """
 
 import math
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 from time import process_time
@@ -20,24 +23,30 @@ from failmap.search.trial.config import TrialConfig
 
 def main() -> int:
     """Train what the tables lack, several trainings at a time, each on one thread."""
-    arguments = parse_arguments(tables=",".join(NAMES), jobs=2, seeds=NUM_SEEDS_BETWEEN)
+    arguments = parse_arguments(tables=",".join(NAMES), jobs=2, seeds=NUM_SEEDS_BETWEEN, more=0)
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         for num_seeds in sorted({min(NUM_SEEDS, arguments.seeds), arguments.seeds}):
             for name in arguments.tables.split(","):
-                fill(Table(name), num_seeds, pool, arguments.jobs)
+                table = Table(name)
+                fill(table, missing_trainings(table, num_seeds), pool, arguments.jobs)
+        for name in arguments.tables.split(","):
+            table = Table(name)
+            fill(table, missing_short_ones(table, arguments.more), pool, arguments.jobs)
     return 0
 
 
-def fill(table: Table, num_seeds: int, pool: ProcessPoolExecutor, jobs: int) -> None:
-    """Train what a table lacks up to a number of seeds, beyond the first ones where only some learned."""
-    missing = missing_trainings(table, num_seeds)
-    total, done = sum(cost for *_, cost in missing), 0.0
+def fill(
+    table: Table, missing: Sequence[tuple[TrialConfig, Cell]], pool: ProcessPoolExecutor, jobs: int
+) -> None:
+    """Train what a table lacks."""
+    costs = [relative_cost(config) for config, _ in missing]
+    total, done = sum(costs), 0.0
     running: dict[Future[Curve], float] = {}
-    for cell, seed, cost in missing:
+    for (config, cell), cost in zip(missing, costs, strict=True):
         if len(running) > jobs:
             done += collect(table, running)
-        running[pool.submit(train_curve, config_of(table, cell, seed), cell.values)] = cost
-        print(f"{table.name}, {num_seeds} seeds: {cell}, seed {seed}; {done:.0f} of {total:.0f}", flush=True)
+        running[pool.submit(train_curve, config, cell.values)] = cost
+        print(f"{table.name}: {cell}, seed {config.seed}; {done:.0f} of {total:.0f}", flush=True)
     while running:
         done += collect(table, running)
 
@@ -50,8 +59,11 @@ def collect(table: Table, running: dict[Future[Curve], float]) -> float:
     return sum(running.pop(future) for future in ended)
 
 
-def missing_trainings(table: Table, num_seeds: int) -> list[tuple[Cell, int, float]]:
-    """Return cell, seed and relative cost of the trainings that a table lacks, seed by seed."""
+def missing_trainings(table: Table, num_seeds: int) -> list[tuple[TrialConfig, Cell]]:
+    """Return the trainings that a table lacks up to a number of seeds, seed by seed.
+
+    There are more than the first seeds only where some of these learned, and some did not.
+    """
     seeds, learned = defaultdict(set), defaultdict(int)
     for curve in table.curves():
         seeds[curve.labels].add(curve.seed)
@@ -62,15 +74,26 @@ def missing_trainings(table: Table, num_seeds: int) -> list[tuple[Cell, int, flo
             labels = cell.values
             is_between = 0 < learned[labels] < NUM_SEEDS
             if seed not in seeds[labels] and (seed < NUM_SEEDS or is_between):
-                missing.append((cell, seed, relative_cost(config_of(table, cell, seed))))
+                missing.append((config_of(table, cell, seed), cell))
     return missing
 
 
-def config_of(table: Table, cell: Cell, seed: int) -> TrialConfig:
-    """Return a training of the default recipe with the table's budget of updates."""
+def missing_short_ones(table: Table, more: int) -> list[tuple[TrialConfig, Cell]]:
+    """Return the trainings that a table lacks of so many seeds of every cell after all others."""
+    there = {(curve.labels, curve.seed) for curve in table.curves()}
+    return [
+        (config_of(table, cell, seed, times=1), cell)
+        for seed in range(NUM_SEEDS_BETWEEN, NUM_SEEDS_BETWEEN + more)
+        for cell in table.cells()
+        if (cell.values, seed) not in there
+    ]
+
+
+def config_of(table: Table, cell: Cell, seed: int, times: int = TIMES_BUDGET) -> TrialConfig:
+    """Return a training of the default recipe within the map's budget of updates, or several times that."""
     space = table.config.space
     config = space.built_in_trial(cell, space.default_recipe(cell), seed)
-    train = config.train.model_copy(update={"max_updates": TIMES_BUDGET * config.train.max_updates})
+    train = config.train.model_copy(update={"max_updates": times * config.train.max_updates})
     return config.model_copy(update={"train": train})
 
 

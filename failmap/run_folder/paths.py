@@ -41,6 +41,7 @@ class RunFolder:
         table: The table of all records, one row a trial.
         causes: The verdicts on trials: a cache, which may be deleted.
         report: The folder of the report.
+        futility: The folder of the rules by which hopeless trials are stopped.
         own_code: The folder of copies of the user's own training function, by digest.
         trials: The folder of the trials' folders.
     """
@@ -58,6 +59,7 @@ class RunFolder:
     table = _Child("trials.parquet")
     causes = _Child("causes.jsonl")
     report = _Child("report")
+    futility = _Child("futility")
     own_code = _Child("own_code")
     trials = _Child("trials")
 

@@ -122,6 +122,9 @@ class Summary(Checked):
         threads: Number of torch threads of the process that ended it, which histories may depend on in their
             last bits; 0 if not known.
         first_nonfinite: {'tensor': name, 'update': int} of a diverged training.
+        hopeless_at: Update from which its curve was hopeless (see `FutilityCheck`); None if it never was. A
+            trial that is not exempt ends there, and fails.
+        p_learn: Probability that a trial which was stopped there would have learned; 0 for any other.
         test_metric, test_score: None unless the run asked for them.
     """
 
@@ -152,6 +155,8 @@ class Summary(Checked):
     host: str = ""
     threads: Count = 0
     first_nonfinite: Values | None = None
+    hopeless_at: Count | None = None
+    p_learn: float = 0.0
     test_metric: float | None = None
     test_score: float | None = None
 
@@ -212,6 +217,19 @@ class Fault(Checked):
 
 
 @dataclass(frozen=True)
+class FutilityCheck(Checked):
+    """How a trial is stopped once its own curve is hopeless.
+
+    Attributes:
+        rule: Name of the rule, a file in futility/ of the run that began the trial.
+        exempt: Whether it goes on all the same, to show what stopping gets wrong.
+    """
+
+    rule: str
+    exempt: bool
+
+
+@dataclass(frozen=True)
 class Origin(Checked):
     """The run from which a merged trial was taken, and the trial's number in it."""
 
@@ -238,6 +256,7 @@ class TrialRecord(Checked):
             `recipe` and `recipe_index` are those of what was changed.
         faults: The ends of its earlier attempts.
         batch_halvings: Number of times that its batch was halved to fit the GPU's memory, as in `config`.
+        futility: How it is stopped once it is hopeless; None if it is not.
         origin: The source of a trial that `merge` took from another run.
     """
 
@@ -255,6 +274,7 @@ class TrialRecord(Checked):
     intervention: Intervention | None = None
     faults: tuple[Fault, ...] = ()
     batch_halvings: Count = 0
+    futility: FutilityCheck | None = None
     origin: Origin | None = None
 
     @property
@@ -271,6 +291,11 @@ class TrialRecord(Checked):
     def outcome(self) -> Outcome | None:
         """Return how the trial ended, or None if it has not."""
         return None if self.summary is None else self.summary.outcome
+
+    @property
+    def p_learn(self) -> float:
+        """Return the probability that a trial stopped as hopeless would have learned; 0 of any other."""
+        return 0.0 if self.summary is None else self.summary.p_learn
 
     def to_json(self) -> str:
         """Return the text of record.json."""

@@ -205,7 +205,12 @@ class BoundaryAllocation:
 
 
 def _counts(trials: Sequence[KnownTrial]) -> tuple[float, float, float]:
-    """Return how many trials of the default recipe learned, have ended, and run."""
-    outcomes = [trial.outcome for trial in trials if trial.recipe_index == DEFAULT_RECIPE]
+    """Return how many trials of the default recipe learned, have ended, and run.
+
+    One that was stopped as hopeless counts by its probability of learning.
+    """
+    mine = [trial for trial in trials if trial.recipe_index == DEFAULT_RECIPE]
+    outcomes = [trial.outcome for trial in mine]
     learned = outcomes.count("learned")
-    return learned, learned + outcomes.count("failed"), outcomes.count(None)
+    ended = learned + outcomes.count("failed")
+    return learned + sum(trial.p_learn for trial in mine), ended, outcomes.count(None)

@@ -23,6 +23,7 @@ class KnownTrial:
         outcome: None until the trial has ended.
         score: The last known score; 0 before the first.
         intervention: The change that was tried, if any: such a trial is no evidence of its cell.
+        p_learn: Probability that a trial that was stopped as hopeless would have learned; 0 of any other.
         error: What an errored trial ran into; '' for every other.
     """
 
@@ -36,6 +37,7 @@ class KnownTrial:
     score: float = 0.0
     intervention: Intervention | None = None
     error: str = ""
+    p_learn: float = 0.0
 
     @classmethod
     def of_record(cls, record: TrialRecord, space: Space) -> "KnownTrial":
@@ -51,6 +53,7 @@ class KnownTrial:
             0.0 if record.summary is None else record.summary.score,
             record.intervention,
             record.summary.reason if record.summary is not None and record.outcome == "errored" else "",
+            0.0 if record.summary is None else record.summary.p_learn,
         )
 
 

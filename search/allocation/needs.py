@@ -53,12 +53,13 @@ def cell_need(trials: Sequence[JudgedTrial], budget: Budget, fail_after_recipes:
 
 
 class _Known(NamedTuple):
-    """A trial, of which only these four matter here."""
+    """A trial, of which only these matter here."""
 
     number: int
     recipe_index: int
     purpose: Purpose
     outcome: Outcome | None
+    p_learn: float = 0.0
 
 
 def num_trials_left(trials: Sequence[JudgedTrial], budget: Budget, fail_after_recipes: int = 1) -> int:

@@ -10,6 +10,7 @@ from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map.audit import Audit
 from failmap.analysis.map.edge import edge_rows
 from failmap.analysis.map.failure_map import FailureMap, MapCell
+from failmap.analysis.map.futility import Futility
 from failmap.analysis.reporting import Report
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage import store_of
@@ -88,7 +89,8 @@ def print_report(report: Report) -> None:
         "states": failure_map.states,
         "inferred": failure_map.inferred,
         "edge": [] if failure_map.edge is None else list(edge_rows(failure_map.edge)),
-        "audit": None if failure_map.audit is None else _audit(failure_map.audit),
+        "audit": None if failure_map.audit is None else _with_interval(failure_map.audit),
+        "futility": None if failure_map.futility is None else _with_interval(failure_map.futility),
         "outcomes": failure_map.outcomes,
         "cells": [_cell(run, failure_map, key, cell) for key, cell in failure_map.cells.items()],
         "files": [str(path) for path in files if store_of(path).exists(path)],
@@ -96,8 +98,8 @@ def print_report(report: Report) -> None:
     _print(printed)
 
 
-def _audit(audit: Audit) -> dict[str, Any]:
-    return {**asdict(audit), "interval": list(audit.interval)}
+def _with_interval(tested: Audit | Futility) -> dict[str, Any]:
+    return {**asdict(tested), "interval": list(tested.interval)}
 
 
 def _cell(run: Run, failure_map: FailureMap, key: CellKey, cell: MapCell) -> dict[str, Any]:

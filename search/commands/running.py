@@ -149,12 +149,13 @@ def run_help() -> HelpPage:
         *((key, meaning(Space.model_fields[key])) for key in PLAIN_KEYS),
         ("--json", "with plan=true: print the plan as JSON (docs/json.md)"),
     ]
-    halving = [*model_rows("halving.", RUN_GROUPS["halving"])]
+    futility, halving = ([*model_rows(f"{name}.", RUN_GROUPS[name])] for name in ("futility", "halving"))
     sections = [
         Section("Spaces (space=NAME):", spaces, are_keys=False),
         Section("The run:", settings),
         *group_sections("budget"),
         *group_sections("cluster"),
+        Section("Stopping of trials whose own curve is hopeless (docs/futility.md):", futility),
         Section("Early stopping by rank (pruner=halving):", halving),
         *_trial_sections(),
     ]

@@ -8,7 +8,15 @@ from typing import Any, cast
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import Fault, Intervention, Origin, Outcome, Summary, TrialRecord
+from failmap.run_folder.records import (
+    Fault,
+    FutilityCheck,
+    Intervention,
+    Origin,
+    Outcome,
+    Summary,
+    TrialRecord,
+)
 from failmap.run_folder.storage import is_local, store_of, write_atomically
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
@@ -27,13 +35,17 @@ STATES: dict[Outcome, TrialState] = {
 _BATCH = 1024
 
 
-def new_entry(space: Space, job: NextTrial, *, is_exempt: bool) -> FrozenTrial:
+def new_entry(
+    space: Space, job: NextTrial, *, is_exempt: bool, futility: FutilityCheck | None
+) -> FrozenTrial:
     """Return a starting trial with all its attributes, so that the journal appends one record.
 
     An intervention has the parameters of the trial that it changes, which every sampler can read.
     """
     cell, recipe = job.cell.as_dict(), space.recipe_labels(job.recipe)
     changed = {} if job.intervention is None else {"intervention": asdict(job.intervention)}
+    if futility is not None:
+        changed["futility"] = asdict(futility)
     return create_trial(
         state=TrialState.RUNNING,
         params={**cell, **recipe},
@@ -80,6 +92,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     """Return the trial's record.json, a function of the journal alone; older ones lack some attributes."""
     attributes: dict[str, Any] = trial.user_attrs
     intervention, origin = attributes.get("intervention"), attributes.get("origin")
+    futility = attributes.get("futility")
     return TrialRecord(
         number=trial.number,
         attempt=attributes["attempt"],
@@ -95,6 +108,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         intervention=None if intervention is None else Intervention(**intervention),
         faults=faults_of(trial),
         batch_halvings=attributes.get("batch_halvings", 0),
+        futility=None if futility is None else FutilityCheck(**futility),
         origin=None if origin is None else Origin(**origin),
     )
 

@@ -19,7 +19,19 @@ CRITERION_KEYS = ("learned", "better_than_chance", "chance", "perfect", "max_upd
 #: Keys of the file of such a space.
 SPACE_KEYS = ("question", "map", "axes", "fixed", *PLAIN_KEYS, *CRITERION_KEYS)
 #: First parts of paths that no axis may have, because they are keys of the run.
-_RESERVED = ("own", "run", "storage", "space", "seed", "budget", "cluster", "halving", "map", *CRITERION_KEYS)
+_RESERVED = (
+    "own",
+    "run",
+    "storage",
+    "space",
+    "seed",
+    "budget",
+    "cluster",
+    "halving",
+    "futility",
+    "map",
+    *CRITERION_KEYS,
+)
 #: Columns of the table of trials, which an axis without a dot would hide.
 TABLE_COLUMNS = frozenset(
     {
@@ -38,6 +50,8 @@ TABLE_COLUMNS = frozenset(
         "chance_score",
         "target_score",
         "reason",
+        "hopeless_at",
+        "p_learn",
         "purpose",
         "recipe_index",
         "attempt",

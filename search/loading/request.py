@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.paths import name_problem
 from failmap.run_folder.storage import check_location, parse_location
-from failmap.search.config import Budget, Cluster, Halving, RunConfig
+from failmap.search.config import Budget, Cluster, Futility, Halving, RunConfig
 from failmap.search.journal.address import read_address
 from failmap.search.loading.build import build_space
 from failmap.search.loading.cli_args import (
@@ -49,7 +49,12 @@ DEFAULT_SPACE_OF_A_FILE = "my_data"
 #: Keys of a run that are single values.
 RUN_KEYS = ("run", "storage", "seed", "shard", "sampler", "pruner", "keep", "test")
 #: Groups of settings of a run.
-RUN_GROUPS: dict[str, type[BaseModel]] = {"budget": Budget, "cluster": Cluster, "halving": Halving}
+RUN_GROUPS: dict[str, type[BaseModel]] = {
+    "budget": Budget,
+    "cluster": Cluster,
+    "halving": Halving,
+    "futility": Futility,
+}
 #: Keys of a space that an argument may change.
 SPACE_KEYS = ("map.x", "map.y", "map.facet", *PLAIN_KEYS)
 
@@ -131,7 +136,7 @@ def run_values(
     read: Mapping[str, Argument],
     choices: Mapping[Group, Argument],
     problems: list[str],
-    stored: Mapping[Group, Mapping[str, Any]] | None = None,
+    stored: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return the validated values of a run, less its space, and add a problem for each mistake.
 

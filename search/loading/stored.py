@@ -26,9 +26,11 @@ from failmap.search.own.function import parse_function
 from failmap.search.space import Axis, Goal, Space
 
 #: Beginnings of the keys that a resumed run may have otherwise.
-_RESUMABLE = ("budget.", "cluster.", "keep", "goal: ")
+_RESUMABLE = ("budget.", "cluster.", "futility.", "keep", "goal: ")
 #: Groups that a run may be continued with, besides more values on an axis.
 _GROUPS: tuple[Group, ...] = ("budget", "cluster")
+#: Groups of settings that may be otherwise.
+_CHANGEABLE = (*_GROUPS, "futility")
 _ANOTHER_RUN = "that is another run; start it with search.run"
 
 
@@ -154,7 +156,9 @@ def require_searched(config: RunConfig) -> None:
 
 
 def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
-    """Return a stored configuration with other `budget.*`, `cluster.*`, `keep`, `goal`, and more axis values.
+    """Return a stored configuration with more axis values, and other settings of those that may change.
+
+    These are `budget.*`, `cluster.*`, `futility.*`, `keep` and `goal`.
 
     An axis whose numbers are in order stays so, and its default stays; other values are added at its end.
 
@@ -168,9 +172,9 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     allowed = {
         key: read.pop(key)
         for key in list(read)
-        if key in ("keep", "journal") or key.startswith(("budget.", "cluster."))
+        if key in ("keep", "journal") or key.partition(".")[0] in _CHANGEABLE
     }
-    kept = {group: getattr(stored, group).model_dump() for group in _GROUPS if group not in choices}
+    kept = {group: getattr(stored, group).model_dump() for group in _CHANGEABLE if group not in choices}
     changes = run_values(allowed, choices, problems, kept)
     if stored.space.is_own:
         problems += unfitting_settings(changes)

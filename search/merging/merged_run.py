@@ -75,6 +75,9 @@ class MergedTrials:
         """
         source, attributes = taken.source, dict(taken.trial.user_attrs)
         attributes.setdefault("origin", {"run": source.config.run, "number": taken.trial.number})
+        if not taken.trial.state.is_finished():
+            # The rule by which it might be stopped stays behind: it trains all its updates.
+            attributes.pop("futility", None)
         changed = attributes.get("intervention")
         if changed is None:
             return attributes

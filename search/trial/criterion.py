@@ -27,6 +27,7 @@ class Progress:
         lowest_loss: Lowest validation loss that the schedule `plateau` has seen; None before the first.
         stale: Latest consecutive evaluations without a lower loss.
         rate_share: Share of the learning rate that `plateau` has left.
+        hopeless_at: Update from which the curve was hopeless; None if it never was.
     """
 
     update: int = 0
@@ -38,6 +39,7 @@ class Progress:
     lowest_loss: float | None = None
     stale: int = 0
     rate_share: float = 1.0
+    hopeless_at: int | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ class History:
         is_current: Returns whether this attempt is still the latest.
         update: The checkpoint's update; later evaluations are cut off, because they will be repeated.
 
+    Attributes:
+        before: The evaluations of earlier attempts.
+
     Raises:
         SupersededError: A later attempt has begun.
     """
@@ -39,10 +42,10 @@ class History:
         store, path = store_of(folder.history), folder.history
         self._is_pushed_at_once = store.has_atomic_append
         self._log = store.open_log(path)
-        before = list(parse_history(self._log.lines(), str(path)))
-        kept = [evaluation for evaluation in before if evaluation.update <= update]
-        if len(kept) < len(before):
-            store.write(path, "".join(f"{evaluation.to_line()}\n" for evaluation in kept).encode())
+        found = list(parse_history(self._log.lines(), str(path)))
+        self.before = [evaluation for evaluation in found if evaluation.update <= update]
+        if len(self.before) < len(found):
+            store.write(path, "".join(f"{evaluation.to_line()}\n" for evaluation in self.before).encode())
             self._log = store.open_log(path)
         self._pushed_at = monotonic()
 

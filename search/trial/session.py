@@ -12,6 +12,7 @@ from failmap.datasets.task import Batch
 from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import Evaluation, Outcome, Summary
 from failmap.run_folder.storage import store_of
+from failmap.search.futility.calibration import Rule
 from failmap.search.trial.checkpoint import Snapshot, save_weights, start_from_stored
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Criterion, Decision, Progress
@@ -23,6 +24,8 @@ from failmap.search.trial.probes.probe import probe
 from failmap.search.trial.probes.update import loss_signals
 from failmap.search.trial.training import Interval, Training, first_nonfinite
 
+#: Reason of a trial that was stopped for its curve.
+HOPELESS = "stopped: its curve is hopeless"
 #: Maximum share of the training time spent on checkpoints.
 CHECKPOINT_SHARE = 0.02
 
@@ -38,6 +41,8 @@ class TrialSession:
         is_stopped: Returns whether the session should save its state and end; polled between updates.
         keep: Which trials' final weights are kept: none, learned or all.
         test: Whether to measure the test set once, at the end.
+        rule: Says from when on the trial is hopeless; None if nothing is known of such trials.
+        exempt: Whether it goes on all the same.
 
     Attributes:
         summary: The trial's end; None while it runs. An outcome of None means that it was interrupted.
@@ -58,11 +63,14 @@ class TrialSession:
         is_stopped: Callable[[], bool] = lambda: False,
         keep: str = "none",
         test: bool = False,
+        rule: Rule | None = None,
+        exempt: bool = False,
     ) -> None:
         self.config = config
         self.folder = folder
         self.keep = keep
         self.test = test
+        self.rule, self.exempt = rule, exempt
         self.summary: Summary | None = None
         self.training = Training(config, device)
         self.validation = self.training.task.validation_set()
@@ -80,6 +88,7 @@ class TrialSession:
             max_updates=config.train.max_updates,
         )
         self.history = History(folder, is_current, self.progress.update)
+        self._curve = [(one.score, one.train_loss) for one in self.history.before]
         self._is_stopped = throttled(is_stopped, store_of(folder.path).poll_seconds)
         self._saved_at = self.progress.seconds
         self._save_seconds = 0.0
@@ -123,6 +132,7 @@ class TrialSession:
             signals=signals,
         )
         self.history.append(evaluation)
+        self._curve.append((score, evaluation.train_loss))
         decision = self.criterion.judge(
             self.progress,
             score,
@@ -130,9 +140,21 @@ class TrialSession:
             finite=math.isfinite(measurement.loss) and bool(interval.losses.isfinite().all()),
         )
         plateau_step(train, self.progress, measurement.loss)
+        if decision is None:
+            decision = self._futility()
         if decision is not None:
             self._finish(decision, before, end)
         return evaluation
+
+    def _futility(self) -> Decision | None:
+        """Return the decision to end the trial because its curve is hopeless, or None."""
+        if self.rule is None or self.progress.hopeless_at is not None:
+            return None
+        scores, losses = zip(*self._curve, strict=True)
+        if not self.rule.is_hopeless(scores, losses):
+            return None
+        self.progress.hopeless_at = self.progress.update
+        return None if self.exempt else Decision("failed", HOPELESS)
 
     def _signals(self, interval: Interval, measurement: Measurement, end: int) -> Signals:
         """Return the signals of the evaluation after update `end`."""
@@ -168,6 +190,8 @@ class TrialSession:
             extra["test_score"] = self.training.objective.score(tested.metric)
         if self.keep in ("all", decision.outcome):
             save_weights(self.training.model, self.folder.path, self.training.task.preprocessing)
+        if decision.reason == HOPELESS and self.rule is not None:
+            extra["p_learn"] = self.rule.p_learn
         self.history.push()
         self.summary = self.summarise(decision.outcome, reason, **extra)
 
@@ -200,6 +224,7 @@ class TrialSession:
             target_deviation=target_deviation,
             baseline_errors=dict(task.baseline_errors),
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
+            hopeless_at=self.progress.hopeless_at,
             **extra,
         )
 

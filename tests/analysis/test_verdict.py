@@ -16,6 +16,7 @@ class TrialResult(NamedTuple):
     recipe_index: int
     purpose: Purpose
     outcome: Outcome | None
+    p_learn: float = 0.0
 
 
 def results(

@@ -1,0 +1,71 @@
+"""Write the curves that ship with Failmap from the truth tables: python -m benchmarks.edge.ship.
+
+Tables that share all settings but sizes are one family. Scores and losses are those of the tables.
+"""
+
+import gzip
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks.edge.tables import NAMES as TABLES
+from benchmarks.edge.tables import OTHER_RECIPES, Curve, Table
+from benchmarks.edge.train import config_of
+from failmap.search.futility.families import (
+    Family,
+    LongCurve,
+    box_around,
+    num_evaluations_of,
+    settings_of,
+    sizes_of,
+)
+
+FOLDER = Path(__file__).parents[2] / "search" / "futility" / "curves"
+
+
+def main() -> int:
+    """Write a file for each family."""
+    FOLDER.mkdir(exist_ok=True)
+    for family in families():
+        # Without a time, so that the same curves are the same file.
+        content = gzip.compress(family.to_json().encode("utf-8"), mtime=0)
+        (FOLDER / f"{family.name}.jsonl.gz").write_bytes(content)
+        print(f"{family.name}: {len(family.curves)} curves, {len(content) / 1e3:.0f} kB")
+    return 0
+
+
+def families() -> list[Family]:
+    """Return a family for each set of settings among the tables, by the name of its first one."""
+    tables: dict[str, list[Table]] = defaultdict(list)
+    for name in (*TABLES, *OTHER_RECIPES):
+        table = Table(name)
+        settings = settings_of(config_of(table, table.cells()[0], 0).model_dump(mode="json"))
+        tables[json.dumps(settings)].append(table)
+    return [
+        _family(json.loads(settings), several)
+        for settings, several in tables.items()
+        if any(table.path.exists() for table in several)
+    ]
+
+
+def _family(settings: dict[str, object], tables: list[Table]) -> Family:
+    boxes = []
+    for table in tables:
+        configs = [config_of(table, cell, 0).model_dump(mode="json") for cell in table.cells()]
+        boxes.append(box_around([sizes_of(config) for config in configs]))
+    num_evaluations = num_evaluations_of(configs[0])
+    curves = [_long_curve(table, curve) for table in tables for curve in table.curves()]
+    return Family(tables[0].name, settings, tuple(boxes), num_evaluations, tuple(curves))
+
+
+def _long_curve(table: Table, curve: Curve) -> LongCurve:
+    named = dict(zip(table.config.space.map.paths, curve.labels, strict=True))
+    sizes = tuple(value for _, value in sorted(named.items()))
+    every = curve.updates / len(curve.scores)
+    at = None if curve.learned_at is None else round(curve.learned_at / every)
+    return LongCurve(sizes, tuple(score / 1000 for score in curve.scores), curve.losses, at)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

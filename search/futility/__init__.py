@@ -1,0 +1,1 @@
+"""Futility: trials whose own curve says that they will not learn within their updates are stopped."""

@@ -1,0 +1,199 @@
+"""The rule by which a trial is hopeless, calibrated on the curves of trainings that ran to their end."""
+
+import io
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from failmap.search.futility.features import features
+from failmap.search.futility.forest import Forest, grow
+
+#: Nothing is stopped before this share of its updates: what a curve shows by then is the cell's more than its
+#: own, and a cause shows later.
+_LEAST_SHARE = 0.2
+
+#: Evaluations over which the forest's probability is averaged.
+_SMOOTHED = 3
+
+_Numbers = TypeVar("_Numbers", float, Float[np.ndarray, " curves"])
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training that ran until it learned or its updates were spent, as the rule sees it.
+
+    Attributes:
+        cell: Its sizes: what tells its cell from others of its family.
+        scores: Score at each evaluation.
+        losses: Mean training loss since the evaluation before; None if it was not finite.
+        has_learned: Whether it met the criterion within its updates.
+        weight: For how many trainings it stands: more than one if others like it were stopped.
+    """
+
+    cell: Hashable
+    scores: tuple[float, ...]
+    losses: tuple[float | None, ...]
+    has_learned: bool
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A trial is hopeless once the forest gives it too small a probability of learning.
+
+    Attributes:
+        forest: Gives the probability.
+        threshold: The largest one that is too small.
+        num_evaluations: Evaluations that the updates allow.
+        num_curves: Curves that it was calibrated on.
+        stopped, wrong: How many of them it would have stopped, judged by trees that had seen none of their
+            cell, and how many of these learned. Numbers of trainings, for curves that stand for several.
+        saved: Share of the updates of all that did not learn which it would have saved.
+    """
+
+    forest: Forest
+    threshold: float
+    num_evaluations: int
+    num_curves: int
+    stopped: float
+    wrong: float
+    saved: float
+
+    @property
+    def p_learn(self) -> float:
+        """Return the probability that a trial which the rule stops would have learned."""
+        return share_wrong(self.wrong, self.stopped)
+
+    def is_hopeless(self, scores: Sequence[float], losses: Sequence[float | None]) -> bool:
+        """Return whether a training with this curve so far is hopeless. It must have an evaluation left."""
+        if len(scores) < first_look(self.num_evaluations):
+            return False
+        return bool(self.probabilities(scores, losses)[-1] <= self.threshold)
+
+    def stops_at(self, scores: Sequence[float], losses: Sequence[float | None]) -> int | None:
+        """Return the first evaluation, from 1, at which a whole training was hopeless, or None."""
+        num = min(len(scores), self.num_evaluations) - 1
+        if num < first_look(self.num_evaluations):
+            return None
+        is_hopeless = self.probabilities(scores[:num], losses[:num]) <= self.threshold
+        is_hopeless[: first_look(self.num_evaluations) - 1] = False
+        return int(is_hopeless.argmax()) + 1 if is_hopeless.any() else None
+
+    def probabilities(
+        self, scores: Sequence[float], losses: Sequence[float | None]
+    ) -> Float[np.ndarray, " evaluations"]:
+        """Return the probability of learning after each evaluation: the forest's mean over the last few."""
+        forest = self.forest.predict(features(scores, losses, self.num_evaluations))
+        return _smoothed(forest, np.zeros(len(forest), dtype=int))
+
+    def to_bytes(self) -> bytes:
+        """Return the rule as an .npz file."""
+        numbers = {f"rule_{name}": value for name, value in vars(self).items() if name != "forest"}
+        arrays: dict[str, Any] = {**self.forest.arrays(), **numbers}
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Rule":
+        """Invert `to_bytes`."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            numbers = {name.removeprefix("rule_"): arrays[name].item() for name in arrays if "rule_" in name}
+            forest = Forest(**{name: arrays[name] for name in arrays if "rule_" not in name})
+        return cls(forest=forest, **numbers)
+
+
+def calibrate(curves: Sequence[Curve], num_evaluations: int, max_wrong: float) -> Rule | None:
+    """Find the rule that saves most, of those that wrongly stop few enough.
+
+    Args:
+        curves: Trainings of one family.
+        num_evaluations: Evaluations that their updates allow.
+        max_wrong: Largest share of the stopped trials that would have learned.
+
+    Returns:
+        The rule, or None if the curves are too few to show that any stops few enough.
+    """
+    shortened = [(curve, _num_before_end(curve, num_evaluations)) for curve in curves]
+    used = [(curve, num) for curve, num in shortened if num]
+    if len({curve.has_learned for curve, _ in used}) < 2:
+        return None
+    weight = np.array([curve.weight for curve, _ in used])
+    has_learned = np.array([curve.has_learned for curve, _ in used])
+    cells = {cell: number for number, cell in enumerate(dict.fromkeys(curve.cell for curve, _ in used))}
+    cell = np.array([cells[curve.cell] for curve, _ in used])
+    index = np.repeat(np.arange(len(used)), [num for _, num in used])
+    rows = np.concatenate(
+        [features(curve.scores[:num], curve.losses[:num], num_evaluations) for curve, num in used]
+    )
+    forest, probability = grow(rows, has_learned[index], index, cell, weight)
+    probability = _smoothed(probability, index)
+    probability[_evaluation(index) < first_look(num_evaluations)] = np.inf
+    least = np.full(len(used), np.inf)
+    np.minimum.at(least, index, probability)
+    order = np.argsort(least, kind="stable")
+    stopped, wrong = np.cumsum(weight[order]), np.cumsum((weight * has_learned)[order])
+    # Curves of the same probability are stopped together.
+    ranked = least[order]
+    is_last = np.isfinite(ranked) & np.append(ranked[1:] > ranked[:-1], True)
+    allowed = np.flatnonzero(is_last & (share_wrong(wrong, stopped) <= max_wrong))
+    if not len(allowed):
+        return None
+    last = allowed[-1]
+    threshold = float(ranked[last])
+    failing = weight * ~has_learned
+    saved = _saved(probability <= threshold, index, num_evaluations) @ failing / failing.sum()
+    return Rule(
+        forest, threshold, num_evaluations, len(used), float(stopped[last]), float(wrong[last]), float(saved)
+    )
+
+
+def first_look(num_evaluations: int) -> int:
+    """Return the evaluation from which on a training may be stopped."""
+    return math.ceil(_LEAST_SHARE * num_evaluations)
+
+
+def share_wrong(wrong: _Numbers, stopped: _Numbers) -> _Numbers:
+    """Return the expected share of wrong stops after so many of so many, with Jeffreys' prior."""
+    share: _Numbers = (wrong + 0.5) / (stopped + 1)
+    return share
+
+
+def _num_before_end(curve: Curve, num_evaluations: int) -> int:
+    """Return the number of evaluations at which a training could still have been stopped."""
+    return min(len(curve.scores), num_evaluations) - 1
+
+
+def _smoothed(
+    probability: Float[np.ndarray, " rows"], index: Int64[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """Return means over the last evaluations of each curve; one that looks hopeless once only is no case."""
+    total, number = probability.copy(), np.ones(len(probability))
+    for back in range(1, _SMOOTHED):
+        has_earlier = index[back:] == index[:-back]
+        total[back:] += np.where(has_earlier, probability[:-back], 0.0)
+        number[back:] += has_earlier
+    return total / number
+
+
+def _evaluation(index: Int64[np.ndarray, " rows"]) -> Int64[np.ndarray, " rows"]:
+    """Return the number of each row's evaluation, from 1, where index is that of its curve."""
+    first = np.searchsorted(index, np.arange(index[-1] + 1))
+    number: Int64[np.ndarray, " rows"] = np.arange(len(index)) - first[index] + 1
+    return number
+
+
+def _saved(
+    is_hopeless: np.ndarray, index: Int64[np.ndarray, " rows"], num_evaluations: int
+) -> Float[np.ndarray, " curves"]:
+    """Return the share of its updates that each curve is spared if its first hopeless evaluation ends it."""
+    saved = np.zeros(index[-1] + 1)
+    for curve in range(len(saved)):
+        mine = is_hopeless[index == curve]
+        if mine.any():
+            saved[curve] = 1 - (mine.argmax() + 1) / num_evaluations
+    return saved
