@@ -113,7 +113,7 @@ class Study:
         return study
 
     def prepare(self) -> None:
-        """Begin in the background what the first `ask` would wait for: the rule by which trials are stopped."""
+        """Begin in the background what the first `ask` would wait for: the rule that stops trials."""
         space = self._config.space
         cell = next(space.cells())
         config = space.trial_config(cell, space.default_recipe(cell), self._config.seed)

@@ -31,10 +31,12 @@ class Method(NamedTuple):
     Attributes:
         allocate: Returns what decides which trial is next.
         infers: Whether a cell's neighbours may decide it, or its own seeds alone.
+        stops: Whether hopeless trials are stopped.
     """
 
     allocate: Callable[[RunConfig], Allocation]
     infers: bool = True
+    stops: bool = False
 
 
 class OpenCells(ABC):
@@ -180,7 +182,8 @@ def _tpe(seed: int) -> BaseSampler:
     return TPESampler(seed=seed)
 
 
-#: All methods by name. `today` is the order and the verdicts of `goal=grid`, `ours` those of `goal=map`.
+#: All methods by name. `today` is the order and the verdicts of `goal=grid`, `ours` those of `goal=map`; with
+#: `+ stops` hopeless trials are stopped.
 METHODS: dict[str, Method] = {
     "today": Method(MapAllocation, infers=False),
     "grid": Method(GridOrder),
@@ -189,4 +192,6 @@ METHODS: dict[str, Method] = {
     "gp": Method(partial(OptunaAtEdge, make_sampler=_gp)),
     "tpe": Method(partial(OptunaAtEdge, make_sampler=_tpe)),
     "ours": Method(BoundaryAllocation),
+    "today + stops": Method(MapAllocation, infers=False, stops=True),
+    "ours + stops": Method(BoundaryAllocation, stops=True),
 }

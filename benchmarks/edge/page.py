@@ -72,7 +72,8 @@ was never reached. *wrong*: clear cells decided on the wrong side, mean over rep
 `today`: the grid's order, decided by a cell's own seeds only. All others have the same verdicts, inferred
 ones included, and differ in the order: the first open cell of the grid; a random one; the one nearest to a
 point of a Sobol' sequence; the one nearest to the proposal of Optuna's GP or TPE sampler, which minimises
-|p - 1/2| with p = (k + 1/2) / (n + 1) of each cell; and ours (`goal=map`)."""
+|p - 1/2| with p = (k + 1/2) / (n + 1) of each cell; and ours (`goal=map`). `+ stops`: hopeless trials are
+stopped, by rules that were calibrated on the family's other seeds (docs/futility.md)."""
 
 
 def _about(truth: Truth) -> str:

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.edge.held_out import hopeless_updates
 from benchmarks.edge.methods import Method
 from benchmarks.edge.truth import Training, Truth
 from failmap.analysis.surface.beliefs import MapSurface
 from failmap.analysis.verdict import CellVerdict, judge
+from failmap.run_folder.futility import read_rule_notes
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import Outcome, Summary
+from failmap.run_folder.records import Outcome, Summary, TrialRecord
+from failmap.run_folder.storage import read_text
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.remaining import judge_cells
-from failmap.search.config import RunConfig
+from failmap.search.config import Futility, RunConfig
 from failmap.search.space import Cell
 from failmap.search.study import Study
 
@@ -75,9 +78,11 @@ def replay(truth: Truth, method: Method, *, seed: int, workers: int = 2) -> Repl
         seed: Of the run, and of the order of the table's seeds.
         workers: Trials at a time.
     """
-    config = truth.table.config.model_copy(update={"seed": seed})
+    futility = Futility() if method.stops else Futility(max_wrong=0)
+    config = truth.table.config.model_copy(update={"seed": seed, "futility": futility})
+    hopeless = hopeless_updates(truth.table, futility.max_wrong) if method.stops else {}
     streams, clear = truth.streams(seed), truth.clear
-    running: list[tuple[float, int, Cell, Training]] = []
+    running: list[tuple[float, int, Cell, Training, float]] = []
     results: list[tuple[Cell, bool]] = []
     costs: list[float] = []
     right: list[float] = []
@@ -92,12 +97,17 @@ def replay(truth: Truth, method: Method, *, seed: int, workers: int = 2) -> Repl
                 if (start := study.ask()) is None:
                     break
                 cell = study.known[start.number].cell
-                training = next(streams[cell])
-                heapq.heappush(running, (now + training.cost, start.number, cell, training))
+                training, p_learn = next(streams[cell]), 0.0
+                check = _record(folder, start.number).futility if method.stops else None
+                at = hopeless.get((cell.values, training.seed))
+                if check is not None and not check.exempt and at is not None:
+                    training = training.stopped_at(at)
+                    p_learn = {note.name: note.p_learn for note in read_rule_notes(folder)}[check.rule]
+                heapq.heappush(running, (now + training.cost, start.number, cell, training, p_learn))
             if not running:
                 break
-            now, number, cell, training = heapq.heappop(running)
-            study.tell(number, _summary(training))
+            now, number, cell, training, p_learn = heapq.heappop(running)
+            study.tell(number, _summary(training, p_learn))
             spent += training.cost
             verdicts = _verdicts(config, method, truth, study.known.by_cell)
             sides = {
@@ -140,9 +150,13 @@ def _brier(truth: Truth, results: Sequence[tuple[Cell, bool]]) -> float:
     return float(np.mean([(beliefs[cell.values].p - share) ** 2 for cell, share in truth.share.items()]))
 
 
-def _summary(training: Training) -> Summary:
+def _summary(training: Training, p_learn: float) -> Summary:
     outcome: Outcome = "learned" if training.has_learned else "failed"
-    return Summary(outcome, "replayed", updates=training.updates, score=training.score)
+    return Summary(outcome, "replayed", updates=training.updates, score=training.score, p_learn=p_learn)
+
+
+def _record(folder: RunFolder, number: int) -> TrialRecord:
+    return TrialRecord.from_json(read_text(folder.trial(number).record))
 
 
 def _memory() -> str | None:

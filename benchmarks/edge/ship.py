@@ -39,27 +39,33 @@ def families() -> list[Family]:
     """Return a family for each set of settings among the tables, by the name of its first one."""
     tables: dict[str, list[Table]] = defaultdict(list)
     for name in (*TABLES, *OTHER_RECIPES):
-        table = Table(name)
-        settings = settings_of(config_of(table, table.cells()[0], 0).model_dump(mode="json"))
-        tables[json.dumps(settings)].append(table)
-    return [
-        _family(json.loads(settings), several)
-        for settings, several in tables.items()
-        if any(table.path.exists() for table in several)
-    ]
+        if (table := Table(name)).path.exists():
+            tables[json.dumps(_settings(table))].append(table)
+    return [_family(several) for several in tables.values()]
 
 
-def _family(settings: dict[str, object], tables: list[Table]) -> Family:
+def relatives(table: Table) -> list[Table]:
+    """Return the tables of the same family, the table itself included."""
+    others = (Table(name, table.path.parent) for name in (*TABLES, *OTHER_RECIPES) if name != table.name)
+    return [table, *(other for other in others if _settings(other) == _settings(table))]
+
+
+def _settings(table: Table) -> dict[str, object]:
+    return settings_of(config_of(table, table.cells()[0], 0).model_dump(mode="json"))
+
+
+def _family(tables: list[Table]) -> Family:
     boxes = []
     for table in tables:
         configs = [config_of(table, cell, 0).model_dump(mode="json") for cell in table.cells()]
         boxes.append(box_around([sizes_of(config) for config in configs]))
     num_evaluations = num_evaluations_of(configs[0])
-    curves = [_long_curve(table, curve) for table in tables for curve in table.curves()]
-    return Family(tables[0].name, settings, tuple(boxes), num_evaluations, tuple(curves))
+    curves = [long_curve(table, curve) for table in tables for curve in table.curves()]
+    return Family(tables[0].name, _settings(tables[0]), tuple(boxes), num_evaluations, tuple(curves))
 
 
-def _long_curve(table: Table, curve: Curve) -> LongCurve:
+def long_curve(table: Table, curve: Curve) -> LongCurve:
+    """Return a training of a table as its family has it."""
     named = dict(zip(table.config.space.map.paths, curve.labels, strict=True))
     sizes = tuple(value for _, value in sorted(named.items()))
     every = curve.updates / len(curve.scores)

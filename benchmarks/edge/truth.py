@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,12 +23,18 @@ class Training:
         updates: Updates until its end.
         cost: Nominal core-seconds until its end.
         score: Score at its end.
+        seed: The seed of the table's training.
     """
 
     has_learned: bool
     updates: int
     cost: float
     score: float
+    seed: int
+
+    def stopped_at(self, updates: int) -> "Training":
+        """Return the same training, stopped after fewer updates."""
+        return replace(self, has_learned=False, updates=updates, cost=self.cost * updates / self.updates)
 
 
 class Truth:
@@ -82,6 +88,7 @@ def _within(curve: Curve, table: Table, full_cost: float) -> Training:
         updates,
         full_cost * updates / table.max_updates,
         curve.scores[last - 1] / 1000,
+        curve.seed,
     )
 
 

@@ -112,7 +112,11 @@ def test_share_must_be_reached_and_kept(shares: list[float], expected: int | Non
     assert trials_until(shares, 0.95) == expected
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "name",
+    # Rules of eight folds are calibrated for those that stop trials.
+    [pytest.param(name, marks=[pytest.mark.long] if METHODS[name].stops else []) for name in METHODS],
+)
 def test_method_ends_and_repeats_itself(name: str, make_truth: MakeTruth) -> None:
     """Each decides the clear cells rightly, within the limits, in the same way for the same seed."""
     truth = make_truth(edge)
