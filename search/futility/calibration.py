@@ -4,10 +4,10 @@ import io
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from failmap.search.futility.features import features
 from failmap.search.futility.forest import Forest, grow
@@ -18,8 +18,6 @@ _LEAST_SHARE = 0.2
 
 #: Evaluations over which the forest's probability is averaged.
 _SMOOTHED = 3
-
-_Numbers = TypeVar("_Numbers", float, Float[np.ndarray, " curves"])
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class Rule:
         stopped, wrong: How many of them it would have stopped, judged by trees that had seen none of their
             cell, and how many of these learned. Numbers of trainings, for curves that stand for several.
         saved: Share of the updates of all that did not learn which it would have saved.
+        p_learn: Probability that a training which it stops would have learned: the share of wrong stops.
     """
 
     forest: Forest
@@ -62,11 +61,7 @@ class Rule:
     stopped: float
     wrong: float
     saved: float
-
-    @property
-    def p_learn(self) -> float:
-        """Return the probability that a trial which the rule stops would have learned."""
-        return share_wrong(self.wrong, self.stopped)
+    p_learn: float
 
     def is_hopeless(self, scores: Sequence[float], losses: Sequence[float | None]) -> bool:
         """Return whether a training with this curve so far is hopeless. It must have an evaluation left."""
@@ -135,32 +130,63 @@ def calibrate(curves: Sequence[Curve], num_evaluations: int, max_wrong: float) -
     probability[_evaluation(index) < first_look(num_evaluations)] = np.inf
     least = np.full(len(used), np.inf)
     np.minimum.at(least, index, probability)
-    order = np.argsort(least, kind="stable")
-    stopped, wrong = np.cumsum(weight[order]), np.cumsum((weight * has_learned)[order])
-    # Curves of the same probability are stopped together.
-    ranked = least[order]
-    is_last = np.isfinite(ranked) & np.append(ranked[1:] > ranked[:-1], True)
-    allowed = np.flatnonzero(is_last & (share_wrong(wrong, stopped) <= max_wrong))
-    if not len(allowed):
+    threshold = _largest_threshold(least, has_learned, weight, max_wrong)
+    if threshold is None:
         return None
-    last = allowed[-1]
-    threshold = float(ranked[last])
-    failing = weight * ~has_learned
-    saved = _saved(probability <= threshold, index, num_evaluations) @ failing / failing.sum()
+    is_stopped, failing = least <= threshold, weight * ~has_learned
     return Rule(
-        forest, threshold, num_evaluations, len(used), float(stopped[last]), float(wrong[last]), float(saved)
+        forest,
+        threshold,
+        num_evaluations,
+        num_curves=len(used),
+        stopped=float(weight[is_stopped].sum()),
+        wrong=float(weight[is_stopped & has_learned].sum()),
+        saved=float(_saved(probability <= threshold, index, num_evaluations) @ failing / failing.sum()),
+        p_learn=float(_share_wrong(weight[is_stopped], has_learned[is_stopped])[-1]),
     )
+
+
+def _largest_threshold(
+    least: Float[np.ndarray, " curves"],
+    has_learned: Bool[np.ndarray, " curves"],
+    weight: Float[np.ndarray, " curves"],
+    max_wrong: float,
+) -> float | None:
+    """Return the largest threshold that stops few enough curves which learn, or None.
+
+    Args:
+        least: The least probability that each curve ever had; it is stopped if the threshold is no less.
+        has_learned: Whether it learned.
+        weight: For how many trainings it stands.
+        max_wrong: Largest share of the stopped ones that learned.
+    """
+    order = np.argsort(least, kind="stable")
+    ranked = least[order]
+    # Curves of the same probability are stopped together.
+    is_last = np.isfinite(ranked) & np.append(ranked[1:] > ranked[:-1], True)
+    share = _share_wrong(weight[order], has_learned[order])
+    allowed = np.flatnonzero(is_last & (share <= max_wrong))
+    return float(ranked[allowed[-1]]) if len(allowed) else None
+
+
+def _share_wrong(
+    weight: Float[np.ndarray, " curves"], has_learned: Bool[np.ndarray, " curves"]
+) -> Float[np.ndarray, " curves"]:
+    """Return the expected share of wrong stops among the first one, two, ... stopped curves.
+
+    With Jeffreys' prior: (wrong + 1/2) / (stopped + 1). Curves that stand for several count in the share, but
+    not as several in the number (Kish 1965: the effective sample size).
+    """
+    total = np.cumsum(weight)
+    size = total**2 / np.cumsum(weight**2)
+    wrong = size * np.cumsum(weight * has_learned) / total
+    share: Float[np.ndarray, " curves"] = (wrong + 0.5) / (size + 1)
+    return share
 
 
 def first_look(num_evaluations: int) -> int:
     """Return the evaluation from which on a training may be stopped."""
     return math.ceil(_LEAST_SHARE * num_evaluations)
-
-
-def share_wrong(wrong: _Numbers, stopped: _Numbers) -> _Numbers:
-    """Return the expected share of wrong stops after so many of so many, with Jeffreys' prior."""
-    share: _Numbers = (wrong + 0.5) / (stopped + 1)
-    return share
 
 
 def _num_before_end(curve: Curve, num_evaluations: int) -> int:

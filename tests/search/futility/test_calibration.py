@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.search.futility.calibration import Curve, Rule, calibrate, first_look, share_wrong
+from failmap.search.futility.calibration import Curve, Rule, calibrate, first_look
 from failmap.search.futility.features import features
 
 NUM_EVALUATIONS = 20
@@ -152,7 +152,14 @@ def assert_same(one: Sequence[float], other: Sequence[float]) -> None:
     np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
-def test_share_of_wrong_stops_is_never_nothing() -> None:
-    """Jeffreys' prior: half a wrong stop in one more."""
-    assert share_wrong(0, 49) == 0.01
-    assert share_wrong(1, 149) == 0.01
+def test_forty_nine_right_stops_show_one_percent() -> None:
+    """By Jeffreys' prior half a wrong stop is left in fifty; ten that stand for ten each are ten."""
+    curves = trained(0, num=60, latest_start=5)
+    found = calibrate(curves, NUM_EVALUATIONS, 0.02)
+    assert found is not None
+    assert found.wrong == 0
+    assert found.p_learn == pytest.approx(0.5 / (found.stopped + 1))
+    heavy = calibrate([replace(one, weight=10.0) for one in curves], NUM_EVALUATIONS, 0.02)
+    assert heavy is not None
+    assert heavy.stopped == 10 * found.stopped
+    assert heavy.p_learn == pytest.approx(found.p_learn)

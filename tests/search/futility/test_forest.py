@@ -41,7 +41,7 @@ def test_out_of_bag_is_no_better_than_new_curves() -> None:
     labels = (np.random.default_rng(2).random(60) < 0.5)[curve]
     grown, out_of_bag = grow(rows, labels, curve, np.arange(60), np.ones(60))
     heart, honest = (np.mean((said > 0.5) == labels) for said in (grown.predict(rows), out_of_bag))
-    assert heart > 0.9
+    assert heart > 0.8
     assert honest < 0.65
 
 

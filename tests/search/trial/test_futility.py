@@ -25,7 +25,7 @@ CONFIG = TrialConfig.model_validate(
 
 @pytest.fixture(scope="module")
 def rule() -> Rule:
-    """Return a rule by which every curve is hopeless once more than half of its updates are spent."""
+    """Return a rule by which every curve is hopeless two evaluations after half of its updates."""
     forest = Forest(
         feature=np.array([0, -1, -1], dtype=np.int16),
         threshold=np.array([0.5, 0, 0]),
@@ -34,7 +34,7 @@ def rule() -> Rule:
         probability=np.array([0.5, 0.9, 0.0], dtype=np.float32),
         roots=np.zeros(1, dtype=np.int32),
     )
-    return Rule(forest, 0.1, num_evaluations=6, num_curves=300, stopped=199, wrong=0, saved=0.5)
+    return Rule(forest, 0.35, 6, num_curves=9, stopped=199, wrong=0, saved=0.5, p_learn=0.0025)
 
 
 def ended(session: TrialSession) -> TrialSession:
@@ -48,9 +48,9 @@ def test_hopeless_trial_ends_at_once_as_failed(tmp_path: Path, rule: Rule) -> No
     """It says when, and how likely it was to learn after all."""
     summary = ended(TrialSession(CONFIG, TrialFolder(tmp_path), CPU, rule=rule)).summary
     assert summary is not None
-    assert (summary.outcome, summary.updates, summary.hopeless_at) == ("failed", 16, 16)
-    assert summary.p_learn == pytest.approx(0.5 / 200)
-    assert [one.update for one in read_history(TrialFolder(tmp_path).history)] == [4, 8, 12, 16]
+    assert (summary.outcome, summary.updates, summary.hopeless_at) == ("failed", 20, 20)
+    assert summary.p_learn == 0.0025
+    assert [one.update for one in read_history(TrialFolder(tmp_path).history)] == [4, 8, 12, 16, 20]
 
 
 def test_exempt_trial_goes_on_and_says_when_it_was_hopeless(tmp_path: Path, rule: Rule) -> None:
@@ -59,7 +59,7 @@ def test_exempt_trial_goes_on_and_says_when_it_was_hopeless(tmp_path: Path, rule
     plain = ended(TrialSession(CONFIG, TrialFolder(tmp_path / "b"), CPU)).summary
     assert summary is not None
     assert plain is not None
-    assert (summary.updates, summary.hopeless_at, summary.p_learn) == (24, 16, 0)
+    assert (summary.updates, summary.hopeless_at, summary.p_learn) == (24, 20, 0)
     assert (plain.updates, plain.hopeless_at, plain.p_learn) == (24, None, 0)
     assert (summary.score, summary.best_score) == (plain.score, plain.best_score)
 
@@ -80,12 +80,4 @@ def test_resumed_trial_knows_its_whole_curve(
     assert first.summary.outcome is None
     second = ended(TrialSession(CONFIG, folder, CPU, rule=rule, exempt=exempt)).summary
     assert second is not None
-    assert (second.updates, second.hopeless_at) == ((24, 16) if exempt else (16, 16))
-
-
-def test_trial_that_learns_is_not_asked(tmp_path: Path, rule: Rule) -> None:
-    """The criterion comes first."""
-    easy = CONFIG.model_copy(update={"criterion": CONFIG.criterion.model_copy(update={"score": 1e-6})})
-    summary = ended(TrialSession(easy, TrialFolder(tmp_path), CPU, rule=rule)).summary
-    assert summary is not None
-    assert summary.outcome == "learned" or summary.hopeless_at == 16
+    assert (second.updates, second.hopeless_at) == ((24, 20) if exempt else (20, 20))
