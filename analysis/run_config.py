@@ -26,7 +26,7 @@ from failmap.run_folder.storage import AnyPath
 from failmap.run_folder.storage.bounded_files import read_bounded
 from failmap.run_folder.wording import in_order
 
-#: The same limit as in the search (`search.space.MAX_CELLS`).
+#: The same limit as in the search (`search/space/space.py`).
 MAX_CELLS = 10_000
 
 
