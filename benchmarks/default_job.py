@@ -1,8 +1,7 @@
-"""What the default job shows over time: python -m benchmarks.default_job [minutes=5] [goals=map,grid].
+"""What the default job shows over time: python -m benchmarks.default_job [minutes=5] [ways=map,whole,grid].
 
-Runs space=lstm_depth with the default budget except for its minutes, once for each goal and pair, in turn.
-Each cell is judged by the records of the trials that had ended. `goals=grid` is judged by the own seeds of
-each cell alone, as before there was a surface.
+Runs space=lstm_depth with the default budget except for its minutes, once for each way and pair, in turn.
+Each cell is judged by the records of the trials that had ended.
 """
 
 import os
@@ -16,12 +15,21 @@ from benchmarks.edge.real_search import Moment, first_right, moments, search
 from benchmarks.edge.tables import Table
 from benchmarks.edge.truth import Truth
 from benchmarks.results_file import table, write_results
+from failmap.analysis.load import load_run
+from failmap.analysis.map.failure_map import build_map
 from failmap.search.space import Cell
 
+#: Arguments of each way. `whole` stops no hopeless trial; neither does `grid`, which is judged by the own seeds
+#: of each cell alone, as before there was a surface.
+WAYS = {
+    "map": ["goal=map"],
+    "whole": ["goal=map", "futility.max_wrong=0"],
+    "grid": ["goal=grid", "futility.max_wrong=0"],
+}
 #: Minutes at which the map is looked at.
 MOMENTS = (1, 2, 3, 4, 5, 10, 15, 20, 30, 45, 60)
 _COLUMNS = (
-    "goal",
+    "way",
     "pair",
     "after, min",
     "trials",
@@ -38,31 +46,29 @@ _COLUMNS = (
 
 def main() -> int:
     """Run the jobs and write the results file."""
-    asked = parse_arguments(minutes=5.0, goals="map", pairs=1)
+    asked = parse_arguments(minutes=5.0, ways="map", pairs=1)
     truth = Table("adding")
     clear = {} if truth.num_missing else Truth(truth).clear
     rows: list[list[object]] = []
-    until: dict[str, list[float | None]] = {goal: [] for goal in asked.goals.split(",")}
-    used = []
+    until: dict[str, list[float | None]] = {way: [] for way in asked.ways.split(",")}
+    used, stopped = [], []
     with tempfile.TemporaryDirectory() as storage:
         for pair in range(1, asked.pairs + 1):
-            for goal in until:
-                words = [
-                    "space=lstm_depth",
-                    "budget=quick",
-                    f"budget.minutes={asked.minutes:g}",
-                    f"goal={goal}",
-                ]
-                folder, began, wall = search(words, Path(storage), f"{goal}{pair}")
-                found = moments(folder, began, infers=goal == "map")
-                rows += [[goal, pair, *row] for row in rows_of(found, clear, asked.minutes)]
+            for way in until:
+                words = ["space=lstm_depth", "budget=quick", f"budget.minutes={asked.minutes:g}", *WAYS[way]]
+                folder, began, wall = search(words, Path(storage), f"{way}{pair}")
+                found = moments(folder, began, infers=way != "grid")
+                if (futility := build_map(load_run(folder)).futility) is not None:
+                    stopped.append(f"{way}, pair {pair}: {futility.words}.")
+                rows += [[way, pair, *row] for row in rows_of(found, clear, asked.minutes)]
                 right = first_right(found, clear) if clear else None
-                until[goal].append(None if right is None else right.training)
+                until[way].append(None if right is None else right.training)
                 used.append(found[-1].training / ((os.cpu_count() or 1) * wall))
     shares = ", ".join(f"{share:.2f}" for share in used)
     parts = [
         f"Seconds in training / (cores x wall seconds), start-up and report included: {shares}.",
         table(_COLUMNS, rows),
+        *stopped,
     ]
     if clear:
         parts.append(_until_words(until, len(clear)))
@@ -90,11 +96,10 @@ def rows_of(found: Sequence[Moment], clear: Mapping[Cell, bool], minutes: float)
 
 
 def _until_words(until: Mapping[str, Sequence[float | None]], num_clear: int) -> str:
-    """Return how many core-seconds of training each goal took until the clear cells were right."""
+    """Return how many core-seconds of training each way took until the clear cells were right."""
     lines = [
-        f"- `goal={goal}`: "
-        + ", ".join("not in this time" if one is None else f"{one:.0f}" for one in several)
-        for goal, several in until.items()
+        f"- {way}: " + ", ".join("not in this time" if one is None else f"{one:.0f}" for one in several)
+        for way, several in until.items()
     ]
     return f"Core-seconds of training until 95 % of the {num_clear} clear cells were right for good:\n\n" + (
         "\n".join(lines)
