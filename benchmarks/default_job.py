@@ -19,7 +19,7 @@ from failmap.analysis.load import load_run
 from failmap.analysis.map.failure_map import build_map
 from failmap.search.space import Cell
 
-#: Arguments of each way. `whole` stops no hopeless trial; neither does `grid`, which is judged by the own seeds
+#: Arguments of each way. `whole` stops no hopeless trial; nor does `grid`, which is judged by the own seeds
 #: of each cell alone, as before there was a surface.
 WAYS = {
     "map": ["goal=map"],

@@ -108,7 +108,9 @@ def calibrate(curves: Sequence[Curve], num_evaluations: int, max_wrong: float) -
     Args:
         curves: Trainings of one family.
         num_evaluations: Evaluations that their updates allow.
-        max_wrong: Largest share of the stopped trials that would have learned.
+        max_wrong: Largest share of the stopped trials that would have learned, and of the trials that learn
+            that are stopped. Without the second, all could be stopped where few learn, also in the one cell
+            where most do.
 
     Returns:
         The rule, or None if the curves are too few to show that any stops few enough.
@@ -158,13 +160,14 @@ def _largest_threshold(
         least: The least probability that each curve ever had; it is stopped if the threshold is no less.
         has_learned: Whether it learned.
         weight: For how many trainings it stands.
-        max_wrong: Largest share of the stopped ones that learned.
+        max_wrong: Largest share of the stopped ones that learned, and of those that learned that are stopped.
     """
     order = np.argsort(least, kind="stable")
     ranked = least[order]
     # Curves of the same probability are stopped together.
     is_last = np.isfinite(ranked) & np.append(ranked[1:] > ranked[:-1], True)
-    share = _share_wrong(weight[order], has_learned[order])
+    weight, has_learned = weight[order], has_learned[order]
+    share = np.maximum(_share_wrong(weight, has_learned), _share_lost(weight, has_learned))
     allowed = np.flatnonzero(is_last & (share <= max_wrong))
     return float(ranked[allowed[-1]]) if len(allowed) else None
 
@@ -177,10 +180,19 @@ def _share_wrong(
     With Jeffreys' prior: (wrong + 1/2) / (stopped + 1). Curves that stand for several count in the share, but
     not as several in the number (Kish 1965: the effective sample size).
     """
-    total = np.cumsum(weight)
-    size = total**2 / np.cumsum(weight**2)
-    wrong = size * np.cumsum(weight * has_learned) / total
-    share: Float[np.ndarray, " curves"] = (wrong + 0.5) / (size + 1)
+    total, size = np.cumsum(weight), np.cumsum(weight) ** 2 / np.cumsum(weight**2)
+    share: Float[np.ndarray, " curves"] = (size * np.cumsum(weight * has_learned) / total + 0.5) / (size + 1)
+    return share
+
+
+def _share_lost(
+    weight: Float[np.ndarray, " curves"], has_learned: Bool[np.ndarray, " curves"]
+) -> Float[np.ndarray, " curves"]:
+    """Return the expected share of all curves that learned among the first one, two, ... stopped ones."""
+    learned = weight[has_learned]
+    size = learned.sum() ** 2 / (learned**2).sum()
+    lost = np.cumsum(weight * has_learned) / learned.sum()
+    share: Float[np.ndarray, " curves"] = (size * lost + 0.5) / (size + 1)
     return share
 
 

@@ -95,6 +95,13 @@ def test_few_curves_make_no_rule() -> None:
     assert calibrate(curves, NUM_EVALUATIONS, max_wrong=0.05) is not None
 
 
+def test_few_that_learn_are_not_given_up() -> None:
+    """To stop all would be wrong in 3 of 123 stops, and for each of the three that learn."""
+    random = np.random.default_rng(0)
+    curves = [*(flat(random) for _ in range(120)), *(rising(random, 14) for _ in range(3))]
+    assert calibrate(curves, NUM_EVALUATIONS, max_wrong=0.05) is None
+
+
 @pytest.mark.parametrize("kind", [0, 1])
 def test_one_kind_of_curve_makes_no_rule(kind: int) -> None:
     """Where all learn, or none, nothing can be told apart."""
