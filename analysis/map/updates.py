@@ -32,13 +32,17 @@ def outcome_within(record: TrialRecord, updates: int) -> Outcome | None:
 
 def run_within(run: Run, updates: int) -> Run:
     """Return a run as if each trial had been given fewer updates."""
-    records = tuple(
-        record
-        if record.summary is None
-        else replace(record, summary=replace(record.summary, outcome=outcome_within(record, updates)))
-        for record in run.records
-    )
+    records = tuple(_record_within(record, updates) for record in run.records)
     return replace(run, records=records, updates=updates)
+
+
+def _record_within(record: TrialRecord, updates: int) -> TrialRecord:
+    if record.summary is None:
+        return record
+    # Where a trial was stopped it is known that it had not learned; what might come after is not of interest.
+    p_learn = record.summary.p_learn if record.summary.updates < updates else 0.0
+    summary = replace(record.summary, outcome=outcome_within(record, updates), p_learn=p_learn)
+    return replace(record, summary=summary)
 
 
 def update_steps(run: Run) -> list[int]:

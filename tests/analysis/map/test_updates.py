@@ -41,6 +41,15 @@ def test_trials_end_as_they_would_have(run: Any, updates: int, outcomes: list[st
     assert [outcome_within(record, updates) for record in records] == outcomes
 
 
+def test_stopped_trial_may_have_learned_after_its_stop_only(run: Any) -> None:
+    """Up to there it is known not to have learned."""
+    settings = {"train": {"max_updates": 1000, "evaluate_every": 50}}
+    number = run.trial("failed", updates=300, hopeless_at=300, p_learn=0.01, config=settings).number
+    whole = load_run(run.folder)
+    shares = [run_within(whole, updates).records[number].p_learn for updates in (250, 300, 350, 1000)]
+    assert shares == [0, 0, 0.01, 0.01]
+
+
 def test_unfinished_trial_stays_unfinished(run: Any) -> None:
     record = run.trial(None, config={"train": {"max_updates": 1000, "evaluate_every": 50}})
     assert outcome_within(record, 50) is None
