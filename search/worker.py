@@ -201,10 +201,13 @@ class Worker:
 
 @lru_cache(maxsize=8)
 def _read_rule(run: RunFolder, name: str) -> Rule | None:
-    """Return a rule of a run; None if its file is gone: its trials then train their updates."""
+    """Return a rule of a run; None if its file is gone or damaged: its trials then train their updates."""
     path = rule_path(run, name)
     store = store_of(path)
-    return Rule.from_bytes(store.read(path)) if store.exists(path) else None
+    try:
+        return Rule.from_bytes(store.read(path)) if store.exists(path) else None
+    except ValueError:
+        return None
 
 
 def _keep(record: TrialRecord, keep: str) -> str:

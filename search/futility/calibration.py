@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from failmap.search.futility.features import features
+from failmap.search.futility.features import NUM_FEATURES, features
 from failmap.search.futility.forest import Forest, grow
 
 #: Nothing is stopped before this share of its updates: what a curve shows by then is the cell's more than its
@@ -95,11 +95,21 @@ class Rule:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Rule":
-        """Invert `to_bytes`."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            numbers = {name.removeprefix("rule_"): arrays[name].item() for name in arrays if "rule_" in name}
-            forest = Forest(**{name: arrays[name] for name in arrays if "rule_" not in name})
-        return cls(forest=forest, **numbers)
+        """Invert `to_bytes`. Raises ValueError if the file is damaged."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                numbers = {
+                    name.removeprefix("rule_"): arrays[name].item() for name in arrays if "rule_" in name
+                }
+                forest = Forest(**{name: arrays[name] for name in arrays if "rule_" not in name})
+            forest.require_sound(NUM_FEATURES)
+            rule = cls(forest=forest, **numbers)
+        # Whatever numpy and zipfile meet in a damaged file: theirs are many kinds.
+        except Exception as error:
+            raise ValueError(f"not a rule: {error}") from None
+        if not all(type(number) in (int, float) for number in numbers.values()) or rule.num_evaluations < 1:
+            raise ValueError("not a rule: its numbers are none")
+        return rule
 
 
 def calibrate(curves: Sequence[Curve], num_evaluations: int, max_wrong: float) -> Rule | None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+#: Columns of what `features` returns.
+NUM_FEATURES = 14
 #: Evaluations of a short and of a long look back.
 _FEW, _SEVERAL = 3, 5
 #: Losses below this are as good as none.

@@ -52,6 +52,26 @@ class Forest:
         said: Float[np.ndarray, "rows trees"] = self.probability[node].astype(float)
         return said
 
+    def require_sound(self, num_features: int) -> None:
+        """Raise ValueError if the arrays, read from a file, are no trees over so many features."""
+        index = np.arange(len(self.feature))
+        inside = self.feature >= 0
+        children = np.stack([self.left, self.right])[:, inside]
+        is_sound = (
+            len({len(one) for name, one in vars(self).items() if name != "roots"}) == 1
+            and all(one.ndim == 1 for one in vars(self).values())
+            and len(self.roots) > 0
+            and self.feature.max() < num_features
+            # A child comes after its parent, so that every way down ends.
+            and (children > index[inside]).all()
+            and (children < len(index)).all()
+            and (0 <= self.roots).all()
+            and (self.roots < len(index)).all()
+            and np.isfinite(self.probability).all()
+        )
+        if not is_sound:
+            raise ValueError("not a forest")
+
     def arrays(self) -> Mapping[str, np.ndarray]:
         """Return all arrays by name, from which the forest can be made again."""
         return dict(vars(self))

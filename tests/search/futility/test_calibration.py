@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failmap.search.futility.calibration import Curve, Rule, calibrate, first_look
-from failmap.search.futility.features import features
+from failmap.search.futility.features import NUM_FEATURES, features
+from failmap.search.futility.forest import Forest
 
 NUM_EVALUATIONS = 20
 Random = np.random.Generator
@@ -131,6 +132,31 @@ def test_rule_survives_its_file(rule: Rule) -> None:
     )
 
 
+@given(st.data())
+def test_damaged_file_is_no_rule(rule: Rule, data: st.DataObject) -> None:
+    """Some bytes of it changed, or its end missing: it is refused, or is a rule that can be asked."""
+    content = bytearray(rule.to_bytes())
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=5)):
+        content[place] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(0, len(content)) | st.just(len(content)))
+    try:
+        found = Rule.from_bytes(bytes(content[:end]))
+    except ValueError:
+        return
+    assert isinstance(found.is_hopeless([0.1] * 10, [0.5] * 10), bool)
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "value"), [("left", 0, 0), ("right", 0, 10**6), ("roots", 1, -5), ("feature", 0, 99)]
+)
+def test_trees_that_never_end_are_refused(rule: Rule, name: str, index: int, value: int) -> None:
+    """A child that is its own parent, and indices outside."""
+    arrays = {key: one.copy() for key, one in rule.forest.arrays().items()}
+    arrays[name][index] = value
+    with pytest.raises(ValueError, match="not a rule"):
+        Rule.from_bytes(replace(rule, forest=Forest(**arrays)).to_bytes())
+
+
 def test_calibration_repeats_itself() -> None:
     """The same curves give the same rule, on any machine."""
     curves = trained(0, num=30, latest_start=5)
@@ -149,6 +175,7 @@ def test_features_look_at_the_past_only(curve: list[tuple[float, float | None]])
     """A row is the same whatever comes after it, and finite whatever the losses are."""
     scores, losses = zip(*curve, strict=True)
     whole = features(scores, losses, NUM_EVALUATIONS)
+    assert whole.shape == (len(curve), NUM_FEATURES)
     assert np.isfinite(whole).all()
     for end in range(1, len(curve) + 1):
         assert_same(features(scores[:end], losses[:end], NUM_EVALUATIONS)[-1], whole[end - 1])
