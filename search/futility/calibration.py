@@ -98,10 +98,9 @@ class Rule:
         """Invert `to_bytes`. Raises ValueError if the file is damaged."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                numbers = {
-                    name.removeprefix("rule_"): arrays[name].item() for name in arrays if "rule_" in name
-                }
-                forest = Forest(**{name: arrays[name] for name in arrays if "rule_" not in name})
+                read = dict(arrays)
+            numbers = {name[len("rule_") :]: one.item() for name, one in read.items() if "rule_" in name}
+            forest = Forest(**{name: one for name, one in read.items() if "rule_" not in name})
             forest.require_sound(NUM_FEATURES)
             rule = cls(forest=forest, **numbers)
         # Whatever numpy and zipfile meet in a damaged file: theirs are many kinds.

@@ -65,7 +65,7 @@ class Forest:
             # A child comes after its parent, so that every way down ends.
             and (children > index[inside]).all()
             and (children < len(index)).all()
-            and (0 <= self.roots).all()
+            and (self.roots >= 0).all()
             and (self.roots < len(index)).all()
             and np.isfinite(self.probability).all()
         )
