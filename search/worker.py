@@ -16,7 +16,7 @@ from failmap.run_folder.own_copies import OwnCodeNote, read_copy
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialRecord
 from failmap.run_folder.storage import flag_exists, read_text, store_of
-from failmap.search.futility.calibration import Rule
+from failmap.search.futility.rule import Rule
 from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig, parse_trial_config
 from failmap.search.own.function import load_function
 from failmap.search.own.session import FunctionSession

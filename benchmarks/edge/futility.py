@@ -14,8 +14,9 @@ from benchmarks.arguments import parse_arguments
 from benchmarks.edge.ship import families
 from benchmarks.results_file import table, write_results
 from failmap.analysis.statistics import wilson_interval
-from failmap.search.futility.calibration import Curve, Rule, calibrate
+from failmap.search.futility.calibration import Curve, calibrate
 from failmap.search.futility.families import Family
+from failmap.search.futility.rule import Rule
 
 TITLE = "How well hopeless trainings are told"
 _COLUMNS = (

@@ -16,7 +16,7 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import FutilityCheck, TrialRecord, parse_history
 from failmap.run_folder.storage import store_of, write_atomically
 from failmap.search.config import Futility
-from failmap.search.futility.calibration import Curve, Rule, calibrate
+from failmap.search.futility.calibration import Curve, calibrate
 from failmap.search.futility.families import (
     Family,
     box_around,
@@ -26,6 +26,7 @@ from failmap.search.futility.families import (
     shipped,
     sizes_of,
 )
+from failmap.search.futility.rule import Rule
 from failmap.search.own.config import OWN
 
 #: A family's rule is calibrated anew once the run has so many curves of its own.

@@ -12,7 +12,7 @@ from failmap.datasets.task import Batch
 from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import Evaluation, Outcome, Summary
 from failmap.run_folder.storage import store_of
-from failmap.search.futility.calibration import Rule
+from failmap.search.futility.rule import Rule
 from failmap.search.trial.checkpoint import Snapshot, save_weights, start_from_stored
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Criterion, Decision, Progress

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failmap.search.futility.calibration import Curve, Rule, calibrate, first_look
+from failmap.search.futility.calibration import Curve, calibrate
 from failmap.search.futility.features import NUM_FEATURES, features
 from failmap.search.futility.forest import Forest
+from failmap.search.futility.rule import Rule, first_look
 
 NUM_EVALUATIONS = 20
 Random = np.random.Generator

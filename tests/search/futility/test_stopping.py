@@ -14,8 +14,8 @@ from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, FutilityCheck, Summary, TrialRecord
 from failmap.search.config import Futility
 from failmap.search.futility import stopping
-from failmap.search.futility.calibration import Rule
 from failmap.search.futility.families import Family, LongCurve, settings_of, shipped
+from failmap.search.futility.rule import Rule
 from failmap.search.futility.stopping import Stopping
 from failmap.search.trial.config import TrialConfig
 

@@ -8,8 +8,8 @@ import torch
 
 from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import read_history
-from failmap.search.futility.calibration import Rule
 from failmap.search.futility.forest import Forest
+from failmap.search.futility.rule import Rule
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession
 
