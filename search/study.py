@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import Fault, FaultKind, Summary
+from failmap.run_folder.records import Fault, FaultKind, Summary, TrialRecord
 from failmap.run_folder.storage import store_of
 from failmap.search.allocation.goals import allocation_for
 from failmap.search.allocation.known_trials import KnownTrials
@@ -266,9 +266,9 @@ class Study:
         trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
         for trial in trials:
             self._ids.append(trial._trial_id)
-            self._add(trial)
+            record = self._add(trial)
             if trial.state.is_finished():
-                self._stopping.end(record_of(trial))
+                self._stopping.end(record)
                 continue
             if (summary := summary_of(trial)) is None:
                 self._unfinished.append(trial.number)
@@ -294,10 +294,13 @@ class Study:
         with report_disk_errors(self._folder), self._journal.translate_errors():
             yield
 
-    def _add(self, trial: FrozenTrial) -> None:
-        known = known_trial(trial, self._config.space)
+    def _add(self, trial: FrozenTrial) -> TrialRecord:
+        """Add a trial to what is known, and return its record."""
+        record = record_of(trial)
+        known = known_trial(trial, record, self._config.space)
         self.known.add(known)
         self._allocation.begin(known)
+        return record
 
     def _trial(self, number: int) -> FrozenTrial:
         """Return a trial as the journal has it. Optuna replaces this object whenever the trial changes."""

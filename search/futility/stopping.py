@@ -62,6 +62,7 @@ class Stopping:
         self._folder, self._config, self._seed = folder, config, seed
         self._notes = read_rule_notes(folder)
         self._newest = {note.family: note for note in self._notes}
+        self._digests: dict[str, str] = {}
         self._ended: dict[str, list[_Ended]] = defaultdict(list)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="calibration")
         self._awaited: dict[str, Future[tuple[RuleNote, Rule | None]]] = {}
@@ -174,8 +175,11 @@ class Stopping:
 
     def _family(self, config: Mapping[str, Any]) -> str:
         """Return a digest of what one rule is for: a family, its evaluations, how often it may be wrong."""
-        parts = [settings_of(config), num_evaluations_of(config), self._config.max_wrong]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        parts = repr([settings_of(config), num_evaluations_of(config), self._config.max_wrong])
+        # A resumed run asks for each of its trials.
+        if parts not in self._digests:
+            self._digests[parts] = hashlib.sha256(parts.encode()).hexdigest()[:16]
+        return self._digests[parts]
 
     def _may_stop(self, config: Mapping[str, Any]) -> bool:
         """Return whether trials may be stopped at all; an own function's updates are not known."""

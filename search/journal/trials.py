@@ -80,9 +80,9 @@ def summary_of(trial: FrozenTrial) -> Summary | None:
     return None if values is None else Summary.from_dict(values)
 
 
-def known_trial(trial: FrozenTrial, space: Space) -> KnownTrial:
-    """Return the trial as the driver keeps it in memory."""
-    known = KnownTrial.of_record(record_of(trial), space)
+def known_trial(trial: FrozenTrial, record: TrialRecord, space: Space) -> KnownTrial:
+    """Return the trial as the driver keeps it in memory, given its record."""
+    known = KnownTrial.of_record(record, space)
     if known.outcome is None and trial.last_step is not None:
         known.score = trial.intermediate_values[trial.last_step]
     return known

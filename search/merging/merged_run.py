@@ -22,7 +22,7 @@ from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
 from failmap.search.allocation.remaining import write_costs
 from failmap.search.config import RunConfig
 from failmap.search.journal.log import open_log
-from failmap.search.journal.trials import known_trial, record_of, summary_of
+from failmap.search.journal.trials import record_of, summary_of
 from failmap.search.loading import to_yaml
 from failmap.search.merging.sources import Source
 from failmap.search.provenance import begin_session, end_session
@@ -140,7 +140,7 @@ def _keys(source: Source, order: Mapping[Cell, int]) -> Iterator[Key]:
             # The donor of weights is left out: the trial's seed identifies it.
             settings = {path: value for path, value in changed["changes"].items() if path != _DONOR}
             what = (changed["kind"], changed["name"], json.dumps(settings, sort_keys=True), repr(base))
-        cell = order[known_trial(trial, source.config.space).cell]
+        cell = order[source.config.space.cell(attributes["cell"])]
         key = (cell, len(what), attributes["recipe_index"], what, attributes["seed"])
         keys.append((*key, times[key]))
         times[key] += 1
