@@ -1,6 +1,6 @@
 """Write the curves that ship with Failmap from the truth tables: python -m benchmarks.edge.ship.
 
-Tables that share all settings but sizes are one family. Scores and losses are those of the tables.
+Complete tables that share all settings but sizes are one family. Scores and losses are those of the tables.
 """
 
 import gzip
@@ -36,10 +36,10 @@ def main() -> int:
 
 
 def families() -> list[Family]:
-    """Return a family for each set of settings among the tables, by the name of its first one."""
+    """Return a family for each set of settings among the complete tables, by the name of its first one."""
     tables: dict[str, list[Table]] = defaultdict(list)
-    for name in (*TABLES, *OTHER_RECIPES):
-        if (table := Table(name)).path.exists():
+    for name in TABLES:
+        if not (table := Table(name)).num_missing:
             tables[json.dumps(_settings(table))].append(table)
     return [_family(several) for several in tables.values()]
 
