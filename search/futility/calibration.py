@@ -44,7 +44,7 @@ def calibrate(curves: Sequence[Curve], num_evaluations: int, max_wrong: float) -
         The rule, or None if the curves are too few to show that any stops few enough.
     """
     shortened = [(curve, _num_before_end(curve, num_evaluations)) for curve in curves]
-    used = [(curve, num) for curve, num in shortened if num]
+    used = [(curve, num) for curve, num in shortened if num > 0]
     if len({curve.has_learned for curve, _ in used}) < 2:
         return None
     weight = np.array([curve.weight for curve, _ in used])

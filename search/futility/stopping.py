@@ -136,7 +136,7 @@ class Stopping:
                 rule = _calibrate_shipped(known.name, num_evaluations, self._config.max_wrong)
             else:
                 curves = [] if known is None else known.within(num_evaluations)
-                curves += [self._curve(one) for one in own]
+                curves += [curve for one in own if (curve := self._curve(one)) is not None]
                 rule = calibrate(curves, num_evaluations, self._config.max_wrong)
             note = RuleNote(family, boxes, num_shipped, len(own))
             if rule is not None:
@@ -162,9 +162,13 @@ class Stopping:
         write_rule_notes(self._folder, self._notes)
         self._newest[family] = note
 
-    def _curve(self, ended: _Ended) -> Curve:
+    def _curve(self, ended: _Ended) -> Curve | None:
+        """Return the curve of a trial; None if its history is gone or damaged: the others will do."""
         path = self._folder.trial(ended.number).history
-        history = list(parse_history(store_of(path).open_log(path).lines(), str(path)))
+        try:
+            history = list(parse_history(store_of(path).open_log(path).lines(), str(path)))
+        except (OSError, ValueError):
+            return None
         return Curve(
             tuple(value for _, value in sorted(ended.sizes.items())),
             tuple(one.score for one in history),

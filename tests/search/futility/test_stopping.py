@@ -193,6 +193,19 @@ def test_runs_own_curves_make_a_rule(open_stopping: Open, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("known")
+def test_damaged_histories_are_left_out(open_stopping: Open, tmp_path: Path) -> None:
+    """One is gone, one is empty, one has a corrupt line: the others make the rule."""
+    rules, folder = open_stopping(), RunFolder(tmp_path / "run")
+    trials = [record(folder, number, learns=number % 2 == 0) for number in range(64)]
+    folder.trial(1).history.unlink()
+    folder.trial(3).history.write_text("", encoding="utf-8")
+    folder.trial(5).history.write_text("{}\n", encoding="utf-8")
+    for trial in trials:
+        rules.end(trial)
+    assert awaited(rules, config(10, learning_rate=0.02)) is not None
+
+
+@pytest.mark.usefixtures("known")
 def test_stopped_trials_are_no_curves(open_stopping: Open, tmp_path: Path) -> None:
     """Their end is not known: the exempt ones stand for them."""
     rules, folder = open_stopping(), RunFolder(tmp_path / "run")
