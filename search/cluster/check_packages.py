@@ -9,7 +9,12 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 #: The packages of pyproject.toml whose import has another name, by the latter.
-OTHER_NAMES = {"typing_extensions": "typing-extensions", "upath": "universal-pathlib", "yaml": "pyyaml"}
+OTHER_NAMES = {
+    "sklearn": "scikit-learn",
+    "typing_extensions": "typing-extensions",
+    "upath": "universal-pathlib",
+    "yaml": "pyyaml",
+}
 #: The names of all imports.
 REQUIRED = (
     *("jaxtyping", "jinja2", "matplotlib", "mlxtend", "numpy", "omegaconf", "optuna", "pandas", "psutil"),
