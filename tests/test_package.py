@@ -122,7 +122,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         for name in names_here
         if "__pycache__" not in folder and not name.startswith(".")
     }
-    assert {name for name in files if name.endswith((".py", ".yaml", ".j2"))} <= names <= files
+    assert {name for name in files if name.endswith((".py", ".yaml", ".j2", ".gz"))} <= names <= files
 
 
 @pytest.fixture
