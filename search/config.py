@@ -113,7 +113,10 @@ class Futility(Config):
         default=0.01, ge=0, le=0.5, description="of the stopped trials, share that would learn; 0: stop none"
     )
     exempt_share: float = Field(
-        default=0.1, ge=0, le=1, description="share of trials never stopped, to measure what stopping costs"
+        default=0.1,
+        ge=0,
+        le=1,
+        description="share of trials never stopped, besides the first seed of a cell, to test the rule",
     )
 
 

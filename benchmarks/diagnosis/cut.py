@@ -1,4 +1,4 @@
-"""How early a cause is the one told at the end: python -m benchmarks.diagnosis.cut [minutes=5].
+"""How early a training shows its cause: python -m benchmarks.diagnosis.cut [minutes=5].
 
 Runs the default job without stopping hopeless trials, or takes a run that is there (run=runs/NAME), cuts the
 history of each trial that failed, and diagnoses it again.

@@ -1,4 +1,4 @@
-"""How well hopeless trainings are told: python -m benchmarks.edge.futility [folds=8] [max_wrong=0.01].
+"""How well hopeless trainings are recognised: python -m benchmarks.edge.futility [folds=8] [max_wrong=0.01].
 
 Each family's cells are dealt to folds. A rule is calibrated on the others, its threshold included, and judges
 the trainings of a fold, none of whose cells it has seen. Beside it: what the rule of all curves claims.
@@ -18,7 +18,7 @@ from failmap.search.futility.calibration import Curve, calibrate
 from failmap.search.futility.families import Family
 from failmap.search.futility.rule import Rule
 
-TITLE = "How well hopeless trainings are told"
+TITLE = "How well hopeless trainings are recognised"
 _COLUMNS = (
     "family",
     "updates",

@@ -1,8 +1,8 @@
 """Train the truth tables: python -m benchmarks.edge.train [tables=adding,parity] [jobs=2] [seeds=16].
 
 What is there is kept: the command goes on where it was stopped. All five take about six core-hours.
-`more=16` adds seeds to every cell, within the map's budget only: for what hopeless trainings are told by
-(ship.py).
+`more=16` adds seeds to every cell, within the map's budget only: curves from which ship.py makes those that
+calibrate the rule for hopeless trainings.
 """
 
 import math

@@ -7,6 +7,7 @@ honest as what is said of a cell that nobody has tried.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int16, Int32, Int64
@@ -84,7 +85,7 @@ def grow(
     cell: Int64[np.ndarray, " curves"],
     weight: Float[np.ndarray, " curves"],
 ) -> tuple[Forest, Float[np.ndarray, " rows"]]:
-    """Grow a forest, and tell what it says out of bag.
+    """Grow a forest, and predict each row out of bag.
 
     Args:
         rows: Features of each evaluation.
@@ -118,8 +119,8 @@ def grow(
     return _joined(trees), said / np.maximum(num_said, 1)
 
 
-def _as_arrays(tree, classes: np.ndarray) -> Forest:  # type: ignore[no-untyped-def]
-    """Return a tree of scikit-learn as a forest of one."""
+def _as_arrays(tree: Any, classes: np.ndarray) -> Forest:
+    """Return a `tree_` of scikit-learn, which has no types, as a forest of one."""
     shares = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True)
     probability = shares @ classes.astype(float)
     return Forest(

@@ -15,7 +15,6 @@ from failmap.search.futility.forest import Forest
 #: Nothing is stopped before this share of its updates: what a curve shows by then is the cell's more than its
 #: own, and a cause shows later.
 _LEAST_SHARE = 0.2
-
 #: Evaluations over which the forest's probability is averaged.
 _SMOOTHED = 3
 
@@ -84,7 +83,7 @@ class Rule:
             forest = Forest(**{name: one for name, one in read.items() if "rule_" not in name})
             forest.require_sound(NUM_FEATURES)
             rule = cls(forest=forest, **numbers)
-        # Whatever numpy and zipfile meet in a damaged file: theirs are many kinds.
+        # numpy and zipfile raise errors of many kinds for a damaged file.
         except Exception as error:
             raise ValueError(f"not a rule: {error}") from None
         if not all(type(number) in (int, float) for number in numbers.values()) or rule.num_evaluations < 1:

@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -140,8 +140,8 @@ class Stopping:
                 rule = calibrate(curves, num_evaluations, self._config.max_wrong)
             note = RuleNote(family, boxes, num_shipped, len(own))
             if rule is not None:
-                note = RuleNote(
-                    family, boxes, num_shipped, len(own), rule.stopped, rule.wrong, rule.saved, rule.p_learn
+                note = replace(
+                    note, stopped=rule.stopped, wrong=rule.wrong, saved=rule.saved, p_learn=rule.p_learn
                 )
             return note, rule
 
@@ -192,7 +192,7 @@ class Stopping:
     def _is_first(self, config: Mapping[str, Any]) -> bool:
         """Return whether a trial has the first seed of its cell and recipe.
 
-        It is exempt: the cause of a failure shows late, and is told by whole trainings only.
+        It is exempt: the cause of a failure shows late, and only whole trainings are diagnosed.
         """
         return bool(config["seed"] == self._seed)
 

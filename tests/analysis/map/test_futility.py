@@ -42,7 +42,7 @@ def test_run_without_hopeless_trials_has_nothing_to_tell(make_run: Any) -> None:
     assert build_map(load_run(run.folder)).futility is None
 
 
-def test_stopped_trials_count_as_failed_and_are_told(make_run: Any) -> None:
+def test_stopped_trials_count_as_failed_and_are_shown(make_run: Any) -> None:
     """Six of them decide a cell; the surface takes each by its probability."""
     run = make_run()
     run.trials(0, 4, 20, 1, **STOPPED)
@@ -55,7 +55,7 @@ def test_stopped_trials_count_as_failed_and_are_told(make_run: Any) -> None:
     assert verdict.surface_counts == (pytest.approx(0.04), 6)
 
 
-def test_causes_are_told_by_whole_trainings(make_run: Any) -> None:
+def test_only_whole_trainings_are_diagnosed(make_run: Any) -> None:
     """A cell whose failed trials were all stopped has none."""
     run = make_run()
     run.trials(0, 2, 20, 1, **STOPPED)

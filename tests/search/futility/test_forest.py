@@ -36,13 +36,13 @@ def test_trees_say_what_those_of_scikit_learn_say(forest: Forest) -> None:
 
 
 def test_out_of_bag_is_no_better_than_new_curves() -> None:
-    """Curves whose labels are random cannot be told apart, although each tree learns its own by heart."""
+    """Curves whose labels are random cannot be told apart, although the forest memorises them."""
     rows, _, curve = data()
     labels = (np.random.default_rng(2).random(60) < 0.5)[curve]
     grown, out_of_bag = grow(rows, labels, curve, np.arange(60), np.ones(60))
-    heart, honest = (np.mean((said > 0.5) == labels) for said in (grown.predict(rows), out_of_bag))
-    assert heart > 0.8
-    assert honest < 0.65
+    seen, unseen = (np.mean((said > 0.5) == labels) for said in (grown.predict(rows), out_of_bag))
+    assert seen > 0.8
+    assert unseen < 0.65
 
 
 def test_curves_of_a_cell_are_out_of_the_bag_together() -> None:

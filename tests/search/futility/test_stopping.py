@@ -137,7 +137,7 @@ def test_exempt_share_follows_from_the_seed_and_the_trial(open_stopping: Open) -
 
 @pytest.mark.usefixtures("known")
 def test_first_seed_of_a_cell_is_exempt(open_stopping: Open) -> None:
-    """A cause is told by whole trainings, of which each cell that fails so has one."""
+    """Only whole trainings are diagnosed, and so each cell that fails has one."""
     rules = open_stopping(seed=7, exempt_share=0)
     checks = [rules.begin(config(length, seed)) for length in (10, 20) for seed in (7, 8, 9)]
     assert [check.exempt for check in checks if check is not None] == [True, False, False] * 2
