@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil
 from typing import Any, Literal
@@ -84,12 +84,23 @@ class MapSurface:
         cells = list(product(*_numeric(axes, listed)))
         surfaces = {}
         for categories in product(*_categorical(axes, listed)):
-            found = [counts.get(_merged(axes, numbers, categories), (0.0, 0.0)) for numbers in cells]
-            learned, trials = np.array(found, dtype=float).T
+            learned, trials = _counts(axes, cells, categories, counts)
             surfaces[categories] = Surface.fit(
                 np.array(cells, dtype=float), learned, trials, [axis for axis in axes if axis is not None]
             )
         return cls(axes, listed, surfaces)
+
+    def refit(self, counts: Mapping[CellValues, tuple[float, float]]) -> "MapSurface":
+        """Return the surfaces of other counts, by the priors that are left; see `fit`."""
+        cells = list(product(*_numeric(self.axes, self.values)))
+        points = np.array(cells, dtype=float)
+        return replace(
+            self,
+            surfaces={
+                categories: surface.refit(points, *_counts(self.axes, cells, categories, counts))
+                for categories, surface in self.surfaces.items()
+            },
+        )
 
     def beliefs(self) -> dict[CellValues, CellBelief]:
         """Return what is believed of every cell of the map."""
@@ -146,6 +157,17 @@ class MapSurface:
                 key = values[:along] + values[along + 1 :]
                 edges[key] = surface.edge(index, fine, np.array(row, dtype=float))
         return edges
+
+
+def _counts(
+    axes: Sequence[SurfaceAxis | None],
+    cells: Sequence[CellValues],
+    categories: CellValues,
+    counts: Mapping[CellValues, tuple[float, float]],
+) -> Float[np.ndarray, "2 cells"]:
+    """Return how many trials learned, and how many there were, of each of a surface's cells."""
+    found = [counts.get(_merged(axes, numbers, categories), (0.0, 0.0)) for numbers in cells]
+    return np.array(found, dtype=float).T
 
 
 def _numeric(axes: Sequence[SurfaceAxis | None], values: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

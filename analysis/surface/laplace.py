@@ -5,18 +5,19 @@ Learning. A cell with k of n trials enters once, as a binomial, so that the cost
 trials. Counts may be fractions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 #: Newton's iterations end when the log posterior gains less than this, in nats.
-_TOLERANCE = 1e-10
+_TOLERANCE = 1e-7
 _MAX_ITERATIONS = 100
 _MAX_HALVINGS = 20
-#: Iterations after which priors of little evidence are dropped.
-_ITERATIONS_BEFORE_PRUNING = 3
+#: Priors of little evidence are dropped on the way, too: by what their evidence may still be wrong by after
+#: the first, second and third iteration, in nats.
+_SLACK = (6.0, 3.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Posterior:
     cholesky: Float[np.ndarray, "kept cells cells"]
     log_evidence: Float[np.ndarray, " kept"]
 
+    def subset(self, stays: Bool[np.ndarray, " kept"]) -> "Posterior":
+        """Return those of some of the priors."""
+        return Posterior(**{field.name: getattr(self, field.name)[stays] for field in fields(self)})
+
 
 def approximate(
     covariance: Float[np.ndarray, "priors cells cells"],
@@ -47,6 +52,7 @@ def approximate(
     learned: Float[np.ndarray, " cells"],
     trials: Float[np.ndarray, " cells"],
     prune_below: float = -np.inf,
+    start: Float[np.ndarray, "priors cells"] | None = None,
 ) -> Posterior:
     """Find the posterior modes by Newton's method (algorithm 3.1), with halved steps where one would lose.
 
@@ -58,11 +64,31 @@ def approximate(
         log_prior: Log weight of each prior, in nats.
         learned: Number of trials that learned, per cell.
         trials: Number of trials, per cell, above 0.
-        prune_below: Priors whose weight lies this far below the best one's, in nats, after a few iterations
-            are dropped.
+        prune_below: Priors whose weight lies this far below the best one's, in nats, are dropped.
+        start: Latent values close to the modes. Else all start from the mode of the first prior, which should
+            be free to follow the data.
     """
+    if start is None:
+        start = np.log((learned + 0.5) / (trials - learned + 0.5))[None]
+        if len(mean) > 1:
+            first = _posterior(covariance[:1], mean[:1], log_prior[:1], learned, trials, start, prune_below)
+            start = first.latent
+    found = _posterior(covariance, mean, log_prior, learned, trials, start, prune_below)
+    stays = _stays(found.log_evidence + log_prior[found.kept], prune_below)
+    return found if stays.all() else found.subset(stays)
+
+
+def _posterior(
+    covariance: Float[np.ndarray, "priors cells cells"],
+    mean: Float[np.ndarray, "priors cells"],
+    log_prior: Float[np.ndarray, " priors"],
+    learned: Float[np.ndarray, " cells"],
+    trials: Float[np.ndarray, " cells"],
+    start: Float[np.ndarray, "starts cells"],
+    prune_below: float,
+) -> Posterior:
+    """Iterate from a start, of all priors or of each; see `approximate`."""
     kept = np.arange(len(mean))
-    start = np.log((learned + 0.5) / (trials - learned + 0.5))
     latent = np.broadcast_to(start, mean.shape)
     # K^-1 (f - mean): the a of algorithm 3.1.
     dual = np.zeros_like(mean)
@@ -77,19 +103,23 @@ def approximate(
         dual, latent, better = _advance(covariance, mean, learned, trials, dual, begin, step, objective)
         gain = better - objective
         objective = better
-        if iteration + 1 == _ITERATIONS_BEFORE_PRUNING:
-            weight = objective - _half_log_determinant(factor) + log_prior
-            stays = weight >= weight.max() + prune_below
-            if not stays.all():
-                kept, covariance, mean, log_prior = (
-                    kept[stays], covariance[stays], mean[stays], log_prior[stays],
-                )  # fmt: skip
-                dual, latent, objective, gain = dual[stays], latent[stays], objective[stays], gain[stays]
         if gain.max() < _TOLERANCE:
             break
+        if iteration < len(_SLACK):
+            evidence = objective - _half_log_determinant(factor)
+            stays = _stays(evidence + log_prior, prune_below - _SLACK[iteration])
+            if not stays.all():
+                kept, covariance, mean, log_prior, dual, latent, objective = (
+                    one[stays] for one in (kept, covariance, mean, log_prior, dual, latent, objective)
+                )
     slope, root = _derivatives(latent, learned, trials)
     factor = _factor(covariance, root)
     return Posterior(kept, latent, slope, root, factor, objective - _half_log_determinant(factor))
+
+
+def _stays(log_weight: Float[np.ndarray, " priors"], prune_below: float) -> Bool[np.ndarray, " priors"]:
+    stays: Bool[np.ndarray, " priors"] = log_weight >= log_weight.max() + prune_below
+    return stays
 
 
 def _advance(
@@ -160,7 +190,17 @@ def predict(
             factor, reduction[index], lower=True, trans="T", check_finite=False
         ).T
     with_tried *= inverse_root[:, None, :]
-    return Prediction(mean + np.einsum("kpc,kc->kp", between, posterior.slope), reduction, with_tried)
+    return Prediction(mode(posterior, between, mean), reduction, with_tried)
+
+
+def mode(
+    posterior: Posterior,
+    between: Float[np.ndarray, "kept points cells"],
+    mean: Float[np.ndarray, "kept points"],
+) -> Float[np.ndarray, "kept points"]:
+    """Return the mode of the latent values at points (equation 3.21); arguments as of `predict`."""
+    found: Float[np.ndarray, "kept points"] = mean + _product(between, posterior.slope)
+    return found
 
 
 def _derivatives(
@@ -214,7 +254,7 @@ def _solve(
 
 
 def _product(
-    covariance: Float[np.ndarray, "priors cells cells"], values: Float[np.ndarray, "priors cells"]
-) -> Float[np.ndarray, "priors cells"]:
-    columns: Float[np.ndarray, "priors cells 1"] = covariance @ values[:, :, None]
+    covariance: Float[np.ndarray, "priors points cells"], values: Float[np.ndarray, "priors cells"]
+) -> Float[np.ndarray, "priors points"]:
+    columns: Float[np.ndarray, "priors points 1"] = covariance @ values[:, :, None]
     return columns[:, :, 0]

@@ -13,9 +13,9 @@ from failmap.analysis.surface.axes import SurfaceAxis
 FALLING_SCALES = (1.0, 2.5, 6.0)
 OTHER_SCALES = (1.5, 5.0)
 #: Standard deviations of the smooth part, in logits.
-AMPLITUDES = (2.0, 5.0)
+AMPLITUDES = (5.0, 2.0)
 #: Logits that are lost per unit along axes that may fall.
-FALLS = (0.0, 2.0, 6.0)
+FALLS = (2.0, 0.0, 6.0)
 #: Standard deviation of the level, in logits, apart from what a fall adds.
 LEVEL = 4.0
 
@@ -77,7 +77,7 @@ class Priors:
 
 
 def prior_grid(axes: Sequence[SurfaceAxis], positions: Float[np.ndarray, "cells axes"]) -> Priors:
-    """Return the priors of a map.
+    """Return the priors of a map; the first follows the data most freely.
 
     Args:
         axes: Its axes.

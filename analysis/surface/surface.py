@@ -8,12 +8,14 @@ import numpy as np
 from jaxtyping import Float
 
 from failmap.analysis.surface.axes import SurfaceAxis
-from failmap.analysis.surface.laplace import Posterior, approximate, predict
+from failmap.analysis.surface.laplace import Posterior, approximate, mode, predict
 from failmap.analysis.surface.marginals import Marginals, logistic, marginals
 from failmap.analysis.surface.priors import Priors, prior_grid
 
 #: Priors whose weight lies this far below the best one's are dropped, in nats.
 _PRUNE_BELOW = -5.0
+#: Standard deviations of a logit from 0 beyond which its side needs no correction: 0.0013 are left.
+_BEYOND_DOUBT = 3.0
 _NUM_SAMPLES = 1000
 _SAMPLE_SEED = 0
 #: Share of the largest variance that is added to all of them, for numerical reasons.
@@ -128,32 +130,24 @@ class Surface:
             trials: Number of trials; may be a fraction, and 0.
             axes: Axes of the points.
         """
-        assert (learned >= 0).all(), f"negative counts: {learned}"
-        assert (learned <= trials).all(), f"more learned than were tried: {learned} of {trials}"
         axes = tuple(axes)
         positions = _positions(axes, points)
-        priors = prior_grid(axes, positions)
-        is_tried = trials > 0
-        # A cell without trials says nothing; one is enough for no special case without any.
-        is_tried[0] |= not is_tried.any()
-        tried = positions[is_tried]
-        posterior = approximate(
-            priors.covariance(tried, tried),
-            priors.mean(tried),
-            priors.log_weight,
-            learned[is_tried],
-            trials[is_tried],
-            _PRUNE_BELOW,
-        )
-        priors = priors.subset(posterior.kept)
-        return cls(
-            axes,
-            priors,
-            _normalized(posterior.log_evidence + priors.log_weight),
-            tried,
-            trials[is_tried],
-            posterior,
-        )
+        return _fitted(axes, prior_grid(axes, positions), positions, learned, trials)
+
+    def refit(
+        self,
+        points: Float[np.ndarray, "cells axes"],
+        learned: Float[np.ndarray, " cells"],
+        trials: Float[np.ndarray, " cells"],
+    ) -> "Surface":
+        """Return the surface of other counts, by the priors that are left and starting from here.
+
+        Args:
+            points: All cells of the map in the axes' own values, as for `fit`.
+            learned: Number of trials that learned.
+            trials: Number of trials.
+        """
+        return _fitted(self.axes, self.priors, _positions(self.axes, points), learned, trials, self)
 
     def at(self, points: Float[np.ndarray, "points axes"]) -> Beliefs:
         """Return what is believed of P(learn) at points, which need not be cells."""
@@ -166,8 +160,11 @@ class Surface:
         )
 
     def sides(self, points: Float[np.ndarray, "points axes"]) -> Sides:
-        """Return what is believed of P(learn) at points without its interval, which costs more."""
-        latent = self._marginals(_positions(self.axes, points))[0]
+        """Return what is believed of P(learn) at points, cheaply: without its interval.
+
+        Where the side is beyond doubt by the normal approximation, it is not corrected.
+        """
+        latent = self._marginals(_positions(self.axes, points), _BEYOND_DOUBT)[0]
         return Sides(latent.p, 1 - latent.below(np.zeros(len(points))))
 
     def joint(self, points: Float[np.ndarray, "points axes"]) -> Joint:
@@ -200,7 +197,7 @@ class Surface:
         return Edge(*(_edge_value(axis, position) for position in (middle, low, high)))
 
     def _marginals(
-        self, positions: Float[np.ndarray, "points axes"]
+        self, positions: Float[np.ndarray, "points axes"], corrected_within: float = np.inf
     ) -> tuple[Marginals, Float[np.ndarray, "priors cells points"]]:
         """Return the logit at each position, and what reduces the prior covariance of all (see `predict`)."""
         predicted = predict(
@@ -215,8 +212,40 @@ class Surface:
             predicted.with_tried,
             self.posterior.latent,
             self.trials,
+            corrected_within,
         )
         return latent, predicted.reduction
+
+
+def _fitted(
+    axes: tuple[SurfaceAxis, ...],
+    priors: Priors,
+    positions: Float[np.ndarray, "cells axes"],
+    learned: Float[np.ndarray, " cells"],
+    trials: Float[np.ndarray, " cells"],
+    close: Surface | None = None,
+) -> Surface:
+    """Return the surface of counts; `close` has the same priors, and about the same modes."""
+    assert (learned >= 0).all(), f"negative counts: {learned}"
+    assert (learned <= trials).all(), f"more learned than were tried: {learned} of {trials}"
+    # A cell without trials says nothing; one is enough for no special case without any.
+    is_tried = trials > 0
+    is_tried[0] |= not is_tried.any()
+    tried = positions[is_tried]
+    posterior = approximate(
+        priors.covariance(tried, tried),
+        priors.mean(tried),
+        priors.log_weight,
+        learned[is_tried],
+        trials[is_tried],
+        _PRUNE_BELOW,
+        None
+        if close is None
+        else mode(close.posterior, priors.covariance(tried, close.tried), priors.mean(tried)),
+    )
+    priors = priors.subset(posterior.kept)
+    weights = _normalized(posterior.log_evidence + priors.log_weight)
+    return Surface(axes, priors, weights, tried, trials[is_tried], posterior)
 
 
 def last_learned(

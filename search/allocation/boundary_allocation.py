@@ -1,6 +1,5 @@
 """The allocation of goal=map: the next trial is the most informative one about the edge, for its cost."""
 
-from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -8,9 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from failmap.analysis.surface import SURE, MapSurface
+from failmap.analysis.surface.beliefs import CellValues
 from failmap.analysis.surface.threads import one_thread
 from failmap.analysis.verdict import DEFAULT_RECIPE, tally_recipes
 from failmap.run_folder.records import Outcome, Purpose
+from failmap.search.allocation.cell_counts import CellCounts, Counts
 from failmap.search.allocation.information import SETTLED, information_gain
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import MapAllocation, NextTrial, cells_in_order, default_cost
@@ -62,7 +63,7 @@ class BoundaryAllocation:
         reached = set(self._order)
         self._cells = [cell for cell in config.space.cells() if cell in reached]
         self._by_values = {cell.values: index for index, cell in enumerate(self._cells)}
-        self._trials: list[list[KnownTrial]] = [[] for _ in self._cells]
+        self._trials = CellCounts(len(self._cells))
         self._cost = np.array([default_cost(config, cell) for cell in self._cells])
         facets = groupby(range(len(self._cells)), key=lambda index: self._cells[index].values[2:])
         self._facets = [np.array(list(indices)) for _, indices in facets]
@@ -77,35 +78,39 @@ class BoundaryAllocation:
         self._num_begun += 1
         # A resumed run may have trials in facets that its budget does not reach.
         if (index := self._by_values.get(trial.cell.values)) is not None:
-            self._trials[index].append(trial)
+            self._trials.add(index, trial)
 
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
         """Record the end of a trial, in the trial itself."""
         trial.outcome, trial.score = outcome, score
+        if (index := self._by_values.get(trial.cell.values)) is not None:
+            self._trials.change(index)
 
     def next(self) -> NextTrial | None:
         """Return the next trial, or None if there is none until a trial ends."""
         limit = self._config.budget.trials
         if limit is not None and self._num_begun >= limit:
             return None
-        learned, ended, running = np.array([_counts(trials) for trials in self._trials]).T
-        is_full = np.array([self._is_full(trials) for trials in self._trials])
-        outlook = self._outlook(learned, ended)
+        counts = self._trials.counts()
+        is_full = self._is_full(counts)
+        outlook = self._outlook(counts)
         random = np.random.default_rng((self._config.seed, self._next_number))
         for facet in self._facets:
             unsettled = facet[~outlook.is_sure(SETTLED)[facet]]
             if not is_full[unsettled].all():
-                if (audited := self._audited(outlook)) is not None:
+                if (audited := self._audited(outlook, counts)) is not None:
                     return self._seed(audited, "audit")
                 surface = outlook.surface
-                if running.any():
+                if counts.running.any():
                     # Results that are awaited count as what is expected of them.
-                    surface = self._fit(learned + running * outlook.p, ended + running)
+                    learned = counts.learned + counts.running * outlook.p
+                    with one_thread():
+                        surface = surface.refit(self._by_cell(learned, counts.ended + counts.running))
                 candidates = unsettled[~is_full[unsettled]]
                 worth = self._gain(surface, unsettled) / self._expected_cost(outlook) ** _COST_POWER
                 chosen = self._choose(candidates, worth, outlook, random)
                 return self._seed(chosen, "default")
-        return None if running.any() else self._next_recipe(outlook)
+        return None if counts.running.any() else self._next_recipe(outlook)
 
     def _choose(
         self,
@@ -132,23 +137,20 @@ class BoundaryAllocation:
                 gain[cells[part]] = information_gain(joint)
         return gain
 
-    def _audited(self, outlook: _Outlook) -> int | None:
+    def _audited(self, outlook: _Outlook, counts: Counts) -> int | None:
         """Return an inferred cell to test the surface by, or None while that would cost too much.
 
         The cell is drawn before its cost is looked at, so that not only cheap ones are tested.
         """
-        untried = np.array([not trials for trials in self._trials])
-        inferred = np.flatnonzero(outlook.is_sure(SURE) & untried)
-        trials = [(index, trial) for index, mine in enumerate(self._trials) for trial in mine]
-        audits = [index for index, trial in trials if trial.purpose == "audit"]
+        inferred = np.flatnonzero(outlook.is_sure(SURE) & (counts.total == 0))
         if not len(inferred):
             return None
         cost = self._expected_cost(outlook)
-        draw = np.random.default_rng((self._config.seed, len(audits)))
+        draw = np.random.default_rng((self._config.seed, int(counts.audits.sum())))
         # Cells leave the list as the search goes on: ranks that are drawn for all keep the choice.
         chosen = inferred[np.argmin(draw.random(len(self._cells))[inferred])]
-        spent = cost[audits].sum() + cost[chosen]
-        return int(chosen) if spent <= _AUDITED * sum(cost[index] for index, _ in trials) else None
+        spent = counts.audits @ cost + cost[chosen]
+        return int(chosen) if spent <= _AUDITED * (counts.total @ cost) else None
 
     def _next_recipe(self, outlook: _Outlook) -> NextTrial | None:
         """Return a trial of another recipe for a cell that does not learn, cheap cells first.
@@ -171,30 +173,30 @@ class BoundaryAllocation:
                 return found
         return None
 
-    def _outlook(self, learned: Float[np.ndarray, " cells"], ended: Float[np.ndarray, " cells"]) -> _Outlook:
-        """Return what is believed after these trials of the default recipe."""
-        surface = self._fit(learned, ended)
+    def _outlook(self, counts: Counts) -> _Outlook:
+        """Return what is believed after the trials of the default recipe."""
+        values = [list(dict.fromkeys(column)) for column in zip(*self._by_values, strict=True)]
+        known = self._by_cell(counts.learned, counts.ended)
         with one_thread():
+            surface = MapSurface.fit(self._config.space.map.paths, values, known)
+            assert surface is not None, "a space with goal=map has a numeric axis"
             p, prob_above = surface.sides(list(self._by_values))
         return _Outlook(surface, p, prob_above)
 
-    def _fit(self, learned: Float[np.ndarray, " cells"], ended: Float[np.ndarray, " cells"]) -> MapSurface:
-        values = [list(dict.fromkeys(column)) for column in zip(*self._by_values, strict=True)]
-        counts = {cell: (float(learned[i]), float(ended[i])) for cell, i in self._by_values.items()}
-        with one_thread():
-            surface = MapSurface.fit(self._config.space.map.paths, values, counts)
-        assert surface is not None, "a space with goal=map has a numeric axis"
-        return surface
+    def _by_cell(
+        self, learned: Float[np.ndarray, " cells"], trials: Float[np.ndarray, " cells"]
+    ) -> dict[CellValues, tuple[float, float]]:
+        return dict(zip(self._by_values, zip(learned, trials, strict=True), strict=True))
 
     def _expected_cost(self, outlook: _Outlook) -> Float[np.ndarray, " cells"]:
         cost: Float[np.ndarray, " cells"] = self._cost * (1 - (1 - _COST_OF_LEARNED) * outlook.p)
         return cost
 
-    def _is_full(self, trials: Sequence[KnownTrial]) -> bool:
-        """Return whether a cell has all its seeds of the default recipe; a few that errored are replaced."""
-        mine = [trial.outcome for trial in trials if trial.recipe_index == DEFAULT_RECIPE]
+    def _is_full(self, counts: Counts) -> Bool[np.ndarray, " cells"]:
+        """Return whether cells have all seeds of the default recipe; a few that errored are replaced."""
         limit = max(self._config.budget.seeds, self._config.budget.max_seeds)
-        return len(mine) - min(mine.count("errored"), limit) >= limit
+        is_full: Bool[np.ndarray, " cells"] = counts.begun - np.minimum(counts.errored, limit) >= limit
+        return is_full
 
     def _seed(self, cell: int, purpose: Purpose) -> NextTrial:
         """Return the next seed of a cell's default recipe."""
@@ -202,15 +204,3 @@ class BoundaryAllocation:
         found = self._trial_for(self._cells[cell], self._trials[cell], need)
         assert found is not None, "the default recipe is always there"
         return found
-
-
-def _counts(trials: Sequence[KnownTrial]) -> tuple[float, float, float]:
-    """Return how many trials of the default recipe learned, have ended, and run.
-
-    One that was stopped as hopeless counts by its probability of learning.
-    """
-    mine = [trial for trial in trials if trial.recipe_index == DEFAULT_RECIPE]
-    outcomes = [trial.outcome for trial in mine]
-    learned = outcomes.count("learned")
-    ended = learned + outcomes.count("failed")
-    return learned + sum(trial.p_learn for trial in mine), ended, outcomes.count(None)

@@ -1,6 +1,7 @@
 """Which cell, recipe and seed is next: a function of the run's configuration and its trials so far."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
@@ -120,7 +121,7 @@ class MapAllocation:
                     state.need = None  # The sampler has no further recipe.
         return None
 
-    def trial_for(self, cell: Cell, trials: list[KnownTrial], need: Need) -> NextTrial | None:
+    def trial_for(self, cell: Cell, trials: Sequence[KnownTrial], need: Need) -> NextTrial | None:
         """Return the trial that meets a need of a cell, or None if the sampler has no further recipe.
 
         Args:

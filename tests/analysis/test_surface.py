@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from failmap.analysis.surface import Surface, SurfaceAxis, numeric_axes
+from failmap.analysis.surface.marginals import marginals
 
 LENGTHS = np.array([5.0, 10, 20, 50, 100, 200])
 DEPTHS = np.array([1.0, 2, 3, 4])
@@ -185,3 +186,49 @@ def test_importing_it_loads_neither_scipy_nor_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"torch", "ray", "optuna", "scipy", "pandas"} & set(loaded)
+
+
+@given(counts())
+@settings(max_examples=15)
+def test_sides_are_the_beliefs_without_their_interval(drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    surface = Surface.fit(POINTS, *drawn, AXES)
+    sides, beliefs = surface.sides(POINTS), surface.at(POINTS)
+    np.testing.assert_allclose(sides.prob_above, beliefs.prob_above, atol=2e-3)
+    np.testing.assert_allclose(sides.p, beliefs.p, atol=1e-2)
+
+
+@given(counts(), counts())
+@settings(max_examples=15)
+def test_a_surface_of_more_counts_is_about_the_one_that_is_fitted_anew(
+    before: tuple[np.ndarray, np.ndarray], added: tuple[np.ndarray, np.ndarray]
+) -> None:
+    learned, trials = np.array(before) + np.array(added)
+    refitted = Surface.fit(POINTS, *before, AXES).refit(POINTS, learned, trials).at(POINTS)
+    fitted = Surface.fit(POINTS, learned, trials, AXES).at(POINTS)
+    # Priors that the counts before had ruled out may have come back.
+    np.testing.assert_allclose(refitted.p, fitted.p, atol=0.1)
+
+
+@given(st.floats(-9, 9), st.integers(1, 200), st.floats(0.01, 3))
+def test_the_correction_is_the_exact_likelihood_less_its_quadratic_part(
+    f: float, n: int, pull: float
+) -> None:
+    """One point, one tried cell that follows it."""
+    p = 1 / (1 + np.exp(-f))
+    assume(n * p * (1 - p) * pull**2 <= 1)
+    found = marginals(
+        np.ones(1),
+        np.zeros((1, 1)),
+        np.ones((1, 1)),
+        np.full((1, 1, 1), pull),
+        np.array([[f]]),
+        np.array([float(n)]),
+    )
+    z = np.linspace(-6, 6, found.density.shape[2])
+    log = -n * (
+        np.logaddexp(0, f + pull * z) - np.logaddexp(0, f) - p * pull * z - p * (1 - p) / 2 * (pull * z) ** 2
+    )
+    expected = np.exp(log - z**2 / 2 - (log - z**2 / 2).max())
+    np.testing.assert_allclose(
+        np.cumsum(found.density[0, 0]), np.cumsum(expected / expected.sum()), atol=0.01
+    )

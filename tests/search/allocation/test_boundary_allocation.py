@@ -85,7 +85,7 @@ def test_few_trials_find_a_sharp_edge(config: RunConfig) -> None:
     assert not wrong
     assert Counter(found.values())["learns"] + Counter(found.values())["fails"] >= 22
     assert len(asked) < 3 * len(found), "a grid takes six seeds a cell"
-    assert {new.purpose for new in asked} == {"default", "audit"}
+    assert {new.purpose for new in asked} <= {"default", "audit"}
 
 
 @pytest.mark.parametrize("outcome", ["learned", "failed", "errored", "censored"])
@@ -115,7 +115,7 @@ def test_audits_take_at_most_a_twentieth_of_the_cost(config: RunConfig) -> None:
         # A trial that is expected to learn counts as half.
         cost = default_cost(config, new.cell)
         spent, on_audits = spent + cost, on_audits + cost * (new.purpose == "audit")
-    assert on_audits <= 2 * 0.05 * spent
+    assert 0 < on_audits <= 2 * 0.05 * spent
 
 
 def test_many_slots_are_spread_over_cells(config: RunConfig) -> None:
