@@ -15,7 +15,7 @@ from failmap.analysis.table import build_table
 from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.parsing import Checked, Kind, ParseError, parse
 from failmap.run_folder.paths import RunFolder, check_storage, is_trial_number, name_problem, names_of_runs
-from failmap.run_folder.records import Evaluation, TrialRecord, Values
+from failmap.run_folder.records import NO_EVIDENCE, Evaluation, TrialRecord, Values
 from failmap.run_folder.storage import AnyPath, parse_location, store_of, write_atomically
 from failmap.run_folder.storage.bounded_files import read_bounded, require_plain_files
 from failmap.run_folder.storage.local_copy import local_copy
@@ -69,7 +69,7 @@ class Run:
     @cached_property
     def cell_records(self) -> tuple[TrialRecord, ...]:
         """Return the trials that are evidence of their cell: all except interventions."""
-        return tuple(record for record in self.records if record.purpose != "intervene")
+        return tuple(record for record in self.records if record.purpose not in NO_EVIDENCE)
 
     def history(self, number: int) -> list[Evaluation]:
         """Return every evaluation of a trial. Raises UserError if a line is corrupt."""

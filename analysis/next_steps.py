@@ -10,8 +10,10 @@ from failmap.analysis.load import Run
 from failmap.analysis.map.failure_map import FailureMap, MapCell
 from failmap.analysis.sequential import DEFAULT_RULE
 from failmap.run_folder.command_lines import command_line, parse_command_line, program
+from failmap.run_folder.paths import STATE_FILE
 from failmap.run_folder.provenance import parse_provenance
 from failmap.run_folder.records import TrialRecord
+from failmap.run_folder.storage import store_of
 from failmap.run_folder.storage.bounded_files import read_bounded
 from failmap.run_folder.wording import is_scale, label_text, path_display, quantity, setting_display
 
@@ -81,20 +83,37 @@ def rescue_command(run: Run, failure_map: FailureMap) -> str | None:
 
 
 def _longer(run: Run, failure_map: FailureMap) -> Iterator[Step]:
-    """Yield the same map with more updates, if trials of undecided or failing cells were still learning."""
+    """Yield more updates, if trials of undecided or failing cells were still learning.
+
+    They are trained on where the states at their ends are kept. Else it takes the same map anew.
+    """
     arguments = _original_arguments(run)
-    by_cell = [
-        _updates_needed(run, cell) for cell in failure_map.cells.values() if cell.shown_cause is not None
-    ]
-    needed = [updates for updates in by_cell if updates]
-    if arguments is None or not needed:
+    cells = [cell for cell in failure_map.cells.values() if cell.shown_cause is not None]
+    by_cell = {cell.labels: updates for cell in cells if (updates := _updates_needed(run, cell))}
+    needed = list(by_cell.values())
+    if not needed:
         return
-    updates = max(one.summary.updates for one in run.records if one.summary and one.outcome == "failed")
+    updates = max(one.summary.updates for one in run.cell_records if one.summary and one.outcome == "failed")
     # Whole budgets, since the pace is an estimate, and a map wants a round number in its title.
     factor = min(MAX_FACTOR, max(2, math.ceil(max(needed) / updates)))
+    store = store_of(run.folder.path)
+    numbers = [number for cell in cells if cell.labels in by_cell for number in cell.numbers]
+    num_kept = sum(store.exists(run.folder.trial(number).final / STATE_FILE) for number in numbers)
+    if num_kept:
+        them = "it" if num_kept == 1 else "them"
+        ended = f"{quantity(num_kept, 'failed trial')} still learning at the end; to train {them} on:"
+        yield (
+            ended,
+            f"{' '.join(program('resume'))} {_run_arguments(run)} train.max_updates={factor * updates}",
+        )
+        return
+    if arguments is None:
+        return
     kept = [one for one in arguments if one.partition("=")[0] not in ("run", "plan", "train.max_updates")]
-    cells = quantity(len(needed), "cell")
-    purpose = f"More updates, since trials of {cells} were still learning when they ended; the same map anew:"
+    num_cells = quantity(len(needed), "cell")
+    purpose = (
+        f"More updates, since trials of {num_cells} were still learning when they ended; the same map anew:"
+    )
     yield purpose, command_line("run", *kept, f"train.max_updates={factor * updates}")
 
 

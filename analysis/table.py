@@ -43,6 +43,7 @@ COLUMNS: dict[str, str] = {
     "test_metric": "float64",
     "test_score": "float64",
     "intervention": "string",
+    "continues": "Int64",
 }
 
 #: Start of a text that Excel, LibreOffice and Google Sheets take for a formula (OWASP, "CSV Injection").
@@ -91,6 +92,7 @@ def _fixed_values(
         "recipe_index": record.recipe_index,
         "attempt": record.attempt,
         "intervention": record.intervention and f"{record.intervention.kind} {record.intervention.chain}",
+        "continues": record.continues,
         "level": explanation.level,
     }
     if explanation.diagnosis is not None:

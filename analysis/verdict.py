@@ -8,7 +8,7 @@ from typing import Literal, Protocol, get_args
 from failmap.analysis.sequential import DEFAULT_RULE, Rule, Side, confirm_rule
 from failmap.analysis.statistics import Interval, censored_interval
 from failmap.analysis.surface.beliefs import CellBelief
-from failmap.run_folder.records import Outcome, Purpose
+from failmap.run_folder.records import NO_EVIDENCE, Outcome, Purpose
 from failmap.run_folder.wording import quantity
 
 State = Literal["learns", "fails", "edge", "unknown", "not_run"]
@@ -198,7 +198,7 @@ def judge(trials: Iterable[JudgedTrial], fail_after_recipes: int = 1) -> CellVer
         trials: All trials of the cell. Interventions among them are no evidence of it, and are ignored.
         fail_after_recipes: Recipes, the default one included, that must fail before the cell fails.
     """
-    trials = [trial for trial in trials if trial.purpose != "intervene"]
+    trials = [trial for trial in trials if trial.purpose not in NO_EVIDENCE]
     tried = [recipe for recipe in tally_recipes(trials) if recipe.all_trials.trials]
     num_errored = sum(trial.outcome == "errored" for trial in trials)
     num_unfinished = sum(trial.outcome is None for trial in trials)

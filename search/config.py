@@ -34,6 +34,20 @@ class Budget(Config):
     )
     recipes: int = Field(default=1, ge=1, description="recipes of each cell, the default one included")
     facets: int | None = Field(default=None, ge=1, description="how many facets, from the first; none: all")
+    extend: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="share of the cost of all trials for training on failed ones that were on their way, to "
+        "three times their updates; 0: none",
+    )
+    keep_gigabytes: float = Field(
+        default=1.0,
+        ge=0,
+        le=1000,
+        description="for the states at the end of failed trials that were on their way, from which they can "
+        "be trained on; the lowest scores go first; 0: keep none",
+    )
 
     @property
     def most_seeds(self) -> int:
@@ -142,6 +156,12 @@ class RunConfig(Config):
     )
     halving: Halving = Halving()
     futility: Futility = Futility()
+    continue_to: int | None = Field(
+        default=None,
+        ge=1,
+        description="updates to which failed trials that were on their way are trained on, as resume "
+        "train.max_updates=... sets it; none: those of the space",
+    )
     keep: Literal["none", "learned", "all"] = Field(default="none", description="whose weights are kept")
     journal: Annotated[str, AfterValidator(checked_address)] | None = Field(
         default=None, description="postgresql://...: decisions there, not in the run folder; none: the folder"

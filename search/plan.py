@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from failmap.analysis.verdict import DEFAULT_RECIPE, JudgedTrial
+from failmap.run_folder.records import NO_EVIDENCE
 from failmap.run_folder.wording import (
     axis_labels,
     duration_display,
@@ -95,7 +96,7 @@ def make_plan(config: RunConfig, factor: float, trials: Sequence[Trial] = ()) ->
     slots = num_slots(config)
     by_cell: dict[Cell, list[Trial]] = defaultdict(list)
     for trial in trials:
-        if trial.purpose != "intervene":
+        if trial.purpose not in NO_EVIDENCE:
             by_cell[space.cell(trial.cell)].append(trial)
     num_begun = sum(map(len, by_cell.values()))
     covered, spent, begun = 0, 0.0, num_begun

@@ -11,7 +11,7 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.parsing import ParseError, parse
 from failmap.run_folder.paths import RunFolder, is_trial_number
 from failmap.run_folder.provenance import parse_provenance
-from failmap.run_folder.records import Fault, Outcome, Purpose, Values
+from failmap.run_folder.records import NO_EVIDENCE, Fault, Outcome, Purpose, Values
 from failmap.run_folder.storage import Store, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.allocation.map_allocation import cells_in_order
@@ -150,7 +150,7 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     owner = driver_of(folder)
     cells: dict[Cell, list[_Trial]] = defaultdict(list)
     for trial in trials:
-        if trial.purpose != "intervene":
+        if trial.purpose not in NO_EVIDENCE:
             cells[config.space.cell(trial.cell)].append(trial)
     reached = cells_in_order(config)
     rest = remaining(config, reached, cells)

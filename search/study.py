@@ -11,12 +11,14 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import Fault, FaultKind, Summary, TrialRecord
+from failmap.run_folder.records import NO_EVIDENCE, Fault, FaultKind, Summary, TrialRecord
 from failmap.run_folder.storage import store_of
 from failmap.search.allocation.goals import allocation_for
 from failmap.search.allocation.known_trials import KnownTrials
 from failmap.search.allocation.map_allocation import Allocation, NextTrial
 from failmap.search.config import RunConfig
+from failmap.search.continuing.continuing_allocation import ContinuingAllocation
+from failmap.search.continuing.final_states import FinalStates
 from failmap.search.futility.stopping import Stopping
 from failmap.search.journal.log import Journal
 from failmap.search.journal.opening import open_journal
@@ -75,6 +77,7 @@ class Study:
         self._allocation = allocation
         self._stopping = Stopping(folder, config.futility, config.seed)
         self._files = TrialFiles(folder)
+        self._finals = FinalStates(folder, self._files, config.budget.keep_gigabytes * 1e9)
         self._ids: list[int] = []
         self._unfinished: list[int] = []
         self._running: set[int] = set()
@@ -107,7 +110,8 @@ class Study:
             journal = open_journal(config, folder, notice, lease.check)
             after_an_error.callback(journal.close)
             with journal.translate_errors():
-                study = cls(config, folder, journal, allocation or allocation_for(config), lease)
+                allocation = allocation or ContinuingAllocation(config, allocation_for(config))
+                study = cls(config, folder, journal, allocation, lease)
                 study._read(notice)
             after_an_error.pop_all()
         return study
@@ -211,12 +215,18 @@ class Study:
         self._running.remove(number)
         assert math.isfinite(summary.score), f"trial {number} ended with a score of {summary.score}"
         with self._reporting_errors():
+            # Before the summary: an ended trial cannot be changed any more.
+            kept = self._finals.attributes(record_of(self._trial(number)), summary)
+            for name, value in kept.items():
+                self._storage.set_trial_user_attr(self._ids[number], name, value)
             self._storage.set_trial_user_attr(self._ids[number], "summary", summary.to_dict())
             self._set_state(number, summary)
             # The record last: if it is right after a crash, nothing else needs recovery.
             self._files.drop_checkpoint(number)
             self._files.write_record(self._trial(number))
-        known = self.known[number]
+            known = self.known[number]
+            self._finals.end(known, kept)
+            self._finals.tidy(known, kept)
         if summary.outcome == "errored":
             known.error = summary.reason
         known.p_learn = summary.p_learn
@@ -238,15 +248,18 @@ class Study:
         number = len(self.known)
         self._files.clear(number)
         is_exempt = new.purpose == "explore" and self._pruner.is_exempt(number)
-        # An intervention is compared with what it changes, update by update.
+        # An intervention is compared with what it changes, update by update; a continuation goes beyond the
+        # updates that the rules know.
         values = new.config.model_dump(mode="json")
-        check = self._stopping.begin(values) if new.intervention is None else None
+        check = self._stopping.begin(values) if new.purpose not in NO_EVIDENCE else None
         entry = new_entry(self._config.space, new, is_exempt=is_exempt, futility=check)
         self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
         self._flush()
         trial = self._trial(number)
         assert trial.number == number, f"{trial.number}: another process writes this journal"
         self._add(trial)
+        if new.continues is not None:
+            self._files.begin_from(number, new.continues)
         return Start(number, 1, new.config)
 
     def _restart(self, number: int) -> Start:
@@ -257,6 +270,8 @@ class Study:
         # fault is recorded, so that a crash in between leaves it to the next session.
         if faults and faults[-1].attempt == attempt - 1 and faults[-1].kind in ("error", "out_of_memory"):
             self._files.drop_checkpoint(number)
+            if (source := trial.user_attrs.get("continues")) is not None:
+                self._files.begin_from(number, source)
         self._storage.set_trial_user_attr(self._ids[number], "attempt", attempt)
         self._flush()
         return Start(number, attempt, config_of(trial))
@@ -269,12 +284,14 @@ class Study:
             record = self._add(trial)
             if trial.state.is_finished():
                 self._stopping.end(record)
+                self._finals.end(self.known[trial.number], trial.user_attrs)
                 continue
             if (summary := summary_of(trial)) is None:
                 self._unfinished.append(trial.number)
             else:
                 self._set_state(trial.number, summary)
                 trials[trial.number] = self._trial(trial.number)
+                self._finals.end(self.known[trial.number], trial.user_attrs)
         if num_behind := self._files.recover(trials):
             notice(f"{num_behind} trial records were behind the journal, and were rewritten from it")
 

@@ -16,6 +16,7 @@ from failmap.run_folder.own_copies import OwnCodeNote, read_copy
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, FaultKind, Summary, TrialRecord
 from failmap.run_folder.storage import flag_exists, read_text, store_of
+from failmap.search.continuing.obstacles import obstacle
 from failmap.search.futility.rule import Rule
 from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig, parse_trial_config
 from failmap.search.own.function import load_function
@@ -67,6 +68,7 @@ class Worker:
         is_preempted: Callable[[], bool] = lambda: False,
         own_code: Sequence[OwnCodeNote] = (),
         timeout: float | None = None,
+        keep_final: bool = False,
     ) -> None:
         torch.set_num_threads(num_threads)
         # GPU drivers reserve far more address space than they use.
@@ -77,6 +79,7 @@ class Worker:
         self.device = torch.device(device)
         self.keep = keep
         self.test = test
+        self.keep_final = keep_final
         self.own_code = own_code
         self.codes: list[OwnCode] | None = None
         self.timeout = timeout
@@ -130,6 +133,7 @@ class Worker:
                     test=self.test,
                     rule=None if record.futility is None else _read_rule(self.run, record.futility.rule),
                     exempt=record.futility is not None and record.futility.exempt,
+                    keep_final=self.keep_final and obstacle(self.config) is None,
                 )
         except _TRIAL_ERRORS as error:
             self.failure = error

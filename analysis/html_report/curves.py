@@ -68,7 +68,7 @@ def shown_trials(failure_map: FailureMap, limit: int) -> list[int]:
     ranked = [
         (rank, number)
         for cell in failure_map.cells.values()
-        for rank, number in enumerate((*cell.numbers, *cell.interventions))
+        for rank, number in enumerate((*cell.numbers, *cell.continuations, *cell.interventions))
     ]
     return sorted(number for _, number in sorted(ranked)[:limit])
 

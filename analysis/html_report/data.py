@@ -41,7 +41,7 @@ def page_data(run: Run, failure_map: FailureMap, max_trials: int) -> Data:
                 "title": cell_display(failure_map.paths, cell.labels),
                 "told": state_line(failure_map, cell),
                 "why": None if cell.diagnosis is None else _why(cell.diagnosis),
-                "trials": [*cell.numbers, *cell.interventions],
+                "trials": [*cell.numbers, *cell.continuations, *cell.interventions],
             }
             for cell in failure_map.cells.values()
         ],
@@ -105,7 +105,7 @@ def _trial(
     return {
         "seed": record.seed,
         "recipe": f"{record.recipe_index}: {recipe_display(record.recipe)}",
-        "purpose": _intervention_display(record.intervention) if record.intervention else record.purpose,
+        "purpose": _purpose(record),
         "outcome": (summary and summary.outcome) or "censored",
         "reason": summary.reason if summary else "not ended",
         "cause": None if diagnosis is None else _cause(diagnosis, has_evidence=has_evidence),
@@ -115,6 +115,12 @@ def _trial(
         "best_score": short(summary.best_score) if summary else None,
         "curves": curves,
     }
+
+
+def _purpose(record: TrialRecord) -> str:
+    if record.intervention:
+        return _intervention_display(record.intervention)
+    return record.purpose if record.continues is None else f"continues trial {record.continues}"
 
 
 def _intervention_display(intervention: Intervention) -> str:

@@ -111,6 +111,7 @@ def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = N
         steps=next_steps(run, failure_map, trials_left),
         files=[_text_file(run.copy.config), _text_file(run.copy.provenance)],
         num_budgets=len(by_updates),
+        own_budget=next((index for index, one in enumerate(by_updates) if one["is_own"]), 0),
         data=script_safe_json({**data, "by_updates": by_updates}),
         style=Markup(_source("report.css")),
         script=Markup(_source("charts.js") + _source("report.js")),

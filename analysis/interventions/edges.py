@@ -9,7 +9,7 @@ from failmap.analysis.diagnosis import CONTROLS
 from failmap.analysis.interventions.comparisons import Comparison
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.verdict import judge
-from failmap.run_folder.records import TrialRecord
+from failmap.run_folder.records import NO_EVIDENCE, TrialRecord
 from failmap.run_folder.wording import is_scale, label_display, label_text, quantity, setting_display
 
 
@@ -110,6 +110,6 @@ def _learning_cells(run: Run) -> set[CellKey]:
     """Return the cells that learn without a fix."""
     results: dict[CellKey, list[TrialRecord]] = defaultdict(list)
     for record in run.records:
-        if record.purpose != "intervene":
+        if record.purpose not in NO_EVIDENCE:
             results[run.cell_key(record.cell)].append(record)
     return {cell for cell, mine in results.items() if judge(mine).state == "learns"}

@@ -10,6 +10,7 @@ from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map.audit import Audit, audit_inference
+from failmap.analysis.map.continued import trained_on
 from failmap.analysis.map.edge import MapEdge, find_edge
 from failmap.analysis.map.futility import Futility, futility_of
 from failmap.analysis.map.surface import default_counts, map_surface, nearest_evidence
@@ -17,7 +18,7 @@ from failmap.analysis.map.title import MapTitle, map_title
 from failmap.analysis.map.updates import updates_to_learn
 from failmap.analysis.map.verdicts import judge_map
 from failmap.analysis.verdict import STATES, CellVerdict, State
-from failmap.run_folder.records import Outcome, TrialRecord
+from failmap.run_folder.records import NO_EVIDENCE, Outcome, Purpose, TrialRecord
 from failmap.run_folder.wording import (
     axis_display,
     axis_labels,
@@ -42,6 +43,7 @@ class MapCell:
         recipe: The verdict's best recipe as text; '' if no trial counts.
         numbers: Its trials without interventions.
         interventions: Trials with one change, which are no evidence of the cell.
+        continuations: Failed trials that were trained on, beyond the map's updates: no evidence, either.
         diagnosis: Why its trials failed; None if none did, or within fewer updates than they had.
         updates_to_learn: Updates within which half of its best recipe's trials learned; None if fewer did.
         cost_seconds: Estimated seconds of one trial times the number of seeds; None without an estimate.
@@ -55,6 +57,7 @@ class MapCell:
     recipe: str
     numbers: tuple[int, ...]
     interventions: tuple[int, ...]
+    continuations: tuple[int, ...]
     diagnosis: CellDiagnosis | None
     updates_to_learn: int | None
     cost_seconds: float | None
@@ -149,14 +152,14 @@ def build_map(run: Run) -> FailureMap:
     """Return the map of a run with a verdict for every cell."""
     config = run.config
     trials: dict[CellKey, list[TrialRecord]] = defaultdict(list)
-    interventions: dict[CellKey, list[int]] = defaultdict(list)
+    others: dict[tuple[CellKey, Purpose], list[int]] = defaultdict(list)
     recipes: dict[tuple[CellKey, int], str] = {}
     outcomes: dict[Outcome, int] = dict.fromkeys(get_args(Outcome), 0)
     labels = {path: dict.fromkeys(map(label_text, config.map_values[path])) for path in config.map_paths}
     for record in run.records:
         key = run.cell_key(record.cell)
-        if record.purpose == "intervene":
-            interventions[key].append(record.number)
+        if record.purpose in NO_EVIDENCE:
+            others[key, record.purpose].append(record.number)
             continue
         trials[key].append(record)
         recipes.setdefault((key, record.recipe_index), recipe_display(record.recipe))
@@ -164,6 +167,7 @@ def build_map(run: Run) -> FailureMap:
         for path, label in zip(config.map_paths, key, strict=True):
             labels[path].setdefault(label)
 
+    ends = {record.number: record for record in trained_on(run.records)}
     # The surface needs numbers where the files have texts of them.
     numbers = [
         {label_text(value): value for value in config.map_values[path] if is_scale([value])}
@@ -202,13 +206,14 @@ def build_map(run: Run) -> FailureMap:
             verdict=verdict,
             recipe=recipe,
             numbers=tuple(record.number for record in mine),
-            interventions=tuple(interventions[key]),
+            interventions=tuple(others[key, "intervene"]),
+            continuations=tuple(others[key, "continue"]),
             # A cause explains a training of the whole budget.
             diagnosis=None
             if run.updates is not None
             else diagnose_cell([(one, run.explanations[one.number].diagnosis) for one in mine]),
             updates_to_learn=updates_to_learn(
-                record for record in mine if record.recipe_index == verdict.best_recipe
+                ends[record.number] for record in mine if record.recipe_index == verdict.best_recipe
             ),
             cost_seconds=None if cost is None else cost * config.seeds,
             nearest=tuple(keys[near] for near in nearest_evidence(surface, cells[key], counts))

@@ -1,8 +1,11 @@
-"""What a map says of fewer updates: P(learn within u), from the updates at which trials learned.
+"""What a map says of fewer updates, or more: P(learn within u), from the updates at which trials learned.
 
 Learning is seen at evaluations only, and counts from the one at which the criterion was met. A trial whose
 settings depend on its budget, as a learning rate that falls towards its end, would have trained otherwise
 within a smaller one.
+
+Of more updates than the run's it is known what became of the trials that were trained on. One that was not on
+its way counts as failed within more updates, too; of one that was, and was not trained on, nothing is known.
 """
 
 import math
@@ -10,57 +13,80 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from failmap.analysis.load import Run
+from failmap.analysis.map.continued import trained_on, was_rising
 from failmap.run_folder.records import Outcome, TrialRecord
 
-#: Maximum number of budgets that a page offers.
+#: Maximum number of budgets that a page offers up to the run's own, and again beyond it.
 MAX_STEPS = 20
 #: Maximum number of cells, and of trials, times budgets: a report would take seconds longer.
 _MAX_VERDICTS, _MAX_RECORDS = 2_000, 100_000
 _BUDGET, _EVERY = "train.max_updates", "train.evaluate_every"
 
 
-def outcome_within(record: TrialRecord, updates: int) -> Outcome | None:
-    """Return how a trial would have ended within fewer updates; None if that is not known yet."""
+def outcome_within(record: TrialRecord, updates: int, *, is_rising: bool = False) -> Outcome | None:
+    """Return how a trial would have ended within other updates than its own; None if that is not known.
+
+    Args:
+        record: The trial, as it ended in the last of its continuations.
+        updates: Number of updates.
+        is_rising: Whether more of them might have brought it to its goal.
+    """
     summary = record.summary
     if summary is None or record.outcome == "errored":
         return record.outcome
     if record.outcome == "learned":
         return "learned" if summary.updates <= updates else "failed"
     # Whatever became of it later, it had not learned by then.
-    return "failed" if summary.updates >= updates else record.outcome
+    if summary.updates >= updates:
+        return "failed"
+    return None if is_rising else record.outcome
 
 
 def run_within(run: Run, updates: int) -> Run:
-    """Return a run as if each trial had been given fewer updates."""
-    records = tuple(_record_within(record, updates) for record in run.records)
-    return replace(run, records=records, updates=updates)
+    """Return a run as if each trial had been given other updates, without its continuations."""
+    records = [record for record in run.records if record.purpose != "continue"]
+    ends = {record.number: record for record in trained_on(run.records)}
+    within = (_record_within(run, ends.get(record.number, record), updates) for record in records)
+    return replace(run, records=tuple(within), updates=updates)
 
 
-def _record_within(record: TrialRecord, updates: int) -> TrialRecord:
-    if record.summary is None:
+def _record_within(run: Run, record: TrialRecord, updates: int) -> TrialRecord:
+    summary = record.summary
+    if summary is None:
         return record
+    # Histories are read only where more updates are asked about than a trial has had.
+    is_rising = summary.updates < updates and was_rising(record, run.history(record.number))
     # Where a trial was stopped it is known that it had not learned; what might come after is not of interest.
-    p_learn = record.summary.p_learn if record.summary.updates < updates else 0.0
-    summary = replace(record.summary, outcome=outcome_within(record, updates), p_learn=p_learn)
-    return replace(record, summary=summary)
+    p_learn = summary.p_learn if summary.updates < updates else 0.0
+    outcome = outcome_within(record, updates, is_rising=is_rising)
+    return replace(record, summary=replace(summary, outcome=outcome, p_learn=p_learn))
+
+
+def own_budget(run: Run) -> int | None:
+    """Return the updates that all trials of the map have at most; None if they differ, or have no limit."""
+    budgets = {record.settings.get(_BUDGET) for record in run.cell_records}
+    budget = budgets.pop() if len(budgets) == 1 else None
+    return budget if type(budget) is int else None
 
 
 def update_steps(run: Run) -> list[int]:
-    """Return budgets of updates, ascending up to the run's own: updates at which its trials were evaluated.
+    """Return budgets of updates, ascending: updates at which its trials were evaluated.
 
-    Nothing if trials differ in their budget or in the updates between evaluations, or have no budget.
+    They go up to the run's own budget, and beyond it as far as trials were trained on. Nothing if trials
+    differ in their budget or in the updates between evaluations, or have no budget.
     """
     settings = [record.settings for record in run.cell_records]
-    budgets, intervals = ({one.get(path) for one in settings} for path in (_BUDGET, _EVERY))
-    if len(budgets) != 1 or len(intervals) != 1:
-        return []
-    budget, every = budgets.pop(), intervals.pop()
-    if type(budget) is not int or type(every) is not int or every < 1:
+    intervals = {one.get(_EVERY) for one in settings}
+    budget, every = own_budget(run), intervals.pop() if len(intervals) == 1 else None
+    if budget is None or type(every) is not int or every < 1:
         return []
     num_cells = math.prod(len(run.config.map_values[path]) for path in run.config.map_paths)
     num_steps = max(1, min(MAX_STEPS, _MAX_VERDICTS // num_cells, _MAX_RECORDS // len(settings)))
     stride = every * math.ceil(budget / every / num_steps)
-    return [*range(stride, budget, stride), budget]
+    longer = [one.summary.updates for one in run.records if one.purpose == "continue" and one.summary]
+    last = max(longer, default=budget)
+    further = max(stride, every * math.ceil((last - budget) / every / num_steps))
+    return [*range(stride, budget, stride), budget, *range(budget + further, last + 1, further)]
 
 
 def updates_to_learn(records: Iterable[TrialRecord]) -> int | None:

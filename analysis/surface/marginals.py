@@ -16,10 +16,10 @@ _NODES = np.linspace(-6, 6, 97)
 #: Distribution functions are kept at every fourth.
 _KEPT_EVERY = 4
 _KEPT = _NODES[::_KEPT_EVERY]
-#: Likelihoods are computed at every 8th, 4th, 2nd or every node and interpolated: to 0.004 nats per trial if
-#: the logit changes by this much at most from one to the next.
+#: Likelihoods are computed at every 8th, 4th, 2nd or every node and interpolated. If the logit changes by this
+#: much at most from one to the next, distribution functions are off by 0.005 at most.
 _STRIDES = (8, 4, 2, 1)
-_LARGEST_CHANGE = 3.0
+_LARGEST_CHANGE = 2.0
 #: Likelihoods of cells that move by less, in logits per standard deviation of a point, are taken as their
 #: Taylor series up to the sixth power: to 0.00002 nats per trial within three deviations.
 _SMALL_PULL = 0.25

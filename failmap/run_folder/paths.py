@@ -10,6 +10,8 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.storage import AnyPath, check_location, is_local, store_of
 
 MAX_LENGTH = 80
+#: Name of the file with a state, in the folders `checkpoint` and `final`.
+STATE_FILE = "state.safetensors"
 
 _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -82,6 +84,7 @@ class TrialFolder:
         attempt: The number of the attempt that may write here.
         history: The worker's measurements: one Evaluation as JSON a line.
         checkpoint: The state from which the training continues.
+        final: The state at the end of a failed training, from which another trial may continue.
         output: What the user's own training function has printed.
     """
 
@@ -91,6 +94,7 @@ class TrialFolder:
     attempt = _Child("attempt")
     history = _Child("history.jsonl")
     checkpoint = _Child("checkpoint")
+    final = _Child("final")
     output = _Child("output.log")
 
 

@@ -17,9 +17,14 @@ from failmap.run_folder.storage.location import AnyPath
 Outcome = Literal["learned", "failed", "censored", "errored"]
 
 #: Why the study began a trial: to try the default recipe, to try another one, to confirm a recipe that was
-#: chosen among several on fresh seeds, or to change one thing about a trial (see `Intervention`). A training
-#: that no study began is 'watched'.
-Purpose = Literal["default", "audit", "explore", "confirm", "intervene", "watched"]
+#: chosen among several on fresh seeds, to change one thing about a trial (see `Intervention`), or to train a
+#: failed one on. A training that no study began is 'watched'.
+Purpose = Literal["default", "audit", "explore", "confirm", "intervene", "continue", "watched"]
+#: Purposes of trials that are no evidence of their cell.
+NO_EVIDENCE: frozenset[Purpose] = frozenset({"intervene", "continue"})
+
+#: Reason of a trial that failed because its updates were spent.
+SPENT = "update budget spent"
 
 FaultKind = Literal["preempted", "lost", "hung", "error", "out_of_memory"]
 
@@ -258,6 +263,8 @@ class TrialRecord(Checked):
         batch_halvings: Number of times that its batch was halved to fit the GPU's memory, as in `config`.
         futility: How it is stopped once it is hopeless; None if it is not.
         origin: The source of a trial that `merge` took from another run.
+        continues: The trial from whose end this one begins; None if it begins anew. Its history, seconds and
+            updates include those of that trial.
     """
 
     number: Count
@@ -276,6 +283,7 @@ class TrialRecord(Checked):
     batch_halvings: Count = 0
     futility: FutilityCheck | None = None
     origin: Origin | None = None
+    continues: Count | None = None
 
     @property
     def is_own(self) -> bool:

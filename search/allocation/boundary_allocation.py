@@ -54,7 +54,7 @@ class BoundaryAllocation:
     Trials of the default recipe are placed by a surface of P(learn) over the map's numeric axes, facet by
     facet, until the side of each cell is settled or it has had all the seeds that the budget allows.
     Some go to random cells, and some to cells that are inferred, to test that (`audit`). Then come other
-    recipes, for the cells that do not learn. Interventions are no evidence of their cells, and are ignored.
+    recipes, for the cells that do not learn. Trials that are no evidence of their cells are ignored.
     """
 
     def __init__(self, config: RunConfig) -> None:
@@ -73,7 +73,7 @@ class BoundaryAllocation:
     def begin(self, trial: KnownTrial) -> None:
         """Add a trial that has begun."""
         self._next_number = max(self._next_number, trial.number + 1)
-        if trial.intervention is not None:
+        if not trial.is_evidence:
             return
         self._num_begun += 1
         # A resumed run may have trials in facets that its budget does not reach.
@@ -83,7 +83,7 @@ class BoundaryAllocation:
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
         """Record the end of a trial, in the trial itself."""
         trial.outcome, trial.score = outcome, score
-        if (index := self._by_values.get(trial.cell.values)) is not None:
+        if trial.is_evidence and (index := self._by_values.get(trial.cell.values)) is not None:
             self._trials.change(index)
 
     def next(self) -> NextTrial | None:

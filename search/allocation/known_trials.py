@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from failmap.run_folder.records import Intervention, Outcome, Purpose, TrialRecord
+from failmap.run_folder.records import NO_EVIDENCE, Intervention, Outcome, Purpose, TrialRecord
 from failmap.search.space import Cell, Space
 
 
@@ -24,6 +24,9 @@ class KnownTrial:
         score: The last known score; 0 before the first.
         intervention: The change that was tried, if any: such a trial is no evidence of its cell.
         p_learn: Probability that a trial that was stopped as hopeless would have learned; 0 of any other.
+        continues: The trial from whose end this one begins, if any: it is no evidence of its cell, either.
+        max_updates: Its budget of updates; 0 if it has none.
+        final_bytes: Size of the state that is kept of its end; 0 if none is.
         error: What an errored trial ran into; '' for every other.
     """
 
@@ -38,6 +41,14 @@ class KnownTrial:
     intervention: Intervention | None = None
     error: str = ""
     p_learn: float = 0.0
+    continues: int | None = None
+    max_updates: int = 0
+    final_bytes: int = 0
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it says something about its cell."""
+        return self.purpose not in NO_EVIDENCE
 
     @classmethod
     def of_record(cls, record: TrialRecord, space: Space) -> "KnownTrial":
@@ -54,6 +65,8 @@ class KnownTrial:
             record.intervention,
             record.summary.reason if record.summary is not None and record.outcome == "errored" else "",
             0.0 if record.summary is None else record.summary.p_learn,
+            record.continues,
+            record.config.get("train", {}).get("max_updates", 0),
         )
 
 
@@ -61,7 +74,7 @@ class KnownTrials:
     """The trials of a run, by number and by cell.
 
     Attributes:
-        by_cell: The trials of each cell that has any, interventions left out.
+        by_cell: The trials of each cell that has any, those left out that are no evidence of it.
     """
 
     def __init__(self) -> None:
@@ -71,7 +84,7 @@ class KnownTrials:
     def add(self, trial: KnownTrial) -> None:
         """Add a trial that has begun."""
         self._trials.append(trial)
-        if trial.intervention is None:
+        if trial.is_evidence:
             self.by_cell[trial.cell].append(trial)
 
     def __len__(self) -> int:
@@ -86,5 +99,9 @@ class KnownTrials:
 
     def outcomes(self, *, interventions: bool = False) -> Counter[Outcome | None]:
         """Count the trials by outcome, those that have not ended under None: the map's, or interventions."""
-        trials = (trial for trial in self._trials if (trial.intervention is not None) is interventions)
+        trials = (
+            trial
+            for trial in self._trials
+            if (trial.intervention is not None if interventions else trial.is_evidence)
+        )
         return Counter(trial.outcome for trial in trials)

@@ -28,6 +28,7 @@ class NextTrial:
         purpose: Why the trial is begun.
         config: The complete configuration, the seed included.
         intervention: The difference of `config` from cell and recipe, if any.
+        continues: The trial from whose end it begins, if any.
     """
 
     cell: Cell
@@ -36,6 +37,7 @@ class NextTrial:
     purpose: Purpose
     config: AnyTrialConfig
     intervention: Intervention | None = None
+    continues: int | None = None
 
     @property
     def seed(self) -> int:
@@ -75,8 +77,8 @@ class MapAllocation:
 
     Every cell's default recipe comes first, facet by facet, cheap cells first, with the seeds that decide it;
     then other recipes for the cells that do not learn yet, in the same order; and if there is nothing else to
-    do until trials end, the recipe after the one whose result is awaited. Interventions are no evidence of
-    their cells, and are ignored.
+    do until trials end, the recipe after the one whose result is awaited. Trials that are no evidence of
+    their cells are ignored.
     """
 
     def __init__(self, config: RunConfig) -> None:
@@ -87,7 +89,7 @@ class MapAllocation:
 
     def begin(self, trial: KnownTrial) -> None:
         """Add a trial that has begun."""
-        if trial.intervention is not None:
+        if not trial.is_evidence:
             return
         self._num_begun += 1
         # A resumed run may have trials in facets that its budget does not reach.
@@ -98,7 +100,7 @@ class MapAllocation:
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
         """Record the end of a trial."""
         trial.outcome, trial.score = outcome, score
-        if trial.intervention is None and trial.cell in self._cells:
+        if trial.is_evidence and trial.cell in self._cells:
             self._cells[trial.cell].is_current = False
 
     def next(self) -> NextTrial | None:

@@ -15,7 +15,7 @@ from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.sequential import FIRST_LOOK
 from failmap.analysis.verdict import CellVerdict, JudgedTrial
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import TrialRecord
+from failmap.run_folder.records import NO_EVIDENCE, TrialRecord
 from failmap.run_folder.storage import write_atomically
 from failmap.run_folder.wording import quantity
 from failmap.search.allocation.goals import is_of_edge
@@ -165,7 +165,7 @@ def trials_left_of(config: RunConfig) -> TrialsLeft:
     def trials_left(records: Sequence[TrialRecord], limits: Mapping[str, int | None]) -> int:
         trials: dict[Cell, list[TrialRecord]] = defaultdict(list)
         for record in records:
-            if record.purpose != "intervene":
+            if record.purpose not in NO_EVIDENCE:
                 trials[config.space.cell(record.cell)].append(record)
         changed = config.model_copy(update={"budget": config.budget.model_copy(update=dict(limits))})
         return remaining(changed, cells_in_order(changed), trials).num_trials

@@ -7,7 +7,7 @@ from typing import Any
 from failmap.analysis.verdict import recipe_name
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.errors import UserError
-from failmap.run_folder.records import TrialRecord
+from failmap.run_folder.records import NO_EVIDENCE, TrialRecord
 from failmap.run_folder.wording import any_of
 from failmap.search.allocation.map_allocation import default_cost
 from failmap.search.allocation.remaining import judge_cells
@@ -25,7 +25,7 @@ def records_by_cell(config: RunConfig, records: Iterable[TrialRecord]) -> CellRe
     """Group trials by cell, without interventions."""
     cells: dict[Cell, list[TrialRecord]] = defaultdict(list)
     for record in records:
-        if record.purpose != "intervene":
+        if record.purpose not in NO_EVIDENCE:
             cells[config.space.cell(record.cell)].append(record)
     return cells
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.paths import STATE_FILE, RunFolder
 from failmap.run_folder.records import (
     Fault,
     FutilityCheck,
@@ -18,6 +18,7 @@ from failmap.run_folder.records import (
     TrialRecord,
 )
 from failmap.run_folder.storage import is_local, store_of, write_atomically
+from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.own.config import AnyTrialConfig, parse_trial_config
@@ -43,9 +44,11 @@ def new_entry(
     An intervention has the parameters of the trial that it changes, which every sampler can read.
     """
     cell, recipe = job.cell.as_dict(), space.recipe_labels(job.recipe)
-    changed = {} if job.intervention is None else {"intervention": asdict(job.intervention)}
+    changed: dict[str, Any] = {} if job.intervention is None else {"intervention": asdict(job.intervention)}
     if futility is not None:
         changed["futility"] = asdict(futility)
+    if job.continues is not None:
+        changed["continues"] = job.continues
     return create_trial(
         state=TrialState.RUNNING,
         params={**cell, **recipe},
@@ -110,6 +113,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         batch_halvings=attributes.get("batch_halvings", 0),
         futility=None if futility is None else FutilityCheck(**futility),
         origin=None if origin is None else Origin(**origin),
+        continues=attributes.get("continues"),
     )
 
 
@@ -162,6 +166,24 @@ class TrialFiles:
     def drop_checkpoint(self, number: int) -> None:
         """Remove the checkpoint of a trial that will not continue from it."""
         self._store.remove_tree(self._folder.trial(number).checkpoint)
+
+    def begin_from(self, number: int, source: int) -> None:
+        """Give a trial the history and the end of another one, if that is still kept, to continue from."""
+        mine, other = self._folder.trial(number), self._folder.trial(source)
+        paths = {other.final / STATE_FILE: mine.checkpoint / STATE_FILE, other.history: mine.history}
+        found = self._store.read_many(list(paths), MAX_TENSOR_BYTES)
+        if len(found) == len(paths):
+            for path, content in found.items():
+                self._store.write(paths[path], content)
+
+    def final_bytes(self, number: int) -> int:
+        """Return the size of the state that is kept of a trial's end; 0 if none is."""
+        state = self._store.list_files(self._folder.trial(number).final).get(STATE_FILE, "0")
+        return int(state.partition(" ")[0])
+
+    def drop_final(self, number: int) -> None:
+        """Remove what is kept of a trial's end."""
+        self._store.remove_tree(self._folder.trial(number).final)
 
     def _behind(self, trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:
         """Yield the trials whose records are missing, torn by a power loss, or older than the journal.

@@ -42,6 +42,7 @@ TABLE_COLUMNS = frozenset(
         "cause_confidence",
         "cause_rule",
         "cause_evidence",
+        "continues",
         "level",
         "updates",
         "seconds",

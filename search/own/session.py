@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from failmap.run_folder.paths import TrialFolder
-from failmap.run_folder.records import Evaluation, Outcome, Summary
+from failmap.run_folder.records import SPENT, Evaluation, Outcome, Summary
 from failmap.run_folder.storage import store_of
 from failmap.search.own.config import OwnTrialConfig
 from failmap.search.own.function import TrainFunction
@@ -27,7 +27,6 @@ from failmap.search.trial.process import is_out_of_memory
 from failmap.search.trial.session import CHECKPOINT_SHARE, throttled
 
 #: Reason of a trial whose function returned, or reached `max_updates`, without the criterion.
-_SPENT = "update budget spent"
 
 
 class OwnCodeError(Exception):
@@ -249,7 +248,7 @@ class FunctionSession:
             raise OwnCodeError(
                 f"{self.config.own.function} returned without a report: call trial.report(...)"
             )
-        self._finish(Decision("failed", _SPENT))
+        self._finish(Decision("failed", SPENT))
 
     def _finish(self, decision: Decision, **extra: Any) -> None:
         with self._output.capturing():

@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from failmap.run_folder.paths import STATE_FILE
 from failmap.run_folder.storage import AnyPath, store_of, write_atomically
 from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
-from failmap.search.trial.checkpoint import STATE_FILE
 from failmap.search.trial.criterion import Progress
 
 _MAX_DEPTH = 50

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from failmap.run_folder.records import Outcome
+from failmap.run_folder.records import SPENT, Outcome
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Criterion:
         if progress.streak >= self.in_a_row:
             return Decision("learned", "criterion met")
         if progress.update >= self.max_updates:
-            return Decision("failed", "update budget spent")
+            return Decision("failed", SPENT)
         if progress.still >= 2:
             return Decision("failed", "stuck: no weight changes any more")
         return None

@@ -10,7 +10,7 @@ import torch
 
 from failmap.datasets.task import Batch
 from failmap.run_folder.paths import TrialFolder
-from failmap.run_folder.records import Evaluation, Outcome, Summary
+from failmap.run_folder.records import SPENT, Evaluation, Outcome, Summary
 from failmap.run_folder.storage import store_of
 from failmap.search.futility.rule import Rule
 from failmap.search.trial.checkpoint import Snapshot, save_weights, start_from_stored
@@ -43,6 +43,8 @@ class TrialSession:
         test: Whether to measure the test set once, at the end.
         rule: Says from when on the trial is hopeless; None if nothing is known of such trials.
         exempt: Whether it goes on all the same.
+        keep_final: Whether to write the state at the end of a trial that has spent its updates, so that
+            another one can continue from it.
 
     Attributes:
         summary: The trial's end; None while it runs. An outcome of None means that it was interrupted.
@@ -65,12 +67,14 @@ class TrialSession:
         test: bool = False,
         rule: Rule | None = None,
         exempt: bool = False,
+        keep_final: bool = False,
     ) -> None:
         self.config = config
         self.folder = folder
         self.keep = keep
         self.test = test
         self.rule, self.exempt = rule, exempt
+        self.keep_final = keep_final
         self.summary: Summary | None = None
         self.training = Training(config, device)
         self.validation = self.training.task.validation_set()
@@ -190,6 +194,12 @@ class TrialSession:
             extra["test_score"] = self.training.objective.score(tested.metric)
         if self.keep in ("all", decision.outcome):
             save_weights(self.training.model, self.folder.path, self.training.task.preprocessing)
+        if decision.reason == SPENT and self.keep_final:
+            training = self.training
+            final = Snapshot.take(
+                training.model, training.optimizer, training.precision.scaling, self.progress
+            )
+            final.save(self.folder.final)
         if decision.reason == HOPELESS and self.rule is not None:
             extra["p_learn"] = self.rule.p_learn
         self.history.push()

@@ -1,0 +1,79 @@
+"""The states at the end of failed trials that were on their way: which are kept, within a limit of bytes."""
+
+from dataclasses import replace
+from typing import Any
+
+from failmap.analysis.map.continued import was_rising
+from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.records import SPENT, Evaluation, Summary, TrialRecord, parse_history
+from failmap.run_folder.storage import store_of
+from failmap.search.allocation.known_trials import KnownTrial
+from failmap.search.journal.trials import TrialFiles
+
+
+class FinalStates:
+    """Keeps the ends of the most promising trials: those of the highest scores.
+
+    What is kept follows from the journal: a trial's entry has `final_bytes`, the size of its own state if it
+    was kept at its end, and `evicts`, the numbers of those that had to go for it. One that another trial has
+    continued is no longer needed.
+
+    Args:
+        folder: The run's.
+        files: Its trials' files.
+        limit: Maximum number of bytes.
+    """
+
+    def __init__(self, folder: RunFolder, files: TrialFiles, limit: float) -> None:
+        self._folder, self._files, self._limit = folder, files, limit
+        self._kept: dict[int, KnownTrial] = {}
+
+    def attributes(self, record: TrialRecord, summary: Summary) -> dict[str, Any]:
+        """Return what the journal is to hold of a trial that ends with a summary."""
+        if self._limit == 0 or summary.outcome != "failed" or summary.reason != SPENT:
+            return {}
+        # One whose batch was halved was not trained as its settings say.
+        if record.batch_halvings or record.intervention is not None:
+            return {}
+        size = self._files.final_bytes(record.number)
+        if not 0 < size <= self._limit or not was_rising(
+            replace(record, summary=summary), self._history(record.number)
+        ):
+            return {}
+        sizes = {number: trial.final_bytes for number, trial in self._kept.items()}
+        scores = {number: trial.score for number, trial in self._kept.items()}
+        sizes[record.number], scores[record.number] = size, summary.score
+        evicted = []
+        while sum(sizes.values()) > self._limit:
+            worst = min(sizes, key=lambda number: (scores[number], -number))
+            del sizes[worst]
+            evicted.append(worst)
+        if record.number in evicted:
+            return {}
+        return {"final_bytes": size} | ({"evicts": evicted} if evicted else {})
+
+    def end(self, trial: KnownTrial, attributes: dict[str, Any]) -> None:
+        """Take note of a trial that has ended, now or in an earlier session, and of what its entry says."""
+        for number in _no_longer_needed(trial, attributes):
+            if (other := self._kept.pop(number, None)) is not None:
+                other.final_bytes = 0
+        trial.final_bytes = attributes.get("final_bytes", 0)
+        if trial.final_bytes:
+            self._kept[trial.number] = trial
+
+    def tidy(self, trial: KnownTrial, attributes: dict[str, Any]) -> None:
+        """Remove the files that nothing needs after a trial's end."""
+        for number in _no_longer_needed(trial, attributes):
+            self._files.drop_final(number)
+        if not trial.final_bytes:
+            self._files.drop_final(trial.number)
+
+    def _history(self, number: int) -> list[Evaluation]:
+        path = self._folder.trial(number).history
+        return list(parse_history(store_of(path).open_log(path).lines(), str(path)))
+
+
+def _no_longer_needed(trial: KnownTrial, attributes: dict[str, Any]) -> list[int]:
+    """Return the trials whose ends another one that has ended has replaced or continued."""
+    continued = [] if trial.continues is None else [trial.continues]
+    return [*attributes.get("evicts", ()), *continued]
