@@ -16,8 +16,8 @@ _NODES = np.linspace(-6, 6, 97)
 #: Distribution functions are kept at every fourth.
 _KEPT_EVERY = 4
 _KEPT = _NODES[::_KEPT_EVERY]
-#: Likelihoods are computed at every 8th, 4th, 2nd or every node and interpolated. If the logit changes by this
-#: much at most from one to the next, distribution functions are off by 0.005 at most.
+#: Likelihoods are computed at every 8th, 4th, 2nd or every node and interpolated. If the logit changes by
+#: this much at most from one to the next, distribution functions are off by 0.005 at most.
 _STRIDES = (8, 4, 2, 1)
 _LARGEST_CHANGE = 2.0
 #: Likelihoods of cells that move by less, in logits per standard deviation of a point, are taken as their

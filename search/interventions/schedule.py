@@ -147,7 +147,9 @@ class InterventionSchedule:
         base = {
             trial.seed: trial
             for trial in self._by_recipe.get((case.cell, case.recipe_index), ())
-            if trial.intervention == case.intervention and trial.outcome in (None, "learned", "failed")
+            if trial.intervention == case.intervention
+            and trial.purpose != "continue"
+            and trial.outcome in (None, "learned", "failed")
         }
         return {**base, **own}
 
@@ -188,7 +190,7 @@ class InterventionSchedule:
             if seed in trials:
                 continue
             if step.warm_start is None:
-                return _trial(case, step, step.changes, seed)
+                return _trial(case, step, step.changes, seed, self._end_of(case, step, seed))
             source = self._source(step.warm_start, seed)
             if source is None:
                 return _source_trial(step.warm_start, seed, step.cause)
@@ -196,6 +198,19 @@ class InterventionSchedule:
                 weights = {"model.start_from": f"{self.plan.run}/{source.number}"}
                 return _trial(case, step, {**step.changes, **weights}, seed)
         return None
+
+    def _end_of(self, case: Case, step: Step, seed: int) -> int | None:
+        """Return the trial from whose end a longer training of the same seed continues, if that is kept."""
+        if set(step.changes) != {"train.max_updates"} or case.intervention is not None:
+            return None
+        ends = (
+            trial
+            for trial in self._by_recipe.get((case.cell, case.recipe_index), ())
+            if trial.seed == seed and trial.intervention is None and trial.final_bytes
+        )
+        longest = max(ends, key=lambda trial: trial.max_updates, default=None)
+        is_longer = longest is not None and longest.max_updates < step.changes["train.max_updates"]
+        return longest.number if longest is not None and is_longer else None
 
     def _has_no_source(self, step: Step, seed: int) -> bool:
         """Return whether the trial that a seed should start from did not learn."""
@@ -215,10 +230,12 @@ class InterventionSchedule:
         }
 
 
-def _trial(case: Case, step: Step, changes: Changes, seed: int) -> NextTrial:
+def _trial(case: Case, step: Step, changes: Changes, seed: int, continues: int | None = None) -> NextTrial:
     config = apply(case.config, {**changes, "seed": seed})
     intervention = _intervention(case, step, changes)
-    return NextTrial(case.cell, case.recipe_index, dict(case.recipe), "intervene", config, intervention)
+    return NextTrial(
+        case.cell, case.recipe_index, dict(case.recipe), "intervene", config, intervention, continues
+    )
 
 
 def _intervention(case: Case, step: Step, changes: Changes) -> Intervention:

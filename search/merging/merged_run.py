@@ -78,6 +78,10 @@ class MergedTrials:
         if not taken.trial.state.is_finished():
             # The rule by which it might be stopped stays behind: it trains all its updates.
             attributes.pop("futility", None)
+        if (continued := attributes.get("continues")) is not None:
+            attributes["continues"] = self.numbers[source.location, continued]
+        if (evicted := attributes.get("evicts")) is not None:
+            attributes["evicts"] = [self.numbers[source.location, number] for number in evicted]
         changed = attributes.get("intervention")
         if changed is None:
             return attributes
@@ -140,6 +144,9 @@ def _keys(source: Source, order: Mapping[Cell, int]) -> Iterator[Key]:
             # The donor of weights is left out: the trial's seed identifies it.
             settings = {path: value for path, value in changed["changes"].items() if path != _DONOR}
             what = (changed["kind"], changed["name"], json.dumps(settings, sort_keys=True), repr(base))
+        elif (continued := attributes.get("continues")) is not None:
+            updates = attributes["config"]["train"]["max_updates"]
+            what = ("continue", f"{updates:09}", repr(keys[continued]))
         cell = order[source.config.space.cell(attributes["cell"])]
         key = (cell, len(what), attributes["recipe_index"], what, attributes["seed"])
         keys.append((*key, times[key]))

@@ -195,6 +195,7 @@ def merged_config(sources: Sequence[Source], *, run: str, storage: str) -> RunCo
         # If the sources' machines differ, the merged run's is yet another one.
         "cluster": config.cluster if has_one_cluster else Cluster(),
         "keep": max((other.keep for other in configs), key=_KEEP.index),
+        "continue_to": max((other.continue_to for other in configs if other.continue_to), default=None),
     }
     return config.model_copy(update=changes)
 

@@ -1,18 +1,28 @@
 """Failed trials that were on their way are trained on, as if they had never ended."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from failmap.analysis.load import load_run
+from failmap.analysis.map.continued import was_rising
+from failmap.analysis.map.failure_map import build_map
+from failmap.analysis.map.updates import run_within, update_steps
+from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import STATE_FILE, RunFolder, TrialFolder
 from failmap.run_folder.records import Evaluation, Summary, TrialRecord
-from failmap.run_folder.storage import read_text
+from failmap.run_folder.storage import read_text, write_atomically
+from failmap.search.commands.merge import merge_runs, read_merge
 from failmap.search.config import RunConfig
-from failmap.search.loading import resume_config
+from failmap.search.continuing.obstacles import obstacle
+from failmap.search.loading import from_yaml, resume_config, to_yaml
+from failmap.search.provenance import begin_session
 from failmap.search.study import Start, Study
+from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.session import TrialSession
 from failmap.search.worker import Worker
 
@@ -77,8 +87,7 @@ def history(folder: TrialFolder) -> list[tuple[Any, ...]]:
 def test_a_resume_with_more_updates_continues_bit_by_bit(
     config: RunConfig, folder: RunFolder, tmp_path: Path
 ) -> None:
-    for start in session(config, folder):
-        print(start.number, record(folder, start.number).summary, history(folder.trial(start.number))[-3:])
+    session(config, folder)
     assert [record(folder, n).outcome for n in (0, 1)] == ["failed", "failed"]
     more = resume_config(config, ["train.max_updates=320"])
     begun = session(more, folder)
@@ -98,3 +107,160 @@ def test_a_resume_with_more_updates_continues_bit_by_bit(
         ).read_bytes()
         assert not (folder.trial(source).final / STATE_FILE).exists()
     assert not session(more, folder)
+
+
+def test_a_kept_end_is_of_a_trial_on_its_way(config: RunConfig, folder: RunFolder) -> None:
+    session(config, folder)
+    assert (folder.trial(0).final / STATE_FILE).exists()
+    lines = [Evaluation.from_line(line) for line in read_text(folder.trial(0).history).splitlines()]
+    assert was_rising(record(folder, 0), lines)
+    # One that stays at chance is not.
+    flat = [replace(one, score=0.0, metric=1 / 6, validation_loss=1 / 6, train_loss=1 / 6) for one in lines]
+    assert not was_rising(record(folder, 0), flat)
+    learned = replace(record(folder, 0), summary=replace(record(folder, 0).summary, outcome="learned"))
+    assert not was_rising(learned, lines)
+
+
+def test_without_room_for_states_none_is_kept(config: RunConfig, folder: RunFolder) -> None:
+    budget = config.budget.model_copy(update={"keep_gigabytes": 0})
+    session(config.model_copy(update={"budget": budget}), folder)
+    assert not list(folder.path.rglob(STATE_FILE))
+
+
+def test_the_lowest_scores_go_first(config: RunConfig, folder: RunFolder) -> None:
+    session(config, folder)
+    size = len((folder.trial(0).final / STATE_FILE).read_bytes())
+    narrow = RunFolder(folder.path.parent / "narrow")
+    budget = config.budget.model_copy(update={"seeds": 4, "max_seeds": 4, "keep_gigabytes": 2.5 * size / 1e9})
+    narrowed = config.model_copy(update={"budget": budget})
+    session(narrowed, narrow)
+    scores = {number: record(narrow, number).summary.score for number in range(4)}
+    kept = {number for number in scores if (narrow.trial(number).final / STATE_FILE).exists()}
+    assert kept == set(sorted(scores, key=scores.get)[-2:])
+    # A later session knows the same.
+    begun = session(resume_config(narrowed, ["train.max_updates=180"]), narrow)
+    assert {record(narrow, start.number).continues for start in begun} == kept
+
+
+def test_a_continuation_that_fails_by_a_fault_begins_again_at_the_same_end(
+    config: RunConfig, folder: RunFolder
+) -> None:
+    session(config, folder)
+    more = resume_config(config, ["train.max_updates=200"])
+    study = Study.open(more, folder, lambda line: None)
+    start = study.ask()
+    study.requeue_after_fault(start.number, "error", "as a test wants it")
+    study.close()
+    begun = session(more, folder)
+    assert begun[0].attempt == 2
+    updates = [one[0] for one in history(folder.trial(start.number))]
+    assert updates == list(range(20, 201, 20))
+    source = record(folder, start.number).continues
+    assert history(folder.trial(start.number))[:8] == history(folder.trial(source))
+
+
+def test_extensions_have_their_share_of_the_cost(config: RunConfig, folder: RunFolder) -> None:
+    budget = config.budget.model_copy(update={"seeds": 8, "max_seeds": 8, "extend": 0.5})
+    begun = session(config.model_copy(update={"budget": budget}), folder)
+    longer = [start for start in begun if record(folder, start.number).continues is not None]
+    # Each takes two more budgets: half of 8 pays for 2 of them.
+    assert len(longer) == 2
+    assert {start.config.train.max_updates for start in longer} == {480}
+
+
+def test_the_map_counts_its_own_updates_and_the_slider_goes_beyond_them(
+    config: RunConfig, folder: RunFolder
+) -> None:
+    session(config, folder)
+    write_atomically(folder.config, to_yaml(config))
+    before = build_map(load_run(folder))
+    session(resume_config(config, ["train.max_updates=640"]), folder)
+    run = load_run(folder)
+    learned = [one.number for one in run.records if one.continues is not None and one.outcome == "learned"]
+    assert learned, "the longer training learns"
+    shown = build_map(run)
+    cell = shown.cells["5", "1"]
+    assert shown.outcomes == before.outcomes
+    assert cell.verdict == before.cells["5", "1"].verdict
+    assert set(learned) <= set(cell.continuations)
+    last = update_steps(run)[-1]
+    assert last > 160
+    within = build_map(run_within(run, last)).cells["5", "1"].verdict.tally
+    assert (within.learned, within.trials) == (len(learned), 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        ({"train": {"schedule": "cosine"}}, "train.schedule=cosine"),
+        ({"train": {"schedule": "one_cycle"}}, "train.schedule=one_cycle"),
+        ({"task": {"length_distribution": "curriculum"}}, "task.length_distribution=curriculum"),
+        ({"train": {"max_updates": 150}}, "train.evaluate_every"),
+        ({"train": {"schedule": "plateau", "warmup_updates": 10}}, None),
+        ({"task": {"length_distribution": "uniform"}}, None),
+    ],
+)
+def test_what_depends_on_the_budget_cannot_be_continued(changes: dict[str, Any], setting: str | None) -> None:
+    base = {**SPACE["base"]["task"], "sequence_length": 5}
+    values = {
+        "task": {**base, **changes.get("task", {})},
+        "model": SPACE["base"]["model"],
+        "train": {**SPACE["base"]["train"], **changes.get("train", {})},
+    }
+    found = obstacle(TrialConfig.model_validate(values))
+    assert found is None if setting is None else setting in (found or "")
+
+
+@pytest.mark.parametrize(
+    ("argument", "problem"),
+    [
+        ("train.max_updates=330", "multiple of train.evaluate_every"),
+        ("train.max_updates=100", "another run"),
+        ("train.max_updates=many", "another run"),
+    ],
+)
+def test_updates_that_cannot_be_continued_to_are_refused(
+    config: RunConfig, argument: str, problem: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        resume_config(config, [argument])
+    assert [problem in line for line in caught.value.problems] == [True]
+
+
+def test_a_run_whose_schedule_ends_with_its_budget_says_so(config: RunConfig) -> None:
+    base = {**SPACE["base"], "train": {**SPACE["base"]["train"], "schedule": "cosine"}}
+    ends = RunConfig.model_validate({"run": "ends", "space": {**SPACE, "base": base}})
+    with pytest.raises(UserError) as caught:
+        resume_config(ends, ["train.max_updates=320"])
+    assert [("train.schedule=cosine" in line) for line in caught.value.problems] == [True]
+
+
+def test_merged_continuations_are_renumbered(tmp_path: Path) -> None:
+    """Each shard has one cell; its continuations come after all trials of the map's own updates."""
+    axes = [{"path": "task.sequence_length", "values": [5, 6]}, SPACE["axes"][1]]
+    storage = tmp_path / "runs"
+    for shard in ("1/2", "2/2"):
+        name = f"short-{shard[0]}"
+        one = RunConfig.model_validate(
+            {
+                "run": name,
+                "space": {**SPACE, "axes": axes},
+                "budget": {"seeds": 1, "max_seeds": 1},
+                "futility": {"max_wrong": 0},
+                "shard": shard,
+            }
+        )
+        folder = RunFolder(storage / name)
+        session(one, folder)
+        more = resume_config(one, ["train.max_updates=200"])
+        session(more, folder)
+        begin_session(folder, ["failmap", "resume"])
+        write_atomically(folder.config, to_yaml(more))
+    merge_runs(read_merge([f"storage={storage}", "run=short-1,short-2", "into=both"]), ["failmap", "merge"])
+    records = load_run(RunFolder(storage / "both")).records
+    assert [one.continues for one in records if one.continues is not None]
+    for one in records:
+        if one.continues is not None:
+            source = records[one.continues]
+            assert (source.cell, source.seed, source.continues) == (one.cell, one.seed, None)
+            assert from_yaml(storage / "both" / "config.yaml").continue_to == 200

@@ -245,3 +245,20 @@ def test_any_order_of_trials(
         assert set(seeds) <= set(plan.seeds)
     assert warm.num_left() == 0
     assert warm.cost_left() == 0
+
+
+def test_a_longer_training_continues_where_the_end_is_kept(config: RunConfig, make_plan: MakePlan) -> None:
+    longer = Step("more_updates", {"train.max_updates": 4500}, "too_few_updates", 3.0)
+    both = Step("slow_and_long", {"train.max_updates": 4500, **RATE}, "too_few_updates", 3.0)
+    schedule = InterventionSchedule(make_plan(steps=(longer, both)))
+    cell = cell_at(config, 10)
+    for seed in range(5):
+        kept = 100 * (seed in (1, 2))
+        schedule.begin(
+            KnownTrial(*(seed, cell, 0, {}, "default", seed, "failed"), max_updates=1500, final_bytes=kept)
+        )
+    found = run_one_by_one(schedule, only())
+    continued = {(name_of(trial), trial.seed): trial.continues for trial in found}
+    assert continued["more_updates", 1] == 1
+    assert continued["more_updates", 2] == 2
+    assert {number for number in continued.values() if number is not None} == {1, 2}
