@@ -35,18 +35,18 @@ class Budget(Config):
     recipes: int = Field(default=1, ge=1, description="recipes of each cell, the default one included")
     facets: int | None = Field(default=None, ge=1, description="how many facets, from the first; none: all")
     extend: float = Field(
-        default=0.0,
+        default=0.1,
         ge=0,
         le=0.5,
-        description="share of the cost of all trials for training on failed ones that were on their way, to "
-        "three times their updates; 0: none",
+        description="share of the cost of all trials for training failed ones near the edge on, to three "
+        "times their updates; 0: none",
     )
     keep_gigabytes: float = Field(
         default=1.0,
         ge=0,
         le=1000,
-        description="for the states at the end of failed trials that were on their way, from which they can "
-        "be trained on; the lowest scores go first; 0: keep none",
+        description="for the states at the end of failed trials, from which they can be trained on; the "
+        "lowest scores go first; 0: none is kept",
     )
 
     @property
@@ -159,8 +159,7 @@ class RunConfig(Config):
     continue_to: int | None = Field(
         default=None,
         ge=1,
-        description="updates to which failed trials that were on their way are trained on, as resume "
-        "train.max_updates=... sets it; none: those of the space",
+        description="updates to which failed trials are trained on, as resume train.max_updates=... sets it",
     )
     keep: Literal["none", "learned", "all"] = Field(default="none", description="whose weights are kept")
     journal: Annotated[str, AfterValidator(checked_address)] | None = Field(

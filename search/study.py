@@ -77,7 +77,7 @@ class Study:
         self._allocation = allocation
         self._stopping = Stopping(folder, config.futility, config.seed)
         self._files = TrialFiles(folder)
-        self._finals = FinalStates(folder, self._files, config.budget.keep_gigabytes * 1e9)
+        self._finals = FinalStates(self._files, config.budget.keep_gigabytes * 1e9)
         self._ids: list[int] = []
         self._unfinished: list[int] = []
         self._running: set[int] = set()

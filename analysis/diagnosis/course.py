@@ -25,9 +25,6 @@ CourseName = Literal[
 ]
 COURSES: tuple[CourseName, ...] = get_args(CourseName)
 
-#: Courses of a training that more updates may bring to its goal.
-RISING: frozenset[CourseName] = frozenset({"on_the_way", "creeping", "jumped_late"})
-
 #: Number of evaluations below which there is no course.
 MIN_EVALUATIONS = 4
 #: Multiple of the budget within which a training that is on its way reaches its goal at its present pace.

@@ -1,19 +1,9 @@
-"""Trials that were trained on: what became of those that had failed while they were on their way."""
+"""Failed trials that were trained on: what became of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
-from failmap.analysis.diagnosis.course import RISING, course
-from failmap.analysis.diagnosis.training_curves import TrainingCurves
-from failmap.run_folder.records import NO_EVIDENCE, SPENT, Evaluation, TrialRecord
-
-
-def was_rising(record: TrialRecord, history: Sequence[Evaluation]) -> bool:
-    """Return whether a trial that has ended spent its updates while it was on its way, by its curves."""
-    summary = record.summary
-    if summary is None or summary.outcome != "failed" or summary.reason != SPENT:
-        return False
-    return course(TrainingCurves(record, history, is_blind=False)).name in RISING
+from failmap.run_folder.records import NO_EVIDENCE, TrialRecord
 
 
 def trained_on(records: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -4,8 +4,8 @@ Learning is seen at evaluations only, and counts from the one at which the crite
 settings depend on its budget, as a learning rate that falls towards its end, would have trained otherwise
 within a smaller one.
 
-Of more updates than the run's it is known what became of the trials that were trained on. One that was not on
-its way counts as failed within more updates, too; of one that was, and was not trained on, nothing is known.
+Of more updates than the run's something is known of a cell once all its failed trials were trained on: those
+that were not might have learned as well, whether they were on their way or not.
 """
 
 import math
@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from failmap.analysis.load import Run
-from failmap.analysis.map.continued import trained_on, was_rising
-from failmap.run_folder.records import Outcome, TrialRecord
+from failmap.analysis.map.continued import trained_on
+from failmap.run_folder.records import SPENT, Outcome, TrialRecord
 
 #: Maximum number of budgets that a page offers up to the run's own, and again beyond it.
 MAX_STEPS = 20
@@ -23,13 +23,12 @@ _MAX_VERDICTS, _MAX_RECORDS = 2_000, 100_000
 _BUDGET, _EVERY = "train.max_updates", "train.evaluate_every"
 
 
-def outcome_within(record: TrialRecord, updates: int, *, is_rising: bool = False) -> Outcome | None:
+def outcome_within(record: TrialRecord, updates: int) -> Outcome | None:
     """Return how a trial would have ended within other updates than its own; None if that is not known.
 
     Args:
         record: The trial, as it ended in the last of its continuations.
         updates: Number of updates.
-        is_rising: Whether more of them might have brought it to its goal.
     """
     summary = record.summary
     if summary is None or record.outcome == "errored":
@@ -39,27 +38,38 @@ def outcome_within(record: TrialRecord, updates: int, *, is_rising: bool = False
     # Whatever became of it later, it had not learned by then.
     if summary.updates >= updates:
         return "failed"
-    return None if is_rising else record.outcome
+    return None if record.outcome == "failed" and summary.reason == SPENT else record.outcome
 
 
 def run_within(run: Run, updates: int) -> Run:
     """Return a run as if each trial had been given other updates, without its continuations."""
-    records = [record for record in run.records if record.purpose != "continue"]
     ends = {record.number: record for record in trained_on(run.records)}
-    within = (_record_within(run, ends.get(record.number, record), updates) for record in records)
-    return replace(run, records=tuple(within), updates=updates)
+    budget = own_budget(run)
+    is_beyond = budget is not None and updates > budget
+    open_cells = {
+        (run.cell_key(end.cell), end.recipe_index)
+        for end in ends.values()
+        if is_beyond and end.summary and (outcome_within(end, updates) is None or end.p_learn)
+    }
+    records = []
+    for record in run.records:
+        if record.purpose == "continue":
+            continue
+        end = ends.get(record.number, record)
+        if (run.cell_key(end.cell), end.recipe_index) in open_cells:
+            records.append(replace(record, summary=None, ended=None))
+        else:
+            records.append(_record_within(end, updates))
+    return replace(run, records=tuple(records), updates=updates)
 
 
-def _record_within(run: Run, record: TrialRecord, updates: int) -> TrialRecord:
-    summary = record.summary
-    if summary is None:
+def _record_within(record: TrialRecord, updates: int) -> TrialRecord:
+    if record.summary is None:
         return record
-    # Histories are read only where more updates are asked about than a trial has had.
-    is_rising = summary.updates < updates and was_rising(record, run.history(record.number))
     # Where a trial was stopped it is known that it had not learned; what might come after is not of interest.
-    p_learn = summary.p_learn if summary.updates < updates else 0.0
-    outcome = outcome_within(record, updates, is_rising=is_rising)
-    return replace(record, summary=replace(summary, outcome=outcome, p_learn=p_learn))
+    p_learn = record.summary.p_learn if record.summary.updates < updates else 0.0
+    summary = replace(record.summary, outcome=outcome_within(record, updates), p_learn=p_learn)
+    return replace(record, summary=summary)
 
 
 def own_budget(run: Run) -> int | None:

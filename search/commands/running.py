@@ -180,7 +180,7 @@ def _trial_sections() -> Iterator[Section]:
 
 def resume(arguments: Sequence[str]) -> int:
     """Continue a run: finished trials stay, interrupted ones continue from their checkpoints. Further values
-    may be added to an axis. Any other difference would make it another run.
+    may be added to an axis, and failed trials trained on. Any other difference would make it another run.
     """
     started = monotonic()
     folder, changes = locate(arguments)
@@ -218,12 +218,14 @@ def resume_help() -> HelpPage:
         ("run=lstm_depth budget.minutes=30 budget.facets=none", "for half an hour, in all facets"),
         ("run=lstm_depth budget.minutes=30 plan=true", "what would be left to do, and what it costs"),
         ("run=lstm_depth train.learning_rate=3e-3,1e-3,1e-2,3e-2", "with more learning rates"),
+        ("run=lstm_depth train.max_updates=3000", "training failed trials on, to 3,000 updates"),
         ("run=mine train=moved/my_train.py:train", "with an own training function that has moved"),
     ]
     journal = ("journal", "the run's database again, with its password, which is stored nowhere")
     moved = ("train", "an own training function whose file has moved: the same file and name elsewhere")
     own_code = ("own_code", f"{OWN_CODE_HELP} (files or copies; default files)")
-    keys = [RUN, *run_rows("storage", "keep"), moved, own_code, journal, _PLAN]
+    longer = ("train.max_updates", "updates to which failed trials are trained on; the map counts its own")
+    keys = [RUN, *run_rows("storage", "keep"), longer, moved, own_code, journal, _PLAN]
     own = Section("What may change, besides further values on an axis:", keys)
     sections = [own, *group_sections("budget"), *group_sections("cluster")]
     return HelpPage(resume, "run=NAME [KEY=VALUE ...]", examples, sections)

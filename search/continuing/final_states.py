@@ -1,31 +1,26 @@
-"""The states at the end of failed trials that were on their way: which are kept, within a limit of bytes."""
+"""The states at the end of failed trials: which are kept, within a limit of bytes."""
 
-from dataclasses import replace
 from typing import Any
 
-from failmap.analysis.map.continued import was_rising
-from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import SPENT, Evaluation, Summary, TrialRecord, parse_history
-from failmap.run_folder.storage import store_of
+from failmap.run_folder.records import SPENT, Summary, TrialRecord
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.journal.trials import TrialFiles
 
 
 class FinalStates:
-    """Keeps the ends of the most promising trials: those of the highest scores.
+    """Keeps the ends of failed trials; where there is no room for all, those of the highest scores.
 
     What is kept follows from the journal: a trial's entry has `final_bytes`, the size of its own state if it
     was kept at its end, and `evicts`, the numbers of those that had to go for it. One that another trial has
     continued is no longer needed.
 
     Args:
-        folder: The run's.
-        files: Its trials' files.
+        files: The trials' files.
         limit: Maximum number of bytes.
     """
 
-    def __init__(self, folder: RunFolder, files: TrialFiles, limit: float) -> None:
-        self._folder, self._files, self._limit = folder, files, limit
+    def __init__(self, files: TrialFiles, limit: float) -> None:
+        self._files, self._limit = files, limit
         self._kept: dict[int, KnownTrial] = {}
 
     def attributes(self, record: TrialRecord, summary: Summary) -> dict[str, Any]:
@@ -36,9 +31,7 @@ class FinalStates:
         if record.batch_halvings or record.intervention is not None:
             return {}
         size = self._files.final_bytes(record.number)
-        if not 0 < size <= self._limit or not was_rising(
-            replace(record, summary=summary), self._history(record.number)
-        ):
+        if not 0 < size <= self._limit:
             return {}
         sizes = {number: trial.final_bytes for number, trial in self._kept.items()}
         scores = {number: trial.score for number, trial in self._kept.items()}
@@ -67,10 +60,6 @@ class FinalStates:
             self._files.drop_final(number)
         if not trial.final_bytes:
             self._files.drop_final(trial.number)
-
-    def _history(self, number: int) -> list[Evaluation]:
-        path = self._folder.trial(number).history
-        return list(parse_history(store_of(path).open_log(path).lines(), str(path)))
 
 
 def _no_longer_needed(trial: KnownTrial, attributes: dict[str, Any]) -> list[int]:
