@@ -119,7 +119,9 @@ def _longer(run: Run, failure_map: FailureMap) -> Iterator[Step]:
 
 def _updates_needed(run: Run, cell: MapCell) -> float:
     """Return the most updates that a failed trial of a cell needs at its pace, or 0 if none was rising."""
-    diagnoses = [run.explanations[number].diagnosis for number in cell.numbers]
+    # What was trained on is no question any more.
+    done = {record.continues for record in run.records if record.purpose == "continue"}
+    diagnoses = [run.explanations[number].diagnosis for number in cell.numbers if number not in done]
     evidence = [found for one in diagnoses if one is not None for found in one.verdict.evidence]
     return max((found.values.get("updates_needed", 0.0) for found in evidence), default=0.0)
 

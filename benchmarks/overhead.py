@@ -115,6 +115,7 @@ def failmap(trials: int) -> float:
                 f"budget.seeds={trials}",
                 f"budget.max_seeds={trials}",
                 "budget.minutes=30",
+                "budget.extend=0",
             ]
         )
         folder = RunFolder(Path(storage) / config.run)

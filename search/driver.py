@@ -106,6 +106,8 @@ def drive(
         notice(audit.words)
     if (futility := report.failure_map.futility) is not None:
         notice(futility.words)
+    if (continued := report.failure_map.continued) is not None:
+        notice(continued.words)
     if why := why_line(report.failure_map):
         notice(why)
     if ended_by in ("interrupt", "request"):

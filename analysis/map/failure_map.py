@@ -10,7 +10,7 @@ from failmap.analysis.diagnosis import Cause
 from failmap.analysis.diagnosis.cell import CellDiagnosis, diagnose_cell
 from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map.audit import Audit, audit_inference
-from failmap.analysis.map.continued import trained_on
+from failmap.analysis.map.continued import Continued, continued, trained_on
 from failmap.analysis.map.edge import MapEdge, find_edge
 from failmap.analysis.map.futility import Futility, futility_of
 from failmap.analysis.map.surface import default_counts, map_surface, nearest_evidence
@@ -86,6 +86,7 @@ class FailureMap:
         edge: Where P(learn) crosses one half in each row; None without an axis of numbers or an ended trial.
         audit: What came of inferred cells that were run to test that; None if none was.
         futility: What stopping hopeless trials saved, and got wrong; None if none was hopeless.
+        continued: What became of trials that were trained on; None if none was.
     """
 
     title: MapTitle
@@ -99,6 +100,7 @@ class FailureMap:
     edge: MapEdge | None = None
     audit: Audit | None = None
     futility: Futility | None = None
+    continued: Continued | None = None
 
     @property
     def states(self) -> dict[State, int]:
@@ -234,6 +236,7 @@ def build_map(run: Run) -> FailureMap:
         edge=None if surface is None else find_edge(config.map_paths, surface, judged),
         audit=audit if audit.num_trials else None,
         futility=futility_of(record for mine in trials.values() for record in mine),
+        continued=continued(run.records),
     )
 
 

@@ -72,11 +72,15 @@ def moments(folder: RunFolder, began: float, *, infers: bool = True) -> list[Mom
     reached = cells_in_order(config)
     trials: dict[Cell, list[TrialRecord]] = defaultdict(list)
     found, training = [], 0.0
-    for record in sorted(load_run(folder).records, key=lambda record: record.ended or ""):
+    records = load_run(folder).records
+    seconds_of = {record.number: record.summary.seconds for record in records if record.summary}
+    for record in sorted(records, key=lambda record: record.ended or ""):
         if record.summary is None:
             continue
         trials[config.space.cell(record.cell)].append(record)
+        # A trial that continues another one counts the seconds of both.
         training += record.summary.seconds
+        training -= 0.0 if record.continues is None else seconds_of[record.continues]
         seconds = datetime.fromisoformat(record.ended or "").timestamp() - began
         verdicts = (
             judge_cells(config, reached, trials)

@@ -1,7 +1,7 @@
 """Which failed trainings learn within three times their updates: python -m benchmarks.edge.trained_on.
 
-By the truth tables of adding, whose validation loss is the metric, so that their whole curves are known: those
-that were rising when the map's updates ended, and those that were not, by the rules of the diagnosis.
+By the truth tables of adding, whose validation loss is the metric, so that their whole curves are known:
+those that were rising when the map's updates ended, and those that were not, by the rules of the diagnosis.
 """
 
 import sys
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def learn_later(truth: Table) -> Iterator[tuple[bool, bool]]:
-    """Yield of each training that failed within the map's updates whether it was rising, and learned later."""
+    """Yield of each training that failed in the map's updates whether it was rising, and learned later."""
     for curve in truth.curves():
         if not curve.has_learned_within(truth.max_updates):
             record, history = as_trial(truth, curve)

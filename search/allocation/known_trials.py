@@ -97,6 +97,11 @@ class KnownTrials:
         """Return what errored trials ran into, interventions included, in the order of their numbers."""
         return [trial.error for trial in self._trials if trial.error]
 
+    @property
+    def num_continuing(self) -> int:
+        """How many trials train failed ones on and have not ended."""
+        return sum(trial.purpose == "continue" and trial.outcome is None for trial in self._trials)
+
     def outcomes(self, *, interventions: bool = False) -> Counter[Outcome | None]:
         """Count the trials by outcome, those that have not ended under None: the map's, or interventions."""
         trials = (

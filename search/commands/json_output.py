@@ -91,6 +91,7 @@ def print_report(report: Report) -> None:
         "edge": [] if failure_map.edge is None else list(edge_rows(failure_map.edge)),
         "audit": None if failure_map.audit is None else _with_interval(failure_map.audit),
         "futility": None if failure_map.futility is None else _with_interval(failure_map.futility),
+        "continued": None if failure_map.continued is None else asdict(failure_map.continued),
         "outcomes": failure_map.outcomes,
         "cells": [_cell(run, failure_map, key, cell) for key, cell in failure_map.cells.items()],
         "files": [str(path) for path in files if store_of(path).exists(path)],

@@ -76,11 +76,13 @@ class LiveView(TerminalView):
         rest = remaining(self.config, [*self.costs], self.known.by_cell)
         left = self.eta.seconds_left(self._spent(), rest.cost(self.costs))
         num_changed = self.known.outcomes(interventions=True)[None]
+        num_longer = self.known.num_continuing
         parts = [
             *([] if self.config.shard is None else [Shard.parse(self.config.shard).text]),
             duration_display(seconds),
             f"{quantity(ended, 'trial')}: {', '.join(counts)}; {outcomes[None]} {unfinished}",
             *([f"{quantity(num_changed, 'intervention')} {unfinished}"] if num_changed else []),
+            *([f"{num_longer} trained on"] if num_longer else []),
             rest.words,
             f"{(ended - self.ended_before) / max(monotonic() - self.training_since, 1) * 60:.0f} trials/min",
             "no estimate of the time left" if left is None else f"{duration_display(left)} left",

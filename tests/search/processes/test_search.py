@@ -29,7 +29,8 @@ def assert_every_history_is_undisturbed(folder: RunFolder, scratch: Path) -> Non
 
 def assert_nothing_lost_nothing_repeated(folder: RunFolder) -> None:
     keys = Counter(
-        (tuple(record.cell.values()), record.recipe_index, record.seed) for record in records(folder)
+        (tuple(record.cell.values()), record.recipe_index, record.seed, record.continues)
+        for record in records(folder)
     )
     assert set(keys.values()) == {1}
     assert [record.number for record in records(folder)] == list(range(len(keys)))
