@@ -13,7 +13,7 @@ from failmap.analysis.reporting import Report, build
 from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
-from failmap.run_folder.wording import duration_display
+from failmap.run_folder.wording import duration_display, quantity
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
 from failmap.search.allocation.remaining import judged_anew, trials_left_of, write_costs
 from failmap.search.cluster.environment import prepare_ray
@@ -72,6 +72,9 @@ def drive(
         study = session.study
         if line := judged_anew(from_yaml(folder.config), study.known.by_cell):
             notice(line)
+        if config.continue_to is not None:
+            trials = quantity(study.known.num_kept(config.continue_to), "failed trial")
+            notice(f"to train on, up to {config.continue_to:,} updates: {trials}")
         with report_disk_errors(folder):
             # A resume may have changed the configuration, which only the holder of the lease may write.
             write_atomically(folder.config, to_yaml(config))

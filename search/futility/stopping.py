@@ -13,7 +13,7 @@ import numpy as np
 
 from failmap.run_folder.futility import RuleNote, read_rule_notes, rule_path, write_rule_notes
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.records import FutilityCheck, TrialRecord, parse_history
+from failmap.run_folder.records import NO_EVIDENCE, FutilityCheck, TrialRecord, parse_history
 from failmap.run_folder.storage import store_of, write_atomically
 from failmap.search.config import Futility
 from failmap.search.futility.calibration import Curve, calibrate
@@ -103,7 +103,7 @@ class Stopping:
     def end(self, trial: TrialRecord) -> None:
         """Take note of a trial that has ended, now or in an earlier session, if nothing cut its curve."""
         summary, check = trial.summary, trial.futility
-        if summary is None or trial.intervention is not None or not self._may_stop(trial.config):
+        if summary is None or trial.purpose in NO_EVIDENCE or not self._may_stop(trial.config):
             return
         if summary.outcome not in ("learned", "failed") or summary.p_learn:
             return

@@ -1,7 +1,6 @@
 """Stored runs: their config.yaml, what differs between two of them, and what a resumed run may change."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, get_args
 
 from omegaconf import OmegaConf
@@ -14,23 +13,21 @@ from failmap.run_folder.storage import AnyPath, parse_location, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.run_folder.wording import in_order
 from failmap.search.config import RunConfig
-from failmap.search.continuing.obstacles import obstacle
 from failmap.search.loading.build import Checker
 from failmap.search.loading.cli_args import Argument, Group, parse_arguments, parse_yaml
 from failmap.search.loading.combinations import impossible_combinations
 from failmap.search.loading.draft import Draft
 from failmap.search.loading.fields import KINDS, Schema
+from failmap.search.loading.more_updates import more_updates
 from failmap.search.loading.own import check_added_values, unfitting_settings
 from failmap.search.loading.request import run_values
 from failmap.search.loading.validation import shown, translate
-from failmap.search.own.config import OWN, AnyTrialConfig, OwnFunction
+from failmap.search.own.config import OWN, OwnFunction
 from failmap.search.own.function import parse_function
 from failmap.search.space import Axis, Goal, Space
 
 #: Beginnings of the keys that a resumed run may have otherwise.
 _RESUMABLE = ("budget.", "cluster.", "futility.", "keep", "goal: ", "continue_to: ")
-#: The setting of which a resumed run may have more: failed trials are then trained on.
-_UPDATES = "train.max_updates"
 #: Groups that a run may be continued with, besides more values on an axis.
 _GROUPS: tuple[Group, ...] = ("budget", "cluster")
 #: Groups of settings that may be otherwise.
@@ -162,7 +159,7 @@ def require_searched(config: RunConfig) -> None:
 def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     """Return a stored configuration with more axis values, and other settings of those that may change.
 
-    These are `budget.*`, `cluster.*`, `futility.*`, `keep` and `goal`.
+    These are `budget.*`, `cluster.*`, `futility.*`, `keep`, `goal` and, upwards, `train.max_updates`.
 
     An axis whose numbers are in order stays so, and its default stays; other values are added at its end.
 
@@ -189,8 +186,7 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     if stored.space.own is not None and "train" in read:
         own_space = _with_moved_function(stored.space, stored.space.own, read.pop("train").text, problems)
     goal = read.pop("goal").text if "goal" in read else stored.space.goal
-    if _UPDATES in read and (more := _more_updates(stored, read, problems)) is not None:
-        changes["continue_to"] = more
+    changes["continue_to"] = more_updates(stored, read, problems)
     grown = {axis.path: read.pop(axis.path) for axis in stored.space.axes if axis.path in read}
     problems += _refusals(stored, read)
     if stored.shard is not None:
@@ -205,49 +201,6 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     if problems:
         raise UserError(*dict.fromkeys(problems))
     return RunConfig.model_validate({**dict(stored), **changes, "space": space})
-
-
-def _more_updates(stored: RunConfig, read: dict[str, Argument], problems: list[str]) -> int | None:
-    """Return the updates that failed trials are to be trained on to, and remove them from what was read.
-
-    None if they are not more than those of the space, or if a problem was added.
-    """
-    space = stored.space
-    if space.is_own or _UPDATES in {axis.path for axis in space.axes}:
-        return None
-    cell = next(space.cells())
-    train = space.built_in_trial(cell, space.default_recipe(cell), stored.seed).train
-    argument = read[_UPDATES]
-    wanted = argument.value
-    if type(wanted) is not int or wanted <= (stored.continue_to or train.max_updates):
-        if wanted == stored.continue_to:
-            del read[_UPDATES]
-        return None
-    del read[_UPDATES]
-    allowed = [obstacle(config) for config in _recipes(space, stored.seed)]
-    if wanted % train.evaluate_every:
-        problems.append(
-            f"{argument}: must be a multiple of train.evaluate_every={train.evaluate_every}, as "
-            f"{wanted - wanted % train.evaluate_every}"
-        )
-    elif all(allowed):
-        problems.append(f"{argument}: no trial can be trained on: {allowed[0]}; start a run of its own")
-    elif stored.budget.keep_gigabytes == 0:
-        problems.append(f"{argument}: the run has kept no states to continue from: budget.keep_gigabytes=0")
-    else:
-        return wanted
-    return None
-
-
-def _recipes(space: Space, seed: int) -> Iterator[AnyTrialConfig]:
-    """Yield a trial of the default recipe, and one for each other value of an axis of it, where allowed."""
-    cell = next(space.cells())
-    default = space.default_recipe(cell)
-    yield space.trial_config(cell, default, seed)
-    for axis in space.recipe_axes:
-        for value in axis.values or ():
-            with suppress(ValidationError):
-                yield space.trial_config(cell, {**default, axis.path: value}, seed)
 
 
 def _with_goal(space: Space, goal: str, problems: list[str]) -> Space:
