@@ -13,11 +13,12 @@ from failmap.analysis.reporting import Report, build
 from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import write_atomically
-from failmap.run_folder.wording import duration_display, quantity
+from failmap.run_folder.wording import duration_display
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
 from failmap.search.allocation.remaining import judged_anew, trials_left_of, write_costs
 from failmap.search.cluster.environment import prepare_ray
 from failmap.search.config import Cluster, RunConfig
+from failmap.search.continuing.ends import to_train_on
 from failmap.search.input_checks import states_of_code, states_of_files
 from failmap.search.loading import from_yaml, to_yaml
 from failmap.search.new_run import report_disk_errors, resume_command
@@ -73,8 +74,7 @@ def drive(
         if line := judged_anew(from_yaml(folder.config), study.known.by_cell):
             notice(line)
         if config.continue_to is not None:
-            trials = quantity(study.known.num_kept(config.continue_to), "failed trial")
-            notice(f"to train on, up to {config.continue_to:,} updates: {trials}")
+            notice(to_train_on(study.known.num_kept(config.continue_to), config.continue_to))
         with report_disk_errors(folder):
             # A resume may have changed the configuration, which only the holder of the lease may write.
             write_atomically(folder.config, to_yaml(config))

@@ -133,7 +133,9 @@ class Worker:
                     test=self.test,
                     rule=None if record.futility is None else _read_rule(self.run, record.futility.rule),
                     exempt=record.futility is not None and record.futility.exempt,
-                    keep_final=self.keep_final and obstacle(self.config) is None,
+                    keep_final=self.keep_final
+                    and record.intervention is None
+                    and obstacle(self.config) is None,
                 )
         except _TRIAL_ERRORS as error:
             self.failure = error

@@ -19,6 +19,7 @@ from failmap.search.commands.help import (
     model_rows,
     run_rows,
 )
+from failmap.search.continuing.ends import num_kept_ends, to_train_on
 from failmap.search.input_checks import check_all
 from failmap.search.loading import (
     Request,
@@ -86,7 +87,6 @@ def run(arguments: Sequence[str], as_json: bool = False) -> int:
         else:
             from failmap.search.plan import show_plan
 
-            show_plan(config, console, trials)
         return 0
     if not exists:
         create_run_folder(folder)
@@ -203,7 +203,12 @@ def resume(arguments: Sequence[str]) -> int:
             from failmap.search.plan import show_plan
             from failmap.search.run_status import read_trials
 
-            show_plan(config, console, read_trials(folder))
+            trials = read_trials(folder)
+            show_plan(config, console, trials)
+            if config.continue_to is not None:
+                failed = [trial.number for trial in trials if trial.outcome == "failed"]
+                console.print_line(to_train_on(num_kept_ends(folder, failed), config.continue_to))
+            show_plan(config, console, trials)
             return 0
         from failmap.search.driver import drive
 

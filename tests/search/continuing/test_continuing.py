@@ -17,6 +17,7 @@ from failmap.run_folder.records import Evaluation, Summary, TrialRecord
 from failmap.run_folder.storage import read_text, write_atomically
 from failmap.search.commands.merge import merge_runs, read_merge
 from failmap.search.config import RunConfig
+from failmap.search.continuing.ends import num_kept_ends
 from failmap.search.continuing.obstacles import obstacle
 from failmap.search.loading import from_yaml, resume_config, to_yaml
 from failmap.search.provenance import begin_session
@@ -88,6 +89,7 @@ def test_a_resume_with_more_updates_continues_bit_by_bit(
 ) -> None:
     session(config, folder)
     assert [record(folder, n).outcome for n in (0, 1)] == ["failed", "failed"]
+    assert num_kept_ends(folder, [0, 1]) == 2
     more = resume_config(config, ["train.max_updates=320"])
     begun = session(more, folder)
     assert sorted(record(folder, start.number).continues for start in begun) == [0, 1]
