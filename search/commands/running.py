@@ -87,6 +87,7 @@ def run(arguments: Sequence[str], as_json: bool = False) -> int:
         else:
             from failmap.search.plan import show_plan
 
+            show_plan(config, console, trials)
         return 0
     if not exists:
         create_run_folder(folder)
@@ -204,7 +205,6 @@ def resume(arguments: Sequence[str]) -> int:
             from failmap.search.run_status import read_trials
 
             trials = read_trials(folder)
-            show_plan(config, console, trials)
             if config.continue_to is not None:
                 failed = [trial.number for trial in trials if trial.outcome == "failed"]
                 console.print_line(to_train_on(num_kept_ends(folder, failed), config.continue_to))
