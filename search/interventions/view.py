@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -94,14 +94,20 @@ class InterventionView(TerminalView):
             }
             for case in cases
         ]
+        shared = self._shared_parts()
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
         table.add_column(style="bold", max_width=_NAME_WIDTH)
         for _ in cases:
             table.add_column(justify="center", width=_COLUMN_WIDTH - 1)
-        table.add_row("", *(_heading(case) for case in cases))
+        table.add_row("", *(_heading(case, shared) for case in cases))
         for name in names:
             table.add_row(name, *(column.get(name, "") for column in columns))
-        return table
+        return Group(Text(", ".join(shared), style="bold"), table) if shared else table
+
+    def _shared_parts(self) -> list[str]:
+        """Return what the names of all cases have in common, which is said once."""
+        names = [case_display(case) for case in self.schedule.plan.cases]
+        return [part for part in names[0] if all(part in name for name in names)] if len(names) > 1 else []
 
     def line(self, others: str = "running") -> str:
         """Return the counts of outcomes and cells and the time left; `others` names unfinished trials."""
@@ -150,8 +156,9 @@ def progress_text(progress: Progress) -> Text:
     return Text(f"{tally.learned}/{ended}{mark}{'…' * (progress.num_running > 0)}", style=_STYLES[state])
 
 
-def _heading(case: Case) -> Text:
-    lines = [line for part in case_display(case) for line in label_lines(part, _COLUMN_WIDTH - 1)]
+def _heading(case: Case, shared: Sequence[str]) -> Text:
+    parts = [part for part in case_display(case) if part not in shared]
+    lines = [line for part in parts for line in label_lines(part, _COLUMN_WIDTH - 1)]
     return Text("\n".join(lines), style="bold")
 
 

@@ -1,6 +1,7 @@
 """The terminal view of interventions before, during and after a session."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from time import monotonic
@@ -56,6 +57,14 @@ def work(schedule: InterventionSchedule, num_trials: int) -> None:
 
 def view(schedule: InterventionSchedule, console: Console) -> InterventionView:
     return InterventionView(schedule, Eta(schedule.cost_spent(), monotonic() + 12 * 3600), console)
+
+
+def test_what_all_cases_share_is_said_once(schedule: InterventionSchedule) -> None:
+    cases = tuple(case for case in schedule.plan.cases if case.cell.as_dict()["model.depth"] == 1)
+    row = InterventionSchedule(replace(schedule.plan, cases=cases))
+    lines = written(lambda console: console.print(view(row, console).picture())).splitlines()
+    assert [index for index, line in enumerate(lines) if "depth" in line] == [0]
+    assert len(cases) > 1
 
 
 def test_table_of_steps_by_cells(schedule: InterventionSchedule) -> None:
