@@ -34,6 +34,8 @@ class ContinuingAllocation:
 
     def __init__(self, config: RunConfig, rest: Allocation) -> None:
         self._config, self._rest = config, rest
+        # Where the updates are an axis, longer trainings have cells or recipes of their own.
+        self._extends = all(axis.path != "train.max_updates" for axis in config.space.axes)
         # Trials of one recipe in one cell.
         self._groups: dict[tuple[Cell, int], list[KnownTrial]] = defaultdict(list)
         # Those that may have trials to train on.
@@ -71,7 +73,7 @@ class ContinuingAllocation:
         wanted, budget = self._config.continue_to, self._config.budget
         limit = budget.extend * self._spent - self._spent_on_extensions
         is_over = budget.trials is not None and self._num_begun >= budget.trials
-        if wanted is None and (limit <= 0 or is_over):
+        if wanted is None and (limit <= 0 or is_over or not self._extends):
             return None
         found = []
         for key in list(self._open):

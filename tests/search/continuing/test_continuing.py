@@ -157,6 +157,14 @@ def test_extensions_have_their_share_of_the_cost(config: RunConfig, folder: RunF
     assert {start.config.train.max_updates for start in longer} == {480}
 
 
+def test_where_updates_are_an_axis_nothing_is_extended(config: RunConfig, folder: RunFolder) -> None:
+    axes = [*SPACE["axes"], {"path": "train.max_updates", "values": [160, 480]}]
+    space = RunConfig.model_validate({"run": "short", "space": {**SPACE, "axes": axes}}).space
+    budget = config.budget.model_copy(update={"seeds": 4, "max_seeds": 4, "extend": 0.5})
+    begun = session(config.model_copy(update={"budget": budget, "space": space}), folder)
+    assert [record(folder, start.number).continues for start in begun] == [None] * 4
+
+
 def test_the_map_counts_its_own_updates_and_the_slider_goes_beyond_them(
     config: RunConfig, folder: RunFolder
 ) -> None:
