@@ -27,6 +27,7 @@ ARGUMENTS = (
     "train.max_updates=300",
     "train.evaluate_every=20",
     "budget.minutes=30",
+    "budget.extend=0",
     "cluster.cpus=2",
 )
 

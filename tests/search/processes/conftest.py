@@ -32,6 +32,7 @@ WORDS = (
     "train.evaluate_every=20",
     "budget.seeds=3",
     "budget.max_seeds=3",
+    "budget.extend=0",
     "cluster.cpus=2",
 )
 

@@ -29,6 +29,7 @@ WORDS = (
     "criterion.score=0.999",
     "budget.seeds=4",
     "budget.max_seeds=4",
+    "budget.extend=0",
     "cluster.cpus=2",
     "cluster.evaluation_minutes=0.25",
     "cluster.retries={hung: 100}",
