@@ -68,7 +68,7 @@ class Run:
 
     @cached_property
     def cell_records(self) -> tuple[TrialRecord, ...]:
-        """Return the trials that are evidence of their cell: all except interventions."""
+        """Return the trials that are evidence of their cell: not those that change one or train it on."""
         return tuple(record for record in self.records if record.purpose not in NO_EVIDENCE)
 
     def history(self, number: int) -> list[Evaluation]:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from failmap.analysis.load import Run
 from failmap.analysis.map.failure_map import FailureMap, MapCell
@@ -89,38 +89,34 @@ def _longer(run: Run, failure_map: FailureMap) -> Iterator[Step]:
     """
     arguments = _original_arguments(run)
     cells = [cell for cell in failure_map.cells.values() if cell.shown_cause is not None]
-    by_cell = {cell.labels: updates for cell in cells if (updates := _updates_needed(run, cell))}
-    needed = list(by_cell.values())
+    # What was trained on is no question any more.
+    done = {record.continues for record in run.records if record.purpose == "continue"}
+    needed = {cell.labels: updates for cell in cells if (updates := _updates_needed(run, cell, done))}
     if not needed:
         return
     updates = max(one.summary.updates for one in run.cell_records if one.summary and one.outcome == "failed")
     # Whole budgets, since the pace is an estimate, and a map wants a round number in its title.
-    factor = min(MAX_FACTOR, max(2, math.ceil(max(needed) / updates)))
+    factor = min(MAX_FACTOR, max(2, math.ceil(max(needed.values()) / updates)))
+    reason = f"More updates, since trials of {quantity(len(needed), 'cell')} were still learning at the end;"
     store = store_of(run.folder.path)
-    numbers = [number for cell in cells if cell.labels in by_cell for number in cell.numbers]
+    numbers = [number for cell in cells if cell.labels in needed for number in cell.numbers]
     num_kept = sum(store.exists(run.folder.trial(number).final / STATE_FILE) for number in numbers)
     if num_kept:
-        them = "it" if num_kept == 1 else "them"
-        ended = f"{quantity(num_kept, 'failed trial')} still learning at the end; to train {them} on:"
-        yield (
-            ended,
-            f"{' '.join(program('resume'))} {_run_arguments(run)} train.max_updates={factor * updates}",
-        )
+        command = f"{' '.join(program('resume'))} {_run_arguments(run)}"
+        trained = f"{quantity(num_kept, 'failed trial')} of {'it' if len(needed) == 1 else 'them'}"
+        yield f"{reason} {trained} can be trained on:", f"{command} train.max_updates={factor * updates}"
         return
     if arguments is None:
         return
     kept = [one for one in arguments if one.partition("=")[0] not in ("run", "plan", "train.max_updates")]
-    num_cells = quantity(len(needed), "cell")
-    purpose = (
-        f"More updates, since trials of {num_cells} were still learning when they ended; the same map anew:"
-    )
-    yield purpose, command_line("run", *kept, f"train.max_updates={factor * updates}")
+    yield f"{reason} the same map anew:", command_line("run", *kept, f"train.max_updates={factor * updates}")
 
 
-def _updates_needed(run: Run, cell: MapCell) -> float:
-    """Return the most updates that a failed trial of a cell needs at its pace, or 0 if none was rising."""
-    # What was trained on is no question any more.
-    done = {record.continues for record in run.records if record.purpose == "continue"}
+def _updates_needed(run: Run, cell: MapCell, done: Container[int | None]) -> float:
+    """Return the most updates that a failed trial of a cell needs at its pace, or 0 if none was rising.
+
+    Trials whose numbers are in `done` are left out.
+    """
     diagnoses = [run.explanations[number].diagnosis for number in cell.numbers if number not in done]
     evidence = [found for one in diagnoses if one is not None for found in one.verdict.evidence]
     return max((found.values.get("updates_needed", 0.0) for found in evidence), default=0.0)

@@ -74,7 +74,7 @@ def drive(
         if line := judged_anew(from_yaml(folder.config), study.known.by_cell):
             notice(line)
         if config.continue_to is not None:
-            notice(to_train_on(study.known.num_kept(config.continue_to), config.continue_to))
+            notice(to_train_on(folder, load_run(folder).records, config.continue_to))
         with report_disk_errors(folder):
             # A resume may have changed the configuration, which only the holder of the lease may write.
             write_atomically(folder.config, to_yaml(config))

@@ -26,7 +26,7 @@ class Continued:
 
     @property
     def words(self) -> str:
-        """Return 'trained on to 3,000 updates: 6 failed trials, of which 4 learned (at 1,050 to 1,400)'."""
+        """Return 'trained on, up to 3,000 updates: 6 failed trials, of which 4 learned (at 1,050)'."""
         learned = f"{self.num_learned} learned"
         if self.first_learned is not None:
             ends = dict.fromkeys((self.first_learned, self.last_learned))

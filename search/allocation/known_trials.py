@@ -97,14 +97,6 @@ class KnownTrials:
         """Return what errored trials ran into, interventions included, in the order of their numbers."""
         return [trial.error for trial in self._trials if trial.error]
 
-    def num_kept(self, max_updates: int) -> int:
-        """Return how many trials can be trained on to so many updates."""
-        return sum(
-            trial.final_bytes > 0 and trial.max_updates < max_updates
-            for trial in self._trials
-            if trial.intervention is None
-        )
-
     @property
     def num_continuing(self) -> int:
         """How many trials train failed ones on and have not ended."""

@@ -19,7 +19,7 @@ from failmap.search.commands.help import (
     model_rows,
     run_rows,
 )
-from failmap.search.continuing.ends import num_kept_ends, to_train_on
+from failmap.search.continuing.ends import to_train_on
 from failmap.search.input_checks import check_all
 from failmap.search.loading import (
     Request,
@@ -201,14 +201,13 @@ def resume(arguments: Sequence[str]) -> int:
     with own_code_from(cast(OwnCodeSource, source), folder, config.space):
         check_all(config)
         if is_planned:
+            from failmap.analysis.load import load_run
             from failmap.search.plan import show_plan
             from failmap.search.run_status import read_trials
 
-            trials = read_trials(folder)
             if config.continue_to is not None:
-                failed = [trial.number for trial in trials if trial.outcome == "failed"]
-                console.print_line(to_train_on(num_kept_ends(folder, failed), config.continue_to))
-            show_plan(config, console, trials)
+                console.print_line(to_train_on(folder, load_run(folder).records, config.continue_to))
+            show_plan(config, console, read_trials(folder))
             return 0
         from failmap.search.driver import drive
 

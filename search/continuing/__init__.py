@@ -1,1 +1,1 @@
-"""Failed trials that were on their way, trained on from the state at their end, as trials of their own."""
+"""Failed trials, trained on from the state at their end, as trials of their own."""

@@ -1,18 +1,21 @@
-"""What there is to train on, in words."""
+"""The trials whose ends are kept, by their files."""
 
 from collections.abc import Iterable
 
 from failmap.run_folder.paths import STATE_FILE, RunFolder
+from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import store_of
 from failmap.run_folder.wording import quantity
 
 
-def num_kept_ends(folder: RunFolder, numbers: Iterable[int]) -> int:
-    """Return of how many trials the state at the end is kept."""
+def kept_ends(folder: RunFolder, records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Return the failed trials of which the state at the end is kept."""
     store = store_of(folder.path)
-    return sum(store.exists(folder.trial(number).final / STATE_FILE) for number in numbers)
+    failed = (record for record in records if record.outcome == "failed")
+    return [record for record in failed if store.exists(folder.trial(record.number).final / STATE_FILE)]
 
 
-def to_train_on(num_trials: int, max_updates: int) -> str:
+def to_train_on(folder: RunFolder, records: Iterable[TrialRecord], max_updates: int) -> str:
     """Return 'to train on first, up to 3,000 updates: 4 failed trials'."""
-    return f"to train on first, up to {max_updates:,} updates: {quantity(num_trials, 'failed trial')}"
+    shorter = [one for one in kept_ends(folder, records) if one.config["train"]["max_updates"] < max_updates]
+    return f"to train on first, up to {max_updates:,} updates: {quantity(len(shorter), 'failed trial')}"

@@ -11,8 +11,8 @@ class FinalStates:
     """Keeps the ends of failed trials; where there is no room for all, those of the highest scores.
 
     What is kept follows from the journal: a trial's entry has `final_bytes`, the size of its own state if it
-    was kept at its end, and `evicts`, the numbers of those that had to go for it. One that another trial has
-    continued is no longer needed.
+    was kept at its end, and `evicts`, the numbers of those that had to go for it. One that a continuation has
+    taken up is no longer needed; an intervention that begins there leaves it to others.
 
     Args:
         files: The trials' files.
@@ -58,11 +58,11 @@ class FinalStates:
         """Remove the files that nothing needs after a trial's end."""
         for number in _no_longer_needed(trial, attributes):
             self._files.drop_final(number)
-        if not trial.final_bytes:
+        if not trial.final_bytes and self._limit:
             self._files.drop_final(trial.number)
 
 
 def _no_longer_needed(trial: KnownTrial, attributes: dict[str, Any]) -> list[int]:
-    """Return the trials whose ends another one that has ended has replaced or continued."""
-    continued = [] if trial.continues is None else [trial.continues]
-    return [*attributes.get("evicts", ()), *continued]
+    """Return the trials whose ends one that has ended has replaced or taken up."""
+    taken_up = [trial.continues] if trial.purpose == "continue" and trial.continues is not None else []
+    return [*attributes.get("evicts", ()), *taken_up]

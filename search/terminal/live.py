@@ -82,7 +82,7 @@ class LiveView(TerminalView):
             duration_display(seconds),
             f"{quantity(ended, 'trial')}: {', '.join(counts)}; {outcomes[None]} {unfinished}",
             *([f"{quantity(num_changed, 'intervention')} {unfinished}"] if num_changed else []),
-            *([f"{num_longer} trained on"] if num_longer else []),
+            *([f"{num_longer} being trained on"] if num_longer else []),
             rest.words,
             f"{(ended - self.ended_before) / max(monotonic() - self.training_since, 1) * 60:.0f} trials/min",
             "no estimate of the time left" if left is None else f"{duration_display(left)} left",

@@ -13,11 +13,12 @@ from failmap.analysis.map.failure_map import build_map
 from failmap.analysis.map.updates import run_within, update_steps
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import STATE_FILE, RunFolder, TrialFolder
-from failmap.run_folder.records import Evaluation, Summary, TrialRecord
+from failmap.run_folder.records import Evaluation, Intervention, Summary, TrialRecord
 from failmap.run_folder.storage import read_text, write_atomically
+from failmap.search.allocation.map_allocation import MapAllocation, NextTrial
 from failmap.search.commands.merge import merge_runs, read_merge
 from failmap.search.config import RunConfig
-from failmap.search.continuing.ends import num_kept_ends
+from failmap.search.continuing.ends import kept_ends
 from failmap.search.continuing.obstacles import obstacle
 from failmap.search.loading import from_yaml, resume_config, to_yaml
 from failmap.search.provenance import begin_session
@@ -50,6 +51,25 @@ def config() -> RunConfig:
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "runs" / "short")
+
+
+class OneLonger(MapAllocation):
+    """Allocates a rescue's longer training of the first trial, and nothing else."""
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        self._config, self._is_begun = config, False
+
+    def next(self) -> NextTrial | None:
+        if self._is_begun:
+            return None
+        self._is_begun = True
+        cell = next(self._config.space.cells())
+        recipe = self._config.space.default_recipe(cell)
+        trial = self._config.space.built_in_trial(cell, recipe, 0)
+        longer = trial.model_copy(update={"train": trial.train.model_copy(update={"max_updates": 320})})
+        change = Intervention("rescue", "more_updates", {"train.max_updates": 320}, 0)
+        return NextTrial(cell, 0, recipe, "intervene", longer, change, continues=0)
 
 
 def session(config: RunConfig, folder: RunFolder) -> list[Start]:
@@ -89,7 +109,7 @@ def test_a_resume_with_more_updates_continues_bit_by_bit(
 ) -> None:
     session(config, folder)
     assert [record(folder, n).outcome for n in (0, 1)] == ["failed", "failed"]
-    assert num_kept_ends(folder, [0, 1]) == 2
+    assert len(kept_ends(folder, (record(folder, number) for number in (0, 1)))) == 2
     more = resume_config(config, ["train.max_updates=320"])
     begun = session(more, folder)
     assert sorted(record(folder, start.number).continues for start in begun) == [0, 1]
@@ -129,6 +149,19 @@ def test_the_lowest_scores_go_first(config: RunConfig, folder: RunFolder) -> Non
     # A later session knows the same.
     begun = session(resume_config(narrowed, ["train.max_updates=180"]), narrow)
     assert {record(narrow, start.number).continues for start in begun} == kept
+
+
+def test_a_rescue_leaves_the_end_to_those_who_train_on(config: RunConfig, folder: RunFolder) -> None:
+    """An intervention begins there as well; the map's own trial can still be continued."""
+    session(config, folder)
+    study = Study.open(config, folder, lambda line: None, allocation=OneLonger(config))
+    start = study.ask()
+    assert start is not None
+    assert history(folder.trial(start.number))[-1][0] == 160
+    study.tell(start.number, Summary("failed", "update budget spent", updates=320, score=0.7, best_score=0.7))
+    study.close()
+    begun = session(resume_config(config, ["train.max_updates=320"]), folder)
+    assert sorted(record(folder, one.number).continues for one in begun) == [0, 1]
 
 
 def test_a_continuation_that_fails_by_a_fault_begins_again_at_the_same_end(
