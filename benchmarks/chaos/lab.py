@@ -27,6 +27,7 @@ ARGUMENTS = (
     "train.max_updates=300",
     "train.evaluate_every=20",
     "budget.minutes=30",
+    # Which failed trial is trained on, and under which number, depends on what has ended by then.
     "budget.extend=0",
     "cluster.cpus=2",
 )

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel, Matern
 
+from failmap.analysis.surface import SurfaceAxis
 from failmap.analysis.surface.laplace import Posterior, approximate, predict
+from failmap.analysis.surface.priors import prior_grid
 
 _POINTS = np.array([[x, y] for x in (2.3, 3.3, 4.3, 5.6, 6.6) for y in (1.0, 2.0, 3.0)])
 _KERNELS = {
@@ -76,6 +78,26 @@ def test_priors_of_little_evidence_are_dropped() -> None:
     means = np.array([0.0, 60.0, 0.1])[:, None] * np.ones(len(_POINTS))
     kept = approximate(kernels, means, np.zeros(3), learned, trials, prune_below=-10.0).kept
     np.testing.assert_array_equal(kept, [0, 2])
+
+
+def test_pruning_on_the_way_drops_no_prior_that_counts() -> None:
+    """With many trials a cell the evidence of the first steps is far off."""
+    axes = (SurfaceAxis(is_log=True, may_fall=True), SurfaceAxis(is_log=False))
+    lengths = 2 ** (3 + np.arange(25) / 4)
+    points = np.array([[np.log2(length), depth] for length in lengths for depth in range(1, 7)])
+    steps = np.array([index - 14 + 2 * depth for index in range(25) for depth in range(1, 7)])
+    random = np.random.default_rng(0)
+    trials = np.where(np.abs(steps) <= 2, 60.0, 6.0)
+    learned = random.binomial(trials.astype(int), 1 / (1 + np.exp(2.0 * steps))).astype(float)
+    priors = prior_grid(axes, points)
+    mean, covariance = priors.mean(points), priors.covariance(points, points)
+    whole = approximate(covariance, mean, priors.log_weight, learned, trials)
+    kept = approximate(covariance, mean, priors.log_weight, learned, trials, prune_below=-5.0)
+    weight = whole.log_evidence + priors.log_weight
+    expected = np.flatnonzero(weight >= weight.max() - 5)
+    assert 1 < len(expected) < len(weight) / 2
+    np.testing.assert_array_equal(kept.kept, expected)
+    np.testing.assert_allclose(kept.log_evidence, whole.log_evidence[expected], atol=1e-5)
 
 
 def test_the_mode_is_found_from_far_away() -> None:

@@ -32,7 +32,6 @@ WORDS = (
     "train.evaluate_every=20",
     "budget.seeds=3",
     "budget.max_seeds=3",
-    "budget.extend=0",
     "cluster.cpus=2",
 )
 

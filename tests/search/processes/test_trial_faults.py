@@ -29,7 +29,6 @@ WORDS = (
     "criterion.score=0.999",
     "budget.seeds=4",
     "budget.max_seeds=4",
-    "budget.extend=0",
     "cluster.cpus=2",
     "cluster.evaluation_minutes=0.25",
     "cluster.retries={hung: 100}",
@@ -53,6 +52,7 @@ def test_trials_survive_preempted_dead_and_hung_workers(start: Callable[..., Dri
     folder = RunFolder(tmp_path / "struck")
     driver = start("search.run", *WORDS, f"storage={tmp_path}", "run=struck")
     driver.wait_for(lambda: all(folder.trial(number).history.exists() for number in (0, 1)))
+    driver.wait_for(lambda: len(driver.workers()) == 2)
 
     # One is silent while the other slot's workers are struck, one after the other.
     silent, other = driver.workers()
