@@ -1,11 +1,13 @@
-"""An S3 server in a separate process."""
+"""An S3 server in a separate process: moto, whose "create unless it exists" is made atomic as S3's is."""
 
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 START_SECONDS = 60.0
 
@@ -16,7 +18,8 @@ def s3_server() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        # -P: the modules beside this file are not top-level ones.
+        [sys.executable, "-P", __file__, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -38,3 +41,27 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
         else:
             return
     raise RuntimeError(f"moto did not start: exit status {server.poll()}")
+
+
+def _serve(port: int) -> None:
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import run_simple
+
+    moto, creating = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        # moto 5.2.5 looks whether the object exists, and writes it later: of several threads two may write.
+        if "HTTP_IF_NONE_MATCH" not in environ:
+            return moto(environ, start_response)
+        with creating:
+            return moto(environ, start_response)
+
+    run_simple("127.0.0.1", port, answer, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

@@ -15,7 +15,10 @@ from failmap.run_folder.storage.location import AnyPath
 _BOTOCORE = "botocore.exceptions"
 #: HTTP statuses, and error codes of S3 with other statuses, after which the same request may succeed.
 _PASSING_STATUSES = frozenset({408, 425, 429})
-_PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException"})
+#: The last one: several create the same object at the same time, and none of them has yet.
+_PASSING_CODES = frozenset(
+    {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "ConditionalRequestConflict"}
+)
 
 
 def as_os_error(error: Exception, path: AnyPath) -> Exception:
@@ -31,7 +34,8 @@ def as_os_error(error: Exception, path: AnyPath) -> Exception:
         )
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)
-    if isinstance(error, FileExistsError):
+    # 412: s3fs 2026.9 knows it by a field of the answer that not every store sends.
+    if isinstance(error, FileExistsError) or status == 412:
         return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), where)
     if status >= 500 or status in _PASSING_STATUSES or code in _PASSING_CODES:
         return OSError(errno.EAGAIN, f"the object store is overloaded or out of order ({code})", where)

@@ -9,8 +9,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-#: 'busy': 503; 'hangs up': before the request is executed; 'loses answers': after it.
-Mood = Literal["well", "busy", "hangs up", "loses answers"]
+#: 'busy': 503; 'conflicts': 409, as for an object that another is creating; 'exists': 412 without the
+#: condition that failed; 'hangs up': before the request is executed; 'loses answers': after it.
+Mood = Literal["well", "busy", "conflicts", "exists", "hangs up", "loses answers"]
+
+_REFUSALS = {
+    "busy": (503, b"<Error><Code>SlowDown</Code><Message>Slow down</Message></Error>"),
+    "conflicts": (409, b"<Error><Code>ConditionalRequestConflict</Code><Message>Conflict</Message></Error>"),
+    "exists": (412, b"<Error><Code>PreconditionFailed</Code><Message>Exists</Message></Error>"),
+}
 
 #: Headers that the proxy sets itself.
 _OUR_OWN = ("content-length", "connection", "transfer-encoding", "server", "date")
@@ -60,8 +67,9 @@ def failing_s3(s3_url: str, use_s3: Callable[[str], None]) -> Iterator[FailingS3
             if mood == "hangs up":
                 self.close_connection = True
                 return
-            if mood == "busy":
-                self._send(503, {}, b"<Error><Code>SlowDown</Code><Message>Slow down</Message></Error>")
+            if mood in _REFUSALS:
+                status, content = _REFUSALS[mood]
+                self._send(status, {}, content)
                 return
             upstream = HTTPConnection(control.target.hostname or "", control.target.port, timeout=30)
             upstream.request(self.command, self.path, body, dict(self.headers))

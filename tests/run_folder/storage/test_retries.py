@@ -54,6 +54,13 @@ class TestFailingObjectStore:
         assert list(store_of(path).open_segments(path).lines()) == lines
 
 
+def test_who_creates_a_file_at_the_same_time_as_another_tries_again(failing_s3: Any, folder: AnyPath) -> None:
+    failing_s3.fail("conflicts", times=2)
+    assert store_of(folder).create(folder / "lock", b"mine")
+    failing_s3.fail("exists", times=1)
+    assert not store_of(folder).create(folder / "another", b"mine")
+
+
 def test_error_after_the_last_retry(failing_s3: Any, folder: AnyPath) -> None:
     failing_s3.fail("busy")
     with pytest.raises(OSError, match="overloaded") as error:
