@@ -25,6 +25,7 @@ from failmap.search.cluster.connection import connected
 from failmap.search.cluster.resources import Slots, trial_resources
 from failmap.search.cluster.trial_failures import TrialFailures
 from failmap.search.config import RunConfig
+from failmap.search.space import Objective
 from failmap.search.shutdown import Reason, Shutdown, shutdown_on_signals
 from failmap.search.study import Study
 from failmap.search.trial.process import PreemptionFlag
@@ -87,7 +88,8 @@ def execute(
                 "started_in": str(Path.cwd()),
                 "keep": config.keep,
                 "test": config.test,
-                "keep_final": config.budget.keep_gigabytes > 0,
+                "keep_final": config.budget.keep_gigabytes > 0 and not config.space.objectives,
+                "objectives": [asdict(objective) for objective in config.space.objectives],
                 "device": "cuda" if resources["GPU"] else "cpu",
                 "num_threads": config.cluster.cpus_per_trial,
                 "memory_bytes": resources.get("memory"),
@@ -128,6 +130,7 @@ class TrialActor(tune.Trainable):
             keep=config["keep"],
             test=config["test"],
             keep_final=config["keep_final"],
+            objectives=[Objective(**objective) for objective in config["objectives"]],
             memory_bytes=None if config["memory_bytes"] is None else int(config["memory_bytes"]),
             is_preempted=lambda: self.preemption.is_set,
             own_code=[OwnCodeNote(**note) for note in config["own_code"]],

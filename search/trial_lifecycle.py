@@ -69,7 +69,7 @@ class TrialLifecycle(NotPickled):
         """Report an evaluation to the study, and return whether the pruner has stopped the trial."""
         with self._storing_errors():
             number = self.running[trial_id].number
-            if self.study.report(number, result["update"], result["score"]):
+            if self.study.report(number, result["update"], result["score"], result["value"]):
                 del self.running[trial_id]
                 self.study.tell(number, _summary(result, outcome="censored", reason="stopped by rank"))
                 return True
@@ -92,7 +92,7 @@ class TrialLifecycle(NotPickled):
             if result["fault"] is not None:
                 self._store_error(UserError(f"{result['fault']}; nothing that was finished is lost"))
             if result["update"] is not None:
-                self.study.report(start.number, result["update"], result["score"])
+                self.study.report(start.number, result["update"], result["score"], result["value"])
             summary = _summary(result)
             if summary.outcome is None:
                 self.study.requeue(start.number)

@@ -21,6 +21,7 @@ from failmap.search.futility.rule import Rule
 from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig, parse_trial_config
 from failmap.search.own.function import load_function
 from failmap.search.own.session import FunctionSession
+from failmap.search.space.objective import Objective
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError, current_attempt
 from failmap.search.trial.process import (
@@ -48,12 +49,14 @@ class Worker:
         run: The run's folder, which must be accessible from this host.
         device: 'cpu' or 'cuda'.
         num_threads: Number of torch threads.
-        keep: Which trials' final weights are kept: none, learned or all.
+        keep: Which trials' weights are kept: none, learned, all or best.
         test: Whether to measure the test set once, at each trial's end.
         memory_bytes: Memory that a trial may use on the host; None for no limit.
         is_preempted: Returns whether this process has been asked to leave its machine.
         own_code: The user's own networks, tasks or function, whose copies are in the run's folder.
         timeout: Seconds without an evaluation after which the driver replaces this process; None: no limit.
+        keep_final: Whether the state at the end of failed trials is kept, to train them on.
+        objectives: What the run optimises; none: its trials end once they have learned.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Worker:
         own_code: Sequence[OwnCodeNote] = (),
         timeout: float | None = None,
         keep_final: bool = False,
+        objectives: Sequence[Objective] = (),
     ) -> None:
         torch.set_num_threads(num_threads)
         # GPU drivers reserve far more address space than they use.
@@ -80,6 +84,7 @@ class Worker:
         self.keep = keep
         self.test = test
         self.keep_final = keep_final
+        self.objectives = objectives
         self.own_code = own_code
         self.codes: list[OwnCode] | None = None
         self.timeout = timeout
@@ -120,6 +125,7 @@ class Worker:
                     is_current=is_current,
                     is_stopped=is_stopped,
                     timeout=self.timeout,
+                    objectives=self.objectives,
                 )
                 return
             with copies_used(self.codes):
@@ -136,6 +142,7 @@ class Worker:
                     keep_final=self.keep_final
                     and record.intervention is None
                     and obstacle(self.config) is None,
+                    objectives=self.objectives,
                 )
         except _TRIAL_ERRORS as error:
             self.failure = error
@@ -150,7 +157,8 @@ class Worker:
         """Train to the next evaluation.
 
         Returns:
-            update and score (None without an evaluation), done, fault (a description of a storage failure, or
+            update and score (None without an evaluation), value (the first objective there, by which trials
+            are stopped; the score if there is none), done, fault (a description of a storage failure, or
             None), ended_by (the kind of fault that ended the trial, or None), and summary (as JSON, since
             Tune flattens nested results; its outcome is None while the trial runs or if it was interrupted).
 
@@ -177,10 +185,15 @@ class Worker:
             return self._errored(error)
         summary = self.session.summary
         if summary is None:
-            return _result(evaluation, self.session.summarise(None, "training"), done=False)
-        if summary.outcome is None:
-            self._refuse_if_preempted()
-        return _result(evaluation, summary, done=True)
+            summary, done = self.session.summarise(None, "training"), False
+        else:
+            done = True
+            if summary.outcome is None:
+                self._refuse_if_preempted()
+        value = None
+        if evaluation is not None:
+            value = self.session.best.now(evaluation) if self.objectives else evaluation.score
+        return _result(evaluation, summary, done=done, value=value)
 
     def _refuse_if_preempted(self) -> None:
         if self.is_preempted():
@@ -227,6 +240,7 @@ def _result(
     summary: Summary,
     *,
     done: bool,
+    value: float | None = None,
     fault: str | None = None,
     ended_by: FaultKind | None = None,
 ) -> dict[str, Any]:
@@ -234,6 +248,7 @@ def _result(
     return {
         "update": None if evaluation is None else evaluation.update,
         "score": None if evaluation is None else evaluation.score,
+        "value": value,
         "done": done,
         "fault": fault,
         "ended_by": ended_by,

@@ -144,7 +144,7 @@ class OptunaAtEdge(OpenCells):
         self._make_sampler = make_sampler
         self._distributions: dict[str, BaseDistribution] = {
             path: IntDistribution(0, len(labels) - 1) if is_scale(labels) else CategoricalDistribution(labels)
-            for path, labels in zip(config.space.map.paths, self.labels, strict=True)
+            for path, labels in zip(config.space.map_paths, self.labels, strict=True)
         }
 
     def choose(self, cells: Sequence[Cell], random: np.random.Generator) -> Cell:

@@ -120,7 +120,7 @@ def main() -> int:
     cells = [cell.values for cell in made.cells()]
     share = np.array([np.mean(by_recipe[0][cell]) for cell in cells])
     space = made.config.space
-    axes = numeric_axes(space.map.paths, [axis.labels for axis in space.map_axes])
+    axes = numeric_axes(space.map_paths, [axis.labels for axis in space.map_axes])
     numeric = [axis is not None for axis in axes]
     points = np.array(
         [[value for value, one in zip(cell, numeric, strict=True) if one] for cell in cells], float

@@ -144,7 +144,7 @@ def _brier(truth: Truth, results: Sequence[tuple[Cell, bool]]) -> float:
     num, num_learned = Counter(cell for cell, _ in results), Counter(cell for cell, yes in results if yes)
     space = truth.table.config.space
     counts = {cell.values: (float(num_learned[cell]), float(num[cell])) for cell in num}
-    surface = MapSurface.fit(space.map.paths, [axis.labels for axis in space.map_axes], counts)
+    surface = MapSurface.fit(space.map_paths, [axis.labels for axis in space.map_axes], counts)
     assert surface is not None, f"{truth.table.name} has no axis of numbers"
     beliefs = surface.beliefs()
     return float(np.mean([(beliefs[cell.values].p - share) ** 2 for cell, share in truth.share.items()]))

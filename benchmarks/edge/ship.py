@@ -66,7 +66,7 @@ def _family(tables: list[Table]) -> Family:
 
 def long_curve(table: Table, curve: Curve) -> LongCurve:
     """Return a training of a table as its family has it."""
-    named = dict(zip(table.config.space.map.paths, curve.labels, strict=True))
+    named = dict(zip(table.config.space.map_paths, curve.labels, strict=True))
     sizes = tuple(value for _, value in sorted(named.items()))
     every = curve.updates / len(curve.scores)
     at = None if curve.learned_at is None else round(curve.learned_at / every)

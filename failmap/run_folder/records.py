@@ -131,6 +131,9 @@ class Summary(Checked):
             trial that is not exempt ends there, and fails.
         p_learn: Probability that a trial which was stopped there would have learned; 0 for any other.
         test_metric, test_score: None unless the run asked for them.
+        best_update: Update of the best evaluation, where the run optimises something; 0 elsewhere.
+        objectives: What the run optimises, in its order: numbers at the best evaluation, and of the whole
+            trial; empty where the run optimises nothing, or no evaluation had them.
     """
 
     outcome: Outcome | None
@@ -164,6 +167,8 @@ class Summary(Checked):
     p_learn: float = 0.0
     test_metric: float | None = None
     test_score: float | None = None
+    best_update: Count = 0
+    objectives: list[float] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values by name, for JSON, with None for numbers that are not finite."""

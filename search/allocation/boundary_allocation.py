@@ -178,7 +178,7 @@ class BoundaryAllocation:
         values = [list(dict.fromkeys(column)) for column in zip(*self._by_values, strict=True)]
         known = self._by_cell(counts.learned, counts.ended)
         with one_thread():
-            surface = MapSurface.fit(self._config.space.map.paths, values, known)
+            surface = MapSurface.fit(self._config.space.map_paths, values, known)
             assert surface is not None, "a space with goal=map has a numeric axis"
             p, prob_above = surface.sides(list(self._by_values))
         return _Outlook(surface, p, prob_above)

@@ -85,7 +85,7 @@ def judge_cells(
     """Return the verdict on each cell that the budget reaches, then on each other cell that has trials."""
     space = config.space
     judged = judge_map(
-        space.map.paths,
+        space.map_paths,
         [axis.labels for axis in space.map_axes],
         {cell.values: mine for cell, mine in trials.items()},
         space.fail_after_recipes,

@@ -133,9 +133,9 @@ def _labels(text: str, space: Space, problems: list[str]) -> dict[str, Any]:
     labels: dict[str, Any] = {}
     for part in re.split(r",\s*(?=[A-Za-z_][\w.]*=)", text):
         name, equals, written = part.partition("=")
-        paths = [path for path in space.map.paths if name in (path, path.rpartition(".")[2])]
+        paths = [path for path in space.map_paths if name in (path, path.rpartition(".")[2])]
         if not equals or not paths:
-            hint = nearest(name, space.map.paths)
+            hint = nearest(name, space.map_paths)
             problems.append(f"cell={text}: {name!r} is not an axis of the map{hint}")
             continue
         axis = space.axis(paths[0])

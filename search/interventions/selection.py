@@ -53,7 +53,7 @@ def cells_to_rescue(
         raise UserError(f"run={config.run}: it has no trial yet; continue it with {_resume_command(config)}")
     if recipe not in known:
         raise UserError(f"recipe={recipe}: no trial has it; {_known_recipes(known)}")
-    if labels.keys() == set(config.space.map.paths):
+    if labels.keys() == set(config.space.map_paths):
         cell = config.space.cell(labels)
         _require_failures(config, cell, cells, recipe)
         return [cell]

@@ -81,7 +81,7 @@ def unresumable_differences(old: RunConfig, new: RunConfig) -> list[str]:
         for axis in new.space.axes
         for other in old.space.axes
         if axis.path == other.path
-        if _has_grown(other, axis, is_on_map=axis.path in old.space.map.paths, is_shard=old.shard is not None)
+        if _has_grown(other, axis, is_on_map=axis.path in old.space.map_paths, is_shard=old.shard is not None)
     }
     changed = (line for line in differences(old, new) if not line.startswith(_RESUMABLE))
     return [line for line in changed if line.partition(": ")[0] not in grown]
@@ -193,7 +193,7 @@ def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
         problems += (
             f"{grown[path]}: a shard's map keeps its cells, for other shards have the rest: "
             "merge the shards first (search.merge), and continue the whole run"
-            for path in stored.space.map.paths
+            for path in stored.space.map_paths
             if path in grown
         )
     space = _with_more_values(own_space, grown, problems) if grown else own_space
@@ -264,7 +264,7 @@ def _with_more_values(space: Space, arguments: Mapping[str, Argument], problems:
             problems.append(f"{argument}: lacks {lost} of the axis: {_ANOTHER_RUN}")
             continue
         added = tuple(value for value in after if value not in before)
-        axes[path] = _extended(old, added, is_on_map=path in space.map.paths)
+        axes[path] = _extended(old, added, is_on_map=path in space.map_paths)
     if problems:
         return space
     try:

@@ -1,5 +1,6 @@
 """The configuration of a trial of the user's own training function. Imports no torch."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,15 +40,10 @@ class OwnFunction(Config):
     )
 
     @model_validator(mode="after")
-    def _has_one_criterion(self) -> "OwnFunction":
+    def _has_at_most_one_criterion(self) -> "OwnFunction":
         problems = []
         if self.score is not None and self.better_than_chance:
             problems.append("learned: has a score and better_than_chance: leave one out")
-        if self.score is None and not self.better_than_chance:
-            problems.append(
-                "learned: is missing: when has a trial learned? As in learned: {score: 0.95}, or "
-                "better_than_chance: true"
-            )
         if self.better_than_chance and self.chance is None:
             problems.append("better_than_chance: needs chance, the score of blind guessing")
         if self.chance is None and self.perfect != 1:
@@ -73,20 +69,27 @@ class OwnFunction(Config):
         }
 
     @property
+    def has_criterion(self) -> bool:
+        """Whether a trial can learn: a search for the best recipe needs no criterion."""
+        return self.score is not None or self.better_than_chance
+
+    @property
     def is_raw(self) -> bool:
         """Whether scores are taken as they are reported, for want of `chance`."""
         return self.chance is None
 
     @property
     def target_score(self) -> float:
-        """The criterion as a score: a skill, or a raw score."""
+        """The criterion as a score: a skill, or a raw score; infinite without a criterion."""
+        if not self.has_criterion:
+            return math.inf
         return BETTER_THAN_CHANCE if self.score is None else self.skill(self.score)
 
     @property
     def target_metric(self) -> float:
-        """The criterion in the units that are reported."""
-        if self.score is not None:
-            return self.score
+        """The criterion in the units that are reported; infinite without a criterion."""
+        if self.score is not None or not self.has_criterion:
+            return math.inf if self.score is None else self.score
         assert self.chance is not None, "better_than_chance needs chance"
         return self.chance + BETTER_THAN_CHANCE * (self.perfect - self.chance)
 

@@ -3,7 +3,7 @@
 import math
 import random
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from types import TracebackType
@@ -21,6 +21,8 @@ from failmap.search.own.handle import Trial
 from failmap.search.own.handover import END_SECONDS, Ended, FunctionThread, Report
 from failmap.search.own.output import OutputLog
 from failmap.search.own.state import OwnState, StateError
+from failmap.search.space.objective import Objective
+from failmap.search.trial.best_evaluation import BestEvaluation, final_values
 from failmap.search.trial.criterion import Decision, Progress
 from failmap.search.trial.history import History
 from failmap.search.trial.process import is_out_of_memory
@@ -46,6 +48,7 @@ class FunctionSession:
         is_current: Returns whether this attempt is still the trial's latest; if not, nothing is written.
         is_stopped: Returns whether the session should save its state and end; polled while it waits.
         timeout: Seconds without a report after which the driver replaces the worker; None for no limit.
+        objectives: What the run optimises. If it does, the trial ends when the function returns.
 
     Attributes:
         summary: The trial's end; None while it runs. An outcome of None means that it was interrupted.
@@ -64,11 +67,14 @@ class FunctionSession:
         is_current: Callable[[], bool] = lambda: True,
         is_stopped: Callable[[], bool] = lambda: False,
         timeout: float | None = None,
+        objectives: Sequence[Objective] = (),
     ) -> None:
         self.config = config
         self.folder = folder
         self.summary: Summary | None = None
-        self.criterion = config.own.criterion
+        self.criterion = replace(config.own.criterion, ends=not objectives)
+        self.objectives = objectives
+        self.best = BestEvaluation(objectives, keeps_weights=False)
         self._latest = OwnState.load(folder.checkpoint)
         self.progress = Progress() if self._latest is None else replace(self._latest.progress)
         store = store_of(folder.path)
@@ -134,7 +140,7 @@ class FunctionSession:
         own = self.config.own
         if self._starts_again:
             reason += "; started again from its beginning, for want of a reported state"
-        return Summary(
+        summary = Summary(
             outcome=outcome,
             reason=reason,
             updates=self.progress.update,
@@ -145,7 +151,11 @@ class FunctionSession:
             metric="raw_score" if own.is_raw else "score",
             chance_metric=math.nan if own.chance is None else own.chance,
             target_metric=own.target_metric,
+            best_update=self.progress.best_update,
             **extra,
+        )
+        return replace(
+            summary, objectives=final_values(self.objectives, self.progress.best_values, summary)
         )
 
     @property
@@ -191,6 +201,8 @@ class FunctionSession:
         )
         self.history.append(evaluation)
         self._last = evaluation
+        if is_finite:
+            self.best.see(progress, evaluation)
         broken = _nonfinite(report)
         decision = self.criterion.judge(progress, score, moved=True, finite=broken is None)
         if decision is None:
@@ -248,7 +260,10 @@ class FunctionSession:
             raise OwnCodeError(
                 f"{self.config.own.function} returned without a report: call trial.report(...)"
             )
-        self._finish(Decision("failed", SPENT))
+        if self.progress.learned_at is None:
+            self._finish(Decision("failed", SPENT))
+        else:
+            self._finish(Decision("learned", "criterion met"))
 
     def _finish(self, decision: Decision, **extra: Any) -> None:
         with self._output.capturing():

@@ -14,10 +14,11 @@ from failmap.run_folder.parsing import flatten
 from failmap.search.own.config import OWN, AnyTrialConfig, OwnFunction, parse_trial_config
 from failmap.search.space.axis import Axis, can_have_edge
 from failmap.search.space.cell import Cell, MapAxes
+from failmap.search.space.objective import Objective, parse_objectives
 from failmap.search.trial.config import TrialConfig
 
-#: What a run is after: the edge of learning on its map, or each cell of a grid.
-Goal = Literal["map", "grid"]
+#: What a run is after: the edge of learning on its map, each cell of a grid, or the best recipe of all.
+Goal = Literal["map", "grid", "best"]
 #: Larger maps can be neither searched nor read.
 MAX_CELLS = 10_000
 #: The work of finding the edge grows with the cube of the cells.
@@ -34,12 +35,18 @@ class Space(Config):
 
     name: str
     question: str = ""
-    map: MapAxes
+    map: MapAxes | None = None
     axes: tuple[Axis, ...]
     base: dict[str, dict[str, Any]]
     goal: Goal = Field(
         default="grid",
-        description="map: the edge of learning first, and the cells beyond it inferred; grid: cell by cell",
+        description="map: the edge of learning first, and the cells beyond it inferred; grid: cell by cell; "
+        "best: the recipe with the best objective, over all axes (docs/best.md)",
+    )
+    objective: tuple[str, ...] = Field(
+        default=(),
+        description="with goal=best: score, validation_loss, train_loss, mean_squared_error, cross_entropy; "
+        "several for a front, as score,parameters or score,seconds (none: score)",
     )
     fail_after_recipes: int = Field(
         default=1, ge=1, description="recipes, the default one included, that must fail before a cell 'fails'"
@@ -47,19 +54,41 @@ class Space(Config):
 
     def cell(self, labels: Mapping[str, Any]) -> Cell:
         """Return the cell with these labels, by path. Labels of other paths are ignored."""
-        return Cell(tuple((path, labels[path]) for path in self.map.paths))
+        return Cell(tuple((path, labels[path]) for path in self.map_paths))
 
     def axis(self, path: str) -> Axis:
         """Return the axis of a path."""
         return next(axis for axis in self.axes if axis.path == path)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_objective_is_a_list(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("objective"), str):
+            return {**values, "objective": (values["objective"],)}
+        return values
+
+    @model_validator(mode="after")
+    def _goal_has_what_it_needs(self) -> "Space":
+        if self.goal == "best":
+            assert self.map is None, "a run of goal=best has no map"
+            assert self.objectives
+            if not self.axes:
+                raise ValueError("goal=best: there is no axis: give a setting several values, or a range")
+        elif self.map is None:
+            raise ValueError("map: is missing: {x: PATH, y: PATH}, or goal=best, which needs no map")
+        elif self.objective:
+            raise ValueError("objective: is of goal=best alone; a map counts what meets the criterion")
+        return self
+
     @model_validator(mode="after")
     def _map_can_be_drawn(self) -> "Space":
+        if self.map is None:
+            return self
         axes = {axis.path: axis for axis in self.axes}
         problems, num_cells = [], 1
         for key, path in self.map.model_dump(exclude_none=True).items():
             axis = axes.get(path)
-            if self.map.paths.count(path) > 1:
+            if self.map_paths.count(path) > 1:
                 problems.append(f"map.{key}={path}: is twice on the map")
             elif axis is None:
                 problems.append(f"map.{key}={path}: is no axis{nearest(path, axes)}")
@@ -79,6 +108,8 @@ class Space(Config):
 
     @model_validator(mode="after")
     def _has_an_edge(self) -> "Space":
+        if self.map is None:
+            return self
         num_cells = math.prod(len(axis.values or ()) for axis in self.map_axes)
         if self.goal == "map" and num_cells > MAX_CELLS_OF_EDGE:
             raise ValueError(
@@ -93,19 +124,30 @@ class Space(Config):
         return self
 
     @property
+    def map_paths(self) -> tuple[str, ...]:
+        """The paths of x and y, and of the facet; none without a map."""
+        return () if self.map is None else self.map.paths
+
+    @property
     def map_axes(self) -> tuple[Axis, ...]:
-        """The axes x and y, and the facet."""
-        return tuple(self.axis(path) for path in self.map.paths)
+        """The axes x and y, and the facet; none without a map."""
+        return tuple(self.axis(path) for path in self.map_paths)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised; nothing unless the goal is `best`. Raises ValueError for unknown names."""
+        if self.goal != "best":
+            return ()
+        return parse_objectives(self.objective or ("score",), is_own=self.is_own)
 
     @property
     def recipe_axes(self) -> tuple[Axis, ...]:
         """The axes that are not on the map, each behind those that its condition is about."""
-        return tuple(axis for axis in self.axes if axis.path not in self.map.paths)
+        return tuple(axis for axis in self.axes if axis.path not in self.map_paths)
 
     def cells(self) -> Iterator[Cell]:
-        """Yield every cell, facet by facet, each row by row."""
-        x, y, *facet = self.map_axes
-        axes = (*facet, y, x)
+        """Yield every cell, facet by facet, each row by row; without a map, one cell of no labels."""
+        axes = self.map_axes[2:] + self.map_axes[1::-1]
         for labels in itertools.product(*(axis.labels for axis in axes)):
             yield self.cell({axis.path: label for axis, label in zip(axes, labels, strict=True)})
 

@@ -39,7 +39,8 @@ class Snapshot:
     """The state of a training between two updates.
 
     Attributes:
-        tensors: `model.*`, `optimizer.<parameter>.<key>`, and `scaling.*` if the loss is scaled.
+        tensors: `model.*`, `optimizer.<parameter>.<key>`, `scaling.*` if the loss is scaled, and `best.*`,
+            the network at its best evaluation, if that is kept.
         progress: The trial's progress.
     """
 
@@ -69,6 +70,18 @@ class Snapshot:
             device = "cpu" if stays_on_host(optimizer, key) else parameters[name].device
             optimizer.state[parameters[name]][key] = tensor.to(device, copy=True)
         scaling.restore(self._under("scaling."))
+
+    def with_best(self, weights: Mapping[str, Tensor]) -> "Snapshot":
+        """Return the state together with the weights of the best evaluation so far."""
+        if not weights:
+            return self
+        return Snapshot(
+            self.tensors | {f"best.{name}": tensor for name, tensor in weights.items()}, self.progress
+        )
+
+    def best_weights(self) -> dict[str, Tensor]:
+        """Return the weights of the best evaluation so far; empty if they were not kept."""
+        return self._under("best.")
 
     def save(self, folder: AnyPath) -> None:
         """Write the state to the folder's state file atomically."""
@@ -127,17 +140,19 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     return f"{checksum:08x}"
 
 
-def save_weights(model: nn.Module, folder: AnyPath, preprocessing: Mapping[str, Any] | None = None) -> None:
-    """Write the network's weights, and beside them what new data need, if anything.
+def save_weights(
+    weights: Mapping[str, Tensor], folder: AnyPath, preprocessing: Mapping[str, Any] | None = None
+) -> None:
+    """Write a network's weights, and beside them what new data need, if anything.
 
     Args:
-        model: The network.
+        weights: The network's state by name.
         folder: The trial's folder.
         preprocessing: See `Task.preprocessing`.
     """
     if preprocessing is not None:
         write_atomically(folder / PREPROCESSING_FILE, json.dumps(preprocessing, indent=1).encode())
-    write_atomically(folder / WEIGHTS_FILE, save(dict(model.state_dict()), {"format": "pt"}))
+    write_atomically(folder / WEIGHTS_FILE, save(dict(weights), {"format": "pt"}))
 
 
 def start_from_stored(network: Network, config: NetworkConfig, folder: TrialFolder) -> None:

@@ -28,6 +28,9 @@ class Progress:
         stale: Latest consecutive evaluations without a lower loss.
         rate_share: Share of the learning rate that `plateau` has left.
         hopeless_at: Update from which the curve was hopeless; None if it never was.
+        learned_at: Update at which the criterion was met; None before.
+        best_update, best_values: Where the run optimises something: the update of the best evaluation, and
+            the objectives there.
     """
 
     update: int = 0
@@ -40,6 +43,9 @@ class Progress:
     stale: int = 0
     rate_share: float = 1.0
     hopeless_at: int | None = None
+    learned_at: int | None = None
+    best_update: int = 0
+    best_values: list[float | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,13 @@ class Criterion:
         target_score: Skill to reach.
         in_a_row: Consecutive evaluations that must reach it.
         max_updates: Update budget.
+        ends: Whether a trial ends once it has learned; else it spends its budget.
     """
 
     target_score: float
     in_a_row: int
     max_updates: int
+    ends: bool = True
 
     def judge(self, progress: Progress, score: float, *, moved: bool, finite: bool) -> Decision | None:
         """Update the progress by one evaluation, and return the decision, or None if there is none yet.
@@ -74,10 +82,13 @@ class Criterion:
         progress.still = 0 if moved else progress.still + 1
         if not finite:
             return Decision("failed", "not finite")
-        if progress.streak >= self.in_a_row:
+        if progress.streak >= self.in_a_row and progress.learned_at is None:
+            progress.learned_at = progress.update
+        if progress.learned_at is not None and self.ends:
             return Decision("learned", "criterion met")
+        outcome: Outcome = "failed" if progress.learned_at is None else "learned"
         if progress.update >= self.max_updates:
-            return Decision("failed", SPENT)
+            return Decision(outcome, SPENT if outcome == "failed" else "criterion met")
         if progress.still >= 2:
-            return Decision("failed", "stuck: no weight changes any more")
+            return Decision(outcome, "stuck: no weight changes any more")
         return None

@@ -1,7 +1,7 @@
 """One trial on one device: it trains from evaluation to evaluation until its outcome is decided."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic, perf_counter
 from typing import Any
@@ -13,6 +13,8 @@ from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import SPENT, Evaluation, Outcome, Summary
 from failmap.run_folder.storage import store_of
 from failmap.search.futility.rule import Rule
+from failmap.search.space.objective import Objective
+from failmap.search.trial.best_evaluation import BestEvaluation, final_values
 from failmap.search.trial.checkpoint import Snapshot, save_weights, start_from_stored
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.criterion import Criterion, Decision, Progress
@@ -39,12 +41,14 @@ class TrialSession:
         device: The device that trains.
         is_current: Returns whether this attempt is still the trial's latest; if not, nothing is written.
         is_stopped: Returns whether the session should save its state and end; polled between updates.
-        keep: Which trials' final weights are kept: none, learned or all.
+        keep: Which trials' weights are kept: none, learned, all, or best, which the driver chooses later.
         test: Whether to measure the test set once, at the end.
         rule: Says from when on the trial is hopeless; None if nothing is known of such trials.
         exempt: Whether it goes on all the same.
         keep_final: Whether to write the state at the end of a trial that has spent its updates, so that
             another one can continue from it.
+        objectives: What the run optimises. If it does, the trial spends its budget, and the weights that are
+            kept are those of its best evaluation.
 
     Attributes:
         summary: The trial's end; None while it runs. An outcome of None means that it was interrupted.
@@ -68,6 +72,7 @@ class TrialSession:
         rule: Rule | None = None,
         exempt: bool = False,
         keep_final: bool = False,
+        objectives: Sequence[Objective] = (),
     ) -> None:
         self.config = config
         self.folder = folder
@@ -75,6 +80,8 @@ class TrialSession:
         self.test = test
         self.rule, self.exempt = rule, exempt
         self.keep_final = keep_final
+        self.objectives = objectives
+        self.best = BestEvaluation(objectives, keeps_weights=keep != "none")
         self.summary: Summary | None = None
         self.training = Training(config, device)
         self.validation = self.training.task.validation_set()
@@ -83,6 +90,7 @@ class TrialSession:
         if stored is not None:
             stored.restore(self.training.model, self.training.optimizer, self.training.precision.scaling)
             self.progress = replace(stored.progress)
+            self.best.weights = stored.best_weights()
         else:
             start_from_stored(self.training.model, config.model, folder)
         objective = self.training.objective
@@ -90,6 +98,7 @@ class TrialSession:
             target_score=config.criterion.score or objective.score(self.training.task.target_metric),
             in_a_row=config.criterion.in_a_row,
             max_updates=config.train.max_updates,
+            ends=not objectives,
         )
         self.history = History(folder, is_current, self.progress.update)
         self._curve = [(one.score, one.train_loss) for one in self.history.before]
@@ -137,6 +146,7 @@ class TrialSession:
         )
         self.history.append(evaluation)
         self._curve.append((score, evaluation.train_loss))
+        self.best.see(self.progress, evaluation, model)
         decision = self.criterion.judge(
             self.progress,
             score,
@@ -192,8 +202,9 @@ class TrialSession:
             tested = self._measure(self.training.task.test_set())
             extra["test_metric"] = tested.metric
             extra["test_score"] = self.training.objective.score(tested.metric)
-        if self.keep in ("all", decision.outcome):
-            save_weights(self.training.model, self.folder.path, self.training.task.preprocessing)
+        if self.keep in ("all", decision.outcome) or (self.keep == "best" and self.best.weights):
+            weights = self.best.weights or dict(self.training.model.state_dict())
+            save_weights(weights, self.folder.path, self.training.task.preprocessing)
         if decision.reason == SPENT and self.keep_final:
             training = self.training
             final = Snapshot.take(
@@ -209,7 +220,7 @@ class TrialSession:
         """Return a summary of the trial's current state with a given outcome."""
         task, objective = self.training.task, self.training.objective
         target_mean, target_deviation = objective.head.trained_moments(task.target_moments)
-        return Summary(
+        summary = Summary(
             outcome=outcome,
             reason=reason,
             updates=self.progress.update,
@@ -235,7 +246,11 @@ class TrialSession:
             baseline_errors=dict(task.baseline_errors),
             num_parameters=sum(parameter.numel() for parameter in self.training.parameters),
             hopeless_at=self.progress.hopeless_at,
+            best_update=self.progress.best_update,
             **extra,
+        )
+        return replace(
+            summary, objectives=final_values(self.objectives, self.progress.best_values, summary)
         )
 
     def release(self) -> None:
@@ -255,7 +270,7 @@ class TrialSession:
 
     def _save(self, snapshot: Snapshot) -> None:
         self.history.push()
-        snapshot.save(self.folder.checkpoint)
+        snapshot.with_best(self.best.weights).save(self.folder.checkpoint)
 
 
 def throttled(flag: Callable[[], bool], poll_seconds: float) -> Callable[[], bool]:

@@ -20,8 +20,8 @@ def test_reads_what_the_search_writes(name: str, tmp_path: Path) -> None:
     path.write_text(loading.to_yaml(config))
     read, space = read_config(path), config.space
     assert (read.run, read.space, read.question) == ("first", name, space.question)
-    assert read.map_paths == space.map.paths
-    assert read.axis_paths == (*space.map.paths, *(axis.path for axis in space.recipe_axes))
+    assert read.map_paths == space.map_paths
+    assert read.axis_paths == (*space.map_paths, *(axis.path for axis in space.recipe_axes))
     for axis in space.map_axes:
         labels = [label_text(axis.label(value)) for value in axis.values or ()]
         assert [label_text(value) for value in read.map_values[axis.path]] == labels

@@ -84,7 +84,7 @@ def one_of_each_value(space: Space) -> Iterator[TrialConfig]:
 
 def trials_with(space: Space, cells: list[Cell], path: str, label: Any, value: Any) -> Iterator[TrialConfig]:
     for cell in cells:
-        if path in space.map.paths:
+        if path in space.map_paths:
             if cell.as_dict()[path] != label:
                 continue
             recipe = space.default_recipe(cell)

@@ -65,7 +65,7 @@ def verdicts(config: RunConfig, trials: list[KnownTrial]) -> Mapping[tuple[Any, 
     for trial in trials:
         by_cell.setdefault(trial.cell.values, []).append(trial)
     axes = config.space.map_axes
-    judged = judge_map(config.space.map.paths, [axis.labels for axis in axes], by_cell)
+    judged = judge_map(config.space.map_paths, [axis.labels for axis in axes], by_cell)
     return {cell: verdict.state for cell, verdict in judged.items()}
 
 

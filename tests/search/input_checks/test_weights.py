@@ -25,7 +25,7 @@ def storage(tmp_path: Path) -> Path:
     for number in (2, 3):
         folder.trial(number).path.mkdir(parents=True)
     stored = build_model(LSTMConfig(hidden_size=4), Interface(2, 1, num_steps=5))
-    save_weights(stored, folder.trial(2).path)
+    save_weights(stored.state_dict(), folder.trial(2).path)
     return tmp_path
 
 

@@ -1,0 +1,1 @@
+"""Runs that look for the best recipe: their ranking, and their report."""
