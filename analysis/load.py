@@ -58,7 +58,8 @@ class Run:
     @cached_property
     def table(self) -> pd.DataFrame:
         """Return one row per trial; `analysis.table` defines the columns."""
-        return build_table(self.records, self.explanations, self.config.axis_paths, self.history)
+        names = [objective.name for objective in self.config.objectives]
+        return build_table(self.records, self.explanations, self.config.axis_paths, self.history, names)
 
     @cached_property
     def explanations(self) -> Mapping[int, Explanation]:

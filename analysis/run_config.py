@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 import yaml
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from failmap.analysis.sequential import FIRST_LOOK
 from failmap.run_folder.errors import UserError
+from failmap.run_folder.objectives import Objective, parse_objectives
 from failmap.run_folder.parsing import (
     MAX_CHARACTERS,
     Count,
@@ -39,13 +40,14 @@ class RunConfig:
         storage: Folder of the run as the user gave it.
         question: Question that the space is made to answer.
         space: Name of the space.
-        x, y, facet: Paths of the map's axes.
+        x, y, facet: Paths of the map's axes; '' and None without a map.
         map_values: Values of each map axis by path, those of x and y in order.
         recipe_defaults: Default of every other axis by path.
         num_recipes: Maximum number of recipes of a cell; None if an axis is a range to draw from.
         base: Configuration of a trial as nested mappings, without the values of the axes.
         fail_after_recipes: Number of recipes that must fail before a cell fails.
         budget: Limits: trials of the run; seeds, max_seeds, recipes of a cell; facets; None if not set.
+        objectives: What the run optimises; nothing if it draws a map.
         shard: '2/5' if the run has every fifth cell, starting with the second; None if it has all.
     """
 
@@ -62,6 +64,7 @@ class RunConfig:
     base: dict[str, Any]
     fail_after_recipes: int
     budget: dict[str, int | None]
+    objectives: tuple[Objective, ...] = ()
     shard: str | None = None
 
     @property
@@ -71,7 +74,9 @@ class RunConfig:
 
     @property
     def map_paths(self) -> tuple[str, ...]:
-        """Return x, y and the facet, if there is one."""
+        """Return x, y and the facet, if there is one; nothing without a map."""
+        if not self.x:
+            return ()
         return (self.x, self.y) if self.facet is None else (self.x, self.y, self.facet)
 
     @property
@@ -117,12 +122,13 @@ class _Map:
 @dataclass(frozen=True)
 class _Space:
     name: str
-    map: _Map
     axes: list[_Axis]
+    map: _Map | None = None
     question: str | None = None
     base: Values | None = None
     fail_after_recipes: Count = 1
     goal: str = "grid"
+    objective: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,7 @@ class _Budget:
     max_seeds: Count | None = None
     recipes: Count | None = None
     facets: Count | None = None
+    leaders: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,13 @@ def _run_config(read: _File) -> RunConfig:
     """Convert the file. Raises ParseError if the map has no axes or too many cells."""
     space = read.space
     axes = {axis.path: axis for axis in space.axes}
-    paths = [path for path in (space.map.x, space.map.y, space.map.facet) if path]
+    objectives: tuple[Objective, ...] = ()
+    if space.goal == "best":
+        objectives = parse_objectives(space.objective or ["score"], is_own="own" in (space.base or {}))
+    elif space.map is None:
+        raise ParseError("not a run's configuration: space.map: is missing")
+    sides = space.map or _Map("", "")
+    paths = [path for path in (sides.x, sides.y, sides.facet) if path]
     values = {path: axes[path].values for path in paths if path in axes}
     listed = {path: tuple(several) for path, several in values.items() if several is not None}
     # Facets keep their order, in which the budget counts them.
@@ -180,15 +193,16 @@ def _run_config(read: _File) -> RunConfig:
         storage=read.storage,
         question=space.question or "",
         space=space.name,
-        x=space.map.x,
-        y=space.map.y,
-        facet=space.map.facet,
+        x=sides.x,
+        y=sides.y,
+        facet=sides.facet,
         map_values=listed,
         recipe_defaults={axis.path: axis.default for axis in others},
         num_recipes=_num_recipes(others, read.sampler),
         base=dict(space.base or {}),
         fail_after_recipes=space.fail_after_recipes,
         budget={} if read.budget is None else asdict(read.budget),
+        objectives=objectives,
         shard=read.shard,
     )
 

@@ -56,9 +56,10 @@ def build_table(
     explanations: Mapping[int, Explanation],
     axis_paths: Sequence[str],
     history: Callable[[int], Sequence[Evaluation]],
+    objectives: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return one row per trial: `COLUMNS`, then a column per axis and per setting that differs between
-    trials.
+    trials, and `objective.NAME` for each number that the run optimises.
 
     An unfinished trial is listed as censored, with the values of its last evaluation. `chance_score` is 0 by
     the definition of the score. A column of settings whose values are neither all numbers nor all booleans
@@ -75,7 +76,17 @@ def build_table(
     for path in (*axis_paths, *_differing_paths(settings)):
         if path not in columns:
             columns[path] = _series(settings, path)
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns | _objective_columns(records, objectives))
+
+
+def _objective_columns(records: Sequence[TrialRecord], objectives: Sequence[str]) -> dict[str, pd.Series]:
+    """Return a column for each objective, as the best evaluation and the whole trial have it."""
+    return {
+        f"objective.{name}": pd.Series(
+            [record.objectives[index] if record.objectives else None for record in records], dtype="float64"
+        )
+        for index, name in enumerate(objectives)
+    }
 
 
 def _fixed_values(

@@ -34,6 +34,15 @@ class Budget(Config):
     )
     recipes: int = Field(default=1, ge=1, description="recipes of each cell, the default one included")
     facets: int | None = Field(default=None, ge=1, description="how many facets, from the first; none: all")
+    leaders: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="goal=best: recipes that get budget.seeds seeds each",
+    )
+    repeat: float = Field(
+        default=0.25, ge=0, le=0.9, description="goal=best: share of the trials that repeats the leaders"
+    )
     extend: float = Field(
         default=0.1,
         ge=0,
@@ -148,11 +157,14 @@ class RunConfig(Config):
     space: Space
     budget: Budget = Budget()
     cluster: Cluster = Cluster()
-    sampler: Literal["grid", "sobol", "random", "tpe"] = Field(
-        default="grid", description="who fills in recipes"
+    sampler: Literal["grid", "sobol", "random", "tpe", "gp", "cmaes", "nsga2"] = Field(
+        default="grid",
+        description="who fills in recipes; gp, cmaes, nsga2: with goal=best, whose default is tpe, or nsga2 "
+        "for several objectives",
     )
-    pruner: Literal["none", "halving"] = Field(
-        default="none", description="who stops explored recipes by rank"
+    pruner: Literal["none", "halving", "hyperband", "median"] = Field(
+        default="none",
+        description="who stops new recipes by rank: halving; with goal=best also hyperband and median",
     )
     halving: Halving = Halving()
     futility: Futility = Futility()
@@ -161,7 +173,10 @@ class RunConfig(Config):
         ge=1,
         description="updates to which failed trials are trained on, as resume train.max_updates=... sets it",
     )
-    keep: Literal["none", "learned", "all"] = Field(default="none", description="whose weights are kept")
+    keep: Literal["none", "learned", "all", "best"] = Field(
+        default="none",
+        description="whose weights are kept; best: the leaders' of goal=best, which is its default",
+    )
     journal: Annotated[str, AfterValidator(checked_address)] | None = Field(
         default=None, description="postgresql://...: decisions there, not in the run folder; none: the folder"
     )

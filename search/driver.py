@@ -1,18 +1,21 @@
 """One session of a run: trials until the budget is spent, then the map, the report and the next steps."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
+from failmap.analysis.best.leaderboard import best_line
+from failmap.analysis.best.reporting import build_best
 from failmap.analysis.load import load_run
 from failmap.analysis.map.failure_map import why_line
 from failmap.analysis.next_steps import next_steps
 from failmap.analysis.reporting import Report, build
+from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
-from failmap.run_folder.storage import write_atomically
+from failmap.run_folder.storage import AnyPath, write_atomically
 from failmap.run_folder.wording import duration_display
 from failmap.search.allocation.map_allocation import Allocation, shard_cells
 from failmap.search.allocation.remaining import judged_anew, trials_left_of, write_costs
@@ -21,11 +24,12 @@ from failmap.search.config import Cluster, RunConfig
 from failmap.search.continuing.ends import to_train_on
 from failmap.search.input_checks import states_of_code, states_of_files
 from failmap.search.loading import from_yaml, to_yaml
-from failmap.search.new_run import report_disk_errors, resume_command
+from failmap.search.new_run import report_disk_errors, resume_command, run_arguments
 from failmap.search.own_parts import read_own_parts, store_own_parts
 from failmap.search.provenance import begin_session, end_session
 from failmap.search.shutdown import interrupted_by_signals
 from failmap.search.study import Study
+from failmap.search.terminal.best_view import BestView
 from failmap.search.terminal.live import LiveView
 from failmap.search.terminal.messages import error_lines
 from failmap.search.terminal.view import SafeConsole, TerminalView
@@ -55,7 +59,7 @@ class Session:
 def drive(
     config: RunConfig, folder: RunFolder, *, command: Sequence[str], started: float, console: SafeConsole
 ) -> int:
-    """Run one session of a map, and return the exit status.
+    """Run one session of a search, and return the exit status.
 
     Args:
         config: The run's configuration.
@@ -71,7 +75,9 @@ def drive(
     deadline = deadline_of(config, started)
     with open_session(config, folder, command=command, notice=notice, started=started) as session:
         study = session.study
-        if line := judged_anew(from_yaml(folder.config), study.known.by_cell):
+        if not config.space.objectives and (
+            line := judged_anew(from_yaml(folder.config), study.known.by_cell)
+        ):
             notice(line)
         if config.continue_to is not None:
             notice(to_train_on(folder, load_run(folder).records, config.continue_to))
@@ -87,7 +93,10 @@ def drive(
         # Importing Ray takes seconds, so all checks of the configuration come first.
         from failmap.search.executor import execute
 
-        with LiveView(config, study.known, deadline, console, started) as view:
+        view: LiveView | BestView = (BestView if config.space.objectives else LiveView)(
+            config, study.known, deadline, console, started
+        )
+        with view:
             ended_by = execute(
                 study,
                 config,
@@ -99,29 +108,54 @@ def drive(
             )
             session.ended_by = ended_by or "finished"
 
-    view.show_map()
+    view.show()
     for line in error_lines(study.known.errors()):
         notice(line)
-    report = write_report(config, folder)
-    if (edge := report.failure_map.edge) is not None and edge.rows:
-        notice(edge.line)
-    if (audit := report.failure_map.audit) is not None:
-        notice(audit.words)
-    if (futility := report.failure_map.futility) is not None:
-        notice(futility.words)
-    if (continued := report.failure_map.continued) is not None:
-        notice(continued.words)
-    if why := why_line(report.failure_map):
-        notice(why)
+    is_map = not config.space.objectives
+    page = _report_map(config, folder, notice) if is_map else _report_best(folder, notice)
     if ended_by in ("interrupt", "request"):
         notice(f"Stopped; running trials are saved. Resume with\n  {resume_command(folder)}")
     else:
         if spent := _budget_line(config, ended_by, view, study.known.outcomes().total()):
             notice(spent)
-        for purpose, next_command in next_steps(report.run, report.failure_map, trials_left_of(config)):
+        for purpose, next_command in page.steps:
             notice(f"{purpose}\n  {next_command}")
-    notice(f"report: {report.page}")
+    notice(f"report: {page.path}")
     return INTERRUPTED if ended_by == "interrupt" else DONE
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A written report, and what to do next, each step with its command."""
+
+    path: AnyPath
+    steps: Iterable[tuple[str, str]]
+
+
+def _report_map(config: RunConfig, folder: RunFolder, notice: Callable[[str], None]) -> _Page:
+    """Write the report of a map, and say what was found."""
+    report = write_report(config, folder)
+    failure_map = report.failure_map
+    if (edge := failure_map.edge) is not None and edge.rows:
+        notice(edge.line)
+    for part in (failure_map.audit, failure_map.futility, failure_map.continued):
+        if part is not None:
+            notice(part.words)
+    if why := why_line(failure_map):
+        notice(why)
+    return _Page(report.page, next_steps(report.run, failure_map, trials_left_of(config)))
+
+
+def _report_best(folder: RunFolder, notice: Callable[[str], None]) -> _Page:
+    """Write the report of a search for the best recipe, and say what was found."""
+    # Not imported above: it imports scikit-learn, which maps do without here.
+    from failmap.search.tuning.importance import write_importance
+
+    write_importance(load_run(folder))
+    report = build_best(folder)
+    notice(best_line(report.leaderboard))
+    best = command_line("best", *run_arguments(folder))
+    return _Page(report.page, [("The best recipes, as YAML, arguments and PyTorch:", best)])
 
 
 def join_ray(cluster: Cluster, notice: Callable[[str], None]) -> None:

@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from failmap.run_folder.objectives import Objective
 from failmap.run_folder.own_copies import OwnCodeNote
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import parse_location
@@ -25,7 +26,6 @@ from failmap.search.cluster.connection import connected
 from failmap.search.cluster.resources import Slots, trial_resources
 from failmap.search.cluster.trial_failures import TrialFailures
 from failmap.search.config import RunConfig
-from failmap.search.space import Objective
 from failmap.search.shutdown import Reason, Shutdown, shutdown_on_signals
 from failmap.search.study import Study
 from failmap.search.trial.process import PreemptionFlag

@@ -72,8 +72,13 @@ def report_disk_errors(folder: RunFolder) -> Iterator[None]:
 
 def resume_command(folder: RunFolder) -> str:
     """Return the command that continues a run."""
+    return command_line("resume", *run_arguments(folder))
+
+
+def run_arguments(folder: RunFolder) -> list[str]:
+    """Return the arguments that name a run, its storage among them unless it is the default."""
     storage = [] if str(folder.path.parent) == "runs" else [f"storage={folder.path.parent}"]
-    return command_line("resume", f"run={folder.name}", *storage)
+    return [f"run={folder.name}", *storage]
 
 
 def _part(difference: tuple[str, str]) -> str:

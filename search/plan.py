@@ -31,6 +31,8 @@ from failmap.search.machine import num_cpus
 from failmap.search.shards import ELSEWHERE, Shard
 from failmap.search.space import Axis, Cell, Space
 from failmap.search.trial.config import TrialConfig
+from failmap.search.tuning.plan import make_best_plan
+from failmap.search.tuning.plan import summary as best_summary
 
 #: A wider map is summarised by its lowest and highest cost, not drawn.
 MAX_COLUMNS = 16
@@ -125,6 +127,13 @@ def show_plan(
     Unless `factor` is given, train for a second to measure this machine.
     """
     heading = Text(f"{config.run}: {config.space.question}", style="bold")
+    if config.space.objectives:
+        is_free = factor is not None or config.space.is_own
+        best = make_best_plan(
+            config, (factor or 1.0) if is_free else machine_factor(), num_slots(config), len(trials)
+        )
+        console.print(Group(heading, _axes_table(config.space), Text(best_summary(config, best))))
+        return
     if config.space.is_own:
         summary = Text(_own_summary(config, make_plan(config, 1.0, trials)))
         console.print(Group(heading, _axes_table(config.space), summary))
@@ -135,10 +144,12 @@ def show_plan(
 
 
 def _axes_table(space: Space) -> Table:
-    table = Table("axis", "on the map", "values, the default first")
-    roles: dict[str, Any] = {path: role for role, path in space.map.model_dump(exclude_none=True).items()}
+    columns = ["axis", *(["on the map"] if space.map else []), "values, the default first"]
+    table = Table(*columns)
+    roles: dict[str, Any] = {path: role for role, path in space.map_roles.items()}
     for axis in space.axes:
-        table.add_row(axis.path, roles.get(axis.path, "recipe"), _values(axis))
+        role = [roles.get(axis.path, "recipe")] if space.map else []
+        table.add_row(axis.path, *role, _values(axis))
     return table
 
 

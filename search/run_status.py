@@ -15,7 +15,7 @@ from failmap.run_folder.records import NO_EVIDENCE, Fault, Outcome, Purpose, Val
 from failmap.run_folder.storage import Store, store_of
 from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.allocation.map_allocation import cells_in_order
-from failmap.search.allocation.remaining import remaining
+from failmap.search.allocation.remaining import Remaining, remaining
 from failmap.search.config import RunConfig
 from failmap.search.lease import driver_of
 from failmap.search.lease_terms import Owner
@@ -153,7 +153,10 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         if trial.purpose not in NO_EVIDENCE:
             cells[config.space.cell(trial.cell)].append(trial)
     reached = cells_in_order(config)
-    rest = remaining(config, reached, cells)
+    # A search for the best recipe has no cells to decide.
+    rest = Remaining({}, {}, 0) if config.space.objectives else remaining(config, reached, cells)
+    if config.space.objectives:
+        reached = []
     ends = [trial.ended.timestamp() for trial in trials if trial.ended is not None]
     faults = [fault for trial in trials for fault in trial.faults]
     errors = [trial.summary.reason for trial in trials if trial.summary and trial.outcome == "errored"]
@@ -169,7 +172,7 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     elif config.watched:
         # A watch holds no lease; its provenance names its process.
         state = "died" if session.process is not None and session.process.is_known_dead else "running"
-    elif rest.num_decided + (rest.num_inferred if rest.num_trials == 0 else 0) == len(reached):
+    elif reached and rest.num_decided + (rest.num_inferred if rest.num_trials == 0 else 0) == len(reached):
         state = "decided"
     elif session.ended is None:
         state = "died"
@@ -178,7 +181,9 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         is_out_of_time = session.ended_by == "time"
         if session.ended_by is None:
             is_out_of_time = minutes >= _SPENT_SHARE * (budget.minutes or math.inf)
-        is_spent = rest.num_trials == 0 or is_out_of_time or len(ends) >= (budget.trials or math.inf)
+        is_spent = (
+            (reached and rest.num_trials == 0) or is_out_of_time or len(ends) >= (budget.trials or math.inf)
+        )
         state = "spent" if is_spent else "stopped"
     return RunStatus(
         folder.name,

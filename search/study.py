@@ -3,12 +3,12 @@
 import math
 from bisect import insort
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import NO_EVIDENCE, Fault, FaultKind, Summary, TrialRecord
@@ -36,9 +36,10 @@ from failmap.search.lease import Lease, acquire_lease
 from failmap.search.lease_terms import DEFAULT_TIMING, LeaseTiming
 from failmap.search.new_run import report_disk_errors
 from failmap.search.own.config import AnyTrialConfig
-from failmap.search.pruners import PRUNERS
+from failmap.search.pruners import BEST_PRUNERS, PRUNERS
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
+from failmap.search.tuning.kept_weights import KeptWeights
 
 #: Characters of a fault's reason that are kept: errors quote whole tensors, and the journal is in memory.
 _MAX_REASON = 500
@@ -71,13 +72,21 @@ class Study:
         self._config, self._folder, self._lease = config, folder, lease
         self._journal, self._storage = journal, journal.storage
         name = journal.study_name
-        optuna.create_study(storage=self._storage, study_name=name, direction="maximize", load_if_exists=True)
+        objectives = config.space.objectives
+        study = optuna.create_study(
+            storage=self._storage,
+            study_name=name,
+            directions=[one.direction for one in objectives] or ["maximize"],
+            load_if_exists=True,
+        )
         self._study_id = self._storage.get_study_id_from_name(name)
-        self._pruner = PRUNERS[config.pruner](config)
+        self._pruner = (BEST_PRUNERS if objectives else PRUNERS)[config.pruner](config, study)
+        self._weights = KeptWeights(config, folder)
         self._allocation = allocation
         self._stopping = Stopping(folder, config.futility, config.seed)
         self._files = TrialFiles(folder)
-        self._finals = FinalStates(self._files, config.budget.keep_gigabytes * 1e9)
+        # Trials that all spend their updates for the best score are not trained on.
+        self._finals = FinalStates(self._files, 0 if objectives else config.budget.keep_gigabytes * 1e9)
         self._ids: list[int] = []
         self._unfinished: list[int] = []
         self._running: set[int] = set()
@@ -110,7 +119,7 @@ class Study:
             journal = open_journal(config, folder, notice, lease.check)
             after_an_error.callback(journal.close)
             with journal.translate_errors():
-                allocation = allocation or ContinuingAllocation(config, allocation_for(config))
+                allocation = allocation or _allocation(config)
                 study = cls(config, folder, journal, allocation, lease)
                 study._read(notice)
             after_an_error.pop_all()
@@ -119,6 +128,8 @@ class Study:
     def prepare(self) -> None:
         """Begin in the background what the first `ask` would wait for: the rule that stops trials."""
         space = self._config.space
+        if space.objectives:
+            return
         cell = next(space.cells())
         config = space.trial_config(cell, space.default_recipe(cell), self._config.seed)
         self._stopping.prepare(config.model_dump(mode="json"))
@@ -142,8 +153,15 @@ class Study:
         self._running.add(start.number)
         return start
 
-    def report(self, number: int, update: int, score: float) -> bool:
+    def report(self, number: int, update: int, score: float, value: float | None = None) -> bool:
         """Record the score of an evaluation.
+
+        Args:
+            number: The trial's.
+            update: Updates so far.
+            score: The score there.
+            value: What trials are compared by: the score, or the run's first objective; None if it is missing
+                or not finite.
 
         Returns:
             Whether to stop the trial by its rank; `tell` then ends it as 'censored'.
@@ -153,10 +171,12 @@ class Study:
         """
         assert math.isfinite(score), f"trial {number} reports a score of {score}"
         self.known[number].score = score
+        if value is None:
+            return False
         with self._reporting_errors():
             if not self._pruner.judges_at(self._trial(number), update):
                 return False
-            self._storage.set_trial_intermediate_value(self._ids[number], update, score)
+            self._storage.set_trial_intermediate_value(self._ids[number], update, value)
             rivals = [self._trial(rival.number) for rival in self.known.by_cell[self.known[number].cell]]
             return self._pruner.stops(self._trial(number), rivals)
 
@@ -229,9 +249,12 @@ class Study:
             self._finals.tidy(known, kept)
         if summary.outcome == "errored":
             known.error = summary.reason
-        known.p_learn = summary.p_learn
+        known.p_learn, known.objectives = summary.p_learn, tuple(summary.objectives)
         self._stopping.end(record_of(self._trial(number)))
         self._allocation.end(self.known[number], summary.outcome, summary.score)
+        self._weights.end(number, summary.outcome)
+        with self._reporting_errors():
+            self._weights.tidy(self.known)
 
     @property
     def holds_lease(self) -> bool:
@@ -240,6 +263,9 @@ class Study:
 
     def close(self) -> None:
         """Release the run. Running trials stay unfinished, and are asked first after a resume."""
+        with suppress(OSError):  # The next session tidies.
+            if self.holds_lease:
+                self._weights.tidy(self.known, is_last=True)
         self._stopping.close()
         self._journal.close()
         self._lease.release()
@@ -251,7 +277,9 @@ class Study:
         # An intervention is compared with what it changes, update by update; a continuation goes beyond the
         # updates that the rules know.
         values = new.config.model_dump(mode="json")
-        check = self._stopping.begin(values) if new.purpose not in NO_EVIDENCE else None
+        # The rules are about the criterion, and not about any other objective.
+        is_stoppable = new.purpose not in NO_EVIDENCE and not self._config.space.objectives
+        check = self._stopping.begin(values) if is_stoppable else None
         entry = new_entry(self._config.space, new, is_exempt=is_exempt, futility=check)
         self._ids.append(self._storage.create_new_trial(self._study_id, template_trial=entry))
         self._flush()
@@ -285,6 +313,7 @@ class Study:
             if trial.state.is_finished():
                 self._stopping.end(record)
                 self._finals.end(self.known[trial.number], trial.user_attrs)
+                self._end_weights(record)
                 continue
             if (summary := summary_of(trial)) is None:
                 self._unfinished.append(trial.number)
@@ -292,13 +321,24 @@ class Study:
                 self._set_state(trial.number, summary)
                 trials[trial.number] = self._trial(trial.number)
                 self._finals.end(self.known[trial.number], trial.user_attrs)
+                self._end_weights(record)
         if num_behind := self._files.recover(trials):
             notice(f"{num_behind} trial records were behind the journal, and were rewritten from it")
 
+    def _end_weights(self, record: TrialRecord) -> None:
+        if record.outcome is not None:
+            self._weights.end(record.number, record.outcome)
+
     def _set_state(self, number: int, summary: Summary) -> None:
         assert summary.outcome is not None
-        values = None if summary.outcome == "errored" else [summary.score]
-        self._storage.set_trial_state_values(self._ids[number], STATES[summary.outcome], values)
+        state = STATES[summary.outcome]
+        values: list[float] | None = [summary.score]
+        if self._config.space.objectives:
+            values = summary.objectives
+        if summary.outcome == "errored" or not values:
+            # Also a trial without a finite value: for Optuna it has failed.
+            state, values = TrialState.FAIL, None
+        self._storage.set_trial_state_values(self._ids[number], state, values)
         self._flush()
 
     def _flush(self) -> None:
@@ -322,3 +362,9 @@ class Study:
     def _trial(self, number: int) -> FrozenTrial:
         """Return a trial as the journal has it. Optuna replaces this object whenever the trial changes."""
         return self._storage.get_trial(self._ids[number])
+
+
+def _allocation(config: RunConfig) -> Allocation:
+    """Return the allocation of the run's goal; failed trials of a map are trained on, too."""
+    mine = allocation_for(config)
+    return mine if config.space.objectives else ContinuingAllocation(config, mine)

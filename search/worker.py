@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from failmap.run_folder.futility import rule_path
+from failmap.run_folder.objectives import Objective
 from failmap.run_folder.own_code import OwnCode, copies_used
 from failmap.run_folder.own_copies import OwnCodeNote, read_copy
 from failmap.run_folder.paths import RunFolder
@@ -21,7 +22,6 @@ from failmap.search.futility.rule import Rule
 from failmap.search.own.config import AnyTrialConfig, OwnTrialConfig, parse_trial_config
 from failmap.search.own.function import load_function
 from failmap.search.own.session import FunctionSession
-from failmap.search.space.objective import Objective
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError, current_attempt
 from failmap.search.trial.process import (

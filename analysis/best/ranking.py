@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from failmap.run_folder.records import Outcome, Purpose
 
 #: Fresh seeds from which on a recipe can be named the best: fewer have no interval.
@@ -17,17 +19,28 @@ class RankedTrial(Protocol):
     """What a ranking needs of a trial."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """Its place in the order in which trials were begun."""
+
     @property
-    def recipe_index(self) -> int: ...
+    def recipe_index(self) -> int:
+        """0 for the default recipe."""
+
     @property
-    def recipe(self) -> Mapping[str, Any]: ...
+    def recipe(self) -> Mapping[str, Any]:
+        """Labels by path."""
+
     @property
-    def purpose(self) -> Purpose: ...
+    def purpose(self) -> Purpose:
+        """Why the trial was started: 'confirm' on a fresh seed."""
+
     @property
-    def outcome(self) -> Outcome | None: ...
+    def outcome(self) -> Outcome | None:
+        """How the trial ended; None before."""
+
     @property
-    def objectives(self) -> Sequence[float]: ...
+    def objectives(self) -> Sequence[float]:
+        """What the run optimises; empty before the end, and where the trial had no value."""
 
 
 @dataclass(frozen=True)
@@ -153,40 +166,35 @@ def _student(degrees: int) -> float:
 
 
 def _ordered(entries: Sequence[RankedRecipe], signs: Sequence[float]) -> list[RankedRecipe]:
-    """Return the recipes front by front, each sorted by the first objective."""
-    points = {
-        entry.recipe_index: tuple(sign * one.mean for sign, one in zip(signs, entry.estimates, strict=True))
-        for entry in entries
-    }
+    """Return the recipes front by front, each sorted by the objectives; stopped ones behind all others."""
+
+    def points(entry: RankedRecipe) -> tuple[float, ...]:
+        return tuple(-sign * one.mean for sign, one in zip(signs, entry.estimates, strict=True))
+
     ordered: list[RankedRecipe] = []
     for is_stopped in (False, True):
-        left = [entry for entry in entries if entry.is_stopped is is_stopped]
-        left.sort(key=lambda entry: (*(-value for value in points[entry.recipe_index]), entry.recipe_index))
-        while left:
-            if len(signs) == 1:
-                front = left[:1]
-            else:
-                front = [
-                    one
-                    for one in left
-                    if not any(
-                        _dominates(points[other.recipe_index], points[one.recipe_index]) for other in left
-                    )
-                ]
-            place = ordered[-1].front + 1 if ordered else 0
-            ordered += (_at(entry, place) for entry in front)
-            taken = {entry.recipe_index for entry in front}
-            left = [entry for entry in left if entry.recipe_index not in taken]
+        mine = [entry for entry in entries if entry.is_stopped is is_stopped]
+        mine.sort(key=lambda entry: (*points(entry), entry.recipe_index))
+        first = ordered[-1].front + 1 if ordered else 0
+        fronts = _fronts([points(entry) for entry in mine]) if len(signs) > 1 else range(len(mine))
+        placed = [replace(entry, front=first + front) for entry, front in zip(mine, fronts, strict=True)]
+        ordered += sorted(placed, key=lambda entry: entry.front)
     return ordered
 
 
-def _at(entry: RankedRecipe, front: int) -> RankedRecipe:
-    return replace(entry, front=front)
-
-
-def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Return whether a point is at least as good in every objective, and better in one; larger is better."""
-    return all(a >= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)
+def _fronts(points: Sequence[Sequence[float]]) -> list[int]:
+    """Return the front of each point, smaller values being better (Deb et al. 2002)."""
+    array = np.asarray(points, dtype=float)
+    fronts = np.full(len(array), -1)
+    left, front = np.arange(len(array)), 0
+    while len(left):
+        mine = array[left]
+        at_most = (mine[:, None] <= mine[None]).all(axis=-1)
+        # Equal points do not beat each other.
+        beaten = (at_most & ~at_most.T).any(axis=0)
+        fronts[left[~beaten]] = front
+        left, front = left[beaten], front + 1
+    return [int(one) for one in fronts]
 
 
 def best_of(ranking: Sequence[RankedRecipe]) -> RankedRecipe | None:

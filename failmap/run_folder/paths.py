@@ -12,6 +12,8 @@ from failmap.run_folder.storage import AnyPath, check_location, is_local, store_
 MAX_LENGTH = 80
 #: Name of the file with a state, in the folders `checkpoint` and `final`.
 STATE_FILE = "state.safetensors"
+#: Names of the files with a trial's weights, and with what new data need beside them.
+WEIGHTS_FILE, PREPROCESSING_FILE = "weights.safetensors", "preprocessing.json"
 
 _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -40,6 +42,7 @@ class RunFolder:
         stop_request: A file that exists while the driver is asked to end; `stop` is its request to the
             workers.
         costs: Estimated seconds of one trial in each cell, on the machine of the last session.
+        importance: How much each axis matters to what the run optimises, or to learning.
         table: The table of all records, one row a trial.
         causes: The verdicts on trials: a cache, which may be deleted.
         report: The folder of the report.
@@ -58,6 +61,7 @@ class RunFolder:
     stop = _Child("stop")
     stop_request = _Child("stop_request")
     costs = _Child("costs.json")
+    importance = _Child("importance.json")
     table = _Child("trials.parquet")
     causes = _Child("causes.jsonl")
     report = _Child("report")

@@ -310,6 +310,11 @@ class TrialRecord(Checked):
         """Return the probability that a trial stopped as hopeless would have learned; 0 of any other."""
         return 0.0 if self.summary is None else self.summary.p_learn
 
+    @property
+    def objectives(self) -> list[float]:
+        """Return the numbers that the run optimises; none before the trial's end."""
+        return [] if self.summary is None else self.summary.objectives
+
     def to_json(self) -> str:
         """Return the text of record.json."""
         return json.dumps(_finite(self), indent=1, allow_nan=False)

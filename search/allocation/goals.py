@@ -15,6 +15,11 @@ def is_of_edge(config: RunConfig) -> bool:
 
 def allocation_for(config: RunConfig) -> Allocation:
     """Return a new allocation for the goal of a run's space."""
+    if config.space.goal == "best":
+        # Not imported above: runs of a map do without its samplers.
+        from failmap.search.tuning.best_allocation import BestAllocation
+
+        return BestAllocation(config)
     if not is_of_edge(config):
         return MapAllocation(config)
     # Not imported above: it imports scipy, which runs of a grid do without.

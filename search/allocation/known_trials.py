@@ -1,7 +1,7 @@
 """All that a driver keeps in memory of the trials of a run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ class KnownTrial:
         max_updates: Its budget of updates; 0 if it has none.
         final_bytes: Size of the state that is kept of its end; 0 if none is.
         error: What an errored trial ran into; '' for every other.
+        objectives: The numbers that the run optimises; none before the end.
     """
 
     number: int
@@ -44,6 +45,7 @@ class KnownTrial:
     continues: int | None = None
     max_updates: int = 0
     final_bytes: int = 0
+    objectives: Sequence[float] = ()
 
     @property
     def is_evidence(self) -> bool:
@@ -67,6 +69,7 @@ class KnownTrial:
             0.0 if record.summary is None else record.summary.p_learn,
             record.continues,
             record.config.get("train", {}).get("max_updates", 0),
+            objectives=tuple(record.objectives),
         )
 
 
@@ -89,6 +92,9 @@ class KnownTrials:
 
     def __len__(self) -> int:
         return len(self._trials)
+
+    def __iter__(self) -> Iterator[KnownTrial]:
+        return iter(self._trials)
 
     def __getitem__(self, number: int) -> KnownTrial:
         return self._trials[number]

@@ -101,7 +101,7 @@ def judged_anew(stored: RunConfig, trials: Mapping[Cell, Sequence[JudgedTrial]])
         trials: Every trial of each cell that has any, interventions left out.
     """
     # The sequential rule and this setting came together, and every session writes all settings.
-    if "explore_seeds" in stored.budget.model_fields_set:
+    if stored.space.goal == "best" or "explore_seeds" in stored.budget.model_fields_set:
         return None
     intervals = (
         [recipe.all_trials.interval for recipe in verdict.recipes]

@@ -32,12 +32,14 @@ def print_plan(config: RunConfig, trials: Sequence[Trial] = (), factor: float | 
         factor: Seconds that this machine takes for a nominal core-second; None to train for a second and
             measure it.
     """
+    if config.space.objectives:
+        raise UserError("--json: the plan of goal=best is printed as text alone: leave --json out")
     if config.space.is_own:
         raise UserError("--json: what trials of an own training function cost is not known before they run")
     plan = make_plan(config, machine_factor() if factor is None else factor, trials)
     space, budget = config.space, config.budget
     positions = {cell: position for position, cell in enumerate(plan.order)}
-    roles = {path: role for role, path in space.map.model_dump(exclude_none=True).items()}
+    roles = {path: role for role, path in space.map_roles.items()}
     default_seconds = plan.total_seconds * budget.seeds / plan.num_slots
     printed = {
         "schema": SCHEMA,

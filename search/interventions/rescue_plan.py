@@ -100,7 +100,7 @@ def _case(
         config=TrialConfig.model_validate(base.config),
         base=base.recipe_index,
         steps=(),
-        row=tuple(pair for pair in cell.labels if pair[0] != space.map.x),
+        row=tuple(pair for pair in cell.labels if pair[0] != space.map_paths[0]),
         warm_start=find_warm_start(space, cell, base, run.cell_records),
     )
     return with_ladder(case, suspects, session.config.cluster.cpus_per_trial if is_checked else None)

@@ -116,10 +116,11 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
         notes: Receives a line for each axis that is left out because its condition never holds.
     """
     before = list(problems)
+    if draft.plain["goal"] == "best":
+        draft.leave_out_map(notes)
     schema = _schema(draft, problems)
     checker = Checker(draft, schema, problems)
-    own = {"map": draft.map, "question": draft.question, **draft.plain}
-    others = check_fields(Space, own, problems)
+    others = check_fields(Space, draft.settings, problems)
     fixed = {path: checker.value(path, value, schema) for path, value in draft.fixed.items()}
     axes = [axis for path in draft.axes if (axis := checker.axis(path)) is not None]
     axes = [
@@ -132,7 +133,7 @@ def build_space(draft: Draft, problems: list[str], notes: list[str]) -> Space | 
     axes = sort_by_conditions(_without_idle(axes, base, notes), problems)
     if problems != before:
         return None
-    if "goal" not in draft.origins and not can_have_edge(axes, draft.map):
+    if "goal" not in draft.origins and others["goal"] != "best" and not can_have_edge(axes, draft.map):
         others["goal"] = "grid"  # A file's goal is for the axes that it has.
     try:
         space = Space(name=draft.name, axes=tuple(axes), base=base, **others)

@@ -9,8 +9,8 @@ from failmap.search.loading.cli_args import Argument
 from failmap.search.loading.fields import ARGUMENTS, GROUPS, KINDS, Schema
 from failmap.search.space import Axis
 
-#: Of a space's file, and of arguments, those with one plain value, and their defaults.
-PLAIN_KEYS: dict[str, Any] = {"fail_after_recipes": 1, "goal": "grid"}
+#: Of a space's file, and of arguments, those with plain values, and their defaults.
+PLAIN_KEYS: dict[str, Any] = {"fail_after_recipes": 1, "goal": "grid", "objective": []}
 #: Keys of a space's file.
 SPACE_KEYS = ("question", "task", "model", "map", "axes", "fixed", *PLAIN_KEYS)
 #: Where own code has arguments of any names, also such as `low` and `default`.
@@ -54,6 +54,25 @@ class Draft:
             self.axes.pop(path, None)
             self.fixed[path] = value
             self.origins[path] = origin
+
+    def leave_out_map(self, notes: list[str]) -> None:
+        """Leave out the map, which a search for the best recipe does not have: all axes are searched."""
+        if named := ", ".join(str(path) for path in self.map.values() if path):
+            notes.append(f"the map is left out, for goal=best searches over all axes: {named} among them")
+        self.map = {}
+        for path, description in list(self.axes.items()):
+            values = list(description.get("values") or [])
+            if len(values) == 1 and not description.get("when") and not isinstance(values[0], Mapping):
+                self.axes.pop(path)
+                self.fixed[path] = values[0]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the values of the space itself, by the names of its fields."""
+        objective = self.plain["objective"]
+        several = objective if isinstance(objective, list | tuple) else [objective]
+        own = {"question": self.question, **self.plain, "objective": list(several)}
+        return own if self.plain["goal"] == "best" else {"map": self.map, **own}
 
     def names(self, group: str) -> list[str]:
         """Return the kinds of a group (task or model) that trials may have."""

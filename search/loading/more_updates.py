@@ -23,7 +23,8 @@ def more_updates(stored: RunConfig, read: dict[str, Argument], problems: list[st
         problems: A line is added for what cannot be.
     """
     space, before = stored.space, stored.continue_to
-    if _UPDATES not in read or space.is_own or _UPDATES in {axis.path for axis in space.axes}:
+    is_fixed = space.is_own or space.goal == "best" or _UPDATES in {axis.path for axis in space.axes}
+    if _UPDATES not in read or is_fixed:
         return before
     cell = next(space.cells())
     train = space.built_in_trial(cell, space.default_recipe(cell), stored.seed).train

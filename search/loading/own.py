@@ -100,14 +100,17 @@ def read_own_space(
     criterion = {key: content[key] for key in CRITERION_KEYS if key in content}
     for argument in arguments:
         _apply(argument, draft, criterion, problems)
+    if draft.plain["goal"] == "best":
+        draft.leave_out_map([])
     own = _function(train, criterion, problems, source)
+    if own is not None and not own.has_criterion and draft.plain["goal"] != "best":
+        problems.append(
+            f"{source}: learned: is missing: when has a trial learned? As in learned: {{score: 0.95}}, or "
+            "better_than_chance: true; goal=best needs none"
+        )
     axes = [axis for path in draft.axes if (axis := _axis(path, draft, problems)) is not None]
     fixed = {path: _plain(path, value, problems) for path, value in draft.fixed.items()}
-    others = check_fields(
-        Space,
-        {"map": draft.map, "question": draft.question, **draft.plain},
-        problems,
-    )
+    others = check_fields(Space, draft.settings, problems)
     check_names([*draft.axes, *fixed, *(path for axis in axes for path in axis.paths)], problems)
     problems += conflicts(axes, fixed)
     if len(problems) > before or own is None:

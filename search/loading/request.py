@@ -35,6 +35,7 @@ from failmap.search.loading.draft import (
     set_twice,
 )
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
+from failmap.search.loading.goal_settings import defaults_of_goal, misfits_of_goal
 from failmap.search.loading.own import never_active, read_own_space, unfitting_settings
 from failmap.search.loading.validation import check_fields, with_origin
 from failmap.search.new_run import generate_run_name
@@ -106,6 +107,9 @@ def read_request(arguments: Sequence[str]) -> Request:
         problems += unfitting_settings(values)
     if problems or space is None:
         raise UserError(*dict.fromkeys(problems))
+    values = {**defaults_of_goal(space), **values}
+    if misfits := [*misfits_of_goal(space, values)]:
+        raise UserError(*misfits)
     notes += never_active(space) if space.is_own else settings_without_effect(space)
     _check_shard(values, space)
     shard = Shard.parse(values["shard"]) if values.get("shard") else None
@@ -272,7 +276,7 @@ def _check_shard(values: Mapping[str, Any], space: Space) -> None:
             )
         return
     axes = {axis.path: len(axis.values or ()) for axis in space.map_axes}
-    num_facets = axes.get(space.map.facet or "", 1)
+    num_facets = axes.get(space.map_roles.get("facet", ""), 1)
     num_cells = math.prod(axes.values()) // num_facets
     num_cells *= min(num_facets, values["budget"].facets or num_facets)
     problems = shard_problems(name, text, num_cells)

@@ -210,6 +210,9 @@ def _with_goal(space: Space, goal: str, problems: list[str]) -> Space:
             f"goal={goal}: must be one of {', '.join(get_args(Goal))}{nearest(goal, get_args(Goal))}"
         )
         return space
+    if (goal == "best") != (space.goal == "best"):
+        problems.append(f"goal: {space.goal} -> {goal}: {_ANOTHER_RUN}")
+        return space
     try:
         return Space.model_validate({**dict(space), "goal": goal})
     except ValidationError as error:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from failmap.run_folder.objectives import Objective
 from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import SPENT, Evaluation, Outcome, Summary
 from failmap.run_folder.storage import store_of
@@ -21,7 +22,6 @@ from failmap.search.own.handle import Trial
 from failmap.search.own.handover import END_SECONDS, Ended, FunctionThread, Report
 from failmap.search.own.output import OutputLog
 from failmap.search.own.state import OwnState, StateError
-from failmap.search.space.objective import Objective
 from failmap.search.trial.best_evaluation import BestEvaluation, final_values
 from failmap.search.trial.criterion import Decision, Progress
 from failmap.search.trial.history import History
@@ -154,9 +154,7 @@ class FunctionSession:
             best_update=self.progress.best_update,
             **extra,
         )
-        return replace(
-            summary, objectives=final_values(self.objectives, self.progress.best_values, summary)
-        )
+        return replace(summary, objectives=final_values(self.objectives, self.progress.best_values, summary))
 
     @property
     def trial(self) -> Trial:

@@ -12,7 +12,8 @@ import optuna
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.samplers.base import Sampler, distributions, recipe_key
 from failmap.search.samplers.sequences import GridSampler
-from failmap.search.space import Axis, Cell
+from failmap.search.samplers.suggestions import draw_recipe
+from failmap.search.space import Cell
 
 #: Draws, which may repeat known recipes, before the grid takes over.
 _NUM_DRAWS = 8
@@ -98,22 +99,4 @@ class TpeSampler(Sampler):
     ) -> dict[str, Any]:
         study = optuna.create_study(direction="maximize", sampler=sampler)
         study.add_trials(ended)
-        trial = study.ask()
-        chosen: dict[str, Any] = {}
-        recipe = self.space.complete(cell, chosen)
-        while missing := [path for path in recipe if path not in chosen]:
-            # One axis at a time, because its value may activate others.
-            axis = self.space.axis(missing[0])
-            chosen[axis.path] = _suggest(trial, axis)
-            recipe = self.space.complete(cell, chosen)
-        return recipe
-
-
-def _suggest(trial: optuna.Trial, axis: Axis) -> Any:
-    if axis.values is not None:
-        return axis.value_of(trial.suggest_categorical(axis.path, axis.labels))
-    assert axis.low is not None
-    assert axis.high is not None
-    if axis.integer:
-        return trial.suggest_int(axis.path, int(axis.low), int(axis.high), log=axis.log)
-    return trial.suggest_float(axis.path, axis.low, axis.high, log=axis.log)
+        return draw_recipe(study.ask(), self.space, cell)

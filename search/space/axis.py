@@ -120,6 +120,18 @@ class Axis(Config):
         value = min(max(value, self.low), self.high)
         return round(value) if self.integer else value
 
+    def to_unit(self, value: Any) -> float:
+        """Return a point that `from_unit` takes to a value of a range."""
+        assert self.low is not None
+        assert self.high is not None
+        if self.integer and not self.log:
+            return float((value - self.low + 0.5) / (self.high - self.low + 1))
+        if self.log:
+            unit = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            unit = (value - self.low) / (self.high - self.low)
+        return min(max(float(unit), 0.0), math.nextafter(1.0, 0.0))
+
     def grid(self) -> list[Any]:
         """Return the values of a grid: the default, then the others by their distance from it."""
         if self.values is not None:

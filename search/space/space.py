@@ -10,11 +10,11 @@ from pydantic import Field, model_validator
 
 from failmap.datasets.config import Config
 from failmap.run_folder.errors import nearest
+from failmap.run_folder.objectives import Objective, parse_objectives
 from failmap.run_folder.parsing import flatten
 from failmap.search.own.config import OWN, AnyTrialConfig, OwnFunction, parse_trial_config
 from failmap.search.space.axis import Axis, can_have_edge
 from failmap.search.space.cell import Cell, MapAxes
-from failmap.search.space.objective import Objective, parse_objectives
 from failmap.search.trial.config import TrialConfig
 
 #: What a run is after: the edge of learning on its map, each cell of a grid, or the best recipe of all.
@@ -127,6 +127,11 @@ class Space(Config):
     def map_paths(self) -> tuple[str, ...]:
         """The paths of x and y, and of the facet; none without a map."""
         return () if self.map is None else self.map.paths
+
+    @property
+    def map_roles(self) -> dict[str, str]:
+        """The paths of the map by their sides: x, y and facet; none without a map."""
+        return {} if self.map is None else self.map.model_dump(exclude_none=True)
 
     @property
     def map_axes(self) -> tuple[Axis, ...]:

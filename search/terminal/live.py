@@ -48,7 +48,7 @@ class LiveView(TerminalView):
         outcomes = known.outcomes()
         self.ended_before = outcomes.total() - outcomes[None]
 
-    def show_map(self) -> None:
+    def show(self) -> None:
         """Print the map and the counts, to stay."""
         self.console.print(self._picture())
         self.print_wrapped(self.line("unfinished"))

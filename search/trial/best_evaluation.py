@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from torch import Tensor, nn
 
+from failmap.run_folder.objectives import OF_TRIALS, Objective
 from failmap.run_folder.records import Evaluation, Summary
-from failmap.search.space.objective import OF_TRIALS, Objective
 from failmap.search.trial.criterion import Progress
 
 

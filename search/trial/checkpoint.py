@@ -21,15 +21,19 @@ from failmap.models.config import NetworkConfig, RecurrentConfig
 from failmap.models.network import Network
 from failmap.models.recurrent import RecurrentNetwork, reuse_layers
 from failmap.run_folder.errors import UserError, nearest
-from failmap.run_folder.paths import STATE_FILE, RunFolder, TrialFolder
+from failmap.run_folder.paths import (
+    PREPROCESSING_FILE,
+    STATE_FILE,
+    WEIGHTS_FILE,
+    RunFolder,
+    TrialFolder,
+)
 from failmap.run_folder.storage import AnyPath, store_of, write_atomically
 from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
 from failmap.search.trial.criterion import Progress
 from failmap.search.trial.optimizers import stays_on_host
 from failmap.search.trial.precision import LossScaling
 
-WEIGHTS_FILE = "weights.safetensors"
-PREPROCESSING_FILE = "preprocessing.json"
 #: Maximum number of trials that a message lists.
 _MAX_NAMED = 5
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from failmap.datasets.task import Batch
+from failmap.run_folder.objectives import Objective
 from failmap.run_folder.paths import TrialFolder
 from failmap.run_folder.records import SPENT, Evaluation, Outcome, Summary
 from failmap.run_folder.storage import store_of
 from failmap.search.futility.rule import Rule
-from failmap.search.space.objective import Objective
 from failmap.search.trial.best_evaluation import BestEvaluation, final_values
 from failmap.search.trial.checkpoint import Snapshot, save_weights, start_from_stored
 from failmap.search.trial.config import TrialConfig
@@ -81,7 +81,7 @@ class TrialSession:
         self.rule, self.exempt = rule, exempt
         self.keep_final = keep_final
         self.objectives = objectives
-        self.best = BestEvaluation(objectives, keeps_weights=keep != "none")
+        self.best = BestEvaluation(objectives, keeps_weights=keep != "none" or test)
         self.summary: Summary | None = None
         self.training = Training(config, device)
         self.validation = self.training.task.validation_set()
@@ -198,6 +198,8 @@ class TrialSession:
             reason = f"not finite: {tensor} at update {update}"
             extra["first_nonfinite"] = {"tensor": tensor, "update": update}
         elif self.test:
+            if self.best.weights:
+                self.training.model.load_state_dict(self.best.weights)
             self.training.task.unseal()
             tested = self._measure(self.training.task.test_set())
             extra["test_metric"] = tested.metric
@@ -249,9 +251,7 @@ class TrialSession:
             best_update=self.progress.best_update,
             **extra,
         )
-        return replace(
-            summary, objectives=final_values(self.objectives, self.progress.best_values, summary)
-        )
+        return replace(summary, objectives=final_values(self.objectives, self.progress.best_values, summary))
 
     def release(self) -> None:
         """Push the buffered evaluations of a trial that was stopped by rank."""

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.paths import WEIGHTS_FILE, RunFolder
 from failmap.run_folder.records import Intervention, Summary, TrialRecord, read_history
-from failmap.search.trial.checkpoint import WEIGHTS_FILE, Snapshot
+from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import begin_attempt
 from failmap.search.trial.process import PreemptedError
@@ -243,7 +243,7 @@ TOO_LARGE = {**RECORD.config, "model": {**RECORD.config["model"], "hidden_size":
 WITH_LITTLE_MEMORY = """
 import sys
 from pathlib import Path
-from failmap.run_folder.paths import RunFolder
+from failmap.run_folder.paths import RunFolder, WEIGHTS_FILE
 from failmap.search.worker import BrokenDeviceError, Worker
 
 run = RunFolder(Path(sys.argv[1]))

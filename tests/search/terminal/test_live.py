@@ -68,7 +68,7 @@ def shown(found: KnownTrials, *, terminal: bool, seconds_left: float = 42.0) -> 
 def finished(found: KnownTrials, config: RunConfig = CONFIG, width: int = 200) -> list[str]:
     """Return the lines of the final map."""
     file = StringIO()
-    LiveView(config, found, None, Console(file=file, width=width)).show_map()
+    LiveView(config, found, None, Console(file=file, width=width)).show()
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -173,7 +173,7 @@ def test_no_word_is_broken_in_a_narrow_terminal() -> None:
         Console(file=StringIO(), force_terminal=True, width=60),
     )
     with view.console.capture() as captured:
-        view.show_map()
+        view.show()
     text = re.sub(r"\x1b\[[0-9;]*m", "", captured.get())
     words = {word for line in text.splitlines() for word in line.split()}
     assert {"standardised", "bce_with_logits", "zero_one", "unfinished", "decided"} <= words

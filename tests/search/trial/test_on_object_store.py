@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from failmap.run_folder.paths import TrialFolder
+from failmap.run_folder.paths import STATE_FILE, WEIGHTS_FILE, TrialFolder
 from failmap.run_folder.records import parse_history
 from failmap.run_folder.storage import AnyPath, store_of
-from failmap.search.trial.checkpoint import STATE_FILE, WEIGHTS_FILE, Snapshot
+from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.history import SupersededError, begin_attempt, current_attempt
 from failmap.search.trial.session import TrialSession

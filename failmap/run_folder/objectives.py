@@ -63,7 +63,9 @@ def parse_objective(text: str, *, is_own: bool) -> Objective:
         ValueError: There is no such number, or its direction is missing or fixed already.
     """
     name, colon, end = text.partition(":")
-    known = OF_EVALUATIONS | {key: way for key, (_, way) in OF_TRIALS.items()} | ({} if is_own else OF_SIGNALS)
+    known = (
+        OF_EVALUATIONS | {key: way for key, (_, way) in OF_TRIALS.items()} | ({} if is_own else OF_SIGNALS)
+    )
     if is_own:
         # Only built-in networks are counted.
         known.pop("parameters")
@@ -76,8 +78,8 @@ def parse_objective(text: str, *, is_own: bool) -> Objective:
         return Objective(name, _DIRECTIONS[end])
     if is_own:
         raise ValueError(
-            f"objective={text}: is neither of {', '.join(known)}; a signal that your function reports needs a "
-            f"direction: objective={name}:max or objective={name}:min"
+            f"objective={text}: is neither of {', '.join(known)}; a signal that your function reports needs "
+            f"a direction: objective={name}:max or objective={name}:min"
         )
     raise ValueError(f"objective={text}: no such number of a trial{nearest(name, known)}")
 
@@ -95,7 +97,9 @@ def parse_objectives(texts: Sequence[str], *, is_own: bool) -> tuple[Objective, 
         except ValueError as error:
             problems.append(str(error))
     names = [one.name for one in objectives]
-    problems += (f"objective: {name} is named twice" for name in dict.fromkeys(names) if names.count(name) > 1)
+    problems += (
+        f"objective: {name} is named twice" for name in dict.fromkeys(names) if names.count(name) > 1
+    )
     if not problems and not any(one.is_of_evaluations for one in objectives):
         problems.append(
             f"objective={','.join(texts)}: needs a number that training improves, such as score, beside it"
