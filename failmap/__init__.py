@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from failmap.api import check, failure_map, load_run, run, run_function, verdict
+    from failmap.api import check, failure_map, load_model, load_run, run, run_function, verdict
     from failmap.watcher.watch import watch
 
-__all__ = ["check", "failure_map", "load_run", "run", "run_function", "verdict", "watch"]
+__all__ = ["check", "failure_map", "load_model", "load_run", "run", "run_function", "verdict", "watch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failmap.analysis.diagnosis import Diagnosis, diagnose
 from failmap.analysis.load import Run, find_run
@@ -15,6 +15,9 @@ from failmap.run_folder.own_import import refuse_while_importing
 from failmap.run_folder.storage import parse_location
 from failmap.search.commands.table import COMMANDS
 from failmap.search.own.function import TrainFunction, location_of
+
+if TYPE_CHECKING:
+    from failmap.search.trial.trained import TrainedModel
 
 
 def run(
@@ -77,8 +80,30 @@ def load_run(name: str, storage: str | Path = "runs") -> Run:
     return _load_run(find_run(name, storage))
 
 
+def load_model(run: str, trial: int, storage: str | Path = "runs") -> "TrainedModel":
+    """Return the network of a trial whose weights were kept, with `.network` and `.predict(values)`.
+
+    Raises:
+        UserError: There is no such run, or the trial has kept no weights.
+    """
+    # Not imported above: reading runs needs no torch.
+    from failmap.search.trial.trained import load_trained
+
+    folder = find_run(run, storage)
+    try:
+        return load_trained(folder, trial)
+    except FileNotFoundError:
+        raise UserError(f"trial {trial} of run {run}: kept no weights (keep=best, learned or all)") from None
+
+
 def failure_map(run: Run) -> FailureMap:
-    """Return the failure map of a run: every cell with its verdict, its trials and its cause."""
+    """Return the failure map of a run: every cell with its verdict, its trials and its cause.
+
+    Raises:
+        UserError: The run looks for the best recipe, and has no map.
+    """
+    if run.config.objectives:
+        raise UserError(f"run {run.folder.name}: has no map, for its goal is the best recipe: failmap best")
     return build_map(run)
 
 

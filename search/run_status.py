@@ -182,7 +182,9 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         if session.ended_by is None:
             is_out_of_time = minutes >= _SPENT_SHARE * (budget.minutes or math.inf)
         is_spent = (
-            (reached and rest.num_trials == 0) or is_out_of_time or len(ends) >= (budget.trials or math.inf)
+            (rest.num_trials == 0 and (reached or session.ended_by == "finished"))
+            or is_out_of_time
+            or len(ends) >= (budget.trials or math.inf)
         )
         state = "spent" if is_spent else "stopped"
     return RunStatus(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from failmap.analysis.best.ranking import rank
+from failmap.analysis.best.ranking import best_of, rank
 from failmap.run_folder.paths import PREPROCESSING_FILE, WEIGHTS_FILE, RunFolder
 from failmap.run_folder.records import Outcome
 from failmap.run_folder.storage import store_of
@@ -44,6 +44,8 @@ class KeptWeights:
             return
         ranking = rank(trials, self._signs)
         leading = [one for place, one in enumerate(ranking) if place < num_recipes or one.front == 0]
+        if (named := best_of(ranking)) is not None:
+            leading.append(named)
         wanted = {number for one in leading for number in one.numbers}
         store = store_of(self._folder.path)
         for number in sorted(self._kept - wanted):

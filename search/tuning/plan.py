@@ -44,9 +44,7 @@ def summary(config: RunConfig, plan: BestPlan) -> str:
     else:
         cost = f"{begun}A trial of the default recipe takes {duration_display(plan.seconds)} here"
         if plan.num_trials is None:
-            cost += (
-                f", {plan.num_slots} at a time, without a limit: stop the run when you like."
-            )
+            cost += f", {plan.num_slots} at a time, without a limit: stop the run when you like."
         else:
             cost += f"; of such trials the budget allows {plan.num_trials:,} on {plan.num_slots} slots."
     return "\n".join(
