@@ -160,8 +160,8 @@ class Study:
             number: The trial's.
             update: Updates so far.
             score: The score there.
-            value: What trials are compared by: the score, or the run's first objective; None if it is missing
-                or not finite.
+            value: The first of the run's objectives, by which its trials are compared; NaN if it is missing;
+                None: the score.
 
         Returns:
             Whether to stop the trial by its rank; `tell` then ends it as 'censored'.
@@ -171,7 +171,8 @@ class Study:
         """
         assert math.isfinite(score), f"trial {number} reports a score of {score}"
         self.known[number].score = score
-        if value is None:
+        value = score if value is None else value
+        if not math.isfinite(value):
             return False
         with self._reporting_errors():
             if not self._pruner.judges_at(self._trial(number), update):

@@ -1,6 +1,7 @@
 """A worker process: it runs one trial after another, and turns failures of trials into results."""
 
 import json
+import math
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -158,9 +159,10 @@ class Worker:
 
         Returns:
             update and score (None without an evaluation), value (the first objective there, by which trials
-            are stopped; the score if there is none), done, fault (a description of a storage failure, or
-            None), ended_by (the kind of fault that ended the trial, or None), and summary (as JSON, since
-            Tune flattens nested results; its outcome is None while the trial runs or if it was interrupted).
+            are stopped, NaN if it is missing; the score if there is none), done, fault (a description of a
+            storage failure, or None), ended_by (the kind of fault that ended the trial, or None), and summary
+            (as JSON, since Tune flattens nested results; its outcome is None while the trial runs or if it
+            was interrupted).
 
         Raises:
             PreemptedError: This process has been preempted; the trial is saved.
@@ -193,6 +195,7 @@ class Worker:
         value = None
         if evaluation is not None:
             value = self.session.best.now(evaluation) if self.objectives else evaluation.score
+            value = math.nan if value is None else value
         return _result(evaluation, summary, done=done, value=value)
 
     def _refuse_if_preempted(self) -> None:

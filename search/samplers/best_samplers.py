@@ -27,6 +27,8 @@ from failmap.search.space import Axis, Cell, Space
 
 #: Draws, which may repeat known recipes, before the grid takes over.
 _NUM_DRAWS = 8
+#: CMA-ES adapts a matrix of so many dimensions at least.
+LEAST_RANGES = 2
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,9 @@ class CmaEsSampler(BestTpeSampler):
     def draw(self, cell: Cell, tried: Sequence[_Tried], entropy: np.random.SeedSequence) -> dict[str, Any]:
         """Return one proposal."""
         recipe = super().draw(cell, tried, entropy)
-        axes = cma_axes(self.space)
+        axes = [axis for axis in self.space.recipe_axes if axis.values is None and not axis.when]
+        if len(axes) < LEAST_RANGES:
+            return recipe
         point = self._point(axes, tried, entropy)
         chosen = {axis.path: axis.from_unit(float(unit)) for axis, unit in zip(axes, point, strict=True)}
         return self.space.complete(cell, recipe | chosen)
@@ -181,11 +185,6 @@ class CmaEsSampler(BestTpeSampler):
                 break
             cma.tell([(x, -float(rank or 0)) for x, rank in zip(points[block], ranks[block], strict=True)])
         return np.asarray(cma.ask())
-
-
-def cma_axes(space: Space) -> list[Axis]:
-    """Return the axes that CMA-ES chooses: ranges without a condition."""
-    return [axis for axis in space.recipe_axes if axis.values is None and not axis.when]
 
 
 def _tried(trials: Sequence[KnownTrial], signs: Sequence[float]) -> list[_Tried]:

@@ -2,7 +2,8 @@
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,11 +26,11 @@ from failmap.search.space import Space
 #: Fewer trials say nothing.
 LEAST_TRIALS = 20
 #: Samples of the trials, with replacement, from which the intervals come.
-_NUM_SAMPLES = 20
-#: Trees of a forest: Optuna's 64 take seconds for each sample.
-_NUM_TREES = 32
-#: More trials than this are thinned at random: a forest of thousands takes a minute.
-_MOST_TRIALS = 500
+_NUM_SAMPLES = 15
+#: Trees of the forest, and of each sample's: Optuna's 64 for all would take a minute at 500 trials.
+_NUM_TREES, _NUM_TREES_OF_SAMPLE = 32, 8
+#: More trials than this are thinned at random.
+_MOST_TRIALS = 300
 #: PED-ANOVA compares the best tenth with all.
 _BEST_SHARE = 0.1
 _STREAM = 3
@@ -88,11 +89,13 @@ def importances(
     found, notes = list[Importance](), list[str]()
     if np.ptp(numbers) == 0:
         return [], ["all trials have the same value, so no axis matters to it"]
-    methods: dict[str, Any] = {"fanova": lambda: FanovaImportanceEvaluator(n_trees=_NUM_TREES, seed=seed)}
+    methods: dict[str, Callable[[int], BaseImportanceEvaluator]] = {
+        "fanova": lambda num_trees: FanovaImportanceEvaluator(n_trees=num_trees, seed=seed)
+    }
     if problem := _ped_anova_problem(numbers):
         notes.append(problem)
     else:
-        methods["ped_anova"] = lambda: PedAnovaImportanceEvaluator(target_quantile=_BEST_SHARE)
+        methods["ped_anova"] = lambda _: PedAnovaImportanceEvaluator(target_quantile=_BEST_SHARE)
     for method, make in methods.items():
         found += _with_intervals(method, make, trials, axes, generator)
     return found, notes
@@ -116,16 +119,19 @@ def _ped_anova_problem(values: np.ndarray) -> str | None:
 
 def _with_intervals(
     method: str,
-    make: Any,
+    make: Callable[[int], BaseImportanceEvaluator],
     trials: Sequence[optuna.trial.FrozenTrial],
     axes: Sequence[str],
     generator: np.random.Generator,
 ) -> list[Importance]:
-    whole = _shares(make(), trials, axes)
-    samples = []
+    whole = _shares(make(_NUM_TREES), trials, axes)
+    samples = [whole]
     for _ in range(_NUM_SAMPLES):
         drawn = [trials[index] for index in generator.integers(len(trials), size=len(trials))]
-        samples.append(_shares(make(), drawn, axes))
+        # Few trials above chance may be missing from a sample, which then says nothing.
+        if len({trial.value for trial in drawn}) > 1:
+            shares = _shares(make(_NUM_TREES_OF_SAMPLE), drawn, axes)
+            samples += [shares] if sum(shares.values()) > 0 else []
     low, high = np.quantile(
         np.array([[one[path] for path in axes] for one in samples]), (0.025, 0.975), axis=0
     )
@@ -145,7 +151,10 @@ def _shares(
         study = optuna.create_study(direction="maximize")
         study.add_trials(trials)
         varied = [path for path in axes if len({repr(trial.params[path]) for trial in trials}) > 1]
-        raw: Mapping[str, float] = evaluator.evaluate(study, params=varied) if varied else {}
+        raw: Mapping[str, float] = {}
+        # A forest whose trees have all missed the few that differ.
+        with suppress(RuntimeError):
+            raw = evaluator.evaluate(study, params=varied) if varied else {}
     total = sum(raw.values())
     return {path: raw.get(path, 0.0) / total if total > 0 else 0.0 for path in axes}
 

@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from failmap.run_folder.records import Purpose
 from failmap.search.config import RunConfig
-from failmap.search.pruners import PRUNERS, Pruner
+from failmap.search.pruners import BEST_PRUNERS, PRUNERS, Pruner
 
 SPACE: dict[str, Any] = {
     "name": "tiny",
@@ -23,7 +24,7 @@ every_pruner = pytest.mark.parametrize("name", sorted(PRUNERS))
 
 def pruner(name: str, seed: int = 0, **halving: Any) -> Pruner:
     config = {"run": "tiny", "seed": seed, "space": SPACE, "pruner": name, "halving": halving}
-    return PRUNERS[name](RunConfig.model_validate(config))
+    return PRUNERS[name](RunConfig.model_validate(config), optuna.create_study(direction="maximize"))
 
 
 def trial(
@@ -38,7 +39,7 @@ def trial(
 
 
 def test_every_pruner_can_be_configured() -> None:
-    assert set(PRUNERS) == set(get_args(RunConfig.model_fields["pruner"].annotation))
+    assert set(PRUNERS) | set(BEST_PRUNERS) == set(get_args(RunConfig.model_fields["pruner"].annotation))
 
 
 @every_pruner

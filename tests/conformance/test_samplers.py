@@ -13,7 +13,7 @@ from failmap.run_folder.records import Outcome
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.recipes import num_different_recipes
 from failmap.search.config import RunConfig
-from failmap.search.samplers import SAMPLERS
+from failmap.search.samplers import BEST_SAMPLERS, SAMPLERS
 from failmap.search.samplers.base import recipe_key
 from failmap.search.space import Axis, Cell, Space
 from failmap.search.trial.effects import canonical
@@ -36,7 +36,10 @@ CHOICES: list[dict[str, Any]] = [
 NUM_CHOICES = 7 * 2 * 2
 
 
-def space_of(axes: list[dict[str, Any]]) -> Space:
+def space_of(axes: list[dict[str, Any]], goal: str = "grid") -> Space:
+    if goal == "best":
+        base = {"task": {"name": "adding"}, "model": {"name": "lstm", "depth": 2}}
+        return Space.model_validate({"name": "tiny", "axes": axes, "base": base, "goal": "best"})
     return Space.model_validate(
         {
             "name": "tiny",
@@ -53,11 +56,16 @@ def space_of(axes: list[dict[str, Any]]) -> Space:
 
 MIXED, DISCRETE = space_of(RANGES + CHOICES), space_of(CHOICES)
 CELLS = list(MIXED.cells())
-every_sampler = pytest.mark.parametrize("name", sorted(SAMPLERS))
+#: The samplers of a map, and those of a search for the best recipe, which has no map.
+ALL = {("grid", name): one for name, one in SAMPLERS.items()} | {
+    ("best", name): one for name, one in BEST_SAMPLERS.items()
+}
+every_sampler = pytest.mark.parametrize(("goal", "name"), sorted(ALL))
 
 
 def tried(labels: dict[str, Any], outcome: Outcome | None, score: float = 0.0) -> KnownTrial:
-    return KnownTrial(0, CELLS[0], 0, labels, "explore", 0, outcome, score)
+    objectives = (score,) if outcome not in (None, "errored") else ()
+    return KnownTrial(0, CELLS[0], 0, labels, "explore", 0, outcome, score, objectives=objectives)
 
 
 def propose_many(name: str, space: Space, seed: int, cell: Cell, num_recipes: int) -> list[dict[str, Any]]:
@@ -65,7 +73,7 @@ def propose_many(name: str, space: Space, seed: int, cell: Cell, num_recipes: in
     trials: list[KnownTrial] = []
     recipes: list[dict[str, Any]] = []
     for index in range(num_recipes):
-        recipe = SAMPLERS[name](space, seed).propose(cell, trials)
+        recipe = ALL[space.goal, name](space, seed).propose(cell, trials)
         if recipe is None:
             break
         recipes.append(recipe)
@@ -75,25 +83,31 @@ def propose_many(name: str, space: Space, seed: int, cell: Cell, num_recipes: in
 
 
 def test_every_sampler_can_be_configured() -> None:
-    assert set(SAMPLERS) == set(get_args(RunConfig.model_fields["sampler"].annotation))
+    assert set(SAMPLERS) | set(BEST_SAMPLERS) == set(get_args(RunConfig.model_fields["sampler"].annotation))
 
 
 @every_sampler
-def test_default_recipe_comes_first(name: str) -> None:
-    assert SAMPLERS[name](MIXED, 0).propose(CELLS[0], []) == MIXED.default_recipe(CELLS[0])
+def test_default_recipe_comes_first(goal: str, name: str) -> None:
+    space = space_of(RANGES + CHOICES, goal)
+    cell = next(space.cells())
+    assert ALL[space.goal, name](space, 0).propose(cell, []) == space.default_recipe(cell)
 
 
 @every_sampler
 @settings(deadline=None, max_examples=5)
-@given(seed=st.integers(0, 2**31 - 1), cell=st.sampled_from(CELLS))
-def test_proposals_are_complete_valid_and_distinct(name: str, seed: int, cell: Cell) -> None:
-    recipes = propose_many(name, MIXED, seed, cell, 15)
+@given(seed=st.integers(0, 2**31 - 1), data=st.data())
+def test_proposals_are_complete_valid_and_distinct(
+    goal: str, name: str, seed: int, data: st.DataObject
+) -> None:
+    space = space_of(RANGES + CHOICES, goal)
+    cell = data.draw(st.sampled_from(list(space.cells())))
+    recipes = propose_many(name, space, seed, cell, 15)
     assert len(recipes) == 15
     for recipe in recipes:
-        assert recipe == MIXED.complete(cell, recipe), "an inactive axis has no value"
-        MIXED.trial_config(cell, recipe, seed=1)
+        assert recipe == space.complete(cell, recipe), "an inactive axis has no value"
+        space.trial_config(cell, recipe, seed=1)
         for path, value in recipe.items():
-            assert contains(MIXED.axis(path), value)
+            assert contains(space.axis(path), value)
     assert all(a != b for a, b in itertools.combinations(recipes, 2))
 
 
@@ -106,35 +120,40 @@ def contains(axis: Axis, value: Any) -> bool:
 
 
 @every_sampler
-def test_rebuilt_sampler_proposes_the_same(name: str) -> None:
-    kept = SAMPLERS[name](MIXED, 7)
+def test_rebuilt_sampler_proposes_the_same(goal: str, name: str) -> None:
+    space = space_of(RANGES + CHOICES, goal)
+    cell = list(space.cells())[-1]
+    kept = ALL[goal, name](space, 7)
     trials: list[KnownTrial] = []
     for index in range(15):
-        recipe = kept.propose(CELLS[3], trials)
-        assert recipe == SAMPLERS[name](MIXED, 7).propose(CELLS[3], trials)
+        recipe = kept.propose(cell, trials)
+        assert recipe == ALL[goal, name](space, 7).propose(cell, trials)
         assert recipe is not None
         outcome: Outcome = "errored" if index % 3 == 2 else "failed"
-        trials.append(tried(MIXED.recipe_labels(recipe), outcome, index / 15))
+        trials.append(tried(space.recipe_labels(recipe), outcome, index / 15))
 
 
 @every_sampler
 @pytest.mark.parametrize("outcome", [None, "errored"])
-def test_errored_or_running_recipe_is_not_repeated(name: str, outcome: Outcome | None) -> None:
-    default = MIXED.default_recipe(CELLS[0])
-    trials = [tried(MIXED.recipe_labels(default), outcome)]
-    assert SAMPLERS[name](MIXED, 0).propose(CELLS[0], trials) not in (None, default)
+def test_errored_or_running_recipe_is_not_repeated(goal: str, name: str, outcome: Outcome | None) -> None:
+    space = space_of(RANGES + CHOICES, goal)
+    cell = next(space.cells())
+    default = space.default_recipe(cell)
+    trials = [tried(space.recipe_labels(default), outcome)]
+    assert ALL[goal, name](space, 0).propose(cell, trials) not in (None, default)
 
 
 @every_sampler
 @settings(deadline=None, max_examples=3)
 @given(seed=st.integers(0, 2**31 - 1))
-def test_small_space_is_exhausted(name: str, seed: int) -> None:
-    recipes = propose_many(name, DISCRETE, seed, CELLS[0], 2 * NUM_CHOICES)
-    labels = {recipe_key(DISCRETE.recipe_labels(recipe)) for recipe in recipes}
+def test_small_space_is_exhausted(goal: str, name: str, seed: int) -> None:
+    space = space_of(CHOICES, goal)
+    recipes = propose_many(name, space, seed, next(space.cells()), 2 * NUM_CHOICES)
+    labels = {recipe_key(space.recipe_labels(recipe)) for recipe in recipes}
     assert len(labels) == len(recipes) == NUM_CHOICES
 
 
-@every_sampler
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
 def test_without_axes_only_the_default_recipe(name: str) -> None:
     bare = space_of([])
     sampler = SAMPLERS[name](bare, 0)
@@ -143,10 +162,10 @@ def test_without_axes_only_the_default_recipe(name: str) -> None:
 
 
 @every_sampler
-def test_invalid_combinations_are_skipped(name: str) -> None:
+def test_invalid_combinations_are_skipped(goal: str, name: str) -> None:
     """adam has no momentum, and here no condition excludes it."""
-    space = space_of([{k: v for k, v in axis.items() if k != "when"} for axis in CHOICES])
-    recipes = propose_many(name, space, 0, CELLS[0], 2 * NUM_CHOICES)
+    space = space_of([{k: v for k, v in axis.items() if k != "when"} for axis in CHOICES], goal)
+    recipes = propose_many(name, space, 0, next(space.cells()), 2 * NUM_CHOICES)
     assert len(recipes) == NUM_CHOICES
 
 

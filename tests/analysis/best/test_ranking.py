@@ -1,0 +1,103 @@
+"""The ranking of recipes: means, intervals over fresh seeds, fronts."""
+
+import math
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from failmap.analysis.best.ranking import best_of, rank
+from failmap.run_folder.records import Outcome, Purpose
+
+
+@dataclass(frozen=True)
+class Trial:
+    number: int
+    recipe_index: int
+    objectives: tuple[float, ...]
+    purpose: Purpose = "explore"
+    outcome: Outcome | None = "failed"
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+
+def seeds(index: int, first: float, *fresh: float, start: int = 0) -> list[Trial]:
+    return [
+        Trial(start, index, (first,)),
+        *(Trial(start + n, index, (value,), "confirm") for n, value in enumerate(fresh, start=1)),
+    ]
+
+
+def test_places_are_by_the_mean_over_all_seeds() -> None:
+    lucky, steady = seeds(0, 0.99, 0.5, 0.6), seeds(1, 0.8, 0.79, 0.81, start=10)
+    assert [one.recipe_index for one in rank([*lucky, *steady], [1.0])] == [1, 0]
+    assert [one.recipe_index for one in rank([*lucky, *steady], [-1.0])] == [0, 1]
+
+
+def test_the_seed_that_chose_a_recipe_is_not_in_its_interval() -> None:
+    (recipe,) = rank(seeds(0, 0.99, 0.5, 0.6, 0.7), [1.0])
+    (estimate,) = recipe.estimates
+    fresh = [0.5, 0.6, 0.7]
+    expected = stats.t.interval(0.95, 2, statistics.fmean(fresh), stats.sem(fresh))
+    assert (estimate.low, estimate.high) == pytest.approx(expected)
+    assert estimate.fresh == pytest.approx(0.6)
+    assert estimate.mean == pytest.approx((0.99 + 1.8) / 4)
+    assert recipe.fresh_numbers == (1, 2, 3)
+
+
+def test_the_first_confirmed_recipe_is_named() -> None:
+    trials = [*seeds(0, 0.9), *seeds(1, 0.8, 0.8, start=5), *seeds(2, 0.7, 0.7, 0.7, start=10)]
+    ranking = rank(trials, [1.0])
+    assert [one.is_confirmed for one in ranking] == [False, False, True]
+    assert best_of(ranking) is ranking[2]
+    assert best_of(ranking[:2]) is ranking[0]
+    assert best_of([]) is None
+
+
+def test_unfinished_and_errored_trials_are_no_seeds() -> None:
+    trials = [*seeds(0, 0.9), Trial(1, 0, (), "confirm", None), Trial(2, 0, (), "confirm", "errored")]
+    (recipe,) = rank(trials, [1.0])
+    assert (recipe.numbers, recipe.num_running) == ((0,), 1)
+    assert rank(trials[1:], [1.0]) == []
+
+
+def test_a_trial_without_a_value_counts_as_the_worst() -> None:
+    trials = [Trial(0, 0, (0.9,)), Trial(1, 0, (), "confirm"), Trial(2, 1, (0.2,))]
+    first, second = rank(trials, [1.0])
+    assert first.recipe_index == 0
+    assert first.estimates[0].mean == pytest.approx((0.9 + 0.2) / 2)
+    assert second.recipe_index == 1
+
+
+def test_recipes_that_were_stopped_come_last() -> None:
+    trials = [Trial(0, 0, (0.5,)), Trial(1, 1, (0.9,), "explore", "censored")]
+    assert [(one.recipe_index, one.is_stopped) for one in rank(trials, [1.0])] == [(0, False), (1, True)]
+
+
+points = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12)
+
+
+@given(values=points)
+def test_fronts_are_peeled_one_after_the_other(values: list[tuple[int, int]]) -> None:
+    """The first objective is maximised, the second minimised."""
+    trials = [Trial(n, n, (float(a), float(b))) for n, (a, b) in enumerate(values)]
+    ranking = rank(trials, [1.0, -1.0])
+    assert sorted(one.recipe_index for one in ranking) == list(range(len(values)))
+    assert [one.front for one in ranking] == sorted(one.front for one in ranking)
+    front = {one.recipe_index: one.front for one in ranking}
+
+    def beats(a: int, b: int) -> bool:
+        (p, q), (r, s) = values[a], values[b]
+        return p >= r and q <= s and (p, q) != (r, s)
+
+    for mine in front:
+        beaten_by = [front[other] for other in front if beats(other, mine)]
+        assert front[mine] == (max(beaten_by) + 1 if beaten_by else 0)
+
+
+def test_one_fresh_seed_has_no_interval() -> None:
+    (estimate,) = rank(seeds(0, 0.9, 0.7), [1.0])[0].estimates
+    assert (estimate.fresh, math.isnan(estimate.low)) == (0.7, True)
