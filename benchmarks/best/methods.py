@@ -61,7 +61,7 @@ def with_failmap(
     def run(table: HpoTable, encoding: Encoding, replay: int, trials: Sequence[int]) -> dict[int, Named]:
         space, found = table.space(encoding), {}
         earlier: list[KnownTrial] = []
-        seconds = 0.0
+        seconds_before = 0.0
         # The limit is heard only when the seeds that the leaders lack would fill the rest: until then runs of
         # all limits are the same, and go on from each other's trials as a resumed run does.
         for limit in sorted(trials):
@@ -72,26 +72,32 @@ def with_failmap(
                 sampler=sampler,
                 budget=Budget.model_validate({"trials": limit, **budget}),
             )
-            shared = limit - config.budget.leaders * config.budget.seeds - 1
-            search = _Search(config, Lookups(table, replay), earlier)
-            for _ in range(len(earlier), limit):
+            num_shared = limit - config.budget.leaders * config.budget.seeds - 1
+            search = _Search(config, Lookups(table, replay), earlier, seconds_before)
+            while len(search.trials) < limit:
                 search.step()
-                if len(search.trials) <= shared:
-                    earlier = list(search.trials)
-                    shared_seconds = seconds + search.seconds
-            found[limit] = _named(table, search, seconds + search.seconds)
-            seconds = shared_seconds
+                if len(search.trials) == num_shared:
+                    earlier, seconds_before = list(search.trials), search.seconds
+            found[limit] = _named(table, search)
         return found
 
     return run
 
 
 class _Search:
-    """One run of Failmap's allocation, which may begin with the trials of another one."""
+    """One run of Failmap's allocation, which may begin with the trials of another one.
 
-    def __init__(self, config: RunConfig, look_up: Lookups, earlier: Sequence[KnownTrial]) -> None:
+    Attributes:
+        trials: All so far.
+        seconds: Of all decisions so far.
+        signs: Of the objectives.
+    """
+
+    def __init__(
+        self, config: RunConfig, look_up: Lookups, earlier: Sequence[KnownTrial], seconds: float
+    ) -> None:
         self.trials: list[KnownTrial] = []
-        self.seconds = 0.0
+        self.seconds = seconds
         self.signs = [objective.sign for objective in config.space.objectives]
         self._look_up, self._space = look_up, config.space
         self._allocation = BestAllocation(config)
@@ -123,7 +129,7 @@ class _Search:
         self.seconds += time.perf_counter() - began
 
 
-def _named(table: HpoTable, search: _Search, seconds: float) -> Named:
+def _named(table: HpoTable, search: _Search) -> Named:
     best = best_of(rank(search.trials, search.signs))
     assert best is not None
     estimate = best.estimates[0]
@@ -131,12 +137,11 @@ def _named(table: HpoTable, search: _Search, seconds: float) -> Named:
     covers = None
     if best.is_confirmed:
         rounding = 1e-9 * (1 + abs(claimed))
-        # The truth is the claim less the optimism.
-        truth = claimed - table.optimism(claimed, best.recipe) * (table.best - table.median)
+        truth = table.truth_of(best.recipe)
         covers = estimate.low - rounding <= truth <= estimate.high + rounding
     num_repeats = sum(trial.purpose == "confirm" for trial in search.trials)
     return Named(
-        table.regret(best.recipe), table.optimism(claimed, best.recipe), covers, num_repeats, seconds
+        table.regret(best.recipe), table.optimism(claimed, best.recipe), covers, num_repeats, search.seconds
     )
 
 

@@ -71,7 +71,7 @@ class HpoTable:
         self._ids = {
             recipe: number
             for number, recipe in enumerate(
-                itertools.product(*(range(len(v)) for v in self.choices.values()))
+                itertools.product(*(range(len(values)) for values in self.choices.values()))
             )
         }
         stored = bench._dataset
@@ -93,20 +93,29 @@ class HpoTable:
         top = np.argsort(-self.truth)[: max(1, len(self.truth) // 100)]
         return float(np.median([self._values[number].std(ddof=1) for number in top])) / self._unit
 
+    def truth_of(self, recipe: Mapping[str, int]) -> float:
+        """Return the mean of a recipe over its seeds."""
+        return float(self.truth[self.number(recipe)])
+
     def regret(self, recipe: Mapping[str, int]) -> float:
         """Return how far a recipe's truth is from the best: 0 for the best recipe, 1 for the median one."""
-        return (self.best - float(self.truth[self._number(recipe)])) / self._unit
+        return (self.best - self.truth_of(recipe)) / self._unit
 
     def optimism(self, claimed: float, recipe: Mapping[str, int]) -> float:
         """Return what a recipe is said to be worth, less its truth, in the same units."""
-        return (claimed - float(self.truth[self._number(recipe)])) / self._unit
+        return (claimed - self.truth_of(recipe)) / self._unit
+
+    def seeds_of(self, number: int) -> Float[np.ndarray, " seeds"]:
+        """Return the values of the recipe of this number, one for each seed."""
+        return self._values[number]
+
+    def number(self, recipe: Mapping[str, int]) -> int:
+        """Return the place of a recipe in the table."""
+        return self._ids[tuple(recipe[path] for path in self.choices)]
 
     @property
     def _unit(self) -> float:
         return self.best - self.median
-
-    def _number(self, recipe: Mapping[str, int]) -> int:
-        return self._ids[tuple(recipe[path] for path in self.choices)]
 
     def space(self, encoding: Encoding) -> Space:
         """Return the space that Failmap searches; its default recipe is the middle of every list."""
@@ -138,10 +147,10 @@ class Lookups:
 
     def __call__(self, recipe: Mapping[str, int]) -> float:
         """Train a recipe once more, and return its value."""
-        number = self._table._number(recipe)
+        number = self._table.number(recipe)
         count = self._counts.get(number, 0)
         self._counts[number] = count + 1
-        values = self._table._values[number]
+        values = self._table.seeds_of(number)
         drawn: Int[np.ndarray, " lookups"] = np.random.default_rng([*self._entropy, number]).integers(
             len(values), size=_MAX_LOOKUPS
         )

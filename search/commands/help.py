@@ -129,6 +129,8 @@ def _type_name(annotation: Any) -> str:
         return _type_name(parts[0])
     if origin is dict:
         return f"{{{_type_name(parts[0])}: {_type_name(parts[1])}, ...}}"
+    if origin is tuple:
+        return f"{_type_name(parts[0])}, ..."
     if origin in (Union, UnionType):
         return " or ".join(map(_type_name, parts))
     names = {int: "whole number", float: "number", bool: "true or false", str: "text", NoneType: "none"}

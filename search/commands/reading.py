@@ -129,21 +129,20 @@ def report(arguments: Sequence[str], as_json: bool = False) -> int:
     from failmap.analysis.best.reporting import build_best
     from failmap.analysis.load import find_run
     from failmap.analysis.reporting import build
-    from failmap.analysis.run_config import read_config
     from failmap.search.allocation.remaining import trials_left_of
 
     folder = find_run(settings["run"], settings["storage"])
-    if read_config(folder.config).objectives:
+    config = None
+    # A configuration that only the reader of analysis takes is reported all the same.
+    with suppress(UserError):
+        config = from_yaml(folder.config)
+    if config is not None and config.space.objectives:
         if as_json:
             ranking = command_line("best", *arguments, "--json")
             raise UserError(f"--json: is of maps; the ranking of run={folder.name} is printed by {ranking}")
         print(f"report: {build_best(folder).page}")
         return 0
-    trials_left = None
-    # A configuration that only the reader of analysis takes is reported all the same.
-    with suppress(UserError):
-        trials_left = trials_left_of(from_yaml(folder.config))
-    written = build(folder, trials_left)
+    written = build(folder, None if config is None else trials_left_of(config))
     if as_json:
         from failmap.search.commands.json_output import print_report
 

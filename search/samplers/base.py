@@ -2,7 +2,7 @@
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,12 +29,15 @@ class Sampler(ABC):
     """Proposes recipes.
 
     A proposal is a function of the space, the run's seed, the cell and its trials in the order of their
-    numbers. Samplers keep no state between calls, so that a resumed run proposes the same recipes.
+    numbers. Samplers keep no state between calls but what is a function of a recipe, so that a resumed run
+    proposes the same recipes.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space = space
         self.seed = seed
+        # Validating 1,000 recipes takes a third of a second, and a proposal would do so each time.
+        self._trainings: dict[tuple[Cell, frozenset[tuple[str, Any]]], str] = {}
 
     @abstractmethod
     def candidates(self, cell: Cell, trials: Sequence[KnownTrial]) -> Iterator[dict[str, Any]]:
@@ -53,7 +56,7 @@ class Sampler(ABC):
         if not trials:
             return self.space.default_recipe(cell)
         known = {recipe_key(trial.recipe): trial.recipe for trial in trials}
-        trained = self._trained(cell, known.values())
+        trained = self._trained(cell, known)
         max_candidates = _MAX_CANDIDATES + 4 * len(known)
         for recipe in itertools.islice(self.candidates(cell, trials), max_candidates):
             if recipe_key(self.space.recipe_labels(recipe)) in known:
@@ -61,16 +64,26 @@ class Sampler(ABC):
             # Values that are valid one by one may not fit together.
             with suppress(ValidationError):
                 config = self.space.trial_config(cell, recipe, self.seed)
-                if isinstance(config, OwnTrialConfig) or canonical(config) not in trained:
+                if isinstance(config, OwnTrialConfig) or _training(config) not in trained:
                     return recipe
         return None
 
-    def _trained(self, cell: Cell, recipes: Iterable[Mapping[str, Any]]) -> list[TrialConfig]:
+    def _trained(
+        self, cell: Cell, recipes: Mapping[frozenset[tuple[str, Any]], Mapping[str, Any]]
+    ) -> set[str]:
         """Return what recipes by labels train, if some setting of the space may be without effect."""
         if not may_repeat(self.space):
-            return []
-        values = (self.space.recipe_values(labels) for labels in recipes)
-        return [canonical(self.space.built_in_trial(cell, recipe, self.seed)) for recipe in values]
+            return set()
+        for key, labels in recipes.items():
+            if (cell, key) not in self._trainings:
+                config = self.space.built_in_trial(cell, self.space.recipe_values(labels), self.seed)
+                self._trainings[cell, key] = _training(config)
+        return {self._trainings[cell, key] for key in recipes}
+
+
+def _training(config: TrialConfig) -> str:
+    """Return a text that is the same for configurations that are the same training."""
+    return canonical(config).model_dump_json()
 
 
 def recipe_key(labels: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:

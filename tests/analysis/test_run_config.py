@@ -26,7 +26,10 @@ def test_reads_what_the_search_writes(name: str, tmp_path: Path) -> None:
         labels = [label_text(axis.label(value)) for value in axis.values or ()]
         assert [label_text(value) for value in read.map_values[axis.path]] == labels
     assert read.recipe_defaults == {axis.path: axis.default for axis in space.recipe_axes}
-    assert read.num_recipes == math.prod(len(axis.grid()) for axis in space.recipe_axes)
+    has_range = any(axis.values is None for axis in space.recipe_axes)
+    num_on_grid = math.prod(len(axis.grid()) for axis in space.recipe_axes)
+    assert read.num_recipes == (None if has_range and config.sampler != "grid" else num_on_grid)
+    assert read.objectives == space.objectives
     assert (read.fail_after_recipes, read.seeds) == (space.fail_after_recipes, config.budget.seeds)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import optuna
 from optuna.distributions import IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -38,7 +39,7 @@ def trial(values: Mapping[int, float], purpose: str = "explore", **more: Any) ->
 
 
 def test_trials_are_compared_after_as_many_reports() -> None:
-    pruner = PRUNERS["halving"](CONFIG)
+    pruner = PRUNERS["halving"](CONFIG, optuna.create_study())
     weak, strong = trial({3: 0.9, 7: 0.1}), trial({10: 0.0, 20: 0.5})
     assert pruner.judges_at(weak, 7)
     assert pruner.stops(weak, [weak, strong])
@@ -46,7 +47,7 @@ def test_trials_are_compared_after_as_many_reports() -> None:
 
 
 def test_trial_between_rungs_exempt_or_of_the_default_recipe_is_not_stopped() -> None:
-    pruner = PRUNERS["halving"](CONFIG)
+    pruner = PRUNERS["halving"](CONFIG, optuna.create_study())
     strong = trial(dict.fromkeys((1, 2, 3, 4), 0.9))
     for scores, more in (
         ({1: 0.1}, {}),

@@ -108,7 +108,8 @@ def test_a_reason_names_the_setting_that_is_missing() -> None:
 def test_shipped_spaces_have_no_such_setting(space: str) -> None:
     file = ["task=array_file", "task.path=a.npz"] if space == "my_data" else []
     request = read_request([f"space={space}", *file])
-    assert not may_repeat(request.config.space)
+    # Where the best recipe is looked for, a setting may be free that is idle elsewhere.
+    assert request.config.space.goal == "best" or not may_repeat(request.config.space)
     assert settings_without_effect(request.config.space) == []
 
 
