@@ -40,18 +40,20 @@ def leaderboard_of(run: Run) -> Leaderboard:
     objectives = run.config.objectives
     assert objectives, "the run draws a map"
     trials = run.cell_records
-    recipes = rank(trials, [one.sign for one in objectives])
+    recipes = rank(trials, objectives)
     num_ended = sum(trial.outcome is not None for trial in trials)
     return Leaderboard(objectives, tuple(recipes), best_of(recipes), num_ended)
 
 
 def number_text(value: float) -> str:
-    """Return a number with four digits, or '' for one that is not known."""
-    return f"{value:.4g}" if math.isfinite(value) else ""
+    """Return a number with four digits, a whole one with all, or '' for one that is not known."""
+    if not math.isfinite(value):
+        return ""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def estimate_text(estimate: Estimate) -> str:
-    """Return '0.912 (0.897 to 0.927)', or '0.93, chosen by it' where no fresh seed was tried."""
+    """Return '0.912 (0.897 to 0.927)', or '0.93, not confirmed' where no fresh seed was tried."""
     if math.isnan(estimate.fresh):
         return f"{number_text(estimate.mean)}, not confirmed"
     if math.isnan(estimate.low):
@@ -103,10 +105,10 @@ def rows_of(run: Run, board: Leaderboard) -> list[dict[str, Any]]:
         }
         for objective, estimate in zip(board.objectives, one.estimates, strict=True):
             row |= {
-                f"{objective.name}": estimate.mean,
-                f"{objective.name}_fresh": _known(estimate.fresh),
-                f"{objective.name}_low": _known(estimate.low),
-                f"{objective.name}_high": _known(estimate.high),
+                f"objective.{objective.name}": estimate.mean,
+                f"objective.{objective.name}.fresh": _known(estimate.fresh),
+                f"objective.{objective.name}.low": _known(estimate.low),
+                f"objective.{objective.name}.high": _known(estimate.high),
             }
         row["best_trial"] = best_trial(run, board, one)
         rows.append(row | {path: one.recipe.get(path) for path in run.config.axis_paths})

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from failmap.run_folder.objectives import Objective
 from failmap.run_folder.records import Outcome, Purpose
 
 #: Fresh seeds from which on a recipe can be named the best: fewer have no interval.
@@ -90,15 +91,15 @@ class RankedRecipe:
         return len(self.fresh_numbers) >= LEAST_FRESH
 
 
-def rank(trials: Iterable[RankedTrial], signs: Sequence[float]) -> list[RankedRecipe]:
+def rank(trials: Iterable[RankedTrial], objectives: Sequence[Objective]) -> list[RankedRecipe]:
     """Return the recipes that have a trial with a value, the best one first.
 
     Recipes that were stopped by rank come last. A trial that ended without a value (its loss was never
-    finite) counts as the worst value of the run.
+    finite) counts as the worst value of the run, and with the parameters and seconds of the recipe's others.
 
     Args:
         trials: All trials of a run; errored ones are left out.
-        signs: For each objective 1 if larger is better, -1 if smaller is.
+        objectives: What the run optimises.
     """
     by_recipe: dict[int, list[RankedTrial]] = defaultdict(list)
     for trial in sorted(trials, key=lambda one: one.number):
@@ -108,28 +109,35 @@ def rank(trials: Iterable[RankedTrial], signs: Sequence[float]) -> list[RankedRe
     known = [one.objectives for one in ended if one.objectives]
     if not known:
         return []
-    worst = tuple(
-        min(column, key=lambda value: sign * value)
-        for sign, column in zip(signs, zip(*known, strict=True), strict=True)
-    )
+    worst = [
+        min(column, key=lambda value: one.sign * value) if one.is_of_evaluations else None
+        for one, column in zip(objectives, zip(*known, strict=True), strict=True)
+    ]
     entries = [
         entry for index, mine in by_recipe.items() if (entry := _entry(index, mine, worst)) is not None
     ]
-    return _ordered(entries, signs)
+    return _ordered(entries, [one.sign for one in objectives])
 
 
-def _entry(index: int, trials: Sequence[RankedTrial], worst: Sequence[float]) -> RankedRecipe | None:
+def _entry(index: int, trials: Sequence[RankedTrial], worst: Sequence[float | None]) -> RankedRecipe | None:
     ended = [one for one in trials if one.outcome is not None]
     whole = [one for one in ended if one.outcome != "censored"]
     counted = whole or ended
-    if not any(one.objectives for one in counted):
+    known = [one.objectives for one in counted if one.objectives]
+    if not known:
         return None
+    # What a trial without a value counts as.
+    missing = [
+        statistics.fmean(column) if last is None else last
+        for last, column in zip(worst, zip(*known, strict=True), strict=True)
+    ]
     fresh = [one for one in counted if one.purpose == "confirm"]
     estimates = tuple(
         _estimate(
-            [_value(one, index, worst) for one in counted], [_value(one, index, worst) for one in fresh]
+            [one.objectives[which] if one.objectives else value for one in counted],
+            [one.objectives[which] if one.objectives else value for one in fresh],
         )
-        for index in range(len(worst))
+        for which, value in enumerate(missing)
     )
     return RankedRecipe(
         index,
@@ -141,10 +149,6 @@ def _entry(index: int, trials: Sequence[RankedTrial], worst: Sequence[float]) ->
         len(trials) - len(ended),
         not whole,
     )
-
-
-def _value(trial: RankedTrial, index: int, worst: Sequence[float]) -> float:
-    return trial.objectives[index] if trial.objectives else worst[index]
 
 
 def _estimate(values: Sequence[float], fresh: Sequence[float]) -> Estimate:
@@ -199,4 +203,5 @@ def _fronts(points: Sequence[Sequence[float]]) -> list[int]:
 
 def best_of(ranking: Sequence[RankedRecipe]) -> RankedRecipe | None:
     """Return the recipe that is named the best: the first confirmed one, else the first; None without any."""
-    return next((one for one in ranking if one.is_confirmed), ranking[0] if ranking else None)
+    confirmed = (one for one in ranking if one.is_confirmed and not one.is_stopped)
+    return next(confirmed, ranking[0] if ranking else None)

@@ -90,7 +90,7 @@ class _Search:
     Attributes:
         trials: All so far.
         seconds: Of all decisions so far.
-        signs: Of the objectives.
+        objectives: What it optimises.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class _Search:
     ) -> None:
         self.trials: list[KnownTrial] = []
         self.seconds = seconds
-        self.signs = [objective.sign for objective in config.space.objectives]
+        self.objectives = config.space.objectives
         self._look_up, self._space = look_up, config.space
         self._allocation = BestAllocation(config)
         for trial in earlier:
@@ -130,7 +130,7 @@ class _Search:
 
 
 def _named(table: HpoTable, search: _Search) -> Named:
-    best = best_of(rank(search.trials, search.signs))
+    best = best_of(rank(search.trials, search.objectives))
     assert best is not None
     estimate = best.estimates[0]
     claimed = estimate.mean if math.isnan(estimate.fresh) else estimate.fresh

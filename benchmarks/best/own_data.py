@@ -94,8 +94,7 @@ def with_failmap(data: Path, storage: Path, seed: int, minutes: float, target: f
     run = load_run(RunFolder(storage / f"digits{seed}"))
     best = leaderboard_of(run).best
     assert best is not None, "no trial has ended"
-    values = run.config.space.recipe_values(best.recipe)
-    recipe = {path.rpartition(".")[2]: value for path, value in values.items()}
+    recipe = {path.rpartition(".")[2]: value for path, value in best.recipe.items()}
     moments, num_whole, num_trials = [], 0, 0
     for record in run.records:
         history = run.history(record.number)
@@ -137,11 +136,8 @@ def retrain(recipe: dict[str, Any], parts: Path, jobs: int) -> Retrained:
 def _retrain(recipe: dict[str, Any], parts: Path, seed: int) -> tuple[float, float, float]:
     """Return the best and the last accuracy on validation, and the last one on the test set."""
     torch.set_num_threads(1)
-    curves = []
-    for part in ("validation", "test"):
-        torch.manual_seed(seed)
-        curves.append(list(train(recipe, parts, part)))
-    validation, test = curves
+    torch.manual_seed(seed)
+    validation, test = zip(*train(recipe, parts, ("validation", "test")), strict=True)
     return max(validation), validation[-1], test[-1]
 
 

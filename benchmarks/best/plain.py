@@ -1,7 +1,7 @@
 """A classifier of sequences in plain PyTorch, as a user of Ray Tune writes it, and its search."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,15 @@ def write_parts(data: Path, parts: Path) -> None:
     np.savez(parts, allow_pickle=False, **arrays)
 
 
-def train(recipe: dict[str, Any], parts: Path, part: str = "validation") -> Iterator[float]:
-    """Train, and yield the accuracy on one part at each evaluation."""
+def train(
+    recipe: dict[str, Any], parts: Path, measured: Sequence[str] = ("validation",)
+) -> Iterator[list[float]]:
+    """Train, and yield the accuracies on some parts at each evaluation."""
     with np.load(parts) as stored:
         inputs, labels = torch.from_numpy(stored["train"]), torch.from_numpy(stored["train_labels"])
-        held_out, wanted = torch.from_numpy(stored[part]), torch.from_numpy(stored[f"{part}_labels"])
+        held_out = [
+            (torch.from_numpy(stored[name]), torch.from_numpy(stored[f"{name}_labels"])) for name in measured
+        ]
     model = Network(inputs.shape[-1], int(labels.max()) + 1, recipe["hidden_size"], recipe["depth"])
     optimizer = _OPTIMIZERS[recipe["optimizer"]](model.parameters(), lr=recipe["learning_rate"])
     order = torch.randperm(len(inputs))
@@ -93,16 +97,16 @@ def train(recipe: dict[str, Any], parts: Path, part: str = "validation") -> Iter
         if update % EVALUATE_EVERY == 0:
             model.eval()
             with torch.no_grad():
-                accuracy = (model(held_out).argmax(-1) == wanted).float().mean().item()
+                accuracies = [(model(x).argmax(-1) == y).float().mean().item() for x, y in held_out]
             model.train()
-            yield accuracy
+            yield accuracies
 
 
 def trainable(config: dict[str, Any]) -> None:
     """Train one trial of Ray Tune."""
     torch.set_num_threads(1)
     torch.seed()
-    for accuracy in train(config, config["parts"]):
+    for (accuracy,) in train(config, config["parts"]):
         tune.report({"accuracy": accuracy, "moment": time.time()})
 
 

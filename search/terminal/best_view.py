@@ -74,7 +74,7 @@ class BestView(TerminalView):
     def board(self) -> Leaderboard:
         """Return the ranking so far."""
         objectives = self.config.space.objectives
-        recipes = rank(self.known, [one.sign for one in objectives])
+        recipes = rank(self.known, objectives)
         return Leaderboard(objectives, tuple(recipes), best_of(recipes), self._num_ended())
 
     def picture(self) -> RenderableType:

@@ -28,7 +28,7 @@ class BestAllocation:
         self._config = config
         self._sampler = BEST_SAMPLERS[config.sampler](config.space, config.seed)
         self._cell = next(config.space.cells())
-        self._signs = [objective.sign for objective in config.space.objectives]
+        self._objectives = config.space.objectives
         self._trials: list[KnownTrial] = []
         self._first: list[KnownTrial] = []
         self._by_recipe: dict[int, list[KnownTrial]] = defaultdict(list)
@@ -41,7 +41,6 @@ class BestAllocation:
             self._first.append(trial)
         self._trials.append(trial)
         self._by_recipe[trial.recipe_index].append(trial)
-        self._ranking = None
 
     def end(self, trial: KnownTrial, outcome: Outcome, score: float) -> None:
         """Record the end of a trial."""
@@ -71,10 +70,10 @@ class BestAllocation:
     def _waiting(self) -> dict[int, int]:
         """Return how many seeds each leader lacks, in their order, those with all seeds left out."""
         if self._ranking is None:
-            self._ranking = rank(self._trials, self._signs)
+            self._ranking = rank(self._trials, self._objectives)
         budget = self._config.budget
         leaders = [one for one in self._ranking if not one.is_stopped]
-        if len(self._signs) > 1:
+        if len(self._objectives) > 1:
             # The whole front leads; those with the fewest seeds come first, so that all of it is confirmed.
             leaders = sorted(
                 (one for one in leaders if one.front == 0),

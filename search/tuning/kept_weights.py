@@ -23,8 +23,8 @@ class KeptWeights:
 
     def __init__(self, config: RunConfig, folder: RunFolder) -> None:
         self._folder, self._leaders = folder, config.budget.leaders
-        self._signs = [objective.sign for objective in config.space.objectives]
-        self._is_active = bool(self._signs) and config.keep == "best" and not config.space.is_own
+        self._objectives = config.space.objectives
+        self._is_active = bool(self._objectives) and config.keep == "best" and not config.space.is_own
         self._kept: set[int] = set()
 
     def end(self, number: int, outcome: Outcome) -> None:
@@ -42,7 +42,7 @@ class KeptWeights:
         num_recipes = self._leaders if is_last else _MARGIN * self._leaders
         if not self._is_active or (len(self._kept) < 2 * num_recipes and not is_last):
             return
-        ranking = rank(trials, self._signs)
+        ranking = rank(trials, self._objectives)
         leading = [one for place, one in enumerate(ranking) if place < num_recipes or one.front == 0]
         if (named := best_of(ranking)) is not None:
             leading.append(named)

@@ -16,7 +16,10 @@ from failmap.run_folder.storage.store import store_of, write_atomically
 
 _RUN, _TRIAL = RunFolder(Path()), TrialFolder(Path())
 #: The files that are copied. Checkpoints and weights are not.
-_OF_RUN = {path.name for path in (_RUN.config, _RUN.costs, _RUN.own_cells, _RUN.provenance, _RUN.causes)}
+_OF_RUN = {
+    path.name
+    for path in (_RUN.config, _RUN.costs, _RUN.own_cells, _RUN.provenance, _RUN.causes, _RUN.importance)
+}
 _OF_TRIAL = {path.name for path in (_TRIAL.record, _TRIAL.history, _TRIAL.attempt)}
 
 #: Files that are copied at the same time, in memory: a history may have 120 kB.

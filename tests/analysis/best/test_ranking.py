@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from failmap.analysis.best.ranking import best_of, rank
+from failmap.run_folder.objectives import Objective
 from failmap.run_folder.records import Outcome, Purpose
+
+SCORE, LOSS = Objective("score", "maximize"), Objective("validation_loss", "minimize")
+PARAMETERS = Objective("parameters", "minimize")
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,12 @@ def seeds(index: int, first: float, *fresh: float, start: int = 0) -> list[Trial
 
 def test_places_are_by_the_mean_over_all_seeds() -> None:
     lucky, steady = seeds(0, 0.99, 0.5, 0.6), seeds(1, 0.8, 0.79, 0.81, start=10)
-    assert [one.recipe_index for one in rank([*lucky, *steady], [1.0])] == [1, 0]
-    assert [one.recipe_index for one in rank([*lucky, *steady], [-1.0])] == [0, 1]
+    assert [one.recipe_index for one in rank([*lucky, *steady], [SCORE])] == [1, 0]
+    assert [one.recipe_index for one in rank([*lucky, *steady], [LOSS])] == [0, 1]
 
 
 def test_the_seed_that_chose_a_recipe_is_not_in_its_interval() -> None:
-    (recipe,) = rank(seeds(0, 0.99, 0.5, 0.6, 0.7), [1.0])
+    (recipe,) = rank(seeds(0, 0.99, 0.5, 0.6, 0.7), [SCORE])
     (estimate,) = recipe.estimates
     fresh = [0.5, 0.6, 0.7]
     expected = stats.t.interval(0.95, 2, statistics.fmean(fresh), stats.sem(fresh))
@@ -50,7 +54,7 @@ def test_the_seed_that_chose_a_recipe_is_not_in_its_interval() -> None:
 
 def test_the_first_confirmed_recipe_is_named() -> None:
     trials = [*seeds(0, 0.9), *seeds(1, 0.8, 0.8, start=5), *seeds(2, 0.7, 0.7, 0.7, start=10)]
-    ranking = rank(trials, [1.0])
+    ranking = rank(trials, [SCORE])
     assert [one.is_confirmed for one in ranking] == [False, False, True]
     assert best_of(ranking) is ranking[2]
     assert best_of(ranking[:2]) is ranking[0]
@@ -59,22 +63,28 @@ def test_the_first_confirmed_recipe_is_named() -> None:
 
 def test_unfinished_and_errored_trials_are_no_seeds() -> None:
     trials = [*seeds(0, 0.9), Trial(1, 0, (), "confirm", None), Trial(2, 0, (), "confirm", "errored")]
-    (recipe,) = rank(trials, [1.0])
+    (recipe,) = rank(trials, [SCORE])
     assert (recipe.numbers, recipe.num_running) == ((0,), 1)
-    assert rank(trials[1:], [1.0]) == []
+    assert rank(trials[1:], [SCORE]) == []
 
 
 def test_a_trial_without_a_value_counts_as_the_worst() -> None:
     trials = [Trial(0, 0, (0.9,)), Trial(1, 0, (), "confirm"), Trial(2, 1, (0.2,))]
-    first, second = rank(trials, [1.0])
+    first, second = rank(trials, [SCORE])
     assert first.recipe_index == 0
     assert first.estimates[0].mean == pytest.approx((0.9 + 0.2) / 2)
     assert second.recipe_index == 1
 
 
+def test_a_trial_without_a_value_has_as_many_parameters_as_the_others() -> None:
+    trials = [Trial(0, 0, (0.9, 100.0)), Trial(1, 0, (), "confirm"), Trial(2, 1, (0.2, 9000.0))]
+    first = rank(trials, [SCORE, PARAMETERS])[0]
+    assert [one.mean for one in first.estimates] == pytest.approx([0.55, 100])
+
+
 def test_recipes_that_were_stopped_come_last() -> None:
     trials = [Trial(0, 0, (0.5,)), Trial(1, 1, (0.9,), "explore", "censored")]
-    assert [(one.recipe_index, one.is_stopped) for one in rank(trials, [1.0])] == [(0, False), (1, True)]
+    assert [(one.recipe_index, one.is_stopped) for one in rank(trials, [SCORE])] == [(0, False), (1, True)]
 
 
 points = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12)
@@ -84,7 +94,7 @@ points = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, m
 def test_fronts_are_peeled_one_after_the_other(values: list[tuple[int, int]]) -> None:
     """The first objective is maximised, the second minimised."""
     trials = [Trial(n, n, (float(a), float(b))) for n, (a, b) in enumerate(values)]
-    ranking = rank(trials, [1.0, -1.0])
+    ranking = rank(trials, [SCORE, PARAMETERS])
     assert sorted(one.recipe_index for one in ranking) == list(range(len(values)))
     assert [one.front for one in ranking] == sorted(one.front for one in ranking)
     front = {one.recipe_index: one.front for one in ranking}
@@ -99,5 +109,5 @@ def test_fronts_are_peeled_one_after_the_other(values: list[tuple[int, int]]) ->
 
 
 def test_one_fresh_seed_has_no_interval() -> None:
-    (estimate,) = rank(seeds(0, 0.9, 0.7), [1.0])[0].estimates
+    (estimate,) = rank(seeds(0, 0.9, 0.7), [SCORE])[0].estimates
     assert (estimate.fresh, math.isnan(estimate.low)) == (0.7, True)

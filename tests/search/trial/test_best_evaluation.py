@@ -74,7 +74,8 @@ def test_kept_weights_are_those_of_the_best_evaluation(tmp_path: Path) -> None:
     assert all(torch.equal(mine[name], other[name]) for name in other)
 
 
-def test_an_interrupted_trial_keeps_its_best_weights(tmp_path: Path) -> None:
+def test_an_interrupted_trial_keeps_its_best_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("failmap.run_folder.storage.local.LocalFiles.poll_seconds", 0.0)
     trial = config(learning_rate=1.0)
     whole = run(trial, tmp_path / "whole", objectives=objectives("score"), keep="best")
     settings: dict[str, Any] = {"objectives": objectives("score"), "keep": "best"}

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from failmap.analysis.best.ranking import best_of, rank
+from failmap.run_folder.objectives import Objective
 from failmap.run_folder.paths import WEIGHTS_FILE, RunFolder
 from failmap.run_folder.records import Outcome, Summary
 from failmap.search.config import RunConfig
 from failmap.search.study import Start
 from tests.search.studies import ask, crash, open_study, optuna_trials, record
 
+SCORE, PARAMETERS = Objective("score", "maximize"), Objective("parameters", "minimize")
 AXES: list[dict[str, Any]] = [
     {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True, "default": 3e-3},
     {"path": "model.hidden_size", "low": 8, "high": 64, "integer": True, "default": 32},
@@ -72,7 +74,7 @@ def test_the_last_trials_are_the_leaders(folder: RunFolder) -> None:
     study = open_study(config_of(budget={"leaders": 3, "seeds": 4, "repeat": 0.0, "trials": 40}), folder)
     drive(study, 40)
     assert study.ask() is None
-    ranking = rank(study.known, [1.0])
+    ranking = rank(study.known, [SCORE])
     assert [len(one.numbers) for one in ranking[:3]].count(4) >= 2
     best = best_of(ranking)
     assert best is not None
@@ -148,7 +150,7 @@ def test_a_front_is_confirmed(folder: RunFolder) -> None:
         start = ask(study)
         size = start.config.model.hidden_size
         study.tell(start.number, Summary("failed", "", objectives=[size / 64, float(size)]))
-    front = [one for one in rank(study.known, [1.0, -1.0]) if one.front == 0]
+    front = [one for one in rank(study.known, [SCORE, PARAMETERS]) if one.front == 0]
     assert len(front) > 5
     assert sum(len(one.numbers) == 2 for one in front) > 5
 
@@ -160,7 +162,7 @@ def test_only_leaders_keep_their_weights(folder: RunFolder) -> None:
         start = ask(study)
         (folder.trial(start.number).path / WEIGHTS_FILE).write_bytes(b"weights")
         study.tell(start.number, end(start))
-    ranking = rank(study.known, [1.0])
+    ranking = rank(study.known, [SCORE])
     kept = {int(path.parent.name) for path in folder.trials.glob(f"*/{WEIGHTS_FILE}")}
     assert set(ranking[0].numbers) <= kept
     assert len(kept) < 30, "while the run goes on, some more than the leaders"
@@ -186,6 +188,6 @@ def test_pruners_stop_bad_recipes_and_never_repeats(folder: RunFolder, name: str
             study.tell(start.number, end(start))
     assert stopped["explore"] > 3
     assert set(stopped) == {"explore"}
-    best = best_of(rank(study.known, [1.0]))
+    best = best_of(rank(study.known, [SCORE]))
     assert best is not None
     assert not best.is_stopped
