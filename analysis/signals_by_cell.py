@@ -31,6 +31,8 @@ def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
     Raises:
         UserError: No trial has such a signal, or it is not a number.
     """
+    if run.config.objectives:
+        raise UserError(f"run={run.folder.name}: has no map (goal=best), over whose cells signals are shown")
     histories = {
         record.number: [
             dict(_numbers(signal, one.signals[signal]))

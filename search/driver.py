@@ -33,6 +33,7 @@ from failmap.search.terminal.best_view import BestView
 from failmap.search.terminal.live import LiveView
 from failmap.search.terminal.messages import error_lines
 from failmap.search.terminal.view import SafeConsole, TerminalView
+from failmap.search.tuning.importance import write_importance
 
 #: Exit statuses. DONE also after `search.stop`, so that no cluster restarts the search; INTERRUPTED after
 #: Ctrl-C or SIGTERM, as shells report SIGINT.
@@ -148,9 +149,6 @@ def _report_map(config: RunConfig, folder: RunFolder, notice: Callable[[str], No
 
 def _report_best(folder: RunFolder, notice: Callable[[str], None]) -> _Page:
     """Write the report of a search for the best recipe, and say what was found."""
-    # Not imported above: it imports scikit-learn, which maps do without here.
-    from failmap.search.tuning.importance import write_importance
-
     write_importance(load_run(folder))
     report = build_best(folder)
     notice(best_line(report.leaderboard))
@@ -239,7 +237,13 @@ def open_session(
 
 
 def write_report(config: RunConfig, folder: RunFolder) -> Report:
-    """Write measured cell costs, table and report. Raises UserError if, for example, the disk is full."""
+    """Write measured cell costs, importance, table and report.
+
+    Raises:
+        UserError: For example, the disk is full.
+    """
+    run = load_run(folder)
     with report_disk_errors(folder):
-        write_costs(config, folder, load_run(folder).records)
+        write_costs(config, folder, run.records)
+    write_importance(run)
     return build(folder, trials_left_of(config))

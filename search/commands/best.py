@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from failmap.run_folder.errors import UserError, nearest
+from failmap.run_folder.errors import UserError
 from failmap.search.commands.help import JSON, RUN, STORAGE, HelpPage, Section
 from failmap.search.loading.cli_args import read_run_arguments
 
@@ -28,7 +28,7 @@ def best(arguments: Sequence[str], as_json: bool = False) -> int:
     settings = read_run_arguments(arguments, ("top", "recipe", "as"))
     form, problems = settings.get("as", "all"), []
     if form not in _FORMS:
-        problems.append(f"as={form}: must be one of {', '.join(_FORMS)}{nearest(form, _FORMS)}")
+        problems.append(f"as={form}: must be one of {', '.join(_FORMS)}")
     numbers = {
         key: _whole(key, settings.get(key), least, problems) for key, least in (("top", 1), ("recipe", 0))
     }

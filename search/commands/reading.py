@@ -86,18 +86,20 @@ def _show(folder: RunFolder, console: "Console") -> None:
     """Print a run's driver, outcomes and map."""
     from rich.text import Text
 
+    from failmap.analysis.best.leaderboard import best_line, leaderboard_of
     from failmap.analysis.load import load_run
     from failmap.search.allocation.known_trials import KnownTrial
     from failmap.search.allocation.map_allocation import cells_in_order
     from failmap.search.lease import driver_of
     from failmap.search.shards import Shard
     from failmap.search.space import Cell
+    from failmap.search.terminal.best_view import ranking_table
     from failmap.search.terminal.map_table import map_picture
 
-    config = from_yaml(folder.config)
+    config, run = from_yaml(folder.config), load_run(folder)
     cells: dict[Cell, list[KnownTrial]] = defaultdict(list)
     counts: dict[str, Counter[str]] = {"trial": Counter(), "intervention": Counter()}
-    for record in load_run(folder).records:
+    for record in run.records:
         trial = KnownTrial.of_record(record, config.space)
         if trial.intervention is None:
             cells[trial.cell].append(trial)
@@ -114,7 +116,12 @@ def _show(folder: RunFolder, console: "Console") -> None:
             listed = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
             line = f"{quantity(outcomes.total(), kind)}: {listed or 'none yet'}"
             console.print(Text(line), soft_wrap=True)
-    console.print(map_picture(config, cells_in_order(config), cells, console.width))
+    if config.space.objectives:
+        board = leaderboard_of(run)
+        console.print(ranking_table(board))
+        console.print(Text(best_line(board)), soft_wrap=True)
+    else:
+        console.print(map_picture(config, cells_in_order(config), cells, console.width))
 
 
 def report(arguments: Sequence[str], as_json: bool = False) -> int:

@@ -13,7 +13,7 @@ from failmap.run_folder.errors import UserError, nearest
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.wording import label_text
 from failmap.search.config import RunConfig
-from failmap.search.loading import from_yaml, locate, require_searched, resume_config
+from failmap.search.loading import from_yaml, locate, require_map, require_searched, resume_config
 from failmap.search.loading.cli_args import parse_arguments
 from failmap.search.loading.validation import check_fields
 from failmap.search.own_parts import OWN_CODE_HELP, OwnCodeSource
@@ -88,6 +88,7 @@ def read_session(command: str, model: type[Own], arguments: Sequence[str]) -> Se
     folder, others = locate(arguments)
     config, problems = from_yaml(folder.config), list[str]()
     require_searched(config)
+    require_map(config, command)
     if config.space.is_own:
         raise UserError(
             f"run={folder.name}: is of an own training function, whose settings {command} does not know: "

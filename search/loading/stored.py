@@ -156,6 +156,14 @@ def require_searched(config: RunConfig) -> None:
         )
 
 
+def require_map(config: RunConfig, command: str) -> None:
+    """Raise UserError if the run looks for the best recipe, and so has no cells."""
+    if config.space.objectives:
+        raise UserError(
+            f"run={config.run}: has no map, for it looks for the best recipe (goal=best); {command} needs one"
+        )
+
+
 def resume_config(stored: RunConfig, arguments: Sequence[str]) -> RunConfig:
     """Return a stored configuration with more axis values, and other settings of those that may change.
 

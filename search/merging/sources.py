@@ -17,7 +17,7 @@ from failmap.run_folder.storage.bounded_files import require_plain_files
 from failmap.search.config import Budget, Cluster, RunConfig
 from failmap.search.journal.log import read_trials
 from failmap.search.lease import driver_of
-from failmap.search.loading import differences, from_yaml, require_searched
+from failmap.search.loading import differences, from_yaml, require_map, require_searched
 from failmap.search.shards import Shard, shard_of_name
 
 #: Settings in which parts of one run may differ: limits, locations, and what is kept.
@@ -108,6 +108,7 @@ def read_source(folder: RunFolder) -> Source:
     try:
         config = from_yaml(store.read(folder.config).decode("utf-8"))
         require_searched(config)
+        require_map(config, "merge")
         if config.journal is not None:
             raise UserError("its journal is in a database: only journals in run folders can be merged")
         trials = read_trials(folder.journal)

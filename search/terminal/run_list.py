@@ -59,7 +59,7 @@ def _row(status: RunStatus) -> tuple[str, ...]:
     return (
         printable(status.run),
         state_display(status),
-        f"{status.num_decided}/{status.num_cells}" if is_readable else "",
+        f"{status.num_decided}/{status.num_cells}" if is_readable and status.num_cells else "",
         f"{status.num_ended:,}" if is_readable else "",
         "" if status.trials_per_hour is None else f"{status.trials_per_hour:,.0f}",
         "" if status.seconds_left is None else duration_display(status.seconds_left),
@@ -73,7 +73,11 @@ def line_of(status: RunStatus) -> str:
         return f"{printable(status.run)}: unreadable: {printable(status.problem)}"
     parts = [
         state_display(status),
-        decided_words(status.num_decided, status.num_cells, status.num_inferred, status.num_edge),
+        *(
+            []
+            if status.num_cells == 0
+            else [decided_words(status.num_decided, status.num_cells, status.num_inferred, status.num_edge)]
+        ),
         f"{quantity(status.num_ended, 'trial')}, {status.num_unfinished} unfinished",
     ]
     if status.trials_per_hour is not None:

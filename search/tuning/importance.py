@@ -20,6 +20,7 @@ from failmap.analysis.load import Run
 from failmap.run_folder.records import TrialRecord
 from failmap.run_folder.storage import write_atomically
 from failmap.search.loading import from_yaml
+from failmap.search.new_run import report_disk_errors
 from failmap.search.samplers.base import distributions
 from failmap.search.space import Space
 
@@ -174,8 +175,13 @@ def _labels(record: TrialRecord, axes: Sequence[str]) -> dict[str, Any]:
 
 
 def write_importance(run: Run) -> None:
-    """Write importance.json of a run. Raises UserError if its configuration is not readable."""
+    """Write importance.json of a run.
+
+    Raises:
+        UserError: Its configuration is not readable, or the folder cannot be written.
+    """
     config = from_yaml(run.copy.config)
     found, notes = importances(config.space, run.records, config.seed)
     content = {"importances": [asdict(one) for one in found], "notes": notes}
-    write_atomically(run.folder.importance, json.dumps(content, indent=1))
+    with report_disk_errors(run.folder):
+        write_atomically(run.folder.importance, json.dumps(content, indent=1))
