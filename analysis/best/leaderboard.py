@@ -56,6 +56,8 @@ def estimate_text(estimate: Estimate) -> str:
     """Return '0.912 (0.897 to 0.927)', or '0.93, not confirmed' where no fresh seed was tried."""
     if math.isnan(estimate.fresh):
         return f"{number_text(estimate.mean)}, not confirmed"
+    if estimate.low == estimate.high:
+        return number_text(estimate.fresh)
     if math.isnan(estimate.low):
         return f"{number_text(estimate.fresh)}, one fresh seed"
     return f"{number_text(estimate.fresh)} ({number_text(estimate.low)} to {number_text(estimate.high)})"

@@ -87,7 +87,7 @@ Ray.
 
 ## The searches
 
-The target is a validation accuracy of {target:g}, set after a pilot and before these runs.
+The target is a validation accuracy of {target:g}, set after a pilot, before these runs.
 
 {table(["search", "run", "seconds", "seconds to the target", "trials", "of these to the end"], searched)}
 

@@ -63,7 +63,7 @@ def _of_cluster(cluster: Cluster, origins: Mapping[str, str]) -> list[str]:
 
 def _of_pruner(pruner: str, origins: Mapping[str, str]) -> list[str]:
     typed = [path for path, origin in origins.items() if path.startswith("halving.") and origin == ""]
-    if pruner == "halving" or not typed:
+    if pruner != "none" or not typed:
         return []
     verb = "have" if len(typed) > 1 else "has"
     return [f"{', '.join(typed)}: {verb} no effect without pruner=halving"]

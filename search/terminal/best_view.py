@@ -17,6 +17,8 @@ from failmap.search.terminal.view import SEPARATOR, TerminalView
 
 #: Recipes in the picture while trials run, and errors.
 _MOST_ROWS, _MOST_ERRORS = 10, 2
+#: Characters of the column of recipes.
+_LEAST_WIDTH = 24
 
 
 def ranking_table(board: Leaderboard, most: int = _MOST_ROWS) -> RenderableType:
@@ -24,19 +26,20 @@ def ranking_table(board: Leaderboard, most: int = _MOST_ROWS) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("", justify="right")
     for objective in board.objectives:
-        table.add_column(f"{objective.name} on fresh seeds (95 %)", no_wrap=True)
-    table.add_column("all seeds", justify="right", no_wrap=True)
-    table.add_column("recipe", ratio=1)
+        table.add_column(f"{objective.name}, fresh seeds (95 %)", max_width=28)
+    is_single = len(board.objectives) == 1
+    # Of several objectives, the means over all seeds would leave no room for the recipe.
+    table.add_column("all seeds" if is_single else "seeds", justify="right", no_wrap=True)
+    table.add_column("recipe", ratio=1, min_width=_LEAST_WIDTH)
     for place, one in enumerate(board.recipes[:most], start=1):
-        texts = [Text(estimate_text(estimate)) for estimate in one.estimates]
-        means = ", ".join(number_text(estimate.mean) for estimate in one.estimates)
-        style = "bold" if board.best is not None and one.recipe_index == board.best.recipe_index else ""
+        mean = f"{number_text(one.estimates[0].mean)} " if is_single else ""
+        num_seeds = f"({len(one.numbers)})" if is_single else str(len(one.numbers))
         table.add_row(
             Text(str(place)),
-            *texts,
-            Text(f"{means} ({len(one.numbers)})"),
+            *(Text(estimate_text(estimate)) for estimate in one.estimates),
+            Text(f"{mean}{num_seeds}"),
             Text(recipe_text(one)),
-            style=style,
+            style="bold" if board.best is not None and one.recipe_index == board.best.recipe_index else "",
         )
     more = len(board.recipes) - most
     return Group(table, Text(f"and {quantity(more, 'further recipe')}", style="dim")) if more > 0 else table
