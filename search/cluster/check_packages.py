@@ -17,7 +17,18 @@ OTHER_NAMES = {
 }
 #: The names of all imports.
 REQUIRED = (
-    *("jaxtyping", "jinja2", "matplotlib", "mlxtend", "numpy", "omegaconf", "optuna", "pandas", "psutil"),
+    *(
+        "cmaes",
+        "jaxtyping",
+        "jinja2",
+        "matplotlib",
+        "mlxtend",
+        "numpy",
+        "omegaconf",
+        "optuna",
+        "pandas",
+        "psutil",
+    ),
     *("pyarrow", "pydantic", "ray", "rich", "safetensors", "scipy", "threadpoolctl", "torch", *OTHER_NAMES),
 )
 
