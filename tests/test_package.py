@@ -55,7 +55,9 @@ except UserError as error:
     assert "did you mean parity?" in str(error)
 else:
     raise AssertionError("check took a typo")
-assert set(failmap.__all__) == {"check", "failure_map", "load_run", "run", "run_function", "verdict", "watch"}
+assert set(failmap.__all__) == {
+    *("check", "failure_map", "load_model", "load_run", "run", "run_function", "verdict", "watch")
+}
 roots = {name.partition(".")[0] for name in sys.modules}
 assert not roots & {"analysis", "datasets", "models", "search"}, roots
 """

@@ -19,7 +19,7 @@ KEYS = [key for key in COMMANDS["run"].help_page().keys if "=" not in key and no
 VALUES = {
     "space": "smoke", "budget": "full", "cluster": "ray", "run": "a_name", "storage": "somewhere",
     "plan": "true", "resume": "true", "journal": "none", "shard": "1/2", "fail_after_recipes": "2",
-    "goal": "grid",
+    "goal": "grid", "objective": "score",
     "map.x": "train.max_updates", "map.y": "train.evaluate_every", "map.facet": "none",
     "model.widths": "32", "model.start_from": "a_run/3", "task.path": "a.npz",
     "task.test_path": "b.npz", "task.validation_path": "b.npz",
@@ -29,6 +29,7 @@ VALUES = {
 #: What else must be set for a key to make sense.
 COMPANIONS = {
     "halving": ("pruner=halving",), "resume": ("run=a",), "conv_lstm": ("task=moving_mnist",),
+    "objective": ("space=best_lstm",),
     "cnn_lstm": ("task=moving_mnist",), "array_file": ("task.path=a.npz",), "shard": ("space=smoke",),
 }  # fmt: skip
 
