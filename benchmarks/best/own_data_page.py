@@ -82,8 +82,8 @@ minutes each, {cpus} cores, one thread a trial; in turn, {num} times with seeds 
 shared the cores at that time.
 
 Ray Tune stops trials by ASHA with its defaults and {UPDATES // EVALUATE_EVERY} evaluations at most, and
-names `get_best_result()`. Seconds count from the start of the program, with its imports and the start of
-Ray.
+names `get_best_result()`; its workers go on from trial to trial (`reuse_actors`), as Failmap's do. Seconds
+count from the start of the program, with its imports and the start of Ray.
 
 ## The searches
 

@@ -111,7 +111,11 @@ def trainable(config: dict[str, Any]) -> None:
 
 
 def search(parts: Path, storage: Path, seed: int, minutes: float, target: float, cpus: int) -> Found:
-    """Search with Ray Tune, OptunaSearch (TPE) and ASHA, each with its defaults."""
+    """Search with Ray Tune, OptunaSearch (TPE) and ASHA, each with its defaults.
+
+    Workers go on from trial to trial, as Failmap's do: with Ray Tune's default, every trial starts a process
+    and imports torch.
+    """
     began = time.time()
     ray.init("local", num_cpus=cpus, include_dashboard=False, log_to_driver=False)
     tuner = tune.Tuner(
@@ -131,6 +135,7 @@ def search(parts: Path, storage: Path, seed: int, minutes: float, target: float,
             scheduler=ASHAScheduler(max_t=UPDATES // EVALUATE_EVERY),
             num_samples=-1,
             time_budget_s=60 * minutes,
+            reuse_actors=True,
         ),
         run_config=tune.RunConfig(storage_path=str(storage), verbose=0),
     )

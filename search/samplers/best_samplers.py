@@ -20,7 +20,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from failmap.search.allocation.known_trials import KnownTrial
-from failmap.search.samplers.base import Sampler, distributions, recipe_key
+from failmap.search.samplers.base import Sampler, distribution, recipe_key
 from failmap.search.samplers.sequences import GridSampler
 from failmap.search.samplers.suggestions import draw_recipe
 from failmap.search.space import Axis, Cell, Space
@@ -56,6 +56,7 @@ class OptunaBestSampler(Sampler):
     def __init__(self, space: Space, seed: int) -> None:
         super().__init__(space, seed)
         self.signs = [objective.sign for objective in space.objectives]
+        self._distributions = {axis.path: distribution(axis) for axis in space.recipe_axes}
 
     @abstractmethod
     def sampler(self, seed: int) -> BaseSampler:
@@ -82,17 +83,18 @@ class OptunaBestSampler(Sampler):
 
     def _as_trials(self, tried: Sequence[_Tried], generator: np.random.Generator) -> list[FrozenTrial]:
         values = self.ordered(tried, generator)
-        trials: list[FrozenTrial] = []
+        trials, num_ended = list[FrozenTrial](), 0
         for one, value in zip(tried, values, strict=True):
             trials.append(
                 create_trial(
                     state=TrialState.RUNNING if value is None else TrialState.COMPLETE,
                     values=None if value is None else list(value),
                     params=dict(one.recipe),
-                    distributions=distributions(self.space, one.recipe),
-                    system_attrs=self.attributes(sum(other.state.is_finished() for other in trials)),
+                    distributions={path: self._distributions[path] for path in one.recipe},
+                    system_attrs=self.attributes(num_ended),
                 )
             )
+            num_ended += value is not None
         return trials
 
     def attributes(self, index: int) -> dict[str, Any]:
