@@ -42,7 +42,7 @@ class TakenAway:
 
 
 def take_away(run: Run, board: Leaderboard, recipe: RankedRecipe) -> TakenAway:
-    """Return a recipe of a run in all forms. Builds its task, whose files must be where they were."""
+    """Return a recipe of a run in all forms. Lines of PyTorch need the task's files to be where they were."""
     weights = kept_weights(run, recipe)
     number = best_trial(run, board, recipe)
     if weights and number not in weights:
@@ -54,7 +54,7 @@ def take_away(run: Run, board: Leaderboard, recipe: RankedRecipe) -> TakenAway:
         arguments = " ".join(f"{path}={shown(value)}" for path, value in config.settings.items())
         return TakenAway(number, settings, arguments, "", "the training function is your own", (), "")
     changes = differing_settings(config)
-    code, why_not = _torch(run, config, number) if weights or run.records else ("", "")
+    code, why_not = _torch(run, config, number)
     return TakenAway(
         number,
         _as_space(run, config, changes),
@@ -102,6 +102,7 @@ def _as_space(run: Run, config: TrialConfig, changes: Mapping[str, Any]) -> str:
 def _torch(run: Run, config: TrialConfig, number: int) -> tuple[str, str]:
     # Not imported above: torch takes a second or more, which a typo should not wait for.
     from failmap.datasets import build_task
+    from failmap.datasets.errors import TaskError
     from failmap.search.trial.objective import Objective
     from failmap.search.tuning.torch_code import torch_code, why_not_plain
 
@@ -109,10 +110,19 @@ def _torch(run: Run, config: TrialConfig, number: int) -> tuple[str, str]:
         return "", why_not
     import torch
 
-    task = build_task(config.task, torch.device("cpu"))
+    try:
+        task = build_task(config.task, torch.device("cpu"))
+    except TaskError as error:
+        return "", f"the task cannot be built here: {error}"
     weights = str(run.folder.trial(number).path / "weights.safetensors")
     head = Objective(config.output, task).head
-    return torch_code(config, head, task.input_size, task.output_size, weights), ""
+    code = torch_code(config, head, task.input_size, task.output_size, weights)
+    if task.preprocessing is not None:
+        note = (
+            "# Inputs are (values - input_mean) / input_deviation of preprocessing.json beside the weights."
+        )
+        code = f"{note}\n{code}"
+    return code, ""
 
 
 def _snippet(run: Run, number: int) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from failmap.models.config import LSTMConfig, RecurrentConfig, RNNConfig
+from failmap.run_folder.own_code import is_reference
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.head import MARGIN, Head
 from failmap.search.trial.train_config import OPTIMIZERS, TrainConfig
@@ -18,8 +19,13 @@ _LOSSES = {
 
 
 def why_not_plain(config: TrialConfig) -> str | None:
-    """Return what torch's own modules do not have, or None if a recipe can be written with them."""
+    """Return what torch's own modules do not have, or None if a recipe can be written with them.
+
+    An own task is not built for it: the code of a run that somebody else has made is not to be executed.
+    """
     model = config.model
+    if is_reference(config.task.name):
+        return f"task={config.task.name} is your own code, which is not executed here"
     if not isinstance(model, RecurrentConfig) or model.name not in _CLASSES:
         return f"model={model.name} is none of torch's own networks"
     unusual = {

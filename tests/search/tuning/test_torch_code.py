@@ -116,3 +116,10 @@ def test_a_trial_without_weights_is_a_users_error(tmp_path: Path) -> None:
     (folder.trial(0).path / "weights.safetensors").unlink()
     with pytest.raises(UserError, match="weights"):
         failmap.load_model("run", 0, tmp_path)
+
+
+def test_an_own_task_is_not_executed() -> None:
+    own = config_of({}).model_copy(
+        update={"task": config_of({}).task.model_copy(update={"name": "mine.py:Task"})}
+    )
+    assert why_not_plain(own)
