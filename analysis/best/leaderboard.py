@@ -20,7 +20,7 @@ class Leaderboard:
     Attributes:
         objectives: What the run optimises.
         recipes: Every recipe that has a trial with a value.
-        best: The recipe that is named the best: the first one with fresh seeds; None before any trial ended.
+        best: The recipe that is named the best (see `best_of`); None before any trial has ended.
         num_trials: Trials that have ended, errored ones included.
     """
 
@@ -42,7 +42,7 @@ def leaderboard_of(run: Run) -> Leaderboard:
     trials = run.cell_records
     recipes = rank(trials, objectives)
     num_ended = sum(trial.outcome is not None for trial in trials)
-    return Leaderboard(objectives, tuple(recipes), best_of(recipes), num_ended)
+    return Leaderboard(objectives, tuple(recipes), best_of(recipes, objectives), num_ended)
 
 
 def number_text(value: float) -> str:
@@ -83,7 +83,7 @@ def best_line(board: Leaderboard) -> str:
     (estimate,) = best.estimates
     if not best.is_confirmed:
         return (
-            f"first of {quantity(len(board.recipes), 'recipe')}, not yet confirmed on fresh seeds: {name} "
+            f"best guess among {quantity(len(board.recipes), 'recipe')}, not yet confirmed: {name} "
             f"{number_text(estimate.mean)} with {recipe_text(best)}"
         )
     return (

@@ -52,12 +52,14 @@ class Estimate:
         mean: Over all its seeds, by which recipes are ranked.
         fresh: Mean over the seeds that did not choose the recipe: free of the winner's curse; NaN without.
         low, high: Student's 95 % interval of `fresh`; NaN with fewer than two fresh seeds.
+        variance: Of all its seeds; NaN with one.
     """
 
     mean: float
     fresh: float
     low: float
     high: float
+    variance: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -155,11 +157,12 @@ def _estimate(values: Sequence[float], fresh: Sequence[float]) -> Estimate:
     mean = statistics.fmean(values)
     if not fresh:
         return Estimate(mean, math.nan, math.nan, math.nan)
+    variance = statistics.variance(values) if len(values) > 1 else math.nan
     center = statistics.fmean(fresh)
     if len(fresh) < LEAST_FRESH:
-        return Estimate(mean, center, math.nan, math.nan)
+        return Estimate(mean, center, math.nan, math.nan, variance)
     half = _student(len(fresh) - 1) * statistics.stdev(fresh) / math.sqrt(len(fresh))
-    return Estimate(mean, center, center - half, center + half)
+    return Estimate(mean, center, center - half, center + half, variance)
 
 
 def _student(degrees: int) -> float:
@@ -201,7 +204,25 @@ def _fronts(points: Sequence[Sequence[float]]) -> list[int]:
     return [int(one) for one in fronts]
 
 
-def best_of(ranking: Sequence[RankedRecipe]) -> RankedRecipe | None:
-    """Return the recipe that is named the best: the first confirmed one, else the first; None without any."""
-    confirmed = (one for one in ranking if one.is_confirmed and not one.is_stopped)
-    return next(confirmed, ranking[0] if ranking else None)
+def best_of(ranking: Sequence[RankedRecipe], objectives: Sequence[Objective]) -> RankedRecipe | None:
+    """Return the recipe that is named the best; None without any.
+
+    With one objective it has the best mean less its standard error, s / sqrt(n), where s is the spread of
+    seeds over all recipes: a recipe with one lucky seed has to be better by s to win over one with many. Of
+    several objectives it is the first one of the front that is confirmed, if any is.
+    """
+    whole = [one for one in ranking if not one.is_stopped] or list(ranking)
+    if not whole:
+        return None
+    if len(objectives) > 1:
+        return next((one for one in whole if one.is_confirmed and one.front == 0), whole[0])
+    spread, sign = math.sqrt(_pooled_variance(whole)), objectives[0].sign
+    return max(whole, key=lambda one: sign * one.estimates[0].mean - spread / math.sqrt(len(one.numbers)))
+
+
+def _pooled_variance(recipes: Sequence[RankedRecipe]) -> float:
+    """Return the variance of the first objective between seeds of a recipe; 0 if none has two."""
+    several = [one for one in recipes if len(one.numbers) > 1]
+    degrees = sum(len(one.numbers) - 1 for one in several)
+    squares = sum((len(one.numbers) - 1) * one.estimates[0].variance for one in several)
+    return squares / degrees if degrees else 0.0

@@ -130,7 +130,7 @@ class _Search:
 
 
 def _named(table: HpoTable, search: _Search) -> Named:
-    best = best_of(rank(search.trials, search.objectives))
+    best = best_of(rank(search.trials, search.objectives), search.objectives)
     assert best is not None
     estimate = best.estimates[0]
     claimed = estimate.mean if math.isnan(estimate.fresh) else estimate.fresh

@@ -22,8 +22,8 @@ def best(arguments: Sequence[str], as_json: bool = False) -> int:
     YAML, as arguments, as lines of PyTorch, and as weights. Change nothing.
 
     The place is by the mean over all seeds. The interval (Student's, 95 %) is over fresh seeds alone: the
-    first one chose the recipe among many, and flatters it. The recipe that is named is the first one with two
-    fresh seeds.
+    first one chose the recipe among many, and flatters it. Named is the recipe with the best mean less its
+    standard error, so that one lucky seed does not win over many good ones.
     """
     settings = read_run_arguments(arguments, ("top", "recipe", "as"))
     form, problems = settings.get("as", "all"), []

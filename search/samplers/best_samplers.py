@@ -65,20 +65,26 @@ class OptunaBestSampler(Sampler):
     def candidates(self, cell: Cell, trials: Sequence[KnownTrial]) -> Iterator[dict[str, Any]]:
         """Yield some draws, and then the grid, for spaces that are small enough to be exhausted."""
         tried = _tried(trials, self.signs)
+        # Built once: Optuna copies every trial of a study, which takes most of a proposal's time.
+        study = optuna.create_study(directions=["maximize"] * len(self.signs))
+        order = np.random.default_rng([self.seed, len(tried)])
+        study.add_trials(self._as_trials(tried, order))
         for draw in range(_NUM_DRAWS):
             entropy = np.random.SeedSequence([self.seed, len(tried), draw])
-            yield self.draw(cell, tried, entropy)
+            yield self.draw(cell, tried, entropy, study)
         yield from GridSampler(self.space, self.seed).candidates(cell, trials)
 
-    def draw(self, cell: Cell, tried: Sequence[_Tried], entropy: np.random.SeedSequence) -> dict[str, Any]:
-        """Return one proposal."""
+    def draw(
+        self,
+        cell: Cell,
+        tried: Sequence[_Tried],
+        entropy: np.random.SeedSequence,
+        study: optuna.Study,
+    ) -> dict[str, Any]:
+        """Return one proposal, which the study remembers as an unfinished trial."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study = optuna.create_study(
-                directions=["maximize"] * len(self.signs),
-                sampler=self.sampler(int(entropy.generate_state(1)[0])),
-            )
-            study.add_trials(self._as_trials(tried, np.random.default_rng(entropy)))
+            study.sampler = self.sampler(int(entropy.generate_state(1)[0]))
             return draw_recipe(study.ask(), self.space, cell)
 
     def _as_trials(self, tried: Sequence[_Tried], generator: np.random.Generator) -> list[FrozenTrial]:
@@ -157,9 +163,15 @@ class CmaEsSampler(BestTpeSampler):
     parallel trials, some were drawn before the last generation had ended.
     """
 
-    def draw(self, cell: Cell, tried: Sequence[_Tried], entropy: np.random.SeedSequence) -> dict[str, Any]:
+    def draw(
+        self,
+        cell: Cell,
+        tried: Sequence[_Tried],
+        entropy: np.random.SeedSequence,
+        study: optuna.Study,
+    ) -> dict[str, Any]:
         """Return one proposal."""
-        recipe = super().draw(cell, tried, entropy)
+        recipe = super().draw(cell, tried, entropy, study)
         axes = [axis for axis in self.space.recipe_axes if axis.values is None and not axis.when]
         if len(axes) < LEAST_RANGES:
             return recipe

@@ -78,7 +78,7 @@ class BestView(TerminalView):
         """Return the ranking so far."""
         objectives = self.config.space.objectives
         recipes = rank(self.known, objectives)
-        return Leaderboard(objectives, tuple(recipes), best_of(recipes), self._num_ended())
+        return Leaderboard(objectives, tuple(recipes), best_of(recipes, objectives), self._num_ended())
 
     def picture(self) -> RenderableType:
         """Return the ranking so far, as much of it as fits above its line."""

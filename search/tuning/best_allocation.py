@@ -55,8 +55,9 @@ class BestAllocation:
             return None
         waiting = self._waiting()
         num_missing = sum(waiting.values())
-        # The last trials are the leaders', half of them at most: a small budget needs something to choose from.
-        is_last = left is not None and limit is not None and left <= min(num_missing, limit // 2)
+        # The last trials are the leaders', within their share: there must be something to choose from.
+        share = self._config.budget.repeat
+        is_last = left is not None and limit is not None and left <= min(num_missing, share * limit)
         if waiting and (self._has_room_to_repeat() or is_last):
             return self._repeat(next(iter(waiting)))
         if (new := self._explore()) is not None:

@@ -44,7 +44,7 @@ class KeptWeights:
             return
         ranking = rank(trials, self._objectives)
         leading = [one for place, one in enumerate(ranking) if place < num_recipes or one.front == 0]
-        if (named := best_of(ranking)) is not None:
+        if (named := best_of(ranking, self._objectives)) is not None:
             leading.append(named)
         wanted = {number for one in leading for number in one.numbers}
         store = store_of(self._folder.path)

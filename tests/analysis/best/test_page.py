@@ -74,7 +74,7 @@ def test_counts(make_best: MakeBest) -> None:
 def test_rows_are_in_order_and_tell_what_is_confirmed(make_best: MakeBest) -> None:
     rows = rows_of(page_of(make_best(TRIALS)))
     assert list(rows) == [2, 1, 0, 3]
-    assert [recipe for recipe, row in rows.items() if "is-best" in row] == [1]
+    assert [recipe for recipe, row in rows.items() if "is-best" in row] == [2]
     assert [recipe for recipe, row in rows.items() if 'class="badge open"' not in row] == [1]
     estimates = {one: re.findall(r'data-objective="score">([^<]*)<', row)[0] for one, row in rows.items()}
     assert estimates[1].split() == ["0.82", "(0.5659", "to", "1.074)"]
@@ -117,7 +117,7 @@ def test_history_has_a_mark_for_every_trial_that_ended(make_best: MakeBest) -> N
     marks = {int(mark["data-trial"]): mark for mark in marks_of(search)}
     kinds = ["new", "new", "repeat", "new", "repeat", "stopped", "errored", "no_value"]
     assert [marks[number]["class"].split()[1] for number in range(8)] == kinds
-    assert [number for number in sorted(marks) if "of-best" in marks[number]["class"]] == [1, 2, 4]
+    assert [number for number in sorted(marks) if "of-best" in marks[number]["class"]] == [3]
     for one, other in pairwise(
         sorted((one for one in TRIALS if one.objectives), key=lambda one: one.objectives)
     ):
@@ -221,15 +221,20 @@ def test_one_recipe(make_best: MakeBest, value: float) -> None:
 def test_many_recipes_are_capped_and_the_best_one_is_shown(make_best: MakeBest) -> None:
     draw = random.Random(0)
     trials = [
-        trial(n, n, [draw.random()], recipe={"train.learning_rate": draw.random()}) for n in range(2000)
+        trial(n, n, [0.95 * draw.random()], recipe={"train.learning_rate": draw.random()})
+        for n in range(1999)
     ]
-    last = min(trials, key=lambda one: one.objectives).recipe_index
-    trials += [trial(2000 + n, last, [0.0], "confirm") for n in range(2)]
+    # Seeds differ by 0.5, so that a single one of the others is worth little.
+    last = 1999
+    trials += [
+        trial(1999 + n, last, [value], "confirm" if n else "explore")
+        for n, value in enumerate((0.8, 0.3, 1.3))
+    ]
     page = page_of(make_best(trials))
     rows = rows_of(page)
     assert len(rows) == 21
     assert list(rows)[-1] == last
-    assert "<b>2000</b>" in rows[last]
+    assert "<b>2001</b>" in rows[last]
     assert len(marks_of(section(page, "search"))) == 1500
     assert len(marks_of(section(page, "axes"))) == 1500
     assert len(page) < 2_000_000

@@ -52,13 +52,33 @@ def test_the_seed_that_chose_a_recipe_is_not_in_its_interval() -> None:
     assert recipe.fresh_numbers == (1, 2, 3)
 
 
-def test_the_first_confirmed_recipe_is_named() -> None:
-    trials = [*seeds(0, 0.9), *seeds(1, 0.8, 0.8, start=5), *seeds(2, 0.7, 0.7, 0.7, start=10)]
-    ranking = rank(trials, [SCORE])
-    assert [one.is_confirmed for one in ranking] == [False, False, True]
-    assert best_of(ranking) is ranking[2]
-    assert best_of(ranking[:2]) is ranking[0]
-    assert best_of([]) is None
+def test_one_lucky_seed_is_not_named_before_many_good_ones() -> None:
+    steady = seeds(0, 0.8, 0.7, 0.9, start=10)
+    for lucky, winner in ((0.84, 0), (0.95, 1)):
+        ranking = rank([*steady, *seeds(1, lucky)], [SCORE])
+        assert ranking[0].recipe_index == 1
+        best = best_of(ranking, [SCORE])
+        assert best is not None
+        assert best.recipe_index == winner, "0.1 is the spread: 0.8 - 0.1 / sqrt(3) against its value - 0.1"
+
+
+def test_what_was_confirmed_is_not_named_though_it_is_bad() -> None:
+    trials = [*seeds(0, 0.9), *seeds(1, 0.2, 0.2, 0.21, start=5)]
+    best = best_of(rank(trials, [SCORE]), [SCORE])
+    assert best is not None
+    assert (best.recipe_index, best.is_confirmed) == (0, False)
+
+
+def test_of_a_front_the_first_confirmed_recipe_is_named() -> None:
+    trials = [
+        Trial(0, 0, (0.9, 50.0)),
+        *(Trial(n, 1, (0.8, 40.0), "explore" if n == 1 else "confirm") for n in (1, 2, 3)),
+        *(Trial(n, 2, (0.7, 60.0), "explore" if n == 4 else "confirm") for n in (4, 5, 6)),
+    ]
+    best = best_of(rank(trials, [SCORE, PARAMETERS]), [SCORE, PARAMETERS])
+    assert best is not None
+    assert best.recipe_index == 1
+    assert best_of([], [SCORE]) is None
 
 
 def test_unfinished_and_errored_trials_are_no_seeds() -> None:

@@ -57,12 +57,11 @@ def test_from_an_interruption_to_the_best_recipe(start: Callable[..., Driver], t
     assert purposes.count("confirm") >= 4
     assert {record.outcome for record in found if record.purpose == "confirm"} <= {"learned", "failed"}
     told: dict[str, Any] = json.loads(best_of(tmp_path, "--json"))
-    assert told["is_confirmed"]
-    assert told["best"] == told["recipes"][0]["recipe_index"]
-    assert told["recipes"][0]["seeds"] == 3
+    assert max(recipe["fresh_seeds"] for recipe in told["recipes"]) == 2
+    assert told["best"] in {recipe["recipe_index"] for recipe in told["recipes"]}
     kept = {int(path.parent.name) for path in folder.trials.glob(f"*/{WEIGHTS_FILE}")}
     assert set(told["weights"]) <= kept
-    assert len(kept) <= 6
+    assert 0 < len(kept) <= 12, "the leaders' and those of the named one"
     model = failmap.load_model("best", told["trial"], tmp_path / "runs")
     assert model.predict([[[0.5, 1.0]] * 5]).shape == (1,)
     table = pd.read_parquet(folder.table)

@@ -71,12 +71,12 @@ def test_leaders_are_repeated_on_fresh_seeds_within_their_share(folder: RunFolde
 
 
 def test_the_last_trials_are_the_leaders(folder: RunFolder) -> None:
-    study = open_study(config_of(budget={"leaders": 3, "seeds": 4, "repeat": 0.0, "trials": 40}), folder)
+    study = open_study(config_of(budget={"leaders": 3, "seeds": 4, "repeat": 0.25, "trials": 40}), folder)
     drive(study, 40)
     assert study.ask() is None
     ranking = rank(study.known, [SCORE])
     assert [len(one.numbers) for one in ranking[:3]].count(4) >= 2
-    best = best_of(ranking)
+    best = best_of(ranking, [SCORE])
     assert best is not None
     assert len(best.fresh_numbers) >= 2
 
@@ -168,7 +168,7 @@ def test_only_leaders_keep_their_weights(folder: RunFolder) -> None:
     assert len(kept) < 30, "while the run goes on, some more than the leaders"
     study.close()
     kept = {int(path.parent.name) for path in folder.trials.glob(f"*/{WEIGHTS_FILE}")}
-    best = best_of(ranking)
+    best = best_of(ranking, [SCORE])
     assert best is not None
     assert kept == {*ranking[0].numbers, *ranking[1].numbers, *best.numbers}
 
@@ -188,6 +188,6 @@ def test_pruners_stop_bad_recipes_and_never_repeats(folder: RunFolder, name: str
             study.tell(start.number, end(start))
     assert stopped["explore"] > 3
     assert set(stopped) == {"explore"}
-    best = best_of(rank(study.known, [SCORE]))
+    best = best_of(rank(study.known, [SCORE]), [SCORE])
     assert best is not None
     assert not best.is_stopped
