@@ -76,7 +76,7 @@ def train(
     recipe: dict[str, Any], parts: Path, measured: Sequence[str] = ("validation",)
 ) -> Iterator[list[float]]:
     """Train, and yield the accuracies on some parts at each evaluation."""
-    with np.load(parts) as stored:
+    with np.load(parts, allow_pickle=False) as stored:
         inputs, labels = torch.from_numpy(stored["train"]), torch.from_numpy(stored["train_labels"])
         held_out = [
             (torch.from_numpy(stored[name]), torch.from_numpy(stored[f"{name}_labels"])) for name in measured
