@@ -4,9 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from failmap.analysis.best.axis_charts import axis_charts
 from failmap.analysis.best.charts import Chart, history_chart, objective_name
 from failmap.analysis.best.dot_plots import objective_scales, ranking_rows, shown_recipes
@@ -14,12 +11,9 @@ from failmap.analysis.best.front_chart import front_chart
 from failmap.analysis.best.importance import read_importances
 from failmap.analysis.best.leaderboard import Leaderboard, best_line, estimate_text, number_text, recipe_text
 from failmap.analysis.best.settings import ABSENT, axis_names, split_settings
-from failmap.analysis.html_report.page import MAX_TEXT, script_safe_json
+from failmap.analysis.html_report.templates import TEMPLATES, run_files, script_safe_json, source
 from failmap.analysis.load import Run
 from failmap.run_folder.command_lines import command_line
-from failmap.run_folder.errors import printable
-from failmap.run_folder.storage import AnyPath
-from failmap.run_folder.storage.bounded_files import read_bounded
 from failmap.run_folder.wording import duration_display, least_width, quantity
 
 #: Settings that have columns of their own; more of them stand in one column as text. A further objective
@@ -29,16 +23,6 @@ _MOST_COLUMNS, _ROOM_OF_OBJECTIVE = 9, 3
 _WIDEST_WORD = 14
 #: Reasons of trials without a value.
 _MOST_REASONS = 5
-
-_LOADER = PackageLoader("failmap.analysis")
-_TEMPLATES = Environment(
-    loader=_LOADER,
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=lambda value: printable(value, "\n") if type(value) is str else value,
-)
 
 
 def render(run: Run, board: Leaderboard) -> str:
@@ -57,7 +41,7 @@ def render(run: Run, board: Leaderboard) -> str:
     search = None if not board.recipes else front_chart(board) if is_front else history_chart(run, board)
     axes, constant = axis_charts(run, board) if board.recipes else ([], [])
     charts = [*([search] if search else []), *axes]
-    return _TEMPLATES.get_template("best.html").render(
+    return TEMPLATES.get_template("best.html").render(
         run=run,
         board=board,
         question=run.config.question or f"The best recipe of {run.config.space}",
@@ -86,10 +70,10 @@ def render(run: Run, board: Leaderboard) -> str:
         axes=axes,
         constant=constant,
         command=_command(run),
-        files=[_text_file(run.copy.config), _text_file(run.copy.provenance)],
+        files=run_files(run),
         data=script_safe_json(_data(run, board, charts)),
-        style=Markup(_source("report.css") + _source("best.css")),
-        script=Markup(_source("best.js")),
+        style=source("report.css", "best.css"),
+        script=source("best.js"),
     )
 
 
@@ -172,19 +156,3 @@ def _data(run: Run, board: Leaderboard, charts: list[Chart]) -> dict[str, Any]:
             )
             ended[record.number] = f"trial {record.number}, {why} of recipe {record.recipe_index}: {how}"
     return {"recipes": told, "trials": ended}
-
-
-def _text_file(path: AnyPath) -> tuple[str, str]:
-    """Return the name and the text of a file; a long text ends with a line that counts the rest."""
-    try:
-        text = read_bounded(path).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return path.name, "(missing)"
-    if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]}\n... {len(text) - MAX_TEXT:,} more characters are in the file"
-    return path.name, text
-
-
-def _source(name: str) -> str:
-    """Return the text of a template."""
-    return _LOADER.get_source(_TEMPLATES, name)[0]

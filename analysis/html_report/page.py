@@ -1,16 +1,13 @@
 """The HTML page of the report, rendered from its template."""
 
-import json
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
 from failmap.analysis.html_report.by_updates import maps_by_updates
 from failmap.analysis.html_report.curves import MAX_POINTS
 from failmap.analysis.html_report.data import page_data, state_line
 from failmap.analysis.html_report.interventions import fixes
+from failmap.analysis.html_report.templates import TEMPLATES, run_files, script_safe_json, source
 from failmap.analysis.load import Run
 from failmap.analysis.map.edge import side
 from failmap.analysis.map.failure_map import (
@@ -31,33 +28,10 @@ from failmap.analysis.palette import (
     stripe_colour,
     unknown_colour,
 )
-from failmap.run_folder.errors import printable
-from failmap.run_folder.storage import AnyPath
-from failmap.run_folder.storage.bounded_files import read_bounded
 from failmap.run_folder.wording import cell_display, duration_display
 
 #: Maximum number of trials whose curves and evidence are in the page: 5 to 8 kB each.
 MAX_TRIALS = 1500
-#: Maximum number of characters of config.yaml and of provenance.json in the page.
-MAX_TEXT = 200_000
-
-_LOADER = PackageLoader("failmap.analysis")
-_TEMPLATES = Environment(
-    loader=_LOADER,
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=lambda value: printable(value, "\n") if type(value) is str else value,
-)
-
-
-def breakable(label: str) -> Markup:
-    """Return a label that may break after an underscore."""
-    return Markup("_<wbr>").join(printable(label).split("_"))
-
-
-_TEMPLATES.filters["breakable"] = breakable
 
 
 def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = None) -> str:
@@ -74,7 +48,7 @@ def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = N
     by_updates = maps_by_updates(run, failure_map, _drawn_cells)
     begun = failure_map.begun_facets or failure_map.facets
     tones = ", ".join(unknown_colour(share) for share in (0.0, 0.5, 1.0))
-    return _TEMPLATES.get_template("report.html").render(
+    return TEMPLATES.get_template("report.html").render(
         run=run,
         map=failure_map,
         panels=[
@@ -109,37 +83,18 @@ def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = N
         fixes=fixes(run, failure_map),
         rescue=rescue_command(run, failure_map),
         steps=next_steps(run, failure_map, trials_left),
-        files=[_text_file(run.copy.config), _text_file(run.copy.provenance)],
+        files=run_files(run),
         num_budgets=len(by_updates),
         own_budget=next((index for index, one in enumerate(by_updates) if one["is_own"]), 0),
         data=script_safe_json({**data, "by_updates": by_updates}),
-        style=Markup(_source("report.css")),
-        script=Markup(_source("charts.js") + _source("report.js")),
+        style=source("report.css"),
+        script=source("charts.js", "report.js"),
     )
-
-
-def script_safe_json(data: Any) -> Markup:
-    """Return JSON for a script element, in which nothing can end the element or open a comment."""
-    text = json.dumps(_all_printable(data), separators=(",", ":"), allow_nan=False)
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
-
-
-def _all_printable(data: Any) -> Any:
-    """Return the same data with printable texts."""
-    if isinstance(data, str):
-        return printable(data)
-    if isinstance(data, dict):
-        return {_all_printable(key): _all_printable(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_all_printable(value) for value in data]
-    return data
 
 
 def _drawn_cells(failure_map: FailureMap) -> list[dict[str, Any]]:
     """Return the attributes and the content of each cell's button."""
-    parts: Any = _TEMPLATES.get_template("cell.html").module
+    parts: Any = TEMPLATES.get_template("cell.html").module
     buttons = [_button(failure_map, cell, index) for index, cell in enumerate(failure_map.cells.values())]
     return [
         {
@@ -215,19 +170,3 @@ def _edge_sentences(failure_map: FailureMap) -> list[tuple[str, list[str]]]:
             (failure_map.facet_words(facet), told or ["No trial of the default recipe has ended"])
         )
     return sections
-
-
-def _text_file(path: AnyPath) -> tuple[str, str]:
-    """Return the name and the text of a file; a long text ends with a line that counts the rest."""
-    try:
-        text = read_bounded(path).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return path.name, "(missing)"
-    if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]}\n... {len(text) - MAX_TEXT:,} more characters are in the file"
-    return path.name, text
-
-
-def _source(name: str) -> str:
-    """Return the text of a template."""
-    return _LOADER.get_source(_TEMPLATES, name)[0]
