@@ -121,9 +121,9 @@ def load_run(folder: RunFolder) -> Run:
     except OSError as error:
         raise UserError(f"{folder.path}: cannot be read: {error.strerror or error}") from None
     config = read_config(copy.config)
-    costs = _read(copy.costs, list[_Cost], "a list of costs") or []
+    costs = read_json(copy.costs, list[_Cost], "a list of costs") or []
     # Missing until a driver has written it.
-    own = None if config.shard is None else _read(copy.own_cells, list[Values], "a list of cells")
+    own = None if config.shard is None else read_json(copy.own_cells, list[Values], "a list of cells")
     return Run(
         folder,
         copy,
@@ -141,7 +141,7 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
     records = []
     for number in sorted(int(path.name) for path in folder.trials.iterdir() if is_trial_number(path.name)):
         path = folder.trial(number).record
-        record = _read(path, TrialRecord, "a trial's record")
+        record = read_json(path, TrialRecord, "a trial's record")
         if record is None:
             continue
         if record.number != number:
@@ -150,8 +150,8 @@ def _read_records(folder: RunFolder) -> list[TrialRecord]:
     return records
 
 
-def _read(path: AnyPath, kind: type[Kind], description: str) -> Kind | None:
-    """Return the contents of a JSON file, or None if it is missing."""
+def read_json(path: AnyPath, kind: type[Kind], description: str) -> Kind | None:
+    """Return the contents of a JSON file, or None if it is missing. Raises UserError if it is corrupt."""
     try:
         return parse(kind, read_bounded(path), description)
     except FileNotFoundError:

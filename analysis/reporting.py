@@ -11,7 +11,7 @@ from failmap.analysis.map.failure_map import FailureMap, MapCell, build_map, nea
 from failmap.analysis.next_steps import TrialsLeft
 from failmap.analysis.plots import write_failure_map
 from failmap.analysis.table import safe_csv, safe_table
-from failmap.run_folder.errors import UserError
+from failmap.run_folder.errors import report_write_errors
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import AnyPath, write_atomically
 
@@ -38,7 +38,7 @@ def build(folder: RunFolder, trials_left: TrialsLeft | None = None) -> Report:
     run = load_run(folder)
     failure_map = build_map(run)
     page = folder.report / "index.html"
-    try:
+    with report_write_errors(folder.report):
         run.write_table()
         write_atomically(folder.report / "trials.csv", safe_table(run.table).to_csv(index=False))
         write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
@@ -48,10 +48,6 @@ def build(folder: RunFolder, trials_left: TrialsLeft | None = None) -> Report:
             write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
         write_failure_map(failure_map, folder.report / "failure_map.png")
         write_atomically(page, render(run, failure_map, trials_left))
-    except OSError as error:
-        raise UserError(
-            f"{error.filename or folder.report}: cannot be written: {error.strerror or error}"
-        ) from None
     return Report(page, run, failure_map)
 
 

@@ -32,6 +32,7 @@ from failmap.search.study import Study
 from failmap.search.terminal.best_view import BestView
 from failmap.search.terminal.live import LiveView
 from failmap.search.terminal.messages import error_lines
+from failmap.search.terminal.run_view import RunView
 from failmap.search.terminal.view import SafeConsole, TerminalView
 from failmap.search.tuning.importance import write_importance
 
@@ -76,9 +77,7 @@ def drive(
     deadline = deadline_of(config, started)
     with open_session(config, folder, command=command, notice=notice, started=started) as session:
         study = session.study
-        if not config.space.objectives and (
-            line := judged_anew(from_yaml(folder.config), study.known.by_cell)
-        ):
+        if line := judged_anew(from_yaml(folder.config), study.known.by_cell):
             notice(line)
         if config.continue_to is not None:
             notice(to_train_on(folder, load_run(folder).records, config.continue_to))
@@ -94,10 +93,8 @@ def drive(
         # Importing Ray takes seconds, so all checks of the configuration come first.
         from failmap.search.executor import execute
 
-        view: LiveView | BestView = (BestView if config.space.objectives else LiveView)(
-            config, study.known, deadline, console, started
-        )
-        with view:
+        kind: type[RunView] = BestView if config.space.objectives else LiveView
+        with kind(config, study.known, deadline, console, started) as view:
             ended_by = execute(
                 study,
                 config,
@@ -112,8 +109,10 @@ def drive(
     view.show()
     for line in error_lines(study.known.errors()):
         notice(line)
-    is_map = not config.space.objectives
-    page = _report_map(config, folder, notice) if is_map else _report_best(folder, notice)
+    if config.space.objectives:
+        page = _report_best(folder, notice)
+    else:
+        page = _report_map(config, folder, notice)
     if ended_by in ("interrupt", "request"):
         notice(f"Stopped; running trials are saved. Resume with\n  {resume_command(folder)}")
     else:

@@ -128,10 +128,10 @@ def show_plan(
     """
     heading = Text(f"{config.run}: {config.space.question}", style="bold")
     if config.space.objectives:
-        is_free = factor is not None or config.space.is_own
-        best = make_best_plan(
-            config, (factor or 1.0) if is_free else machine_factor(), num_slots(config), len(trials)
-        )
+        if factor is None:
+            # What an own function costs is not known, and its plan does not say it.
+            factor = 1.0 if config.space.is_own else machine_factor()
+        best = make_best_plan(config, factor, num_slots(config), len(trials))
         console.print(Group(heading, _axes_table(config.space), Text(best_summary(config, best))))
         return
     if config.space.is_own:
@@ -144,12 +144,15 @@ def show_plan(
 
 
 def _axes_table(space: Space) -> Table:
-    columns = ["axis", *(["on the map"] if space.map else []), "values, the default first"]
-    table = Table(*columns)
+    if space.map is None:
+        table = Table("axis", "values, the default first")
+        for axis in space.axes:
+            table.add_row(axis.path, _values(axis))
+        return table
+    table = Table("axis", "on the map", "values, the default first")
     roles: dict[str, Any] = {path: role for role, path in space.map_roles.items()}
     for axis in space.axes:
-        role = [roles.get(axis.path, "recipe")] if space.map else []
-        table.add_row(axis.path, *role, _values(axis))
+        table.add_row(axis.path, roles.get(axis.path, "recipe"), _values(axis))
     return table
 
 

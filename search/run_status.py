@@ -152,11 +152,9 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
     for trial in trials:
         if trial.purpose not in NO_EVIDENCE:
             cells[config.space.cell(trial.cell)].append(trial)
-    reached = cells_in_order(config)
-    # A search for the best recipe has no cells to decide.
-    rest = Remaining({}, {}, 0) if config.space.objectives else remaining(config, reached, cells)
-    if config.space.objectives:
-        reached = []
+    # A search for the best recipe has no cells to decide, and nothing that surely remains.
+    reached = [] if config.space.objectives else cells_in_order(config)
+    rest = remaining(config, reached, cells) if reached else Remaining({}, {}, 0)
     ends = [trial.ended.timestamp() for trial in trials if trial.ended is not None]
     faults = [fault for trial in trials for fault in trial.faults]
     errors = [trial.summary.reason for trial in trials if trial.summary and trial.outcome == "errored"]
@@ -181,11 +179,8 @@ def _read(folder: RunFolder, now: float) -> RunStatus:
         is_out_of_time = session.ended_by == "time"
         if session.ended_by is None:
             is_out_of_time = minutes >= _SPENT_SHARE * (budget.minutes or math.inf)
-        is_spent = (
-            (rest.num_trials == 0 and (reached or session.ended_by == "finished"))
-            or is_out_of_time
-            or len(ends) >= (budget.trials or math.inf)
-        )
+        is_done = rest.num_trials == 0 if reached else session.ended_by == "finished"
+        is_spent = is_done or is_out_of_time or len(ends) >= (budget.trials or math.inf)
         state = "spent" if is_spent else "stopped"
     return RunStatus(
         folder.name,

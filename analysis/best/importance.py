@@ -3,10 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from failmap.analysis.load import Run
-from failmap.run_folder.errors import UserError
-from failmap.run_folder.parsing import Checked, ParseError, parse
-from failmap.run_folder.storage.bounded_files import read_bounded
+from failmap.analysis.load import Run, read_json
+from failmap.run_folder.parsing import Checked
 
 #: Names of the methods, and what their shares are shares of.
 METHOD_WORDS = {
@@ -49,7 +47,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Importances:
-    """What matters, and what cannot be said of it."""
+    """The importance of all axes by each method, and the reasons why a method is left out."""
 
     methods: tuple[Method, ...]
     notes: tuple[str, ...]
@@ -57,15 +55,9 @@ class Importances:
 
 def read_importances(run: Run) -> Importances | None:
     """Return what importance.json says, or None if the run has none. Raises UserError if it is corrupt."""
-    path = run.copy.importance
-    try:
-        file = parse(_File, read_bounded(path), "the importance of axes")
-    except FileNotFoundError:
+    file = read_json(run.copy.importance, _File, "the importance of axes")
+    if file is None:
         return None
-    except ParseError as error:
-        raise UserError(f"{path}, line {error.line or 1}: {error}") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
     by_method: dict[str, list[AxisImportance]] = defaultdict(list)
     for one in file.importances:
         by_method[one.method].append(one)

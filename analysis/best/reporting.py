@@ -6,7 +6,7 @@ from failmap.analysis.best.leaderboard import Leaderboard, leaderboard_of, rows_
 from failmap.analysis.best.page import render
 from failmap.analysis.load import Run, load_run
 from failmap.analysis.table import safe_csv, safe_table
-from failmap.run_folder.errors import UserError
+from failmap.run_folder.errors import report_write_errors
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import AnyPath, write_atomically
 
@@ -29,13 +29,9 @@ def build_best(folder: RunFolder) -> BestReport:
     run = load_run(folder)
     board = leaderboard_of(run)
     page = folder.report / "index.html"
-    try:
+    with report_write_errors(folder.report):
         run.write_table()
         write_atomically(folder.report / "trials.csv", safe_table(run.table).to_csv(index=False))
         write_atomically(folder.report / "recipes.csv", safe_csv(rows_of(run, board)))
         write_atomically(page, render(run, board))
-    except OSError as error:
-        raise UserError(
-            f"{error.filename or folder.report}: cannot be written: {error.strerror or error}"
-        ) from None
     return BestReport(page, run, board)

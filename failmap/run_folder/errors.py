@@ -4,7 +4,8 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import unquote
 
 #: Control characters (escape sequences begin with one), line separators, marks that change the direction of
@@ -64,6 +65,16 @@ class UserError(ValueError):
         problems = tuple(printable(redact(problem)) for problem in problems)
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+@contextmanager
+def report_write_errors(folder: object) -> Iterator[None]:
+    """Turn errors of the file system into a UserError that names the file, or else the folder."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder
+        raise UserError(f"{where}: cannot be written: {error.strerror or error}") from None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 from time import monotonic
 
 from rich.console import Console, Group, RenderableType
-from rich.text import Text
 
 from failmap.run_folder.records import Outcome
 from failmap.run_folder.wording import duration_display, quantity
@@ -13,23 +12,12 @@ from failmap.search.allocation.remaining import Eta, remaining
 from failmap.search.config import RunConfig
 from failmap.search.shards import Shard
 from failmap.search.terminal.map_table import map_picture
-from failmap.search.terminal.messages import error_lines
-from failmap.search.terminal.view import SEPARATOR, TerminalView
-
-#: Errors of trials in the picture; the summary and `failmap status` have more.
-_MAX_ERRORS = 2
+from failmap.search.terminal.run_view import RunView
+from failmap.search.terminal.view import SEPARATOR
 
 
-class LiveView(TerminalView):
-    """Show the map while it fills in.
-
-    Args:
-        config: The run's.
-        known: The run's trials, which are looked at anew for each picture.
-        deadline: Latest end of the session, on the clock of time.monotonic; None for no limit.
-        console: The terminal.
-        started: The program's start on the same clock, from which the time limit counts; now by default.
-    """
+class LiveView(RunView):
+    """Shows the map while it fills in."""
 
     def __init__(
         self,
@@ -39,37 +27,26 @@ class LiveView(TerminalView):
         console: Console,
         started: float | None = None,
     ) -> None:
-        super().__init__(console, started)
-        self.training_since = monotonic()
-        self.config = config
-        self.known = known
+        super().__init__(config, known, deadline, console, started)
         self.costs = {cell: default_cost(config, cell) for cell in cells_in_order(config)}
         self.eta = Eta(self._spent(), deadline)
-        outcomes = known.outcomes()
-        self.ended_before = outcomes.total() - outcomes[None]
 
-    def show(self) -> None:
-        """Print the map and the counts, to stay."""
-        self.console.print(self._picture())
-        self.print_wrapped(self.line("unfinished"))
+    def result(self) -> RenderableType:
+        """Return the whole map."""
+        return self._picture()
 
     def picture(self) -> RenderableType:
         """Return the map so far, as much of it as fits above its line."""
         # One line is left to the prompt.
         below = len(self.wrapped(self.line()).wrap(self.console, self.console.width))
-        errors = self._error_lines()
+        errors = self.error_texts()
         picture = self._picture(self.console.height - 1 - below - len(errors))
         return Group(picture, *errors) if errors else picture
 
     def line(self, unfinished: str = "running") -> str:
-        """Return one line of outcomes, decided cells, trials a minute and time left.
-
-        Args:
-            unfinished: What trials are called that have not ended: 'running' or 'unfinished'.
-        """
+        """Return one line of outcomes, decided cells, trials a minute and time left."""
         seconds = monotonic() - self.started
         outcomes = self.known.outcomes()
-        ended = outcomes.total() - outcomes[None]
         counts = [f"{outcomes['learned']} learned", f"{outcomes['failed']} failed"]
         rare: tuple[Outcome, ...] = ("censored", "errored")
         counts += [f"{outcomes[one]} {one}" for one in rare if outcomes[one]]
@@ -80,22 +57,17 @@ class LiveView(TerminalView):
         parts = [
             *([] if self.config.shard is None else [Shard.parse(self.config.shard).text]),
             duration_display(seconds),
-            f"{quantity(ended, 'trial')}: {', '.join(counts)}; {outcomes[None]} {unfinished}",
+            f"{quantity(self.num_ended, 'trial')}: {', '.join(counts)}; {outcomes[None]} {unfinished}",
             *([f"{quantity(num_changed, 'intervention')} {unfinished}"] if num_changed else []),
             *([f"{num_longer} being trained on"] if num_longer else []),
             rest.words,
-            f"{(ended - self.ended_before) / max(monotonic() - self.training_since, 1) * 60:.0f} trials/min",
+            self.pace,
             "no estimate of the time left" if left is None else f"{duration_display(left)} left",
         ]
         return SEPARATOR.join(parts)
 
     def _picture(self, height: int | None = None) -> RenderableType:
         return map_picture(self.config, self.costs, self.known.by_cell, self.console.width, height)
-
-    def _error_lines(self) -> list[Text]:
-        """Return what went wrong in the map's trials, a line for each message."""
-        lines = error_lines(self.known.errors(), most=_MAX_ERRORS)
-        return [Text(line, no_wrap=True, overflow="ellipsis", style="red") for line in lines]
 
     def _spent(self) -> float:
         """Return the relative cost of the map's trials that have ended."""

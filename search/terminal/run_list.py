@@ -73,13 +73,11 @@ def line_of(status: RunStatus) -> str:
         return f"{printable(status.run)}: unreadable: {printable(status.problem)}"
     parts = [
         state_display(status),
-        *(
-            []
-            if status.num_cells == 0
-            else [decided_words(status.num_decided, status.num_cells, status.num_inferred, status.num_edge)]
-        ),
         f"{quantity(status.num_ended, 'trial')}, {status.num_unfinished} unfinished",
     ]
+    if status.num_cells:
+        decided = decided_words(status.num_decided, status.num_cells, status.num_inferred, status.num_edge)
+        parts.insert(1, decided)
     if status.trials_per_hour is not None:
         parts.append(f"{status.trials_per_hour:,.0f} trials/h")
     if status.seconds_left is not None:
