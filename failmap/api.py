@@ -10,6 +10,7 @@ from failmap.analysis.diagnosis import Diagnosis, diagnose
 from failmap.analysis.load import Run, find_run
 from failmap.analysis.load import load_run as _load_run
 from failmap.analysis.map.failure_map import FailureMap, build_map
+from failmap.datasets.errors import TaskError
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.own_import import refuse_while_importing
 from failmap.run_folder.storage import parse_location
@@ -84,7 +85,7 @@ def load_model(run: str, trial: int, storage: str | Path = "runs") -> "TrainedMo
     """Return the network of a trial whose weights were kept, with `.network` and `.predict(values)`.
 
     Raises:
-        UserError: There is no such run, or the trial has kept no weights.
+        UserError: There is no such run, the trial has kept no weights, or the task's files are missing.
     """
     # Not imported above: reading runs needs no torch.
     from failmap.search.trial.trained import load_trained
@@ -94,6 +95,8 @@ def load_model(run: str, trial: int, storage: str | Path = "runs") -> "TrainedMo
         return load_trained(folder, trial)
     except FileNotFoundError:
         raise UserError(f"trial {trial} of run {run}: kept no weights (keep=best, learned or all)") from None
+    except TaskError as error:
+        raise UserError(*error.problems) from None
 
 
 def failure_map(run: Run) -> FailureMap:

@@ -58,7 +58,7 @@ class Draft:
     def leave_out_map(self, notes: list[str]) -> None:
         """Leave out the map, which a search for the best recipe does not have: all axes are searched."""
         if named := ", ".join(str(path) for path in self.map.values() if path):
-            notes.append(f"the map is left out, for goal=best searches over all axes: {named} among them")
+            notes.append(f"the map is left out: goal=best searches all axes, {named} among them")
         self.map = {}
         for path, description in list(self.axes.items()):
             values = list(description.get("values") or [])

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from failmap.search.space import Space
+from failmap.search.space.space import LEAST_FREE_RANGES
 
 #: Of goal=best alone, and what other goals have.
 _SAMPLERS_OF_BEST, _SAMPLERS_OF_MAPS = ("gp", "cmaes", "nsga2"), ("grid", "sobol", "random", "tpe")
 _PRUNERS_OF_BEST, _PRUNERS_OF_MAPS = ("hyperband", "median"), ("none", "halving")
-#: CMA-ES adapts a matrix of so many dimensions at least.
-_LEAST_RANGES = 2
 
 
 def defaults_of_goal(space: Space) -> dict[str, Any]:
@@ -46,9 +45,9 @@ def misfits_of_goal(space: Space, values: Mapping[str, Any]) -> Iterator[str]:
         if several:
             num = len(space.objectives)
             yield f"sampler=cmaes: optimises one objective, and there are {num}: choose nsga2"
-        num_ranges = sum(axis.values is None and not axis.when for axis in space.axes)
-        if num_ranges < _LEAST_RANGES:
+        num_ranges = len(space.free_ranges)
+        if num_ranges < LEAST_FREE_RANGES:
             yield (
-                f"sampler=cmaes: needs {_LEAST_RANGES} axes or more with low and high and without a "
+                f"sampler=cmaes: needs {LEAST_FREE_RANGES} axes or more with low and high and without a "
                 f"condition, and there {'is' if num_ranges == 1 else 'are'} {num_ranges}: choose tpe"
             )

@@ -21,6 +21,7 @@ SPACE_KEYS = ("question", "map", "axes", "fixed", *PLAIN_KEYS, *CRITERION_KEYS)
 #: First parts of paths that no axis may have, because they are keys of the run.
 _RESERVED = (
     "own",
+    "objective",
     "run",
     "storage",
     "space",
@@ -77,6 +78,7 @@ def read_own_space(
     train: str,
     arguments: Sequence[Argument],
     problems: list[str],
+    notes: list[str],
     source: str,
 ) -> tuple[Space | None, list[Argument]]:
     """Return the space of a training function, and the arguments that are about it.
@@ -87,6 +89,7 @@ def read_own_space(
         train: The function, as `my_train.py:train`.
         arguments: All that is neither about the run nor the function.
         problems: Receives a line for each mistake.
+        notes: Receives a line if the map is left out.
         source: The file, as in problems.
     """
     before = len(problems)
@@ -101,7 +104,7 @@ def read_own_space(
     for argument in arguments:
         _apply(argument, draft, criterion, problems)
     if draft.plain["goal"] == "best":
-        draft.leave_out_map([])
+        draft.leave_out_map(notes)
     own = _function(train, criterion, problems, source)
     if own is not None and not own.has_criterion and draft.plain["goal"] != "best":
         problems.append(

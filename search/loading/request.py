@@ -229,7 +229,7 @@ def _space(
         with _collecting(problems):
             parse_function(train)
         return None, []
-    return read_own_space(name, content, train, others, problems, f"space {choice}")
+    return read_own_space(name, content, train, others, problems, notes, f"space {choice}")
 
 
 @contextmanager

@@ -24,11 +24,10 @@ from failmap.search.samplers.base import Sampler, distribution, recipe_key
 from failmap.search.samplers.sequences import GridSampler
 from failmap.search.samplers.suggestions import draw_recipe
 from failmap.search.space import Axis, Cell, Space
+from failmap.search.space.space import LEAST_FREE_RANGES
 
 #: Draws, which may repeat known recipes, before the grid takes over.
 _NUM_DRAWS = 8
-#: CMA-ES adapts a matrix of so many dimensions at least.
-LEAST_RANGES = 2
 
 
 @dataclass(frozen=True)
@@ -71,21 +70,19 @@ class OptunaBestSampler(Sampler):
         study.add_trials(self._as_trials(tried, order))
         for draw in range(_NUM_DRAWS):
             entropy = np.random.SeedSequence([self.seed, len(tried), draw])
-            yield self.draw(cell, tried, entropy, study)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.sampler = self.sampler(int(entropy.generate_state(1)[0]))
+                # The study keeps each draw as an unfinished trial, which the next one avoids.
+                recipe = draw_recipe(study.ask(), self.space, cell)
+            yield self.changed(recipe, cell, tried, entropy)
         yield from GridSampler(self.space, self.seed).candidates(cell, trials)
 
-    def draw(
-        self,
-        cell: Cell,
-        tried: Sequence[_Tried],
-        entropy: np.random.SeedSequence,
-        study: optuna.Study,
+    def changed(
+        self, recipe: dict[str, Any], cell: Cell, tried: Sequence[_Tried], entropy: np.random.SeedSequence
     ) -> dict[str, Any]:
-        """Return one proposal, which the study remembers as an unfinished trial."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.sampler = self.sampler(int(entropy.generate_state(1)[0]))
-            return draw_recipe(study.ask(), self.space, cell)
+        """Return what is proposed in place of a recipe that Optuna's sampler has drawn: here, the same."""
+        return recipe
 
     def _as_trials(self, tried: Sequence[_Tried], generator: np.random.Generator) -> list[FrozenTrial]:
         values = self.ordered(tried, generator)
@@ -163,17 +160,12 @@ class CmaEsSampler(BestTpeSampler):
     parallel trials, some were drawn before the last generation had ended.
     """
 
-    def draw(
-        self,
-        cell: Cell,
-        tried: Sequence[_Tried],
-        entropy: np.random.SeedSequence,
-        study: optuna.Study,
+    def changed(
+        self, recipe: dict[str, Any], cell: Cell, tried: Sequence[_Tried], entropy: np.random.SeedSequence
     ) -> dict[str, Any]:
-        """Return one proposal."""
-        recipe = super().draw(cell, tried, entropy, study)
-        axes = [axis for axis in self.space.recipe_axes if axis.values is None and not axis.when]
-        if len(axes) < LEAST_RANGES:
+        """Return the recipe with the values of the ranges replaced."""
+        axes = self.space.free_ranges
+        if len(axes) < LEAST_FREE_RANGES:
             return recipe
         point = self._point(axes, tried, entropy)
         chosen = {axis.path: axis.from_unit(float(unit)) for axis, unit in zip(axes, point, strict=True)}

@@ -17,10 +17,12 @@ from failmap.search.space.axis import Axis, can_have_edge
 from failmap.search.space.cell import Cell, MapAxes
 from failmap.search.trial.config import TrialConfig
 
-#: What a run is after: the edge of learning on its map, each cell of a grid, or the best recipe of all.
+#: What a run finds: the edge of learning on its map, a verdict on each cell of a grid, or the best recipe.
 Goal = Literal["map", "grid", "best"]
 #: Larger maps can be neither searched nor read.
 MAX_CELLS = 10_000
+#: CMA-ES adapts a matrix of so many dimensions at least.
+LEAST_FREE_RANGES = 2
 #: The work of finding the edge grows with the cube of the cells.
 MAX_CELLS_OF_EDGE = 400
 
@@ -60,18 +62,11 @@ class Space(Config):
         """Return the axis of a path."""
         return next(axis for axis in self.axes if axis.path == path)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_objective_is_a_list(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("objective"), str):
-            return {**values, "objective": (values["objective"],)}
-        return values
-
     @model_validator(mode="after")
     def _goal_has_what_it_needs(self) -> "Space":
         if self.goal == "best":
             assert self.map is None, "a run of goal=best has no map"
-            assert self.objectives
+            parse_objectives(self._objective_texts, is_own=self.is_own)
             if not self.axes:
                 raise ValueError("goal=best: there is no axis: give a setting several values, or a range")
         elif self.map is None:
@@ -140,10 +135,19 @@ class Space(Config):
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """What is optimised; nothing unless the goal is `best`. Raises ValueError for unknown names."""
+        """The numbers to optimise; none unless the goal is `best`."""
         if self.goal != "best":
             return ()
-        return parse_objectives(self.objective or ("score",), is_own=self.is_own)
+        return parse_objectives(self._objective_texts, is_own=self.is_own)
+
+    @property
+    def _objective_texts(self) -> tuple[str, ...]:
+        return self.objective or ("score",)
+
+    @property
+    def free_ranges(self) -> tuple[Axis, ...]:
+        """The axes that are ranges and part of every recipe, which CMA-ES can adapt to."""
+        return tuple(axis for axis in self.recipe_axes if axis.values is None and not axis.when)
 
     @property
     def recipe_axes(self) -> tuple[Axis, ...]:

@@ -1,7 +1,6 @@
 """The best evaluation of a trial that optimises something: its numbers, and the weights that it had."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from torch import Tensor, nn
 
@@ -44,7 +43,7 @@ class BestEvaluation:
 
     def values_at(self, evaluation: Evaluation) -> list[float | None]:
         """Return the objectives at an evaluation, None for those of whole trials or where one is missing."""
-        fields = asdict(evaluation)
+        fields = vars(evaluation)
         return [one.at(fields) if one.is_of_evaluations else None for one in self._objectives]
 
     def now(self, evaluation: Evaluation) -> float | None:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from safetensors.torch import load
 from torch import Tensor
 
+from failmap.datasets import build_task
 from failmap.models.network import Lengths, Network
 from failmap.run_folder.paths import PREPROCESSING_FILE, WEIGHTS_FILE, RunFolder
 from failmap.run_folder.records import TrialRecord
@@ -18,7 +19,7 @@ from failmap.run_folder.storage import read_text, store_of
 from failmap.run_folder.storage.bounded_files import MAX_TENSOR_BYTES
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.head import Head
-from failmap.search.trial.training import Training
+from failmap.search.trial.training import build_network
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,23 @@ class TrainedModel:
 
 
 def load_trained(folder: RunFolder, number: int) -> TrainedModel:
-    """Return the network of a trial with kept weights. The task's own files must be where they were.
+    """Return the network of a trial with kept weights.
+
+    Builds the trial's task, whose files must be where they were. Own code is executed.
 
     Raises:
         FileNotFoundError: The trial kept no weights.
+        TaskError: The task cannot be built.
     """
     trial = folder.trial(number)
     weights = store_of(trial.path).read(trial.path / WEIGHTS_FILE, MAX_TENSOR_BYTES)
     record = TrialRecord.from_json(read_text(trial.record))
     config = TrialConfig.model_validate(record.config)
-    training = Training(config, torch.device("cpu"))
-    training.model.load_state_dict(load(weights))
+    task = build_task(config.task, torch.device("cpu"))
+    # The weights that are drawn first are replaced: the caller's random numbers go on as if there were none.
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(config, task)
+    network.load_state_dict(load(weights))
     path = trial.path / PREPROCESSING_FILE
     preprocessing = json.loads(read_text(path)) if store_of(path).exists(path) else None
-    return TrainedModel(training.model.eval(), training.objective.head, preprocessing, config)
+    return TrainedModel(network.eval(), Head.of(config.output, task), preprocessing, config)

@@ -8,15 +8,28 @@ import torch
 from torch import Tensor
 
 from failmap.datasets import build_task
-from failmap.datasets.task import Batch
+from failmap.datasets.task import Batch, Task
 from failmap.models import build_model
-from failmap.models.network import Interface, Teacher
+from failmap.models.network import Interface, Network, Teacher
 from failmap.search.trial.checkpoint import Snapshot
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.objective import Objective
 from failmap.search.trial.optimizers import add_l2_penalty, build_optimizer, clip, learning_rate
 from failmap.search.trial.precision import Precision
 from failmap.search.trial.probes.update import UpdateProbe
+
+
+def build_network(config: TrialConfig, task: Task) -> Network:
+    """Build the network of a trial for its task, with weights drawn from torch's global generator."""
+    interface = Interface(
+        input_size=task.input_size,
+        output_size=task.output_size,
+        num_steps=task.num_steps,
+        layout=config.task.target_layout,
+        decoded_steps=config.task.decoded_steps,
+        frame_shape=config.task.frame_shape,
+    )
+    return build_model(config.model, interface)
 
 
 class Interval(NamedTuple):
@@ -51,17 +64,7 @@ class Training:
         self.rate_share = 1.0
         # Drawn on the CPU whatever the device, so that a seed means the same weights everywhere.
         torch.manual_seed(_seed_for(config.seed, "initialization"))
-        self.model = build_model(
-            config.model,
-            Interface(
-                input_size=self.task.input_size,
-                output_size=self.task.output_size,
-                num_steps=self.task.num_steps,
-                layout=config.task.target_layout,
-                decoded_steps=config.task.decoded_steps,
-                frame_shape=config.task.frame_shape,
-            ),
-        ).to(device)
+        self.model = build_network(config, self.task).to(device)
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = build_optimizer(config.train, self.parameters)
         self.objective = Objective(config.output, self.task)

@@ -87,7 +87,9 @@ def test_lines_compute_what_the_network_computes(changes: dict[str, dict[str, An
     before = [parameter.clone() for parameter in model.parameters()]
     assert names["update"](batch.inputs, batch.targets) == pytest.approx(loss, rel=1e-4)
     assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    state = torch.get_rng_state()
     loaded = failmap.load_model("run", 0, tmp_path)
+    assert torch.equal(torch.get_rng_state(), state), "the caller's random numbers are left alone"
     torch.testing.assert_close(loaded.predict(batch.inputs.numpy()), ours)
 
 
@@ -108,6 +110,14 @@ def test_what_torch_does_not_have_is_said(model: dict[str, Any]) -> None:
 
 def test_equal_widths_are_plain() -> None:
     assert why_not_plain(config_of({"model": {"widths": "4-4", "depth": 2}})) is None
+
+
+def test_loading_leaves_denormals_alone(tmp_path: Path) -> None:
+    """A training flushes them in its thread; the thread of a user is not ours."""
+    trained(config_of({}), RunFolder(tmp_path / "run"))
+    torch.set_flush_denormal(False)
+    failmap.load_model("run", 0, tmp_path)
+    assert (torch.tensor([1e-40]) * 0.5).item() > 0
 
 
 def test_a_trial_without_weights_is_a_users_error(tmp_path: Path) -> None:
