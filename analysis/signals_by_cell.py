@@ -32,7 +32,10 @@ def signal_table(run: Run, signal: str, at: str = "first") -> list[list[str]]:
         UserError: No trial has such a signal, or it is not a number.
     """
     if run.config.objectives:
-        raise UserError(f"run={run.folder.name}: has no map (goal=best), over whose cells signals are shown")
+        raise UserError(
+            f"run={run.folder.name}: looks for the best recipe (goal=best) and has no map, "
+            "and signals are shown by the map's cells"
+        )
     histories = {
         record.number: [
             dict(_numbers(signal, one.signals[signal]))

@@ -44,7 +44,7 @@ class Chart:
     """A chart.
 
     Attributes:
-        told: What it shows, for those who cannot see it.
+        description: What it shows, for those who cannot see it.
         x_name, y_name, x_ticks, y_ticks: Titles and texts of the axes.
         marks: In the order in which they are drawn.
         line: A path in percent from the left and from the top; '' without one.
@@ -53,7 +53,7 @@ class Chart:
         is_category: Whether the x axis has names instead of numbers.
     """
 
-    told: str
+    description: str
     x_name: str
     y_name: str
     x_ticks: Sequence[Tick]
@@ -102,14 +102,21 @@ def history_chart(run: Run, board: Leaderboard) -> Chart | None:
     notes = left_out(len(trials) - len(chosen), "trial")
     if num_outside := sum(not y.holds(value) for _, value in with_value):
         notes.append(f"{quantity(num_outside, 'trial')} beyond the axis, drawn at its end")
-    told = (
+    description = (
         f"{objective.name} of {quantity(len(trials), 'trial')} in the order in which they were begun; the "
         f"best single training is trial {best[-1][0]} with {number_text(best[-1][1])}"
     )
     name = "trial, in the order in which they were begun"
     line = _steps(best, trials[-1].number, x, y)
     return Chart(
-        told, name, objective_name(objective), x.ticks, y.ticks, on_top(marks), line, notes=tuple(notes)
+        description,
+        name,
+        objective_name(objective),
+        x.ticks,
+        y.ticks,
+        on_top(marks),
+        line,
+        notes=tuple(notes),
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from failmap.analysis.best.leaderboard import Leaderboard, best_trial, estimate_text, first_rows
+from failmap.analysis.best.leaderboard import Leaderboard, estimate_text, first_rows
 from failmap.analysis.best.ranking import Estimate, RankedRecipe
 from failmap.analysis.best.scales import LEAST_LOG_RATIO, Scale, number_scale
 from failmap.analysis.best.settings import setting_texts
@@ -116,7 +116,7 @@ def ranking_rows(run: Run, board: Leaderboard, scales: Sequence[Scale], paths: S
                 for number, (objective, scale) in enumerate(zip(board.objectives, scales, strict=True))
             ),
             tuple(column[index] for column in columns),
-            best_trial(run, board, one),
+            one.best_trial,
             len(one.numbers) - len(_known(one, values)),
             board.best is not None and one.recipe_index == board.best.recipe_index,
         )

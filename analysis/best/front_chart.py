@@ -57,12 +57,12 @@ def front_chart(board: Leaderboard) -> Chart:
         not (x.holds(one.estimates[1].mean) and y.holds(one.estimates[0].mean)) for one in drawn
     ):
         notes.append(f"{quantity(num_outside, 'recipe')} beyond an axis, drawn at its end")
-    told = (
+    description = (
         f"{first.name} over {second.name} of {quantity(len(board.recipes), 'recipe')}, of which no other one "
         f"beats {len(board.front)}"
     )
     return Chart(
-        told,
+        description,
         objective_name(second),
         objective_name(first),
         x.ticks,

@@ -1,4 +1,4 @@
-"""The ranked recipes of a run in words, rows and sentences."""
+"""The ranked recipes of a run as rows of a table, and the best one in a sentence."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class Leaderboard:
     """The recipes of a run, the best one first.
 
     Attributes:
-        objectives: What the run optimises.
+        objectives: The numbers that the run optimises.
         recipes: Every recipe that has a trial with a value.
         best: The recipe that is named the best (see `best_of`); None before any trial has ended.
         num_trials: Trials that have ended, errored ones included.
@@ -93,6 +93,11 @@ def best_line(board: Leaderboard) -> str:
     )
 
 
+def first_rows(board: Leaderboard, most: int) -> Sequence[RankedRecipe]:
+    """Return the first recipes; of several objectives, all of the front and then others, `most` at least."""
+    return board.recipes[: max(most, len(board.front) if len(board.objectives) > 1 else 0)]
+
+
 def rows_of(run: Run, board: Leaderboard) -> list[dict[str, Any]]:
     """Return a row for each recipe, for CSV and JSON: place, seeds, estimates, best trial, settings."""
     rows = []
@@ -112,19 +117,9 @@ def rows_of(run: Run, board: Leaderboard) -> list[dict[str, Any]]:
                 f"objective.{objective.name}.low": _known(estimate.low),
                 f"objective.{objective.name}.high": _known(estimate.high),
             }
-        row["best_trial"] = best_trial(run, board, one)
+        row["best_trial"] = one.best_trial
         rows.append(row | {path: one.recipe.get(path) for path in run.config.axis_paths})
     return rows
-
-
-def best_trial(run: Run, board: Leaderboard, recipe: RankedRecipe) -> int:
-    """Return the number of a recipe's trial with the best first objective."""
-    sign = board.objectives[0].sign
-    values = {record.number: record.objectives for record in run.records if record.objectives}
-    return max(
-        (number for number in recipe.numbers if number in values),
-        key=lambda number: (sign * values[number][0], -number),
-    )
 
 
 def kept_weights(run: Run, recipe: RankedRecipe) -> list[int]:
@@ -135,8 +130,3 @@ def kept_weights(run: Run, recipe: RankedRecipe) -> list[int]:
 
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def first_rows(board: Leaderboard, most: int) -> Sequence[RankedRecipe]:
-    """Return the first recipes; of several objectives, all of the front and then others, `most` at least."""
-    return board.recipes[: max(most, len(board.front) if len(board.objectives) > 1 else 0)]

@@ -50,7 +50,7 @@ def render(run: Run, board: Leaderboard) -> str:
             for one in board.objectives
         ],
         counts=_counts(run, board),
-        told=best_line(board),
+        summary=best_line(board),
         best_words=_best_words(board),
         absent=ABSENT,
         columns=[(objective_name(one), scale) for one, scale in zip(board.objectives, scales, strict=True)],
@@ -137,7 +137,7 @@ def _data(run: Run, board: Leaderboard, charts: list[Chart]) -> dict[str, Any]:
     marks = [mark for chart in charts for mark in chart.marks]
     recipes = {mark.recipe for mark in marks} | {one.recipe_index for _, one in shown_recipes(board)}
     trials = {mark.trial for mark in marks}
-    told = {}
+    recipe_texts = {}
     for place, one in enumerate(board.recipes, start=1):
         if one.recipe_index in recipes:
             values = "; ".join(
@@ -145,8 +145,8 @@ def _data(run: Run, board: Leaderboard, charts: list[Chart]) -> dict[str, Any]:
                 for objective, estimate in zip(board.objectives, one.estimates, strict=True)
             )
             seeds = quantity(len(one.numbers), "seed")
-            told[one.recipe_index] = f"place {place}, {seeds}: {values}. {recipe_text(one)}"
-    ended = {}
+            recipe_texts[one.recipe_index] = f"place {place}, {seeds}: {values}. {recipe_text(one)}"
+    trial_texts = {}
     for record in run.cell_records:
         if record.number in trials and record.outcome is not None:
             values = ", ".join(map(number_text, record.objectives)) or "no value"
@@ -154,5 +154,7 @@ def _data(run: Run, board: Leaderboard, charts: list[Chart]) -> dict[str, Any]:
             how = {"errored": "errored", "censored": f"stopped by rank at {values}"}.get(
                 record.outcome, values
             )
-            ended[record.number] = f"trial {record.number}, {why} of recipe {record.recipe_index}: {how}"
-    return {"recipes": told, "trials": ended}
+            trial_texts[record.number] = (
+                f"trial {record.number}, {why} of recipe {record.recipe_index}: {how}"
+            )
+    return {"recipes": recipe_texts, "trials": trial_texts}

@@ -17,7 +17,7 @@ LEAST_FRESH = 2
 
 
 class RankedTrial(Protocol):
-    """What a ranking needs of a trial."""
+    """All that a ranking needs of a trial."""
 
     @property
     def number(self) -> int:
@@ -41,7 +41,7 @@ class RankedTrial(Protocol):
 
     @property
     def objectives(self) -> Sequence[float]:
-        """What the run optimises; empty before the end, and where the trial had no value."""
+        """The numbers that the run optimises; none before the end, or of a trial without a value."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class RankedRecipe:
         estimates: Of each objective.
         numbers: The trials that ended with a value, the first one first.
         fresh_numbers: Those among them whose seeds did not choose the recipe.
+        best_trial: The trial among them with the best first objective.
         num_running: Trials that have not ended.
         is_stopped: Whether no trial of it was trained to its end.
     """
@@ -84,6 +85,7 @@ class RankedRecipe:
     estimates: tuple[Estimate, ...]
     numbers: tuple[int, ...]
     fresh_numbers: tuple[int, ...]
+    best_trial: int
     num_running: int
     is_stopped: bool
 
@@ -101,7 +103,7 @@ def rank(trials: Iterable[RankedTrial], objectives: Sequence[Objective]) -> list
 
     Args:
         trials: All trials of a run; errored ones are left out.
-        objectives: What the run optimises.
+        objectives: The numbers that the run optimises.
     """
     by_recipe: dict[int, list[RankedTrial]] = defaultdict(list)
     for trial in sorted(trials, key=lambda one: one.number):
@@ -115,20 +117,23 @@ def rank(trials: Iterable[RankedTrial], objectives: Sequence[Objective]) -> list
         min(column, key=lambda value: one.sign * value) if one.is_of_evaluations else None
         for one, column in zip(objectives, zip(*known, strict=True), strict=True)
     ]
+    sign = objectives[0].sign
     entries = [
-        entry for index, mine in by_recipe.items() if (entry := _entry(index, mine, worst)) is not None
+        entry for index, mine in by_recipe.items() if (entry := _entry(index, mine, worst, sign)) is not None
     ]
     return _ordered(entries, [one.sign for one in objectives])
 
 
-def _entry(index: int, trials: Sequence[RankedTrial], worst: Sequence[float | None]) -> RankedRecipe | None:
+def _entry(
+    index: int, trials: Sequence[RankedTrial], worst: Sequence[float | None], sign: float
+) -> RankedRecipe | None:
     ended = [one for one in trials if one.outcome is not None]
     whole = [one for one in ended if one.outcome != "censored"]
     counted = whole or ended
     known = [one.objectives for one in counted if one.objectives]
     if not known:
         return None
-    # What a trial without a value counts as.
+    # The values that a trial without any counts with.
     missing = [
         statistics.fmean(column) if last is None else last
         for last, column in zip(worst, zip(*known, strict=True), strict=True)
@@ -148,6 +153,7 @@ def _entry(index: int, trials: Sequence[RankedTrial], worst: Sequence[float | No
         estimates,
         tuple(one.number for one in counted),
         tuple(one.number for one in fresh),
+        max((one for one in counted if one.objectives), key=lambda one: sign * one.objectives[0]).number,
         len(trials) - len(ended),
         not whole,
     )

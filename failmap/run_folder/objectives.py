@@ -1,4 +1,4 @@
-"""What a run of goal=best optimises: one or several numbers of each trial, and in which direction."""
+"""The objectives of a run of goal=best: numbers of each trial, and the direction in which they are better."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

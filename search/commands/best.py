@@ -1,13 +1,22 @@
-"""The command that names the best recipes of a run, and gives them away."""
+"""The command that ranks the recipes of a run, and prints the best one in every form."""
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from failmap.run_folder.errors import UserError
 from failmap.search.commands.help import JSON, RUN, STORAGE, HelpPage, Section
 from failmap.search.loading.cli_args import read_run_arguments
 
-#: What `as=` may ask for, and what it prints.
+if TYPE_CHECKING:
+    from failmap.analysis.best.leaderboard import Leaderboard
+    from failmap.analysis.best.ranking import RankedRecipe
+    from failmap.analysis.load import Run
+    from failmap.search.tuning.export import ExportedRecipe
+
+#: Recipes that are listed.
+_TOP = 10
+#: The values of `as=`, and what each prints.
 _FORMS = {
     "all": "the ranking, and the named recipe in every form",
     "yaml": "a space file of the recipe alone, which `failmap run space=FILE` trains again",
@@ -35,11 +44,11 @@ def best(arguments: Sequence[str], as_json: bool = False) -> int:
     if problems:
         raise UserError(*problems)
     # Not imported above: pandas and rich delay the message about a typo.
-    from failmap.analysis.best.leaderboard import best_line, first_rows, leaderboard_of, rows_of
+    from failmap.analysis.best.leaderboard import best_line, first_rows, leaderboard_of
     from failmap.analysis.load import find_run, load_run
     from failmap.search.terminal.best_view import ranking_table
     from failmap.search.terminal.view import SafeConsole
-    from failmap.search.tuning.taken_away import take_away
+    from failmap.search.tuning.export import export_recipe
 
     run = load_run(find_run(settings["run"], settings["storage"]))
     if not run.config.objectives:
@@ -56,45 +65,61 @@ def best(arguments: Sequence[str], as_json: bool = False) -> int:
             raise UserError(f"recipe={numbers['recipe']}: has no trial with a value; the first are {known}")
     if named is None:
         raise UserError(f"run={run.folder.name}: {best_line(board).lower()}")
-    taken = take_away(run, board, named)
-    top = numbers["top"] or 10
+    exported = export_recipe(run, board, named)
+    rows = first_rows(board, numbers["top"] or _TOP)
     if as_json:
-        rows = rows_of(run, board)[: len(first_rows(board, top))]
-        content = {
-            "schema": 1,
-            "run": run.folder.name,
-            "objectives": [{"name": one.name, "direction": one.direction} for one in board.objectives],
-            "best": named.recipe_index,
-            "is_confirmed": named.is_confirmed,
-            "recipes": rows,
-            "trial": taken.trial,
-            "yaml": taken.yaml,
-            "arguments": taken.arguments,
-            "torch": taken.torch or None,
-            "weights": list(taken.weights),
-        }
-        print(json.dumps(content, indent=1, allow_nan=False))
-        return 0
-    if form != "all":
-        text = getattr(taken, form)
-        if not text:
-            why = taken.why_not_torch if form == "torch" else "no weights of it are kept (keep=best)"
-            raise UserError(f"as={form}: recipe {named.recipe_index}: {why}")
-        print(text.rstrip("\n"))
-        return 0
-    console = SafeConsole()
-    console.print_line(run.config.question)
-    console.print(ranking_table(board, len(first_rows(board, top))))
-    console.print_line(best_line(board))
-    title = f"Recipe {named.recipe_index}, trial {taken.trial}"
-    for name, text in (
-        (f"{title}, as YAML", taken.yaml),
-        (f"{title}, as arguments", taken.arguments),
-        (f"{title}, in PyTorch", taken.torch or f"(not written: {taken.why_not_torch})"),
-        (f"{title}, its weights", taken.snippet or "(none are kept)"),
-    ):
-        print(f"\n--- {name}\n{text.rstrip()}")
+        _print_json(run, board, named, exported, len(rows))
+    elif form == "all":
+        console = SafeConsole()
+        console.print_line(run.config.question)
+        console.print(ranking_table(board, len(rows)))
+        console.print_line(best_line(board))
+        _print_forms(named, exported)
+    else:
+        print(_form(named, exported, form))
     return 0
+
+
+def _print_json(
+    run: "Run", board: "Leaderboard", named: "RankedRecipe", exported: "ExportedRecipe", num_rows: int
+) -> None:
+    from failmap.analysis.best.leaderboard import rows_of
+
+    content = {
+        "schema": 1,
+        "run": run.folder.name,
+        "objectives": [{"name": one.name, "direction": one.direction} for one in board.objectives],
+        "best": named.recipe_index,
+        "is_confirmed": named.is_confirmed,
+        "recipes": rows_of(run, board)[:num_rows],
+        "trial": exported.trial,
+        "yaml": exported.yaml,
+        "arguments": exported.arguments,
+        "torch": exported.torch or None,
+        "weights": list(exported.weights),
+    }
+    print(json.dumps(content, indent=1, allow_nan=False))
+
+
+def _print_forms(named: "RankedRecipe", exported: "ExportedRecipe") -> None:
+    """Print a recipe in every form, each below a heading."""
+    forms = {
+        "as YAML": exported.yaml,
+        "as arguments": exported.arguments,
+        "in PyTorch": exported.torch or f"(not written: {exported.why_not_torch})",
+        "its weights": exported.snippet or "(none are kept)",
+    }
+    for words, text in forms.items():
+        print(f"\n--- Recipe {named.recipe_index}, trial {exported.trial}, {words}\n{text.rstrip()}")
+
+
+def _form(named: "RankedRecipe", exported: "ExportedRecipe", form: str) -> str:
+    """Return a recipe in one form. Raises UserError if it has no such form."""
+    text: str = getattr(exported, form)
+    if not text:
+        why = exported.why_not_torch if form == "torch" else "no weights of it are kept (keep=best)"
+        raise UserError(f"as={form}: recipe {named.recipe_index}: {why}")
+    return text.rstrip("\n")
 
 
 def _whole(key: str, text: str | None, least: int, problems: list[str]) -> int | None:
@@ -113,7 +138,8 @@ def best_help() -> HelpPage:
         STORAGE,
         (
             "top",
-            "how many recipes are listed (whole number; default 10); of several objectives all of the front",
+            f"how many recipes are listed (whole number; default {_TOP}); with several objectives the whole "
+            "front",
         ),
         ("recipe", "the recipe that is printed, by its index (default: the best one)"),
         ("as", "what is printed: " + "; ".join(f"{name}: {text}" for name, text in _FORMS.items())),

@@ -160,7 +160,7 @@ def require_map(config: RunConfig, command: str) -> None:
     """Raise UserError if the run looks for the best recipe, and so has no cells."""
     if config.space.objectives:
         raise UserError(
-            f"run={config.run}: has no map, for it looks for the best recipe (goal=best); {command} needs one"
+            f"run={config.run}: looks for the best recipe (goal=best) and has no map, which {command} needs"
         )
 
 

@@ -1,4 +1,4 @@
-"""Whose weights are kept where only those of the leaders are (`keep=best`)."""
+"""Weights of the leaders alone (`keep=best`)."""
 
 from collections.abc import Iterable
 

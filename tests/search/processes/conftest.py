@@ -97,6 +97,14 @@ class Driver:
             if "Trainable" in _command_of(child)
         ]
 
+    def kill_worker(self) -> bool:
+        """Kill one of its workers; False if it has none at this moment (one may end between two looks)."""
+        for worker in self.workers():
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+                return True
+        return False
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Its trials stand still meanwhile: those under way stay so, however long it takes."""

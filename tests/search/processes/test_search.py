@@ -103,8 +103,7 @@ def test_run_survives_interrupt_kill_and_lost_worker(start: Start, tmp_path: Pat
 
     driver = start("search.resume", *where)
     # A worker of the killed driver may still end its trial, before this driver has workers of its own.
-    driver.wait_for(lambda: len(ended(folder)) > len(killed) and driver.workers() != [])
-    driver.workers()[0].kill()
+    driver.wait_for(lambda: len(ended(folder)) > len(killed) and driver.kill_worker())
     assert driver.end() == 0, driver.output
     assert "took over the run from a driver that died" in driver.output
     assert killed.items() <= ended(folder).items()

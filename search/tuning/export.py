@@ -1,4 +1,4 @@
-"""What a recipe is taken away as: YAML, arguments, lines of PyTorch, and a snippet that loads its weights."""
+"""Export of a recipe: as YAML, arguments, lines of PyTorch, and a snippet that loads its weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,26 +6,27 @@ from typing import Any
 
 import yaml
 
-from failmap.analysis.best.leaderboard import Leaderboard, best_trial, kept_weights
+from failmap.analysis.best.leaderboard import Leaderboard, kept_weights
 from failmap.analysis.best.ranking import RankedRecipe
 from failmap.analysis.load import Run
 from failmap.run_folder.command_lines import command_line
 from failmap.run_folder.parsing import flatten
+from failmap.run_folder.paths import PREPROCESSING_FILE, WEIGHTS_FILE
 from failmap.search.loading.validation import shown
 from failmap.search.own.config import OwnTrialConfig, parse_trial_config
 from failmap.search.trial.config import TrialConfig
 
 
 @dataclass(frozen=True)
-class TakenAway:
-    """A recipe in all forms.
+class ExportedRecipe:
+    """A recipe in every form.
 
     Attributes:
         trial: The trial that the forms describe: the recipe's best one with weights, if any has weights.
         yaml: A space with this recipe alone, which `failmap run space=FILE` trains again; for an own function
             its settings.
-        arguments: The same as arguments of `failmap check`; of `failmap run` with a space of one's own
-            function.
+        arguments: The same as a command line of `failmap check`; for an own function its settings as
+            arguments.
         torch: Lines of PyTorch; '' if the network is none of torch's own, or the function is the user's.
         why_not_torch: Why there are none; '' if there are.
         weights: Trials of the recipe whose weights are kept.
@@ -41,21 +42,23 @@ class TakenAway:
     snippet: str
 
 
-def take_away(run: Run, board: Leaderboard, recipe: RankedRecipe) -> TakenAway:
-    """Return a recipe of a run in all forms. Lines of PyTorch need the task's files to be where they were."""
+def export_recipe(run: Run, board: Leaderboard, recipe: RankedRecipe) -> ExportedRecipe:
+    """Export a recipe of a run. Lines of PyTorch need the task's files where they were."""
     weights = kept_weights(run, recipe)
-    number = best_trial(run, board, recipe)
-    if weights and number not in weights:
-        number = max(weights, key=lambda one: (_first_value(run, board, one), -one))
-    (record,) = (one for one in run.records if one.number == number)
+    records = [one for one in run.records if one.number in recipe.numbers and one.objectives]
+    if weights and recipe.best_trial not in weights:
+        records = [one for one in records if one.number in weights] or records
+    sign = board.objectives[0].sign
+    record = max(records, key=lambda one: sign * one.objectives[0])
+    number = record.number
     config = parse_trial_config(record.config)
     if isinstance(config, OwnTrialConfig):
         settings = yaml.safe_dump(dict(config.settings), sort_keys=False)
         arguments = " ".join(f"{path}={shown(value)}" for path, value in config.settings.items())
-        return TakenAway(number, settings, arguments, "", "the training function is your own", (), "")
+        return ExportedRecipe(number, settings, arguments, "", "the training function is your own", (), "")
     changes = differing_settings(config)
     code, why_not = _torch(run, config, number)
-    return TakenAway(
+    return ExportedRecipe(
         number,
         _as_space(run, config, changes),
         command_line(
@@ -76,7 +79,6 @@ def differing_settings(config: TrialConfig) -> dict[str, Any]:
     names = {"task": {"name": config.task.name}, "model": {"name": config.model.name}}
     default = dict(flatten(TrialConfig.model_validate(names).model_dump(mode="json")))
     own = dict(flatten(config.model_dump(mode="json")))
-    # The natural loss follows from the task.
     return {
         path: value
         for path, value in own.items()
@@ -100,6 +102,7 @@ def _as_space(run: Run, config: TrialConfig, changes: Mapping[str, Any]) -> str:
 
 
 def _torch(run: Run, config: TrialConfig, number: int) -> tuple[str, str]:
+    """Return lines of PyTorch, or '' and the reason why there are none."""
     # Not imported above: torch takes a second or more, which a typo should not wait for.
     from failmap.datasets import build_task
     from failmap.datasets.errors import TaskError
@@ -114,14 +117,11 @@ def _torch(run: Run, config: TrialConfig, number: int) -> tuple[str, str]:
         task = build_task(config.task, torch.device("cpu"))
     except TaskError as error:
         return "", f"the task cannot be built here: {error}"
-    weights = str(run.folder.trial(number).path / "weights.safetensors")
+    weights = str(run.folder.trial(number).path / WEIGHTS_FILE)
     head = Objective(config.output, task).head
     code = torch_code(config, head, task.input_size, task.output_size, weights)
     if task.preprocessing is not None:
-        note = (
-            "# Inputs are (values - input_mean) / input_deviation of preprocessing.json beside the weights."
-        )
-        code = f"{note}\n{code}"
+        code = f"# Inputs are (values - input_mean) / input_deviation, see {PREPROCESSING_FILE}.\n{code}"
     return code, ""
 
 
@@ -137,8 +137,3 @@ def _snippet(run: Run, number: int) -> str:
             "model.predict(values)  # values as in your file: (batch, steps, features)",
         ]
     )
-
-
-def _first_value(run: Run, board: Leaderboard, number: int) -> float:
-    (record,) = (one for one in run.records if one.number == number)
-    return board.objectives[0].sign * record.objectives[0]
