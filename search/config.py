@@ -123,7 +123,9 @@ class Halving(Config):
     """Successive halving (Jamieson and Talwalkar 2016) among the explored recipes of each cell."""
 
     factor: int = Field(default=3, ge=2, description="of the trials at a rung, one in so many goes on")
-    first_rung: int = Field(default=4, ge=1, description="evaluations before the first rung")
+    first_rung: int = Field(
+        default=4, ge=1, description="evaluations before the first rung; 1 with goal=best"
+    )
     exempt_share: float = Field(
         default=0.1, ge=0, le=1, description="share of trials never stopped, to measure what stopping costs"
     )

@@ -1,9 +1,9 @@
-"""Validation of every combination of values that a run could give a trial."""
+"""Validation of the combinations of values that a run could give a trial: all, or all pairs."""
 
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -17,8 +17,9 @@ from failmap.search.space import Axis, Cell, Space, alternatives
 from failmap.search.trial.config import TrialConfig
 from failmap.search.trial.effects import can_be_idle, idle_settings
 
-#: Above this number of combinations each recipe value is tried alone, in every cell.
-MAX_COMBINATIONS = 20_000
+#: Above this number of combinations each recipe value is tried in every cell, and each pair in the first one.
+#: A combination that only a third value makes impossible is then passed over when it is drawn.
+MAX_COMBINATIONS = 4_000
 
 
 def impossible_combinations(space: Space) -> list[str]:
@@ -64,7 +65,7 @@ def _criterion_problems(task: TaskConfig, score: float | None, num_evaluations: 
 
 
 def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """Yield every cell with every recipe; if those are too many, with each recipe value alone."""
+    """Yield every cell with every recipe; if those are too many, with each recipe value and pairs of them."""
     cells = list(space.cells())
     choices = [_values_to_try(axis) for axis in space.recipe_axes]
     paths = [axis.path for axis in space.recipe_axes]
@@ -74,15 +75,28 @@ def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
         for chosen in every_recipe:
             yield from ((cell, space.complete(cell, chosen)) for cell in cells)
         return
-    one_by_one = []
-    for axis, values in zip(space.recipe_axes, choices, strict=True):
-        # An axis with a condition exists only if the recipe meets it.
-        condition = {path: alternatives(wanted)[0] for path, wanted in axis.when.items() if path in paths}
-        one_by_one += [{**condition, axis.path: value} for value in values]
+    # The values of each axis; one with a condition exists only if the recipe meets it.
+    by_axis = [
+        [{**_condition(axis, paths), axis.path: value} for value in values]
+        for axis, values in zip(space.recipe_axes, choices, strict=True)
+    ]
     for cell in cells:
-        yield from ((cell, space.complete(cell, chosen)) for chosen in ({}, *one_by_one))
+        yield from ((cell, space.complete(cell, chosen)) for chosen in ({}, *itertools.chain(*by_axis)))
     if num_recipes <= MAX_COMBINATIONS:
         yield from ((cells[0], space.complete(cells[0], chosen)) for chosen in every_recipe)
+        return
+    pairs = (
+        {**one, **other}
+        for first, second in itertools.combinations(by_axis, 2)
+        for one, other in itertools.product(first, second)
+    )
+    for chosen in itertools.islice(pairs, MAX_COMBINATIONS):
+        yield cells[0], space.complete(cells[0], chosen)
+
+
+def _condition(axis: Axis, paths: Collection[str]) -> dict[str, Any]:
+    """Return values of other recipe axes with which an axis exists."""
+    return {path: alternatives(wanted)[0] for path, wanted in axis.when.items() if path in paths}
 
 
 def _values_to_try(axis: Axis) -> list[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from failmap.search.config import Halving
 from failmap.search.space import Space
 from failmap.search.space.space import LEAST_FREE_RANGES
 
@@ -11,11 +12,15 @@ _SAMPLERS_OF_BEST, _SAMPLERS_OF_MAPS = ("gp", "cmaes", "nsga2"), ("grid", "sobol
 _PRUNERS_OF_BEST, _PRUNERS_OF_MAPS = ("hyperband", "median"), ("none", "halving")
 
 
-def defaults_of_goal(space: Space) -> dict[str, Any]:
-    """Return the settings that a run has by its goal if the user names none."""
+def with_defaults_of_goal(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's settings with those that follow from its goal where the user named none."""
     if space.goal != "best":
-        return {}
-    return {"sampler": "nsga2" if len(space.objectives) > 1 else "tpe", "keep": "best"}
+        return dict(values)
+    # Rungs of a map wait until the curves of a cell's recipes have parted; a tuner stops as early as it can.
+    named = values["halving"].model_dump(exclude_unset=True) if "halving" in values else {}
+    halving = Halving(**{"first_rung": 1, **named})
+    defaults = {"sampler": "nsga2" if len(space.objectives) > 1 else "tpe", "keep": "best"}
+    return {**defaults, **values, "halving": halving}
 
 
 def misfits_of_goal(space: Space, values: Mapping[str, Any]) -> Iterator[str]:

@@ -35,7 +35,7 @@ from failmap.search.loading.draft import (
     set_twice,
 )
 from failmap.search.loading.fields import GROUPS, KINDS, Schema, nearest_path
-from failmap.search.loading.goal_settings import defaults_of_goal, misfits_of_goal
+from failmap.search.loading.goal_settings import misfits_of_goal, with_defaults_of_goal
 from failmap.search.loading.own import never_active, read_own_space, unfitting_settings
 from failmap.search.loading.validation import check_fields, with_origin
 from failmap.search.new_run import generate_run_name
@@ -107,7 +107,7 @@ def read_request(arguments: Sequence[str]) -> Request:
         problems += unfitting_settings(values)
     if problems or space is None:
         raise UserError(*dict.fromkeys(problems))
-    values = {**defaults_of_goal(space), **values}
+    values = with_defaults_of_goal(space, values)
     if misfits := [*misfits_of_goal(space, values)]:
         raise UserError(*misfits)
     notes += never_active(space) if space.is_own else settings_without_effect(space)

@@ -67,7 +67,10 @@ def test_the_best_recipe_needs_no_map() -> None:
     assert config.space.map_paths == ()
     assert {axis.path for axis in config.space.axes} == {"train.learning_rate", "model.hidden_size"}
     assert [(one.name, one.direction) for one in config.space.objectives] == [("score", "maximize")]
-    assert (config.sampler, config.keep) == ("tpe", "best")
+    assert (config.sampler, config.keep, config.halving.first_rung) == ("tpe", "best", 1)
+    halving = load([*BEST, "pruner=halving", "halving.factor=4"]).halving
+    assert (halving.first_rung, halving.factor) == (1, 4)
+    assert load([*BEST, "pruner=halving", "halving.first_rung=3"]).halving.first_rung == 3
     assert config.space.base["model"]["depth"] == 1
     assert from_yaml(to_yaml(config)) == config
 

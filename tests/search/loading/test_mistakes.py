@@ -99,6 +99,11 @@ MISTAKES = [
     ("cluster.resources_per_trial={GPU: 2}", ["resources_per_trial={GPU: 2}: ", "cluster.gpus_per_trial"]),
     ("halving.factor=4", ["halving.factor: ", "pruner=halving"]),
     ("criterion.in_a_row=90 model.depth=1", ["criterion.in_a_row=90: ", "20 evaluations"]),
+    # Too many combinations to try: pairs are.
+    (
+        "space=best_lstm train.max_updates=600,100 train.evaluate_every=50,100 criterion.in_a_row=2",
+        ["criterion.in_a_row=2: ", "with train.max_updates=100 train.evaluate_every=100"],
+    ),
 ]
 
 

@@ -191,3 +191,13 @@ def test_pruners_stop_bad_recipes_and_never_repeats(folder: RunFolder, name: str
     best = best_of(rank(study.known, [SCORE]), [SCORE])
     assert best is not None
     assert not best.is_stopped
+
+
+@pytest.mark.parametrize("name", ["halving", "hyperband", "median"])
+def test_exempt_trials_are_never_stopped(folder: RunFolder, name: str) -> None:
+    study = open_study(config_of(pruner=name, halving={"first_rung": 1, "exempt_share": 1.0}), folder)
+    for _ in range(30):
+        start = ask(study)
+        value = value_of(start)
+        assert not any(study.report(start.number, update, value, value) for update in range(50, 1501, 50))
+        study.tell(start.number, end(start))
