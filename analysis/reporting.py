@@ -47,7 +47,8 @@ def build(folder: RunFolder, trials_left: TrialsLeft | None = None) -> Report:
         if rescues := rescue_comparisons(run):
             write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
         write_failure_map(failure_map, folder.report / "failure_map.png")
-        write_atomically(page, render(run, failure_map, trials_left))
+        beside = [path.name for path in folder.report.iterdir()]
+        write_atomically(page, render(run, failure_map, trials_left, beside))
     return Report(page, run, failure_map)
 
 

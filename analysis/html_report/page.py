@@ -1,5 +1,6 @@
 """The HTML page of the report, rendered from its template."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
@@ -8,7 +9,8 @@ from failmap.analysis.html_report.curves import MAX_POINTS
 from failmap.analysis.html_report.data import page_data, state_line
 from failmap.analysis.html_report.interventions import fixes
 from failmap.analysis.html_report.templates import TEMPLATES, run_files, script_safe_json, source
-from failmap.analysis.load import Run
+from failmap.analysis.in_words import in_words
+from failmap.analysis.load import CellKey, Run
 from failmap.analysis.map.edge import side
 from failmap.analysis.map.failure_map import (
     FailureMap,
@@ -30,23 +32,42 @@ from failmap.analysis.palette import (
 )
 from failmap.run_folder.wording import cell_display, duration_display
 
+#: Files of the report beside the page, and what is in them.
+BESIDE = {
+    "failure_map.png": "the map as a picture",
+    "cells.csv": "a row for each cell",
+    "edge.csv": "the edge in each row, with its interval",
+    "rescue.csv": "a row for each fix that was tried",
+    "trials.csv": "a row for each trial",
+}
+#: Maximum number of rows and columns of a map that has the chosen cell at its side.
+_SMALL = 8
+#: Maximum number of errored trials that are named.
+_MAX_ERRORED = 50
 #: Maximum number of trials whose curves and evidence are in the page: 5 to 8 kB each.
 MAX_TRIALS = 1500
 
 
-def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = None) -> str:
+def render(
+    run: Run,
+    failure_map: FailureMap,
+    trials_left: TrialsLeft | None = None,
+    beside: Collection[str] = (),
+) -> str:
     """Return the page. Raises UserError if the history of a trial has a corrupt line.
 
     Args:
         run: The run.
         failure_map: Its map.
         trials_left: Leaves out next steps that would begin no trial; None: that is not known.
+        beside: Names of the report's other files, as in `BESIDE`, to link to.
     """
     cells = list(failure_map.cells.values())
     identifiers = {cell.labels: index for index, cell in enumerate(cells)}
     data = page_data(run, failure_map, MAX_TRIALS)
     by_updates = maps_by_updates(run, failure_map, _drawn_cells)
     begun = failure_map.begun_facets or failure_map.facets
+    steps = next_steps(run, failure_map, trials_left)
     tones = ", ".join(unknown_colour(share) for share in (0.0, 0.5, 1.0))
     return TEMPLATES.get_template("report.html").render(
         run=run,
@@ -63,6 +84,9 @@ def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = N
             for facet in failure_map.facets
         ],
         counts=counts_line(failure_map),
+        summary=in_words(run, failure_map, steps),
+        first=first_cell(failure_map),
+        is_small=len(begun) == 1 and max(map(len, failure_map.labels[:2])) <= _SMALL,
         stripes={
             "learns": (LEARNS, INFERRED_LEARNS, "learns"),
             "fails": (FAILS, INFERRED_FAILS, "fails"),
@@ -82,14 +106,50 @@ def render(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = N
         ],
         fixes=fixes(run, failure_map),
         rescue=rescue_command(run, failure_map),
-        steps=next_steps(run, failure_map, trials_left),
+        steps=steps,
+        errored=_errored(run, failure_map, identifiers),
+        beside=[(name, words) for name, words in BESIDE.items() if name in beside],
         files=run_files(run),
         num_budgets=len(by_updates),
         own_budget=next((index for index, one in enumerate(by_updates) if one["is_own"]), 0),
         data=script_safe_json({**data, "by_updates": by_updates}),
         style=source("report.css"),
-        script=source("charts.js", "report.js"),
+        script=source("charts.js", "report.js", "grid.js"),
     )
+
+
+def first_cell(failure_map: FailureMap) -> int | None:
+    """Return the number of the cell to open the page with: at the edge, else failing, else with most trials.
+
+    None if no cell has a trial.
+    """
+    cells = list(failure_map.cells.values())
+    shown = [index for index, cell in enumerate(cells) if cell.numbers]
+
+    def tells_most(index: int) -> tuple[bool, bool, int]:
+        cell = cells[index]
+        return cell.verdict.state == "edge", cell.diagnosis is not None, len(cell.numbers)
+
+    return max(shown, key=tells_most, default=None)
+
+
+def _errored(
+    run: Run, failure_map: FailureMap, identifiers: Mapping[CellKey, int]
+) -> list[tuple[int, int | None, str, str]]:
+    """Return number, cell and reason of trials that ended with an error."""
+    places = {number: cell.labels for cell in failure_map.cells.values() for number in cell.numbers}
+    errored = [one for one in run.records if one.summary is not None and one.summary.outcome == "errored"][
+        :_MAX_ERRORED
+    ]
+    return [
+        (
+            one.number,
+            identifiers[places[one.number]] if one.number in places else None,
+            cell_display(tuple(one.cell), tuple(map(str, one.cell.values()))),
+            one.summary.reason if one.summary else "",
+        )
+        for one in errored
+    ]
 
 
 def _drawn_cells(failure_map: FailureMap) -> list[dict[str, Any]]:
@@ -125,6 +185,7 @@ def _button(failure_map: FailureMap, cell: MapCell, identifier: int) -> dict[str
         "colour": cell_colour(verdict),
         "stripes": stripe_colour(verdict),
         "edge": _edge_in_cell(failure_map, cell),
+        "place": cell_display(failure_map.paths, cell.labels),
         "label": f"{cell_display(failure_map.paths, cell.labels)}: {state_line(failure_map, cell)}{cause}",
         "counts": f"{verdict.tally.learned}/{verdict.tally.trials}" if has_counts else "",
         "interval": f"{low:.2f} to {high:.2f}" if has_counts or verdict.state != "unknown" else "",

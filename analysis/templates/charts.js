@@ -102,7 +102,7 @@ function lineChart({ title, unit, xName, log, curves, levels = [], keys = [], em
   }
   // The chosen curves are drawn last, above the others.
   for (const curve of [...curves].sort((a, b) => Boolean(a.chosen) - Boolean(b.chosen))) drawCurve(svg, curve, x, y, log);
-  figure.append(svg);
+  figure.append(svg, readOut(svg, curves, x, y, log, xName));
   if (keys.length) {
     figure.append(html("p", { className: "key" }, ...keys.map(({ name, colour, dashed }) => {
       const mark = html("i", { className: dashed ? "dashed" : "" });
@@ -110,7 +110,59 @@ function lineChart({ title, unit, xName, log, curves, levels = [], keys = [], em
       return html("span", {}, mark, name);
     })));
   }
+  figure.append(valuesTable(title, xName, curves));
   return figure;
+}
+
+// A line that says the value of the curve's point next to the pointer.
+function readOut(svg, curves, x, y, log, xName) {
+  const points = curves.flatMap((curve) => curve.xs.flatMap((value, index) => (
+    drawable(curve.ys[index], log) ? [{ name: curve.name, at: value, value: curve.ys[index], x: x(value), y: y(curve.ys[index]) }] : []
+  )));
+  const line = html("p", { className: "read-out" });
+  const mark = element("g", { class: "reading", visibility: "hidden" });
+  const [rule, dot] = [element("line", { y1: SIZE.top, y2: SIZE.height - SIZE.bottom }), element("circle", { r: 4 })];
+  mark.append(rule, dot);
+  svg.append(mark);
+  svg.addEventListener("pointermove", (event) => {
+    const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+    const distance = (point) => (point.x - place.x) ** 2 + (point.y - place.y) ** 2;
+    const nearest = points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
+    for (const end of ["x1", "x2"]) rule.setAttribute(end, nearest.x);
+    dot.setAttribute("cx", nearest.x);
+    dot.setAttribute("cy", nearest.y);
+    mark.setAttribute("visibility", "visible");
+    line.textContent = `${nearest.name}: ${exactNumber(nearest.value)} (${xName} ${nearest.at.toLocaleString("en")})`;
+  });
+  svg.addEventListener("pointerleave", () => {
+    mark.setAttribute("visibility", "hidden");
+    line.textContent = "";
+  });
+  return line;
+}
+
+function exactNumber(value) {
+  return Math.abs(value) >= 1e4 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(3) : String(Number(value.toPrecision(4)));
+}
+
+// The numbers behind a chart, made when they are asked for.
+function valuesTable(title, xName, curves) {
+  const details = html("details", { className: "values" }, html("summary", {}, "the numbers"));
+  details.addEventListener("toggle", () => {
+    if (!details.open || details.children.length > 1) return;
+    const places = [...new Set(curves.flatMap((curve) => curve.xs))].sort((a, b) => a - b);
+    const byPlace = curves.map((curve) => new Map(curve.xs.map((at, index) => [at, curve.ys[index]])));
+    const head = html("tr", {}, ...[xName, ...curves.map((curve) => curve.name)].map((name) => html("th", { scope: "col" }, name)));
+    const rows = places.map((at) => html("tr", {}, html("th", { scope: "row" }, at.toLocaleString("en")), ...byPlace.map((values) => {
+      const value = values.get(at);
+      return html("td", {}, value === null || value === undefined ? "" : exactNumber(value));
+    })));
+    const region = html("div", { className: "scroll", tabIndex: 0 }, html("table", { className: "list" }, html("thead", {}, head), html("tbody", {}, ...rows)));
+    region.setAttribute("role", "region");
+    region.setAttribute("aria-label", `the numbers of: ${title}`);
+    details.append(region);
+  });
+  return details;
 }
 
 function widened([low, high], log) {

@@ -1,6 +1,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const OUTCOMES = ["learned", "failed", "censored", "errored"];
 const detail = document.getElementById("detail");
+let shownCell = null;
 
 function outcomeColour(outcome) {
   return `var(--${OUTCOMES.includes(outcome) ? outcome : "censored"})`;
@@ -192,13 +193,17 @@ function showTrials(trials, chosen) {
   const rows = trials.map((trial) => {
     const choose = html("button", { type: "button", className: "link" }, String(trial.number));
     choose.setAttribute("aria-label", `show the gradients of trial ${trial.number}`);
-    choose.addEventListener("click", () => showTrials(trials, trial));
+    choose.addEventListener("click", () => {
+      showTrials(trials, trial);
+      history.replaceState(null, "", `#cell-${shownCell}-trial-${trial.number}`);
+      document.querySelector("#trials .chosen button").focus();
+    });
     const cell = (value, className = "") => html("td", { className }, value === null ? "" : value);
     return html("tr", { className: trial === chosen ? "chosen" : "" }, html("td", {}, choose),
-      cell(trial.seed), cell(trial.recipe), cell(trial.purpose), cell(trial.outcome, `outcome ${trial.outcome}`),
+      cell(trial.seed), cell(trial.outcome, `outcome ${trial.outcome}`), cell(trial.best_score), cell(trial.updates),
       cell(trial.cause && causeDetails(trial.cause), "cause"),
-      cell(trial.level_told ? unfolded(trial.level, trial.level_told) : trial.level, "level"), cell(trial.reason, "reason"), cell(trial.updates),
-      cell(trial.best_score));
+      cell(trial.level_told ? unfolded(trial.level, trial.level_told) : trial.level, "level"), cell(trial.reason, "reason"),
+      cell(trial.purpose), cell(trial.recipe));
   });
   document.getElementById("trials").hidden = !rows.length;
   document.querySelector("#trials tbody").replaceChildren(...rows);
@@ -238,7 +243,9 @@ function leftOutWords(trials) {
   return missing.length ? `Without curves here (none recorded, or left out to keep this page small): trials ${missing.join(", ")}.` : "";
 }
 
-function showCell(identifier) {
+// Shows a cell, with one of its trials chosen, and notes both in the address: a link or a reload returns to them.
+function showCell(identifier, number = null) {
+  shownCell = identifier;
   const cell = DATA.cells[identifier];
   const trials = cell.trials.map((number) => ({ number, ...DATA.trials[number] }));
   for (const button of document.querySelectorAll("button.cell")) {
@@ -253,13 +260,27 @@ function showCell(identifier) {
   leftOut.textContent = leftOutWords(trials);
   leftOut.hidden = !leftOut.textContent;
   detail.hidden = false;
-  showTrials(trials, trials.find((trial) => trial.curves));
-  detail.scrollIntoView({ block: "nearest", behavior: "auto" });
+  const chosen = trials.find((trial) => trial.number === number) || trials.find((trial) => trial.curves);
+  showTrials(trials, chosen);
 }
 
 for (const button of document.querySelectorAll("[data-cell]")) {
-  button.addEventListener("click", () => showCell(Number(button.dataset.cell)));
+  button.addEventListener("click", () => {
+    const identifier = Number(button.dataset.cell);
+    showCell(identifier);
+    history.replaceState(null, "", `#cell-${identifier}`);
+    detail.scrollIntoView({ block: "nearest", behavior: "auto" });
+  });
 }
+
+function openFromAddress() {
+  const [, cell, trial] = location.hash.match(/^#cell-(\d+)(?:-trial-(\d+))?$/) || [];
+  if (cell !== undefined && DATA.cells[cell]) showCell(Number(cell), trial === undefined ? null : Number(trial));
+  return cell !== undefined;
+}
+
+window.addEventListener("hashchange", openFromAddress);
+if (!openFromAddress() && document.body.dataset.first) showCell(Number(document.body.dataset.first));
 
 // The map within fewer updates, as the slider stands. The texts were escaped when the page was made.
 function showUpdates(index) {
@@ -274,7 +295,6 @@ function showUpdates(index) {
     const cell = shown.cells[Number(button.dataset.cell)];
     button.className = cell.classes;
     button.setAttribute("style", cell.style);
-    button.setAttribute("aria-label", cell.label);
     button.title = cell.label;
     button.innerHTML = cell.content;
   }

@@ -1,7 +1,8 @@
 """Run folders as a search leaves them, built through the real records."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, Intervention, Outcome, Purpose, Summary, TrialRecord
 
+CHROMIUM = Path("/usr/bin/chromium")
 CHANCE = 1 / 6
 START = "2026-01-01T00:00:00+00:00"
 
@@ -203,3 +205,28 @@ def make_run(tmp_path: Path) -> MakeRun:
 def history() -> Callable[..., list[Evaluation]]:
     """Makes a trial's evaluations."""
     return evaluations
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Any]:
+    """A page of Debian's Chromium that fails its test on any error or request."""
+    if not CHROMIUM.exists():
+        reason = f"{CHROMIUM} is missing: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    troubles: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: troubles.append(dialog.message))
+        page.on("request", lambda request: troubles.append(request.url))
+        yield page
+        browser.close()
+    # The page itself is the one request.
+    assert [trouble for trouble in troubles if not trouble.startswith("file://")] == []
+    assert len(troubles) == 1

@@ -8,14 +8,13 @@ import pytest
 from failmap.analysis.best.leaderboard import leaderboard_of
 from failmap.analysis.best.page import render
 from tests.analysis.best.conftest import MakeBest, trial
-from tests.analysis.test_report_in_browser import browser_page  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
 LONG = "a_name_of_a_setting_that_is_long_" * 5
 
 
-def test_page_on_a_phone(browser_page: Any, make_best: MakeBest, tmp_path: Path) -> None:  # noqa: F811
+def test_page_on_a_phone(browser_page: Any, make_best: MakeBest, tmp_path: Path) -> None:
     trials = [
         trial(n, n, [0.1 * n, 10.0**n], recipe={LONG: f"{LONG}{n}", "train.learning_rate": 10.0**-n})
         for n in range(1, 8)
