@@ -1,6 +1,10 @@
 """The files of a run's report."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from failmap.analysis.html_report.page import render
 from failmap.analysis.interventions.comparisons import rescue_comparisons
@@ -8,8 +12,9 @@ from failmap.analysis.interventions.summary import rescue_csv
 from failmap.analysis.load import Run, load_run
 from failmap.analysis.map.edge import edge_rows
 from failmap.analysis.map.failure_map import FailureMap, MapCell, build_map, nearest_words
+from failmap.analysis.markdown import as_markdown
 from failmap.analysis.next_steps import TrialsLeft
-from failmap.analysis.plots import write_failure_map
+from failmap.analysis.plots import FIGURES, write_failure_map, write_for_papers
 from failmap.analysis.table import safe_csv, safe_table
 from failmap.run_folder.errors import report_write_errors
 from failmap.run_folder.paths import RunFolder
@@ -25,12 +30,13 @@ class Report:
     failure_map: FailureMap
 
 
-def build(folder: RunFolder, trials_left: TrialsLeft | None = None) -> Report:
+def build(folder: RunFolder, trials_left: TrialsLeft | None = None, formats: Collection[str] = ()) -> Report:
     """Write table, picture and page of a run.
 
     Args:
         folder: The run's.
         trials_left: Leaves out next steps that would begin no trial; None: that is not known.
+        formats: Further files to write: md, parquet, pdf, svg.
 
     Raises:
         UserError: A file of the run is corrupt, or the folder cannot be written.
@@ -47,6 +53,11 @@ def build(folder: RunFolder, trials_left: TrialsLeft | None = None) -> Report:
         if rescues := rescue_comparisons(run):
             write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
         write_failure_map(failure_map, folder.report / "failure_map.png")
+        if "md" in formats:
+            write_atomically(folder.report / "summary.md", as_markdown(run, failure_map))
+        if "parquet" in formats:
+            write_atomically(folder.report / "cells.parquet", cells_parquet(failure_map))
+        write_for_papers(failure_map, folder.report, [kind for kind in FIGURES if kind in formats])
         beside = [path.name for path in folder.report.iterdir()]
         write_atomically(page, render(run, failure_map, trials_left, beside))
     return Report(page, run, failure_map)
@@ -60,8 +71,18 @@ def _belief(cell: MapCell) -> dict[str, float | None]:
 
 
 def cells_csv(failure_map: FailureMap) -> str:
+    """Return the rows of the cells as CSV."""
+    return safe_csv(cell_rows(failure_map))
+
+
+def cells_parquet(failure_map: FailureMap) -> bytes:
+    """Return the rows of the cells as Parquet; labels of the map are texts."""
+    return pd.DataFrame(cell_rows(failure_map)).to_parquet(index=False)
+
+
+def cell_rows(failure_map: FailureMap) -> list[dict[str, Any]]:
     """Return one row per cell, with the cause of most of its failed trials and the first evidence of it."""
-    return safe_csv(
+    return [
         {
             **dict(zip(failure_map.paths, cell.labels, strict=True)),
             "state": cell.verdict.state,
@@ -84,4 +105,4 @@ def cells_csv(failure_map: FailureMap) -> str:
             "cause_evidence": why.evidence[0].told if why and why.evidence else "",
         }
         for cell in failure_map.cells.values()
-    )
+    ]

@@ -9,7 +9,8 @@ from matplotlib.transforms import Bbox
 from failmap.analysis.diagnosis import CAUSES
 from failmap.analysis.load import load_run
 from failmap.analysis.map.failure_map import build_map, cause_label
-from failmap.analysis.plots import draw_failure_map, write_failure_map
+from failmap.analysis.plots import draw_failure_map, draw_for_paper, write_failure_map, write_for_papers
+from failmap.analysis.plots.paper import COLUMNS
 
 
 def texts(run: Any) -> list[str]:
@@ -134,3 +135,35 @@ def test_every_cause_fits_into_a_cell(make_run: Any, cause: Any) -> None:
     (label,) = (text for text in axes.texts if text.get_text() == cause_label(cause))
     width = axes.transData.transform((1, 0))[0] - axes.transData.transform((0, 0))[0]
     assert label.get_window_extent().width < 0.96 * width
+
+
+@pytest.mark.parametrize("width", COLUMNS.values())
+@pytest.mark.parametrize(("num_x", "num_facets"), [(1, 1), (6, 1), (6, 3), (12, 2)])
+def test_figures_for_papers_keep_their_width(
+    make_run: Any, width: float, num_x: int, num_facets: int
+) -> None:
+    run = make_run(lengths=range(1, num_x + 1), depths=range(1, 6), facets=range(1, num_facets + 1))
+    for facet in range(1, num_facets + 1):
+        run.trials(2, 5, 1, 1, facet)
+    figure = draw_for_paper(build_map(load_run(run.folder)), width)
+    figure.draw_without_rendering()
+    assert figure.get_size_inches()[0] == width
+    assert len(figure.axes) == num_facets
+    whole = figure.get_window_extent()
+    boxes = [axes.get_tightbbox() for axes in figure.axes] + [figure.legends[0].get_window_extent()]
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= whole.x1 and box.y1 <= whole.y1 for box in boxes)
+    assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
+
+
+def test_figures_for_papers_are_the_same_bytes_again(make_run: Any, tmp_path: Path) -> None:
+    run = make_run()
+    run.trials(6, 0)
+    failure_map = build_map(load_run(run.folder))
+    first, again = (
+        [path.read_bytes() for path in write_for_papers(failure_map, tmp_path / name, ("svg", "pdf"))]
+        for name in ("a", "b")
+    )
+    assert first == again
+    assert [one[:5] for one in first] == [b"<?xml"] * 2 + [b"%PDF-"] * 2
+    # TrueType: a journal refuses fonts of type 3.
+    assert b"/Type3" not in first[2]

@@ -62,7 +62,7 @@ def test_every_cell_is_a_labelled_button(make_run: Any) -> None:
     run = make_run(lengths=("a", "b"))
     run.write_costs(40)
     run.trials(6, 0, "a", 1)
-    labels = [button["aria-label"] for button in page(run).all("button") if "aria-label" in button]
+    labels = [button["title"] for button in page(run).all("button") if "title" in button]
     assert labels == [
         "sequence length a, depth 2: not run: no trial, estimated cost 4 min",
         "sequence length b, depth 2: not run: no trial, estimated cost 4 min",
@@ -104,14 +104,17 @@ def test_configured_names_are_escaped(make_run: Any, history: Any) -> None:
 
 
 def test_page_requests_nothing(make_run: Any) -> None:
-    read = page(make_run())
+    run = make_run()
+    read = page(run)
     addresses = [
-        value
-        for _, attributes in read.elements
+        (element, value)
+        for element, attributes in read.elements
         for name, value in attributes.items()
         if name in ("src", "href", "action", "data")
     ]
-    assert addresses == ["data:,"]
+    assert [value for element, value in addresses if element != "a"] == ["data:,"]
+    linked = {value for element, value in addresses if element == "a"}
+    assert linked <= {path.name for path in run.folder.report.iterdir()}
 
 
 def test_report_of_an_empty_run(make_run: Any) -> None:
@@ -225,7 +228,7 @@ def test_page_has_causes_and_rescue_command(make_run: Any) -> None:
     text = (run.folder.report / "index.html").read_text()
     assert CAUSE_WORDS["diverged"] in text
     assert f"python -m search.rescue run=first storage={run.folder.path.parent}" in text
-    labels = [button["aria-label"] or "" for button in read.all("button") if "aria-label" in button]
+    labels = [button["title"] or "" for button in read.all("button") if "title" in button]
     assert sum("diverged: 6 of 6 failed trials" in label for label in labels) == 1
     data = json.loads(read.data)
     assert data["cells"][0]["why"]["told"] == "diverged: 6 of 6 failed trials"

@@ -99,7 +99,7 @@ def test_only_inferred_cells_are_striped(sparse: Any) -> None:
     striped = {int(one["data-cell"] or 0) for one in buttons if "inferred" in (one["class"] or "").split()}
     cells = enumerate(failure_map.cells.values())
     assert striped == {index for index, cell in cells if cell.verdict.is_inferred}
-    labels = {int(one["data-cell"] or 0): one["aria-label"] or "" for one in buttons}
+    labels = {int(one["data-cell"] or 0): one["title"] or "" for one in buttons}
     assert all(("inferred: " in label) == (index in striped) for index, label in labels.items())
 
 
