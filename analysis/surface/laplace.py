@@ -68,12 +68,13 @@ def approximate(
         start: Latent values close to the modes. Else all start from the mode of the first prior, which should
             be free to follow the data.
     """
+    is_of_others = start is not None
     if start is None:
         start = np.log((learned + 0.5) / (trials - learned + 0.5))[None]
         if len(mean) > 1:
             first = _posterior(covariance[:1], mean[:1], log_prior[:1], learned, trials, start, prune_below)
             start = first.latent
-    found = _posterior(covariance, mean, log_prior, learned, trials, start, prune_below)
+    found = _posterior(covariance, mean, log_prior, learned, trials, start, prune_below, is_of_others)
     stays = _stays(found.log_evidence + log_prior[found.kept], prune_below)
     return found if stays.all() else found.subset(stays)
 
@@ -86,8 +87,13 @@ def _posterior(
     trials: Float[np.ndarray, " cells"],
     start: Float[np.ndarray, "starts cells"],
     prune_below: float,
+    is_of_others: bool = False,
 ) -> Posterior:
-    """Iterate from a start, of all priors or of each; see `approximate`."""
+    """Iterate from a start, of all priors or of each; see `approximate`.
+
+    Args:
+        is_of_others: Whether the start is the mode of other counts, and may be far from that of these.
+    """
     kept = np.arange(len(mean))
     latent = np.broadcast_to(start, mean.shape)
     # K^-1 (f - mean): the a of algorithm 3.1.
@@ -106,8 +112,11 @@ def _posterior(
         if gain.max() < _TOLERANCE:
             break
         if iteration < len(_SLACK):
-            evidence = objective - _half_log_determinant(factor)
-            stays = _stays(evidence + log_prior, prune_below - _SLACK[iteration])
+            # What is still climbing may climb as far again. The first step from the mode of other counts may
+            # even have led away: nothing is known of it yet.
+            hope = gain if iteration else np.full(len(kept), np.inf if is_of_others else 0.0)
+            log_weight = objective - _half_log_determinant(factor) + log_prior
+            stays = log_weight + hope >= log_weight.max() + prune_below - _SLACK[iteration]
             if not stays.all():
                 kept, covariance, mean, log_prior, dual, latent, objective = (
                     one[stays] for one in (kept, covariance, mean, log_prior, dual, latent, objective)

@@ -209,6 +209,17 @@ def test_a_surface_of_more_counts_is_about_the_one_that_is_fitted_anew(
     np.testing.assert_allclose(refitted.p, fitted.p, atol=0.1)
 
 
+def test_the_first_trial_rules_out_no_prior() -> None:
+    """One outcome cannot tell priors apart by much, however far Newton's first step leads."""
+    none = np.zeros(len(POINTS))
+    one = none.copy()
+    one[-1] = 1
+    before = Surface.fit(POINTS, none, none, AXES)
+    refitted, fitted = before.refit(POINTS, one, one), Surface.fit(POINTS, one, one, AXES)
+    assert len(refitted.weights) == len(fitted.weights) == len(before.weights)
+    np.testing.assert_allclose(refitted.at(POINTS).p, fitted.at(POINTS).p, atol=1e-6)
+
+
 @given(st.floats(-9, 9), st.integers(1, 200), st.floats(0.01, 3))
 def test_the_correction_is_the_exact_likelihood_less_its_quadratic_part(
     f: float, n: int, pull: float
