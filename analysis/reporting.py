@@ -30,13 +30,19 @@ class Report:
     failure_map: FailureMap
 
 
-def build(folder: RunFolder, trials_left: TrialsLeft | None = None, formats: Collection[str] = ()) -> Report:
+def build(
+    folder: RunFolder,
+    trials_left: TrialsLeft | None = None,
+    formats: Collection[str] = (),
+    refresh: int | None = None,
+) -> Report:
     """Write table, picture and page of a run.
 
     Args:
         folder: The run's.
         trials_left: Leaves out next steps that would begin no trial; None: that is not known.
         formats: Further files to write: md, parquet, pdf, svg.
+        refresh: Seconds after which the page loads itself again; None: it does not.
 
     Raises:
         UserError: A file of the run is corrupt, or the folder cannot be written.
@@ -59,7 +65,7 @@ def build(folder: RunFolder, trials_left: TrialsLeft | None = None, formats: Col
             write_atomically(folder.report / "cells.parquet", cells_parquet(failure_map))
         write_for_papers(failure_map, folder.report, [kind for kind in FIGURES if kind in formats])
         beside = [path.name for path in folder.report.iterdir()]
-        write_atomically(page, render(run, failure_map, trials_left, beside))
+        write_atomically(page, render(run, failure_map, trials_left, beside, refresh))
     return Report(page, run, failure_map)
 
 

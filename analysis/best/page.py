@@ -25,12 +25,13 @@ _WIDEST_WORD = 14
 _MOST_REASONS = 5
 
 
-def render(run: Run, board: Leaderboard) -> str:
+def render(run: Run, board: Leaderboard, refresh: int | None = None) -> str:
     """Return the page. Raises UserError if importance.json is corrupt.
 
     Args:
         run: The run.
         board: Its ranking.
+        refresh: Seconds after which the page loads itself again; None: it does not.
     """
     shown = [one.recipe for _, one in shown_recipes(board)]
     paths = run.config.axis_paths
@@ -43,6 +44,7 @@ def render(run: Run, board: Leaderboard) -> str:
     charts = [*([search] if search else []), *axes]
     return TEMPLATES.get_template("best.html").render(
         run=run,
+        refresh=refresh,
         board=board,
         question=run.config.question or f"The best recipe of {run.config.space}",
         directions=[
@@ -73,7 +75,7 @@ def render(run: Run, board: Leaderboard) -> str:
         files=run_files(run),
         data=script_safe_json(_data(run, board, charts)),
         style=source("report.css", "best.css"),
-        script=source("best.js"),
+        script=source("best.js", "reload.js"),
     )
 
 

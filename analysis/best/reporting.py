@@ -20,8 +20,12 @@ class BestReport:
     leaderboard: Leaderboard
 
 
-def build_best(folder: RunFolder) -> BestReport:
+def build_best(folder: RunFolder, refresh: int | None = None) -> BestReport:
     """Write table and page of a run of goal=best.
+
+    Args:
+        folder: The run's.
+        refresh: Seconds after which the page loads itself again; None: it does not.
 
     Raises:
         UserError: A file of the run is corrupt, or the folder cannot be written.
@@ -33,5 +37,5 @@ def build_best(folder: RunFolder) -> BestReport:
         run.write_table()
         write_atomically(folder.report / "trials.csv", safe_table(run.table).to_csv(index=False))
         write_atomically(folder.report / "recipes.csv", safe_csv(rows_of(run, board)))
-        write_atomically(page, render(run, board))
+        write_atomically(page, render(run, board, refresh))
     return BestReport(page, run, board)

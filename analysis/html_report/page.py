@@ -53,6 +53,7 @@ def render(
     failure_map: FailureMap,
     trials_left: TrialsLeft | None = None,
     beside: Collection[str] = (),
+    refresh: int | None = None,
 ) -> str:
     """Return the page. Raises UserError if the history of a trial has a corrupt line.
 
@@ -61,6 +62,7 @@ def render(
         failure_map: Its map.
         trials_left: Leaves out next steps that would begin no trial; None: that is not known.
         beside: Names of the report's other files, as in `BESIDE`, to link to.
+        refresh: Seconds after which the page loads itself again; None: it does not.
     """
     cells = list(failure_map.cells.values())
     identifiers = {cell.labels: index for index, cell in enumerate(cells)}
@@ -71,6 +73,7 @@ def render(
     tones = ", ".join(unknown_colour(share) for share in (0.0, 0.5, 1.0))
     return TEMPLATES.get_template("report.html").render(
         run=run,
+        refresh=refresh,
         map=failure_map,
         panels=[
             (
@@ -114,7 +117,7 @@ def render(
         own_budget=next((index for index, one in enumerate(by_updates) if one["is_own"]), 0),
         data=script_safe_json({**data, "by_updates": by_updates}),
         style=source("report.css"),
-        script=source("charts.js", "report.js", "grid.js"),
+        script=source("charts.js", "report.js", "grid.js", "reload.js"),
     )
 
 

@@ -80,7 +80,7 @@ COMMANDS = {
         Command("check", "check", "check trials before they are trained", has_json=True),
         Command("rescue", "interventions", "try fixes in the cells that fail"),
         Command("ablate", "interventions", "find what a recipe that learned depends on"),
-        Command("report", "reading", "write a run's report", has_json=True),
+        Command("report", "reporting", "write a run's report", has_json=True),
         Command("best", "best", "name the best recipes of a run, as YAML, arguments and PyTorch", True),
         Command("signals", "reading", "print one signal over a run's cells"),
         Command("merge", "merge", "merge the shards of a run, or several runs, into one"),

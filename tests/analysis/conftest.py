@@ -226,7 +226,7 @@ def browser_page() -> Iterator[Any]:
         page.on("dialog", lambda dialog: troubles.append(dialog.message))
         page.on("request", lambda request: troubles.append(request.url))
         yield page
+        address = page.url.partition("#")[0]
         browser.close()
-    # The page itself is the one request.
-    assert [trouble for trouble in troubles if not trouble.startswith("file://")] == []
-    assert len(troubles) == 1
+    # The page itself is the one request, however often it is loaded.
+    assert {trouble.partition("#")[0] for trouble in troubles} == {address}

@@ -104,8 +104,35 @@ def test_address_returns_to_a_trial(browser_page: Any, make_run: Any, history: A
     browser_page.locator("button.cell").first.click()
     assert browser_page.evaluate("location.hash") != address
     browser_page.evaluate(f"location.hash = '{address}'")
-    browser_page.wait_for_function("document.getElementById('detail-title').textContent.includes('20')")
+    browser_page.locator("#detail-title", has_text="20").wait_for()
     assert browser_page.locator("#trials tr.chosen td").first.text_content() == "1"
+
+
+def test_a_page_that_loads_itself_again_keeps_what_was_open(
+    browser_page: Any, make_run: Any, history: Any
+) -> None:
+    run = make_run(lengths=(5, 10, 20), depths=(1, 2))
+    settings = {"train": {"max_updates": 1000, "evaluate_every": 500}}
+    for length in (5, 20):
+        for updates in (500, 1000):
+            run.trial("learned", length, 1, updates=updates, config=settings, history=history("learned"))
+    browser_page.set_viewport_size({"width": 800, "height": 600})
+    browser_page.goto(build(run.folder, refresh=3).page.as_uri())
+    # The next loads are of what is written meanwhile.
+    run.trial("failed", 20, 2, updates=1000, config=settings)
+    browser_page.locator("button.cell[title^='sequence length 20, depth 1']").press("Enter")
+    browser_page.get_by_role("button", name="show the gradients of trial 3").click()
+    browser_page.get_by_label("P(learn) within").press("Home")
+    browser_page.locator("summary", has_text="config.yaml").click()
+    browser_page.evaluate("scrollTo(0, 300)")
+    build(run.folder, refresh=3)
+    browser_page.locator("button.cell", has_text="0/1").wait_for()
+    assert browser_page.locator("#detail-title").text_content() == "sequence length 20, depth 1"
+    assert browser_page.locator("#trials tr.chosen td").first.text_content() == "3"
+    assert browser_page.get_by_label("P(learn) within").input_value() == "0"
+    assert "within 500 updates" in browser_page.locator("#criterion").text_content()
+    assert browser_page.locator("details", has_text="config.yaml").first.evaluate("one => one.open")
+    assert browser_page.evaluate("scrollY") == 300
 
 
 def test_page_opens_with_the_cell_that_tells_most(browser_page: Any, make_run: Any, history: Any) -> None:
@@ -140,7 +167,7 @@ def test_commands_are_copied_and_files_are_linked(browser_page: Any, make_run: A
     open_report(browser_page, run)
     button = browser_page.locator("#fixes button.copy")
     button.click()
-    browser_page.wait_for_function("document.querySelector('#fixes button.copy').textContent === 'copied'")
+    browser_page.locator("#fixes button.copy", has_text="copied").wait_for()
     command = browser_page.locator("#fixes code").text_content()
     assert browser_page.evaluate("navigator.clipboard.readText()") == command
     for link in browser_page.locator("#beside a").all():
