@@ -1,6 +1,6 @@
 """The HTML page of the report, rendered from its template."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from failmap.analysis.diagnosis import CAUSE_WORDS
@@ -10,7 +10,7 @@ from failmap.analysis.html_report.data import page_data, state_line
 from failmap.analysis.html_report.interventions import fixes
 from failmap.analysis.html_report.templates import TEMPLATES, run_files, script_safe_json, source
 from failmap.analysis.in_words import in_words
-from failmap.analysis.load import CellKey, Run
+from failmap.analysis.load import Run
 from failmap.analysis.map.edge import side
 from failmap.analysis.map.failure_map import (
     FailureMap,
@@ -70,6 +70,7 @@ def render(
     by_updates = maps_by_updates(run, failure_map, _drawn_cells)
     begun = failure_map.begun_facets or failure_map.facets
     steps = next_steps(run, failure_map, trials_left)
+    errored = _errored(run, failure_map)
     tones = ", ".join(unknown_colour(share) for share in (0.0, 0.5, 1.0))
     return TEMPLATES.get_template("report.html").render(
         run=run,
@@ -110,7 +111,8 @@ def render(
         fixes=fixes(run, failure_map),
         rescue=rescue_command(run, failure_map),
         steps=steps,
-        errored=_errored(run, failure_map, identifiers),
+        errored=errored[:_MAX_ERRORED],
+        num_more_errored=max(0, len(errored) - _MAX_ERRORED),
         beside=[(name, words) for name, words in BESIDE.items() if name in beside],
         files=run_files(run),
         num_budgets=len(by_updates),
@@ -136,22 +138,22 @@ def first_cell(failure_map: FailureMap) -> int | None:
     return max(shown, key=tells_most, default=None)
 
 
-def _errored(
-    run: Run, failure_map: FailureMap, identifiers: Mapping[CellKey, int]
-) -> list[tuple[int, int | None, str, str]]:
-    """Return number, cell and reason of trials that ended with an error."""
-    places = {number: cell.labels for cell in failure_map.cells.values() for number in cell.numbers}
-    errored = [one for one in run.records if one.summary is not None and one.summary.outcome == "errored"][
-        :_MAX_ERRORED
-    ]
+def _errored(run: Run, failure_map: FailureMap) -> list[tuple[int, int | None, str, str]]:
+    """Return the number, the cell's number and words, and the reason of each trial that broke."""
+    cells = {
+        number: index
+        for index, cell in enumerate(failure_map.cells.values())
+        for number in (*cell.numbers, *cell.continuations, *cell.interventions)
+    }
     return [
         (
             one.number,
-            identifiers[places[one.number]] if one.number in places else None,
+            cells.get(one.number),
             cell_display(tuple(one.cell), tuple(map(str, one.cell.values()))),
-            one.summary.reason if one.summary else "",
+            one.summary.reason,
         )
-        for one in errored
+        for one in run.records
+        if one.summary is not None and one.summary.outcome == "errored"
     ]
 
 

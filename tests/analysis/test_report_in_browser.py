@@ -177,10 +177,13 @@ def test_commands_are_copied_and_files_are_linked(browser_page: Any, make_run: A
 
 def test_trials_that_broke_are_named(browser_page: Any, make_run: Any) -> None:
     run = make_run()
-    run.trial("errored", 20, 2, reason="RuntimeError: <b>no</b>")
+    for _ in range(53):
+        run.trial("errored", 20, 2, reason="RuntimeError: <b>no</b>")
     open_report(browser_page, run)
-    assert "RuntimeError: <b>no</b>" in browser_page.locator("#errored li").text_content()
-    browser_page.locator("#errored button").click()
+    assert browser_page.locator("#errored li").count() == 50
+    assert "And 3 more" in browser_page.locator("#errored").text_content()
+    assert "RuntimeError: <b>no</b>" in browser_page.locator("#errored li").first.text_content()
+    browser_page.locator("#errored button").first.click()
     assert browser_page.locator("#detail-title").text_content() == "sequence length 20, depth 2"
 
 
