@@ -11,7 +11,7 @@ from failmap.run_folder.errors import UserError
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.storage import AnyPath, store_of
 from failmap.run_folder.storage.local_copy import cache_folder, local_copy
-from failmap.search.commands.reading import report
+from failmap.search.commands.reporting import report
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from failmap.analysis.diagnosis import CAUSE_WORDS
 from failmap.analysis.reporting import build
 from failmap.run_folder.errors import UserError
 from failmap.run_folder.records import Intervention
-from failmap.search.commands.reading import report as main
+from failmap.search.commands.reporting import report as main
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7*7 }}<!--"""
 

@@ -20,7 +20,7 @@ from failmap.run_folder.storage import AnyPath
 from failmap.search.allocation.known_trials import KnownTrial
 from failmap.search.allocation.map_allocation import NextTrial
 from failmap.search.commands.merge import merge, merge_runs, read_merge
-from failmap.search.commands.reading import report
+from failmap.search.commands.reporting import report
 from failmap.search.config import RunConfig
 from failmap.search.lease import acquire_lease
 from failmap.search.loading import from_yaml, to_yaml

@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.chaos.loaders import RUN_FILES, write_run
 from failmap.run_folder.errors import UserError
-from failmap.search.commands.reading import report, status
+from failmap.search.commands.reading import status
+from failmap.search.commands.reporting import report
 from failmap.search.commands.running import resume
 from failmap.search.loading import load, to_yaml
 
