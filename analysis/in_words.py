@@ -38,7 +38,7 @@ def _reach(failure_map: FailureMap) -> Iterator[str]:
     """Yield the edge of each begun facet at its farthest and nearest, or how many cells learn and fail."""
     edge = failure_map.edge
     if edge is None or not edge.rows:
-        yield f"{counts_line(failure_map).capitalize()}."
+        yield f"{_upper(counts_line(failure_map))}."
         return
     by_facet = {facet: [row for row in edge.rows if row[1:] == facet] for facet in failure_map.facets}
     shown = {facet: rows for facet, rows in by_facet.items() if rows}
@@ -46,7 +46,7 @@ def _reach(failure_map: FailureMap) -> Iterator[str]:
         # Where several facets have an edge, each row's words name its own.
         words = failure_map.facet_words(facet) if len(shown) == 1 else ""
         extremes = _extremes(edge, rows)
-        yield f"{words.capitalize()}: {_lower(extremes)}." if words else f"{extremes}."
+        yield f"{_upper(words)}: {_lower(extremes)}." if words else f"{extremes}."
     if edge.bent:
         yield f"In {quantity(len(edge.bent), 'row')} there is no single edge."
 
@@ -58,13 +58,17 @@ def _extremes(edge: MapEdge, rows: Sequence[RowKey]) -> str:
     if len(rows) == 1:
         return most
     if side(edge.rows[nearest].middle) == side(edge.rows[farthest].middle) != "inside":
-        return f"{most}, and likewise in every other row"
+        return f"{most}, and likewise in every other row that has an edge"
     others = "" if len(rows) == 2 else "; the other rows lie between"
     return f"{most}; {_lower(least)}{others}"
 
 
 def _lower(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
+
+
+def _upper(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _why(failure_map: FailureMap) -> Iterator[str]:

@@ -51,6 +51,13 @@ def test_one_row_is_its_own_sentence(make_run: Any) -> None:
     assert words_of(run)[0] == f"{failure_map.edge.sentence(('1',))}."
 
 
+def test_names_keep_their_capitals(make_run: Any) -> None:
+    run = make_run(lengths=(5, 80), depths=(1,), facets=("MyNet", "other"))
+    run.trials(6, 0, 5, 1, "MyNet")
+    run.trials(0, 6, 80, 1, "MyNet")
+    assert words_of(run)[0].startswith("Hidden size MyNet: at depth 1 ")
+
+
 def test_names_have_no_edge(make_run: Any) -> None:
     run = make_run(lengths=("a", "b"), depths=("c", "d"))
     run.trials(6, 0, "a", "c")
