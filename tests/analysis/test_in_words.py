@@ -54,7 +54,6 @@ def test_one_row_is_its_own_sentence(make_run: Any) -> None:
 def test_names_keep_their_capitals(make_run: Any) -> None:
     run = make_run(lengths=(5, 80), depths=(1,), facets=("MyNet", "other"))
     run.trials(6, 0, 5, 1, "MyNet")
-    run.trials(0, 6, 80, 1, "MyNet")
     assert words_of(run)[0].startswith("Hidden size MyNet: at depth 1 ")
 
 
