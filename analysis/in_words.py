@@ -72,12 +72,16 @@ def _upper(sentence: str) -> str:
 
 
 def _why(failure_map: FailureMap) -> Iterator[str]:
-    """Yield the cause of most cells in which trials failed."""
+    """Yield the most frequent cause of cells in which trials failed, and in how many no rule names one."""
     counts = cause_counts(failure_map)
+    failing = quantity(sum(counts.values()), "cell")
+    unnamed = counts.pop("unknown", 0)
     if counts:
         cause, count = next(iter(counts.items()))
-        share = f"{count:,} of {quantity(sum(counts.values()), 'cell')} with failures"
-        yield f"Most often it looks like {cause_label(cause)} ({share}): {CAUSE_WORDS[cause]}."
+        words = f"{cause_label(cause)} ({count:,} of {failing} with failures)"
+        yield f"Suspected most often: {words}, {CAUSE_WORDS[cause]}."
+    if unnamed:
+        yield f"In {unnamed:,} of {failing} with failures no rule names a cause."
 
 
 def _fixes(run: Run) -> Iterator[str]:

@@ -71,6 +71,8 @@ def test_the_most_frequent_cause_is_counted(make_run: Any) -> None:
     run.trials(0, 6, 80, 1)
     (line,) = (line for line in words_of(run) if "diverged" in line)
     assert "2 of 3 cells" in line
+    (unnamed,) = (line for line in words_of(run) if "no rule" in line)
+    assert "1 of 3 cells" in unnamed
 
 
 def test_fixes_count_only_where_they_surely_work(make_run: Any) -> None:
