@@ -207,9 +207,9 @@ def history() -> Callable[..., list[Evaluation]]:
     return evaluations
 
 
-@pytest.fixture
-def browser_page() -> Iterator[Any]:
-    """A page of Debian's Chromium that fails its test on any error or request."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium, started once for a module: its event loop would disturb tests of asyncio."""
     if not CHROMIUM.exists():
         reason = f"{CHROMIUM} is missing: apt-get install chromium"
         if os.environ.get("CI"):
@@ -217,16 +217,23 @@ def browser_page() -> Iterator[Any]:
         pytest.skip(reason)
     from playwright.sync_api import sync_playwright
 
-    troubles: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page()
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_page(chromium: Any) -> Iterator[Any]:
+    """A page of its own profile that fails its test on any error or request."""
+    troubles: list[str] = []
+    with chromium.new_context() as profile:
+        page = profile.new_page()
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("dialog", lambda dialog: troubles.append(dialog.message))
         page.on("request", lambda request: troubles.append(request.url))
         yield page
         address = page.url.partition("#")[0]
-        browser.close()
     # The page itself is the one request, however often it is loaded.
     assert {trouble.partition("#")[0] for trouble in troubles} == {address}

@@ -152,12 +152,13 @@ def test_numbers_behind_a_curve(browser_page: Any, make_run: Any, history: Any) 
     open_report(browser_page, run)
     chart = browser_page.locator("figure.chart").nth(1)
     chart.locator("summary").click()
+    chart.locator("tbody tr").first.wait_for()
     rows = [row.locator("th, td").all_text_contents() for row in chart.locator("tbody tr").all()]
     assert rows[0] == ["50", "0.025"]
     assert rows[-1] == ["1,500", "0.75"]
     box = chart.locator("svg").bounding_box()
     browser_page.mouse.move(box["x"] + box["width"] - 12, box["y"] + 20)
-    assert "0.75 (updates 1,500)" in chart.locator(".read-out").text_content()
+    chart.locator(".read-out", has_text="0.75 (updates 1,500)").wait_for()
 
 
 def test_commands_are_copied_and_files_are_linked(browser_page: Any, make_run: Any) -> None:
