@@ -12,6 +12,7 @@ from failmap.analysis.map.surface import Labels
 from failmap.analysis.surface.axes import SurfaceAxis
 from failmap.analysis.surface.beliefs import MapSurface
 from failmap.analysis.surface.surface import Edge
+from failmap.analysis.surface.threads import one_thread
 from failmap.analysis.verdict import CellVerdict
 from failmap.run_folder.wording import cell_display, label_text, path_display, quantity
 
@@ -136,7 +137,10 @@ def find_edge(
     assert axis is not None
     begun = {cell[2:] for cell, verdict in verdicts.items() if verdict.default_counts[1]}
     rows, bent, sides = {}, [], set()
-    edges, values = surface.edges(along), surface.values
+    # Threads of BLAS that wait for busy cores made this ten times slower.
+    with one_thread():
+        edges = surface.edges(along)
+    values = surface.values
     for *facet, label in product(*values[2:], values[1 - along]):
         edge = edges[row := (label, *facet)]
         if tuple(facet) not in begun:
