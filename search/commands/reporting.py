@@ -15,7 +15,7 @@ from failmap.search.loading.cli_args import is_true, read_run_arguments
 #: The formats of a report: those that it always has, and those that it has if they are asked for.
 _ALWAYS_WRITTEN, _FORMATS = ("csv", "html", "png"), ("md", "parquet", "pdf", "svg")
 #: With watch=true, seconds between two reports: at least so many, and a multiple of what one takes.
-_LOOK_SECONDS, _REST = 5, 4
+_LEAST_SECONDS, _REST = 5, 4
 
 
 def report(arguments: Sequence[str], as_json: bool = False) -> int:
@@ -67,7 +67,7 @@ def report(arguments: Sequence[str], as_json: bool = False) -> int:
 
 
 def _watch(folder: RunFolder, write: Callable[[int | None], AnyPath]) -> int:
-    """Write a run's report again and again until no driver is left, and once more.
+    """Write a run's report again and again until its driver is gone, and once more.
 
     Args:
         folder: The run's.
@@ -75,21 +75,21 @@ def _watch(folder: RunFolder, write: Callable[[int | None], AnyPath]) -> int:
     """
     from failmap.search.lease import driver_of
 
-    refresh = _LOOK_SECONDS
-    is_first = True
-    while driver_of(folder) is not None:
-        before = time.monotonic()
-        page = write(refresh)
-        seconds = time.monotonic() - before
-        if is_first:
-            print(
-                f"report: {page}, written again while the run goes on; Ctrl-C ends this, not the run",
-                flush=True,
-            )
-        is_first = False
-        refresh = max(_LOOK_SECONDS, round(_REST * seconds))
-        time.sleep(refresh)
-    print(f"report: {write(None)}")
+    refresh, is_first = _LEAST_SECONDS, True
+    try:
+        while (owner := driver_of(folder)) is not None and not owner.is_known_dead:
+            began = time.monotonic()
+            page = write(refresh)
+            refresh = max(_LEAST_SECONDS, round(_REST * (time.monotonic() - began)))
+            if is_first:
+                words = "again and again while the run goes on; Ctrl-C leaves the run alone"
+                print(f"report: {page}, {words}", flush=True)
+            is_first = False
+            time.sleep(refresh)
+    finally:
+        # The last one stays as it is, also after Ctrl-C.
+        page = write(None)
+    print(f"report: {page}")
     return 0
 
 
