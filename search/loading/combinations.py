@@ -19,7 +19,7 @@ from failmap.search.trial.effects import can_be_idle, idle_settings
 
 #: Above this number of combinations each recipe value is tried in every cell, and each pair in the first one.
 #: A combination that only a third value makes impossible is then passed over when it is drawn.
-MAX_COMBINATIONS = 4_000
+MAX_COMBINATIONS, MAX_PAIRS = 4_000, 20_000
 
 
 def impossible_combinations(space: Space) -> list[str]:
@@ -90,7 +90,7 @@ def combinations(space: Space) -> Iterator[tuple[Cell, dict[str, Any]]]:
         for first, second in itertools.combinations(by_axis, 2)
         for one, other in itertools.product(first, second)
     )
-    for chosen in itertools.islice(pairs, MAX_COMBINATIONS):
+    for chosen in itertools.islice(pairs, MAX_PAIRS):
         yield cells[0], space.complete(cells[0], chosen)
 
 
