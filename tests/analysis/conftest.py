@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from failmap.analysis.reporting import build
 from failmap.run_folder.paths import RunFolder
 from failmap.run_folder.records import Evaluation, Intervention, Outcome, Purpose, Summary, TrialRecord
 
@@ -237,3 +238,8 @@ def browser_page(chromium: Any) -> Iterator[Any]:
         address = page.url.partition("#")[0]
     # The page itself is the one request, however often it is loaded.
     assert {trouble.partition("#")[0] for trouble in troubles} == {address}
+
+
+def open_report(page: Any, run: Any) -> None:
+    """Writes the report of a run, and opens its page."""
+    page.goto(build(run.folder).page.as_uri())
