@@ -1,7 +1,8 @@
 """A run's result in a few sentences, made by rules from its numbers: for the page, and for a pull request."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from failmap.analysis.diagnosis import CAUSE_WORDS, FIX_WORDS
 from failmap.analysis.interventions.comparisons import by_base, rescue_comparisons
@@ -14,11 +15,20 @@ from failmap.analysis.next_steps import Step
 from failmap.analysis.verdict import State
 from failmap.run_folder.wording import quantity
 
+
+@dataclass(frozen=True)
+class Sentence:
+    """One thing that a run says, and the command that goes on with it, or ''."""
+
+    text: str
+    command: str = ""
+
+
 #: Maximum number of fixes that worked, and of sentences about moved edges.
 _MAX_FIXES = 3
 
 
-def in_words(run: Run, failure_map: FailureMap, steps: Sequence[Step]) -> list[str]:
+def in_words(run: Run, failure_map: FailureMap, steps: Sequence[Step]) -> list[Sentence]:
     """Return sentences: up to where it learns, why not beyond, what fixes it, and what is open.
 
     Args:
@@ -27,11 +37,12 @@ def in_words(run: Run, failure_map: FailureMap, steps: Sequence[Step]) -> list[s
         steps: The next steps of the run.
 
     Returns:
-        Sentences in which commands stand between backticks; none before the first trial has ended.
+        Nothing before the first trial has ended.
     """
     if not any(record.summary for record in run.cell_records):
         return []
-    return [*_reach(failure_map), *_why(failure_map), *_fixes(run), *_open(failure_map, steps)]
+    told = map(Sentence, (*_reach(failure_map), *_why(failure_map), *_fixes(run)))
+    return [*told, *_open(failure_map, steps)]
 
 
 def _reach(failure_map: FailureMap) -> Iterator[str]:
@@ -89,33 +100,34 @@ def _fixes(run: Run) -> Iterator[str]:
     rescues = rescue_comparisons(run)
     if not rescues:
         return
-    tables = by_base(rescues)
-    confirmed = Counter(
-        one.cause for tried in tables.values() for one in confirmations(tried) if one.status == "confirmed"
-    )
-    for cause, count in confirmed.most_common():
+    cells_of_cause: dict[str, set[CellKey]] = defaultdict(set)
+    for (cell, _), tried in by_base(rescues).items():
+        for one in confirmations(tried):
+            if one.status == "confirmed":
+                cells_of_cause[one.cause].add(cell)
+    for cause, cells in cells_of_cause.items():
         yield (
-            f"In {quantity(count, 'cell')} {cause.replace('_', ' ')} is confirmed: a fix against it works, "
-            "and one against another cause does not."
+            f"In {quantity(len(cells), 'cell')} {cause.replace('_', ' ')} is confirmed: "
+            "a fix against it works, and one against another cause does not."
         )
     cells_of_fix: dict[str, set[CellKey]] = defaultdict(set)
-    for one in rescues:
-        if verdict(one) == "works":
-            cells_of_fix[one.name].add(one.cell)
-    total = quantity(len({one.cell for one in rescues}), "cell")
+    for fix in rescues:
+        if verdict(fix) == "works":
+            cells_of_fix[fix.name].add(fix.cell)
+    total = quantity(len({fix.cell for fix in rescues}), "cell")
     if cells_of_fix:
         most_first = sorted(cells_of_fix.items(), key=lambda item: -len(item[1]))[:_MAX_FIXES]
-        words = [f"{FIX_WORDS.get(name, name)} in {len(cells)}" for name, cells in most_first]
-        works = "works" if len(words) == 1 else "work"
-        yield f"Of the fixes tried in {total}, {', '.join(words)} surely {works}."
+        words = [f"{FIX_WORDS.get(name, name)} (in {len(cells)})" for name, cells in most_first]
+        work = "this surely works" if len(words) == 1 else "these surely work"
+        yield f"Of the fixes tried in {total}, {work}: {', '.join(words)}."
     else:
         yield f"None of the fixes tried in {total} is known to work."
     for moved in moved_edges(run, rescues)[:_MAX_FIXES]:
         yield f"{moved.sentence}."
 
 
-def _open(failure_map: FailureMap, steps: Sequence[Step]) -> Iterator[str]:
-    """Yield what is not known yet, with the command that would find out."""
+def _open(failure_map: FailureMap, steps: Sequence[Step]) -> Iterator[Sentence]:
+    """Yield what is not known yet, with the command that goes on."""
     states = failure_map.states
     words: dict[State, str] = {"edge": "at the edge", "unknown": "unknown", "not_run": "not run"}
     counted = [(states[state], word) for state, word in words.items() if states[state]]
@@ -124,5 +136,5 @@ def _open(failure_map: FailureMap, steps: Sequence[Step]) -> Iterator[str]:
         for index, (count, word) in enumerate(counted)
     ]
     if parts:
-        command = next((command for _, command in steps if "budget.minutes=" in command), None)
-        yield f"Not known yet: {', '.join(parts)}.{f' To go on: `{command}`' if command else ''}"
+        command = next((command for _, command in steps if "budget.minutes=" in command), "")
+        yield Sentence(f"Not known yet: {', '.join(parts)}.", command)

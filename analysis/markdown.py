@@ -1,34 +1,20 @@
 """A run's result as Markdown with its picture: for a pull request, an issue or a lab's notes."""
 
 import html
+import re
 import shlex
 from collections.abc import Iterable
 
 from failmap.analysis.in_words import in_words
 from failmap.analysis.load import Run
 from failmap.analysis.map.failure_map import FailureMap, MapCell, cause_label, counts_line
-from failmap.analysis.next_steps import next_steps
+from failmap.analysis.next_steps import TrialsLeft, next_steps
 from failmap.run_folder.errors import printable
 from failmap.run_folder.provenance import SessionNote, parse_provenance
 from failmap.run_folder.storage.bounded_files import read_bounded
 
 #: Packages whose versions are named.
 _PACKAGES = ("python", "torch", "ray", "optuna")
-
-
-def as_markdown(run: Run, failure_map: FailureMap) -> str:
-    """Return the question, the result in words, the picture beside it, the map as a table, and commands."""
-    title = failure_map.title
-    lines = [f"## {escaped(title.question)}", ""]
-    lines += [f"- {escaped(line)}" for line in (*title.lines, counts_line(failure_map))]
-    lines += ["", "![failure map](failure_map.png)", ""]
-    lines += [
-        f"- {escaped(sentence)}" for sentence in in_words(run, failure_map, next_steps(run, failure_map))
-    ]
-    for facet in failure_map.begun_facets or failure_map.facets:
-        lines += ["", *_table(failure_map, facet)]
-    lines += ["", f"{_LEGEND}", "", *_how(run)]
-    return "\n".join(lines) + "\n"
 
 
 _LEGEND = (
@@ -38,16 +24,40 @@ _LEGEND = (
 _SIGNS = {"learns": "+", "fails": "-", "edge": "~", "unknown": "?", "not_run": ""}
 
 
+def as_markdown(run: Run, failure_map: FailureMap, trials_left: TrialsLeft | None = None) -> str:
+    """Return the question, the result in words, the picture beside it, the map as a table, and commands.
+
+    Args:
+        run: The run.
+        failure_map: Its map.
+        trials_left: Leaves out next steps that would begin no trial; None: that is not known.
+    """
+    title = failure_map.title
+    lines = [f"## {escaped(title.question)}", ""]
+    lines += [f"- {escaped(line)}" for line in (*title.lines, counts_line(failure_map))]
+    lines += ["", "![failure map](failure_map.png)", ""]
+    for sentence in in_words(run, failure_map, next_steps(run, failure_map, trials_left)):
+        command = f" To go on: {_code(sentence.command)}" if sentence.command else ""
+        lines.append(f"- {escaped(sentence.text)}{command}")
+    for facet in failure_map.begun_facets or failure_map.facets:
+        lines += ["", *_table(failure_map, facet)]
+    lines += ["", _LEGEND, "", *_how(run)]
+    return "\n".join(lines) + "\n"
+
+
 def escaped(text: str) -> str:
-    """Return text that Markdown shows as it is, with what stands between backticks as code."""
-    parts = printable(text).split("`")
-    return "`".join(part if index % 2 else _plain(part) for index, part in enumerate(parts))
-
-
-def _plain(text: str) -> str:
-    for character in "\\*_[]|#~":
+    """Return text that Markdown shows as it is."""
+    text = printable(text)
+    for character in "\\`*_[]|#~":
         text = text.replace(character, f"\\{character}")
     return html.escape(text, quote=False)
+
+
+def _code(text: str) -> str:
+    """Return text as code, between more backticks than it has in a row."""
+    text = printable(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
 def _table(failure_map: FailureMap, facet: tuple[str, ...]) -> Iterable[str]:

@@ -50,21 +50,27 @@ def build(
     run = load_run(folder)
     failure_map = build_map(run)
     page = folder.report / "index.html"
+    contents: dict[str, str | bytes] = {
+        "trials.csv": safe_table(run.table).to_csv(index=False),
+        "cells.csv": safe_csv(cell_rows(failure_map)),
+    }
+    if failure_map.edge is not None:
+        contents["edge.csv"] = safe_csv(edge_rows(failure_map.edge))
+    if rescues := rescue_comparisons(run):
+        contents["rescue.csv"] = rescue_csv(run, rescues)
+    if "md" in formats:
+        contents["summary.md"] = as_markdown(run, failure_map, trials_left)
+    if "parquet" in formats:
+        contents["cells.parquet"] = pd.DataFrame(cell_rows(failure_map)).to_parquet(index=False)
     with report_write_errors(folder.report):
         run.write_table()
-        write_atomically(folder.report / "trials.csv", safe_table(run.table).to_csv(index=False))
-        write_atomically(folder.report / "cells.csv", cells_csv(failure_map))
-        if failure_map.edge is not None:
-            write_atomically(folder.report / "edge.csv", safe_csv(edge_rows(failure_map.edge)))
-        if rescues := rescue_comparisons(run):
-            write_atomically(folder.report / "rescue.csv", rescue_csv(run, rescues))
-        write_failure_map(failure_map, folder.report / "failure_map.png")
-        if "md" in formats:
-            write_atomically(folder.report / "summary.md", as_markdown(run, failure_map))
-        if "parquet" in formats:
-            write_atomically(folder.report / "cells.parquet", cells_parquet(failure_map))
-        write_for_papers(failure_map, folder.report, [kind for kind in FIGURES if kind in formats])
-        beside = [path.name for path in folder.report.iterdir()]
+        for name, content in contents.items():
+            write_atomically(folder.report / name, content)
+        figures = [
+            write_failure_map(failure_map, folder.report / "failure_map.png"),
+            *write_for_papers(failure_map, folder.report, [kind for kind in FIGURES if kind in formats]),
+        ]
+        beside = [*contents, *(figure.name for figure in figures)]
         write_atomically(page, render(run, failure_map, trials_left, beside, refresh))
     return Report(page, run, failure_map)
 
@@ -74,16 +80,6 @@ def _belief(cell: MapCell) -> dict[str, float | None]:
     belief = cell.verdict.belief
     names = {"p": "p", "p_low": "low", "p_high": "high"}
     return {name: None if belief is None else getattr(belief, field) for name, field in names.items()}
-
-
-def cells_csv(failure_map: FailureMap) -> str:
-    """Return the rows of the cells as CSV."""
-    return safe_csv(cell_rows(failure_map))
-
-
-def cells_parquet(failure_map: FailureMap) -> bytes:
-    """Return the rows of the cells as Parquet; labels of the map are texts."""
-    return pd.DataFrame(cell_rows(failure_map)).to_parquet(index=False)
 
 
 def cell_rows(failure_map: FailureMap) -> list[dict[str, Any]]:

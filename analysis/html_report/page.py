@@ -32,13 +32,20 @@ from failmap.analysis.palette import (
 )
 from failmap.run_folder.wording import cell_display, duration_display
 
-#: Files of the report beside the page, and what is in them.
-BESIDE = {
+#: What is in files of the report that the page links to.
+_WORDS_OF_FILES = {
     "failure_map.png": "the map as a picture",
     "cells.csv": "a row for each cell",
     "edge.csv": "the edge in each row, with its interval",
     "rescue.csv": "a row for each fix that was tried",
     "trials.csv": "a row for each trial",
+    "summary.md": "the result to paste into a pull request",
+    "cells.parquet": "the rows of cells.csv",
+    **{
+        f"failure_map_{column}.{kind}": f"the map for a paper, {words}"
+        for column, words in (("single", "one column wide"), ("double", "as wide as the text"))
+        for kind in ("pdf", "svg")
+    },
 }
 #: Maximum number of rows and columns of a map that has the chosen cell at its side.
 _SMALL = 8
@@ -61,7 +68,7 @@ def render(
         run: The run.
         failure_map: Its map.
         trials_left: Leaves out next steps that would begin no trial; None: that is not known.
-        beside: Names of the report's other files, as in `BESIDE`, to link to.
+        beside: Names of the files that were written beside it, to link to.
         refresh: Seconds after which the page loads itself again; None: it does not.
     """
     cells = list(failure_map.cells.values())
@@ -88,8 +95,8 @@ def render(
             for facet in failure_map.facets
         ],
         counts=counts_line(failure_map),
-        summary=in_words(run, failure_map, steps),
-        first=first_cell(failure_map),
+        sentences=in_words(run, failure_map, steps),
+        first=_first_cell(failure_map),
         is_small=len(begun) == 1 and max(map(len, failure_map.labels[:2])) <= _SMALL,
         stripes={
             "learns": (LEARNS, INFERRED_LEARNS, "learns"),
@@ -113,17 +120,17 @@ def render(
         steps=steps,
         errored=errored[:_MAX_ERRORED],
         num_more_errored=max(0, len(errored) - _MAX_ERRORED),
-        beside=[(name, words) for name, words in BESIDE.items() if name in beside],
+        beside=[(name, words) for name, words in _WORDS_OF_FILES.items() if name in beside],
         files=run_files(run),
         num_budgets=len(by_updates),
         own_budget=next((index for index, one in enumerate(by_updates) if one["is_own"]), 0),
         data=script_safe_json({**data, "by_updates": by_updates}),
         style=source("report.css"),
-        script=source("charts.js", "report.js", "grid.js", "reload.js"),
+        script=source("charts.js", "report.js", "grid.js", "copy.js", "reload.js"),
     )
 
 
-def first_cell(failure_map: FailureMap) -> int | None:
+def _first_cell(failure_map: FailureMap) -> int | None:
     """Return the number of the cell to open the page with: at the edge, else failing, else with most trials.
 
     None if no cell has a trial.

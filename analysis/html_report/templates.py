@@ -30,15 +30,7 @@ def breakable(label: str) -> Markup:
     return Markup("_<wbr>").join(printable(label).split("_"))
 
 
-def coded(sentence: str) -> Markup:
-    """Return a sentence with what stands between backticks as code."""
-    parts = printable(sentence).split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
-    )
-
-
-TEMPLATES.filters |= {"breakable": breakable, "coded": coded}
+TEMPLATES.filters["breakable"] = breakable
 
 
 def source(*names: str) -> Markup:

@@ -243,7 +243,7 @@ function leftOutWords(trials) {
   return missing.length ? `Without curves here (none recorded, or left out to keep this page small): trials ${missing.join(", ")}.` : "";
 }
 
-// Shows a cell, with one of its trials chosen, and notes both in the address: a link or a reload returns to them.
+// Shows a cell, with one of its trials chosen. Who chooses a cell or a trial notes it in the address, for a link or a reload.
 function showCell(identifier, number = null) {
   shownCell = identifier;
   const cell = DATA.cells[identifier];
@@ -275,8 +275,9 @@ for (const button of document.querySelectorAll("[data-cell]")) {
 
 function openFromAddress() {
   const [, cell, trial] = location.hash.match(/^#cell-(\d+)(?:-trial-(\d+))?$/) || [];
-  if (cell !== undefined && DATA.cells[cell]) showCell(Number(cell), trial === undefined ? null : Number(trial));
-  return cell !== undefined;
+  const isKnown = cell !== undefined && DATA.cells[cell] !== undefined;
+  if (isKnown) showCell(Number(cell), trial === undefined ? null : Number(trial));
+  return isKnown;
 }
 
 window.addEventListener("hashchange", openFromAddress);

@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-from failmap.analysis.in_words import in_words
+import pytest
+
+from failmap.analysis.in_words import Sentence, in_words
 from failmap.analysis.load import load_run
 from failmap.analysis.map.failure_map import build_map
 from failmap.analysis.markdown import as_markdown
@@ -14,6 +16,10 @@ NONFINITE = {"tensor": "layers.0", "update": 12}
 
 
 def words_of(writer: Any) -> list[str]:
+    return [one.text for one in sentences_of(writer)]
+
+
+def sentences_of(writer: Any) -> list[Sentence]:
     run = load_run(writer.folder)
     failure_map = build_map(run)
     return in_words(run, failure_map, next_steps(run, failure_map))
@@ -87,15 +93,17 @@ def test_fixes_count_only_where_they_surely_work(make_run: Any) -> None:
     for seed in range(6):
         other.trial("learned", seed=seed, intervention=layer_norm)
     (line,) = (line for line in words_of(other) if line.startswith("Of the fixes tried in 1 cell"))
-    assert "in 1 surely works" in line
+    assert "this surely works: layer norm" in line
+    assert "(in 1)" in line
 
 
 def test_what_is_open_has_its_command(make_run: Any) -> None:
     run = make_run(lengths=("a", "b"), depths=(1,))
     run.trials(2, 2, "a", 1)
-    last = words_of(run)[-1]
-    assert "1 cell unknown, 1 not run" in last
-    assert f"run={run.folder.name}" in last.split("`")[1]
+    last = sentences_of(run)[-1]
+    assert "1 cell unknown, 1 not run" in last.text
+    assert f"run={run.folder.name}" in last.command
+    assert f"`{last.command}`" in markdown_of(run)
 
 
 def test_markdown_has_a_row_for_each_row_of_the_map(make_run: Any) -> None:
@@ -108,12 +116,17 @@ def test_markdown_has_a_row_for_each_row_of_the_map(make_run: Any) -> None:
     assert "![failure map](failure_map.png)" in markdown_of(run)
 
 
-def test_hostile_names_stay_text_in_markdown(make_run: Any) -> None:
-    run = make_run(question="<img src=x> | [a](b) *c*\n# d", lengths=("<b>|`x`</b>", "b"), depths=(1,))
-    run.trials(6, 0, "<b>|`x`</b>", 1)
-    told = markdown_of(run)
-    assert "<img" not in told
-    assert "<b>" not in told
-    assert not re.search(r"(?<!\\)\[a\]", told)
+HOSTILE = ["<img src=x> | [a](b) *c*\n# d", "`<img>", "`a` <img>", "`<img>``` `", "<b>|`x`</b>", "\\`<img>`"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_text_in_markdown(make_run: Any, name: str) -> None:
+    run = make_run(question=name, lengths=(name, "b"), depths=(1,))
+    run.trials(6, 0, name, 1)
+    told = markdown_of(run).partition("```")[0]
+    # No tag, no link, and no code in which either would stand.
+    assert not re.search("<(img|b|/b)>", told)
+    assert not re.search(r"(?<!\\)(\\\\)*\[a\]", told)
+    assert told.replace("\\`", "").count("`") % 2 == 0
     table = [line for line in told.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {4}
