@@ -25,7 +25,8 @@ from failmap.analysis.interventions.comparisons import rescue_comparisons
 from failmap.analysis.interventions.summary import rescue_csv
 from failmap.analysis.load import load_run
 from failmap.analysis.map.failure_map import build_map
-from failmap.analysis.reporting import cells_csv
+from failmap.analysis.reporting import cell_rows
+from failmap.analysis.table import safe_csv
 from failmap.datasets.config import ArrayFileConfig
 from failmap.datasets.errors import TaskError
 from failmap.datasets.files.prepare import prepare
@@ -204,7 +205,7 @@ def _read_run(folder: Path) -> object:
     failure_map = build_map(run)
     run.table.to_csv()
     rescue_csv(run, rescue_comparisons(run))
-    return cells_csv(failure_map), render(run, failure_map)
+    return safe_csv(cell_rows(failure_map)), render(run, failure_map)
 
 
 def _read_status(folder: Path) -> object:
