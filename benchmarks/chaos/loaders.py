@@ -25,6 +25,7 @@ from failmap.analysis.interventions.comparisons import rescue_comparisons
 from failmap.analysis.interventions.summary import rescue_csv
 from failmap.analysis.load import load_run
 from failmap.analysis.map.failure_map import build_map
+from failmap.analysis.markdown import as_markdown
 from failmap.analysis.reporting import cell_rows
 from failmap.analysis.table import safe_csv
 from failmap.datasets.config import ArrayFileConfig
@@ -205,7 +206,7 @@ def _read_run(folder: Path) -> object:
     failure_map = build_map(run)
     run.table.to_csv()
     rescue_csv(run, rescue_comparisons(run))
-    return safe_csv(cell_rows(failure_map)), render(run, failure_map)
+    return safe_csv(cell_rows(failure_map)), render(run, failure_map), as_markdown(run, failure_map)
 
 
 def _read_status(folder: Path) -> object:
